@@ -1,0 +1,274 @@
+"""The prepared dataset: immutable, memory-mapped, fingerprinted.
+
+One folder holds one dataset. Events are sorted by (user, part, time, order), so
+a user is a slice of every ``event_*`` array, and the training, validation and
+test events of a user are three consecutive slices of that slice.
+
+=========================  ================  ===========================================
+file                       dtype, shape      holds
+=========================  ================  ===========================================
+``manifest.json``          --                :class:`Manifest`, written last
+``user_offsets.npy``       int64 [users+1]   where each user's events begin
+``part_ends.npy``          int64 [users, 2]  where training and validation events end
+``event_items.npy``        int32 [events]    item index
+``event_weights.npy``      float32 [events]  weight as a target, 0 = context only
+``history_ends.npy``       int64 [events]    end (exclusive) of what precedes the event:
+                                             the first event of its user that shares its
+                                             part, time and order
+``event_times.npy``        int64 [events]    microseconds since 1970 UTC (if mapped)
+``event_values.npy``       float32 [events]  price, rating, quantity (if mapped)
+``event_sessions.npy``     int64 [events]    session number (if mapped)
+``item_counts.npy``        int64 [items, 3]  events of an item in each part
+``users.parquet``          --                ``user_id``, in index order
+``items.parquet``          --                ``item_id``, ``title``, in index order
+``features/<side>.<name>.npy``               see :class:`Feature`
+``features/<side>.<name>.vocabulary.parquet``  ``value``, in index order, from index 1
+``quarantine.parquet``     --                rows left out, with the reason
+=========================  ================  ===========================================
+
+Items are numbered so that those with training events come first, then those
+that appear first in validation, in test, and in the item table only; within a
+group the most frequent first (ties: by id). Every fitted part's items are
+therefore a prefix of the catalogue, and a lower index means a more popular
+item.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from recsys.config import StrictConfig
+from recsys.errors import InputError
+
+Part = Literal["train", "validation", "test"]
+Side = Literal["user", "item"]
+PARTS: tuple[Part, ...] = ("train", "validation", "test")
+FORMAT = 1
+
+
+class Feature(StrictConfig):
+    """One column of a side table, encoded as an array with a row per user or item.
+
+    ============  ==================  ============================================
+    kind          array               meaning
+    ============  ==================  ============================================
+    categorical   int32 [n]           vocabulary index, 0 = missing or unknown
+    multivalued   int32 [n, width]    vocabulary indices, padded with 0
+    text          int32 [n, width]    word indices in order, padded with 0
+    numeric       float32 [n]         (value - mean) / deviation, 0 = missing
+    vector        float32 [n, width]  as given, zeros = missing
+    ============  ==================  ============================================
+    """
+
+    name: str
+    kind: Literal["categorical", "multivalued", "text", "numeric", "vector"]
+    width: int = Field(1, description="columns of the array")
+    vocabulary_size: int = Field(0, description="known values plus one for index 0")
+    mean: float = Field(0.0, description="of a numeric column, in its own unit")
+    deviation: float = Field(1.0, description="of a numeric column, in its own unit")
+
+
+class Manifest(StrictConfig):
+    """What a dataset folder says of itself."""
+
+    format: int = FORMAT
+    fingerprint: str
+    users: int
+    items: int
+    events: int
+    part_events: dict[Part, int]
+    known_items: dict[Part, int] = Field(
+        description="length of the prefix of items that have events up to and including the part"
+    )
+    has_order: bool = Field(description="events of a user have an order (time or order column)")
+    has_time: bool = Field(description="event_times.npy is there")
+    user_features: tuple[Feature, ...] = ()
+    item_features: tuple[Feature, ...] = ()
+    settings: dict[str, Any] = Field(description="the experiment's `data` section, resolved")
+    quality: dict[str, Any] = Field(description="rows read, kept, quarantined by reason, notes")
+    split: dict[str, Any] = Field(description="leakage audit, as in metrics.json")
+
+
+@dataclass(frozen=True)
+class Queries:
+    """The questions that a part of the log asks of a retriever.
+
+    A query is one (user, moment): everything the user did before that moment is
+    its history, and what the user did at it are its targets.
+
+    Attributes:
+        users: int32 [queries], user index.
+        history_ends: int64 [queries], end (exclusive) of the history in the
+            event arrays; it begins at ``user_offsets[user]``.
+        target_offsets: int64 [queries + 1], each query's slice of the targets.
+        target_items: int32 [targets], item index; unique within a query.
+        target_events: int64 [targets], the event it comes from.
+    """
+
+    users: np.ndarray
+    history_ends: np.ndarray
+    target_offsets: np.ndarray
+    target_items: np.ndarray
+    target_events: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    @cached_property
+    def target_queries(self) -> np.ndarray:
+        """int64 [targets]: the query that each target belongs to."""
+        return np.repeat(np.arange(len(self)), np.diff(self.target_offsets))
+
+
+class Dataset:
+    """A prepared dataset, opened read-only in milliseconds.
+
+    Args:
+        path: the dataset's folder.
+
+    Raises:
+        InputError: the folder is missing, half-written or of another format.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        manifest = self.path / "manifest.json"
+        if not manifest.is_file():
+            raise InputError(
+                f"{self.path} is not a prepared dataset: it has no manifest.json, so it is "
+                "something else or was only half written. Remove it and run `recsys prepare` again."
+            )
+        document = json.loads(manifest.read_text())
+        if document.get("format") != FORMAT:
+            raise InputError(
+                f"{self.path} has dataset format {document.get('format')}, this version reads "
+                f"{FORMAT}. Remove it and run `recsys prepare` again."
+            )
+        self.manifest = Manifest.model_validate(document)
+        self.fingerprint = self.manifest.fingerprint
+        self.users = self.manifest.users
+        self.items = self.manifest.items
+        self.events = self.manifest.events
+
+    def __repr__(self) -> str:
+        return f"Dataset({self.fingerprint}: {self.events} events, {self.users} users, {self.items} items)"
+
+    def _array(self, name: str) -> np.ndarray:
+        file = self.path / f"{name}.npy"
+        if not file.is_file():
+            raise InputError(f"the dataset {self.path} has no {file.name}")
+        return np.load(file, mmap_mode="r")
+
+    @cached_property
+    def user_offsets(self) -> np.ndarray:
+        return self._array("user_offsets")
+
+    @cached_property
+    def part_ends(self) -> np.ndarray:
+        return self._array("part_ends")
+
+    @cached_property
+    def event_items(self) -> np.ndarray:
+        return self._array("event_items")
+
+    @cached_property
+    def event_weights(self) -> np.ndarray:
+        return self._array("event_weights")
+
+    @cached_property
+    def event_times(self) -> np.ndarray:
+        return self._array("event_times")
+
+    @cached_property
+    def history_ends(self) -> np.ndarray:
+        return self._array("history_ends")
+
+    @cached_property
+    def item_counts(self) -> np.ndarray:
+        return self._array("item_counts")
+
+    def feature(self, side: Side, name: str) -> np.ndarray:
+        """The array of one feature, one row per user or item (see :class:`Feature`)."""
+        return self._array(f"features/{side}.{name}")
+
+    def vocabulary(self, side: Side, name: str) -> list[str]:
+        """The values of a categorical, multi-valued or text feature, from index 1 on."""
+        return self._column(self.path / f"features/{side}.{name}.vocabulary.parquet", "value")
+
+    @cached_property
+    def user_ids(self) -> list[str]:
+        """User ids in index order."""
+        return self._column(self.path / "users.parquet", "user_id")
+
+    @cached_property
+    def item_ids(self) -> list[str]:
+        """Item ids in index order."""
+        return self._column(self.path / "items.parquet", "item_id")
+
+    @cached_property
+    def item_titles(self) -> list[str]:
+        """Item titles in index order; the id where the item table has none."""
+        return self._column(self.path / "items.parquet", "title")
+
+    @staticmethod
+    def _column(file: Path, column: str) -> list[str]:
+        # Ids are needed by people and by the export, never by the training
+        # core, which must import without PyArrow.
+        import pyarrow.parquet
+
+        return pyarrow.parquet.read_table(file, columns=[column])[column].to_pylist()
+
+    def part_range(self, part: Part) -> tuple[np.ndarray, np.ndarray]:
+        """Begin and end (int64 [users]) of every user's events of one part."""
+        offsets = self.user_offsets
+        bounds = (offsets[:-1], self.part_ends[:, 0], self.part_ends[:, 1], offsets[1:])
+        index = PARTS.index(part)
+        return np.asarray(bounds[index]), np.asarray(bounds[index + 1])
+
+    def queries(self, part: Part, last_only: bool = False) -> Queries:
+        """Builds the queries of a part, in (user, time) order.
+
+        Args:
+            part: whose events are the targets. Events of weight 0 are none.
+            last_only: only the last query of every user (protocol TIME-LAST);
+                of events that share its moment, the last one is the target.
+        """
+        begins, ends = self.part_range(part)
+        counts = ends - begins
+        users = np.repeat(np.arange(self.users, dtype=np.int32), counts)
+        first = np.repeat(begins - np.concatenate(([0], np.cumsum(counts)[:-1])), counts)
+        events = first + np.arange(len(users))
+        is_target = self.event_weights[events] > 0
+        users, events = users[is_target], events[is_target]
+        if last_only and len(users):
+            last = np.append(users[1:] != users[:-1], True)
+            users, events = users[last], events[last]
+        history_ends = np.asarray(self.history_ends[events])
+        items = np.asarray(self.event_items[events])
+        # The same item twice at one moment is one target.
+        order = np.lexsort((events, items, history_ends, users))
+        same = np.zeros(len(order), dtype=bool)
+        for key in (users, history_ends, items):
+            values = key[order]
+            step = np.append(True, values[1:] != values[:-1])[: len(order)]
+            same = same | step
+        keep = np.sort(order[same])
+        users, events, history_ends, items = (
+            array[keep] for array in (users, events, history_ends, items)
+        )
+        begins_query = np.append(
+            True, (users[1:] != users[:-1]) | (history_ends[1:] != history_ends[:-1])
+        )[: len(users)]
+        starts = np.flatnonzero(begins_query)
+        return Queries(
+            users=users[starts],
+            history_ends=history_ends[starts],
+            target_offsets=np.append(starts, len(users)).astype(np.int64),
+            target_items=items,
+            target_events=events,
+        )

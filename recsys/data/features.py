@@ -1,0 +1,262 @@
+"""Columns of a side table as arrays with one row per user or item."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ibis
+import ibis.expr.types as ir
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from ibis.backends.duckdb import Backend
+
+from recsys.data.dataset import Feature, Side
+from recsys.data.ids import identifier
+from recsys.data.sources import (
+    CategoricalFeature,
+    MultivaluedFeature,
+    NumericFeature,
+    TableConfig,
+    TextFeature,
+    VectorFeature,
+    column,
+)
+from recsys.errors import InputError
+
+AnyFeature = (
+    CategoricalFeature | MultivaluedFeature | TextFeature | NumericFeature | VectorFeature
+)
+NOT_A_WORD = r"[^\p{L}\p{N}]+"
+NOT_A_NUMBER = r"[\[\](){}\s,;|]+"
+EXAMPLES = 5
+
+
+@dataclass(frozen=True)
+class SideTable:
+    """A side table in the engine, with one row per id.
+
+    Attributes:
+        side: whose table it is.
+        table: columns ``id`` (text), ``title`` if one is named, and
+            ``feature.<name>`` as read.
+        config: what the experiment says of it.
+        notes: what was left out.
+    """
+
+    side: Side
+    table: ir.Table
+    config: TableConfig
+    notes: tuple[str, ...]
+
+
+def read_side_table(
+    con: Backend, raw: ir.Table, side: Side, config: TableConfig, where: object
+) -> SideTable:
+    """Writes a side table into the engine, one row per id.
+
+    Raises:
+        InputError: a column is missing, or ids are not unique.
+    """
+    chosen: dict[str, ir.Value] = {"id": identifier(column(raw, config.key, "key", where))}
+    if config.title is not None:
+        chosen["title"] = _present(column(raw, config.title, "title", where).cast("string"))
+    for name, feature in config.features.items():
+        given = column(raw, feature.column or name, f"feature {name}", where)
+        chosen[f"feature.{name}"] = _present(given)
+    con.create_table(f"{side}_rows", raw.select(**chosen))
+    rows = con.table(f"{side}_rows")
+    nameless = rows.filter(rows.id.isnull()).count().execute()
+    notes = [f"{nameless} rows of the {side} table have no id"] if nameless else []
+    rows = rows.mutate(row=rows.rowid()).filter(rows.id.notnull())
+    counted = rows.group_by("id").aggregate(rows=rows.count())
+    repeated = counted.filter(counted.rows > 1).order_by("id")
+    if config.duplicates == "refuse":
+        _refuse_repeated(repeated, side, where)
+        return SideTable(side, rows.drop("row"), config, tuple(notes))
+    notes += [f"{repeated.count().execute()} ids of the {side} table have several rows"]
+    return SideTable(side, _one_row_each(con, rows, side, config), config, tuple(notes))
+
+
+def _present(value: ir.Column) -> ir.Value:
+    """Blank text is a missing value."""
+    return value.strip().nullif("") if value.type().is_string() else value
+
+
+def _refuse_repeated(repeated: ir.Table, side: Side, where: object) -> None:
+    examples = repeated.limit(EXAMPLES).to_pyarrow().to_pylist()
+    if examples:
+        shown = ", ".join(f"{entry['id']!r} ({entry['rows']} rows)" for entry in examples)
+        raise InputError(
+            f"{where}: {repeated.count().execute()} {side} ids have several rows: {shown}. Keep "
+            "one row per id, or set `duplicates: first` or `duplicates: last`."
+        )
+
+
+def _one_row_each(con: Backend, rows: ir.Table, side: Side, config: TableConfig) -> ir.Table:
+    chosen = {}
+    for name in rows.drop("id", "row").columns:
+        there = rows[name].notnull()
+        pick = rows[name].argmin if config.duplicates == "first" else rows[name].argmax
+        chosen[name] = pick(rows.row, where=there)
+    con.create_table(f"{side}_unique", rows.group_by("id").aggregate(**chosen))
+    return con.table(f"{side}_unique")
+
+
+def encode_features(
+    con: Backend, side_table: SideTable, index: ir.Table, size: int, folder: Path
+) -> tuple[Feature, ...]:
+    """Writes every feature of a side table and returns what describes them.
+
+    Args:
+        con: the engine.
+        side_table: the rows.
+        index: columns ``id`` and ``index``, of every user or item.
+        size: rows of the arrays.
+        folder: the dataset's ``features`` folder.
+
+    Raises:
+        InputError: a feature whose values cannot be read as its kind.
+    """
+    described = []
+    for name, config in side_table.config.features.items():
+        source = side_table.table
+        values = source.select(id=source.id, value=source[f"feature.{name}"])
+        joined = index.inner_join(values, "id").select("index", "value")
+        joined = joined.filter(joined.value.notnull())
+        encoder = _Encoder(con, side_table.side, name, size, folder)
+        described.append(encoder.encode(joined, config))
+    return tuple(described)
+
+
+@dataclass(frozen=True)
+class _Encoder:
+    con: Backend
+    side: Side
+    name: str
+    size: int
+    folder: Path
+
+    def encode(self, rows: ir.Table, config: AnyFeature) -> Feature:
+        if isinstance(config, CategoricalFeature):
+            one = rows.select("index", position=ibis.literal(0), value=identifier(rows.value))
+            return self._indices(one, config, width=1)
+        if isinstance(config, MultivaluedFeature):
+            return self._indices(_split_values(rows, config), config, config.max_values)
+        if isinstance(config, TextFeature):
+            return self._indices(_split_words(rows), config, config.max_words)
+        if isinstance(config, VectorFeature):
+            return self._vector(rows)
+        return self._numeric(rows)
+
+    def _indices(
+        self,
+        values: ir.Table,
+        config: CategoricalFeature | MultivaluedFeature | TextFeature,
+        width: int,
+    ) -> Feature:
+        """Replaces values (``index``, ``position``, ``value``) by numbers of a vocabulary."""
+        values = values.filter(values.value.notnull())
+        counted = values.group_by("value").aggregate(n=values.count())
+        ordered = counted.order_by(ibis.desc("n"), "value").limit(config.max_vocabulary)
+        vocabulary = ordered.select("value").to_pyarrow()
+        numbers = vocabulary.append_column("code", pa.array(np.arange(len(vocabulary)) + 1))
+        table = f"vocabulary_{self.side}_{self.name}"
+        self.con.create_table(table, numbers)
+        coded = values.inner_join(self.con.table(table), "value")
+        found = coded.select("index", "position", "code").order_by("index", "position").to_pyarrow()
+        rows = found["index"].to_numpy()
+        columns = _count_within(rows)
+        used = min(width, int(columns.max()) + 1) if len(columns) else 1
+        array = np.zeros((self.size, used), dtype=np.int32)
+        fits = columns < used
+        array[rows[fits], columns[fits]] = found["code"].to_numpy()[fits]
+        pq.write_table(vocabulary, self.folder / f"{self.side}.{self.name}.vocabulary.parquet")
+        single = config.kind == "categorical"
+        self._save(array[:, 0] if single else array)
+        size = len(vocabulary) + 1
+        return Feature(name=self.name, kind=config.kind, width=used, vocabulary_size=size)
+
+    def _numeric(self, rows: ir.Table) -> Feature:
+        value = rows.value
+        number = value.cast("float64") if value.type().is_numeric() else _as_number(value)
+        table = rows.select("index", number=number, given=value.cast("string")).to_pyarrow()
+        numbers = table["number"].to_numpy().astype(np.float64)
+        there = np.isfinite(numbers)
+        if len(numbers) and not there.any():
+            raise InputError(
+                f"the {self.side} feature {self.name!r} is numeric, but none of its values is a "
+                f"number, for example {table['given'][0].as_py()!r}: set `kind: categorical`"
+            )
+        mean = float(numbers[there].mean()) if there.any() else 0.0
+        deviation = float(numbers[there].std()) if there.any() else 1.0
+        deviation = deviation if deviation > 0 else 1.0
+        array = np.zeros(self.size, dtype=np.float32)
+        array[table["index"].to_numpy()[there]] = (numbers[there] - mean) / deviation
+        self._save(array)
+        return Feature(name=self.name, kind="numeric", mean=mean, deviation=deviation)
+
+    def _vector(self, rows: ir.Table) -> Feature:
+        value = rows.value
+        if not value.type().is_array():
+            text = value.cast("string").re_replace(NOT_A_NUMBER, " ").strip().nullif("")
+            value = text.split(" ")
+        table = rows.select("index", value=value).filter(ibis._.value.notnull()).to_pyarrow()
+        lists = table["value"].combine_chunks()
+        lengths = pc.list_value_length(lists).to_numpy(zero_copy_only=False)
+        if len(set(lengths.tolist())) > 1:
+            raise InputError(
+                f"the {self.side} feature {self.name!r} is a vector of mixed lengths: "
+                f"{_shown_lengths(lengths)}. All rows need one length, or none at all."
+            )
+        if not len(lengths):
+            raise InputError(f"the {self.side} feature {self.name!r} has no vector in any row")
+        try:
+            numbers = pc.cast(lists.flatten(), pa.float32())
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            raise InputError(
+                f"the {self.side} feature {self.name!r} holds what is no number: {error}"
+            ) from error
+        width = int(lengths[0])
+        filled = np.nan_to_num(numbers.to_numpy(zero_copy_only=False))
+        array = np.zeros((self.size, width), dtype=np.float32)
+        array[table["index"].to_numpy()] = filled.reshape(-1, width)
+        self._save(array)
+        return Feature(name=self.name, kind="vector", width=width)
+
+    def _save(self, array: np.ndarray) -> None:
+        np.save(self.folder / f"{self.side}.{self.name}.npy", np.ascontiguousarray(array))
+
+
+def _as_number(value: ir.Column) -> ir.FloatingValue:
+    return value.cast("string").strip().try_cast("float64")
+
+
+def _split_values(rows: ir.Table, config: MultivaluedFeature) -> ir.Table:
+    value = rows.value
+    lists = value if value.type().is_array() else value.cast("string").split(config.separator)
+    return _unnested(rows.select("index", value=lists))
+
+
+def _split_words(rows: ir.Table) -> ir.Table:
+    words = rows.value.cast("string").lower().re_split(NOT_A_WORD)
+    return _unnested(rows.select("index", value=words))
+
+
+def _unnested(rows: ir.Table) -> ir.Table:
+    flat = rows.unnest("value", offset="position")
+    return flat.select("index", "position", value=identifier(flat.value))
+
+
+def _count_within(rows: np.ndarray) -> np.ndarray:
+    """Position of each entry in its run of equal values: ``[3, 3, 7]`` gives ``[0, 1, 0]``."""
+    starts = np.flatnonzero(np.append(True, rows[1:] != rows[:-1])[: len(rows)])
+    lengths = np.diff(np.append(starts, len(rows)))
+    return np.arange(len(rows)) - np.repeat(starts, lengths)
+
+
+def _shown_lengths(lengths: np.ndarray) -> str:
+    values, counts = np.unique(lengths, return_counts=True)
+    order: Any = np.argsort(-counts)[:EXAMPLES]
+    return ", ".join(f"{counts[i]} rows of {values[i]}" for i in order)

@@ -1,0 +1,64 @@
+"""Repeated interactions and rarely seen users and items."""
+
+from typing import Literal
+
+import ibis
+import ibis.expr.types as ir
+from ibis.backends.duckdb import Backend
+
+Repeats = Literal["keep", "first", "last"]
+SORT_KEYS = ("time", "order", "row")
+
+
+def in_order(events: ir.Table) -> list[str]:
+    """The columns that order the events of a user, as far as they are there."""
+    return [key for key in SORT_KEYS if key in events.columns]
+
+
+def collapse_repeats(events: ir.Table, keep: Repeats) -> ir.Table:
+    """Keeps one event of each (user, item, event type): the first or the last."""
+    if keep == "keep":
+        return events
+    group = [key for key in ("user", "item", "event") if key in events.columns]
+    order = [events[key] if keep == "first" else ibis.desc(events[key]) for key in in_order(events)]
+    window = ibis.window(group_by=group, order_by=order)
+    numbered = events.mutate(repeat=ibis.row_number().over(window))
+    return numbered.filter(numbered.repeat == 0).drop("repeat")
+
+
+def k_core(con: Backend, events: ir.Table, minimum_user: int, minimum_item: int) -> ir.Table:
+    """Removes users and items with too few events until none is left.
+
+    Works on the counts of (user, item) pairs, so that the events themselves are
+    read once more at the end, however many rounds it takes.
+
+    Args:
+        con: the engine.
+        events: with integer columns ``user`` and ``item``.
+        minimum_user: events a user needs.
+        minimum_item: events an item needs.
+    """
+    if minimum_user <= 1 and minimum_item <= 1:
+        return events
+    counted = events.group_by("user", "item").aggregate(n=events.count())
+    con.create_table("pairs", counted)
+    alive = con.table("pairs")
+    left, round_number = None, 0
+    while True:
+        round_number += 1
+        users = _frequent(con, alive, "user", minimum_user, round_number)
+        items = _frequent(con, alive.semi_join(users, "user"), "item", minimum_item, round_number)
+        alive = con.table("pairs").semi_join(users, "user").semi_join(items, "item")
+        sizes = (users.count().execute(), items.count().execute())
+        if sizes == left:
+            return events.semi_join(users, "user").semi_join(items, "item")
+        left = sizes
+
+
+def _frequent(
+    con: Backend, pairs: ir.Table, side: str, minimum: int, round_number: int
+) -> ir.Table:
+    counted = pairs.group_by(side).aggregate(n=pairs.n.sum())
+    name = f"core_{side}_{round_number}"
+    con.create_table(name, counted.filter(counted.n >= minimum).select(side))
+    return con.table(name)

@@ -1,0 +1,219 @@
+"""What is wrong with a log: set aside and counted by reason, or refused.
+
+A row that cannot be used (no user, a time that is no time) is kept out of the
+dataset and written to ``quarantine.parquet`` with the reason. When too many
+rows are like that, the settings are wrong rather than the rows, and the log is
+refused with an example.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import ibis
+import ibis.expr.types as ir
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from ibis.backends.duckdb import Backend
+
+from recsys.data.engine import stream
+from recsys.data.ids import identifier
+from recsys.data.sources import Columns, LogConfig, column
+from recsys.data.times import guess_unit, microseconds
+from recsys.errors import InputError
+
+ROLES = tuple(Columns.model_fields)
+# Rows left out because the user asked for it say nothing against the log.
+WANTED = ("value below minimum", "missing value", "order below minimum")
+SPLIT_NAMES = {
+    "train": ("train", "training"),
+    "validation": ("validation", "valid", "val", "dev"),
+    "test": ("test", "testing"),
+}
+EXAMPLES = 5
+
+
+@dataclass
+class Quality:
+    """What became of the rows of a log; ``quality`` in the dataset's manifest."""
+
+    rows_read: int = 0
+    rows_kept: int = 0
+    quarantined: dict[str, int] = field(default_factory=dict)
+    repeats_collapsed: int = 0
+    removed_by_k_core: int = 0
+    notes: list[str] = field(default_factory=list)
+
+
+def clean_log(con: Backend, raw: ir.Table, config: LogConfig, where: object) -> ir.Table:
+    """Writes the log by role into the engine, each row with the reason it is unusable, if any.
+
+    Args:
+        con: the engine.
+        raw: the log as it was read.
+        config: the roles of its columns.
+        where: the log's files, for messages.
+
+    Returns:
+        Columns ``row`` (position in the log, from 0), ``user`` and ``item``
+        (text), ``weight`` (float32), ``reason`` (null = usable), ``given`` (the
+        unusable row as it was), and by role mapped: ``time`` (int64
+        microseconds), ``order``, ``value`` (float32), ``session`` and ``event``
+        (text), ``split``.
+    """
+    named = config.columns.model_dump(exclude_none=True)
+    given = {role: column(raw, name, role, where) for role, name in named.items()}
+    clean: dict[str, ir.Value] = {role: identifier(given[role]) for role in ("user", "item")}
+    if "time" in given:
+        needs_unit = config.time_unit is None and config.time_format is None
+        unit = guess_unit(given["time"], "time") if needs_unit else config.time_unit
+        clean["time"] = microseconds(given["time"], unit, config.time_format, config.timezone)
+    if "order" in given:
+        clean["order"] = _order(given["order"])
+    if "value" in given:
+        clean["value"] = _number(given["value"]).try_cast("float32")
+    for role in ("session", "event"):
+        if role in given:
+            clean[role] = identifier(given[role])
+    if "split" in given:
+        clean["split"] = _split_name(given["split"])
+    clean["weight"] = _weight(clean.get("event"), config)
+    reason = _reason(given, clean, config)
+    text = ibis.struct({role: value.cast("string") for role, value in given.items()})
+    kept = ibis.ifelse(reason.notnull(), text, ibis.null(text.type()))
+    con.create_table("log", raw.select(**clean, reason=reason, given=kept))
+    log = con.table("log")
+    return log.mutate(row=log.rowid())
+
+
+def _number(value: ir.Column) -> ir.FloatingValue:
+    number = value.cast("float64") if value.type().is_numeric() else _text(value).try_cast("float64")
+    return ibis.ifelse(number.isnan() | number.isinf(), ibis.null("float64"), number)
+
+
+def _order(value: ir.Column) -> ir.NumericValue:
+    """Integers stay integers: as floats, 64-bit event numbers would tie."""
+    return value.cast("int64") if value.type().is_integer() else _number(value)
+
+
+def _text(value: ir.Column) -> ir.StringValue:
+    return value.cast("string").strip()
+
+
+def _split_name(value: ir.Column) -> ir.StringValue:
+    text = _text(value).lower()
+    branches = [(text.isin(names), part) for part, names in SPLIT_NAMES.items()]
+    return ibis.cases(*branches, else_=ibis.null("string"))
+
+
+def _weight(event: ir.Value | None, config: LogConfig) -> ir.Value:
+    if event is None or not config.event_weights:
+        return ibis.literal(1.0, "float32")
+    weights = [(event == name, weight) for name, weight in config.event_weights.items()]
+    return ibis.cases(*weights, else_=0.0).cast("float32")
+
+
+def _reason(
+    given: dict[str, ir.Column], clean: dict[str, ir.Value], config: LogConfig
+) -> ir.StringValue:
+    """Why a row cannot be used, the first reason that holds; null if it can."""
+    rules = [(clean["user"].isnull(), "empty user"), (clean["item"].isnull(), "empty item")]
+    for role, bad in (("time", "unparseable time"), ("order", "non-numeric order")):
+        if role in clean:
+            empty = _text(given[role]).nullif("").isnull()
+            rules += [(empty, f"missing {role}"), (clean[role].isnull(), bad)]
+    if config.minimum_order is not None:
+        rules.append((clean["order"] < config.minimum_order, "order below minimum"))
+    if "event" in clean:
+        rules.append((clean["event"].isnull(), "empty event"))
+    if "split" in clean:
+        rules.append((clean["split"].isnull(), "unlisted split value"))
+    if "value" in clean:
+        missing = _text(given["value"]).nullif("").isnull()
+        if given["value"].type().is_floating():
+            missing = missing | given["value"].isnan()
+        rules.append((~missing & clean["value"].isnull(), "non-numeric value"))
+        if config.minimum_value is not None:
+            rules.append((missing, "missing value"))
+            rules.append((clean["value"] < config.minimum_value, "value below minimum"))
+    return ibis.cases(*rules, else_=ibis.null("string"))
+
+
+def inspect_log(log: ir.Table, config: LogConfig, where: object) -> Quality:
+    """Counts the unusable rows by reason.
+
+    Raises:
+        InputError: the log is empty, too many rows are unusable (with an
+            example), or event types have no weight.
+    """
+    counted = log.group_by("reason").aggregate(rows=log.count()).to_pyarrow().to_pylist()
+    counts = {entry["reason"]: entry["rows"] for entry in counted}
+    quality = Quality(rows_read=sum(counts.values()), rows_kept=counts.pop(None, 0))
+    quality.quarantined = dict(sorted(counts.items(), key=lambda entry: -entry[1]))
+    if quality.rows_read == 0:
+        raise InputError(f"{where} has no rows")
+    unusable = sum(n for reason, n in quality.quarantined.items() if reason not in WANTED)
+    if quality.rows_kept == 0 or unusable > config.max_quarantined * quality.rows_read:
+        raise InputError(_refusal(log, quality, config, where))
+    if config.columns.event is not None:
+        _check_event_types(log, config, where)
+    return quality
+
+
+def _refusal(log: ir.Table, quality: Quality, config: LogConfig, where: object) -> str:
+    reason, rows = next(iter(quality.quarantined.items()))
+    example = log.filter(log.reason == reason).order_by("row").limit(1).to_pyarrow().to_pylist()[0]
+    told = {
+        "unparseable time": ' Set `time_format`, for example "%d/%m/%Y %H:%M", or `time_unit`.',
+        "unlisted split value": " Use train, validation and test.",
+    }.get(reason, "")
+    left_out = sum(quality.quarantined.values())
+    return (
+        f"{where}: {left_out} of {quality.rows_read} rows cannot be used, {rows} of them for: "
+        f"{reason}. For example row {example['row'] + 1}: {example['given']}.{told} "
+        f"Check `columns`; `max_quarantined` (now {config.max_quarantined}) says what is bearable."
+    )
+
+
+def _check_event_types(log: ir.Table, config: LogConfig, where: object) -> None:
+    usable = log.filter(log.reason.isnull() & ~log.event.isin(list(config.event_weights)))
+    found = usable.group_by("event").aggregate(rows=usable.count())
+    unlisted = found.order_by(ibis.desc("rows"), "event").limit(20).to_pyarrow().to_pylist()
+    if unlisted:
+        types = ", ".join(f"{entry['event']!r} ({entry['rows']} rows)" for entry in unlisted)
+        raise InputError(
+            f"{where}: event types without a weight: {types}. List each in `event_weights`, with "
+            "0 for those that are context only."
+        )
+
+
+def write_quarantine(con: Backend, log: ir.Table, config: LogConfig, path: Path) -> None:
+    """Writes the rows left out: ``row`` (from 1), ``reason``, and the mapped columns as given."""
+    bad = log.filter(log.reason.notnull()).order_by("row")
+    roles = {role: bad.given[role] for role in ROLES if getattr(config.columns, role)}
+    rows = bad.select(row=bad.row + 1, reason=bad.reason, **roles)
+    with pq.ParquetWriter(path, rows.schema().to_pyarrow()) as writer:
+        for batch in stream(con, rows):
+            writer.write_batch(batch)
+
+
+def case_notes(ids: pa.ChunkedArray | pa.Array, side: str) -> list[str]:
+    """A note when ids differ only in case, which is often a fault of the source."""
+    folded = pc.utf8_lower(ids)
+    counts = pa.table({"id": ids, "folded": folded}).group_by("folded").aggregate(
+        [("id", "count"), ("id", "min"), ("id", "max")]
+    )
+    pairs = counts.filter(pc.greater(counts["id_count"], 1)).sort_by("folded")
+    if not len(pairs):
+        return []
+    shown = pairs.slice(0, EXAMPLES).to_pylist()
+    examples = ", ".join(f"{pair['id_min']!r} and {pair['id_max']!r}" for pair in shown)
+    return [
+        f"{len(pairs)} groups of {side} ids differ only in case and were kept apart: {examples}"
+    ]
+
+
+def as_document(quality: Quality) -> dict[str, Any]:
+    """The report as it stands in the manifest."""
+    return {**vars(quality)}

@@ -1,0 +1,273 @@
+"""Where data comes from: an interaction log and side tables, in whatever form they are.
+
+Everything is read through Ibis. CSV and JSON columns are read as text first, so
+that ids keep the form they have in the file, and cast by their role afterwards.
+"""
+
+import difflib
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import fsspec
+import ibis.expr.types as ir
+from ibis.backends.duckdb import Backend
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from recsys.config import StrictConfig
+from recsys.data import public
+from recsys.data.engine import blaming_input
+from recsys.data.files import Format, SourceFiles, find_files
+from recsys.data.times import TimeUnit
+from recsys.errors import InputError
+
+
+class FileConfig(StrictConfig):
+    """The files of one table, and how to read them."""
+
+    path: str | list[str] | None = Field(
+        None,
+        description="file, folder, glob or address (http, https, s3, gs), or a list of them; "
+        "${NAME} is taken from the environment, relative to the working directory",
+    )
+    public: str | None = Field(
+        None, description="name of a public data set instead of `path` (`recsys data list`)"
+    )
+    format: Format | None = Field(
+        None, description="csv, json (one object a line) or parquet; guessed by default"
+    )
+    delimiter: str | None = Field(None, description="between CSV columns; guessed by default")
+    encoding: str = Field("utf-8", description="of text files, for example latin-1")
+    column_names: list[str] | None = Field(
+        None, description="names of the columns of CSV files without a header line"
+    )
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "FileConfig":
+        if (self.path is None) == (self.public is None):
+            raise ValueError("give either `path` or `public`")
+        return self
+
+
+class Columns(StrictConfig):
+    """Which column of the log plays which role."""
+
+    user: str
+    item: str
+    time: str | None = None
+    event: str | None = Field(None, description="event type, weighted by `event_weights`")
+    value: str | None = Field(None, description="price, rating or quantity")
+    session: str | None = None
+    order: str | None = Field(None, description="a number: breaks ties of time, or replaces it")
+    split: str | None = Field(None, description="train, validation or test, for `kind: fixed`")
+
+
+class LogConfig(FileConfig):
+    """An interaction log: who did what with which item, and when."""
+
+    columns: Columns
+    event_weights: dict[str, Annotated[float, Field(ge=0)]] = Field(
+        {}, description="weight as a target by event type; 0 = part of histories only"
+    )
+    time_unit: TimeUnit | None = Field(
+        None, description="of epoch numbers; guessed by their magnitude by default"
+    )
+    time_format: str | None = Field(
+        None, description='strptime format of text that is not ISO 8601, e.g. "%d/%m/%Y %H:%M"'
+    )
+    timezone: str = Field("UTC", description="of times that do not state their zone")
+    minimum_value: float | None = Field(
+        None, description="rows whose value is smaller or missing are set aside (returns: 1)"
+    )
+    minimum_order: float | None = Field(
+        None, description="rows whose order is smaller are set aside (unordered rows)"
+    )
+    max_quarantined: float = Field(
+        0.5, ge=0, le=1, description="share of unusable rows beyond which the log is refused"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _public_columns(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("public") and "columns" not in given:
+            return {**given, "columns": public.find(given["public"]).columns}
+        return given
+
+    @model_validator(mode="after")
+    def _roles_fit(self) -> "LogConfig":
+        needs = {
+            "event_weights": (bool(self.event_weights), "event"),
+            "minimum_value": (self.minimum_value is not None, "value"),
+            "minimum_order": (self.minimum_order is not None, "order"),
+        }
+        for setting, (used, role) in needs.items():
+            if used and getattr(self.columns, role) is None:
+                raise ValueError(f"`{setting}` needs a column with the role `{role}`")
+        return self
+
+
+FEATURE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+
+
+class CategoricalFeature(StrictConfig):
+    """One value of a closed list, such as a country or a brand."""
+
+    kind: Literal["categorical"]
+    column: str | None = Field(None, description="in the table; the feature's name by default")
+    max_vocabulary: int = Field(20_000, ge=1, description="most frequent values kept")
+
+
+class MultivaluedFeature(StrictConfig):
+    """Several values, such as genres or tags: a list column, or text with a separator."""
+
+    kind: Literal["multivalued"]
+    column: str | None = None
+    separator: str = Field("|", min_length=1, description="between the values of a text column")
+    max_values: int = Field(16, ge=1, description="values kept of one row, the first ones")
+    max_vocabulary: int = Field(20_000, ge=1)
+
+
+class TextFeature(StrictConfig):
+    """Free text, read as lower-cased words in order."""
+
+    kind: Literal["text"]
+    column: str | None = None
+    max_words: int = Field(32, ge=1, description="words kept of one row, the first ones")
+    max_vocabulary: int = Field(20_000, ge=1)
+
+
+class NumericFeature(StrictConfig):
+    """A number, standardised over the rows that have one."""
+
+    kind: Literal["numeric"]
+    column: str | None = None
+
+
+class VectorFeature(StrictConfig):
+    """A ready-made vector: a list column, or text such as ``0.1 0.2`` or ``[0.1, 0.2]``."""
+
+    kind: Literal["vector"]
+    column: str | None = None
+
+
+def _long_form(given: Any) -> Any:
+    return {"kind": given} if isinstance(given, str) else given
+
+
+FeatureConfig = Annotated[
+    Annotated[
+        CategoricalFeature | MultivaluedFeature | TextFeature | NumericFeature | VectorFeature,
+        Field(discriminator="kind"),
+    ],
+    BeforeValidator(_long_form),
+]
+
+
+class TableConfig(FileConfig):
+    """A side table: one row per user or per item, with features."""
+
+    key: str = Field(description="column with the id, as in the log")
+    title: str | None = Field(None, description="column with what people call an item")
+    duplicates: Literal["refuse", "first", "last"] = Field(
+        "refuse",
+        description="several rows with one id: refuse, or take the first or last value that is "
+        "there of each column",
+    )
+    features: dict[str, FeatureConfig] = Field(
+        {}, description="name: kind, or name: {kind: …, column: …, …}"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _public_key(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("public") and "key" not in given:
+            # The room above tells users from items; both use the same names.
+            return {**given, "key": public.KEY}
+        return given
+
+    @field_validator("features")
+    @classmethod
+    def _plain_names(cls, features: dict[str, Any]) -> dict[str, Any]:
+        for name in features:
+            if not FEATURE_NAME.fullmatch(name):
+                raise ValueError(
+                    f"the feature name {name!r} is used in file names and as an input of the "
+                    "exported model: take letters, digits and _, and name the column by `column`"
+                )
+        return features
+
+
+def locate(config: FileConfig, side: public.Table, scratch: Path) -> SourceFiles:
+    """Finds the files of a source, fetching a public data set when that is what it names."""
+    if config.public is not None:
+        path: str | list[str] = str(public.fetch(config.public) / public.FILES[side])
+    else:
+        assert config.path is not None  # the model's validator requires one of the two
+        path = config.path
+    with blaming_input(str(path)):
+        return find_files(path, scratch, config.format, config.encoding)
+
+
+def read_table(con: Backend, files: SourceFiles, config: FileConfig, name: str) -> ir.Table:
+    """Opens files as an Ibis table; CSV and scalar JSON columns are text.
+
+    Args:
+        con: an engine of :func:`recsys.data.engine.connect`.
+        files: what :func:`locate` found.
+        config: how to read them.
+        name: a name for the view, unique in the engine.
+    """
+    if files.filesystem is not None:
+        _register(con, files.filesystem)
+    paths = list(files.paths)
+    with blaming_input(str(files)):
+        # DuckDB's own readers: those of Ibis load DuckDB's httpfs for remote addresses.
+        if files.format == "parquet":
+            relation = con.con.read_parquet(paths, union_by_name=True)
+        elif files.format == "json":
+            relation = _read_json(con, paths, files.compression)
+        else:
+            relation = _read_csv(con, paths, files.compression, config)
+        relation.create_view(name)
+        return con.table(name)
+
+
+def _register(con: Backend, filesystem: fsspec.AbstractFileSystem) -> None:
+    protocols = filesystem.protocol
+    name = protocols if isinstance(protocols, str) else protocols[0]
+    if not con.con.filesystem_is_registered(name):
+        con.con.register_filesystem(filesystem)
+
+
+def _read_csv(con: Backend, paths: list[str], compression: str, config: FileConfig) -> Any:
+    options: dict[str, Any] = {"header": config.column_names is None}
+    if config.delimiter is not None:
+        options["delimiter"] = config.delimiter
+    if config.column_names is not None:
+        options["names"] = config.column_names
+    return con.con.read_csv(paths, all_varchar=True, compression=compression, **options)
+
+
+def _read_json(con: Backend, paths: list[str], compression: str) -> Any:
+    """Reads JSON twice: once for its columns, then with scalars as the text they are."""
+    guessed = con.con.read_json(paths, compression=compression)
+    types = {
+        name: str(kind) if str(kind).endswith("]") else "VARCHAR"
+        for name, kind in zip(guessed.columns, guessed.types, strict=True)
+    }
+    return con.con.read_json(paths, compression=compression, columns=types)
+
+
+def column(table: ir.Table, name: str, role: str, where: object) -> ir.Column:
+    """One column of a source.
+
+    Raises:
+        InputError: there is none of that name; the message has the nearest.
+    """
+    if name in table.columns:
+        return table[name]
+    folded = {known.strip().casefold(): known for known in table.columns}
+    near = difflib.get_close_matches(name.strip().casefold(), folded, n=1, cutoff=0.5)
+    hint = f" Did you mean {folded[near[0]]!r}?" if near else ""
+    shown = ", ".join(table.columns[:30])
+    raise InputError(f"{where} has no column {name!r} ({role}).{hint} Its columns: {shown}")

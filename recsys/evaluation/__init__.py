@@ -1,0 +1,1 @@
+"""Ranks the whole catalogue and says how good a run is."""

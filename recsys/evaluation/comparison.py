@@ -1,0 +1,197 @@
+"""Which differences between two rankings of the same queries are real."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from recsys.errors import InputError
+from recsys.evaluation.confidence import FEW_USERS, user_sums
+from recsys.evaluation.metrics import Ratio, parse_metric, ranking_metrics
+from recsys.evaluation.ranking import RankedQueries
+
+LEVEL = 0.05
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The paired difference of one metric between two scorers.
+
+    Attributes:
+        model: the scorer that is judged.
+        other: the scorer it is compared with.
+        metric: such as ``ndcg@10``.
+        difference: the model's metric minus the other's.
+        low: lower end of the difference's 95 % interval; None with one user.
+        high: upper end, likewise.
+        p_value: of no difference, two-sided, on its own; None with one user.
+        p_adjusted: the same, corrected for all comparisons made together.
+        real: whether ``p_adjusted`` is below 0.05.
+        queries: how many were compared.
+        users: how many users asked them.
+        sentence: the verdict in words.
+    """
+
+    model: str
+    other: str
+    metric: str
+    difference: float
+    low: float | None
+    high: float | None
+    p_value: float | None
+    p_adjusted: float | None
+    real: bool
+    queries: int
+    users: int
+    sentence: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """As written to ``metrics.json``."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A scorer's name and how it ranked the queries."""
+
+    name: str
+    ranked: RankedQueries
+
+
+def compare(
+    pairs: Iterable[tuple[Contender, Contender]], metrics: Sequence[str]
+) -> list[Comparison]:
+    """Compares scorers pairwise, all as one family of tests.
+
+    Each difference is a mean over queries, clustered by user: the linearised
+    variance of a ratio of sums over users, with Student's t at one degree of
+    freedom less than there are users. P-values are corrected by Holm (1979)
+    over everything passed in one call, so that the chance of calling any of
+    these differences real by luck stays below 5 %.
+
+    Args:
+        pairs: (judged, compared with); both over identical queries.
+        metrics: such as ``["ndcg@10"]``.
+
+    Raises:
+        InputError: an unknown metric, or two scorers that answered different queries.
+    """
+    found = []
+    for model, other in pairs:
+        _check_same_queries(model, other)
+        for metric in metrics:
+            cut = [parse_metric(metric)[1]]
+            ours = ranking_metrics(model.ranked, cut)[metric]
+            theirs = ranking_metrics(other.ranked, cut)[metric]
+            difference = clustered_mean(ours - theirs, model.ranked.queries.users)
+            found.append((model.name, other.name, metric, difference))
+    adjusted = iter(holm([each.p_value for *_, each in found if each.p_value is not None]))
+    return [
+        _judged(*each, p_adjusted=None if each[-1].p_value is None else float(next(adjusted)))
+        for each in found
+    ]
+
+
+def _check_same_queries(model: Contender, other: Contender) -> None:
+    ours, theirs = model.ranked.queries, other.ranked.queries
+    for name in ("users", "history_ends", "target_offsets", "target_items"):
+        if not np.array_equal(getattr(ours, name), getattr(theirs, name)):
+            raise InputError(
+                f"{model.name} and {other.name} cannot be compared: they were evaluated on "
+                f"different queries ({name} differ). Evaluate both on the same dataset, the same "
+                "part and the same `seen`."
+            )
+
+
+@dataclass(frozen=True)
+class ClusteredMean:
+    """A mean over queries with its cluster-robust 95 % interval and p-value of zero."""
+
+    mean: float
+    low: float | None
+    high: float | None
+    p_value: float | None
+    queries: int
+    users: int
+
+
+def clustered_mean(values: np.ndarray, users: np.ndarray) -> ClusteredMean:
+    """Tests whether a mean over queries is zero, users being independent of each other.
+
+    The mean is sum(values) / number of queries, both summed by user; its
+    variance is U / (U - 1) · sum over users of (sum of values - mean · number
+    of queries)² / queries² (Cochran, 1977, section 6.3).
+
+    Args:
+        values: float [queries].
+        users: int [queries].
+    """
+    sums, counts = user_sums(Ratio.mean(values), users)
+    mean, clusters, queries = float(values.mean()), len(sums), len(values)
+    if clusters < 2:
+        return ClusteredMean(mean, None, None, None, queries, clusters)
+    residuals = sums - mean * counts
+    error = float(np.sqrt(clusters / (clusters - 1) * (residuals**2).sum()) / queries)
+    if error == 0.0:
+        return ClusteredMean(mean, mean, mean, float(mean == 0.0), queries, clusters)
+    reach = error * float(stats.t.ppf(1 - LEVEL / 2, clusters - 1))
+    p_value = 2 * float(stats.t.sf(abs(mean) / error, clusters - 1))
+    return ClusteredMean(mean, mean - reach, mean + reach, p_value, queries, clusters)
+
+
+def holm(p_values: Sequence[float]) -> np.ndarray:
+    """Holm's (1979) step-down correction, float64 [tests] in the order given.
+
+    >>> holm([0.01, 0.04, 0.03]).tolist()
+    [0.03, 0.06, 0.06]
+    """
+    values = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(values, kind="stable")
+    steps = values[order] * np.arange(len(values), 0, -1)
+    adjusted = np.empty_like(values)
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(steps))
+    return adjusted
+
+
+def _judged(
+    model: str, other: str, metric: str, difference: ClusteredMean, p_adjusted: float | None
+) -> Comparison:
+    real = p_adjusted is not None and p_adjusted < LEVEL
+    return Comparison(
+        model=model,
+        other=other,
+        metric=metric,
+        difference=difference.mean,
+        low=difference.low,
+        high=difference.high,
+        p_value=difference.p_value,
+        p_adjusted=p_adjusted,
+        real=real,
+        queries=difference.queries,
+        users=difference.users,
+        sentence=_sentence(model, other, metric, difference, real),
+    )
+
+
+def _sentence(model: str, other: str, metric: str, difference: ClusteredMean, real: bool) -> str:
+    """The verdict in words, such as "lstm is better than popular by 0.031 ndcg@10 …"."""
+    if difference.low is None:
+        return f"{model} and {other}: one user cannot show a difference in {metric}."
+    interval = f"95 % interval {difference.low:.4f} to {difference.high:.4f}"
+    if real:
+        direction = "better" if difference.mean > 0 else "worse"
+        sentence = (
+            f"{model} is {direction} than {other} by {abs(difference.mean):.4f} {metric} "
+            f"({interval} of the difference)."
+        )
+    else:
+        users = f"{difference.users:,} users"
+        sentence = (
+            f"{model} and {other}: no difference in {metric} that {users} can show "
+            f"({difference.mean:+.4f}, {interval})."
+        )
+    if difference.users < FEW_USERS:
+        sentence += f" {difference.users} users are too few to rely on this."
+    return sentence

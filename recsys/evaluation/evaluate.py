@@ -1,0 +1,242 @@
+"""From rankings to what ``metrics.json`` says of them."""
+
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import Field, field_validator, model_validator
+
+from recsys.config import StrictConfig
+from recsys.data.dataset import Dataset, Part, Queries
+from recsys.evaluation.baselines import BaselineName, candidates, fit
+from recsys.evaluation.confidence import Interval, intervals
+from recsys.evaluation.metrics import (
+    Ratio,
+    coverage,
+    list_metrics,
+    parse_metric,
+    popularity_groups,
+    ranking_metrics,
+)
+from recsys.evaluation.ranking import UNRANKED, RankedQueries, Scorer, Seen, rank
+from recsys.evaluation.slices import queries_with_targets, slices
+
+logger = logging.getLogger(__name__)
+
+Metrics = dict[str, dict[str, Any]]
+# Choosing a baseline's settings needs no more validation queries than this.
+CHOICE_QUERIES = 5_000
+
+
+class EvaluationConfig(StrictConfig):
+    """How a model is judged."""
+
+    k: tuple[int, ...] = Field(
+        (5, 10, 20), min_length=1, description="recommendations that each metric looks at"
+    )
+    metric: str = Field(
+        "ndcg@10",
+        description="the headline: chosen by, stopped early by and compared by; its k is in `k`",
+    )
+    baselines: tuple[BaselineName, ...] = Field(
+        ("popular", "recent_popular", "item_knn"), description="evaluated beside the model"
+    )
+    last_only: bool = Field(
+        False, description="judge only the last event of every user (protocol TIME-LAST)"
+    )
+    draws: int = Field(1000, ge=100, description="bootstrap samples of users for the intervals")
+    seed: int = Field(0, ge=0, description="of the bootstrap")
+    block_size: int = Field(512, ge=1, description="queries that are scored at a time")
+
+    @field_validator("k")
+    @classmethod
+    def _positive_and_ascending(cls, k: tuple[int, ...]) -> tuple[int, ...]:
+        if min(k) < 1:
+            raise ValueError(f"expected whole numbers of 1 or more, received {list(k)}")
+        return tuple(sorted(set(k)))
+
+    @model_validator(mode="after")
+    def _metric_is_computed(self) -> "EvaluationConfig":
+        if parse_metric(self.metric)[1] not in self.k:
+            raise ValueError(f"`metric` is {self.metric}, and `k` holds {list(self.k)} only")
+        return self
+
+
+def evaluate(
+    ranked: RankedQueries, dataset: Dataset, config: EvaluationConfig, fitted_part: Part
+) -> dict[str, Any]:
+    """Everything that is said of one ranking.
+
+    Args:
+        ranked: the ranking, with at least ``max(config.k)`` top items a query.
+        dataset: what was ranked.
+        config: how to judge.
+        fitted_part: the last part of the log that the scorer was fitted on.
+
+    Returns:
+        ``metrics``: name to value, low and high. ``slices``: name to definition,
+        counts and metrics. ``counts``: queries, users, targets, targets beyond
+        the catalogue and repeats left out. ``popularity``: how recommendations
+        and histories spread over popular and rare items.
+
+    Raises:
+        InputError: there are no queries.
+    """
+    return {
+        "metrics": _all_metrics(ranked, dataset, config, fitted_part),
+        "slices": _slice_metrics(ranked, dataset, config, fitted_part),
+        "counts": {
+            **_counts(ranked),
+            "unranked_targets": int(np.count_nonzero(ranked.ranks == UNRANKED)),
+            "repeats_left_out": int(ranked.repeats_left_out),
+        },
+        "popularity": popularity_groups(ranked, max(config.k), dataset, fitted_part),
+    }
+
+
+def evaluate_baselines(
+    dataset: Dataset, part: Part, seen: Seen, config: EvaluationConfig, fitted_part: Part
+) -> dict[str, tuple[Metrics, RankedQueries]]:
+    """Ranks and judges every baseline of the config on the queries of a part.
+
+    Windows and decays are chosen on the validation part, by baselines fitted on
+    the training part; the chosen baseline is fitted up to ``fitted_part``.
+
+    Args:
+        dataset: the log.
+        part: whose events are the targets.
+        seen: whether seen items may be recommended.
+        config: how to judge.
+        fitted_part: the last part that the model was fitted on.
+
+    Returns:
+        name to its metrics and its ranking. A baseline that the log cannot feed
+        (recent popularity without a time or an order) is left out, with a warning.
+    """
+    queries = dataset.queries(part, config.last_only)
+    found = {}
+    for name in config.baselines:
+        scorer = _fitted(name, dataset, seen, config, fitted_part)
+        if scorer is None:
+            logger.warning("baseline %s is left out: the log has no time and no order", name)
+            continue
+        ranked = rank(scorer, dataset, queries, seen, max(config.k), config.block_size)
+        found[name] = (_all_metrics(ranked, dataset, config, fitted_part), ranked)
+    return found
+
+
+def write_ranks(ranked: RankedQueries, dataset: Dataset, path: Path) -> None:
+    """Writes ``ranks.parquet``, a row per held-out item, in whole or not at all.
+
+    Columns: ``user_id`` and ``item_id`` (text), ``rank`` (int32, 1 = best, null
+    where the scorer cannot return the item).
+    """
+    owners = ranked.queries.users[ranked.queries.target_queries]
+    table = pa.table(
+        {
+            "user_id": pa.array(dataset.user_ids, pa.string()).take(pa.array(owners)),
+            "item_id": pa.array(dataset.item_ids, pa.string()).take(
+                pa.array(ranked.queries.target_items)
+            ),
+            "rank": pa.array(ranked.ranks, pa.int32(), mask=ranked.ranks == UNRANKED),
+        }
+    )
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        pq.write_table(table, partial)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _all_metrics(
+    ranked: RankedQueries, dataset: Dataset, config: EvaluationConfig, part: Part
+) -> Metrics:
+    """Accuracy, novelty, popularity and coverage, at every k."""
+    found = _with_intervals(
+        {
+            **_accuracy(ranked, config.k),
+            **list_metrics(ranked, config.k, dataset, part),
+        },
+        ranked.queries.users,
+        config,
+    )
+    for k in config.k:
+        # No mean over queries, so it has no interval: fewer users drawn would cover less.
+        found[f"coverage@{k}"] = Interval(coverage(ranked, k, dataset.items)).as_dict()
+    return found
+
+
+def _slice_metrics(
+    ranked: RankedQueries, dataset: Dataset, config: EvaluationConfig, part: Part
+) -> dict[str, dict[str, Any]]:
+    found = {}
+    for cut in slices(ranked, dataset, part):
+        queries = cut.ranked.queries
+        ratios = _accuracy(cut.ranked, config.k) if len(queries) else {}
+        found[cut.name] = {
+            "definition": cut.definition,
+            **_counts(cut.ranked),
+            "metrics": _with_intervals(ratios, queries.users, config),
+        }
+    return found
+
+
+def _accuracy(ranked: RankedQueries, k: Sequence[int]) -> dict[str, Ratio]:
+    return {name: Ratio.mean(values) for name, values in ranking_metrics(ranked, k).items()}
+
+
+def _with_intervals(
+    ratios: dict[str, Ratio], users: np.ndarray, config: EvaluationConfig
+) -> Metrics:
+    found = intervals(ratios, users, config.draws, config.seed)
+    return {name: interval.as_dict() for name, interval in found.items()}
+
+
+def _counts(ranked: RankedQueries) -> dict[str, int]:
+    queries = ranked.queries
+    return {
+        "queries": len(queries),
+        "users": len(np.unique(queries.users)),
+        "targets": len(queries.target_items),
+    }
+
+
+def _fitted(
+    name: BaselineName, dataset: Dataset, seen: Seen, config: EvaluationConfig, part: Part
+) -> Scorer | None:
+    """The baseline with its best settings on validation; None where the log cannot feed it."""
+    options = list(candidates(name, dataset, "train", seen))
+    if not options:
+        return None
+    queries = _thinned(dataset.queries("validation", config.last_only), CHOICE_QUERIES)
+    settings, scorer = options[0]
+    if len(options) > 1 and len(queries):
+        settings, scorer = max(
+            options, key=lambda option: _headline(option[1], dataset, queries, seen, config)
+        )
+        logger.info("baseline %s: %s chosen on validation", name, settings)
+    return scorer if part == "train" else fit(name, dataset, part, settings)
+
+
+def _headline(
+    scorer: Scorer, dataset: Dataset, queries: Queries, seen: Seen, config: EvaluationConfig
+) -> float:
+    k = parse_metric(config.metric)[1]
+    ranked = rank(scorer, dataset, queries, seen, k, config.block_size)
+    if not len(ranked.queries):
+        return 0.0
+    return float(ranking_metrics(ranked, [k])[config.metric].mean())
+
+
+def _thinned(queries: Queries, most: int) -> Queries:
+    """At most ``most`` of the queries, evenly spaced, so that all kinds of users stay in."""
+    if len(queries) <= most:
+        return queries
+    chosen = np.linspace(0, len(queries) - 1, most).astype(np.int64)
+    return queries_with_targets(queries, np.isin(queries.target_queries, chosen))[0]

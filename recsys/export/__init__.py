@@ -1,0 +1,1 @@
+"""From a trained retriever to a SavedModel that recommends."""

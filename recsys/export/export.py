@@ -1,0 +1,118 @@
+"""What an export is asked for, and how it is started.
+
+TensorFlow Recommenders imports only where ``TF_USE_LEGACY_KERAS=1`` was set
+before anything touched ``tf.keras``, and a process cannot change its Keras
+backend. So the export is a process of its own (:mod:`recsys.export.process`),
+whatever backend trained the retriever.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+import recsys
+from recsys.config import StrictConfig
+from recsys.data.dataset import Part
+from recsys.errors import InputError
+
+
+class ExportConfig(StrictConfig):
+    """The experiment's ``export`` section."""
+
+    k: int = Field(100, ge=1, description="items that the SavedModel returns for a query")
+    version: str = Field(
+        "1", pattern=r"^[0-9]+$", description="folder name that TensorFlow Serving loads by"
+    )
+    probes: int = Field(64, ge=4, description="histories that the parity gate compares")
+    tolerance: float = Field(
+        1e-4, gt=0, description="largest accepted difference of a score, relative to its scale"
+    )
+    warmup_requests: int = Field(
+        8, ge=0, le=900, description="sample requests that TensorFlow Serving replays at start"
+    )
+
+
+class ExportRequest(StrictConfig):
+    """Everything that the exporting process needs to know. It travels as JSON."""
+
+    retriever: Path = Field(description="the trained model, a native Keras 3 file (.keras)")
+    dataset: Path = Field(description="folder of the prepared dataset")
+    probes: Path = Field(description="the .npz file of recsys.export.probes.write_probes")
+    model_folder: Path = Field(description="folder of all versions; the version is made in it")
+    config: ExportConfig = ExportConfig()
+    seen: Literal["exclude", "allow"] = Field(
+        "exclude", description="whether the ids of a history may be recommended again"
+    )
+    fitted_part: Part = Field("train", description="last part of the log the model was fitted on")
+    experiment: dict[str, Any] = Field(default_factory=dict, description="as resolved")
+    metrics: dict[str, Any] = Field(default_factory=dict, description="as in metrics.json")
+
+    @property
+    def destination(self) -> Path:
+        """The folder of the version that is to be published."""
+        return self.model_folder / self.config.version
+
+
+class ExportError(RuntimeError):
+    """The export failed for a reason that is not the user's."""
+
+
+def export_in_subprocess(request: ExportRequest) -> dict[str, Any]:
+    """Exports in a fresh process and returns the artefact's manifest.
+
+    The SavedModel appears at ``request.destination`` only after it was loaded
+    back and found equal to the trained model; until then nothing is there (or
+    what was there before).
+
+    Raises:
+        InputError: what the exporting process found wrong with its input.
+        ExportError: the process failed otherwise, or the parity gate refused;
+            the message carries its own.
+    """
+    with tempfile.TemporaryDirectory(prefix="recsys-export-") as folder:
+        request_file, reply_file = Path(folder, "request.json"), Path(folder, "reply.json")
+        request_file.write_text(_absolute(request).model_dump_json())
+        process = subprocess.run(
+            [sys.executable, "-m", "recsys.export.process", str(request_file), str(reply_file)],
+            env=_environment(),
+            capture_output=True,
+            text=True,
+            errors="replace",
+        )
+        if not reply_file.is_file():
+            lines = process.stderr.strip().splitlines()
+            raise ExportError(
+                f"the exporting process ended with status {process.returncode} and no reply "
+                "(killed for memory?). Its last lines:\n" + "\n".join(lines[-20:])
+            )
+        reply = json.loads(reply_file.read_text())
+    if "input_error" in reply:
+        raise InputError(reply["input_error"])
+    if "error" in reply:
+        raise ExportError(reply["error"])
+    return reply["manifest"]
+
+
+def _absolute(request: ExportRequest) -> ExportRequest:
+    paths = ("retriever", "dataset", "probes", "model_folder")
+    return request.model_copy(update={name: getattr(request, name).absolute() for name in paths})
+
+
+def _environment() -> dict[str, str]:
+    packages = [str(Path(recsys.__file__).resolve().parent.parent)]
+    if os.environ.get("PYTHONPATH"):
+        packages.append(os.environ["PYTHONPATH"])
+    return os.environ | {
+        "KERAS_BACKEND": "tensorflow",
+        "TF_USE_LEGACY_KERAS": "1",
+        # The graph of a recurrent layer traced beside a GPU would ask for one.
+        "CUDA_VISIBLE_DEVICES": "",
+        "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
+        "PYTHONPATH": os.pathsep.join(packages),
+    }

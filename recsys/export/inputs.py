@@ -1,0 +1,80 @@
+"""Inputs of the SavedModel's signatures, made from a prepared dataset.
+
+Histories become padded strings, a user becomes an id and raw features: what a
+caller without this package would send.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from recsys.data.dataset import Dataset, Feature
+from recsys.errors import InputError
+from recsys.models.retriever import Retriever
+
+UNKNOWN = -1  # index of a user or an item that the dataset does not know
+HISTORY, EXCLUDE, USER_ID, ITEM_ID = "history", "exclude", "user_id", "item_id"
+# How the data room splits text, recsys.data.features.NOT_A_WORD: importing it
+# would bring the whole data engine into the exporting process.
+NOT_A_WORD = r"[^\p{L}\p{N}]+"
+_TAKEN = {HISTORY, EXCLUDE, USER_ID, ITEM_ID}
+
+
+def user_features_of(retriever: Retriever, dataset: Dataset) -> tuple[Feature, ...]:
+    """The user features that a retriever reads, as the dataset encoded them.
+
+    Raises:
+        InputError: a feature has the name of another input of the signatures.
+    """
+    names = {spec.name for spec in retriever.user_features}
+    features = tuple(f for f in dataset.manifest.user_features if f.name in names)
+    for feature in features:
+        if feature.name in _TAKEN:
+            raise InputError(
+                f"the user feature {feature.name!r} has the name of another input of the "
+                f"SavedModel ({', '.join(sorted(_TAKEN))}). Rename its column in the user table."
+            )
+    return features
+
+
+def id_matrix(rows: Iterable[Sequence[str]]) -> np.ndarray:
+    """Ids as an object array [batch, longest row], padded on the right with ``""``."""
+    rows = list(rows)
+    matrix = np.full((len(rows), max((len(row) for row in rows), default=0)), "", dtype=object)
+    for line, row in zip(matrix, rows, strict=True):
+        line[: len(row)] = row
+    return matrix
+
+
+def user_inputs(
+    dataset: Dataset, features: Sequence[Feature], reads_user_id: bool, users: np.ndarray
+) -> dict[str, np.ndarray]:
+    """The further inputs of ``serving_default`` for users of a dataset.
+
+    Args:
+        dataset: where the users are.
+        features: the user features that the model reads.
+        reads_user_id: whether it reads the id as well.
+        users: int [batch], user index, −1 = unknown.
+    """
+    inputs = {}
+    if reads_user_id:
+        ids = [dataset.user_ids[user] if user >= 0 else "" for user in users]
+        inputs[USER_ID] = np.asarray(ids, dtype=object)
+    for feature in features:
+        values = np.array(dataset.feature("user", feature.name)[np.maximum(users, 0)])
+        values[users < 0] = 0
+        inputs[feature.name] = _raw(feature, values, dataset)
+    return inputs
+
+
+def _raw(feature: Feature, values: np.ndarray, dataset: Dataset) -> np.ndarray:
+    """Undoes the encoding of :class:`recsys.data.dataset.Feature`."""
+    if feature.kind == "vector":
+        return values.astype(np.float32)
+    if feature.kind == "numeric":
+        return (values * feature.deviation + feature.mean).astype(np.float32)
+    words = np.asarray(["", *dataset.vocabulary("user", feature.name)], dtype=object)[values]
+    if feature.kind == "text":
+        return np.asarray([" ".join(filter(None, row)) for row in words], dtype=object)
+    return words

@@ -1,0 +1,209 @@
+"""The gate before publication: is the SavedModel the model that was trained?
+
+It reads the SavedModel back as a stranger would and compares every signature
+with the trained model's own answers.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import tensorflow as tf
+
+from recsys.data.dataset import Dataset, Feature
+from recsys.export.inputs import EXCLUDE, HISTORY, ITEM_ID, UNKNOWN, id_matrix, user_inputs
+from recsys.export.manifest import describe_signatures
+from recsys.export.probes import Probes
+from recsys.models.retriever import Retriever
+
+# Longer than any id would be, and with characters that no log has.
+UNKNOWN_ID = "\x00 an id that the catalogue does not hold"
+SIGNATURES = ("embed_items", "embed_query", "recommend_excluding", "serving_default")
+
+
+class ParityError(RuntimeError):
+    """The SavedModel differs from the trained model or from its contract."""
+
+
+class ParityGate:
+    """Compares a SavedModel with probes.
+
+    A score may differ from the trained model's by ``tolerance`` times its
+    scale, which is its own size or the root mean square of its query's scores,
+    whichever is larger (near zero a relative difference means nothing). Items
+    may change places only where the trained model's scores differ by less.
+
+    Args:
+        folder: the SavedModel.
+        retriever: for its shape (catalogue, dim, inputs).
+        dataset: for the ids.
+        features: the user features that the model reads.
+        seen: as exported.
+        k: as exported.
+        tolerance: relative, e.g. 1e-4.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        retriever: Retriever,
+        dataset: Dataset,
+        features: Sequence[Feature],
+        seen: Literal["exclude", "allow"],
+        k: int,
+        tolerance: float,
+    ) -> None:
+        self.signatures = tf.saved_model.load(str(folder)).signatures
+        self._retriever = retriever
+        self._dataset = dataset
+        self._features = features
+        self._excludes_seen = seen == "exclude"
+        self._k = k
+        self._tolerance = tolerance
+        self._item_index = {
+            item: index for index, item in enumerate(dataset.item_ids[: retriever.catalogue_items])
+        }
+        self._largest_difference = 0.0
+
+    def check(self, probes: Probes) -> dict[str, float]:
+        """Runs every check.
+
+        Returns:
+            ``probes`` and ``largest_relative_difference``, for the manifest.
+
+        Raises:
+            ParityError: naming the signature, the probe and the difference.
+        """
+        self._check_contract()
+        self._check_items(probes)
+        queries = self._queries(probes)
+        self._check_embeddings(probes, queries)
+        self._check_recommendations(probes, queries)
+        self._check_exclusions(probes, queries)
+        self._check_unknown_ids(queries)
+        self._check_no_events(queries)
+        return {
+            "probes": len(probes.histories),
+            "largest_relative_difference": self._largest_difference,
+        }
+
+    def _check_contract(self) -> None:
+        found = describe_signatures(self.signatures)
+        if tuple(sorted(found)) != SIGNATURES:
+            raise ParityError(f"expected the signatures {SIGNATURES}, found {sorted(found)}")
+        answers = {
+            ITEM_ID: {"dtype": "string", "shape": [None, self._k]},
+            "score": {"dtype": "float32", "shape": [None, self._k]},
+        }
+        embedding = {"embedding": {"dtype": "float32", "shape": [None, self._retriever.config.dim]}}
+        for name, outputs in zip(SIGNATURES, (embedding, embedding, answers, answers), strict=True):
+            if found[name]["outputs"] != outputs:
+                raise ParityError(
+                    f"{name} returns {found[name]['outputs']}, by contract it returns {outputs}"
+                )
+
+    def _queries(self, probes: Probes) -> dict[str, np.ndarray]:
+        ids = self._dataset.item_ids
+        histories = [[ids[item] for item in history] for history in probes.histories]
+        further = user_inputs(
+            self._dataset, self._features, self._retriever.reads_user_id, probes.users
+        )
+        return {HISTORY: id_matrix(histories), **further}
+
+    def _call(self, signature: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        outputs = self.signatures[signature](
+            **{name: tf.constant(value) for name, value in inputs.items()}
+        )
+        return {name: value.numpy() for name, value in outputs.items()}
+
+    def _check_items(self, probes: Probes) -> None:
+        sample = np.unique(np.linspace(0, len(probes.item_vectors) - 1, 1000).astype(int))
+        ids = [self._dataset.item_ids[item] for item in sample]
+        vectors = self._call("embed_items", {ITEM_ID: np.array([*ids, UNKNOWN_ID], object)})
+        self._compare("embed_items", vectors["embedding"][:-1], probes.item_vectors[sample])
+        if vectors["embedding"][-1].any():
+            raise ParityError("embed_items gives an unknown item a vector other than zeros")
+
+    def _check_embeddings(self, probes: Probes, queries: dict[str, np.ndarray]) -> None:
+        embeddings = self._call("embed_query", queries)["embedding"]
+        self._compare("embed_query", embeddings, probes.embeddings)
+
+    def _check_recommendations(self, probes: Probes, queries: dict[str, np.ndarray]) -> None:
+        answers = self._call("serving_default", queries)
+        for probe, history in enumerate(probes.histories):
+            left_out = history if self._excludes_seen else history[:0]
+            self._compare_ranking("serving_default", probe, probes, answers, left_out)
+
+    def _check_exclusions(self, probes: Probes, queries: dict[str, np.ndarray]) -> None:
+        best = self._call("serving_default", queries)[ITEM_ID][:, :3]
+        excluded = [[item.decode() for item in row] + [UNKNOWN_ID] for row in best]
+        answers = self._call("recommend_excluding", {**queries, EXCLUDE: id_matrix(excluded)})
+        for probe, history in enumerate(probes.histories):
+            items = [self._item_index[i] for i in excluded[probe] if i in self._item_index]
+            left_out = np.asarray(items, np.int64)
+            if self._excludes_seen:
+                left_out = np.append(left_out, history)
+            self._compare_ranking("recommend_excluding", probe, probes, answers, left_out)
+
+    def _check_unknown_ids(self, queries: dict[str, np.ndarray]) -> None:
+        """Unknown ids and padding, at either end and between, change nothing."""
+        history = queries[HISTORY]
+        noise = np.tile(np.array([["", UNKNOWN_ID]], object), (len(history), 1))
+        half = history.shape[1] // 2
+        noisy = np.concatenate([noise, history[:, :half], noise, history[:, half:], noise], axis=1)
+        clean = self._call("embed_query", queries)["embedding"]
+        found = self._call("embed_query", {**queries, HISTORY: noisy})["embedding"]
+        self._compare("embed_query, unknown ids added,", found, clean)
+
+    def _check_no_events(self, queries: dict[str, np.ndarray]) -> None:
+        """A history without a single column is answered."""
+        scores = self._call("serving_default", {**queries, HISTORY: queries[HISTORY][:, :0]})
+        if not np.isfinite(scores["score"][:, 0]).all():
+            raise ParityError("serving_default does not answer a history without events")
+
+    def _compare(self, what: str, found: np.ndarray, expected: np.ndarray) -> None:
+        """Compares vectors, row by row, each relative to its own length."""
+        if not np.isfinite(found).all():
+            raise ParityError(f"{what} returns values that are not finite")
+        scale = np.maximum(np.linalg.norm(expected, axis=1), np.finfo(np.float32).tiny)
+        difference = np.linalg.norm(found - expected, axis=1) / scale
+        self._judge(what, difference)
+
+    def _compare_ranking(
+        self,
+        signature: str,
+        probe: int,
+        probes: Probes,
+        answers: dict[str, np.ndarray],
+        left_out: np.ndarray,
+    ) -> None:
+        what = f"{signature}, probe {probe},"
+        expected = probes.item_vectors @ probes.embeddings[probe]
+        allowed = np.ones(len(expected), bool)
+        allowed[left_out[left_out < len(expected)]] = False
+        ideal = np.sort(expected[allowed])[::-1][: self._k]
+
+        ids, scores = answers[ITEM_ID][probe], answers["score"][probe]
+        returned = [self._item_index.get(item.decode(), UNKNOWN) for item in ids if item]
+        if UNKNOWN in returned or not allowed[returned].all():
+            raise ParityError(f"{what} returns an item that was to be left out")
+        if len(returned) != len(ideal) or len(set(returned)) != len(returned):
+            raise ParityError(f"{what} returns {len(returned)} items instead of {len(ideal)}")
+        if any(ids[len(ideal) :]) or not np.isneginf(scores[len(ideal) :]).all():
+            raise ParityError(f'{what} does not end in "" and −∞')
+
+        typical = np.sqrt(np.mean(np.square(expected)))
+        scale = np.maximum(np.maximum(np.abs(ideal), typical), np.finfo(np.float32).tiny)
+        self._judge(f"{what} scores", np.abs(scores[: len(ideal)] - expected[returned]) / scale)
+        self._judge(f"{what} order", np.abs(expected[returned] - ideal) / scale)
+
+    def _judge(self, what: str, relative_difference: np.ndarray) -> None:
+        worst = float(relative_difference.max(initial=0.0))
+        # Written so that NaN is refused too.
+        if not worst <= self._tolerance:
+            raise ParityError(
+                f"{what} differs from the trained model by {worst:.2g} relative; "
+                f"accepted is {self._tolerance:.2g}. Nothing was published."
+            )
+        self._largest_difference = max(self._largest_difference, worst)

@@ -1,0 +1,137 @@
+"""Sample queries with the trained model's own answers, for the parity gate.
+
+The training process writes them (with its backend, whichever that is), the
+exporting process compares the SavedModel with them.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from recsys.data.dataset import Dataset
+from recsys.export.inputs import UNKNOWN
+from recsys.export.precision import full_float32_products
+from recsys.models.retriever import USER_FEATURE, Retriever
+
+
+@dataclass(frozen=True)
+class Probes:
+    """Queries and answers, in dataset indices.
+
+    Attributes:
+        histories: int32 arrays, whole histories, oldest event first.
+        users: int32 [probes], user index, −1 = unknown.
+        embeddings: float32 [probes, dim], the trained model's query vectors.
+        item_vectors: float32 [catalogue_items, dim], its item vectors.
+
+    The trained model's score of an item is the dot product of the two.
+    """
+
+    histories: list[np.ndarray]
+    users: np.ndarray
+    embeddings: np.ndarray
+    item_vectors: np.ndarray
+
+    def save(self, file: Path) -> None:
+        """Writes an ``.npz`` file, atomically."""
+        lengths = [len(history) for history in self.histories]
+        partial = file.with_name(f".{file.name}.partial.npz")
+        try:
+            np.savez(
+                partial,
+                history_items=np.concatenate(self.histories),
+                history_offsets=np.cumsum([0, *lengths]),
+                users=self.users,
+                embeddings=self.embeddings,
+                item_vectors=self.item_vectors,
+            )
+            os.replace(partial, file)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    @classmethod
+    def load(cls, file: Path) -> "Probes":
+        """Reads what :meth:`save` wrote."""
+        with np.load(file) as arrays:
+            return cls(
+                histories=np.split(arrays["history_items"], arrays["history_offsets"][1:-1]),
+                users=arrays["users"],
+                embeddings=arrays["embeddings"],
+                item_vectors=arrays["item_vectors"],
+            )
+
+
+def write_probes(retriever: Retriever, dataset: Dataset, file: Path, count: int = 64) -> Probes:
+    """Chooses probes, asks the trained retriever, and saves both.
+
+    Args:
+        retriever: the trained model.
+        dataset: what it was trained on.
+        file: the ``.npz`` to write.
+        count: how many probes, at least 4.
+    """
+    histories, users = choose_queries(
+        dataset, retriever.catalogue_items, retriever.config.max_events, count
+    )
+    # Mixed precision keeps float32 variables: compared is what they say, free
+    # of 16-bit rounding, which differs from one device to the next.
+    retriever = retriever.in_float32()
+    with full_float32_products():
+        embeddings = retriever.embed_query(encode_queries(retriever, dataset, histories, users))
+        item_vectors = retriever.item_vectors()
+    to_numpy = keras.ops.convert_to_numpy
+    probes = Probes(histories, users, to_numpy(embeddings), to_numpy(item_vectors))
+    probes.save(file)
+    return probes
+
+
+def choose_queries(
+    dataset: Dataset, catalogue_items: int, max_events: int, count: int
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """Chooses histories and users: the awkward ones first, then real ones.
+
+    The awkward ones are an empty history of nobody and of a known user, a
+    single event, and more events than the encoder reads. The real ones are
+    evenly spread over the users.
+
+    Returns:
+        Histories (int32 item indices, at or beyond the catalogue too) and
+        users (int32 [count], −1 = unknown).
+    """
+    longer_than_window = np.arange(max_events + 5, dtype=np.int32) % catalogue_items
+    no_events = np.empty(0, np.int32)
+    histories = [no_events, no_events, np.zeros(1, np.int32), longer_than_window]
+    users = [UNKNOWN, 0, UNKNOWN, 0]
+    # A few times the window is enough to prove that what lies beyond it is
+    # excluded; a whole history may be a hundred thousand events.
+    keep = 4 * max_events
+    spread = np.linspace(0, dataset.users - 1, max(0, count - len(histories)))
+    for user in spread.astype(np.int32):
+        begin, end = dataset.user_offsets[user : user + 2]
+        histories.append(np.asarray(dataset.event_items[max(begin, end - keep) : end], np.int32))
+        users.append(int(user))
+    return histories, np.asarray(users, np.int32)
+
+
+def encode_queries(
+    retriever: Retriever, dataset: Dataset, histories: Sequence[np.ndarray], users: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Encodes queries as ``Retriever.embed_query`` takes them."""
+    max_events = retriever.config.max_events
+    windows = [history[history < retriever.catalogue_items][-max_events:] for history in histories]
+    lengths = np.asarray([len(window) for window in windows], np.int32)
+    history = np.zeros((len(windows), max(1, lengths.max())), np.int32)
+    for row, window in zip(history, windows, strict=True):
+        row[: len(window)] = window
+    inputs = {"history": history, "length": lengths}
+    if retriever.reads_user_id:
+        inputs["user"] = users
+    for feature in retriever.user_features:
+        values = np.array(dataset.feature("user", feature.name)[np.maximum(users, 0)])
+        values[users == UNKNOWN] = 0
+        inputs[USER_FEATURE + feature.name] = values
+    return inputs

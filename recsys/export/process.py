@@ -1,0 +1,114 @@
+"""The exporting process: ``python -m recsys.export.process REQUEST.json REPLY.json``.
+
+Started by :func:`recsys.export.export.export_in_subprocess`, which also sets
+the environment that this module's imports need.
+"""
+
+import errno
+import json
+import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from recsys.data.dataset import Dataset
+from recsys.errors import InputError
+from recsys.export.export import ExportRequest
+from recsys.export.inputs import EXCLUDE, HISTORY, id_matrix, user_features_of, user_inputs
+from recsys.export.manifest import EXTRA, write_manifest
+from recsys.export.parity import ParityError, ParityGate
+from recsys.export.probes import Probes
+from recsys.export.publish import published
+from recsys.export.serving import ServingGraph
+from recsys.export.titles import write_titles
+from recsys.export.warmup import write_warmup_requests
+from recsys.models.retriever import Retriever
+
+
+def export(request: ExportRequest) -> dict[str, Any]:
+    """Writes, checks and publishes a SavedModel; returns its manifest.
+
+    Raises:
+        InputError: something given is missing or cannot be used.
+        ParityError: the SavedModel is not the trained model; nothing is published.
+    """
+    dataset = Dataset(request.dataset)
+    retriever = load_retriever(request.retriever)
+    probes = Probes.load(request.probes)
+    with published(request.destination) as folder:
+        ServingGraph(retriever, dataset, request.seen, request.config.k).save(folder)
+        features = user_features_of(retriever, dataset)
+        gate = ParityGate(
+            folder,
+            retriever,
+            dataset,
+            features,
+            request.seen,
+            request.config.k,
+            request.config.tolerance,
+        )
+        parity = gate.check(probes)
+        (folder / EXTRA).mkdir()
+        write_titles(folder, dataset, retriever.catalogue_items)
+        write_warmup_requests(folder, _warmup_requests(request, retriever, dataset, probes))
+        return write_manifest(folder, request, retriever, dataset, gate.signatures, parity)
+
+
+def load_retriever(file: Path) -> Retriever:
+    """Loads a trained model, whichever backend wrote it, to compute in float32."""
+    if not file.is_file():
+        raise InputError(f"there is no trained model at {file}. Run `recsys train` first.")
+    return keras.saving.load_model(file, compile=False).in_float32()
+
+
+def _warmup_requests(
+    request: ExportRequest, retriever: Retriever, dataset: Dataset, probes: Probes
+) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+    """Single queries, as an online service gets them, in turn for each signature."""
+    features = user_features_of(retriever, dataset)
+    signatures = ("serving_default", "recommend_excluding", "embed_query")
+    # Real histories come last among the probes.
+    for number in range(min(request.config.warmup_requests, len(probes.histories))):
+        probe = len(probes.histories) - 1 - number
+        ids = [dataset.item_ids[item] for item in probes.histories[probe]]
+        user = probes.users[probe : probe + 1]
+        further = user_inputs(dataset, features, retriever.reads_user_id, user)
+        inputs = {HISTORY: id_matrix([ids]), **further}
+        signature = signatures[number % len(signatures)]
+        if signature == "recommend_excluding":
+            inputs[EXCLUDE] = id_matrix([ids[:1]])
+        yield signature, inputs
+
+
+def reply_to(request_file: Path) -> dict[str, Any]:
+    """Exports as a request file says; failures become part of the reply."""
+    request = ExportRequest.model_validate_json(request_file.read_text())
+    try:
+        return {"manifest": export(request)}
+    except InputError as error:
+        return {"input_error": str(error)}
+    except ParityError as error:
+        return {"error": f"the parity gate refused the export: {error}"}
+    except (OSError, tf.errors.OpError) as error:
+        if getattr(error, "errno", None) == errno.ENOSPC or "No space left" in str(error):
+            return {
+                "input_error": f"no space left to write {request.destination}. "
+                "Free some, or choose another --runs-dir; nothing was left half-written."
+            }
+        return {"error": traceback.format_exc()}
+    except Exception:
+        return {"error": traceback.format_exc()}
+
+
+def main(request_file: str, reply_file: str) -> None:
+    """Reads a request, writes the reply."""
+    Path(reply_file).write_text(json.dumps(reply_to(Path(request_file))))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,129 @@
+"""Asking a published SavedModel, as ``recsys recommend`` does.
+
+Nothing but the artefact answers: no checkpoint, no retriever. TensorFlow is
+imported when a model is loaded.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recsys.data.dataset import Dataset
+from recsys.errors import InputError
+from recsys.export.inputs import HISTORY, ITEM_ID, USER_ID, id_matrix, user_inputs
+from recsys.export.manifest import read_manifest
+from recsys.export.titles import read_titles
+
+SIGNATURE = "serving_default"
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """One row of an answer; ``title`` is the id where the item has none."""
+
+    item_id: str
+    title: str
+    score: float
+
+
+@dataclass(frozen=True)
+class Query:
+    """Who asks: a history of item ids, oldest first, and the model's further inputs."""
+
+    history: Sequence[str]
+    further: Mapping[str, np.ndarray]
+
+
+class Recommender:
+    """A loaded SavedModel with its manifest and titles.
+
+    Args:
+        folder: of one version, e.g. ``runs/quickstart-lstm/1/model/1``.
+
+    Raises:
+        InputError: the folder is not an exported model.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        import tensorflow as tf
+
+        self.folder = Path(folder)
+        self.manifest = read_manifest(self.folder)
+        self.titles = read_titles(self.folder)
+        # The signature does not keep what it was loaded from alive.
+        self._model = tf.saved_model.load(str(self.folder))
+        self._signature = self._model.signatures[SIGNATURE]
+
+    @property
+    def further_inputs(self) -> dict[str, Any]:
+        """Inputs beside the history: name to dtype and shape."""
+        inputs = self.manifest["signatures"][SIGNATURE]["inputs"]
+        return {name: spec for name, spec in inputs.items() if name != HISTORY}
+
+    def recommend(self, query: Query, k: int = 10) -> list[Recommendation]:
+        """Answers one query with at most ``k`` items, best first.
+
+        Raises:
+            InputError: more items are asked for than the artefact returns.
+        """
+        import tensorflow as tf
+
+        largest = self.manifest["model"]["k"]
+        if not 1 <= k <= largest:
+            raise InputError(
+                f"{k} recommendations were asked for; {self.folder} returns 1 to {largest}. "
+                "Export again with a larger `export.k`."
+            )
+        history = [item.strip() for item in query.history]
+        inputs = {HISTORY: id_matrix([history]), **self._missing_values(), **query.further}
+        answer = self._signature(**{name: tf.constant(value) for name, value in inputs.items()})
+        ids = [item.decode() for item in answer[ITEM_ID].numpy()[0, :k]]
+        scores = answer["score"].numpy()[0, :k]
+        return [
+            Recommendation(item, self.titles.get(item, item), float(score))
+            for item, score in zip(ids, scores, strict=True)
+            if item
+        ]
+
+    def user_query(self, dataset: Dataset, user_id: str) -> Query:
+        """The query of a user: all of the user's events, with id and features.
+
+        Args:
+            dataset: the one that the model was exported with.
+            user_id: as in the log.
+
+        Raises:
+            InputError: an unknown user, or another dataset.
+        """
+        if dataset.fingerprint != self.manifest["data"]["fingerprint"]:
+            raise InputError(
+                f"{self.folder} was exported with the dataset "
+                f"{self.manifest['data']['fingerprint']}, not {dataset.fingerprint}."
+            )
+        if user_id not in dataset.user_ids:
+            raise InputError(
+                f"there is no user {user_id!r} in the dataset {dataset.path}. "
+                "Give the history itself: --history ITEM,ITEM,..."
+            )
+        user = dataset.user_ids.index(user_id)
+        begin, end = dataset.user_offsets[user : user + 2]
+        history = [dataset.item_ids[item] for item in dataset.event_items[begin:end]]
+        names = set(self.further_inputs)
+        features = [f for f in dataset.manifest.user_features if f.name in names]
+        return Query(history, user_inputs(dataset, features, USER_ID in names, np.array([user])))
+
+    def _missing_values(self) -> dict[str, np.ndarray]:
+        """One row of every further input that says nothing about the user."""
+        return {name: _missing(**spec) for name, spec in self.further_inputs.items()}
+
+
+def _missing(dtype: str, shape: list[int | None]) -> np.ndarray:
+    # An unknown number of rows is one, of further columns none.
+    sizes = [1, *(size or 0 for size in shape[1:])]
+    if dtype == "string":
+        return np.full(sizes, "", dtype=object)
+    # A number is missing as NaN, a ready-made vector as zeros.
+    return np.full(sizes, np.nan if len(sizes) == 1 else 0.0, np.float32)

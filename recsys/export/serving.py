@@ -1,0 +1,213 @@
+"""The graph of the SavedModel: ids in, recommendations out.
+
+Legend of shapes: B queries, E events of a history, W events that the encoder
+reads at most, X ids to leave out, N items of the catalogue, D dimensions,
+K answers.
+
+Only plain TensorFlow operations end up in the graph, and only variables and
+lookup tables are tracked, no Keras object: so the SavedModel loads where there
+is nothing but TensorFlow. This module imports TensorFlow Recommenders, hence
+only in a process that was started with ``TF_USE_LEGACY_KERAS=1``.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import tensorflow as tf
+from tensorflow_recommenders.layers.factorized_top_k import BruteForce
+
+from recsys.data.dataset import Dataset, Feature
+from recsys.export.inputs import (
+    EXCLUDE,
+    HISTORY,
+    ITEM_ID,
+    NOT_A_WORD,
+    UNKNOWN,
+    USER_ID,
+    user_features_of,
+)
+from recsys.models.retriever import USER_FEATURE, Retriever
+
+Inputs = Mapping[str, tf.Tensor]
+
+
+class ServingGraph:
+    """Builds the four signatures around a trained retriever.
+
+    Args:
+        retriever: the trained model, loaded on the TensorFlow backend.
+        dataset: holds the ids and the vocabularies.
+        seen: ``exclude`` leaves every id of the history out of the answers.
+        k: how many answers a row has; where there are fewer, it ends in ``""``
+            and −∞.
+    """
+
+    def __init__(
+        self, retriever: Retriever, dataset: Dataset, seen: Literal["exclude", "allow"], k: int
+    ) -> None:
+        self._retriever = retriever
+        self._max_events = retriever.config.max_events
+        self._features = user_features_of(retriever, dataset)
+        self._excludes_seen = seen == "exclude"
+        self._k = k
+
+        item_ids = dataset.item_ids[: retriever.catalogue_items]
+        self._item_ids = tf.constant(item_ids, tf.string)
+        self._items = _lookup_table(item_ids)
+        self._tables = {ITEM_ID: self._items}
+        if retriever.reads_user_id:
+            self._tables[USER_ID] = _lookup_table(dataset.user_ids)
+        for feature in self._features:
+            if feature.kind in ("categorical", "multivalued", "text"):
+                words = dataset.vocabulary("user", feature.name)
+                self._tables[f"feature.{feature.name}"] = _lookup_table(words, first=1, missing=0)
+
+        vectors = tf.cast(retriever.item_vectors(), tf.float32)
+        self._index = BruteForce(k=k).index(vectors, tf.range(len(item_ids)))
+
+    def save(self, folder: Path) -> None:
+        """Writes the SavedModel."""
+        module = tf.Module()
+        signatures = self._signatures()
+        module.tables = self._tables
+        # Whatever the graphs read, and nothing else: no optimizer slots, no
+        # arrays that only the item tower needs.
+        variables = {v.ref(): v for f in signatures.values() for v in f.graph.variables}
+        module.state = [reference.deref() for reference in variables]
+        tf.saved_model.save(module, str(folder), signatures=signatures)
+
+    def _signatures(self) -> dict[str, Any]:
+        ids = tf.TensorSpec([None, None], tf.string)
+        query = {HISTORY: ids, **self._user_specs()}
+        return {
+            "serving_default": _trace(self.recommend, query),
+            "recommend_excluding": _trace(self.recommend, {**query, EXCLUDE: ids}),
+            "embed_query": _trace(self.embed_query, query),
+            "embed_items": _trace(self.embed_items, {ITEM_ID: tf.TensorSpec([None], tf.string)}),
+        }
+
+    def _user_specs(self) -> dict[str, tf.TensorSpec]:
+        specs = {}
+        if self._retriever.reads_user_id:
+            specs[USER_ID] = tf.TensorSpec([None], tf.string)
+        for feature in self._features:
+            specs[feature.name] = _feature_spec(feature)
+        return specs
+
+    def recommend(self, inputs: Inputs) -> dict[str, tf.Tensor]:
+        """Signatures ``serving_default`` and, with ``exclude``, ``recommend_excluding``."""
+        history_BE = self._items.lookup(inputs[HISTORY])
+        left_out = [history_BE] if self._excludes_seen else []
+        if EXCLUDE in inputs:
+            left_out.append(self._items.lookup(inputs[EXCLUDE]))
+        query_BD = self._embed(history_BE, inputs)
+        # One column more keeps the width above zero, which the search below needs.
+        no_item = tf.fill([tf.shape(query_BD)[0], 1], UNKNOWN)
+        return self._top_k(query_BD, tf.concat([*left_out, no_item], axis=1))
+
+    def embed_query(self, inputs: Inputs) -> dict[str, tf.Tensor]:
+        """Signature ``embed_query``."""
+        return {"embedding": self._embed(self._items.lookup(inputs[HISTORY]), inputs)}
+
+    def embed_items(self, inputs: Inputs) -> dict[str, tf.Tensor]:
+        """Signature ``embed_items``; an unknown item has a vector of zeros."""
+        items = self._items.lookup(inputs[ITEM_ID])
+        known = tf.cast(items != UNKNOWN, tf.float32)
+        vectors = tf.gather(self._index._candidates, tf.maximum(items, 0))
+        return {"embedding": vectors * known[:, tf.newaxis]}
+
+    def _embed(self, history_BE: tf.Tensor, inputs: Inputs) -> tf.Tensor:
+        known = tf.ragged.boolean_mask(history_BE, history_BE != UNKNOWN)
+        window = known[:, -self._max_events :]
+        history_BW = window.to_tensor(default_value=0)
+        # Encoders read the last position of a history, so there is always one.
+        missing = tf.maximum(0, 1 - tf.shape(history_BW)[1])
+        history_BW = tf.pad(history_BW, [[0, 0], [0, missing]])
+        encoded = {HISTORY: history_BW, "length": tf.cast(window.row_lengths(), tf.int32)}
+        if self._retriever.reads_user_id:
+            encoded["user"] = self._tables[USER_ID].lookup(inputs[USER_ID])
+        for feature in self._features:
+            encoded[USER_FEATURE + feature.name] = self._encode(feature, inputs[feature.name])
+        embedding = tf.cast(self._retriever.embed_query(encoded), tf.float32)
+        return tf.ensure_shape(embedding, [None, self._retriever.config.dim])
+
+    def _encode(self, feature: Feature, value: tf.Tensor) -> tf.Tensor:
+        """Encodes raw values as :class:`recsys.data.dataset.Feature` says."""
+        if feature.kind == "numeric":
+            scaled = (value - feature.mean) / feature.deviation
+            return tf.where(tf.math.is_nan(value), tf.zeros_like(scaled), scaled)
+        if feature.kind == "vector":
+            return tf.where(tf.math.is_nan(value), tf.zeros_like(value), value)
+        table = self._tables[f"feature.{feature.name}"]
+        if feature.kind == "categorical":
+            return table.lookup(value)
+        words = (
+            _split_words(value) if feature.kind == "text" else tf.RaggedTensor.from_tensor(value)
+        )
+        indices = tf.ragged.map_flat_values(table.lookup, words)
+        known = tf.ragged.boolean_mask(indices, indices != 0)
+        return known.to_tensor(default_value=0, shape=[None, feature.width])
+
+    def _top_k(self, query_BD: tf.Tensor, left_out_BX: tf.Tensor) -> dict[str, tf.Tensor]:
+        widest = tf.reduce_max(tf.math.count_nonzero(left_out_BX != UNKNOWN, axis=1))
+        # Of an empty batch the maximum is the smallest integer.
+        widest = tf.cast(tf.maximum(widest, 0), tf.int32)
+        candidates = tf.minimum(self._k + widest, tf.shape(self._item_ids)[0])
+        scores, items = self._index(query_BD, k=candidates)
+        scores = tf.where(_is_in(items, left_out_BX), -float("inf"), scores)
+        # A catalogue smaller than k: rows are filled up with nothing.
+        shortage = tf.maximum(0, self._k - candidates)
+        scores = tf.pad(scores, [[0, 0], [0, shortage]], constant_values=-float("inf"))
+        items = tf.pad(items, [[0, 0], [0, shortage]])
+        score_BK, columns = tf.math.top_k(scores, k=self._k)
+        ids_BK = tf.gather(self._item_ids, tf.gather(items, columns, batch_dims=1))
+        ids_BK = tf.where(tf.math.is_inf(score_BK), "", ids_BK)
+        return {"item_id": ids_BK, "score": score_BK}
+
+
+def _is_in(items_BC: tf.Tensor, left_out_BX: tf.Tensor) -> tf.Tensor:
+    """Whether each item is among the row's ids to leave out (bool [B, C]).
+
+    By binary search: comparing all with all would take B × C × X bytes.
+    """
+    sorted_BX = tf.sort(left_out_BX, axis=1)
+    position_BC = tf.searchsorted(sorted_BX, items_BC)
+    last = tf.shape(sorted_BX)[1] - 1
+    found_BC = tf.gather(sorted_BX, tf.minimum(position_BC, last), batch_dims=1)
+    return found_BC == items_BC
+
+
+def _split_words(text: tf.Tensor) -> tf.RaggedTensor:
+    lowered = tf.strings.lower(text, encoding="utf-8")
+    return tf.strings.split(tf.strings.regex_replace(lowered, NOT_A_WORD, " "))
+
+
+def _lookup_table(
+    keys: Sequence[str], first: int = 0, missing: int = UNKNOWN
+) -> tf.lookup.StaticHashTable:
+    """A table from text to consecutive int32 numbers."""
+    numbers = tf.range(first, first + len(keys), dtype=tf.int32)
+    initializer = tf.lookup.KeyValueTensorInitializer(tf.constant(keys, tf.string), numbers)
+    return tf.lookup.StaticHashTable(initializer, default_value=missing)
+
+
+def _feature_spec(feature: Feature) -> tf.TensorSpec:
+    match feature.kind:
+        case "categorical" | "text":
+            return tf.TensorSpec([None], tf.string)
+        case "multivalued":
+            return tf.TensorSpec([None, None], tf.string)
+        case "numeric":
+            return tf.TensorSpec([None], tf.float32)
+        case "vector":
+            return tf.TensorSpec([None, feature.width], tf.float32)
+
+
+def _trace(
+    function: Callable[[Inputs], dict[str, tf.Tensor]], specs: dict[str, tf.TensorSpec]
+) -> Any:
+    """Traces a function of a dictionary as a signature with named inputs."""
+    named = {name: tf.TensorSpec(spec.shape, spec.dtype, name=name) for name, spec in specs.items()}
+    traced = tf.function(lambda **inputs: function(inputs), autograph=False)
+    return traced.get_concrete_function(**named)

@@ -1,0 +1,1 @@
+"""Item towers: an item as a vector."""

@@ -1,0 +1,1 @@
+"""Losses and the negatives they need."""

@@ -1,0 +1,173 @@
+"""Negatives: drawn on the host, with the probabilities that logQ needs.
+
+Every sampler shares its draws among all positions of a batch and returns, with
+each draw, the logarithm of how often that item is expected among the draws.
+"""
+
+from typing import Annotated, Literal, Protocol
+
+import numpy as np
+from pydantic import Field
+
+from recsys.config import StrictConfig
+
+
+class Sampler(Protocol):
+    """Draws the negatives of one batch."""
+
+    count: int
+
+    def draw(
+        self, generator: np.random.Generator, targets: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Draws ``count`` items.
+
+        Args:
+            generator: the batch's own source of randomness.
+            targets: int32 [events], the real targets of the batch.
+
+        Returns:
+            int32 [count], the items, and float32 [count], the logarithm of each
+            item's expected number of occurrences among the ``count``.
+        """
+        ...
+
+
+class UniformConfig(StrictConfig):
+    """Every item with the same probability."""
+
+    kind: Literal["uniform"] = "uniform"
+    count: int = Field(1024, ge=1, description="negatives shared by a batch")
+
+
+class PopularityConfig(StrictConfig):
+    """Items in proportion to a power of their number of training events."""
+
+    kind: Literal["popularity"] = "popularity"
+    count: int = Field(1024, ge=1, description="negatives shared by a batch")
+    exponent: float = Field(0.75, ge=0, description="0 is uniform, 1 the events' own distribution")
+
+
+class InBatchConfig(StrictConfig):
+    """Other positions' targets."""
+
+    kind: Literal["in_batch"] = "in_batch"
+    count: int = Field(1024, ge=1, description="targets drawn from the batch, shared by it")
+
+
+class MixedConfig(StrictConfig):
+    """Other positions' targets and uniformly drawn items.
+
+    Yang et al., "Mixed Negative Sampling for Learning Two-tower Neural
+    Networks in Recommendations" (2020).
+    """
+
+    kind: Literal["mixed"] = "mixed"
+    in_batch: int = Field(512, ge=1, description="targets drawn from the batch, shared by it")
+    uniform: int = Field(512, ge=1, description="items drawn uniformly, shared by the batch")
+
+
+NegativesConfig = Annotated[
+    UniformConfig | PopularityConfig | InBatchConfig | MixedConfig, Field(discriminator="kind")
+]
+
+
+class CatalogueSampler:
+    """Draws with replacement from a fixed distribution over the catalogue.
+
+    Args:
+        probabilities: float64 [items], summing to 1.
+        count: draws a batch.
+    """
+
+    def __init__(self, probabilities: np.ndarray, count: int) -> None:
+        self.count = count
+        self._cumulative = np.cumsum(probabilities)
+        with np.errstate(divide="ignore"):
+            self._log_expected = (np.log(count) + np.log(probabilities)).astype(np.float32)
+
+    def draw(
+        self, generator: np.random.Generator, targets: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        points = generator.random(self.count) * self._cumulative[-1]
+        items = np.searchsorted(self._cumulative, points, side="right")
+        items = np.minimum(items, len(self._cumulative) - 1).astype(np.int32)
+        return items, self._log_expected[items]
+
+
+class InBatchSampler:
+    """Draws with replacement from the batch's own targets.
+
+    A target occurs in a batch in proportion to its training events, so the
+    expected count follows from the item's share of them (Yi et al.,
+    "Sampling-Bias-Corrected Neural Modeling for Large Corpus Item
+    Recommendations", 2019, estimated here from the data instead of a stream).
+
+    Args:
+        probabilities: float64 [items], share of training events.
+        count: draws a batch.
+    """
+
+    def __init__(self, probabilities: np.ndarray, count: int) -> None:
+        self.count = count
+        with np.errstate(divide="ignore"):
+            self._log_expected = (np.log(count) + np.log(probabilities)).astype(np.float32)
+
+    def draw(
+        self, generator: np.random.Generator, targets: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        items = targets[generator.integers(len(targets), size=self.count)].astype(np.int32)
+        return items, self._log_expected[items]
+
+
+class MixedSampler:
+    """The union of several samplers' draws.
+
+    An item may come from either source, so its expected count is the sum of
+    both (the balance heuristic of Veach and Guibas, 1995).
+
+    Args:
+        in_batch, uniform: the sources.
+        event_shares: float64 [items], share of training events.
+    """
+
+    def __init__(
+        self, in_batch: InBatchSampler, uniform: CatalogueSampler, event_shares: np.ndarray
+    ) -> None:
+        self.sources: tuple[Sampler, Sampler] = (in_batch, uniform)
+        self.count = in_batch.count + uniform.count
+        expected = in_batch.count * event_shares + uniform.count / len(event_shares)
+        self._log_expected = np.log(expected).astype(np.float32)
+
+    def draw(
+        self, generator: np.random.Generator, targets: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        items = np.concatenate([source.draw(generator, targets)[0] for source in self.sources])
+        return items, self._log_expected[items]
+
+
+def build_sampler(config: NegativesConfig, item_counts: np.ndarray) -> Sampler:
+    """Builds a sampler.
+
+    Args:
+        config: which, and how many draws.
+        item_counts: [catalogue], events of each item in the fitted part: the
+            distribution of the targets.
+    """
+    counts = item_counts.astype(np.float64)
+    shares = counts / counts.sum()
+    uniform = np.full(len(counts), 1 / len(counts))
+    match config:
+        case UniformConfig():
+            return CatalogueSampler(uniform, config.count)
+        case PopularityConfig():
+            powered = np.where(counts > 0, counts, 0.0) ** config.exponent
+            return CatalogueSampler(powered / powered.sum(), config.count)
+        case InBatchConfig():
+            return InBatchSampler(shares, config.count)
+        case MixedConfig():
+            return MixedSampler(
+                InBatchSampler(shares, config.in_batch),
+                CatalogueSampler(uniform, config.uniform),
+                shares,
+            )

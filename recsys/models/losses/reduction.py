@@ -1,0 +1,18 @@
+"""How losses of single events become the loss of a batch."""
+
+from keras import ops
+
+
+def mean_over_events(losses, weights):
+    """Weighted mean over real events (weight > 0); 0 for a batch without any.
+
+    A mean over positions would depend on the padding, a sum would couple the
+    learning rate to the batch size.
+
+    Args:
+        losses: float32 [positions].
+        weights: float32 [positions].
+    """
+    # Positions of weight 0 may hold anything, NaN included.
+    losses = ops.where(weights > 0, losses, 0.0)
+    return ops.sum(losses * weights) / ops.maximum(ops.sum(weights), 1e-9)

@@ -1,0 +1,1 @@
+"""Query towers: who is asking, as a vector per position."""

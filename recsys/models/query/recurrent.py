@@ -1,0 +1,79 @@
+"""A history read by a recurrent network."""
+
+from typing import Literal
+
+import keras
+from pydantic import Field
+
+from recsys.config import StrictConfig
+
+CELLS = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU, "rnn": keras.layers.SimpleRNN}
+
+
+class RecurrentConfig(StrictConfig):
+    """LSTM, GRU or a simple RNN over the item vectors of a history."""
+
+    kind: Literal["lstm", "gru", "rnn"]
+    units: int = Field(128, ge=1, description="width of the recurrent state")
+    layers: int = Field(1, ge=1, description="recurrent layers, stacked")
+    dropout: float = Field(
+        0.2, ge=0, lt=1, description="share of elements dropped before each layer and at the end"
+    )
+
+    def build(self, dim: int, **kwargs) -> "Recurrent":
+        return Recurrent(dim, **self.model_dump(), **kwargs)
+
+
+@keras.saving.register_keras_serializable(package="recsys")
+class Recurrent(keras.layers.Layer):
+    """Position t holds what the network knows after positions 0 to t.
+
+    After Hidasi et al., "Session-based Recommendations with Recurrent Neural
+    Networks" (2016), with dropout between layers only: recurrent dropout and
+    masks would give up the fused GPU kernels.
+
+    Args:
+        dim: width of the output vectors.
+        kind, units, layers, dropout: see :class:`RecurrentConfig`.
+    """
+
+    def __init__(
+        self, dim: int, kind: str, units: int, layers: int, dropout: float, **kwargs
+    ) -> None:
+        super().__init__(**kwargs)
+        self.dim = dim
+        self.kind = kind
+        self.units = units
+        self.rate = dropout
+        policy = self.dtype_policy
+        self.cells = [
+            CELLS[kind](units, return_sequences=True, dtype=policy, name=f"{kind}_{index}")
+            for index in range(layers)
+        ]
+        self.dropouts = [keras.layers.Dropout(dropout, dtype=policy) for _ in range(layers + 1)]
+        self.projection = keras.layers.Dense(dim, dtype=policy, name="projection")
+
+    def build(self, input_shape) -> None:
+        width = input_shape[-1]
+        for cell in self.cells:
+            cell.build((None, None, width))
+            width = self.units
+        self.projection.build((None, None, width))
+        self.built = True
+
+    def call(self, history_BLD, training: bool = False):
+        """float [batch, positions, dim] to the same shape; causal."""
+        states_BLU = history_BLD
+        for cell, dropout in zip(self.cells, self.dropouts, strict=False):
+            states_BLU = cell(dropout(states_BLU, training=training), training=training)
+        return self.projection(self.dropouts[-1](states_BLU, training=training))
+
+    def get_config(self) -> dict:
+        config = {
+            "dim": self.dim,
+            "kind": self.kind,
+            "units": self.units,
+            "layers": len(self.cells),
+            "dropout": self.rate,
+        }
+        return {**super().get_config(), **config}

@@ -1,0 +1,139 @@
+"""The query tower: who is asking, as one vector per position of the history."""
+
+from typing import Annotated, Any
+
+import keras
+from keras import ops
+from pydantic import Field, model_validator
+
+from recsys.config import StrictConfig
+from recsys.models.embedding import EmbeddingTable
+from recsys.models.features import FeatureEncoder
+from recsys.models.query.average import AverageConfig
+from recsys.models.query.recurrent import RecurrentConfig
+
+# A new encoder is one file in this folder and one entry here.
+EncoderConfig = Annotated[AverageConfig | RecurrentConfig, Field(discriminator="kind")]
+
+
+class QueryTowerConfig(StrictConfig):
+    """What a query is made of: the history, the user's id, the user's features, or any mix."""
+
+    encoder: EncoderConfig | None = Field(
+        AverageConfig(), description="how the history is read; null leaves it out"
+    )
+    user_id: bool = Field(False, description="a learned vector per user; unknown users have none")
+    user_id_dropout: float = Field(
+        0.2,
+        ge=0,
+        lt=1,
+        description="share of training rows whose user is hidden, so that unknown users are served well",
+    )
+    user_features: list[str] = Field(
+        [], description="names of user features (data.users.features)"
+    )
+    hidden: list[int] = Field(
+        [], description="units of ReLU layers that mix the parts; their output is added to the history's vector"
+    )
+
+    @model_validator(mode="after")
+    def _is_not_empty(self) -> "QueryTowerConfig":
+        if self.encoder is None and not self.user_id and not self.user_features:
+            raise ValueError("the query tower needs an encoder, user_id or user_features")
+        return self
+
+
+@keras.saving.register_keras_serializable(package="recsys")
+class QueryTower(keras.layers.Layer):
+    """``history + MLP(history, user id, user features)``.
+
+    Args:
+        config: a :class:`QueryTowerConfig` dump.
+        dim: width of a vector.
+        users: users with a vector of their own.
+        specs: the user features, as :class:`recsys.models.features.FeatureSpec` dumps.
+    """
+
+    def __init__(
+        self, config: dict[str, Any], dim: int, users: int, specs: list[dict], **kwargs
+    ) -> None:
+        super().__init__(**kwargs)
+        self.config = QueryTowerConfig.model_validate(config)
+        self.dim = dim
+        self.users = users
+        self.specs = specs
+        policy = self.dtype_policy
+        encoder = self.config.encoder
+        self.encoder = None if encoder is None else encoder.build(dim, dtype=policy, name="encoder")
+        self.table = (
+            EmbeddingTable(users, dim, dtype=policy, name="user") if self.config.user_id else None
+        )
+        self.hide_user = keras.layers.Dropout(
+            self.config.user_id_dropout, noise_shape=(None, 1), dtype=policy
+        )
+        self.features = FeatureEncoder(specs, dim, dtype=policy, name="features") if specs else None
+        self.hidden = [
+            keras.layers.Dense(units, activation="relu", dtype=policy, name=f"hidden_{i}")
+            for i, units in enumerate(self.config.hidden)
+        ]
+        self.mix = self.table is not None or self.features is not None or bool(self.hidden)
+        self.output_layer = (
+            keras.layers.Dense(dim, dtype=policy, name="output") if self.mix else None
+        )
+
+    def build(self, input_shape) -> None:
+        parts = 0
+        if self.encoder is not None:
+            self.encoder.build(input_shape)
+            parts += 1
+        for part in (self.table, self.features):
+            if part is not None:
+                part.build()
+                parts += 1
+        width = parts * self.dim
+        for layer in self.hidden:
+            layer.build((None, None, width))
+            width = layer.units
+        if self.output_layer is not None:
+            self.output_layer.build((None, None, width))
+        self.built = True
+
+    def call(self, history_BLD, user=None, features=None, user_rows=None, training: bool = False):
+        """One vector per position; position t has seen positions 0 to t.
+
+        Args:
+            history_BLD: [batch, positions, dim], the start vector and the item vectors.
+            user: int32 [batch], user index (-1: unknown) or index into ``user_rows``.
+            features: each user feature's array, a row per batch row.
+            user_rows: float32 [n, dim], rows of the user table gathered by the caller.
+
+        Returns:
+            [batch, positions, dim] in the layer's compute dtype.
+        """
+        encoded_BLD = None
+        if self.encoder is not None:
+            encoded_BLD = self.encoder(history_BLD, training=training)
+        if not self.mix:
+            return encoded_BLD
+        context = []
+        if self.table is not None:
+            context.append(self.hide_user(self.table(user, user_rows), training=training))
+        if self.features is not None:
+            context.append(self.features(features))
+        positions = ops.shape(history_BLD)[1]
+        parts = [] if encoded_BLD is None else [encoded_BLD]
+        parts += [ops.repeat(part[:, None, :], positions, axis=1) for part in context]
+        mixed = ops.concatenate(parts, axis=-1)
+        for layer in self.hidden:
+            mixed = layer(mixed)
+        mixed = self.output_layer(mixed)
+        return mixed if encoded_BLD is None else encoded_BLD + mixed
+
+    def get_config(self) -> dict:
+        config = {
+            "config": self.config.model_dump(),
+            "dim": self.dim,
+            "users": self.users,
+            "specs": self.specs,
+        }
+        return {**super().get_config(), **config}

@@ -1,0 +1,228 @@
+"""Query tower, item tower and loss: the one model."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import keras
+from keras import ops
+from pydantic import Field
+
+from recsys.config import StrictConfig
+from recsys.models.features import FeatureSpec
+from recsys.models.items.tower import ItemTower, ItemTowerConfig
+from recsys.models.losses.cross_entropy import CrossEntropyConfig
+from recsys.models.losses.sampled_softmax import SampledSoftmaxConfig
+from recsys.models.query.tower import QueryTower, QueryTowerConfig
+
+LossConfig = Annotated[CrossEntropyConfig | SampledSoftmaxConfig, Field(discriminator="kind")]
+USER_FEATURE = "user_feature."
+
+
+class ModelConfig(StrictConfig):
+    """Two towers and a loss."""
+
+    dim: int = Field(64, ge=1, description="width of query and item vectors")
+    max_events: int = Field(
+        50, ge=1, description="last events of a history that the query tower reads"
+    )
+    query: QueryTowerConfig = Field(QueryTowerConfig(), description="who is asking")
+    item: ItemTowerConfig = Field(ItemTowerConfig(), description="what an item is made of")
+    loss: LossConfig = Field(CrossEntropyConfig(), description="what training minimises")
+
+
+@keras.saving.register_keras_serializable(package="recsys")
+class Retriever(keras.Model):
+    """Scores an item for a query by the dot product of two towers' vectors.
+
+    A history of n items becomes n + 1 positions: a learned start vector, then
+    the items' vectors. Position t has seen t items and predicts item t + 1, so
+    one pass trains every next-event prediction, an empty history has an answer
+    (position 0), and no row is ever empty.
+
+    It is an ordinary Keras model: called, saved and loaded as one, and it
+    trains with ``compile`` and ``fit`` on batches of
+    :class:`recsys.data.batches.TrainingBatches`. ``recsys.training`` trains it
+    faster, updating only the table rows that a batch holds.
+
+    Args:
+        config: a :class:`ModelConfig` or its dump.
+        catalogue_items: items that it scores: a prefix of the dataset's items.
+        known_items: items with events in the fitted part; at most
+            ``catalogue_items``. Only they have an id vector.
+        users: users with a vector of their own.
+        item_features: specs of the item features, as dumps; those that
+            ``config.item.features`` names.
+        user_features: specs of the user features, likewise.
+    """
+
+    def __init__(
+        self,
+        config: ModelConfig | dict[str, Any],
+        catalogue_items: int,
+        known_items: int,
+        users: int,
+        item_features: Sequence[dict] = (),
+        user_features: Sequence[dict] = (),
+        **kwargs,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.config = ModelConfig.model_validate(config)
+        self.catalogue_items = catalogue_items
+        self.known_items = known_items
+        self.users = users
+        self.item_features = [FeatureSpec.model_validate(spec) for spec in item_features]
+        self.user_features = [FeatureSpec.model_validate(spec) for spec in user_features]
+        self.reads_user_id = self.config.query.user_id
+        policy = self.dtype_policy
+        dim = self.config.dim
+        self.item_tower = ItemTower(
+            self.config.item.model_dump(),
+            dim,
+            catalogue_items,
+            known_items,
+            [spec.model_dump() for spec in self.item_features],
+            dtype=policy,
+            name="item_tower",
+        )
+        self.query_tower = QueryTower(
+            self.config.query.model_dump(),
+            dim,
+            users,
+            [spec.model_dump() for spec in self.user_features],
+            dtype=policy,
+            name="query_tower",
+        )
+        self.loss_function = self.config.loss.build()
+        self.build()
+
+    def build(self, input_shape=None) -> None:
+        if self.built:
+            return
+        dim = self.config.dim
+        if self.query_tower.encoder is not None:
+            self.start = self.add_weight(
+                shape=(dim,), initializer=keras.initializers.RandomNormal(stddev=0.02), name="start"
+            )
+        self.item_tower.build()
+        self.query_tower.build((None, None, dim))
+        self.built = True
+
+    @property
+    def tables(self) -> dict[str, keras.Variable]:
+        """The tables that a training step may update row by row."""
+        tables = {}
+        whole_catalogue = self.loss_function.needs_whole_catalogue
+        # A loss over the whole catalogue touches every row: the table is dense.
+        if self.item_tower.table is not None and not whole_catalogue:
+            tables["item"] = self.item_tower.table.embeddings
+        if self.query_tower.table is not None:
+            tables["user"] = self.query_tower.table.embeddings
+        return tables
+
+    def call(
+        self,
+        batch: Mapping[str, Any],
+        training: bool = False,
+        item_rows=None,
+        user_rows=None,
+    ) -> dict[str, Any]:
+        """Query vectors of every position, and the item vectors they refer to.
+
+        Args:
+            batch: ``history`` int32 [batch, events], right-padded with any
+                index; ``user`` int32 [batch] if the user id is read;
+                ``user_feature.<name>`` for each user feature. With
+                ``item_ids`` int32 [n], ``history`` (and the loss's indices)
+                point into ``item_ids`` instead of the catalogue.
+            item_rows: float32 [n, dim], the id vectors of ``item_ids``.
+            user_rows: float32 [m, dim]; ``user`` then points into them.
+
+        Returns:
+            ``queries`` [batch, events + 1, dim] and ``items`` [n or catalogue, dim].
+        """
+        items_ID = self.item_tower(batch.get("item_ids"), rows=item_rows)
+        history_BED = ops.take(items_ID, batch["history"], axis=0)
+        queries_BLD = self._queries(history_BED, batch, user_rows, training)
+        return {"queries": queries_BLD, "items": items_ID}
+
+    def _queries(self, history_BED, batch, user_rows=None, training: bool = False):
+        start_B1D = ops.zeros(
+            (ops.shape(history_BED)[0], 1, self.config.dim), dtype=history_BED.dtype
+        )
+        if self.query_tower.encoder is not None:
+            start_B1D = start_B1D + ops.cast(self.start, self.compute_dtype)
+        history_BLD = ops.concatenate([start_B1D, history_BED], axis=1)
+        features = {spec.name: batch[USER_FEATURE + spec.name] for spec in self.user_features}
+        return self.query_tower(
+            history_BLD,
+            user=batch.get("user"),
+            features=features,
+            user_rows=user_rows,
+            training=training,
+        )
+
+    def loss_of(self, outputs: Mapping[str, Any], batch: Mapping[str, Any]):
+        """The loss of a batch from what :meth:`call` returned; float32 scalar."""
+        return self.loss_function(outputs["queries"], outputs["items"], batch)
+
+    def compute_loss(
+        self, x=None, y=None, y_pred=None, sample_weight=None, training=True, **kwargs
+    ):
+        """The loss that ``fit`` and ``evaluate`` minimise and report."""
+        return self.loss_of(y_pred, x)
+
+    def item_vectors(self, item_ids=None):
+        """Vectors of some items, or of the whole catalogue.
+
+        Args:
+            item_ids: int32 [n], or None.
+
+        Returns:
+            float32 [n or catalogue_items, dim].
+        """
+        return ops.cast(self.item_tower(item_ids), "float32")
+
+    def embed_query(self, inputs: Mapping[str, Any]):
+        """The query vector after a whole history.
+
+        Args:
+            inputs: ``history`` int32 [batch, events], right-padded with 0, at
+                most ``config.max_events`` events of the catalogue, oldest
+                first; ``length`` int32 [batch], 0 for an empty history; what
+                else :meth:`call` reads.
+
+        Returns:
+            float32 [batch, dim].
+        """
+        history_BED = self.item_tower_lookup(inputs["history"])
+        queries_BLD = self._queries(history_BED, inputs)
+        last_B11 = ops.cast(inputs["length"], "int32")[:, None, None]
+        queries_B1D = ops.take_along_axis(queries_BLD, last_B11, axis=1)
+        return ops.cast(queries_B1D[:, 0, :], "float32")
+
+    def item_tower_lookup(self, item_ids):
+        """Vectors of items given in any shape [...]: [..., dim], compute dtype."""
+        shape = ops.shape(item_ids)
+        vectors = self.item_tower(ops.reshape(item_ids, (-1,)))
+        return ops.reshape(vectors, (*shape, self.config.dim))
+
+    def in_float32(self) -> "Retriever":
+        """The same model computing in float32: what is evaluated and exported."""
+        if self.dtype_policy.compute_dtype == "float32":
+            return self
+        config = self.get_config()
+        config["dtype"] = "float32"
+        copy = Retriever.from_config(config)
+        copy.set_weights(self.get_weights())
+        return copy
+
+    def get_config(self) -> dict:
+        config = {
+            "config": self.config.model_dump(),
+            "catalogue_items": self.catalogue_items,
+            "known_items": self.known_items,
+            "users": self.users,
+            "item_features": [spec.model_dump() for spec in self.item_features],
+            "user_features": [spec.model_dump() for spec in self.user_features],
+        }
+        return {**super().get_config(), **config}

@@ -1,0 +1,168 @@
+"""Plots of a run, as matplotlib figures without global state.
+
+Every function takes parts of the run folder's documents as they are read and
+returns a new figure; nothing is shown, saved or registered with pyplot.
+"""
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib as mpl
+import matplotlib.ticker
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+MODEL_COLOUR = "#1d4e89"
+OTHER_COLOUR = "#8a8f98"
+ACCENT_COLOUR = "#d1495b"
+WIDTH = 7.2  # inches
+STYLE = {
+    "axes.edgecolor": "#b8bcc4",
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.labelcolor": "#33363d",
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "font.size": 9,
+    "grid.color": "#eceef1",
+    "svg.hashsalt": "recsys",  # equal runs give equal files
+    "text.color": "#1b1d22",
+    "xtick.color": "#33363d",
+    "ytick.color": "#33363d",
+}
+POPULARITY_LABELS = (
+    "most popular\ntenth",
+    *(str(tenth) for tenth in range(2, 10)),
+    "rarest\ntenth",
+)
+
+
+def learning_curve(history: Sequence[Mapping[str, Any]], metric: str) -> Figure:
+    """The training loss, and the validation metric with its best epoch, by epoch.
+
+    Args:
+        history: ``history.json``: a mapping an epoch with ``epoch``, ``loss``
+            and, in epochs that were validated, ``metric``.
+        metric: such as ``ndcg@10``.
+    """
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, 2.7), layout="constrained")
+        loss, validation = figure.subplots(1, 2)
+        epochs, losses = _series(history, "loss")
+        loss.plot(epochs, losses, "o-", color=MODEL_COLOUR, markersize=3)
+        loss.set(title="Training loss", xlabel="epoch")
+        epochs, values = _series(history, metric)
+        validation.plot(epochs, values, "o-", color=MODEL_COLOUR, markersize=3)
+        validation.set(title=f"Validation {metric}", xlabel="epoch")
+        if values:
+            best = int(np.argmax(values))
+            validation.plot(epochs[best], values[best], "o", color=ACCENT_COLOUR)
+            validation.set_title(f"Validation {metric}: best {values[best]:.4f}")
+        for axes in (loss, validation):
+            axes.xaxis.get_major_locator().set_params(integer=True)
+    return figure
+
+
+def _series(history: Sequence[Mapping[str, Any]], key: str) -> tuple[list[int], list[float]]:
+    present = [epoch for epoch in history if epoch.get(key) is not None]
+    return [int(epoch["epoch"]) for epoch in present], [float(epoch[key]) for epoch in present]
+
+
+def beside_baselines(
+    model: str,
+    test: Mapping[str, Mapping[str, Any]],
+    baselines: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    metrics: Sequence[str],
+) -> Figure:
+    """A model and its baselines as dots with 95 % intervals, a panel a metric.
+
+    Args:
+        model: the model's name.
+        test: ``metrics.json``'s ``test``: metric to value, low and high.
+        baselines: ``metrics.json``'s ``baselines``: name to the same.
+        metrics: which to show, such as ``["ndcg@10", "recall@10"]``.
+    """
+    contenders = {model: test, **baselines}
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, 0.9 + 0.34 * len(contenders)), layout="constrained")
+        panels = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
+        for axes, metric in zip(panels, metrics, strict=True):
+            values = [found.get(metric, {}) for found in contenders.values()]
+            colours = [MODEL_COLOUR] + [OTHER_COLOUR] * len(baselines)
+            _dots(axes, list(contenders), values, colours)
+            axes.set_title(metric)
+            axes.set_xlim(left=0)
+    return figure
+
+
+def slices(found: Mapping[str, Mapping[str, Any]], metric: str) -> Figure:
+    """One metric in every slice that has queries, as dots with 95 % intervals.
+
+    Args:
+        found: ``metrics.json``'s ``slices``: name to queries, users and metrics.
+        metric: such as ``ndcg@10``.
+    """
+    shown = {name: cut for name, cut in found.items() if metric in cut.get("metrics", {})}
+    labels = [f"{name.replace('_', ' ')} ({cut['queries']:,})" for name, cut in shown.items()]
+    values = [cut["metrics"][metric] for cut in shown.values()]
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, 0.9 + 0.3 * len(shown)), layout="constrained")
+        axes = figure.subplots()
+        _dots(axes, labels, values, [MODEL_COLOUR] * len(shown))
+        axes.set(title=f"{metric} by slice (queries)")
+        axes.set_xlim(left=0)
+    return figure
+
+
+def popularity(groups: Mapping[str, Sequence[float]]) -> Figure:
+    """Where recommendations and histories fall, from the most popular items to the rarest.
+
+    Args:
+        groups: ``metrics.json``'s ``popularity``: ``recommended`` and
+            ``consumed``, the shares of ten groups of equally many items.
+    """
+    places = np.arange(len(groups["consumed"]))
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, 2.9), layout="constrained")
+        axes = figure.subplots()
+        axes.bar(places - 0.2, groups["consumed"], 0.4, color=OTHER_COLOUR, label="consumed")
+        axes.bar(places + 0.2, groups["recommended"], 0.4, color=MODEL_COLOUR, label="recommended")
+        axes.set_xticks(places, POPULARITY_LABELS[: len(places)])
+        axes.yaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1.0, decimals=0))
+        axes.grid(visible=False, axis="x")
+        axes.set(title="Share of what is consumed and recommended, by popularity of the item")
+        axes.legend(frameon=False)
+    return figure
+
+
+def _dots(
+    axes: Axes,
+    labels: Sequence[str],
+    values: Sequence[Mapping[str, float | None]],
+    colours: Sequence[str],
+) -> None:
+    """A row a label, the first on top; rows without a value stay empty."""
+    places = np.arange(len(labels))[::-1]
+    for place, value, colour in zip(places, values, colours, strict=True):
+        if value.get("value") is None:
+            continue
+        if value.get("low") is not None:
+            ends = [value["low"], value["high"]]
+            axes.plot(ends, [place, place], "-", color=colour, linewidth=2)
+        axes.plot(value["value"], place, "o", color=colour, markersize=6)
+    axes.set_yticks(places, labels)
+    axes.set_ylim(-0.6, len(labels) - 0.4)
+    axes.grid(visible=False, axis="y")
+
+
+def to_svg(figure: Figure) -> bytes:
+    """The figure as an SVG document; equal figures give equal bytes."""
+    buffer = io.BytesIO()
+    with mpl.rc_context(STYLE):
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return buffer.getvalue()

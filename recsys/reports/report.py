@@ -1,0 +1,231 @@
+"""The one-file report of a run, for people who do not read code."""
+
+import base64
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import yaml
+from matplotlib.figure import Figure
+
+from recsys.errors import InputError
+from recsys.evaluation.metrics import LIST_METRICS, RANKING_METRICS, parse_metric
+from recsys.reports import plots
+
+REPORT = "report.html"
+NAMES = {
+    "popular": "most popular items",
+    "recent_popular": "recently popular items",
+    "item_knn": "item-to-item neighbours",
+}
+MEANINGS = {
+    "recall": "share of the held-out items that the list holds",
+    "precision": "share of the list that was held out",
+    "hit_rate": "share of the lists that hold at least one held-out item",
+    "ndcg": "as recall, but items near the top of the list count for more; 1 is perfect",
+    "map": "how far the top of the list is free of wrong items; 1 is perfect",
+    "mrr": "one over the place of the first held-out item; 0 if the list has none",
+    "coverage": "share of all items that are recommended to somebody",
+    "novelty": "how surprising what is recommended is, in bits: one more is half as popular",
+    "popularity_bias": (
+        "how much more popular recommendations are than what the same users consumed: "
+        "0 is equally, 1 is twice as popular"
+    ),
+}
+
+
+def write_report(run_folder: Path) -> Path:
+    """Writes ``report.html`` into a run folder, in whole or not at all.
+
+    It reads the run folder only: ``metrics.json`` and ``experiment.yaml``, and
+    ``history.json`` and ``examples.json`` where they are there. What
+    ``metrics.json`` does not hold is left out of the report. The file needs no
+    network and no other file.
+
+    Args:
+        run_folder: such as ``runs/quickstart-lstm/0``.
+
+    Returns:
+        The report's path.
+
+    Raises:
+        InputError: a document is missing or damaged, or holds no test metrics.
+    """
+    run_folder = Path(run_folder)
+    metrics = _read(run_folder / "metrics.json")
+    if not metrics.get("test"):
+        raise InputError(
+            f"{run_folder / 'metrics.json'} holds no test metrics: evaluate the run first "
+            "(`recsys evaluate`)"
+        )
+    document = (
+        _environment()
+        .get_template("report.html")
+        .render(
+            _context(
+                metrics,
+                _read(run_folder / "experiment.yaml"),
+                (run_folder / "experiment.yaml").read_text(encoding="utf-8"),
+                _read(run_folder / "history.json", []),
+                _read(run_folder / "examples.json", []),
+            )
+        )
+    )
+    return _write(run_folder / REPORT, document)
+
+
+def _read(path: Path, default: Any = None) -> Any:
+    """A JSON or YAML document; ``default``, if there is one, where the file is missing."""
+    if not path.is_file():
+        if default is not None:
+            return default
+        raise InputError(f"{path.parent} has no {path.name}: it is no run folder, or unfinished")
+    try:
+        text = path.read_text(encoding="utf-8")
+        return yaml.safe_load(text) if path.suffix == ".yaml" else json.loads(text)
+    except (ValueError, yaml.YAMLError) as error:
+        raise InputError(f"{path} is damaged ({error}): remove it and run again") from error
+
+
+def _write(path: Path, document: str) -> Path:
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        partial.write_text(document, encoding="utf-8")
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("recsys.reports"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters |= {
+        "number": _number,
+        "words": lambda name: str(name).replace("_", " "),
+        "display": lambda name: NAMES.get(name, name),
+        "percent": lambda share: f"{100 * share:.1f} %",
+        "plain": _plain,
+    }
+    return environment
+
+
+def _context(
+    metrics: dict[str, Any],
+    experiment: dict[str, Any],
+    experiment_text: str,
+    history: list[dict[str, Any]],
+    examples: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """What the template shows."""
+    name = str(experiment.get("name", "model"))
+    headline = _headline_metric(metrics["test"], experiment)
+    k = parse_metric(headline)[1]
+    baselines = metrics.get("baselines", {})
+    comparisons = metrics.get("comparisons", [])
+    return {
+        "name": name,
+        "headline": headline,
+        "k": k,
+        "hit": metrics["test"].get(f"hit_rate@{k}"),
+        "counts": metrics.get("counts", {}),
+        "comparisons": [each for each in comparisons if each["metric"] == headline],
+        "verdicts": {
+            each["other"]: _verdict(each)
+            for each in comparisons
+            if each["metric"] == headline and each["other"] in baselines
+        },
+        "baselines": baselines,
+        "rows": [
+            (kind, f"{kind}@{k}")
+            for kind in (*RANKING_METRICS, *LIST_METRICS)
+            if f"{kind}@{k}" in metrics["test"]
+        ],
+        "meanings": MEANINGS,
+        "test": metrics["test"],
+        "validation": metrics.get("validation", {}),
+        "warnings": sorted(
+            {each["warning"] for each in metrics["test"].values() if "warning" in each}
+        ),
+        "slices": metrics.get("slices", {}),
+        "popularity": metrics.get("popularity"),
+        "split": metrics.get("split", {}),
+        "quality": metrics.get("quality", {}),
+        "timing": metrics.get("timing", {}),
+        "versions": metrics.get("versions", {}),
+        "history": history,
+        "examples": examples,
+        "experiment": experiment_text,
+        "images": _images(name, headline, metrics, history),
+    }
+
+
+def _headline_metric(test: Mapping[str, Any], experiment: Mapping[str, Any]) -> str:
+    metric = experiment.get("evaluation", {}).get("metric", "ndcg@10")
+    if metric not in test:
+        raise InputError(
+            f"metrics.json has no test {metric}, the metric of experiment.yaml: it has "
+            f"{', '.join(test)}. They belong to different runs; evaluate again."
+        )
+    return str(metric)
+
+
+def _verdict(comparison: Mapping[str, Any]) -> str:
+    if not comparison["real"]:
+        return "no real difference"
+    return "model is better" if comparison["difference"] > 0 else "model is worse"
+
+
+def _images(
+    name: str, headline: str, metrics: Mapping[str, Any], history: list[dict[str, Any]]
+) -> dict[str, str]:
+    """The figures that the run's documents allow, as ``data:`` addresses."""
+    k = parse_metric(headline)[1]
+    baselines = {
+        NAMES.get(each, each): found for each, found in metrics.get("baselines", {}).items()
+    }
+    shown = [headline, f"hit_rate@{k}" if headline != f"hit_rate@{k}" else f"ndcg@{k}"]
+    figures = {"baselines": plots.beside_baselines(name, metrics["test"], baselines, shown)}
+    if history:
+        figures["history"] = plots.learning_curve(history, headline)
+    if metrics.get("slices"):
+        figures["slices"] = plots.slices(metrics["slices"], headline)
+    if metrics.get("popularity"):
+        figures["popularity"] = plots.popularity(metrics["popularity"])
+    return {key: _inline(figure) for key, figure in figures.items()}
+
+
+def _inline(figure: Figure) -> str:
+    return "data:image/svg+xml;base64," + base64.b64encode(plots.to_svg(figure)).decode("ascii")
+
+
+def _number(value: float | None) -> str:
+    """A metric: four decimals, or two from 10 on."""
+    if value is None:
+        return "n/a"
+    return f"{value:.2f}" if abs(value) >= 10 else f"{value:.4f}"
+
+
+def _plain(value: Any) -> str:
+    """Any other value of a document in words: large numbers grouped, lists joined."""
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case None:
+            return "none"
+        case int():
+            return f"{value:,}"
+        case float():
+            return f"{value:,.1f}" if abs(value) >= 100 else f"{value:.4g}"
+        case list() | tuple():
+            return ", ".join(_plain(each) for each in value) or "none"
+        case _:
+            return str(value)

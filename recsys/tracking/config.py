@@ -1,0 +1,29 @@
+"""What an experiment says about tracking."""
+
+from pydantic import Field
+
+from recsys.config import StrictConfig
+
+
+class TrackingConfig(StrictConfig):
+    """Where a run is shown in MLflow and what it registers there.
+
+    The store is not part of the experiment: it is ``<runs-dir>/mlflow.db``, or
+    whatever the environment variable ``MLFLOW_TRACKING_URI`` names.
+    """
+
+    enabled: bool = Field(True, description="log to MLflow at all")
+    experiment: str = Field(
+        "recsys", min_length=1, description="the MLflow experiment that gathers the runs"
+    )
+    register_model: bool = Field(
+        True, description="register the exported model in the model registry"
+    )
+    model_name: str | None = Field(
+        None,
+        pattern=r"^[^/:]+$",
+        description="name in the model registry; the name of the run where none is given",
+    )
+    system_metrics_interval: float = Field(
+        10.0, ge=0, description="seconds between samples of CPU, memory and GPU; 0 for none"
+    )

@@ -1,0 +1,41 @@
+"""``mlflow.json`` in the run folder: which MLflow runs hold this run."""
+
+import json
+import os
+from pathlib import Path
+
+from recsys.errors import InputError
+
+FILE = "mlflow.json"
+LOCAL = "local"
+
+
+def read(run_folder: Path) -> dict[str, str]:
+    """Run ids by store: ``local`` for the default one, else its address.
+
+    Raises:
+        InputError: the file is there but cannot be read as such a table.
+    """
+    file = run_folder / FILE
+    if not file.is_file():
+        return {}
+    try:
+        runs = json.loads(file.read_text())["runs"]
+        return {str(store): str(run_id) for store, run_id in runs.items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"{file} is damaged, so the MLflow run that it names cannot be continued. "
+            "Remove it to start a new MLflow run."
+        ) from error
+
+
+def remember(run_folder: Path, store: str, run_id: str) -> None:
+    """Writes down, atomically, the run id that a store gave to this run."""
+    runs = read(run_folder) | {store: run_id}
+    run_folder.mkdir(parents=True, exist_ok=True)
+    temporary = run_folder / f".{FILE}.{os.getpid()}"
+    try:
+        temporary.write_text(json.dumps({"runs": runs}, indent=2) + "\n")
+        os.replace(temporary, run_folder / FILE)
+    finally:
+        temporary.unlink(missing_ok=True)

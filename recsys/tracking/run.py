@@ -1,0 +1,182 @@
+"""One run in one MLflow store: what is written into it, and how."""
+
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import recsys.tracking.model as pyfunc_model
+
+if TYPE_CHECKING:
+    from mlflow.entities import Metric
+    from mlflow.models import ModelSignature
+    from mlflow.tracking import MlflowClient
+
+LONGEST_VALUE = 500
+# MLflow refuses requests with more than these.
+PARAMS_PER_REQUEST = 100
+METRICS_PER_REQUEST = 1000
+DIGEST_TAG = "saved_model_digest"
+NAME_TAG = "registered_model"
+
+
+def flatten(tree: Mapping[str, Any], separator: str = ".", prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one, ``{"a": {"b": 1}}`` as ``{"a.b": 1}``."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        path = f"{prefix}{key}"
+        if isinstance(value, Mapping) and value:
+            flat |= flatten(value, separator, f"{path}{separator}")
+        else:
+            flat[path] = value
+    return flat
+
+
+def allowed_name(name: str) -> str:
+    """A name that MLflow accepts: ``ndcg@10`` becomes ``ndcg_at_10``."""
+    return re.sub(r"[^\w\-./ ]", "_", name.replace("@", "_at_"))
+
+
+def to_metrics(tree: Mapping[str, Any], step: int) -> "list[Metric]":
+    """The numbers in (nested) mappings as metrics, named by their path.
+
+    ``{"test": {"ndcg@10": {"value": 0.1, "low": 0.05}}}`` gives
+    ``test/ndcg_at_10`` and ``test/ndcg_at_10/low``. What is no number is left out.
+    """
+    from mlflow.entities import Metric
+
+    now = int(time.time() * 1000)
+    return [
+        Metric(allowed_name(name).removesuffix("/value"), float(value), now, step)
+        for name, value in flatten(tree, "/").items()
+        if hasattr(value, "__float__") and not isinstance(value, bool)
+    ]
+
+
+class Run:
+    """A thin writer: every method sends, and raises what MLflow raises."""
+
+    def __init__(self, client: "MlflowClient", uri: str, run_id: str) -> None:
+        self.client = client
+        self.uri = uri
+        self.id = run_id
+        self._sent: set[tuple[str, int, float]] = set()
+
+    @classmethod
+    def create(
+        cls,
+        uri: str,
+        experiment: str,
+        artifacts: str | None,
+        name: str,
+        tags: Mapping[str, str],
+        start_time: int | None = None,
+    ) -> Self:
+        """Starts a run; ``artifacts`` is where a new experiment keeps its artefacts."""
+        from mlflow.exceptions import MlflowException
+        from mlflow.tracking import MlflowClient
+
+        client = MlflowClient(uri, registry_uri=uri)
+        if (found := client.get_experiment_by_name(experiment)) is None:
+            try:
+                experiment_id = client.create_experiment(experiment, artifact_location=artifacts)
+            except MlflowException:
+                # Another run, started together with this one, was faster.
+                if (found := client.get_experiment_by_name(experiment)) is None:
+                    raise
+        if found is not None:
+            experiment_id = found.experiment_id
+        run = client.create_run(experiment_id, start_time, dict(tags), run_name=name)
+        return cls(client, uri, run.info.run_id)
+
+    @classmethod
+    def find(cls, uri: str, run_id: str) -> Self | None:
+        """Opens a run; None if the store does not have it (any more)."""
+        from mlflow.exceptions import MlflowException
+        from mlflow.tracking import MlflowClient
+
+        client = MlflowClient(uri, registry_uri=uri)
+        try:
+            stored = client.get_run(run_id)
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return None
+            raise
+        return cls(client, uri, run_id) if stored.info.lifecycle_stage == "active" else None
+
+    def reopen(self) -> None:
+        """Makes a run that ended, or was killed, ready to be appended to."""
+        self.client.update_run(self.id, status="RUNNING")
+        self._sent = {(m.key, m.step, m.value) for m in self.metrics()}
+
+    def metrics(self) -> "Iterator[Metric]":
+        """Everything measured so far, all steps."""
+        for key in self.client.get_run(self.id).data.metrics:
+            yield from self.client.get_metric_history(self.id, key)
+
+    def log_params(self, params: Mapping[str, Any]) -> None:
+        """Logs flat parameters, long values cut; those that the run has already stay."""
+        from mlflow.entities import Param
+
+        known = self.client.get_run(self.id).data.params
+        new = [
+            Param(allowed_name(key), _cut(str(value)))
+            for key, value in params.items()
+            if allowed_name(key) not in known
+        ]
+        for begin in range(0, len(new), PARAMS_PER_REQUEST):
+            self.client.log_batch(self.id, params=new[begin : begin + PARAMS_PER_REQUEST])
+
+    def log_metrics(self, metrics: "Sequence[Metric]") -> None:
+        """Logs metrics in few requests.
+
+        A continued run repeats what was measured between its last checkpoint
+        and its end; equal values are not sent twice, so curves stay clean.
+        """
+        new = [m for m in metrics if (m.key, m.step, m.value) not in self._sent]
+        for begin in range(0, len(new), METRICS_PER_REQUEST):
+            self.client.log_batch(self.id, metrics=new[begin : begin + METRICS_PER_REQUEST])
+        self._sent |= {(m.key, m.step, m.value) for m in new}
+
+    def set_tags(self, tags: Mapping[str, str]) -> None:
+        """Sets or replaces tags."""
+        from mlflow.entities import RunTag
+
+        self.client.log_batch(self.id, tags=[RunTag(key, str(tags[key])) for key in tags])
+
+    def log_dataset(self, name: str, fingerprint: str, source: str) -> None:
+        """Records which prepared dataset the run reads."""
+        from mlflow.entities import Dataset, DatasetInput
+
+        # MLflow's digest holds 36 characters; the tag has the whole fingerprint.
+        dataset = Dataset(name, fingerprint[:36], "local", source)
+        self.client.log_inputs(self.id, [DatasetInput(dataset)])
+        self.set_tags({"data_fingerprint": fingerprint})
+
+    def log_artifact(self, path: Path) -> None:
+        """Uploads a file, or a folder under its own name."""
+        if path.is_dir():
+            self.client.log_artifacts(self.id, str(path), artifact_path=path.name)
+        else:
+            self.client.log_artifact(self.id, str(path))
+
+    def log_model(
+        self, saved_model: Path, signature: "ModelSignature", registered_name: str | None
+    ) -> None:
+        """Logs a SavedModel as a pyfunc, unless the run holds that very model."""
+        digest = pyfunc_model.digest(saved_model)
+        if self.client.get_run(self.id).data.tags.get(DIGEST_TAG) == digest:
+            return
+        model_id = pyfunc_model.log(self, saved_model, signature)
+        if registered_name:
+            pyfunc_model.register(self, model_id, registered_name)
+        self.set_tags({DIGEST_TAG: digest, NAME_TAG: registered_name or ""})
+
+    def finish(self, status: str, end_time: int | None = None) -> None:
+        """Ends the run as ``FINISHED``, ``FAILED`` or ``KILLED``."""
+        self.client.set_terminated(self.id, status, end_time)
+
+
+def _cut(value: str) -> str:
+    return value if len(value) <= LONGEST_VALUE else value[: LONGEST_VALUE - 1] + "…"

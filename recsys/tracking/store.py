@@ -1,0 +1,112 @@
+"""Where MLflow runs are kept: the local store, a server, and whether that server answers."""
+
+import contextlib
+import os
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+PROBE_SECONDS = 5.0
+
+
+def local_uri(runs_dir: Path) -> str:
+    """The default store: an SQLite file in the runs folder."""
+    return f"sqlite:///{runs_dir.resolve() / 'mlflow.db'}"
+
+
+def artifact_location(runs_dir: Path) -> str:
+    """Where the default store keeps artefacts."""
+    return (runs_dir.resolve() / "mlartifacts").as_uri()
+
+
+def configured_uri() -> str | None:
+    """The store that the user chose, None for the default one."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or None
+
+
+def page_command(runs_dir: Path) -> str:
+    """What to type, or to open in a browser, to see the runs."""
+    uri = configured_uri()
+    if uri and is_server(uri):
+        return public_uri(uri)
+    return f"mlflow ui --backend-store-uri {uri or local_uri(runs_dir)}"
+
+
+def is_server(uri: str) -> bool:
+    """Whether runs go over the network, where nobody may answer."""
+    return uri.startswith(("http://", "https://"))
+
+
+def public_uri(uri: str) -> str:
+    """The address without user name and password, fit for messages and files."""
+    parts = urlsplit(uri)
+    if "@" not in parts.netloc:
+        return uri
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def answers(uri: str) -> bool:
+    """Asks a server once whether it is there; any HTTP answer counts.
+
+    A thread bounds the whole attempt: a socket time-out alone does not cover
+    the name look-up, nor an answer that trickles in.
+    """
+    answered = threading.Event()
+
+    def ask() -> None:
+        try:
+            with urllib.request.urlopen(
+                f"{public_uri(uri).rstrip('/')}/health", timeout=PROBE_SECONDS
+            ):
+                answered.set()
+        except urllib.error.HTTPError:
+            answered.set()
+        except (OSError, ValueError):
+            pass
+
+    probe = threading.Thread(target=ask, daemon=True)
+    probe.start()
+    probe.join(PROBE_SECONDS)
+    return answered.is_set()
+
+
+def prepare_environment() -> None:
+    """Sets what MLflow reads from the environment when it is imported.
+
+    What the user has set stays. By default MLflow sends telemetry, reports the
+    migrations of a new SQLite store line by line, and tries an unreachable
+    server for minutes.
+    """
+    for name, value in {
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_LOGGING_LEVEL": "WARNING",
+        "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+        "GIT_PYTHON_REFRESH": "quiet",
+    }.items():
+        os.environ.setdefault(name, value)
+
+
+@contextlib.contextmanager
+def active_store(uri: str) -> Iterator[None]:
+    """Makes a store MLflow's global one, for the calls that take no address.
+
+    ``mlflow.set_tracking_uri`` also writes ``MLFLOW_TRACKING_URI``, which the
+    next run in this process would take for the user's choice.
+    """
+    import mlflow
+
+    variable = os.environ.get("MLFLOW_TRACKING_URI")
+    previous = mlflow.get_tracking_uri() if mlflow.tracking.is_tracking_uri_set() else ""
+    mlflow.set_tracking_uri(uri)
+    try:
+        yield
+    finally:
+        mlflow.set_tracking_uri(previous)
+        if variable is None:
+            os.environ.pop("MLFLOW_TRACKING_URI", None)
+        else:
+            os.environ["MLFLOW_TRACKING_URI"] = variable

@@ -1,0 +1,309 @@
+"""What a run tells MLflow while it goes on."""
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+import recsys.tracking.model as pyfunc_model
+import recsys.tracking.store as store
+from recsys.errors import InputError
+from recsys.tracking import record
+from recsys.tracking.config import TrackingConfig
+from recsys.tracking.run import Run, flatten, to_metrics
+
+if TYPE_CHECKING:
+    from mlflow.entities import Metric
+
+logger = logging.getLogger(__name__)
+
+# Metrics wait this long for others to share a request with.
+FLUSH_SECONDS = 1.0
+
+
+class Tracker(Protocol):
+    """Receives what a run measures and makes. A context manager that ends the run."""
+
+    def log_metrics(self, metrics: Mapping[str, Any], step: int = 0) -> None:
+        """Logs the numbers in flat or nested mappings, at a step (an epoch)."""
+
+    def log_dataset(self, name: str, fingerprint: str, source: Path) -> None:
+        """Records which prepared dataset the run reads."""
+
+    def log_artifact(self, path: Path) -> None:
+        """Keeps a file or a folder with the run."""
+
+    def log_model(self, saved_model: Path, input_example: Mapping[str, list]) -> None:
+        """Logs and registers a SavedModel.
+
+        Args:
+            saved_model: its folder.
+            input_example: a list per input of ``serving_default``, with a value
+                per request: ``{"history": [["a", "b"]], "user_id": ["u"]}``.
+        """
+
+    def flush(self) -> None:
+        """Sends what is waiting. Call it when a checkpoint is written."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+
+def start(
+    config: TrackingConfig,
+    run_folder: Path,
+    runs_dir: Path,
+    name: str,
+    params: Mapping[str, Any],
+    tags: Mapping[str, str] | None = None,
+) -> Tracker:
+    """Starts the MLflow run of a run folder, or continues it.
+
+    Args:
+        config: the experiment's ``tracking`` section.
+        run_folder: keeps the MLflow run's id, so that a continued run appends.
+        runs_dir: holds the default store, ``mlflow.db`` and ``mlartifacts/``.
+        name: of the run.
+        params: the resolved experiment; logged flattened, and whole as
+            ``experiment.yaml``.
+        tags: further facts to find the run by.
+
+    Raises:
+        InputError: ``MLFLOW_TRACKING_URI`` names a store that cannot be opened
+            (a silent server is no error: the run is then logged locally).
+    """
+    if not config.enabled:
+        return NoTracker()
+    return MlflowTracker(config, run_folder, runs_dir, name, params, tags or {})
+
+
+class NoTracker:
+    """Tracking switched off."""
+
+    def log_metrics(self, metrics: Mapping[str, Any], step: int = 0) -> None:
+        """Does nothing."""
+
+    def log_dataset(self, name: str, fingerprint: str, source: Path) -> None:
+        """Does nothing."""
+
+    def log_artifact(self, path: Path) -> None:
+        """Does nothing."""
+
+    def log_model(self, saved_model: Path, input_example: Mapping[str, list]) -> None:
+        """Does nothing."""
+
+    def flush(self) -> None:
+        """Does nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        pass
+
+
+class MlflowTracker:
+    """Logs to the server that the user chose while it answers, else to the local store.
+
+    Tracking never ends a training: when a server falls silent, everything
+    logged so far is written again into a run of the local store, and the run
+    goes on there; what the local store does not take is a warning.
+    """
+
+    def __init__(
+        self,
+        config: TrackingConfig,
+        run_folder: Path,
+        runs_dir: Path,
+        name: str,
+        params: Mapping[str, Any],
+        tags: Mapping[str, str],
+    ) -> None:
+        store.prepare_environment()
+        self._config = config
+        self._run_folder = run_folder
+        self._runs_dir = runs_dir
+        self._name = name
+        self._tags = dict(tags)
+        self._journal: list[Callable[[Run], None]] = []
+        self._waiting: list[Metric] = []
+        self._flushed_at = 0.0
+        self._monitor: Any = None
+        self._terminate: Any = None
+        self._run = self._open()
+        self._do(lambda run: run.log_params(flatten(params)))
+        self._do(lambda run: run.client.log_dict(run.id, dict(params), "experiment.yaml"))
+
+    def _open(self) -> Run:
+        uri = store.configured_uri()
+        if uri is None:
+            return self._open_local()
+        if not store.is_server(uri):
+            return self._open_at(uri, uri, None)
+        if not store.answers(uri):
+            self._say_local(uri, f"does not answer within {store.PROBE_SECONDS:.0f} s")
+            return self._open_local()
+        try:
+            return self._open_at(uri, store.public_uri(uri), None)
+        except Exception as error:
+            self._say_local(uri, f"refuses the run ({_first_line(error)})")
+            return self._open_local()
+
+    def _open_local(self) -> Run:
+        self._runs_dir.mkdir(parents=True, exist_ok=True)
+        location = store.artifact_location(self._runs_dir)
+        return self._open_at(store.local_uri(self._runs_dir), record.LOCAL, location)
+
+    def _open_at(self, uri: str, key: str, artifacts: str | None) -> Run:
+        """Continues the run that this store has of the run folder, or starts one."""
+        from mlflow.tracking.context.registry import resolve_tags
+
+        run_id = record.read(self._run_folder).get(key)
+        try:
+            run = Run.find(uri, run_id) if run_id else None
+            if run is not None:
+                run.reopen()
+            else:
+                tags = resolve_tags(self._tags)
+                run = Run.create(uri, self._config.experiment, artifacts, self._name, tags)
+        except Exception as error:
+            if store.is_server(uri):
+                raise
+            raise InputError(
+                f"the MLflow store {uri} cannot be opened: {_first_line(error)}. "
+                "Mend or unset MLFLOW_TRACKING_URI, or move a damaged mlflow.db away; "
+                "`tracking.enabled=false` runs without MLflow."
+            ) from error
+        record.remember(self._run_folder, key, run.id)
+        return run
+
+    def log_metrics(self, metrics: Mapping[str, Any], step: int = 0) -> None:
+        """Logs the numbers in flat or nested mappings, at a step (an epoch)."""
+        self._waiting += to_metrics(metrics, step)
+        if time.monotonic() - self._flushed_at >= FLUSH_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Sends what is waiting."""
+        waiting, self._waiting = self._waiting, []
+        if waiting:
+            self._do(lambda run: run.log_metrics(waiting))
+        self._flushed_at = time.monotonic()
+
+    def log_dataset(self, name: str, fingerprint: str, source: Path) -> None:
+        """Records which prepared dataset the run reads."""
+        self._do(lambda run: run.log_dataset(name, fingerprint, str(source)))
+
+    def log_artifact(self, path: Path) -> None:
+        """Keeps a file or a folder with the run."""
+        self._do(lambda run: run.log_artifact(path))
+
+    def log_model(self, saved_model: Path, input_example: Mapping[str, list]) -> None:
+        """Logs and registers a SavedModel (see :class:`Tracker`)."""
+        name = self._config.model_name or self._name.replace("/", "-").replace(":", "-")
+        signature = pyfunc_model.signature(input_example)
+        registered = name if self._config.register_model else None
+        self._do(lambda run: run.log_model(saved_model, signature, registered))
+
+    def _do(self, action: Callable[[Run], None]) -> None:
+        """Sends now, and remembers how to send again to another store."""
+        self._journal.append(action)
+        try:
+            action(self._run)
+        except Exception as error:
+            if store.is_server(self._run.uri):
+                self._move_to_local(error)
+            else:
+                _warn(error)
+
+    def _move_to_local(self, error: Exception) -> None:
+        """Goes on in the local store, where everything so far is written again."""
+        self._say_local(self._run.uri, f"stopped answering ({_first_line(error)})")
+        self._run = self._open_local()
+        for action in self._journal:
+            try:
+                action(self._run)
+            except Exception as failure:
+                _warn(failure)
+
+    def _say_local(self, uri: str, reason: str) -> None:
+        address = store.public_uri(uri)
+        logger.warning(
+            "the MLflow server %s %s; this run is logged to %s. "
+            "Send it later with: MLFLOW_TRACKING_URI=%s recsys upload %s",
+            address, reason, self._runs_dir / "mlflow.db", address, self._run_folder,
+        )  # fmt: skip
+
+    def __enter__(self) -> Self:
+        self._watch_system()
+        self._watch_termination()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._terminate is not None:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        if self._monitor is not None:
+            self._monitor.finish()
+        self.flush()
+        self._do(lambda run: run.finish(_status(error)))
+
+    def _watch_system(self) -> None:
+        """Samples CPU, memory and GPU in a thread of MLflow's."""
+        if not self._config.system_metrics_interval:
+            return
+        from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
+
+        self._monitor = SystemMetricsMonitor(
+            self._run.id,
+            sampling_interval=self._config.system_metrics_interval,
+            resume_logging=True,
+            tracking_uri=self._run.uri,
+        )
+        self._monitor.start()
+
+    def _watch_termination(self) -> None:
+        """Turns SIGTERM (Slurm, Docker) into an exit that ends the run as KILLED."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+            self._terminate = signal.signal(signal.SIGTERM, _exit)
+
+
+def _status(error: BaseException | None) -> str:
+    if error is None or (isinstance(error, SystemExit) and not error.code):
+        return "FINISHED"
+    if isinstance(error, SystemExit):
+        return "KILLED" if error.code == 128 + signal.SIGTERM else "FAILED"
+    return "FAILED" if isinstance(error, Exception) else "KILLED"
+
+
+def _exit(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
+def _warn(error: Exception) -> None:
+    logger.warning("MLflow did not take something, the run goes on: %s", _first_line(error))
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]

@@ -1,0 +1,109 @@
+"""Sends a run that was logged locally to a server, as often as one likes."""
+
+import tempfile
+from pathlib import Path
+
+import recsys.tracking.store as store
+from recsys.errors import InputError
+from recsys.tracking import record
+from recsys.tracking.run import DIGEST_TAG, NAME_TAG, Run
+
+SOURCE_TAG = "uploaded_from_run"
+MODEL_TAGS = (DIGEST_TAG, NAME_TAG)
+
+
+def upload(run_folder: Path, runs_dir: Path) -> str:
+    """Copies a run from the local store to ``MLFLOW_TRACKING_URI``.
+
+    Parameters, tags, metrics with their steps and times, dataset, artefacts and
+    the registered model are sent. What is there already is not sent again.
+
+    Returns:
+        The address of the store and the id of the run in it, for the user.
+
+    Raises:
+        InputError: no store is named, it does not answer, or there is nothing
+            to send.
+    """
+    store.prepare_environment()
+    uri = store.configured_uri()
+    if uri is None or uri == store.local_uri(runs_dir):
+        raise InputError(
+            "set MLFLOW_TRACKING_URI to the address of the MLflow server to upload to, "
+            "such as http://localhost:5000"
+        )
+    runs = record.read(run_folder)
+    if record.LOCAL not in runs:
+        raise InputError(
+            f"{run_folder} has no run in the local MLflow store: it was logged elsewhere, "
+            "or tracking was off"
+        )
+    address = store.public_uri(uri)
+    if store.is_server(uri) and not store.answers(uri):
+        raise InputError(f"the MLflow server {address} does not answer: start it, or mend the URI")
+    source = Run.find(store.local_uri(runs_dir), runs[record.LOCAL])
+    if source is None:
+        raise InputError(
+            f"{runs_dir / 'mlflow.db'} does not hold the run {runs[record.LOCAL]} that "
+            f"{run_folder / record.FILE} names; give the runs folder with --runs-dir"
+        )
+    target = _target(source, uri, runs.get(address))
+    record.remember(run_folder, address, target.id)
+    _copy(source, target)
+    return f"{address} (run {target.id})"
+
+
+def _target(source: Run, uri: str, known_id: str | None) -> Run:
+    """The run to append to: the one the server began, or received before, or a new one."""
+    stored = source.client.get_run(source.id)
+    experiment = source.client.get_experiment(stored.info.experiment_id).name
+    target = Run.find(uri, known_id) if known_id else None
+    target = target or _uploaded_before(source.id, uri, experiment)
+    if target is None:
+        tags = stored.data.tags | {SOURCE_TAG: source.id}
+        tags = {key: value for key, value in tags.items() if key not in MODEL_TAGS}
+        name, began = stored.info.run_name, stored.info.start_time
+        return Run.create(uri, experiment, None, name, tags, began)
+    target.reopen()
+    return target
+
+
+def _uploaded_before(source_id: str, uri: str, experiment: str) -> Run | None:
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient(uri, registry_uri=uri)
+    if (found := client.get_experiment_by_name(experiment)) is None:
+        return None
+    query = f"tags.{SOURCE_TAG} = '{source_id}'"
+    runs = client.search_runs([found.experiment_id], query, max_results=1)
+    return Run(client, uri, runs[0].info.run_id) if runs else None
+
+
+def _copy(source: Run, target: Run) -> None:
+    stored = source.client.get_run(source.id)
+    target.log_params(stored.data.params)
+    target.log_metrics(list(source.metrics()))
+    if stored.inputs.dataset_inputs and not target.client.get_run(target.id).inputs.dataset_inputs:
+        target.client.log_inputs(target.id, stored.inputs.dataset_inputs)
+    with tempfile.TemporaryDirectory() as folder:
+        source.client.download_artifacts(source.id, "", folder)
+        target.client.log_artifacts(target.id, folder)
+    _copy_model(source, target)
+    target.finish(stored.info.status, stored.info.end_time)
+
+
+def _copy_model(source: Run, target: Run) -> None:
+    """Logs the newest model of the source run again, from its own files."""
+    from mlflow.artifacts import download_artifacts
+    from mlflow.models import Model
+
+    stored = source.client.get_run(source.id)
+    if DIGEST_TAG not in stored.data.tags:
+        return
+    newest = stored.outputs.model_outputs[-1].model_id
+    registered_name = stored.data.tags.get(NAME_TAG) or None
+    with tempfile.TemporaryDirectory() as folder:
+        location = source.client.get_logged_model(newest).artifact_location
+        path = download_artifacts(location, dst_path=folder)
+        (saved_model,) = (Path(path) / "artifacts").iterdir()
+        target.log_model(saved_model, Model.load(path).signature, registered_name)

@@ -1,0 +1,1 @@
+"""Fits a retriever: the step, the loop, checkpoints."""

@@ -1,0 +1,79 @@
+"""Builds a retriever for a dataset."""
+
+import keras
+
+from recsys.data.dataset import Dataset, Feature, Part, Side
+from recsys.errors import InputError
+from recsys.models.features import FeatureSpec
+from recsys.models.retriever import ModelConfig, Retriever
+
+
+def build_retriever(
+    config: ModelConfig,
+    dataset: Dataset,
+    last_part: Part,
+    seed: int,
+    precision: str = "float32",
+) -> Retriever:
+    """A retriever with fresh weights.
+
+    Args:
+        config: what to build.
+        dataset: gives the catalogue, the users and the features.
+        last_part: the last part that is fitted: items that appear later have
+            no id vector, and are not in the catalogue unless features describe
+            them.
+        seed: of the weights and of dropout.
+        precision: a Keras dtype policy.
+
+    Raises:
+        InputError: the model names a feature that the dataset does not hold, or
+            reads the order of a log without one.
+    """
+    if not dataset.manifest.known_items[last_part]:
+        raise InputError(f"the part {last_part!r} of {dataset.path} has no events to fit on")
+    manifest = dataset.manifest
+    encoder = config.query.encoder
+    if not manifest.has_order and encoder is not None and encoder.kind != "average":
+        raise InputError(
+            f"model.query.encoder.kind is {encoder.kind!r}, which reads the order of events, but "
+            "the log has none. Map a time or order column, or use the encoder 'average'."
+        )
+    item_features = _specs(config.item.features, manifest.item_features, "item", "model.item.features")
+    user_features = _specs(
+        config.query.user_features, manifest.user_features, "user", "model.query.user_features"
+    )
+    known = manifest.known_items[last_part]
+    # Each weight and dropout mask follows from the seed alone.
+    keras.utils.set_random_seed(seed)
+    retriever = Retriever(
+        config,
+        catalogue_items=manifest.items if item_features else known,
+        known_items=known,
+        users=manifest.users,
+        item_features=item_features,
+        user_features=user_features,
+        dtype=precision,
+        name="retriever",
+    )
+    retriever.item_tower.assign_features(
+        {name: dataset.feature("item", name) for name in config.item.features}
+    )
+    return retriever
+
+
+def _specs(
+    names: list[str], features: tuple[Feature, ...], side: Side, where: str
+) -> list[dict]:
+    available = {feature.name: feature for feature in features}
+    specs = []
+    for name in names:
+        if name not in available:
+            there = ", ".join(available) or "none"
+            raise InputError(
+                f"{where} names {name!r}, but the dataset has these {side} features: {there}. "
+                f"Add it to data.{side}s.features or remove it."
+            )
+        fields = available[name].model_dump(include=set(FeatureSpec.model_fields))
+        specs.append(fields)
+    return specs

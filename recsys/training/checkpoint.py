@@ -1,0 +1,39 @@
+"""Checkpoints: named arrays and a little JSON in one file, written atomically."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+_METADATA = "metadata"
+
+
+def save_checkpoint(path: Path, arrays: dict[str, np.ndarray], metadata: dict[str, Any]) -> None:
+    """Writes a checkpoint; a reader sees the old one or the new one, never half of it.
+
+    Args:
+        path: the file; its folder is made.
+        arrays: by name.
+        metadata: what JSON can hold.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    text = np.frombuffer(json.dumps(metadata).encode(), dtype=np.uint8)
+    try:
+        with temporary.open("wb") as file:
+            np.savez(file, **arrays, **{_METADATA: text})
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load_checkpoint(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Reads what :func:`save_checkpoint` wrote."""
+    with np.load(path) as file:
+        arrays = {name: file[name] for name in file.files if name != _METADATA}
+        metadata = json.loads(file[_METADATA].tobytes())
+    return arrays, metadata

@@ -1,0 +1,102 @@
+"""Adam(W) with warm-up and decay, for dense weights and for single rows of tables."""
+
+import math
+from typing import Literal, NamedTuple
+
+import keras
+from keras import ops
+from pydantic import Field
+
+from recsys.config import StrictConfig
+
+
+class OptimizerConfig(StrictConfig):
+    """Adam; AdamW when ``weight_decay`` is not 0."""
+
+    learning_rate: float = Field(1e-3, gt=0, description="the highest one, after the warm-up")
+    warmup_steps: int = Field(0, ge=0, description="steps over which the rate rises from 0")
+    decay: Literal["constant", "linear", "cosine"] = Field(
+        "constant", description="how the rate falls from there to 0 at the last step"
+    )
+    weight_decay: float = Field(
+        0.0, ge=0, description="decoupled (AdamW), a fraction of rate × weight; biases are spared"
+    )
+    beta_1: float = Field(0.9, ge=0, lt=1, description="memory of the gradient's mean")
+    beta_2: float = Field(0.999, ge=0, lt=1, description="memory of the gradient's square")
+    epsilon: float = Field(1e-7, gt=0, description="keeps the division finite")
+
+    def schedule(self, total_steps: int) -> "WarmupDecay":
+        return WarmupDecay(self.learning_rate, self.warmup_steps, self.decay, total_steps)
+
+    def build(self, total_steps: int) -> keras.optimizers.Optimizer:
+        """The Keras optimizer for every weight that is not a row-wise table."""
+        arguments = {
+            "learning_rate": self.schedule(total_steps),
+            "beta_1": self.beta_1,
+            "beta_2": self.beta_2,
+            "epsilon": self.epsilon,
+        }
+        if not self.weight_decay:
+            return keras.optimizers.Adam(**arguments)
+        optimizer = keras.optimizers.AdamW(weight_decay=self.weight_decay, **arguments)
+        optimizer.exclude_from_weight_decay(var_names=["bias"])
+        return optimizer
+
+
+class WarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
+    """Linear rise to ``peak``, then ``decay`` to 0 at ``total_steps``."""
+
+    def __init__(self, peak: float, warmup_steps: int, decay: str, total_steps: int) -> None:
+        self.peak = peak
+        self.warmup_steps = warmup_steps
+        self.decay = decay
+        self.total_steps = total_steps
+
+    def __call__(self, step):
+        """The rate of a step, counted from 0; float32."""
+        step = ops.cast(step, "float32")
+        rate = self.peak
+        if self.decay != "constant":
+            falling_steps = max(self.total_steps - self.warmup_steps, 1)
+            progress = ops.clip((step - self.warmup_steps) / falling_steps, 0.0, 1.0)
+            if self.decay == "linear":
+                rate = rate * (1.0 - progress)
+            else:
+                rate = rate * 0.5 * (1.0 + ops.cos(math.pi * progress))
+        if self.warmup_steps:
+            rate = rate * ops.minimum((step + 1.0) / self.warmup_steps, 1.0)
+        return ops.cast(rate, "float32")
+
+    def get_config(self) -> dict:
+        return dict(vars(self))
+
+
+class Rows(NamedTuple):
+    """Some rows of a table with their optimizer slots, each float32 [n, dim]."""
+
+    values: object
+    momentum: object
+    velocity: object
+
+
+def update_rows(rows: Rows, gradient, step, rate, config: OptimizerConfig) -> Rows:
+    """One Adam(W) step of the rows that a batch holds.
+
+    Rows of other batches keep their values and slots ("lazy"): they neither
+    decay nor drift on momentum. On a batch that holds every row it equals the
+    dense optimizer (Kingma and Ba, 2015; Loshchilov and Hutter, 2019).
+
+    Args:
+        rows: what the batch holds, each row once.
+        gradient: float32 [n, dim], duplicates summed.
+        step: steps taken before this one.
+        rate: the step's learning rate.
+        config: the constants.
+    """
+    count = ops.cast(step, "float32") + 1.0
+    correction = ops.sqrt(1.0 - config.beta_2**count) / (1.0 - config.beta_1**count)
+    momentum = rows.momentum + (gradient - rows.momentum) * (1.0 - config.beta_1)
+    velocity = rows.velocity + (ops.square(gradient) - rows.velocity) * (1.0 - config.beta_2)
+    values = rows.values * (1.0 - rate * config.weight_decay)
+    values = values - momentum * (rate * correction) / (ops.sqrt(velocity) + config.epsilon)
+    return Rows(values, momentum, velocity)

@@ -1,0 +1,65 @@
+"""The training step, as the loop sees it."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+
+from recsys.models.retriever import Retriever
+from recsys.training.optimizer import OptimizerConfig
+
+State = dict[str, np.ndarray]
+
+
+class Step(Protocol):
+    """Trains a retriever, several batches a call.
+
+    A step gathers the unique rows of a batch, differentiates with respect to
+    them, and scatters rows and optimizer slots back; what is not a row-wise
+    table (see :attr:`Retriever.tables`) is updated by a Keras optimizer.
+    """
+
+    def run(self, batches: Mapping[str, np.ndarray]) -> Any:
+        """Takes one step per batch.
+
+        Args:
+            batches: arrays of :meth:`TrainingBatches.batch`, stacked:
+                [steps, batch, ...]; with a sampled loss also ``negatives`` and
+                ``negative_log_counts`` [steps, draws].
+
+        Returns:
+            float32 [steps], the losses, possibly still being computed:
+            ``np.asarray`` waits for them.
+        """
+        ...
+
+    def state(self) -> State:
+        """Everything that training changes, by name: weights, slots, counters, seeds."""
+        ...
+
+    def restore(self, state: State) -> None:
+        """Puts back what :meth:`state` returned."""
+        ...
+
+    def synchronise(self) -> None:
+        """Brings the retriever's variables up to date."""
+        ...
+
+
+def build_step(retriever: Retriever, config: OptimizerConfig, total_steps: int) -> Step:
+    """The step of the backend that Keras runs on.
+
+    Raises:
+        NotImplementedError: on a backend other than TensorFlow and JAX.
+    """
+    backend = keras.backend.backend()
+    if backend == "jax":
+        from recsys.training.step_jax import JaxStep
+
+        return JaxStep(retriever, config, total_steps)
+    if backend == "tensorflow":
+        from recsys.training.step_tensorflow import TensorFlowStep
+
+        return TensorFlowStep(retriever, config, total_steps)
+    raise NotImplementedError(f"no training step for Keras backend {backend!r}: use tensorflow or jax")

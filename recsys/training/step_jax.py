@@ -1,0 +1,132 @@
+"""The training step on JAX: a pure function, scanned, its state donated."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import keras
+import numpy as np
+
+from recsys.models.retriever import Retriever
+from recsys.training.optimizer import OptimizerConfig, Rows, update_rows
+from recsys.training.step import State
+
+
+class JaxStep:
+    """See :class:`recsys.training.step.Step`."""
+
+    def __init__(self, retriever: Retriever, config: OptimizerConfig, total_steps: int) -> None:
+        self._retriever = retriever
+        self._config = config
+        self._schedule = config.schedule(total_steps)
+        self._tables = retriever.tables
+        tables = {id(variable) for variable in self._tables.values()}
+        self._dense = [v for v in retriever.trainable_variables if id(v) not in tables]
+        self._fixed = retriever.non_trainable_variables
+        self._optimizer = config.build(total_steps)
+        self._optimizer.build(self._dense)
+        # Copies: the state is donated to the step, the model's own buffers must survive it.
+        self._state: dict[str, Any] = {
+            "dense": [jnp.array(v.value) for v in self._dense],
+            "fixed": [jnp.array(v.value) for v in self._fixed],
+            "optimizer": [jnp.array(v.value) for v in self._optimizer.variables],
+            "tables": {
+                name: Rows(jnp.array(v.value), jnp.zeros(v.shape), jnp.zeros(v.shape))
+                for name, v in self._tables.items()
+            },
+            "step": jnp.zeros((), dtype="int32"),
+        }
+
+    def run(self, batches: Mapping[str, np.ndarray]) -> jax.Array:
+        self._state, losses = self._scan(self._state, dict(batches))
+        return losses
+
+    @partial(jax.jit, static_argnums=0, donate_argnums=1)
+    def _scan(self, state, batches):
+        return jax.lax.scan(self._step, state, batches)
+
+    def _step(self, state, batch):
+        batch, unique = self._localise(batch)
+        rows = {
+            name: jax.tree.map(lambda table, ids=ids: table.at[ids].get(mode="clip"), state["tables"][name])
+            for name, ids in unique.items()
+        }
+        values = {name: row.values for name, row in rows.items()}
+        gradient = jax.value_and_grad(self._loss, argnums=(0, 1), has_aux=True)
+        (loss, fixed), (dense_gradient, row_gradient) = gradient(
+            state["dense"], values, state["fixed"], batch
+        )
+        dense, optimizer = self._optimizer.stateless_apply(
+            state["optimizer"], dense_gradient, state["dense"]
+        )
+        rate = self._schedule(state["step"])
+        tables = {}
+        for name, table in state["tables"].items():
+            updated = update_rows(rows[name], row_gradient[name], state["step"], rate, self._config)
+            tables[name] = jax.tree.map(
+                lambda old, new, ids=unique[name]: old.at[ids].set(new, mode="drop"), table, updated
+            )
+        state = {
+            "dense": dense,
+            "fixed": fixed,
+            "optimizer": optimizer,
+            "tables": tables,
+            "step": state["step"] + 1,
+        }
+        return state, loss
+
+    def _localise(self, batch):
+        """Replaces ids by positions among the batch's unique ids.
+
+        Shapes are static, so the unique ids are filled up with one past the
+        end, which gathers any row and scatters none.
+        """
+        batch = dict(batch)
+        unique = {}
+        if "item" in self._tables:
+            names = ("history", "targets", "negatives")
+            ids = jnp.concatenate([batch[name].ravel() for name in names])
+            catalogue = self._retriever.catalogue_items
+            unique["item"], local = jnp.unique(
+                ids, return_inverse=True, size=min(len(ids), catalogue), fill_value=catalogue
+            )
+            cuts = np.cumsum([batch[name].size for name in names])[:-1]
+            for name, part in zip(names, jnp.split(local, cuts), strict=True):
+                batch[name] = part.reshape(batch[name].shape)
+            # Features are gathered by these: one past the end would be NaN.
+            batch["item_ids"] = jnp.minimum(unique["item"], catalogue - 1)
+        if "user" in self._tables:
+            users = batch["user"]
+            unique["user"], local = jnp.unique(
+                users, return_inverse=True, size=len(users), fill_value=self._retriever.users
+            )
+            batch["user"] = local.reshape(users.shape)
+        return batch, unique
+
+    def _loss(self, dense, rows, fixed, batch):
+        mapping = [*zip(self._dense, dense, strict=True), *zip(self._fixed, fixed, strict=True)]
+        with keras.StatelessScope(state_mapping=mapping) as scope:
+            outputs = self._retriever(
+                batch, training=True, item_rows=rows.get("item"), user_rows=rows.get("user")
+            )
+            loss = self._retriever.loss_of(outputs, batch)
+        return loss, [scope.get_current_value(variable) for variable in self._fixed]
+
+    def state(self) -> State:
+        leaves, _ = jax.tree.flatten(self._state)
+        return {f"leaf_{index:04d}": np.asarray(leaf) for index, leaf in enumerate(leaves)}
+
+    def restore(self, state: State) -> None:
+        leaves, structure = jax.tree.flatten(self._state)
+        restored = [jnp.array(state[f"leaf_{index:04d}"]) for index in range(len(leaves))]
+        self._state = jax.tree.unflatten(structure, restored)
+
+    def synchronise(self) -> None:
+        for variable, value in zip(self._dense, self._state["dense"], strict=True):
+            variable.assign(jnp.array(value))
+        for variable, value in zip(self._fixed, self._state["fixed"], strict=True):
+            variable.assign(jnp.array(value))
+        for name, variable in self._tables.items():
+            variable.assign(jnp.array(self._state["tables"][name].values))

@@ -1,0 +1,223 @@
+"""A hand-written dataset, retrievers for it, and their exports, made once."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+
+from recsys.data.dataset import Dataset, Feature, Manifest
+from recsys.export.export import ExportConfig, ExportRequest, _environment
+from recsys.export.probes import Probes, write_probes
+from recsys.models.retriever import ModelConfig, Retriever
+
+# The first eight have training events; the last two are in the item table only.
+ITEMS = [
+    "apple",
+    "Apple",
+    "crème brûlée",
+    "日本茶",
+    "17850",
+    "fig",
+    "grape",
+    "hazel",
+    "new",
+    "newer",
+]
+KNOWN_ITEMS = 8
+USERS = ["ann", "böb", "cid", "dot"]
+EVENTS = {
+    "ann": [0, 1, 2, 3, 4, 5, 6, 0, 1],
+    "böb": [7],
+    "cid": [4, 4, 8, 2],
+    "dot": [3, 2, 1],
+}
+FEATURES = {
+    "city": (Feature(name="city", kind="categorical", vocabulary_size=3), ["Köln", "Paris"]),
+    "tags": (
+        Feature(name="tags", kind="multivalued", width=2, vocabulary_size=4),
+        ["a", "b", "c"],
+    ),
+    "bio": (
+        Feature(name="bio", kind="text", width=3, vocabulary_size=4),
+        ["likes", "thé", "42"],
+    ),
+    "age": (Feature(name="age", kind="numeric", mean=40.0, deviation=8.0), None),
+    "taste": (Feature(name="taste", kind="vector", width=2), None),
+}
+USER_VALUES = {
+    "city": np.array([1, 2, 0, 1], np.int32),
+    "tags": np.array([[1, 2], [3, 0], [0, 0], [2, 0]], np.int32),
+    "bio": np.array([[1, 2, 0], [3, 1, 2], [0, 0, 0], [2, 2, 0]], np.int32),
+    "age": np.array([-1.0, 0.5, 0.0, 2.25], np.float32),
+    "taste": np.array([[0.5, -1], [2, 1], [0, 0], [1, 1]], np.float32),
+}
+GENRES = np.array([[1], [2], [1], [0], [2], [1], [1], [2], [1], [2]], np.int32)
+
+
+def write_dataset(folder: Path) -> Dataset:
+    """Writes the layout of ``recsys.data.dataset`` by hand; the last event is the test's."""
+    (folder / "features").mkdir(parents=True)
+    counts = np.array([len(EVENTS[user]) for user in USERS])
+    offsets = np.concatenate([[0], np.cumsum(counts)])
+    items = np.concatenate([EVENTS[user] for user in USERS]).astype(np.int32)
+    arrays = {
+        "user_offsets": offsets,
+        "part_ends": np.stack([offsets[1:] - 1, offsets[1:] - 1], axis=1),
+        "event_items": items,
+        "event_weights": np.ones(len(items), np.float32),
+        "history_ends": np.arange(len(items)),
+        "item_counts": np.zeros((len(ITEMS), 3), np.int64),
+        "features/item.genre": GENRES,
+        **{f"features/user.{name}": values for name, values in USER_VALUES.items()},
+    }
+    for name, array in arrays.items():
+        np.save(folder / f"{name}.npy", array)
+    titles = ["An apple", *ITEMS[1:]]
+    _write_table(folder / "items.parquet", item_id=ITEMS, title=titles)
+    _write_table(folder / "users.parquet", user_id=USERS)
+    for name, (_, vocabulary) in FEATURES.items():
+        if vocabulary:
+            _write_table(folder / f"features/user.{name}.vocabulary.parquet", value=vocabulary)
+    manifest = Manifest(
+        fingerprint="f" * 16,
+        users=len(USERS),
+        items=len(ITEMS),
+        events=len(items),
+        part_events={"train": len(items) - 4, "validation": 0, "test": 4},
+        known_items={"train": KNOWN_ITEMS, "validation": KNOWN_ITEMS, "test": 9},
+        has_order=True,
+        has_time=False,
+        user_features=tuple(feature for feature, _ in FEATURES.values()),
+        item_features=(Feature(name="genre", kind="multivalued", width=1, vocabulary_size=3),),
+        settings={},
+        quality={},
+        split={},
+    )
+    (folder / "manifest.json").write_text(manifest.model_dump_json())
+    return Dataset(folder)
+
+
+def _write_table(file: Path, **columns: list[str]) -> None:
+    pyarrow.parquet.write_table(pa.table(columns), file)
+
+
+def make_retriever(query: dict[str, Any], features: bool = False, catalogue: int = KNOWN_ITEMS):
+    """A retriever with large random weights, so that every bit of it shows in the scores."""
+    config = {"dim": 8, "max_events": 5, "query": query}
+    if features:
+        config["item"] = {"features": ["genre"], "hidden": [4]}
+    specs = [
+        feature.model_dump(include={"name", "kind", "width", "vocabulary_size"})
+        for feature, _ in FEATURES.values()
+    ]
+    genre = {"name": "genre", "kind": "multivalued", "width": 1, "vocabulary_size": 3}
+    retriever = Retriever(
+        ModelConfig.model_validate(config),
+        catalogue_items=catalogue,
+        known_items=min(catalogue, KNOWN_ITEMS),
+        users=len(USERS),
+        item_features=[genre] if features else [],
+        user_features=specs if features else [],
+    )
+    random = np.random.default_rng(0)
+    for variable in retriever.trainable_variables:
+        variable.assign(random.normal(0, 0.5, variable.shape))
+    if features:
+        retriever.item_tower.assign_features({"genre": GENRES})
+    return retriever
+
+
+@dataclass(frozen=True)
+class Exported:
+    """An export with what it was made from."""
+
+    retriever: Retriever
+    dataset: Dataset
+    request: ExportRequest
+    reply: dict[str, Any]
+
+    @property
+    def folder(self) -> Path:
+        return self.request.destination
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        return json.loads((self.folder / "assets.extra/manifest.json").read_text())
+
+
+def make_request(
+    folder: Path, retriever: Retriever, dataset: Dataset, seen: str, k: int
+) -> ExportRequest:
+    """Saves what an exporting process needs."""
+    folder.mkdir()
+    retriever.save(folder / "retriever.keras")
+    write_probes(retriever, dataset, folder / "probes.npz", count=7)
+    return ExportRequest(
+        retriever=folder / "retriever.keras",
+        dataset=dataset.path,
+        probes=folder / "probes.npz",
+        model_folder=folder / "model",
+        config=ExportConfig(k=k, warmup_requests=3),
+        seen=seen,
+        experiment={"name": "tiny"},
+        metrics={"test": {"ndcg@10": {"value": 0.1}}},
+    )
+
+
+EXPORT_ALL = """
+import sys
+from recsys.export.process import main
+
+for file in sys.argv[1:]:
+    main(file, file + ".reply")
+"""
+
+
+@pytest.fixture(scope="session")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    return write_dataset(tmp_path_factory.mktemp("dataset"))
+
+
+@pytest.fixture(scope="session")
+def exports(tmp_path_factory: pytest.TempPathFactory, dataset: Dataset) -> dict[str, Exported]:
+    """Three exports and two failures, in one process: starting one takes longer than its work."""
+    root = tmp_path_factory.mktemp("exports")
+    lstm = {"encoder": {"kind": "lstm", "units": 6}}
+    two_tower = {"user_id": True, "user_features": list(FEATURES), "hidden": [4]}
+    kinds = {
+        "lstm": (make_retriever(lstm), "exclude", 20),
+        "two_tower": (make_retriever(two_tower, features=True, catalogue=len(ITEMS)), "allow", 3),
+        "one_item": (make_retriever({}, catalogue=1), "exclude", 2),
+    }
+    requests = {
+        name: make_request(root / name, retriever, dataset, seen, k)
+        for name, (retriever, seen, k) in kinds.items()
+    }
+    absent = {"retriever": root / "absent.keras", "model_folder": root / "absent"}
+    requests["absent"] = requests["one_item"].model_copy(update=absent)
+    kinds["absent"] = kinds["one_item"]
+    probes = Probes.load(requests["lstm"].probes)
+    dataclasses.replace(probes, embeddings=probes.embeddings + 1).save(root / "wrong.npz")
+    requests["wrong"] = requests["lstm"].model_copy(update={"probes": root / "wrong.npz"})
+    kinds["wrong"] = kinds["lstm"]
+    for name, request in requests.items():
+        (root / f"{name}.json").write_text(request.model_dump_json())
+    done = subprocess.run(
+        [sys.executable, "-c", EXPORT_ALL, *(root / f"{name}.json" for name in requests)],
+        env=_environment(),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    replies = {name: json.loads((root / f"{name}.json.reply").read_text()) for name in requests}
+    return {
+        name: Exported(kinds[name][0], dataset, requests[name], replies[name]) for name in requests
+    }

@@ -1,0 +1,104 @@
+"""The export as its caller sees it: a process of its own, all or nothing."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import recsys.export.export as export_module
+from recsys.errors import InputError
+from recsys.export.export import ExportConfig, ExportError, ExportRequest, export_in_subprocess
+
+ROOT = Path(__file__).resolve().parents[2]
+
+TRAIN_ON_JAX = """
+import sys
+from pathlib import Path
+from recsys.data.dataset import Dataset
+from tests.export.conftest import make_request, make_retriever
+
+query = {"encoder": {"kind": "gru", "units": 6}, "user_id": True}
+request = make_request(
+    Path(sys.argv[2]), make_retriever(query), Dataset(sys.argv[1]), seen="exclude", k=4
+)
+print(request.model_dump_json())
+"""
+
+
+def test_a_model_trained_on_jax_is_exported(dataset, tmp_path):
+    pytest.importorskip("jax")
+    trained = subprocess.run(
+        [sys.executable, "-c", TRAIN_ON_JAX, str(dataset.path), str(tmp_path / "run")],
+        env={**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert trained.returncode == 0, trained.stderr[-3000:]
+    request = ExportRequest.model_validate_json(trained.stdout)
+    manifest = export_in_subprocess(request)
+    assert manifest == json.loads((request.destination / "assets.extra/manifest.json").read_text())
+    assert manifest["parity"]["largest_relative_difference"] < 1e-4
+
+
+def test_a_refused_export_leaves_what_was_published(exports):
+    # It was asked to replace the export "lstm", after that one.
+    assert "parity gate refused the export: embed_query differs" in exports["wrong"].reply["error"]
+    assert exports["lstm"].manifest == exports["lstm"].reply["manifest"]
+    assert [path.name for path in exports["wrong"].request.model_folder.iterdir()] == ["1"]
+
+
+def test_a_missing_model_is_an_input_error(exports):
+    assert "no trained model at" in exports["absent"].reply["input_error"]
+    assert not exports["absent"].folder.exists()
+
+
+def fake_process(reply: dict | None, returncode: int = 0):
+    def run(command, **_):
+        if reply is not None:
+            Path(command[-1]).write_text(json.dumps(reply))
+        return subprocess.CompletedProcess(command, returncode, "", "one\ntwo")
+
+    return run
+
+
+def test_other_failures_are_ours(exports, monkeypatch):
+    monkeypatch.setattr(export_module.subprocess, "run", fake_process({"error": "refused"}))
+    with pytest.raises(ExportError, match="refused"):
+        export_in_subprocess(exports["lstm"].request)
+
+
+def test_a_killed_process_is_reported_with_its_last_lines(exports, monkeypatch):
+    monkeypatch.setattr(export_module.subprocess, "run", fake_process(None, -9))
+    with pytest.raises(ExportError, match=r"status -9 .*\none\ntwo"):
+        export_in_subprocess(exports["lstm"].request)
+
+
+def test_the_child_is_told_backend_and_absolute_paths(exports, monkeypatch, tmp_path):
+    seen = {}
+
+    def run(command, env, **_):
+        seen.update(env=env, request=json.loads(Path(command[3]).read_text()))
+        Path(command[-1]).write_text('{"manifest": {}}')
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(export_module.subprocess, "run", run)
+    monkeypatch.chdir(tmp_path)
+    export_in_subprocess(exports["lstm"].request.model_copy(update={"model_folder": Path("m")}))
+    assert seen["env"]["KERAS_BACKEND"] == "tensorflow"
+    assert seen["env"]["TF_USE_LEGACY_KERAS"] == "1"
+    assert seen["request"]["model_folder"] == str(tmp_path / "m")
+
+
+def test_versions_are_numbers():
+    with pytest.raises(ValueError, match="version"):
+        ExportConfig(version="v1")
+
+
+def test_input_errors_come_back_as_such(exports, monkeypatch):
+    reply = {"input_error": "no space left"}
+    monkeypatch.setattr(export_module.subprocess, "run", fake_process(reply))
+    with pytest.raises(InputError, match="no space left"):
+        export_in_subprocess(exports["lstm"].request)

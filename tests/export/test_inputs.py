@@ -1,0 +1,28 @@
+"""Inputs made from a dataset, as a caller would send them."""
+
+from types import SimpleNamespace
+
+import pytest
+
+import recsys.data.features
+from recsys.data.dataset import Feature
+from recsys.errors import InputError
+from recsys.export.inputs import NOT_A_WORD, id_matrix, user_features_of
+
+
+def test_ids_are_padded_on_the_right():
+    assert id_matrix([["a"], [], ["b", "c"]]).tolist() == [["a", ""], ["", ""], ["b", "c"]]
+    assert id_matrix([[], []]).shape == (2, 0)
+
+
+@pytest.mark.parametrize("name", ["history", "exclude", "user_id", "item_id"])
+def test_a_feature_may_not_take_the_name_of_another_input(name):
+    feature = Feature(name=name, kind="numeric")
+    retriever = SimpleNamespace(user_features=[feature])
+    dataset = SimpleNamespace(manifest=SimpleNamespace(user_features=(feature,)))
+    with pytest.raises(InputError, match=f"{name!r} has the name of another input"):
+        user_features_of(retriever, dataset)
+
+
+def test_text_is_split_as_the_data_room_splits_it():
+    assert NOT_A_WORD == recsys.data.features.NOT_A_WORD

@@ -1,0 +1,74 @@
+"""The gate lets the trained model pass and refuses any other."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from recsys.export.inputs import user_features_of
+from recsys.export.parity import ParityError, ParityGate
+from recsys.export.probes import Probes
+from tests.export.conftest import Exported
+
+
+def make_gate(exported: Exported, **changes) -> ParityGate:
+    request = exported.request
+    arguments = {
+        "folder": exported.folder,
+        "retriever": exported.retriever,
+        "dataset": exported.dataset,
+        "features": user_features_of(exported.retriever, exported.dataset),
+        "seen": request.seen,
+        "k": request.config.k,
+        "tolerance": request.config.tolerance,
+    }
+    return ParityGate(**{**arguments, **changes})
+
+
+def load_probes(exported: Exported) -> Probes:
+    return Probes.load(exported.request.probes)
+
+
+@pytest.mark.parametrize("name", ["lstm", "two_tower", "one_item"])
+def test_the_trained_model_passes(exports, name):
+    result = make_gate(exports[name]).check(load_probes(exports[name]))
+    assert result["probes"] == 7
+    assert result["largest_relative_difference"] < 1e-5
+
+
+def test_another_query_tower_is_refused(exports):
+    probes = load_probes(exports["lstm"])
+    other = dataclasses.replace(probes, embeddings=probes.embeddings * np.float32(1.001))
+    with pytest.raises(ParityError, match=r"embed_query differs .* by 0\.001"):
+        make_gate(exports["lstm"]).check(other)
+
+
+def test_another_item_vector_is_refused(exports):
+    probes = load_probes(exports["two_tower"])
+    vectors = probes.item_vectors.copy()
+    vectors[9] += 0.01
+    with pytest.raises(ParityError, match="embed_items differs"):
+        make_gate(exports["two_tower"]).check(dataclasses.replace(probes, item_vectors=vectors))
+
+
+def test_a_vector_that_is_not_a_number_is_refused(exports):
+    probes = load_probes(exports["lstm"])
+    vectors = np.full_like(probes.item_vectors, np.nan)
+    with pytest.raises(ParityError):
+        make_gate(exports["lstm"]).check(dataclasses.replace(probes, item_vectors=vectors))
+
+
+def test_items_that_should_have_been_left_out_are_refused(exports):
+    # Exported with seen: allow, judged by seen: exclude.
+    with pytest.raises(ParityError, match="left out"):
+        make_gate(exports["two_tower"], seen="exclude").check(load_probes(exports["two_tower"]))
+
+
+def test_items_that_are_missing_are_refused(exports):
+    with pytest.raises(ParityError, match="items instead of"):
+        make_gate(exports["lstm"], seen="allow").check(load_probes(exports["lstm"]))
+
+
+def test_another_width_than_promised_is_refused(exports):
+    with pytest.raises(ParityError, match="by contract"):
+        make_gate(exports["lstm"], k=5).check(load_probes(exports["lstm"]))

@@ -1,0 +1,71 @@
+"""What the parity gate compares with."""
+
+import numpy as np
+import pytest
+from keras import ops
+
+from recsys.export.precision import full_float32_products
+from recsys.export.probes import Probes, choose_queries, encode_queries, write_probes
+from tests.export.conftest import EVENTS, FEATURES, USER_VALUES, make_retriever
+
+
+def test_the_awkward_queries_come_first(dataset):
+    histories, users = choose_queries(dataset, catalogue_items=8, max_events=5, count=8)
+    assert [len(history) for history in histories[:4]] == [0, 0, 1, 10]
+    assert users[:4].tolist() == [-1, 0, -1, 0]
+    assert [history.tolist() for history in histories[4:]] == list(EVENTS.values())
+    assert users[4:].tolist() == [0, 1, 2, 3]
+
+
+def test_a_long_history_is_shortened_to_a_few_windows(dataset):
+    histories, _ = choose_queries(dataset, catalogue_items=8, max_events=1, count=5)
+    assert histories[4].tolist() == EVENTS["ann"][-4:]
+
+
+def test_queries_are_encoded_as_the_retriever_takes_them(dataset):
+    retriever = make_retriever({"user_id": True, "user_features": list(FEATURES)}, features=True)
+    histories = [np.array([], np.int32), np.array([9, 0, 1, 2, 8, 3, 4, 5], np.int32)]
+    inputs = encode_queries(retriever, dataset, histories, np.array([-1, 1], np.int32))
+    # Items 8 and 9 are beyond this catalogue of eight, and the window is five.
+    assert inputs["history"].tolist() == [[0] * 5, [1, 2, 3, 4, 5]]
+    assert inputs["length"].tolist() == [0, 5]
+    assert inputs["user"].tolist() == [-1, 1]
+    for name, values in USER_VALUES.items():
+        assert not inputs[f"user_feature.{name}"][0].any()
+        assert (inputs[f"user_feature.{name}"][1] == values[1]).all()
+
+
+def test_probes_survive_the_file(dataset, tmp_path):
+    retriever = make_retriever({})
+    written = write_probes(retriever, dataset, tmp_path / "probes.npz", count=6)
+    read = Probes.load(tmp_path / "probes.npz")
+    for ours, theirs in zip(written.histories, read.histories, strict=True):
+        assert ours.tolist() == theirs.tolist()
+    assert read.item_vectors.dtype == read.embeddings.dtype == np.float32
+    assert (read.embeddings == written.embeddings).all()
+    assert [file.name for file in tmp_path.iterdir()] == ["probes.npz"]
+
+
+def test_a_mixed_precision_model_is_probed_in_float32(dataset, tmp_path):
+    query = {"encoder": {"kind": "gru", "units": 6}}
+    exact = make_retriever(query)
+    config = {**exact.get_config(), "dtype": "mixed_bfloat16"}
+    mixed = type(exact).from_config(config)
+    mixed.set_weights(exact.get_weights())
+    expected = write_probes(exact, dataset, tmp_path / "exact.npz")
+    found = write_probes(mixed, dataset, tmp_path / "mixed.npz")
+    np.testing.assert_allclose(found.embeddings, expected.embeddings, rtol=1e-6)
+    np.testing.assert_allclose(found.item_vectors, expected.item_vectors, rtol=1e-6)
+    rounded = ops.convert_to_numpy(mixed.item_vectors())
+    assert not np.allclose(rounded, expected.item_vectors, rtol=1e-4)
+
+
+def test_full_precision_is_given_back():
+    tf = pytest.importorskip("tensorflow")
+    enabled = tf.config.experimental.tensor_float_32_execution_enabled
+    before = enabled()
+    with full_float32_products():
+        inside = enabled()
+    assert enabled() == before
+    if __import__("keras").config.backend() == "tensorflow":
+        assert not inside

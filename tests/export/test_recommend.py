@@ -1,0 +1,88 @@
+"""Asking the artefact, with titles."""
+
+import numpy as np
+import pytest
+
+from recsys.errors import InputError
+from recsys.export.recommend import Query, Recommender
+from tests.export.conftest import EVENTS, USER_VALUES
+
+
+@pytest.fixture(scope="module")
+def lstm(exports) -> Recommender:
+    return Recommender(exports["lstm"].folder)
+
+
+@pytest.fixture(scope="module")
+def two_tower(exports) -> Recommender:
+    return Recommender(exports["two_tower"].folder)
+
+
+def test_rows_have_titles_and_falling_scores(lstm):
+    rows = lstm.recommend(Query(["fig", " grape "], {}))
+    assert {row.item_id for row in rows} == {
+        "apple",
+        "Apple",
+        "crème brûlée",
+        "日本茶",
+        "17850",
+        "hazel",
+    }
+    assert {row.item_id: row.title for row in rows}["apple"] == "An apple"
+    assert {row.item_id: row.title for row in rows}["hazel"] == "hazel"
+    scores = [row.score for row in rows]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_no_more_than_k_rows(lstm):
+    assert len(lstm.recommend(Query([], {}), k=2)) == 2
+
+
+@pytest.mark.parametrize("k", [0, 21])
+def test_more_than_was_exported_is_refused(lstm, k):
+    with pytest.raises(InputError, match="returns 1 to 20"):
+        lstm.recommend(Query([], {}), k=k)
+
+
+def test_a_user_is_history_id_and_features(two_tower, dataset):
+    query = two_tower.user_query(dataset, "böb")
+    assert query.history == ["hazel"]
+    assert query.further["user_id"].tolist() == ["böb"]
+    assert query.further["city"].tolist() == ["Paris"]
+    assert query.further["tags"].tolist() == [["c", ""]]
+    assert query.further["bio"].tolist() == ["42 likes thé"]
+    assert query.further["age"].tolist() == [44.0]
+    assert query.further["taste"].tolist() == USER_VALUES["taste"][1:2].tolist()
+    assert len(two_tower.recommend(query, k=3)) == 3
+
+
+def test_a_history_alone_leaves_the_user_unknown(two_tower):
+    assert len(two_tower.recommend(Query(["fig"], {}), k=3)) == 3
+
+
+def test_a_user_of_a_model_without_features_is_a_history(lstm, dataset):
+    query = lstm.user_query(dataset, "ann")
+    assert query.history[:2] == ["apple", "Apple"] and len(query.history) == len(EVENTS["ann"])
+    assert query.further == {}
+
+
+def test_an_unknown_user_is_refused(lstm, dataset):
+    with pytest.raises(InputError, match="no user 'eve'"):
+        lstm.user_query(dataset, "eve")
+
+
+def test_another_dataset_is_refused(lstm, dataset, monkeypatch):
+    monkeypatch.setattr(dataset, "fingerprint", "other")
+    with pytest.raises(InputError, match="not other"):
+        lstm.user_query(dataset, "ann")
+
+
+def test_another_folder_is_refused(tmp_path):
+    with pytest.raises(InputError, match="not an exported model"):
+        Recommender(tmp_path)
+
+
+def test_vectors_of_a_missing_value_are_zeros(two_tower):
+    missing = two_tower._missing_values()
+    assert np.isnan(missing["age"]).all() and missing["taste"].tolist() == [[0.0, 0.0]]
+    assert missing["tags"].shape == (1, 0) and missing["city"].tolist() == [""]

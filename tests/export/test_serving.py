@@ -1,0 +1,322 @@
+"""The published SavedModel, asked through TensorFlow alone.
+
+Scores are compared with the retriever's own vectors, so the known answer is
+``item_vectors @ embed_query``, worked out in NumPy.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import ops
+
+from tests.export.conftest import ITEMS, KNOWN_ITEMS, USER_VALUES, Exported
+
+WINDOW = 5
+
+
+@pytest.fixture(scope="module")
+def lstm(exports: dict[str, Exported]) -> "Artefact":
+    return Artefact(exports["lstm"])
+
+
+@pytest.fixture(scope="module")
+def two_tower(exports: dict[str, Exported]) -> "Artefact":
+    return Artefact(exports["two_tower"])
+
+
+class Artefact:
+    """An export and its loaded SavedModel."""
+
+    def __init__(self, exported: Exported) -> None:
+        self.retriever = exported.retriever
+        self.model = tf.saved_model.load(str(exported.folder))
+
+    def call(self, signature: str, **inputs) -> dict[str, np.ndarray]:
+        tensors = {name: _tensor(value) for name, value in inputs.items()}
+        outputs = self.model.signatures[signature](**tensors)
+        return {name: value.numpy() for name, value in outputs.items()}
+
+    def ids(self, signature: str, **inputs) -> list[list[str]]:
+        return [
+            [item.decode() for item in row] for row in self.call(signature, **inputs)["item_id"]
+        ]
+
+    def expected_scores(self, history: list[int]) -> np.ndarray:
+        """Scores of the whole catalogue for one history of catalogue items."""
+        window = np.array([history[-WINDOW:] or [0]], np.int32)
+        length = np.array([len(history[-WINDOW:])], np.int32)
+        query = self.retriever.embed_query({"history": window, "length": length})
+        vectors = ops.convert_to_numpy(self.retriever.item_vectors())
+        return vectors @ ops.convert_to_numpy(query)[0]
+
+
+def _tensor(value) -> tf.Tensor:
+    array = np.asarray(value)
+    return tf.constant(array if array.dtype.kind == "f" else array.astype(object))
+
+
+def no_ids(rows: int = 1) -> np.ndarray:
+    return np.empty((rows, 0), object)
+
+
+def test_answers_are_the_retrievers_ranking_without_the_history(lstm):
+    answer = lstm.call("serving_default", history=[["apple", "日本茶"]])
+    expected = lstm.expected_scores([0, 3])
+    order = [item for item in np.argsort(-expected) if item not in (0, 3)]
+    assert [i.decode() for i in answer["item_id"][0, : KNOWN_ITEMS - 2]] == [
+        ITEMS[i] for i in order
+    ]
+    np.testing.assert_allclose(answer["score"][0, : KNOWN_ITEMS - 2], expected[order], rtol=1e-5)
+
+
+def test_rows_with_fewer_than_k_answers_end_in_nothing(lstm):
+    answer = lstm.call("serving_default", history=[["apple", "日本茶"], ["fig", "fig"]])
+    assert answer["item_id"].shape == answer["score"].shape == (2, 20)
+    for row, answers in enumerate((KNOWN_ITEMS - 2, KNOWN_ITEMS - 1)):
+        assert all(answer["item_id"][row, :answers]) and not any(answer["item_id"][row, answers:])
+        assert np.isfinite(answer["score"][row, :answers]).all()
+        assert np.isneginf(answer["score"][row, answers:]).all()
+
+
+def test_ids_keep_their_case_and_their_letters(lstm):
+    answers = lstm.ids("serving_default", history=[["Apple"]])[0]
+    assert "apple" in answers and "Apple" not in answers
+    assert {"crème brûlée", "日本茶", "17850"} <= set(answers)
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        ["", "", "apple", "fig"],
+        ["apple", "fig", "", ""],
+        ["", "apple", "fig", ""],
+        ["apple", "", "fig"],
+        ["never seen", "apple", "new", "fig", "APPLE"],
+    ],
+    ids=["left", "right", "both", "between", "unknown"],
+)
+def test_padding_and_unknown_ids_change_nothing(lstm, history):
+    clean = lstm.call("serving_default", history=[["apple", "fig"]])
+    padded = lstm.call("serving_default", history=[history])
+    assert (padded["item_id"] == clean["item_id"]).all()
+    np.testing.assert_allclose(padded["score"], clean["score"], rtol=1e-6)
+
+
+@pytest.mark.parametrize("history", [no_ids(), [[""]], [["never seen", ""]]])
+def test_an_empty_history_is_answered(lstm, history):
+    answer = lstm.call("serving_default", history=history)
+    np.testing.assert_allclose(
+        answer["score"][0, :KNOWN_ITEMS], np.sort(lstm.expected_scores([]))[::-1], rtol=1e-5
+    )
+
+
+def test_seen_items_are_left_out_beyond_the_window_too(lstm):
+    history = [0, 1, 2, 3, 4, 5, 6]
+    answers = lstm.ids("serving_default", history=[[ITEMS[item] for item in history]])[0]
+    assert answers[:2] == ["hazel", ""]
+
+
+def test_only_the_last_events_are_read(lstm):
+    long = lstm.call("embed_query", history=[[ITEMS[item] for item in range(7)]])
+    short = lstm.call("embed_query", history=[[ITEMS[item] for item in range(2, 7)]])
+    np.testing.assert_allclose(long["embedding"], short["embedding"], rtol=1e-6)
+
+
+def test_duplicates_in_a_history_are_events(lstm):
+    twice = lstm.call("serving_default", history=[["fig", "fig", "apple"]])
+    expected = lstm.expected_scores([5, 5, 0])
+    np.testing.assert_allclose(
+        twice["score"][0, : KNOWN_ITEMS - 2], np.sort(expected[[1, 2, 3, 4, 6, 7]])[::-1], rtol=1e-5
+    )
+
+
+def test_excluded_ids_are_left_out_beside_the_history(lstm):
+    answers = lstm.ids(
+        "recommend_excluding",
+        history=[["apple"], ["Apple"]],
+        exclude=[["fig", "", "unknown"], ["grape", "grape", "hazel"]],
+    )
+    assert set(answers[0]) == {*ITEMS[:KNOWN_ITEMS], ""} - {"apple", "fig"}
+    assert set(answers[1]) == {*ITEMS[:KNOWN_ITEMS], ""} - {"Apple", "grape", "hazel"}
+
+
+def test_nothing_to_exclude_is_serving_default(lstm):
+    plain = lstm.call("serving_default", history=[["apple"]])
+    excluding = lstm.call("recommend_excluding", history=[["apple"]], exclude=no_ids())
+    assert (plain["item_id"] == excluding["item_id"]).all()
+
+
+def test_everything_may_be_excluded(lstm):
+    answer = lstm.call("recommend_excluding", history=no_ids(), exclude=[ITEMS * 3])
+    assert not any(answer["item_id"][0])
+    assert np.isneginf(answer["score"]).all()
+
+
+def test_a_batch_of_none(lstm):
+    answer = lstm.call("serving_default", history=np.empty((0, 3), object))
+    assert answer["item_id"].shape == (0, 20)
+
+
+def test_item_vectors_and_zeros_for_unknown_items(lstm):
+    vectors = lstm.call("embed_items", item_id=["日本茶", "never seen", "", "new"])["embedding"]
+    expected = ops.convert_to_numpy(lstm.retriever.item_vectors())
+    np.testing.assert_allclose(vectors[0], expected[3], rtol=1e-6)
+    assert not vectors[1:].any()
+
+
+def test_scores_are_products_of_the_two_embeddings(lstm):
+    query = lstm.call("embed_query", history=[["fig"]])["embedding"]
+    answer = lstm.call("serving_default", history=[["fig"]])
+    items = lstm.call("embed_items", item_id=answer["item_id"][0, :7])["embedding"]
+    np.testing.assert_allclose(answer["score"][0, :7], items @ query[0], rtol=1e-5)
+
+
+def test_a_catalogue_of_one_item(exports):
+    artefact = Artefact(exports["one_item"])
+    assert artefact.ids("serving_default", history=no_ids()) == [["apple", ""]]
+    assert artefact.ids("serving_default", history=[["apple"]]) == [["", ""]]
+
+
+ANN = {
+    "user_id": ["ann"],
+    "city": ["Köln"],
+    "tags": [["a", "b"]],
+    "bio": ["Likes thé!"],
+    "age": np.float32([32.0]),
+    "taste": np.float32([[0.5, -1.0]]),
+}
+
+
+def ann_expected(two_tower) -> np.ndarray:
+    inputs = {"history": np.int32([[5]]), "length": np.int32([1]), "user": np.int32([0])}
+    inputs |= {f"user_feature.{name}": values[:1] for name, values in USER_VALUES.items()}
+    return ops.convert_to_numpy(two_tower.retriever.embed_query(inputs))
+
+
+def test_user_features_are_given_raw(two_tower):
+    found = two_tower.call("embed_query", history=[["fig"]], **ANN)
+    np.testing.assert_allclose(found["embedding"], ann_expected(two_tower), rtol=1e-5)
+
+
+def test_padding_and_unknown_values_of_a_multivalued_feature_change_nothing(two_tower):
+    tags = {"tags": [["", "a", "unheard of", "b", "", "c, one more than the dataset keeps", "c"]]}
+    found = two_tower.call("embed_query", history=[["fig"]], **{**ANN, **tags})
+    np.testing.assert_allclose(found["embedding"], ann_expected(two_tower), rtol=1e-5)
+
+
+def test_missing_values_are_index_zero(two_tower):
+    nobody = {
+        "user_id": ["who?"],
+        "city": [""],
+        "tags": no_ids(),
+        "bio": [""],
+        "age": np.float32([np.nan]),
+        "taste": np.zeros((1, 2), np.float32),
+    }
+    found = two_tower.call("embed_query", history=[["fig"]], **nobody)["embedding"]
+    inputs = {"history": np.int32([[5]]), "length": np.int32([1]), "user": np.int32([-1])}
+    inputs |= {f"user_feature.{n}": np.zeros_like(v[:1]) for n, v in USER_VALUES.items()}
+    expected = ops.convert_to_numpy(two_tower.retriever.embed_query(inputs))
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_seen_items_may_return_where_they_are_allowed(two_tower):
+    best = two_tower.ids("serving_default", history=[["fig"]], **ANN)[0]
+    again = two_tower.call("serving_default", history=[[best[0]]], **ANN)
+    everything = two_tower.call(
+        "recommend_excluding", history=[[best[0]]], exclude=[[best[0]]], **ANN
+    )
+    assert best[0].encode() not in everything["item_id"][0]
+    vectors = ops.convert_to_numpy(two_tower.retriever.item_vectors())
+    query = two_tower.call("embed_query", history=[[best[0]]], **ANN)["embedding"][0]
+    expected = [ITEMS[item] for item in np.argsort(-(vectors @ query))[:3]]
+    assert [item.decode() for item in again["item_id"][0]] == expected
+
+
+def test_items_without_events_are_recommended_by_their_features(two_tower):
+    exclude = [[item for item in ITEMS if item not in ("new", "newer")]]
+    answers = two_tower.ids("recommend_excluding", history=[["new"]], exclude=exclude, **ANN)
+    assert set(answers[0]) == {"new", "newer", ""}
+
+
+# TensorFlow asks where Keras is when it is imported, so packages are found here
+# but refuse to run.
+BLOCKER = """
+import sys
+from importlib.machinery import ModuleSpec
+
+REFUSED = {"recsys", "keras", "tf_keras", "tensorflow_recommenders"}
+
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        return ModuleSpec(name, self) if name.split(".")[0] in REFUSED else None
+
+    def create_module(self, spec):
+        return None
+
+    def exec_module(self, module):
+        raise ImportError(f"{module.__name__} is not on this machine")
+
+sys.meta_path.insert(0, Blocker())
+"""
+
+STRANGER = """
+import json, sys
+import tensorflow as tf
+
+for package in ("recsys", "keras", "tf_keras", "tensorflow_recommenders"):
+    try:
+        __import__(package)
+    except ImportError:
+        continue
+    raise SystemExit(f"{package} was to be blocked")
+
+folder, inputs = sys.argv[1], json.loads(sys.argv[2])
+signatures = tf.saved_model.load(folder).signatures
+answers = {}
+for name in sorted(signatures):
+    wanted = signatures[name].structured_input_signature[1]
+    given = {key: tf.constant(inputs[key]) for key in wanted}
+    answers[name] = {key: value.numpy() for key, value in signatures[name](**given).items()}
+    answers[name] = {
+        key: [[v.decode() if isinstance(v, bytes) else float(v) for v in row] for row in value]
+        for key, value in answers[name].items()
+    }
+print(json.dumps(answers))
+"""
+
+
+def test_it_loads_on_a_machine_without_our_code(exports, two_tower, tmp_path: Path):
+    (tmp_path / "sitecustomize.py").write_text(BLOCKER)
+    inputs = {
+        **{name: np.asarray(value).tolist() for name, value in ANN.items()},
+        "history": [["fig", "日本茶"]],
+        "exclude": [["new"]],
+        "item_id": ["fig", "never seen"],
+    }
+    variables = ("KERAS_BACKEND", "TF_USE_LEGACY_KERAS")
+    environment = {name: value for name, value in os.environ.items() if name not in variables}
+    done = subprocess.run(
+        [sys.executable, "-c", STRANGER, str(exports["two_tower"].folder), json.dumps(inputs)],
+        env={**environment, "PYTHONPATH": str(tmp_path)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    answers = json.loads(done.stdout)
+    assert sorted(answers) == sorted(two_tower.model.signatures)
+    for signature, outputs in answers.items():
+        names = two_tower.model.signatures[signature].structured_input_signature[1]
+        given = {n: np.float32(inputs[n]) if n in ("age", "taste") else inputs[n] for n in names}
+        for name, value in two_tower.call(signature, **given).items():
+            if name == "item_id":
+                assert [[item.decode() for item in row] for row in value] == outputs[name]
+            else:
+                np.testing.assert_allclose(value, outputs[name], rtol=1e-5)

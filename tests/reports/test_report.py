@@ -1,0 +1,144 @@
+"""The report of a made-up run: what it says, escapes and refuses."""
+
+import errno
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from recsys.errors import InputError
+from recsys.reports import report as room
+from recsys.reports.report import write_report
+from tests.reports.synthetic import document, write_run
+
+
+@pytest.fixture
+def run_folder(tmp_path: Path) -> Path:
+    return write_run(tmp_path / "run")
+
+
+def rendered(folder: Path) -> str:
+    return write_report(folder).read_text(encoding="utf-8")
+
+
+def changed(folder: Path, **changes: object) -> Path:
+    """Replaces parts of ``metrics.json``; None takes one out."""
+    metrics = document() | changes
+    kept = {key: value for key, value in metrics.items() if value is not None}
+    (folder / "metrics.json").write_text(json.dumps(kept))
+    return folder
+
+
+class Tags(HTMLParser):
+    """Checks that tags nest, and collects what the page would load."""
+
+    VOID = ("meta", "img", "link", "br")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.addresses: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.addresses += [value or "" for name, value in attrs if name in ("src", "href")]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_says_what_a_marketer_asks(run_folder: Path) -> None:
+    page = rendered(run_folder)
+    assert "<h1>tiny-lstm</h1>" in page
+    assert "20.0 %" in page and "17.0 % to 23.0 %" in page
+    assert "most popular items" in page
+    assert "tiny-lstm is better than popular by 0.0425 ndcg@10." in page
+    assert page.count("model is better") == 2
+    assert page.count("no real difference") == 1
+    assert "0.0850" in page and "to 0.0978" in page
+    for section in ("Leakage audit", "Data quality", "Examples", "How it learned", "Versions"):
+        assert section in page
+    assert "99,987" in page
+    assert "kind: lstm" in page
+
+
+def test_is_one_well_formed_file_that_loads_nothing(run_folder: Path) -> None:
+    tags = Tags()
+    tags.feed(rendered(run_folder))
+    assert tags.open == []
+    assert len(tags.addresses) == 4
+    assert all(address.startswith("data:image/svg+xml;base64,") for address in tags.addresses)
+
+
+def test_escapes_what_came_from_the_log(run_folder: Path) -> None:
+    (run_folder / "experiment.yaml").write_text(
+        'name: "<b>bold</b>"\nevaluation: {metric: ndcg@10}'
+    )
+    page = rendered(run_folder)
+    assert "<script>" not in page and "<b>" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+
+
+def test_leaves_out_what_the_run_does_not_hold(run_folder: Path) -> None:
+    (run_folder / "history.json").unlink()
+    (run_folder / "examples.json").unlink()
+    page = rendered(run_folder)
+    assert "How it learned" not in page and "Examples" not in page
+    (run_folder / "metrics.json").write_text(json.dumps({"test": document()["test"]}))
+    tags = Tags()
+    tags.feed(rendered(run_folder))
+    assert tags.open == [] and len(tags.addresses) == 1
+
+
+def test_no_interval_and_no_value(run_folder: Path) -> None:
+    test = document()["test"]
+    test["ndcg@10"] = {"value": 0.1, "low": None, "high": None, "warning": "one user alone"}
+    test["hit_rate@10"] = {"value": 0.5, "low": None, "high": None}
+    test["novelty@10"] = {"value": None, "low": None, "high": None}
+    page = rendered(changed(run_folder, test=test))
+    assert "one user alone" in page
+    assert "n/a" in page
+    assert not re.search(r"\bnan\b|\bNone\b", re.sub(r"base64,[^\"]*", "", page))
+
+
+def test_equal_runs_give_equal_reports(run_folder: Path) -> None:
+    assert rendered(run_folder) == rendered(run_folder)
+
+
+@pytest.mark.parametrize("name", ["metrics.json", "experiment.yaml"])
+def test_a_missing_document(run_folder: Path, name: str) -> None:
+    (run_folder / name).unlink()
+    with pytest.raises(InputError, match=f"has no {name}"):
+        write_report(run_folder)
+
+
+@pytest.mark.parametrize("name", ["metrics.json", "experiment.yaml", "history.json"])
+def test_a_damaged_document(run_folder: Path, name: str) -> None:
+    (run_folder / name).write_text('{"test": [')
+    with pytest.raises(InputError, match=f"{name} is damaged"):
+        write_report(run_folder)
+
+
+def test_metrics_that_belong_elsewhere(run_folder: Path) -> None:
+    with pytest.raises(InputError, match="no test metrics"):
+        write_report(changed(run_folder, test=None))
+    (run_folder / "experiment.yaml").write_text("name: x\nevaluation: {metric: recall@50}")
+    with pytest.raises(InputError, match="no test recall@50"):
+        write_report(changed(run_folder))
+
+
+def test_a_full_disk_leaves_the_old_report(run_folder: Path, monkeypatch) -> None:
+    before = rendered(run_folder)
+    files = sorted(run_folder.iterdir())
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(room.os, "replace", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_report(run_folder)
+    assert sorted(run_folder.iterdir()) == files
+    assert (run_folder / "report.html").read_text() == before

@@ -1,0 +1,449 @@
+"""Tracking against real MLflow stores: SQLite, a server on the loopback, and silence."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from recsys import tracking
+from recsys.errors import InputError
+from recsys.tracking import record, store
+from recsys.tracking.run import allowed_name, flatten
+
+REPOSITORY = Path(__file__).parents[1]
+CONFIG = tracking.TrackingConfig(system_metrics_interval=0)
+PARAMS = {"name": "tiny", "model": {"dim": 8, "query": {"kind": "lstm"}}, "note": "x" * 9000}
+
+# Signatures and padding as the export's, answers that need no training.
+MAKE_SAVED_MODEL = """
+import sys
+import tensorflow as tf
+
+IDS = tf.TensorSpec([None, None], tf.string)
+
+class Echo(tf.Module):
+    def answer(self, history, first):
+        rows = tf.shape(history)[0]
+        ids = tf.stack([first, tf.fill([rows], "crème"), tf.fill([rows], "")], axis=1)
+        return {"item_id": ids, "score": tf.tile([[2.0, 1.0, -float("inf")]], [rows, 1])}
+
+    @tf.function
+    def recommend(self, history, user_id, age, taste):
+        known = tf.where(user_id == "", "nobody", user_id)
+        return self.answer(history, tf.where(tf.math.is_nan(age), known, tf.as_string(age)))
+
+    @tf.function
+    def excluding(self, history, user_id, age, taste, exclude):
+        return self.answer(history, tf.strings.reduce_join(exclude, axis=1))
+
+echo = Echo()
+inputs = {
+    "history": IDS,
+    "user_id": tf.TensorSpec([None], tf.string),
+    "age": tf.TensorSpec([None], tf.float32),
+    "taste": tf.TensorSpec([None, 2], tf.float32),
+}
+tf.saved_model.save(echo, sys.argv[1], signatures={
+    "serving_default": echo.recommend.get_concrete_function(**inputs),
+    "recommend_excluding": echo.excluding.get_concrete_function(**inputs, exclude=IDS),
+})
+"""
+
+# Stands in for a machine that has TensorFlow and MLflow but none of our code.
+LOAD_REGISTERED = """
+import json
+import sys
+
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("recsys", "tf_keras", "tensorflow_recommenders"):
+            raise ImportError(f"{name} is blocked")
+
+sys.meta_path.insert(0, Blocker())
+import mlflow
+import pandas as pd
+
+mlflow.set_tracking_uri(sys.argv[1])
+model = mlflow.pyfunc.load_model(sys.argv[2])
+full = pd.DataFrame({
+    "history": [["a", "b"], []],
+    "user_id": ["zoë", None],
+    "age": [None, 4.0],
+    "taste": [[0.5, 0.5], None],
+})
+without = pd.DataFrame({"history": [["a"]], "exclude": [["x", "y"]]})
+print(json.dumps({
+    "full": model.predict(full).to_dict("list"),
+    "least": model.predict(pd.DataFrame({"history": [["a"], ["a", "b"]]})).to_dict("list"),
+    "without": model.predict(without).to_dict("list"),
+    "inputs": model.metadata.signature.inputs.to_dict(),
+}))
+"""
+EXAMPLE = {"history": [["a", "b"]], "user_id": ["u"], "age": [31.5], "taste": [[0.1, 0.2]]}
+
+
+@pytest.fixture(scope="module")
+def saved_model(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("exported") / "1"
+    subprocess.run([sys.executable, "-c", MAKE_SAVED_MODEL, folder], check=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def empty_store(tmp_path_factory):
+    """A new SQLite store: making its tables takes seconds, copying it none."""
+    store.prepare_environment()
+    from mlflow.tracking import MlflowClient
+
+    file = tmp_path_factory.mktemp("template") / "mlflow.db"
+    assert MlflowClient(f"sqlite:///{file}").search_experiments()
+    return file
+
+
+@pytest.fixture
+def runs_dir(tmp_path, empty_store):
+    (tmp_path / "runs").mkdir()
+    shutil.copy(empty_store, tmp_path / "runs" / "mlflow.db")
+    return tmp_path / "runs"
+
+
+@pytest.fixture
+def run_folder(runs_dir):
+    return runs_dir / "tiny" / "42"
+
+
+@pytest.fixture
+def silent_port():
+    """A port that accepts connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+@pytest.fixture
+def closed_port():
+    return _free_port()
+
+
+def _free_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory, empty_store):
+    """The address of an MLflow server that starts on the loopback."""
+    folder, port = tmp_path_factory.mktemp("server"), _free_port()
+    shutil.copy(empty_store, folder / "mlflow.db")
+    command = [
+        *(sys.executable, "-m", "mlflow", "server", "--port", str(port)),
+        *("--host", "127.0.0.1", "--workers", "1"),
+        *("--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"),
+        *("--artifacts-destination", str(folder / "artifacts")),
+    ]
+    environment = os.environ | {"MLFLOW_LOGGING_LEVEL": "ERROR"}
+    with (folder / "log.txt").open("w") as log:
+        process = subprocess.Popen(
+            command, stdout=log, stderr=log, env=environment, start_new_session=True
+        )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        deadline = time.monotonic() + 60
+        while not _healthy(address):
+            assert process.poll() is None, (folder / "log.txt").read_text()[-2000:]
+            assert time.monotonic() < deadline, "the MLflow server did not start"
+            time.sleep(0.2)
+        yield address
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _healthy(address):
+    try:
+        with urllib.request.urlopen(f"{address}/health", timeout=1) as answer:
+            return answer.status == 200
+    except OSError:
+        return False
+
+
+def begin(run_folder, runs_dir, config=CONFIG):
+    return tracking.start(config, run_folder, runs_dir, "tiny-42", PARAMS, {"seed": "42"})
+
+
+def client_and_run(uri, run_folder, key=record.LOCAL):
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient(uri, registry_uri=uri)
+    return client, client.get_run(record.read(run_folder)[key])
+
+
+def curve(client, run, key):
+    return [(m.step, m.value) for m in client.get_metric_history(run.info.run_id, key)]
+
+
+def test_a_run_can_be_read_back(run_folder, runs_dir, tmp_path):
+    (tmp_path / "report.html").write_text("<p>fine</p>")
+    with begin(run_folder, runs_dir) as tracker:
+        for epoch in range(3):
+            tracker.log_metrics({"train": {"loss": 1.0 / (epoch + 1)}}, epoch)
+        tracker.log_metrics({"test": {"ndcg@10": {"value": 0.25, "low": 0.2}, "text": "no"}}, 3)
+        tracker.log_dataset("log", "f" * 64, runs_dir / "datasets")
+        tracker.log_artifact(tmp_path / "report.html")
+
+    client, run = client_and_run(store.local_uri(runs_dir), run_folder)
+    assert run.info.status == "FINISHED"
+    assert run.info.run_name == "tiny-42"
+    assert run.data.params["model.query.kind"] == "lstm"
+    assert len(run.data.params["note"]) == 500
+    assert run.data.tags["seed"] == "42"
+    assert run.data.tags["data_fingerprint"] == "f" * 64
+    assert run.inputs.dataset_inputs[0].dataset.name == "log"
+    assert curve(client, run, "train/loss") == [(0, 1.0), (1, 0.5), (2, pytest.approx(1 / 3))]
+    assert run.data.metrics["test/ndcg_at_10"] == 0.25
+    assert run.data.metrics["test/ndcg_at_10/low"] == 0.2
+    assert "test/text" not in run.data.metrics
+    artefacts = {file.path for file in client.list_artifacts(run.info.run_id)}
+    assert artefacts == {"experiment.yaml", "report.html"}
+    assert run.info.artifact_uri.startswith((runs_dir / "mlartifacts").resolve().as_uri())
+
+
+def test_a_continued_run_appends_and_repeats_nothing(run_folder, runs_dir):
+    with pytest.raises(RuntimeError), begin(run_folder, runs_dir) as tracker:
+        tracker.log_metrics({"loss": 1.0}, 0)
+        tracker.log_metrics({"loss": 0.5}, 1)
+        raise RuntimeError("out of memory")
+    client, first = client_and_run(store.local_uri(runs_dir), run_folder)
+    assert first.info.status == "FAILED"
+
+    with begin(run_folder, runs_dir) as tracker:
+        tracker.log_metrics({"loss": 0.5}, 1)
+        tracker.log_metrics({"loss": 0.25}, 2)
+    client, second = client_and_run(store.local_uri(runs_dir), run_folder)
+    assert second.info.run_id == first.info.run_id
+    assert second.info.status == "FINISHED"
+    assert curve(client, second, "loss") == [(0, 1.0), (1, 0.5), (2, 0.25)]
+
+
+def test_a_run_deleted_from_the_store_starts_anew(run_folder, runs_dir):
+    with begin(run_folder, runs_dir):
+        pass
+    client, first = client_and_run(store.local_uri(runs_dir), run_folder)
+    client.delete_run(first.info.run_id)
+    with begin(run_folder, runs_dir):
+        pass
+    assert record.read(run_folder)[record.LOCAL] != first.info.run_id
+
+
+def test_termination_ends_the_run_as_killed(run_folder, runs_dir):
+    with pytest.raises(SystemExit), begin(run_folder, runs_dir):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    _, run = client_and_run(store.local_uri(runs_dir), run_folder)
+    assert run.info.status == "KILLED"
+
+
+def test_system_metrics_are_sampled(run_folder, runs_dir):
+    config = tracking.TrackingConfig(system_metrics_interval=0.2)
+    with begin(run_folder, runs_dir, config):
+        time.sleep(1.5)
+    _, run = client_and_run(store.local_uri(runs_dir), run_folder)
+    assert "system/cpu_utilization_percentage" in run.data.metrics
+
+
+def test_switched_off_nothing_is_written(run_folder, runs_dir):
+    with begin(run_folder, runs_dir, tracking.TrackingConfig(enabled=False)) as tracker:
+        tracker.log_metrics({"loss": 1.0}, 0)
+        tracker.flush()
+    assert not run_folder.exists()
+
+
+def test_a_store_that_cannot_be_opened_is_bad_input(run_folder, runs_dir, monkeypatch, tmp_path):
+    (tmp_path / "not.db").write_text("this is no database, it only says so")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'not.db'}")
+    with pytest.raises(InputError, match="MLFLOW_TRACKING_URI"):
+        begin(run_folder, runs_dir)
+
+
+def test_a_damaged_record_is_bad_input(run_folder, runs_dir):
+    run_folder.mkdir(parents=True)
+    (run_folder / "mlflow.json").write_text("{")
+    with pytest.raises(InputError, match=r"mlflow\.json is damaged"):
+        begin(run_folder, runs_dir)
+
+
+def test_the_registered_model_needs_none_of_our_code(run_folder, runs_dir, saved_model, tmp_path):
+    with begin(run_folder, runs_dir) as tracker:
+        tracker.log_model(saved_model, EXAMPLE)
+        tracker.log_model(saved_model, EXAMPLE)
+    uri = store.local_uri(runs_dir)
+    client, run = client_and_run(uri, run_folder)
+    versions = client.search_model_versions("name = 'tiny-42'")
+    assert [(v.version, v.run_id) for v in versions] == [(1, run.info.run_id)]
+    requirements = next((runs_dir / "mlartifacts").rglob("requirements.txt")).read_text()
+    assert [line.partition("==")[0] for line in requirements.split()] == ["mlflow", "tensorflow"]
+
+    answer = json.loads(_load_registered(uri, "models:/tiny-42/1", tmp_path))
+    assert answer["full"] == {
+        "item_id": [["zoë", "crème"], ["4.000000", "crème"]],
+        "score": [[2.0, 1.0], [2.0, 1.0]],
+    }
+    assert answer["least"]["item_id"] == [["nobody", "crème"], ["nobody", "crème"]]
+    assert answer["without"]["item_id"] == [["xy", "crème"]]
+    required = {column["name"]: column["required"] for column in answer["inputs"]}
+    assert required == dict.fromkeys(EXAMPLE, False) | {"exclude": False, "history": True}
+
+
+def _load_registered(uri, model, folder):
+    environment = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
+    return subprocess.run(
+        [sys.executable, "-c", LOAD_REGISTERED, uri, model],
+        **{"check": True, "text": True, "stdout": subprocess.PIPE, "cwd": folder},
+        env=environment | {"TF_CPP_MIN_LOG_LEVEL": "2", "MLFLOW_DISABLE_TELEMETRY": "true"},
+    ).stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize("kind", ["silent", "closed"])
+def test_without_a_server_the_run_is_local_and_says_so(
+    kind, request, run_folder, runs_dir, monkeypatch, caplog
+):
+    port = request.getfixturevalue(f"{kind}_port")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://user:secret@127.0.0.1:{port}")
+    began = time.monotonic()
+    with begin(run_folder, runs_dir) as tracker:
+        tracker.log_metrics({"loss": 1.0}, 0)
+    assert time.monotonic() - began < 7  # 5 of them for the probe
+
+    (message,) = [entry.getMessage() for entry in caplog.records if "server" in entry.getMessage()]
+    assert f"recsys upload {run_folder}" in message
+    assert "secret" not in message
+    _, run = client_and_run(store.local_uri(runs_dir), run_folder)
+    assert run.info.status == "FINISHED"
+    assert os.environ["MLFLOW_TRACKING_URI"].endswith(str(port))
+    monkeypatch.setattr(store, "PROBE_SECONDS", 0.5)
+    with pytest.raises(InputError, match="does not answer"):
+        tracking.upload(run_folder, runs_dir)
+
+
+def test_the_probe_gives_up_in_time(silent_port, monkeypatch):
+    monkeypatch.setattr(store, "PROBE_SECONDS", 0.3)
+    began = time.monotonic()
+    assert not store.answers(f"http://127.0.0.1:{silent_port}")
+    assert time.monotonic() - began < 1
+
+
+def test_upload_sends_everything_once(run_folder, runs_dir, saved_model, monkeypatch, server):
+    with begin(run_folder, runs_dir) as tracker:
+        for epoch in range(3):
+            tracker.log_metrics({"loss": 1.0 / (epoch + 1)}, epoch)
+        tracker.log_dataset("log", "abc", runs_dir)
+        tracker.log_model(saved_model, EXAMPLE)
+    local_client, local = client_and_run(store.local_uri(runs_dir), run_folder)
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
+    assert server in tracking.upload(run_folder, runs_dir)
+    client, sent = client_and_run(server, run_folder, server)
+    assert sent.data.params == local.data.params
+    assert sent.data.tags["seed"] == "42"
+    assert (sent.info.status, sent.info.end_time) == ("FINISHED", local.info.end_time)
+    history = client.get_metric_history(sent.info.run_id, "loss")
+    expected = local_client.get_metric_history(local.info.run_id, "loss")
+    assert [(m.step, m.value, m.timestamp) for m in history] == [
+        (m.step, m.value, m.timestamp) for m in expected
+    ]
+    assert [file.path for file in client.list_artifacts(sent.info.run_id)] == ["experiment.yaml"]
+
+    # Again, also after the record was lost: the same run, nothing twice.
+    record.remember(run_folder, server, "0" * 32)
+    tracking.upload(run_folder, runs_dir)
+    client, again = client_and_run(server, run_folder, server)
+    assert again.info.run_id == sent.info.run_id
+    assert curve(client, again, "loss") == curve(client, sent, "loss")
+    assert len(client.search_model_versions("name = 'tiny-42'")) == 1
+
+
+def test_a_server_that_falls_silent_does_not_stop_the_run(
+    run_folder, runs_dir, monkeypatch, server, caplog
+):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
+    with begin(run_folder, runs_dir) as tracker:
+        tracker.log_metrics({"loss": 1.0}, 0)
+        tracker.flush()
+        # An address where nobody listens: refused at once, as when a server goes down.
+        tracker._run.client = _unreachable_client()
+        tracker.log_metrics({"loss": 0.5}, 1)
+        tracker.flush()
+    assert "stopped answering" in caplog.text
+    client, run = client_and_run(store.local_uri(runs_dir), run_folder)
+    assert run.info.status == "FINISHED"
+    assert run.data.params["model.dim"] == "8"
+    assert curve(client, run, "loss") == [(0, 1.0), (1, 0.5)]
+
+    # The upload completes the run that the server already has.
+    remote_id = record.read(run_folder)[server]
+    tracking.upload(run_folder, runs_dir)
+    client, sent = client_and_run(server, run_folder, server)
+    assert sent.info.run_id == remote_id
+    assert sent.info.status == "FINISHED"
+    assert curve(client, sent, "loss") == [(0, 1.0), (1, 0.5)]
+
+
+def _unreachable_client():
+    class Unreachable:
+        def __getattr__(self, name):
+            raise ConnectionError("connection refused")
+
+    return Unreachable()
+
+
+def test_upload_without_an_address_or_a_run_is_bad_input(run_folder, runs_dir, monkeypatch):
+    with pytest.raises(InputError, match="set MLFLOW_TRACKING_URI"):
+        tracking.upload(run_folder, runs_dir)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
+    with pytest.raises(InputError, match="no run in the local MLflow store"):
+        tracking.upload(run_folder, runs_dir)
+
+
+def test_a_new_store_starts_without_noise(tmp_path):
+    program = f"""
+from pathlib import Path
+from recsys import tracking
+runs = Path({str(tmp_path)!r})
+with tracking.start(tracking.TrackingConfig(), runs / "x", runs, "x", {{}}) as tracker:
+    tracker.log_metrics({{"loss": 1.0}}, 0)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=REPOSITORY
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_importing_tracking_is_light():
+    program = (
+        "import sys, recsys.tracking; print([m for m in ('mlflow', 'pandas') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=REPOSITORY
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_names_are_made_acceptable():
+    assert allowed_name("test/ndcg@10") == "test/ndcg_at_10"
+    assert allowed_name("slices/cold: new") == "slices/cold_ new"
+
+
+def test_flatten():
+    assert flatten({"a": {"b": 1, "c": {}}, "d": [1]}) == {"a.b": 1, "a.c": {}, "d": [1]}
+
+
+def test_public_uri_hides_the_password():
+    assert store.public_uri("https://me:pw@host:5000/mlflow") == "https://host:5000/mlflow"

@@ -217,6 +217,7 @@ def test_a_run_can_be_read_back(run_folder, runs_dir, tmp_path):
 
 def test_a_continued_run_appends_and_repeats_nothing(run_folder, runs_dir):
     with pytest.raises(RuntimeError), begin(run_folder, runs_dir) as tracker:
+        tracker.log_dataset("log", "abc", runs_dir)
         tracker.log_metrics({"loss": 1.0}, 0)
         tracker.log_metrics({"loss": 0.5}, 1)
         raise RuntimeError("out of memory")
@@ -224,12 +225,14 @@ def test_a_continued_run_appends_and_repeats_nothing(run_folder, runs_dir):
     assert first.info.status == "FAILED"
 
     with begin(run_folder, runs_dir) as tracker:
+        tracker.log_dataset("log", "abc", runs_dir)
         tracker.log_metrics({"loss": 0.5}, 1)
         tracker.log_metrics({"loss": 0.25}, 2)
     client, second = client_and_run(store.local_uri(runs_dir), run_folder)
     assert second.info.run_id == first.info.run_id
     assert second.info.status == "FINISHED"
     assert curve(client, second, "loss") == [(0, 1.0), (1, 0.5), (2, 0.25)]
+    assert len(second.inputs.dataset_inputs) == 1
 
 
 def test_a_run_deleted_from_the_store_starts_anew(run_folder, runs_dir):
@@ -412,18 +415,31 @@ def test_upload_without_an_address_or_a_run_is_bad_input(run_folder, runs_dir, m
         tracking.upload(run_folder, runs_dir)
 
 
-def test_a_new_store_starts_without_noise(tmp_path):
-    program = f"""
+def test_runs_that_start_together_make_one_store_without_noise(tmp_path):
+    program = """
+import sys
 from pathlib import Path
 from recsys import tracking
-runs = Path({str(tmp_path)!r})
-with tracking.start(tracking.TrackingConfig(), runs / "x", runs, "x", {{}}) as tracker:
-    tracker.log_metrics({{"loss": 1.0}}, 0)
+runs, seed = Path(sys.argv[1]), sys.argv[2]
+with tracking.start(tracking.TrackingConfig(), runs / seed, runs, seed, {}) as tracker:
+    tracker.log_metrics({"loss": 1.0}, 0)
 """
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, cwd=REPOSITORY
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, tmp_path, seed],
+            **{"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "cwd": REPOSITORY},
+        )
+        for seed in "12"
+    ]
+    said = [process.communicate()[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], said
+    assert said == [b"", b""]
+    for seed in "12":
+        _, run = client_and_run(store.local_uri(tmp_path), tmp_path / seed)
+        assert run.data.metrics == {"loss": 1.0}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *("mlflow.db", "mlartifacts", ".mlflow.lock", "1", "2")
+    }
 
 
 def test_importing_tracking_is_light():

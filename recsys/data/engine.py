@@ -49,6 +49,15 @@ def stream(con: Backend, table: ir.Table, rows: int = 1 << 20) -> Iterator[pa.Re
     yield from con.con.sql(con.compile(table)).to_arrow_reader(rows)
 
 
+# What DuckDB raises over the content of a file.
+ABOUT_CONTENT = (
+    duckdb.InvalidInputException,
+    duckdb.ConversionException,
+    duckdb.IOException,
+    UnicodeError,
+)
+
+
 @contextmanager
 def blaming_input(where: str) -> Iterator[None]:
     """Turns failures that come from a file or from the disk into :class:`InputError`.
@@ -58,26 +67,36 @@ def blaming_input(where: str) -> Iterator[None]:
     """
     try:
         yield
-    except (duckdb.InvalidInputException, duckdb.ConversionException, UnicodeError) as error:
-        raise InputError(f"{where} cannot be read: {_brief(error)}{_mend(error)}") from error
-    except duckdb.OutOfMemoryException as error:
-        raise InputError(
+    except (duckdb.Error, OSError, UnicodeError) as error:
+        mended = _explain(error, where)
+        if mended is None:
+            raise
+        raise InputError(mended) from error
+
+
+def _explain(error: Exception, where: str) -> str | None:
+    """The message for the user; None if the failure is ours."""
+    if _is_disk_full(error):
+        return f"the disk is full: {_brief(error)}. Nothing half-written is left; free some space."
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return (
             f"the engine ran out of memory or of disk for temporary data: {_brief(error)}. "
             "Free some disk space, or use a machine with more memory."
-        ) from error
-    except duckdb.IOException as error:
-        if "No space left" in str(error):
-            raise InputError(disk_full(where)) from error
-        raise InputError(f"{where} cannot be read: {_brief(error)}") from error
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise InputError(disk_full(error.filename or where)) from error
-        raise
+        )
+    if isinstance(error, PermissionError | NotADirectoryError | FileExistsError):
+        return f"{error.filename or where} cannot be used: {error.strerror}"
+    if isinstance(error, ABOUT_CONTENT) or "Unknown TimeZone" in str(error):
+        return f"{where} cannot be read: {_brief(error)}{_mend(error)}"
+    return None
 
 
-def disk_full(where: object) -> str:
-    """The message for a disk without space."""
-    return f"the disk is full ({where}). Nothing half-written was left; free some space and rerun."
+def _is_disk_full(error: Exception) -> bool:
+    if not isinstance(error, OSError):
+        return "No space left" in str(error)
+    # Arrow names no error number in all cases, and NumPy reports a short write.
+    said = str(error)
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return full or "No space left" in said or " requested and " in said
 
 
 def _brief(error: Exception) -> str:
@@ -85,16 +104,22 @@ def _brief(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     told = []
     for line in lines:
-        if line.startswith(("Possible", "Possible fixes", "LINE ", "*", "file =")):
+        if line.startswith(("Possible", "Candidate", "LINE ", "*", "file =")):
             break
         told.append(line)
     return " ".join(told)[:500]
 
 
 def _mend(error: Exception) -> str:
-    message = str(error)
-    if isinstance(error, UnicodeError) or "utf-8" in message or "unicode" in message.lower():
+    said = str(error).casefold()
+    if "unknown timezone" in said:
+        return " Set `timezone` to a name such as Europe/Berlin."
+    if "strptime" in said:
+        return " Correct `time_format`."
+    if "utf-8" in said or "unicode" in said or isinstance(error, UnicodeError):
         return " Name the file's encoding, for example `encoding: latin-1`."
+    if isinstance(error, duckdb.IOException):
+        return ""
     return " Mend or remove the line; if the columns were split wrongly, set `delimiter`."
 
 

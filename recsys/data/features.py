@@ -25,9 +25,7 @@ from recsys.data.sources import (
 )
 from recsys.errors import InputError
 
-AnyFeature = (
-    CategoricalFeature | MultivaluedFeature | TextFeature | NumericFeature | VectorFeature
-)
+AnyFeature = CategoricalFeature | MultivaluedFeature | TextFeature | NumericFeature | VectorFeature
 NOT_A_WORD = r"[^\p{L}\p{N}]+"
 NOT_A_NUMBER = r"[\[\](){}\s,;|]+"
 EXAMPLES = 5
@@ -68,14 +66,16 @@ def read_side_table(
     con.create_table(f"{side}_rows", raw.select(**chosen))
     rows = con.table(f"{side}_rows")
     nameless = rows.filter(rows.id.isnull()).count().execute()
-    notes = [f"{nameless} rows of the {side} table have no id"] if nameless else []
+    notes = [f"rows of the {side} table without an id: {nameless}"] if nameless else []
     rows = rows.mutate(row=rows.rowid()).filter(rows.id.notnull())
     counted = rows.group_by("id").aggregate(rows=rows.count())
     repeated = counted.filter(counted.rows > 1).order_by("id")
     if config.duplicates == "refuse":
         _refuse_repeated(repeated, side, where)
         return SideTable(side, rows.drop("row"), config, tuple(notes))
-    notes += [f"{repeated.count().execute()} ids of the {side} table have several rows"]
+    merged = repeated.count().execute()
+    if merged:
+        notes.append(f"ids of the {side} table with several rows, merged: {merged}")
     return SideTable(side, _one_row_each(con, rows, side, config), config, tuple(notes))
 
 

@@ -8,7 +8,8 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -110,6 +111,22 @@ def find_files(
         digest.update(_content_mark(file, filesystem))
     files = SourceFiles(tuple(found), kind, compression, filesystem, digest.hexdigest())
     return _as_utf8(files, encoding, scratch)
+
+
+@contextmanager
+def open_plain(
+    file: str,
+    filesystem: fsspec.AbstractFileSystem | None,
+    compression: Compression = "none",
+) -> Iterator[Any]:
+    """The bytes of a local or remote file, without its gzip layer."""
+    opener: Any = open if filesystem is None else filesystem.open
+    with opener(file, "rb") as raw:
+        if compression == "gzip":
+            with gzip.open(raw) as stream:
+                yield stream
+        else:
+            yield raw
 
 
 def expand_environment(text: str) -> str:
@@ -256,9 +273,8 @@ def _inspect(
 
 
 def _ends(file: str, filesystem: fsspec.AbstractFileSystem | None) -> tuple[bytes, bytes]:
-    opener: Any = open if filesystem is None else filesystem.open
     try:
-        with opener(file, "rb") as stream:
+        with open_plain(file, filesystem) as stream:
             head = stream.read(65536)
             stream.seek(max(0, stream.seek(0, os.SEEK_END) - 4))
             return head, stream.read(4)
@@ -279,9 +295,8 @@ def _content(
     if compression == "zstd":
         return None
     if compression == "gzip":
-        opener: Any = open if filesystem is None else filesystem.open
         try:
-            with opener(file, "rb") as raw, gzip.open(raw) as stream:
+            with open_plain(file, filesystem, compression) as stream:
                 head = stream.read(65536)
         except (EOFError, gzip.BadGzipFile, OSError) as error:
             raise InputError(f"{file} is a broken or truncated gzip file: {error}") from error
@@ -346,10 +361,11 @@ def _as_utf8(files: SourceFiles, encoding: str, scratch: Path) -> SourceFiles:
     converted = []
     for file in files.paths:
         target = folder / f"{len(list(folder.iterdir()))}.txt"
-        opener: Any = open if files.filesystem is None else files.filesystem.open
         try:
-            with opener(file, "rb") as raw, open(target, "w", encoding="utf-8", newline="") as out:
-                packed: Any = gzip.open(raw) if files.compression == "gzip" else raw
+            with (
+                open_plain(file, files.filesystem, files.compression) as packed,
+                open(target, "w", encoding="utf-8", newline="") as out,
+            ):
                 shutil.copyfileobj(codecs.getreader(encoding)(packed), out, 1 << 20)
         except UnicodeError as error:
             raise InputError(f"{file} is not {encoding} text: {error}") from error

@@ -109,9 +109,18 @@ def _make_world(random: np.random.Generator, users: int, items: int) -> World:
     sizes = np.bincount(item_categories, minlength=categories)
     ends = np.concatenate(([0.0], cumulative[np.cumsum(sizes) - 1]))
     activity = np.cumsum(random.lognormal(sigma=1.0, size=users))
-    tastes = random.integers(categories, size=(users, PHASES), dtype=np.int16)
+    # In proportion to the categories' popularity, so that items follow Zipf's law overall.
+    shares = np.diff(ends)
+    tastes = random.choice(categories, size=(users, PHASES), p=shares / shares.sum())
     prices = np.round(random.lognormal(mean=3.0, sigma=0.8, size=items), 2)
-    return World(activity / activity[-1], tastes, item_categories, cumulative, ends, prices)
+    return World(
+        user_activity=activity / activity[-1],
+        user_tastes=tastes.astype(np.int16),
+        item_categories=item_categories,
+        item_popularity=cumulative,
+        category_ends=ends,
+        prices=prices,
+    )
 
 
 def _write_log(
@@ -167,7 +176,9 @@ def _user_table(random: np.random.Generator, users: int) -> pa.Table:
     return pa.table(
         {
             "user": _ids("u", users),
-            "country": pa.array(COUNTRIES).take(pa.array(random.integers(len(COUNTRIES), size=users))),
+            "country": pa.array(COUNTRIES).take(
+                pa.array(random.integers(len(COUNTRIES), size=users))
+            ),
             "age": random.integers(16, 90, size=users),
         }
     )
@@ -194,6 +205,4 @@ def _item_table(random: np.random.Generator, world: World) -> pa.Table:
 
 
 def _ids(prefix: str, size: int) -> pa.Array:
-    return pc.binary_join_element_wise(
-        prefix, pa.array(np.arange(size)).cast(pa.string()), ""
-    )
+    return pc.binary_join_element_wise(prefix, pa.array(np.arange(size)).cast(pa.string()), "")

@@ -8,8 +8,10 @@ def identifier(column: ir.Column) -> ir.StringValue:
     """An id as text: trimmed, never case-folded, integral floats as integers; null if empty."""
     if column.type().is_floating() or column.type().is_decimal():
         column = column.cast("float64")
-        integral = (column == column.floor()) & (column.abs() < 2**53)
-        text = ibis.ifelse(integral, column.try_cast("int64").cast("string"), column.cast("string"))
+        integral = (column % 1 == 0) & (column.abs() < 2**53)
+        # Bounded before the cast: the engine stops at an overflow.
+        whole = ibis.ifelse(integral, column, ibis.null("float64")).cast("int64")
+        text = ibis.ifelse(integral, whole.cast("string"), column.cast("string"))
         return ibis.ifelse(column.isnan(), ibis.null("string"), text)
     text = column.cast("string").strip()
     if column.type().is_string() or column.type().is_json():

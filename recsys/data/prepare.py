@@ -20,19 +20,27 @@ from pathlib import Path
 import ibis.expr.types as ir
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from ibis.backends.duckdb import Backend
 from pydantic import Field, field_validator
 
 from recsys.config import StrictConfig
 from recsys.data import filters, quality, splits
+from recsys.data.catalogue import (
+    Catalogue,
+    build_catalogue,
+    index_table,
+    read_titles,
+    write_items,
+    write_users,
+)
 from recsys.data.dataset import FORMAT, PARTS, Dataset, Feature, Manifest, Side
+from recsys.data.encode import encode_ids
 from recsys.data.engine import blaming_input, connect
 from recsys.data.features import SideTable, encode_features, read_side_table
 from recsys.data.files import SourceFiles
 from recsys.data.public import Table
 from recsys.data.sources import LogConfig, TableConfig, locate, read_table
-from recsys.data.writing import write_events
+from recsys.data.writing import write_events, write_offsets
 from recsys.errors import InputError
 
 Progress = Callable[[str, float], None]
@@ -95,7 +103,7 @@ def prepare(
         built = scratch / "dataset"
         con = connect(scratch, memory_gib)
         try:
-            _Preparation(con, config, files, built, tell).run(fingerprint)
+            _Builder(con, config, files, built, tell).build(fingerprint)
         finally:
             con.disconnect()
         os.replace(built, final)
@@ -149,53 +157,55 @@ def _fingerprint(config: DataConfig, files: dict[Table, SourceFiles]) -> str:
     return hashlib.sha256(document.encode()).hexdigest()[:16]
 
 
-@dataclass
-class _Preparation:
+@dataclass(frozen=True)
+class _Builder:
+    """Builds the folder of one dataset."""
+
     con: Backend
     config: DataConfig
     files: dict[Table, SourceFiles]
     folder: Path
     tell: Progress
 
-    def run(self, fingerprint: str) -> None:
+    def build(self, fingerprint: str) -> None:
         (self.folder / "features").mkdir(parents=True)
-        with blaming_input(str(self.files["log"])):
-            self.tell("reading the log", 0.02)
-            log, report = self._read_log()
-            self.tell("reading side tables", 0.35)
-        tables = self._side_tables()
-        report.notes += [note for table in tables.values() for note in table.notes]
+        self.tell("reading the log", 0.02)
+        log, report = self._read_log()
+        self.tell("reading side tables", 0.35)
+        tables = self._read_tables(report)
         self.tell("encoding ids", 0.4)
-        coded, users, items = self._encode(log)
-        report.notes += quality.case_notes(users, "user") + quality.case_notes(items, "item")
+        encoded = encode_ids(self.con, log)
+        report.notes += quality.case_notes(encoded.users, "user")
+        report.notes += quality.case_notes(encoded.items, "item")
         self.tell("filtering and splitting", 0.6)
-        events, cuts = self._filter_and_split(coded, report)
-        user_parts = _count_parts(events, "user", len(users))
-        item_parts = _count_parts(events, "item", len(items))
+        events, cuts = self._filter_and_split(encoded.events, report)
+        user_parts = _count_parts(events, "user", len(encoded.users))
+        item_parts = _count_parts(events, "item", len(encoded.items))
         self._refuse_tiny(user_parts, item_parts)
         split = splits.audit(events, self.config.split, cuts, user_parts, item_parts)
         self.tell("writing events", 0.75)
-        item_order, known = _item_order(item_parts)
-        self._write_events(events, user_parts, item_parts, item_order)
+        item_table = tables["item"].table if "item" in tables else None
+        catalogue = build_catalogue(self.con, encoded.items, item_parts, item_table)
+        is_kept = user_parts.any(axis=1)
+        each_alone = isinstance(self.config.split, splits.LeaveOneOutSplit)
+        write_offsets(user_parts[is_kept], self.folder)
+        write_events(self.con, events, catalogue.numbers, report.rows_kept, each_alone, self.folder)
         self.tell("writing ids and features", 0.9)
-        user_ids = users.filter(pa.array(user_parts.any(axis=1)))
-        item_ids = self._with_table_only(items, item_order, tables.get("item"))
-        features = self._write_tables(user_ids, item_ids, tables, report)
-        counts = np.zeros((len(item_ids), len(PARTS)), dtype=np.int64)
-        counts[: len(item_order)] = item_parts[item_order]
-        np.save(self.folder / "item_counts.npy", counts)
+        users = encoded.users.filter(pa.array(is_kept))
+        user_features = self._write_users(users, tables.get("user"), report)
+        item_features = self._write_items(catalogue, tables.get("item"), report)
         columns = self.config.log.columns
         manifest = Manifest(
             fingerprint=fingerprint,
-            users=len(user_ids),
-            items=len(item_ids),
-            events=int(user_parts.sum()),
+            users=len(users),
+            items=len(catalogue.ids),
+            events=report.rows_kept,
             part_events=split["events"],
-            known_items=known,
+            known_items=catalogue.known,
             has_order=columns.time is not None or columns.order is not None,
             has_time=columns.time is not None,
-            user_features=features["user"],
-            item_features=features["item"],
+            user_features=user_features,
+            item_features=item_features,
             settings=self.config.model_dump(mode="json"),
             quality=quality.as_document(report),
             split=split,
@@ -204,13 +214,14 @@ class _Preparation:
 
     def _read_log(self) -> tuple[ir.Table, quality.Quality]:
         config, where = self.config.log, self.files["log"]
-        raw = read_table(self.con, where, config, "raw_log")
-        log = quality.clean_log(self.con, raw, config, where)
-        report = quality.inspect_log(log, config, where)
-        quality.write_quarantine(self.con, log, config, self.folder / "quarantine.parquet")
+        with blaming_input(str(where)):
+            raw = read_table(self.con, where, config, "raw_log")
+            log = quality.clean_log(self.con, raw, config, where)
+            report = quality.inspect_log(log, config, where)
+            quality.write_quarantine(self.con, log, config, self.folder / "quarantine.parquet")
         return log, report
 
-    def _side_tables(self) -> dict[Side, SideTable]:
+    def _read_tables(self, report: quality.Quality) -> dict[Side, SideTable]:
         tables: dict[Side, SideTable] = {}
         sources: tuple[tuple[Side, Table, TableConfig | None], ...] = (
             ("user", "users", self.config.users),
@@ -222,48 +233,24 @@ class _Preparation:
                 with blaming_input(str(where)):
                     raw = read_table(self.con, where, config, f"raw_{source}")
                     tables[side] = read_side_table(self.con, raw, side, config, where)
+                report.notes += tables[side].notes
         return tables
 
-    def _encode(self, log: ir.Table) -> tuple[ir.Table, pa.ChunkedArray, pa.ChunkedArray]:
-        """Replaces ids by codes in the order of the ids; drops what cannot be used."""
-        usable = log.filter(log.reason.isnull()).drop("reason", "given")
-        users = self._number(usable.user, "users")
-        items = self._number(usable.item, "items")
-        coded = _replace(usable, "user", self.con.table("users"))
-        coded = _replace(coded, "item", self.con.table("items"))
-        if "session" in usable.columns:
-            self._number(usable.session, "sessions")
-            coded = _replace(coded, "session", self.con.table("sessions"))
-        self.con.create_table("coded", coded)
-        return self.con.table("coded"), users, items
-
-    def _number(self, ids: ir.Column, name: str) -> pa.ChunkedArray:
-        """Numbers distinct ids from 0, outside the engine: no global window is needed."""
-        found = ids.name("id").as_table().distinct().filter(lambda t: t.id.notnull())
-        table = found.order_by("id").to_pyarrow()
-        codes = pa.array(np.arange(len(table), dtype=np.int32))
-        self.con.create_table(name, table.append_column("code", codes))
-        return table["id"]
-
     def _filter_and_split(
-        self, coded: ir.Table, report: quality.Quality
+        self, events: ir.Table, report: quality.Quality
     ) -> tuple[ir.Table, splits.Cuts | None]:
-        config = self.config
-        single = filters.collapse_repeats(coded, config.repeats)
+        con, config = self.con, self.config
         if config.repeats != "keep":
-            self.con.create_table("single", single)
-            single = self.con.table("single")
-            report.repeats_collapsed = report.rows_kept - single.count().execute()
-        kept = filters.k_core(
-            self.con, single, config.minimum_user_events, config.minimum_item_events
-        )
-        parted, cuts = splits.assign_parts(self.con, kept, config.split)
-        self.con.create_table("events", parted)
-        events = self.con.table("events")
-        left = events.count().execute()
+            con.create_table("single", filters.collapse_repeats(events, config.repeats))
+            events = con.table("single")
+            report.repeats_collapsed = report.rows_kept - events.count().execute()
+        core = filters.k_core(con, events, config.minimum_user_events, config.minimum_item_events)
+        parted, cuts = splits.assign_parts(core, config.split)
+        con.create_table("events", parted)
+        left = con.table("events").count().execute()
         report.removed_by_k_core = report.rows_kept - report.repeats_collapsed - left
         report.rows_kept = left
-        return events, cuts
+        return con.table("events"), cuts
 
     def _refuse_tiny(self, user_parts: np.ndarray, item_parts: np.ndarray) -> None:
         for side, parts in (("user", user_parts), ("item", item_parts)):
@@ -275,83 +262,35 @@ class _Preparation:
                     "`minimum_user_events` and `minimum_item_events`."
                 )
 
-    def _write_events(
-        self,
-        events: ir.Table,
-        user_parts: np.ndarray,
-        item_parts: np.ndarray,
-        item_order: np.ndarray,
-    ) -> None:
-        kept = user_parts[user_parts.any(axis=1)]
-        offsets = np.concatenate(([0], np.cumsum(kept.sum(axis=1)))).astype(np.int64)
-        np.save(self.folder / "user_offsets.npy", offsets)
-        ends = offsets[:-1, None] + np.cumsum(kept, axis=1)[:, :2]
-        np.save(self.folder / "part_ends.npy", ends)
-        numbers = np.full(len(item_parts), -1, dtype=np.int32)
-        numbers[item_order] = np.arange(len(item_order), dtype=np.int32)
-        each_alone = isinstance(self.config.split, splits.LeaveOneOutSplit)
-        write_events(self.con, events, numbers, int(offsets[-1]), each_alone, self.folder)
-
-    def _with_table_only(
-        self, items: pa.ChunkedArray, item_order: np.ndarray, table: SideTable | None
-    ) -> pa.ChunkedArray:
-        """Items of the log in catalogue order, then those of the item table alone, by id.
-
-        Items that the k-core removed stay out.
-        """
-        ordered = items.take(pa.array(item_order))
+    def _write_users(
+        self, ids: pa.ChunkedArray, table: SideTable | None, report: quality.Quality
+    ) -> tuple[Feature, ...]:
+        write_users(ids, self.folder)
         if table is None:
-            return ordered
-        extra = table.table.anti_join(self.con.table("items"), "id").select("id").order_by("id")
-        return pa.chunked_array([*ordered.chunks, *extra.to_pyarrow()["id"].chunks], pa.string())
+            return ()
+        return self._write_features(index_table(self.con, ids, "user_index"), table, report)
 
-    def _write_tables(
-        self,
-        user_ids: pa.ChunkedArray,
-        item_ids: pa.ChunkedArray,
-        tables: dict[Side, SideTable],
-        report: quality.Quality,
-    ) -> dict[Side, tuple[Feature, ...]]:
-        features: dict[Side, tuple[Feature, ...]] = {"user": (), "item": ()}
-        sides: tuple[tuple[Side, pa.ChunkedArray], ...] = (("user", user_ids), ("item", item_ids))
-        titles = item_ids
-        for side, ids in sides:
-            index_name = f"{side}_index"
-            numbers = pa.array(np.arange(len(ids), dtype=np.int64))
-            self.con.create_table(index_name, pa.table({"id": ids, "index": numbers}))
-            if side not in tables:
-                continue
-            index, table = self.con.table(index_name), tables[side]
-            with blaming_input(f"the {side} table"):
-                missing = index.anti_join(table.table, "id").count().execute()
-                features[side] = encode_features(
-                    self.con, table, index, len(ids), self.folder / "features"
-                )
-            if missing:
-                report.notes.append(f"{missing} {side}s of the log have no row in the {side} table")
-            if side == "item" and table.config.title is not None:
-                titles = _titles(index, table.table)
-        pq.write_table(pa.table({"user_id": user_ids}), self.folder / "users.parquet")
-        pq.write_table(
-            pa.table({"item_id": item_ids, "title": titles}), self.folder / "items.parquet"
-        )
-        return features
+    def _write_items(
+        self, catalogue: Catalogue, table: SideTable | None, report: quality.Quality
+    ) -> tuple[Feature, ...]:
+        if table is None:
+            write_items(catalogue, catalogue.ids, self.folder)
+            return ()
+        index = index_table(self.con, catalogue.ids, "item_index")
+        titled = table.config.title is not None
+        titles = read_titles(index, table.table) if titled else catalogue.ids
+        write_items(catalogue, titles, self.folder)
+        return self._write_features(index, table, report)
 
-
-def _replace(events: ir.Table, role: str, numbered: ir.Table) -> ir.Table:
-    """Ids by their codes; -1 where there is none (a missing session)."""
-    numbered = numbered.select(**{f"{role}_id": numbered.id, f"{role}_code": numbered.code})
-    joined = events.left_join(numbered, events[role] == numbered[f"{role}_id"])
-    code = joined[f"{role}_code"].fill_null(-1)
-    return joined.mutate(**{role: code}).drop(f"{role}_id", f"{role}_code")
-
-
-def _titles(index: ir.Table, table: ir.Table) -> pa.ChunkedArray:
-    """Titles in index order; the id where there is none."""
-    named = table.select(key=table.id, title=table.title)
-    rows = index.left_join(named, index.id == named.key)
-    titled = rows.select("index", title=rows.title.fill_null(rows.id)).order_by("index")
-    return titled.to_pyarrow()["title"]
+    def _write_features(
+        self, index: ir.Table, table: SideTable, report: quality.Quality
+    ) -> tuple[Feature, ...]:
+        missing = index.anti_join(table.table, "id").count().execute()
+        if missing:
+            report.notes.append(f"{table.side}s of the log without a row in their table: {missing}")
+        with blaming_input(f"the {table.side} table"):
+            size = index.count().execute()
+            return encode_features(self.con, table, index, size, self.folder / "features")
 
 
 def _count_parts(events: ir.Table, side: str, size: int) -> np.ndarray:
@@ -360,18 +299,3 @@ def _count_parts(events: ir.Table, side: str, size: int) -> np.ndarray:
     counts = np.zeros((size, len(PARTS)), dtype=np.int64)
     counts[counted[side].to_numpy(), counted["part"].to_numpy()] = counted["n"].to_numpy()
     return counts
-
-
-def _item_order(item_parts: np.ndarray) -> tuple[np.ndarray, dict[str, int]]:
-    """Catalogue order of the items that have events, and how many each part knows.
-
-    Items with training events come first, then those that appear first in
-    validation, then in test; within a group the most frequent there first. Codes
-    follow the ids, so that ties are by id.
-    """
-    first = np.argmax(item_parts > 0, axis=1)
-    there = np.flatnonzero(item_parts.any(axis=1))
-    frequency = item_parts[np.arange(len(item_parts)), first]
-    order = there[np.lexsort((there, -frequency[there], first[there]))]
-    sizes = np.cumsum(np.bincount(first[there], minlength=len(PARTS)))
-    return order, {part: int(n) for part, n in zip(PARTS, sizes, strict=True)}

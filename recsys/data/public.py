@@ -182,7 +182,9 @@ def _titled(title: str, year: str) -> str:
     return f"{title} ({year})" if year.isdigit() else title
 
 
-def _write(folder: Path, table: Table, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+def _write(
+    folder: Path, table: Table, header: Sequence[str], rows: Iterable[Sequence[str]]
+) -> None:
     with open(folder / FILES[table], "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)

@@ -88,7 +88,9 @@ def clean_log(con: Backend, raw: ir.Table, config: LogConfig, where: object) -> 
 
 
 def _number(value: ir.Column) -> ir.FloatingValue:
-    number = value.cast("float64") if value.type().is_numeric() else _text(value).try_cast("float64")
+    number = (
+        value.cast("float64") if value.type().is_numeric() else _text(value).try_cast("float64")
+    )
     return ibis.ifelse(number.isnan() | number.isinf(), ibis.null("float64"), number)
 
 
@@ -201,8 +203,10 @@ def write_quarantine(con: Backend, log: ir.Table, config: LogConfig, path: Path)
 def case_notes(ids: pa.ChunkedArray | pa.Array, side: str) -> list[str]:
     """A note when ids differ only in case, which is often a fault of the source."""
     folded = pc.utf8_lower(ids)
-    counts = pa.table({"id": ids, "folded": folded}).group_by("folded").aggregate(
-        [("id", "count"), ("id", "min"), ("id", "max")]
+    counts = (
+        pa.table({"id": ids, "folded": folded})
+        .group_by("folded")
+        .aggregate([("id", "count"), ("id", "min"), ("id", "max")])
     )
     pairs = counts.filter(pc.greater(counts["id_count"], 1)).sort_by("folded")
     if not len(pairs):

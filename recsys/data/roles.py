@@ -141,7 +141,7 @@ def _guess(path: str | list[str], encoding: str) -> RoleGuess:
             files = locate(placeholder, "log", scratch)
             raw = read_table(con, files, placeholder, "raw")
             guesser = _Guesser()
-            if files.format == "csv" and all(_is_value(name) for name in raw.columns):
+            if files.format == "csv" and any(_is_value(name) for name in raw.columns):
                 reading["column_names"] = [f"column_{i + 1}" for i in range(len(raw.columns))]
                 placeholder = LogConfig(**reading, columns=Columns(user="?", item="?"))
                 raw = read_table(con, files, placeholder, "raw_headerless")
@@ -159,7 +159,7 @@ def _guess(path: str | list[str], encoding: str) -> RoleGuess:
 
 def _is_value(name: str) -> bool:
     """Whether a header cell looks like data: the file has no header line."""
-    return bool(re.fullmatch(r"-?\d+([.:/-]\d+)*(_\d+)?|column\d+", name.strip()))
+    return bool(re.fullmatch(r"-?\d+([.:/-]\d+)*(_\d+)?", name.strip()))
 
 
 @dataclass

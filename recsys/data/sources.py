@@ -17,7 +17,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from recsys.config import StrictConfig
 from recsys.data import public
 from recsys.data.engine import blaming_input
-from recsys.data.files import Format, SourceFiles, find_files
+from recsys.data.files import Format, SourceFiles, find_files, open_plain
 from recsys.data.times import TimeUnit
 from recsys.errors import InputError
 
@@ -103,6 +103,8 @@ class LogConfig(FileConfig):
         for setting, (used, role) in needs.items():
             if used and getattr(self.columns, role) is None:
                 raise ValueError(f"`{setting}` needs a column with the role `{role}`")
+        if self.event_weights and not any(self.event_weights.values()):
+            raise ValueError("`event_weights` are all 0: something must be recommended")
         return self
 
 
@@ -227,7 +229,7 @@ def read_table(con: Backend, files: SourceFiles, config: FileConfig, name: str) 
         elif files.format == "json":
             relation = _read_json(con, paths, files.compression)
         else:
-            relation = _read_csv(con, paths, files.compression, config)
+            relation = _read_csv(con, files, config)
         relation.create_view(name)
         return con.table(name)
 
@@ -239,13 +241,25 @@ def _register(con: Backend, filesystem: fsspec.AbstractFileSystem) -> None:
         con.con.register_filesystem(filesystem)
 
 
-def _read_csv(con: Backend, paths: list[str], compression: str, config: FileConfig) -> Any:
+def _read_csv(con: Backend, files: SourceFiles, config: FileConfig) -> Any:
     options: dict[str, Any] = {"header": config.column_names is None}
     if config.delimiter is not None:
         options["delimiter"] = config.delimiter
+    elif b"::" in (line := _first_line(files)) and not set(line) & set(b",;\t|"):
+        # MovieLens separates by two characters, which DuckDB never guesses.
+        options["delimiter"] = "::"
     if config.column_names is not None:
         options["names"] = config.column_names
-    return con.con.read_csv(paths, all_varchar=True, compression=compression, **options)
+    elif len(files.paths) > 1:
+        options["union_by_name"] = True
+    return con.con.read_csv(
+        list(files.paths), all_varchar=True, compression=files.compression, **options
+    )
+
+
+def _first_line(files: SourceFiles) -> bytes:
+    with open_plain(files.paths[0], files.filesystem, files.compression) as stream:
+        return stream.read(1 << 16).split(b"\n", 1)[0]
 
 
 def _read_json(con: Backend, paths: list[str], compression: str) -> Any:

@@ -11,7 +11,6 @@ from typing import Annotated, Any, Literal
 import ibis
 import ibis.expr.types as ir
 import numpy as np
-from ibis.backends.duckdb import Backend
 from pydantic import AwareDatetime, Field, model_validator
 
 from recsys.config import StrictConfig
@@ -95,9 +94,7 @@ class Cuts:
     validation_until: int
 
 
-def check_columns(
-    config: TimeSplit | LeaveOneOutSplit | FixedSplit, columns: Columns
-) -> None:
+def check_columns(config: TimeSplit | LeaveOneOutSplit | FixedSplit, columns: Columns) -> None:
     """Refuses a split by what the log does not have.
 
     Raises:
@@ -115,12 +112,11 @@ def check_columns(
 
 
 def assign_parts(
-    con: Backend, events: ir.Table, config: TimeSplit | LeaveOneOutSplit | FixedSplit
+    events: ir.Table, config: TimeSplit | LeaveOneOutSplit | FixedSplit
 ) -> tuple[ir.Table, Cuts | None]:
     """Adds a column ``part`` (int8) to the events.
 
     Args:
-        con: the engine.
         events: columns ``user``, ``item``, ``weight``, ``row`` and, by role
             mapped, ``time``, ``order``, ``split``.
         config: how to split.

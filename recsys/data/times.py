@@ -19,7 +19,10 @@ MICROSECONDS: dict[TimeUnit, float] = {
 # The years 1 to 9999, which a calendar date can write.
 EARLIEST = -62_135_596_800_000_000
 LATEST = 253_402_300_799_999_999
-ZONED = r"[0-9]\s*([zZ]|UTC|GMT|[+-][0-9]{2}(:?[0-9]{2})?)$"
+# A zone follows a time of day, so that the end of 2010-12-01 is none.
+ZONED = (
+    r":[0-9]{2}(\.[0-9]+)?\s*([zZ]|[A-Z]{3,4}|[A-Za-z_]+/[A-Za-z_/]+|[+-][0-9]{2}(:?[0-9]{2})?)$"
+)
 
 
 def microseconds(
@@ -55,13 +58,12 @@ def _from_timestamp(column: ir.Column, timezone: str) -> ir.IntegerValue:
 
 
 def _from_number(column: ir.Column, unit: TimeUnit) -> ir.IntegerValue:
-    factor = MICROSECONDS[unit]
-    if column.type().is_integer() and factor >= 1:
-        # Bounded first: DuckDB stops at an overflow.
-        bound = int(LATEST // factor)
-        bounded = ibis.ifelse(column.between(-bound, bound), column, ibis.null("int64"))
-        return bounded.cast("int64") * int(factor)
-    return (column.cast("float64") * factor).round().try_cast("int64")
+    # Bounded before the cast: the engine stops at an overflow and at NaN.
+    bound = min(int(LATEST / MICROSECONDS[unit]), 2**63 - 1)
+    bounded = ibis.ifelse(column.between(-bound, bound), column, ibis.null(column.type()))
+    if column.type().is_integer() and unit != "nanoseconds":
+        return bounded.cast("int64") * int(MICROSECONDS[unit])
+    return (bounded.cast("float64") * MICROSECONDS[unit]).round()
 
 
 def _from_format(text: ir.StringValue, format: str, timezone: str) -> ir.IntegerValue:

@@ -1,5 +1,6 @@
 """Writes sorted events as flat arrays, batch by batch."""
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -12,7 +13,7 @@ from ibis.backends.duckdb import Backend
 from recsys.data.engine import stream
 from recsys.data.filters import in_order
 
-COLUMNS = {
+COLUMNS: dict[str, type[np.generic]] = {
     "event_items": np.int32,
     "event_weights": np.float32,
     "history_ends": np.int64,
@@ -20,7 +21,12 @@ COLUMNS = {
     "event_values": np.float32,
     "event_sessions": np.int64,
 }
-BY_ROLE = {"event_times": "time", "event_values": "value", "event_sessions": "session"}
+BY_ROLE = {
+    "event_weights": "weight",
+    "event_times": "time",
+    "event_values": "value",
+    "event_sessions": "session",
+}
 
 
 class ArrayFile:
@@ -30,14 +36,15 @@ class ArrayFile:
     exception, where a map kills the process.
     """
 
-    def __init__(self, path: Path, dtype: np.dtype, length: int) -> None:
+    def __init__(self, path: Path, dtype: type[np.generic], length: int) -> None:
         self._dtype = np.dtype(dtype)
         self._file = open(path, "wb")  # noqa: SIM115, closed by __exit__
         header = {"descr": self._dtype.str, "fortran_order": False, "shape": (length,)}
         np.lib.format.write_array_header_1_0(self._file, header)
 
     def write(self, values: np.ndarray) -> None:
-        self._file.write(memoryview(np.ascontiguousarray(values, dtype=self._dtype)))
+        """Appends values, cast to the file's type."""
+        self._file.write(np.ascontiguousarray(values, dtype=self._dtype).data)
 
     def __enter__(self) -> "ArrayFile":
         return self
@@ -69,11 +76,11 @@ class MomentTracker:
         """int64 [rows]: index in the stream of the first event of each row's moment."""
         index = np.arange(self._seen, self._seen + len(batch), dtype=np.int64)
         self._seen += len(batch)
-        if not self.keys:
+        if not self.keys or not len(batch):
             return index
         new = np.zeros(len(batch), dtype=bool)
         for key in self.keys:
-            values = batch[key].to_numpy(zero_copy_only=False)
+            values = as_numpy(batch[key])
             new[1:] |= values[1:] != values[:-1]
             if self._previous is None or self._previous[key] != values[0]:
                 new[0] = True
@@ -81,6 +88,19 @@ class MomentTracker:
         begins = np.maximum.accumulate(np.where(new, index, self._begin))
         self._begin = int(begins[-1])
         return begins
+
+
+def write_offsets(user_parts: np.ndarray, folder: Path) -> None:
+    """Writes ``user_offsets`` and ``part_ends``.
+
+    Args:
+        user_parts: int64 [users, 3], events of each user in each part.
+        folder: where the arrays go.
+    """
+    offsets = np.concatenate(([0], np.cumsum(user_parts.sum(axis=1)))).astype(np.int64)
+    np.save(folder / "user_offsets.npy", offsets)
+    ends = offsets[:-1, None] + np.cumsum(user_parts, axis=1)[:, :2]
+    np.save(folder / "part_ends.npy", ends)
 
 
 def write_events(
@@ -107,24 +127,24 @@ def write_events(
     keys = ["user", "part", *(key for key in in_order(events) if key != "row")]
     tracker = MomentTracker(() if each_alone else tuple(keys))
     names = [name for name in COLUMNS if BY_ROLE.get(name, "item") in events.columns]
-    files = {name: ArrayFile(folder / f"{name}.npy", COLUMNS[name], size) for name in names}
-    wanted = [*keys, "item", "weight", *(role for role in BY_ROLE.values() if role != "time")]
+    wanted = [*keys, "item", *BY_ROLE.values()]
     columns = [name for name in dict.fromkeys(wanted) if name in events.columns]
     ordered = events.order_by(*keys, "row").select(*columns)
-    try:
+    with ExitStack() as stack:
+        files = {
+            name: stack.enter_context(ArrayFile(folder / f"{name}.npy", COLUMNS[name], size))
+            for name in names
+        }
         for batch in stream(con, ordered):
-            if not len(batch):
-                continue
             values = {
                 "event_items": item_numbers[batch["item"].to_numpy()],
-                "event_weights": batch["weight"].to_numpy(zero_copy_only=False),
                 "history_ends": tracker.begins(batch),
             }
-            for name, role in BY_ROLE.items():
-                if name in files:
-                    values[name] = batch[role].to_numpy(zero_copy_only=False)
             for name, file in files.items():
-                file.write(values[name])
-    finally:
-        for file in files.values():
-            file.__exit__(None, None, None)
+                column = BY_ROLE.get(name)
+                file.write(values[name] if column is None else as_numpy(batch[column]))
+
+
+def as_numpy(column: pa.Array) -> np.ndarray:
+    """An Arrow column as an array; missing floats as NaN."""
+    return column.to_numpy(zero_copy_only=False)

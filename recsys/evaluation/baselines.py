@@ -22,6 +22,9 @@ BaselineName = Literal["popular", "recent_popular", "item_knn"]
 WINDOW_DAYS = (1, 7, 30, 90, 365)
 WINDOW_SHARES = (0.02, 0.05, 0.1, 0.25, 0.5)
 DECAYS = (1.0, 0.8, 0.5)
+# A faded event that weighs less than this says nothing.
+FAINT = 1e-6
+_BLOCK_ITEMS = 512  # rows of co-occurrences held at a time
 MICROSECONDS_A_DAY = 86_400_000_000
 
 
@@ -160,7 +163,7 @@ class ItemKNN:
         self.own_similarity = (users / (users + shrinkage)).astype(np.float32)
         popularity = Popular(dataset, part).scores
         # Too small to outweigh a similarity, it only orders the items without one.
-        self.tie_breaker = 1e-6 * popularity / max(float(popularity.max(initial=0)), 1.0)
+        self.tie_breaker = FAINT * popularity / max(float(popularity.max(initial=0)), 1.0)
 
     def variant(self, decay: float, repeats: bool) -> "ItemKNN":
         """The same similarities read with other settings, without learning them again."""
@@ -187,10 +190,11 @@ class ItemKNN:
         items = self.dataset.event_items[events]
         rows = np.repeat(np.arange(len(users)), lengths)
         ages = np.repeat(ends, lengths) - 1 - events
-        known = items < self.catalogue_items
-        weights = np.power(np.float32(self.decay), ages[known], dtype=np.float32)
+        weights = np.power(np.float32(self.decay), ages, dtype=np.float32)
+        heard = (items < self.catalogue_items) & (weights > FAINT)
         return sparse.coo_array(
-            (weights, (rows[known], items[known])), shape=(len(users), self.catalogue_items)
+            (weights[heard], (rows[heard], items[heard])),
+            shape=(len(users), self.catalogue_items),
         ).tocsr()
 
 
@@ -226,9 +230,6 @@ def _similarity(met: sparse.csr_array, neighbours: int, shrinkage: float) -> spa
     return sparse.csr_array(
         (np.concatenate(values), np.concatenate(columns), offsets), shape=(items, items)
     )
-
-
-_BLOCK_ITEMS = 512
 
 
 def _co_occurrences(met: sparse.csr_array) -> Iterator[tuple[np.ndarray, np.ndarray]]:

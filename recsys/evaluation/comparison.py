@@ -128,7 +128,7 @@ def clustered_mean(values: np.ndarray, users: np.ndarray) -> ClusteredMean:
         values: float [queries].
         users: int [queries].
     """
-    sums, counts = user_sums(Ratio.mean(values), users)
+    sums, counts = (terms[:, 0] for terms in user_sums([Ratio.mean(values)], users))
     mean, clusters, queries = float(values.mean()), len(sums), len(values)
     if clusters < 2:
         return ClusteredMean(mean, None, None, None, queries, clusters)

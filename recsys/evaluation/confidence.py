@@ -1,6 +1,6 @@
 """95 % intervals that respect that queries of one user resemble each other."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,12 +40,12 @@ class Interval:
         return document
 
 
-def user_sums(ratio: Ratio, users: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Adds up both terms of a metric by user, float64 [users with queries] each."""
+def user_sums(ratios: Sequence[Ratio], users: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Adds up both terms of metrics by user, float64 [users with queries, metrics] each."""
     _, cluster = np.unique(users, return_inverse=True)
-    numerators = np.bincount(cluster, weights=ratio.numerators)
-    denominators = np.bincount(cluster, weights=ratio.denominators)
-    return numerators, denominators
+    numerators = [np.bincount(cluster, weights=ratio.numerators) for ratio in ratios]
+    denominators = [np.bincount(cluster, weights=ratio.denominators) for ratio in ratios]
+    return np.stack(numerators, axis=1), np.stack(denominators, axis=1)
 
 
 def intervals(
@@ -67,12 +67,12 @@ def intervals(
     """
     if not ratios:
         return {}
-    sums = [user_sums(ratio, users) for ratio in ratios.values()]
-    numerators = np.stack([numerator for numerator, _ in sums], axis=1)
-    denominators = np.stack([denominator for _, denominator in sums], axis=1)
+    numerators, denominators = user_sums(list(ratios.values()), users)
     drawn = _resample(numerators, denominators, draws, np.random.default_rng(seed))
     return {
-        name: _interval(ratio.value, drawn[:, column], np.count_nonzero(denominators[:, column]))
+        name: _interval(
+            ratio.value, drawn[:, column], int(np.count_nonzero(denominators[:, column]))
+        )
         for column, (name, ratio) in enumerate(ratios.items())
     }
 

@@ -13,6 +13,7 @@ from pydantic import Field, field_validator, model_validator
 
 from recsys.config import StrictConfig
 from recsys.data.dataset import Dataset, Part, Queries
+from recsys.errors import InputError
 from recsys.evaluation.baselines import BaselineName, candidates, fit
 from recsys.evaluation.confidence import Interval, intervals
 from recsys.evaluation.metrics import (
@@ -29,6 +30,7 @@ from recsys.evaluation.slices import queries_with_targets, slices
 logger = logging.getLogger(__name__)
 
 Metrics = dict[str, dict[str, Any]]
+BaselineSettings = dict[BaselineName, dict[str, Any]]
 # Choosing a baseline's settings needs no more validation queries than this.
 CHOICE_QUERIES = 5_000
 
@@ -99,32 +101,63 @@ def evaluate(
     }
 
 
-def evaluate_baselines(
-    dataset: Dataset, part: Part, seen: Seen, config: EvaluationConfig, fitted_part: Part
-) -> dict[str, tuple[Metrics, RankedQueries]]:
-    """Ranks and judges every baseline of the config on the queries of a part.
+def choose_settings(dataset: Dataset, seen: Seen, config: EvaluationConfig) -> BaselineSettings:
+    """Chooses each baseline's window, decay and the like by the headline metric on validation.
 
-    Windows and decays are chosen on the validation part, by baselines fitted on
-    the training part; the chosen baseline is fitted up to ``fitted_part``.
+    Baselines are fitted on the training part for this, whatever they are fitted
+    on later. At most 5,000 validation queries, evenly spaced, are ranked.
+
+    Returns:
+        name to settings. A baseline that the log cannot feed (recent popularity
+        without a time or an order) is left out, with a warning.
+    """
+    queries = _thinned(dataset.queries("validation", config.last_only), CHOICE_QUERIES)
+    chosen: BaselineSettings = {}
+    for name in config.baselines:
+        options = list(candidates(name, dataset, "train", seen))
+        if not options:
+            logger.warning("baseline %s is left out: the log has no time and no order", name)
+            continue
+        settings, _ = options[0]
+        if len(options) > 1 and len(queries):
+            settings, _ = max(
+                options, key=lambda option: _headline(option[1], dataset, queries, seen, config)
+            )
+            logger.info("baseline %s: %s chosen on validation", name, settings)
+        chosen[name] = settings
+    return chosen
+
+
+def evaluate_baselines(
+    dataset: Dataset,
+    part: Part,
+    seen: Seen,
+    config: EvaluationConfig,
+    fitted_part: Part,
+    settings: BaselineSettings | None = None,
+) -> dict[str, tuple[Metrics, RankedQueries]]:
+    """Ranks and judges baselines on the queries of a part.
 
     Args:
         dataset: the log.
         part: whose events are the targets.
         seen: whether seen items may be recommended.
         config: how to judge.
-        fitted_part: the last part that the model was fitted on.
+        fitted_part: the last part that the baselines, as the model, are fitted on.
+        settings: of :func:`choose_settings`, which is called where none are given.
 
     Returns:
-        name to its metrics and its ranking. A baseline that the log cannot feed
-        (recent popularity without a time or an order) is left out, with a warning.
+        name to its metrics and its ranking.
+
+    Raises:
+        InputError: there are no queries, or a baseline does not fit into memory.
     """
     queries = dataset.queries(part, config.last_only)
-    found = {}
-    for name in config.baselines:
-        scorer = _fitted(name, dataset, seen, config, fitted_part)
-        if scorer is None:
-            logger.warning("baseline %s is left out: the log has no time and no order", name)
-            continue
+    if settings is None:
+        settings = choose_settings(dataset, seen, config)
+    found: dict[str, tuple[Metrics, RankedQueries]] = {}
+    for name, chosen in settings.items():
+        scorer = fit(name, dataset, fitted_part, chosen)
         ranked = rank(scorer, dataset, queries, seen, max(config.k), config.block_size)
         found[name] = (_all_metrics(ranked, dataset, config, fitted_part), ranked)
     return found
@@ -134,7 +167,8 @@ def write_ranks(ranked: RankedQueries, dataset: Dataset, path: Path) -> None:
     """Writes ``ranks.parquet``, a row per held-out item, in whole or not at all.
 
     Columns: ``user_id`` and ``item_id`` (text), ``rank`` (int32, 1 = best, null
-    where the scorer cannot return the item).
+    where the scorer cannot return the item), ``event`` (int64, where the event
+    stands in the dataset).
     """
     owners = ranked.queries.users[ranked.queries.target_queries]
     table = pa.table(
@@ -144,6 +178,7 @@ def write_ranks(ranked: RankedQueries, dataset: Dataset, path: Path) -> None:
                 pa.array(ranked.queries.target_items)
             ),
             "rank": pa.array(ranked.ranks, pa.int32(), mask=ranked.ranks == UNRANKED),
+            "event": pa.array(ranked.queries.target_events, pa.int64()),
         }
     )
     partial = path.with_name(f".{path.name}.{os.getpid()}")
@@ -152,6 +187,42 @@ def write_ranks(ranked: RankedQueries, dataset: Dataset, path: Path) -> None:
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def read_ranks(path: Path, dataset: Dataset) -> RankedQueries:
+    """Reads ``ranks.parquet`` back, to compare runs on one dataset with each other.
+
+    The top items are not in the file, so the result has none (k is 0), and
+    ``repeats_left_out`` is 0.
+
+    Raises:
+        InputError: the ranks were made with another dataset.
+    """
+    table = pq.read_table(path)
+    events = table["event"].to_numpy()
+    ids = table["item_id"].to_pylist()
+    if len(events) and (
+        events.max() >= dataset.events
+        or ids != [dataset.item_ids[item] for item in dataset.event_items[events]]
+    ):
+        raise InputError(
+            f"{path} was made with another dataset than {dataset.path}: only runs on one dataset "
+            "can be compared"
+        )
+    users = np.searchsorted(dataset.user_offsets, events, side="right") - 1
+    history_ends = dataset.history_ends[events]
+    same_user = np.diff(users, prepend=-1) == 0
+    same_moment = np.diff(history_ends, prepend=-1) == 0
+    starts = np.flatnonzero(~(same_user & same_moment))
+    queries = Queries(
+        users=users[starts].astype(np.int32),
+        history_ends=history_ends[starts],
+        target_offsets=np.append(starts, len(events)).astype(np.int64),
+        target_items=dataset.event_items[events],
+        target_events=events,
+    )
+    ranks = table["rank"].fill_null(UNRANKED).to_numpy().astype(np.int32)
+    return RankedQueries(queries, ranks, np.empty((len(starts), 0), np.int32), 0)
 
 
 def _all_metrics(
@@ -205,23 +276,6 @@ def _counts(ranked: RankedQueries) -> dict[str, int]:
         "users": len(np.unique(queries.users)),
         "targets": len(queries.target_items),
     }
-
-
-def _fitted(
-    name: BaselineName, dataset: Dataset, seen: Seen, config: EvaluationConfig, part: Part
-) -> Scorer | None:
-    """The baseline with its best settings on validation; None where the log cannot feed it."""
-    options = list(candidates(name, dataset, "train", seen))
-    if not options:
-        return None
-    queries = _thinned(dataset.queries("validation", config.last_only), CHOICE_QUERIES)
-    settings, scorer = options[0]
-    if len(options) > 1 and len(queries):
-        settings, scorer = max(
-            options, key=lambda option: _headline(option[1], dataset, queries, seen, config)
-        )
-        logger.info("baseline %s: %s chosen on validation", name, settings)
-    return scorer if part == "train" else fit(name, dataset, part, settings)
 
 
 def _headline(

@@ -80,7 +80,7 @@ def export_in_subprocess(request: ExportRequest) -> dict[str, Any]:
         request_file.write_text(_absolute(request).model_dump_json())
         process = subprocess.run(
             [sys.executable, "-m", "recsys.export.process", str(request_file), str(reply_file)],
-            env=_environment(),
+            env=child_environment(),
             capture_output=True,
             text=True,
             errors="replace",
@@ -104,7 +104,8 @@ def _absolute(request: ExportRequest) -> ExportRequest:
     return request.model_copy(update={name: getattr(request, name).absolute() for name in paths})
 
 
-def _environment() -> dict[str, str]:
+def child_environment() -> dict[str, str]:
+    """The environment variables that the exporting process must be started with."""
     packages = [str(Path(recsys.__file__).resolve().parent.parent)]
     if os.environ.get("PYTHONPATH"):
         packages.append(os.environ["PYTHONPATH"])

@@ -4,23 +4,37 @@ Histories become padded strings, a user becomes an id and raw features: what a
 caller without this package would send.
 """
 
+import re
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from recsys.data.dataset import Dataset, Feature
 from recsys.errors import InputError
-from recsys.models.retriever import Retriever
+
+if TYPE_CHECKING:
+    # Whoever asks a published model for recommendations needs no Keras.
+    from recsys.models.retriever import Retriever
 
 UNKNOWN = -1  # index of a user or an item that the dataset does not know
 HISTORY, EXCLUDE, USER_ID, ITEM_ID = "history", "exclude", "user_id", "item_id"
 # How the data room splits text, recsys.data.features.NOT_A_WORD: importing it
 # would bring the whole data engine into the exporting process.
 NOT_A_WORD = r"[^\p{L}\p{N}]+"
-_TAKEN = {HISTORY, EXCLUDE, USER_ID, ITEM_ID}
 
 
-def user_features_of(retriever: Retriever, dataset: Dataset) -> tuple[Feature, ...]:
+def input_name(feature: Feature) -> str:
+    """A feature's name as an input of the signatures.
+
+    TensorFlow allows letters without accents, digits and underscores only, and
+    no digit in front: ``Home city`` becomes ``Home_city``.
+    """
+    name = re.sub(r"[^A-Za-z0-9_]", "_", feature.name)
+    return f"_{name}" if name[:1].isdigit() else name
+
+
+def user_features_of(retriever: "Retriever", dataset: Dataset) -> tuple[Feature, ...]:
     """The user features that a retriever reads, as the dataset encoded them.
 
     Raises:
@@ -28,12 +42,15 @@ def user_features_of(retriever: Retriever, dataset: Dataset) -> tuple[Feature, .
     """
     names = {spec.name for spec in retriever.user_features}
     features = tuple(f for f in dataset.manifest.user_features if f.name in names)
+    taken = [HISTORY, EXCLUDE, USER_ID, ITEM_ID]
     for feature in features:
-        if feature.name in _TAKEN:
+        if input_name(feature) in taken:
             raise InputError(
                 f"the user feature {feature.name!r} has the name of another input of the "
-                f"SavedModel ({', '.join(sorted(_TAKEN))}). Rename its column in the user table."
+                f"SavedModel ({', '.join(taken)}). Give it another name in data.users.features "
+                f"and say `column: {feature.name}`."
             )
+        taken.append(input_name(feature))
     return features
 
 
@@ -64,7 +81,7 @@ def user_inputs(
     for feature in features:
         values = np.array(dataset.feature("user", feature.name)[np.maximum(users, 0)])
         values[users < 0] = 0
-        inputs[feature.name] = _raw(feature, values, dataset)
+        inputs[input_name(feature)] = _raw(feature, values, dataset)
     return inputs
 
 

@@ -7,13 +7,16 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import recsys
 from recsys.data.dataset import Dataset
 from recsys.errors import InputError
 from recsys.export.export import ExportRequest
-from recsys.models.retriever import Retriever
+
+if TYPE_CHECKING:
+    # Whoever asks a published model for recommendations needs no Keras.
+    from recsys.models.retriever import Retriever
 
 FORMAT = 1
 EXTRA = "assets.extra"
@@ -42,7 +45,7 @@ def _describe(specs: Mapping[str, Any]) -> dict[str, Any]:
 def write_manifest(
     folder: Path,
     request: ExportRequest,
-    retriever: Retriever,
+    retriever: "Retriever",
     dataset: Dataset,
     signatures: Mapping[str, Any],
     parity: Mapping[str, Any],

@@ -13,7 +13,7 @@ import numpy as np
 
 from recsys.data.dataset import Dataset
 from recsys.errors import InputError
-from recsys.export.inputs import HISTORY, ITEM_ID, USER_ID, id_matrix, user_inputs
+from recsys.export.inputs import HISTORY, ITEM_ID, USER_ID, id_matrix, input_name, user_inputs
 from recsys.export.manifest import read_manifest
 from recsys.export.titles import read_titles
 
@@ -88,6 +88,16 @@ class Recommender:
             if item
         ]
 
+    def unknown_ids(self, history: Sequence[str]) -> list[str]:
+        """The ids of a history that the model does not know and therefore ignores."""
+        import tensorflow as tf
+
+        ids = [item.strip() for item in history]
+        embed = self._model.signatures["embed_items"]
+        vectors = embed(**{ITEM_ID: tf.constant(ids, tf.string)})["embedding"].numpy()
+        # An unknown item's vector is zeros, by contract.
+        return [item for item, vector in zip(ids, vectors, strict=True) if not vector.any()]
+
     def user_query(self, dataset: Dataset, user_id: str) -> Query:
         """The query of a user: all of the user's events, with id and features.
 
@@ -112,7 +122,7 @@ class Recommender:
         begin, end = dataset.user_offsets[user : user + 2]
         history = [dataset.item_ids[item] for item in dataset.event_items[begin:end]]
         names = set(self.further_inputs)
-        features = [f for f in dataset.manifest.user_features if f.name in names]
+        features = [f for f in dataset.manifest.user_features if input_name(f) in names]
         return Query(history, user_inputs(dataset, features, USER_ID in names, np.array([user])))
 
     def _missing_values(self) -> dict[str, np.ndarray]:

@@ -25,6 +25,7 @@ from recsys.export.inputs import (
     NOT_A_WORD,
     UNKNOWN,
     USER_ID,
+    input_name,
     user_features_of,
 )
 from recsys.models.retriever import USER_FEATURE, Retriever
@@ -63,8 +64,10 @@ class ServingGraph:
                 words = dataset.vocabulary("user", feature.name)
                 self._tables[f"feature.{feature.name}"] = _lookup_table(words, first=1, missing=0)
 
-        vectors = tf.cast(retriever.item_vectors(), tf.float32)
+        vectors = retriever.item_vectors()
         self._index = BruteForce(k=k).index(vectors, tf.range(len(item_ids)))
+        # One copy of the vectors serves the search and embed_items.
+        self._item_vectors = self._index._candidates
 
     def save(self, folder: Path) -> None:
         """Writes the SavedModel."""
@@ -92,7 +95,7 @@ class ServingGraph:
         if self._retriever.reads_user_id:
             specs[USER_ID] = tf.TensorSpec([None], tf.string)
         for feature in self._features:
-            specs[feature.name] = _feature_spec(feature)
+            specs[input_name(feature)] = _feature_spec(feature)
         return specs
 
     def recommend(self, inputs: Inputs) -> dict[str, tf.Tensor]:
@@ -114,7 +117,7 @@ class ServingGraph:
         """Signature ``embed_items``; an unknown item has a vector of zeros."""
         items = self._items.lookup(inputs[ITEM_ID])
         known = tf.cast(items != UNKNOWN, tf.float32)
-        vectors = tf.gather(self._index._candidates, tf.maximum(items, 0))
+        vectors = tf.gather(self._item_vectors, tf.maximum(items, 0))
         return {"embedding": vectors * known[:, tf.newaxis]}
 
     def _embed(self, history_BE: tf.Tensor, inputs: Inputs) -> tf.Tensor:
@@ -128,8 +131,9 @@ class ServingGraph:
         if self._retriever.reads_user_id:
             encoded["user"] = self._tables[USER_ID].lookup(inputs[USER_ID])
         for feature in self._features:
-            encoded[USER_FEATURE + feature.name] = self._encode(feature, inputs[feature.name])
-        embedding = tf.cast(self._retriever.embed_query(encoded), tf.float32)
+            value = inputs[input_name(feature)]
+            encoded[USER_FEATURE + feature.name] = self._encode(feature, value)
+        embedding = self._retriever.embed_query(encoded)
         return tf.ensure_shape(embedding, [None, self._retriever.config.dim])
 
     def _encode(self, feature: Feature, value: tf.Tensor) -> tf.Tensor:
@@ -179,6 +183,10 @@ def _is_in(items_BC: tf.Tensor, left_out_BX: tf.Tensor) -> tf.Tensor:
 
 
 def _split_words(text: tf.Tensor) -> tf.RaggedTensor:
+    # DuckDB, which made the vocabulary, lowers letter by letter. TensorFlow
+    # lowers these two by their surroundings or into two characters.
+    for upper, lower in (("Σ", "σ"), ("İ", "i")):
+        text = tf.strings.regex_replace(text, upper, lower)
     lowered = tf.strings.lower(text, encoding="utf-8")
     return tf.strings.split(tf.strings.regex_replace(lowered, NOT_A_WORD, " "))
 

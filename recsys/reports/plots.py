@@ -13,6 +13,7 @@ import matplotlib.ticker
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 MODEL_COLOUR = "#1d4e89"
 OTHER_COLOUR = "#8a8f98"
@@ -89,7 +90,8 @@ def beside_baselines(
     """
     contenders = {model: test, **baselines}
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, 0.9 + 0.34 * len(contenders)), layout="constrained")
+        layout = ConstrainedLayoutEngine(wspace=0.08)
+        figure = Figure(figsize=(WIDTH, 0.9 + 0.34 * len(contenders)), layout=layout)
         panels = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
         for axes, metric in zip(panels, metrics, strict=True):
             values = [found.get(metric, {}) for found in contenders.values()]
@@ -149,12 +151,11 @@ def _dots(
     """A row a label, the first on top; rows without a value stay empty."""
     places = np.arange(len(labels))[::-1]
     for place, value, colour in zip(places, values, colours, strict=True):
-        if value.get("value") is None:
-            continue
-        if value.get("low") is not None:
-            ends = [value["low"], value["high"]]
-            axes.plot(ends, [place, place], "-", color=colour, linewidth=2)
-        axes.plot(value["value"], place, "o", color=colour, markersize=6)
+        centre, low, high = (value.get(key) for key in ("value", "low", "high"))
+        if low is not None and high is not None:
+            axes.plot([low, high], [place, place], "-", color=colour, linewidth=2)
+        if centre is not None:
+            axes.plot(centre, place, "o", color=colour, markersize=6, clip_on=False)
     axes.set_yticks(places, labels)
     axes.set_ylim(-0.6, len(labels) - 0.4)
     axes.grid(visible=False, axis="y")

@@ -144,6 +144,7 @@ def _context(
             if each["metric"] == headline and each["other"] in baselines
         },
         "baselines": baselines,
+        "refitted": metrics.get("baselines_refitted", {}),
         "rows": [
             (kind, f"{kind}@{k}")
             for kind in (*RANKING_METRICS, *LIST_METRICS)
@@ -155,6 +156,11 @@ def _context(
         "warnings": sorted(
             {each["warning"] for each in metrics["test"].values() if "warning" in each}
         ),
+        "baseline_settings": {
+            name: settings
+            for name, settings in metrics.get("baseline_settings", {}).items()
+            if settings
+        },
         "slices": metrics.get("slices", {}),
         "popularity": metrics.get("popularity"),
         "split": metrics.get("split", {}),

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -50,7 +51,7 @@ def to_metrics(tree: Mapping[str, Any], step: int) -> "list[Metric]":
     return [
         Metric(allowed_name(name).removesuffix("/value"), float(value), now, step)
         for name, value in flatten(tree, "/").items()
-        if hasattr(value, "__float__") and not isinstance(value, bool)
+        if isinstance(value, Real) and not isinstance(value, bool)
     ]
 
 

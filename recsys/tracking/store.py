@@ -1,7 +1,10 @@
 """Where MLflow runs are kept: the local store, a server, and whether that server answers."""
 
 import contextlib
+import fcntl
 import os
+import shutil
+import tempfile
 import threading
 import urllib.error
 import urllib.request
@@ -15,6 +18,30 @@ PROBE_SECONDS = 5.0
 def local_uri(runs_dir: Path) -> str:
     """The default store: an SQLite file in the runs folder."""
     return f"sqlite:///{runs_dir.resolve() / 'mlflow.db'}"
+
+
+def create_local(runs_dir: Path) -> None:
+    """Makes the default store unless it is there.
+
+    MLflow makes its tables in dozens of migrations, for seconds: processes that
+    start together would run into each other, and one that is killed would leave
+    a store that no later one can open. Hence aside, under a lock, then renamed.
+    """
+    from mlflow.tracking import MlflowClient
+
+    runs_dir.mkdir(parents=True, exist_ok=True)
+    database = runs_dir / "mlflow.db"
+    if database.exists():
+        return
+    with (runs_dir / ".mlflow.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if database.exists():
+            return
+        with tempfile.TemporaryDirectory(prefix=".mlflow", dir=runs_dir.resolve()) as folder:
+            MlflowClient(f"sqlite:///{folder}/migrated.db").search_experiments(max_results=1)
+            # A copy, because MLflow keeps its connection to the file that it made.
+            shutil.copy(f"{folder}/migrated.db", f"{folder}/mlflow.db")
+            os.replace(f"{folder}/mlflow.db", database)
 
 
 def artifact_location(runs_dir: Path) -> str:

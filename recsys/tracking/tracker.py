@@ -88,22 +88,22 @@ def start(
 
 
 class NoTracker:
-    """Tracking switched off."""
+    """Tracking switched off: every call does nothing."""
 
     def log_metrics(self, metrics: Mapping[str, Any], step: int = 0) -> None:
-        """Does nothing."""
+        pass
 
     def log_dataset(self, name: str, fingerprint: str, source: Path) -> None:
-        """Does nothing."""
+        pass
 
     def log_artifact(self, path: Path) -> None:
-        """Does nothing."""
+        pass
 
     def log_model(self, saved_model: Path, input_example: Mapping[str, list]) -> None:
-        """Does nothing."""
+        pass
 
     def flush(self) -> None:
-        """Does nothing."""
+        pass
 
     def __enter__(self) -> Self:
         return self
@@ -145,7 +145,7 @@ class MlflowTracker:
         self._flushed_at = 0.0
         self._monitor: Any = None
         self._terminate: Any = None
-        self._run = self._open()
+        self._run: Run | None = self._open()
         self._do(lambda run: run.log_params(flatten(params)))
         self._do(lambda run: run.client.log_dict(run.id, dict(params), "experiment.yaml"))
 
@@ -154,7 +154,7 @@ class MlflowTracker:
         if uri is None:
             return self._open_local()
         if not store.is_server(uri):
-            return self._open_at(uri, uri, None)
+            return self._open_at(uri, store.public_uri(uri), None)
         if not store.answers(uri):
             self._say_local(uri, f"does not answer within {store.PROBE_SECONDS:.0f} s")
             return self._open_local()
@@ -165,7 +165,6 @@ class MlflowTracker:
             return self._open_local()
 
     def _open_local(self) -> Run:
-        self._runs_dir.mkdir(parents=True, exist_ok=True)
         location = store.artifact_location(self._runs_dir)
         return self._open_at(store.local_uri(self._runs_dir), record.LOCAL, location)
 
@@ -175,6 +174,8 @@ class MlflowTracker:
 
         run_id = record.read(self._run_folder).get(key)
         try:
+            if key == record.LOCAL:
+                store.create_local(self._runs_dir)
             run = Run.find(uri, run_id) if run_id else None
             if run is not None:
                 run.reopen()
@@ -185,7 +186,8 @@ class MlflowTracker:
             if store.is_server(uri):
                 raise
             raise InputError(
-                f"the MLflow store {uri} cannot be opened: {_first_line(error)}. "
+                f"the MLflow store {store.public_uri(uri)} cannot be opened: "
+                f"{_first_line(error)}. "
                 "Mend or unset MLFLOW_TRACKING_URI, or move a damaged mlflow.db away; "
                 "`tracking.enabled=false` runs without MLflow."
             ) from error
@@ -223,18 +225,25 @@ class MlflowTracker:
     def _do(self, action: Callable[[Run], None]) -> None:
         """Sends now, and remembers how to send again to another store."""
         self._journal.append(action)
+        if self._run is None:
+            return
         try:
             action(self._run)
         except Exception as error:
             if store.is_server(self._run.uri):
-                self._move_to_local(error)
+                self._move_to_local(self._run.uri, error)
             else:
                 _warn(error)
 
-    def _move_to_local(self, error: Exception) -> None:
+    def _move_to_local(self, uri: str, error: Exception) -> None:
         """Goes on in the local store, where everything so far is written again."""
-        self._say_local(self._run.uri, f"stopped answering ({_first_line(error)})")
-        self._run = self._open_local()
+        self._say_local(uri, f"stopped answering ({_first_line(error)})")
+        self._run = None
+        try:
+            self._run = self._open_local()
+        except (InputError, OSError) as failure:
+            _warn(failure)
+            return
         for action in self._journal:
             try:
                 action(self._run)
@@ -250,7 +259,8 @@ class MlflowTracker:
         )  # fmt: skip
 
     def __enter__(self) -> Self:
-        self._watch_system()
+        if self._config.system_metrics_interval:
+            self._do(self._watch_system)
         self._watch_termination()
         return self
 
@@ -267,17 +277,15 @@ class MlflowTracker:
         self.flush()
         self._do(lambda run: run.finish(_status(error)))
 
-    def _watch_system(self) -> None:
+    def _watch_system(self, run: Run) -> None:
         """Samples CPU, memory and GPU in a thread of MLflow's."""
-        if not self._config.system_metrics_interval:
-            return
         from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
         self._monitor = SystemMetricsMonitor(
-            self._run.id,
+            run.id,
             sampling_interval=self._config.system_metrics_interval,
             resume_logging=True,
-            tracking_uri=self._run.uri,
+            tracking_uri=run.uri,
         )
         self._monitor.start()
 

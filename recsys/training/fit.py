@@ -82,6 +82,7 @@ def fit(
     seed: int,
     folder: Path,
     last_part: Part = "train",
+    epochs: int | None = None,
     validate: Callable[[Retriever], dict[str, float]] | None = None,
     metric: str = "",
     callbacks: Sequence[Callback] = (),
@@ -96,6 +97,8 @@ def fit(
         seed: of order and negatives.
         folder: where checkpoints lie: ``last.npz`` and ``best.npz``.
         last_part: the last part to fit on.
+        epochs: stop after so many; the learning rate's course stays that of
+            ``config.epochs``.
         validate: computes validation metrics after every epoch; without it all
             epochs are run and the last weights kept.
         metric: the one of them that decides (higher is better).
@@ -114,6 +117,7 @@ def fit(
     )
     source = _BatchSource(batches, _sampler(retriever, dataset, last_part), seed, config)
     step = build_step(retriever, config.optimizer, config.epochs * batches.steps_per_epoch)
+    last_epoch = epochs or config.epochs
     last, best = folder / "last.npz", folder / "best.npz"
     progress = Progress()
     if last.is_file():
@@ -145,7 +149,9 @@ def fit(
             _account(progress, pending.pop(0))
         progress.seconds += time.monotonic() - began
         step.synchronise()
-        metrics = _end_epoch(progress, config, validate, metric, retriever)
+        metrics = _end_epoch(progress, validate, metric, retriever)
+        waited = progress.epoch - progress.best_epoch
+        progress.finished = progress.epoch >= last_epoch or waited >= config.patience
         if progress.best_epoch == progress.epoch:
             save_checkpoint(best, _weights(retriever), {"epoch": progress.epoch})
         save_checkpoint(last, step.state(), asdict(progress))
@@ -160,12 +166,11 @@ def fit(
 
 def _end_epoch(
     progress: Progress,
-    config: TrainingConfig,
     validate: Callable[[Retriever], dict[str, float]] | None,
     metric: str,
     retriever: Retriever,
 ) -> dict[str, float]:
-    """Closes an epoch: metrics, the best so far, whether to go on."""
+    """Closes an epoch: its metrics, and whether it is the best so far."""
     loss = progress.loss_sum / max(progress.weight_sum, 1e-9)
     if not np.isfinite(loss):
         raise FloatingPointError(
@@ -185,8 +190,6 @@ def _end_epoch(
             progress.best_value, progress.best_epoch = metrics[metric], progress.epoch
     metrics["train_seconds"] = progress.seconds
     progress.history.append({"epoch": progress.epoch, **metrics})
-    waited = progress.epoch - progress.best_epoch
-    progress.finished = progress.epoch >= config.epochs or waited >= config.patience
     return metrics
 
 

@@ -12,10 +12,13 @@ from pydantic import ValidationError
 from recsys.data.dataset import Dataset
 from recsys.errors import InputError
 from recsys.evaluation import evaluate as room
+from recsys.evaluation.comparison import Contender, compare
 from recsys.evaluation.evaluate import (
     EvaluationConfig,
+    choose_settings,
     evaluate,
     evaluate_baselines,
+    read_ranks,
     write_ranks,
 )
 from recsys.evaluation.ranking import UNRANKED, RankedQueries
@@ -84,6 +87,15 @@ def test_settings_are_chosen_on_validation(write_dataset: WriteDataset, caplog) 
     assert "{'days': 1} chosen" in caplog.text
 
 
+def test_settings_can_be_chosen_once(checkerboard: Dataset) -> None:
+    settings = choose_settings(checkerboard, "exclude", CONFIG)
+    assert list(settings) == ["popular", "recent_popular", "item_knn"]
+    again = evaluate_baselines(checkerboard, "test", "exclude", CONFIG, "train", settings)
+    chosen = evaluate_baselines(checkerboard, "test", "exclude", CONFIG, "train")
+    for name in settings:
+        assert again[name][0] == chosen[name][0]
+
+
 def test_a_baseline_that_the_log_cannot_feed_is_left_out(
     write_dataset: WriteDataset, caplog
 ) -> None:
@@ -108,11 +120,30 @@ def test_ranks_parquet(checkerboard: Dataset, tmp_path) -> None:
     ranked = RankedQueries(queries, ranks, np.full((16, 2), -1, np.int32), 0)
     write_ranks(ranked, checkerboard, tmp_path / "ranks.parquet")
     table = pq.read_table(tmp_path / "ranks.parquet")
-    assert table.schema.names == ["user_id", "item_id", "rank"]
+    assert table.schema.names == ["user_id", "item_id", "rank", "event"]
     rows = table.to_pylist()
-    assert rows[0] == {"user_id": "u0", "item_id": "i0", "rank": 1}
+    assert rows[0] == {"user_id": "u0", "item_id": "i0", "rank": 1, "event": 3}
     assert rows[3]["rank"] is None
     assert len(rows) == 16
+
+
+def test_ranks_are_read_back_for_comparing_runs(write_dataset: WriteDataset, tmp_path) -> None:
+    # User 0 has one moment with two targets and one with a repeat, user 1 one moment.
+    log = [(0, 0, "train", 0), (0, 1, "test", 5), (0, 2, "test", 5), (0, 1, "test", 6)]
+    log += [(0, 3, "test", 6), (1, 2, "test", 7)]
+    dataset = write_dataset(log, users=2, items=4)
+    _, ranked = evaluate_baselines(dataset, "test", "exclude", CONFIG, "validation")["popular"]
+    assert ranked.queries.target_offsets.tolist() == [0, 2, 3, 4]
+    assert UNRANKED in ranked.ranks
+    write_ranks(ranked, dataset, tmp_path / "ranks.parquet")
+    again = read_ranks(tmp_path / "ranks.parquet", dataset)
+    assert again.ranks.tolist() == ranked.ranks.tolist()
+    (itself,) = compare([(Contender("a", ranked), Contender("b", again))], ["ndcg@2"])
+    assert itself.difference == 0.0
+
+    other = write_dataset([*log[:-1], (1, 3, "test", 7)], users=2, items=4, name="other")
+    with pytest.raises(InputError, match="another dataset"):
+        read_ranks(tmp_path / "ranks.parquet", other)
 
 
 def test_a_full_disk_leaves_nothing_half_written(

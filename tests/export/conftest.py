@@ -14,7 +14,7 @@ import pyarrow.parquet
 import pytest
 
 from recsys.data.dataset import Dataset, Feature, Manifest
-from recsys.export.export import ExportConfig, ExportRequest, _environment
+from recsys.export.export import ExportConfig, ExportRequest, child_environment
 from recsys.export.probes import Probes, write_probes
 from recsys.models.retriever import ModelConfig, Retriever
 
@@ -47,7 +47,7 @@ FEATURES = {
     ),
     "bio": (
         Feature(name="bio", kind="text", width=3, vocabulary_size=4),
-        ["likes", "thé", "42"],
+        ["likes", "thé", "σίσυφοσ"],
     ),
     "age": (Feature(name="age", kind="numeric", mean=40.0, deviation=8.0), None),
     "taste": (Feature(name="taste", kind="vector", width=2), None),
@@ -109,7 +109,12 @@ def _write_table(file: Path, **columns: list[str]) -> None:
     pyarrow.parquet.write_table(pa.table(columns), file)
 
 
-def make_retriever(query: dict[str, Any], features: bool = False, catalogue: int = KNOWN_ITEMS):
+def make_retriever(
+    query: dict[str, Any],
+    features: bool = False,
+    catalogue: int = KNOWN_ITEMS,
+    dtype: str = "float32",
+) -> Retriever:
     """A retriever with large random weights, so that every bit of it shows in the scores."""
     config = {"dim": 8, "max_events": 5, "query": query}
     if features:
@@ -126,6 +131,7 @@ def make_retriever(query: dict[str, Any], features: bool = False, catalogue: int
         users=len(USERS),
         item_features=[genre] if features else [],
         user_features=specs if features else [],
+        dtype=dtype,
     )
     random = np.random.default_rng(0)
     for variable in retriever.trainable_variables:
@@ -212,7 +218,7 @@ def exports(tmp_path_factory: pytest.TempPathFactory, dataset: Dataset) -> dict[
         (root / f"{name}.json").write_text(request.model_dump_json())
     done = subprocess.run(
         [sys.executable, "-c", EXPORT_ALL, *(root / f"{name}.json" for name in requests)],
-        env=_environment(),
+        env=child_environment(),
         capture_output=True,
         text=True,
     )

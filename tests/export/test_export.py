@@ -21,14 +21,15 @@ from recsys.data.dataset import Dataset
 from tests.export.conftest import make_request, make_retriever
 
 query = {"encoder": {"kind": "gru", "units": 6}, "user_id": True}
+retriever = make_retriever(query, dtype="mixed_bfloat16")
 request = make_request(
-    Path(sys.argv[2]), make_retriever(query), Dataset(sys.argv[1]), seen="exclude", k=4
+    Path(sys.argv[2]), retriever, Dataset(sys.argv[1]), seen="exclude", k=4
 )
 print(request.model_dump_json())
 """
 
 
-def test_a_model_trained_on_jax_is_exported(dataset, tmp_path):
+def test_a_model_trained_on_jax_in_mixed_precision_is_exported(dataset, tmp_path):
     pytest.importorskip("jax")
     trained = subprocess.run(
         [sys.executable, "-c", TRAIN_ON_JAX, str(dataset.path), str(tmp_path / "run")],

@@ -7,12 +7,20 @@ import pytest
 import recsys.data.features
 from recsys.data.dataset import Feature
 from recsys.errors import InputError
-from recsys.export.inputs import NOT_A_WORD, id_matrix, user_features_of
+from recsys.export.inputs import NOT_A_WORD, id_matrix, input_name, user_features_of
 
 
 def test_ids_are_padded_on_the_right():
     assert id_matrix([["a"], [], ["b", "c"]]).tolist() == [["a", ""], ["", ""], ["b", "c"]]
     assert id_matrix([[], []]).shape == (2, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("age", "age"), ("Home city", "Home_city"), ("Größe", "Gr__e"), ("1st", "_1st")],
+)
+def test_names_are_those_that_tensorflow_allows(name, expected):
+    assert input_name(Feature(name=name, kind="numeric")) == expected
 
 
 @pytest.mark.parametrize("name", ["history", "exclude", "user_id", "item_id"])

@@ -1,5 +1,8 @@
 """Asking the artefact, with titles."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -16,6 +19,11 @@ def lstm(exports) -> Recommender:
 @pytest.fixture(scope="module")
 def two_tower(exports) -> Recommender:
     return Recommender(exports["two_tower"].folder)
+
+
+def test_asking_needs_no_keras():
+    program = "import sys, recsys.export.recommend; sys.exit('keras' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0
 
 
 def test_rows_have_titles_and_falling_scores(lstm):
@@ -50,7 +58,7 @@ def test_a_user_is_history_id_and_features(two_tower, dataset):
     assert query.further["user_id"].tolist() == ["böb"]
     assert query.further["city"].tolist() == ["Paris"]
     assert query.further["tags"].tolist() == [["c", ""]]
-    assert query.further["bio"].tolist() == ["42 likes thé"]
+    assert query.further["bio"].tolist() == ["σίσυφοσ likes thé"]
     assert query.further["age"].tolist() == [44.0]
     assert query.further["taste"].tolist() == USER_VALUES["taste"][1:2].tolist()
     assert len(two_tower.recommend(query, k=3)) == 3
@@ -64,6 +72,11 @@ def test_a_user_of_a_model_without_features_is_a_history(lstm, dataset):
     query = lstm.user_query(dataset, "ann")
     assert query.history[:2] == ["apple", "Apple"] and len(query.history) == len(EVENTS["ann"])
     assert query.further == {}
+
+
+def test_unknown_ids_are_told(lstm):
+    assert lstm.unknown_ids(["fig", " Fig", "日本茶", "new"]) == ["Fig", "new"]
+    assert lstm.unknown_ids([]) == []
 
 
 def test_an_unknown_user_is_refused(lstm, dataset):

@@ -204,6 +204,16 @@ def test_user_features_are_given_raw(two_tower):
     np.testing.assert_allclose(found["embedding"], ann_expected(two_tower), rtol=1e-5)
 
 
+def test_text_is_lowered_and_split_as_the_dataset_was(two_tower):
+    bio = {"bio": ["ΣΊΣΥΦΟΣ_LİKES, unheard-of THÉ, likes"]}
+    found = two_tower.call("embed_query", history=[["fig"]], **{**ANN, **bio})
+    inputs = {"history": np.int32([[5]]), "length": np.int32([1]), "user": np.int32([0])}
+    inputs |= {f"user_feature.{name}": values[:1] for name, values in USER_VALUES.items()}
+    inputs["user_feature.bio"] = np.int32([[3, 1, 2]])
+    expected = ops.convert_to_numpy(two_tower.retriever.embed_query(inputs))
+    np.testing.assert_allclose(found["embedding"], expected, rtol=1e-5)
+
+
 def test_padding_and_unknown_values_of_a_multivalued_feature_change_nothing(two_tower):
     tags = {"tags": [["", "a", "unheard of", "b", "", "c, one more than the dataset keeps", "c"]]}
     found = two_tower.call("embed_query", history=[["fig"]], **{**ANN, **tags})

@@ -71,6 +71,8 @@ def document() -> dict[str, Any]:
             "recent_popular": metrics_of(0.6),
             "item_knn": metrics_of(0.95),
         },
+        "baseline_settings": {"popular": {}, "recent_popular": {"days": 30}},
+        "baselines_refitted": {"popular": metrics_of(0.55)},
         "slices": {
             "known_items": _slice("held-out items that have training events", 880, 166, 1.05),
             "hot_users": _slice("the most active fifth of the users", 500, 30, 1.2),

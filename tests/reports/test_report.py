@@ -58,10 +58,12 @@ def test_says_what_a_marketer_asks(run_folder: Path) -> None:
     assert "tiny-lstm is better than popular by 0.0425 ndcg@10." in page
     assert page.count("model is better") == 2
     assert page.count("no real difference") == 1
+    assert "refitted 0.0467" in page or "refitted 0.0468" in page
     assert "0.0850" in page and "to 0.0978" in page
     for section in ("Leakage audit", "Data quality", "Examples", "How it learned", "Versions"):
         assert section in page
     assert "99,987" in page
+    assert "as chosen on validation" in page
     assert "kind: lstm" in page
 
 

@@ -1,0 +1,260 @@
+"""The command line: parses, calls, prints."""
+
+import errno
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from recsys.errors import InputError
+
+# Before anything imports a framework: their start-up chatter is not for users.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+
+app = typer.Typer(
+    help="From an interaction log to a candidate generator in production.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+data_app = typer.Typer(help="Public, generated and your own logs.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+
+ExperimentFile = Annotated[Path, typer.Argument(metavar="EXPERIMENT.yaml")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[KEY=VALUE]...", help="such as training.epochs=3", show_default=False),
+]
+Name = Annotated[str | None, typer.Option(help="of the run; the experiment's by default")]
+RunsDir = Annotated[Path, typer.Option(help="where runs, datasets and the MLflow store lie")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace a run of the same name")]
+RUNS = Path("runs")
+
+
+@app.command()
+def run(
+    experiment: ExperimentFile,
+    overrides: Overrides = None,
+    name: Name = None,
+    runs_dir: RunsDir = RUNS,
+    overwrite: Overwrite = False,
+) -> None:
+    """Prepare, train, evaluate and export; continues a run that was stopped."""
+    from recsys.progress import say
+    from recsys.summary import summary
+    from recsys.tracking import page_command
+
+    for pipeline in _pipelines(experiment, overrides, name, runs_dir, overwrite):
+        folder = pipeline.run()
+        print(summary(folder))
+        say(f"report: {folder.report}\nMLflow page: {page_command(runs_dir)}")
+
+
+@app.command()
+def prepare(experiment: ExperimentFile, overrides: Overrides = None, runs_dir: RunsDir = RUNS) -> None:
+    """Turn the log into a dataset on disk."""
+    from recsys.experiment import load_experiment
+    from recsys.pipeline import prepare_dataset
+
+    print(prepare_dataset(load_experiment(experiment, overrides), runs_dir).path)
+
+
+@app.command()
+def train(
+    experiment: ExperimentFile,
+    overrides: Overrides = None,
+    name: Name = None,
+    runs_dir: RunsDir = RUNS,
+    overwrite: Overwrite = False,
+) -> None:
+    """Fit the model, or continue a fit that was stopped."""
+    for pipeline in _pipelines(experiment, overrides, name, runs_dir, overwrite):
+        dataset = pipeline.prepare()
+        with pipeline.tracked(dataset) as tracker:
+            pipeline.train(dataset, tracker)
+        print(pipeline.folder.path)
+
+
+@app.command()
+def evaluate(
+    experiment: ExperimentFile,
+    overrides: Overrides = None,
+    name: Name = None,
+    runs_dir: RunsDir = RUNS,
+) -> None:
+    """Rank the test part with a trained model, beside the baselines."""
+    from recsys.summary import summary
+
+    for pipeline in _pipelines(experiment, overrides, name, runs_dir):
+        dataset = pipeline.prepare()
+        with pipeline.tracked(dataset) as tracker:
+            pipeline.evaluate(dataset, tracker)
+        print(summary(pipeline.folder))
+
+
+@app.command()
+def export(
+    experiment: ExperimentFile,
+    overrides: Overrides = None,
+    name: Name = None,
+    runs_dir: RunsDir = RUNS,
+) -> None:
+    """Write the SavedModel of a trained model."""
+    for pipeline in _pipelines(experiment, overrides, name, runs_dir):
+        dataset = pipeline.prepare()
+        with pipeline.tracked(dataset) as tracker:
+            print(pipeline.export(dataset, tracker))
+
+
+@app.command()
+def recommend(
+    run: Annotated[Path, typer.Argument(help="folder of a run, such as runs/quickstart-lstm")],
+    history: Annotated[
+        str | None, typer.Option(help="item ids, oldest first, separated by commas")
+    ] = None,
+    user: Annotated[str | None, typer.Option(help="a user of the log")] = None,
+    k: Annotated[int, typer.Option("-k", help="how many")] = 10,
+) -> None:
+    """Ask the exported SavedModel."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from recsys.export.recommend import Query, Recommender
+    from recsys.run_folder import RunFolder
+
+    if (history is None) == (user is None):
+        raise InputError("give either --history or --user")
+    folder = RunFolder.open(run)
+    recommender = Recommender(folder.model_version())
+    if user is not None:
+        query = recommender.user_query(folder.dataset(), user)
+    else:
+        query = Query([item for item in (history or "").split(",") if item.strip()], {})
+    table = Table("", "item", "title", "score", box=None)
+    for place, row in enumerate(recommender.recommend(query, k), start=1):
+        table.add_row(str(place), row.item_id, row.title, f"{row.score:.3f}")
+    Console().print(table)
+
+
+@app.command()
+def init(
+    log: Annotated[str, typer.Argument(help="file, folder or glob of the interaction log")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="file to write")] = Path(
+        "experiment.yaml"
+    ),
+) -> None:
+    """Guess the roles of a log's columns and write a commented experiment to start from."""
+    from recsys.experiment_template import write_template
+
+    print(write_template(log, output))
+
+
+@app.command()
+def upload(
+    run: Annotated[Path, typer.Argument(help="folder of a run that was logged locally")],
+    runs_dir: RunsDir = RUNS,
+) -> None:
+    """Send a run to the MLflow server that MLFLOW_TRACKING_URI names."""
+    from recsys import tracking
+    from recsys.run_folder import RunFolder
+
+    print(tracking.upload(RunFolder.open(run).path, runs_dir))
+
+
+@app.command()
+def doctor(
+    require_gpu: Annotated[bool, typer.Option(help="exit with status 1 without a GPU")] = False,
+) -> None:
+    """Show versions, devices, memory and disk."""
+    from recsys import doctor as diagnosis
+
+    raise typer.Exit(diagnosis.run(require_gpu))
+
+
+@data_app.command("list")
+def list_data() -> None:
+    """The public data sets that can be fetched by name."""
+    from recsys.data.public import list_public
+
+    for entry in list_public():
+        print(f"{entry.name}: {entry.description}")
+
+
+@data_app.command()
+def fetch(name: str) -> None:
+    """Fetch a public data set; prints its folder."""
+    from recsys.data.public import fetch as fetch_public
+
+    print(fetch_public(name))
+
+
+@data_app.command()
+def generate(
+    folder: Path,
+    events: int = 1_000_000,
+    users: int = 50_000,
+    items: int = 10_000,
+    seed: int = 0,
+) -> None:
+    """Write a log of users with drifting tastes, with side tables."""
+    from recsys.data.generate import generate as generate_log
+    from recsys.progress import working
+
+    with working("generating") as tell:
+        generate_log(folder, events, users, items, seed, progress=tell)
+    print(folder)
+
+
+@data_app.command()
+def check(experiment: ExperimentFile, overrides: Overrides = None, runs_dir: RunsDir = RUNS) -> None:
+    """Say what is wrong with a log: rows left out, notes, the split's leakage audit."""
+    import yaml
+
+    from recsys.experiment import load_experiment
+    from recsys.pipeline import prepare_dataset
+
+    dataset = prepare_dataset(load_experiment(experiment, overrides), runs_dir)
+    found = {"quality": dataset.manifest.quality, "split": dataset.manifest.split}
+    print(yaml.safe_dump(found, sort_keys=False, allow_unicode=True))
+    print(f"rows left out: {dataset.path / 'quarantine.parquet'}")
+
+
+def _pipelines(
+    experiment: Path,
+    overrides: list[str] | None,
+    name: str | None,
+    runs_dir: Path,
+    overwrite: bool = False,
+):
+    """A pipeline per seed of the experiment, each made when its turn comes."""
+    from recsys.experiment import load_experiment
+    from recsys.pipeline import Pipeline
+
+    named = [f"name={name}"] if name else []
+    loaded = load_experiment(experiment, [*(overrides or []), *named])
+    for seed in loaded.training.seeds:
+        yield Pipeline(loaded, seed, runs_dir, overwrite)
+
+
+def main() -> None:
+    """Exit status: 0 success, 2 bad input (one message, no traceback), 1 a failure of ours."""
+    try:
+        app()
+    except InputError as error:
+        _refuse(str(error))
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _refuse(f"the disk is full: {error}. Free some space and run the same command again.")
+
+
+def _refuse(message: str) -> None:
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""A commented experiment to start from, written for a log that nobody has described yet."""
+
+import os
+from pathlib import Path
+
+import yaml
+
+from recsys.data.roles import RoleGuess, guess_roles
+from recsys.data.sources import LogConfig
+from recsys.errors import InputError
+
+
+def write_template(log: str, output: Path) -> str:
+    """Guesses the roles of a log's columns and writes an experiment.
+
+    Args:
+        log: file, folder, glob or address.
+        output: the file to write; must not exist.
+
+    Returns:
+        What was guessed and what to do next, for a person.
+
+    Raises:
+        InputError: the log cannot be read, no column looks like users or items,
+            or ``output`` is there already.
+    """
+    if output.exists():
+        raise InputError(f"{output} exists already: choose another file with --output")
+    guess = guess_roles(log)
+    text = _document(log, guess)
+    temporary = output.with_name(f".{output.name}.{os.getpid()}")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, output)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return f"{text}\nwrote {output}. Check the roles, then: recsys run {output}"
+
+
+def _document(log: str, guess: RoleGuess) -> str:
+    statistics = guess.statistics
+    span = f", from {statistics.first} to {statistics.last}" if statistics.first else ""
+    has_order = guess.log.columns.time is not None or guess.log.columns.order is not None
+    split = "time" if guess.log.columns.time else "leave_one_out" if has_order else "fixed"
+    encoder = "{kind: lstm, units: 128, dropout: 0.2}" if has_order else "{kind: average}"
+    dense = statistics.rows / max(statistics.users, 1) > 50
+    lines = [
+        f"# Guessed from {log}:",
+        f"# {statistics.rows:,} rows ({statistics.unusable:,} unusable), {statistics.users:,} users, "
+        f"{statistics.items:,} items, density {statistics.density:.2%}{span}.",
+        f"# Columns: {', '.join(guess.columns)}.",
+        *(f"# Check: {note}" for note in guess.notes),
+        "",
+        "data:",
+        "  log:",
+        *_log_section(guess),
+        "  # Side tables; each feature is categorical, multivalued, numeric, text or vector.",
+        "  # items: {path: items.csv, key: item_id, title: title, features: {category: categorical}}",
+        "  # users: {path: users.csv, key: user_id, features: {country: categorical}}",
+        "  repeats: keep  # or first, last: of the same user and item",
+        "  minimum_user_events: 1",
+        "  minimum_item_events: 1",
+        f"  split: {{kind: {split}}}  # time, leave_one_out or fixed (a column says)",
+        "",
+        "# exclude: what the user had is not recommended again; allow: it may be (groceries).",
+        "seen: exclude",
+        "",
+        "model:",
+        "  dim: 64",
+        f"  max_events: {200 if dense else 50}  # last events of a history that the model reads",
+        "  query:",
+        f"    encoder: {encoder}  # average, lstm, gru or rnn",
+        "  # A loss for large catalogues: {kind: sampled_softmax}",
+        "  loss: {kind: cross_entropy}",
+        "",
+        "training:",
+        "  epochs: 50",
+        "  patience: 5  # epochs without a better validation metric",
+        f"  batch_size: {32 if dense else 128}",
+        "  optimizer: {learning_rate: 0.003}",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _log_section(guess: RoleGuess) -> list[str]:
+    """The log section, a line per setting, each with the reason for the guess."""
+    section = guess.log.model_dump(mode="json", exclude_defaults=True)
+    columns = section.pop("columns")
+    lines = [f"    {name}: {_inline(value)}{_reason(guess, name)}" for name, value in section.items()]
+    lines.append("    columns:")
+    for role, column in columns.items():
+        lines.append(f"      {role}: {_inline(column)}{_reason(guess, role)}")
+    unused = [role for role in LogConfig.model_fields["columns"].annotation.model_fields if role not in columns]
+    lines.append(f"      # further roles: {', '.join(unused)}")
+    return lines
+
+
+def _reason(guess: RoleGuess, name: str) -> str:
+    return f"  # {guess.reasons[name]}" if name in guess.reasons else ""
+
+
+def _inline(value: object) -> str:
+    text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10_000)
+    return text.removesuffix("\n").removesuffix("...").strip()

@@ -1,0 +1,54 @@
+"""What the tests of the data room share."""
+
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from recsys.data.dataset import Dataset
+from recsys.data.prepare import DataConfig, prepare
+
+# Two users, four items, six moments: the time split holds out the last ones.
+SMALL_LOG = "user,item,time\n" + "".join(
+    f"{user},{item},{100 + step}\n"
+    for step, (user, item) in enumerate(
+        [("a", "x"), ("b", "x"), ("a", "y"), ("b", "z"), ("a", "z"), ("b", "y"), ("a", "w"),
+         ("b", "w"), ("a", "x"), ("b", "x")]
+    )
+)  # fmt: skip
+CUTS = {"kind": "time", "validation_quantile": 0.5, "test_quantile": 0.75}
+COLUMNS = {"user": "user", "item": "item", "time": "time"}
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a file by its name: text, bytes, or rows for JSON lines; gzip by the ending."""
+
+    def write_file(name: str, content: str | bytes | list[dict[str, Any]]) -> Path:
+        if isinstance(content, list):
+            content = "".join(json.dumps(row) + "\n" for row in content)
+        if isinstance(content, str):
+            content = content.encode()
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+        return path
+
+    return write_file
+
+
+@pytest.fixture
+def prepared(tmp_path: Path) -> Callable[..., Dataset]:
+    """Prepares a log: ``prepared(path, log={…}, split={…}, …)``."""
+
+    def prepare_log(path: Any, log: dict[str, Any] | None = None, **settings: Any) -> Dataset:
+        place = [str(p) for p in path] if isinstance(path, list) else str(path)
+        section = {"path": place, "columns": COLUMNS, **(log or {})}
+        settings.setdefault("split", CUTS)
+        config = DataConfig.model_validate({"log": section, **settings})
+        return prepare(config, tmp_path / "datasets")
+
+    return prepare_log

@@ -1,0 +1,112 @@
+"""Every event once an epoch, with what preceded it, whatever the seed."""
+
+import numpy as np
+import pytest
+
+from recsys.data.batches import TrainingBatches
+from tests.datasets import write_dataset
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    """Users with 0, 1, 2, ... training events; items are numbered through, so each is unique."""
+    users, item = [], 0
+    for events in [0, 1, 2, 5, 6, 7, 8, 23, 40]:
+        train = list(range(item, item + events))
+        item += events
+        users.append([train, [92], [93]])
+    return write_dataset(tmp_path / "dataset", users, 94)
+
+
+def batches_of(dataset, **settings) -> TrainingBatches:
+    arguments = {"last_part": "train", "max_events": 6, "batch_size": 3, "seed": 1} | settings
+    return TrainingBatches(dataset, **arguments)
+
+
+def epoch(batches: TrainingBatches, number: int, steps_per_run: int = 4):
+    items = batches.epoch_items(number)
+    for run in batches.runs(number, steps_per_run):
+        for offset, rows in enumerate(run.rows):
+            yield run.first_step + offset, batches.batch(rows, run.width, items)
+
+
+def predictions(batches, number=0):
+    """(history, target) of every position that predicts."""
+    for _, batch in epoch(batches, number):
+        for history, targets, weights in zip(
+            batch["history"], batch["targets"], batch["weights"], strict=True
+        ):
+            for position in np.flatnonzero(weights):
+                yield history[:position].tolist(), int(targets[position])
+
+
+def test_each_event_is_predicted_once_from_what_preceded_it(dataset):
+    found = list(predictions(batches_of(dataset)))
+    assert sorted(target for _, target in found) == list(range(92))
+    starts = np.asarray(dataset.user_offsets)
+    items = np.asarray(dataset.event_items)
+    position_of = {item: np.flatnonzero(items == item)[-1] for _, item in found}
+    for history, target in found:
+        event = position_of[target]
+        begin = starts[np.searchsorted(starts, event, side="right") - 1]
+        preceding = items[begin:event].tolist()
+        assert history == preceding[len(preceding) - len(history) :]
+        assert len(history) >= min(len(preceding), 1)
+        assert len(history) <= 6
+
+
+def test_the_last_row_of_a_long_history_is_full(dataset):
+    longest = max((h for h, t in predictions(batches_of(dataset)) if t == 91), key=len)
+    assert longest == [85, 86, 87, 88, 89, 90]
+
+
+def test_counts(dataset):
+    batches = batches_of(dataset)
+    assert batches.events_per_epoch == 92
+    steps = [step for step, _ in epoch(batches, 0)]
+    assert steps == list(range(batches.steps_per_epoch))
+
+
+def test_validation_can_be_fitted_too(dataset):
+    # Every user has one more event; the user without training events now has a row.
+    assert batches_of(dataset, last_part="validation").events_per_epoch == 92 + 9
+
+
+def test_an_epoch_is_a_function_of_seed_and_number(dataset):
+    def drawn(seed, number):
+        return [b["targets"].tolist() for _, b in epoch(batches_of(dataset, seed=seed), number)]
+
+    assert drawn(1, 0) == drawn(1, 0)
+    assert drawn(1, 0) != drawn(1, 1)
+    assert drawn(1, 0) != drawn(2, 0)
+
+
+def test_the_number_of_steps_per_run_changes_nothing_but_the_grouping(dataset):
+    batches = batches_of(dataset)
+    for steps in (1, 4):
+        widths = {(len(run.rows), run.width) for run in batches.runs(0, steps)}
+        assert {length for length, _ in widths} <= {1, steps}
+
+
+def test_little_is_padding(tmp_path):
+    generator = np.random.default_rng(0)
+    users = [[[0] * int(n), [], []] for n in generator.geometric(0.1, size=3000).clip(1, 50)]
+    batches = batches_of(
+        write_dataset(tmp_path / "dataset", users, 1), max_events=50, batch_size=64
+    )
+    cells = sum(batch["weights"].size for _, batch in epoch(batches, 0))
+    assert batches.events_per_epoch / cells > 0.6
+
+
+def test_a_log_without_order_is_shuffled_within_users(tmp_path):
+    users = [[list(range(20)), [20], [21]], [list(range(22, 40)), [40], [41]]]
+    dataset = write_dataset(tmp_path / "dataset", users, 42, has_order=False)
+    batches = batches_of(dataset, max_events=30)
+    first, second = (
+        [b["targets"].tolist() for _, b in epoch(batches, number)] for number in (0, 1)
+    )
+    assert first != second
+    assert sorted(target for _, target in predictions(batches)) == [
+        *range(20),
+        *range(22, 40),
+    ]

@@ -1,0 +1,88 @@
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from recsys.data.quality import case_notes
+from recsys.errors import InputError
+from tests.data.conftest import COLUMNS, SMALL_LOG
+
+ROLES = {**COLUMNS, "value": "value", "order": "order"}
+BAD_ROWS = [
+    (",x,1,1,1", "empty user"),
+    ("a, ,1,1,1", "empty item"),
+    ("a,x,,1,1", "missing time"),
+    ("a,x,soon,1,1", "unparseable time"),
+    ("a,x,1,much,1", "non-numeric value"),
+    ("a,x,1,-1,1", "value below minimum"),
+    ("a,x,1,,1", "missing value"),
+    ("a,x,1,1,", "missing order"),
+    ("a,x,1,1,later", "non-numeric order"),
+    ("a,x,1,1,-1", "order below minimum"),
+]
+
+
+def test_every_reason_is_counted_and_kept_aside(write, prepared):
+    good = [f"{line},1,1" for line in SMALL_LOG.splitlines()[1:]]
+    rows = ["user,item,time,value,order", *(row for row, _ in BAD_ROWS), *good]
+    options = {"columns": ROLES, "minimum_value": 0, "minimum_order": 0, "max_quarantined": 0.9}
+    dataset = prepared(write("log.csv", "\n".join(rows) + "\n"), log=options)
+    quality = dataset.manifest.quality
+    assert quality["rows_read"] == len(BAD_ROWS) + len(good)
+    assert quality["rows_kept"] == dataset.events == len(good)
+    assert quality["quarantined"] == {reason: 1 for _, reason in BAD_ROWS}
+    kept = pq.read_table(dataset.path / "quarantine.parquet").to_pylist()
+    assert [(row["row"], row["reason"]) for row in kept] == [
+        (number + 1, reason) for number, (_, reason) in enumerate(BAD_ROWS)
+    ]
+    assert kept[3] == {"row": 4, "reason": "unparseable time", "user": "a", "item": "x",
+                       "time": "soon", "value": "1", "order": "1"}  # fmt: skip
+
+
+def test_wrong_settings_are_refused_with_an_example(write, prepared, tmp_path):
+    path = write("log.csv", "user,item,time\n" + "a,x,13.5.2020\nb,y,14.5.2020\n" * 3)
+    with pytest.raises(
+        InputError, match=r"6 of 6 rows.*unparseable time.*13\.5\.2020.*time_format"
+    ):
+        prepared(path)
+    assert list((tmp_path / "datasets").iterdir()) == []
+
+
+def test_share_that_is_bearable(write, prepared):
+    path = write("log.csv", SMALL_LOG + ",x,1\n" * 2)
+    with pytest.raises(InputError, match="2 of 12 rows cannot be used, 2 of them for: empty user"):
+        prepared(path, log={"max_quarantined": 0.1})
+    assert prepared(path, log={"max_quarantined": 0.2}).events == 10
+
+
+def test_filters_that_were_asked_for_do_not_refuse(write, prepared):
+    rows = "user,item,time,value\n" + "".join(
+        f"{line},{n - 6}\n" for n, line in enumerate(SMALL_LOG.splitlines()[1:])
+    )
+    options = {"columns": {**COLUMNS, "value": "value"}, "minimum_value": 1, "max_quarantined": 0}
+    quality = prepared(write("log.csv", rows), log=options, split=EARLY).manifest.quality
+    assert quality["quarantined"] == {"value below minimum": 7}
+
+
+EARLY = {"kind": "time", "validation_quantile": 0.3, "test_quantile": 0.6}
+
+
+def test_event_types_need_a_weight(write, prepared):
+    lines = SMALL_LOG.splitlines()
+    rows = [lines[0] + ",type", *(f"{line},{'buy' if n % 3 else 'view'}" for n, line in
+                                  enumerate(lines[1:]))]  # fmt: skip
+    path = write("log.csv", "\n".join(rows))
+    columns = {**COLUMNS, "event": "type"}
+    with pytest.raises(InputError, match=r"without a weight: 'view' \(4 rows\)"):
+        prepared(path, log={"columns": columns, "event_weights": {"buy": 2}})
+    weights = {"buy": 2, "view": 0}
+    dataset = prepared(path, log={"columns": columns, "event_weights": weights})
+    assert sorted(dataset.event_weights.tolist()) == [0.0] * 4 + [2.0] * 6
+    assert len(dataset.queries("test").target_items) == 2
+
+
+def test_case_pairs_are_noted():
+    notes = case_notes(pa.chunked_array([["A1", "B", "a1", "b", "c"]]), "item")
+    assert notes == [
+        "2 groups of item ids differ only in case and were kept apart: 'A1' and 'a1', 'B' and 'b'"
+    ]
+    assert case_notes(pa.chunked_array([["a", "b"]]), "item") == []

@@ -1,0 +1,197 @@
+import numpy as np
+import pyarrow as pa
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from recsys.data.engine import connect
+from recsys.data.sources import Columns
+from recsys.data.splits import SplitConfig, assign_parts, audit, check_columns, iso
+from recsys.errors import InputError
+
+
+def split_config(**settings):
+    return TypeAdapter(SplitConfig).validate_python(settings)
+
+
+@pytest.fixture
+def parts(tmp_path):
+    """Parts by row of a table of events given by columns."""
+    con = connect(tmp_path, memory_gib=1)
+
+    def assign(config, **columns):
+        size = len(columns["user"])
+        columns.setdefault("item", [0] * size)
+        columns.setdefault("weight", [1.0] * size)
+        columns.setdefault("row", list(range(size)))
+        con.create_table("given", pa.table(columns), overwrite=True)
+        events, cuts = assign_parts(con.table("given"), config)
+        con.create_table("events", events, overwrite=True)
+        found = con.table("events").order_by("row").to_pyarrow()
+        return found["part"].to_pylist(), cuts, con.table("events")
+
+    return assign
+
+
+def counted(user_events):
+    return np.array(user_events, dtype=np.int64)
+
+
+def test_time_quantiles(parts):
+    """Eleven moments 0, 10, …, 100: quantiles .5 and .8 are 50 and 80, and belong to the left."""
+    config = split_config(kind="time", validation_quantile=0.5, test_quantile=0.8)
+    times = [10 * n for n in range(11)][::-1]
+    found, cuts, _ = parts(config, user=[0] * 11, time=times)
+    assert found == [2, 2, 1, 1, 1, 0, 0, 0, 0, 0, 0]
+    assert (cuts.train_until, cuts.validation_until) == (50, 80)
+
+
+def test_quantiles_between_moments(parts):
+    config = split_config(kind="time", validation_quantile=0.3, test_quantile=0.6)
+    found, cuts, _ = parts(config, user=[0] * 3, time=[0, 100, 200])
+    assert found == [0, 1, 2]
+    assert (cuts.train_until, cuts.validation_until) == (60, 120)
+
+
+def test_time_from_given_moments(parts):
+    config = split_config(
+        kind="time", validation_from="1970-01-01T00:00:01Z", test_from="1970-01-01T01:00:02+01:00"
+    )
+    found, _, _ = parts(config, user=[0] * 4, time=[999_999, 1_000_000, 1_999_999, 2_000_000])
+    assert found == [0, 1, 1, 2]
+
+
+def test_leave_one_out(parts):
+    """The last event is test, the last but one validation; ties of time go by order, then row."""
+    config = split_config(kind="leave_one_out")
+    found, _, _ = parts(
+        config,
+        user=[0, 0, 0, 0, 1, 1, 2, 2, 2],
+        time=[4, 1, 3, 2, 1, 2, 5, 5, 5],
+        order=[0, 0, 0, 0, 0, 0, 2, 1, 1],
+    )
+    assert found == [2, 0, 1, 0, 0, 0, 2, 0, 1]
+
+
+def test_leave_one_out_holds_out_targets(parts):
+    """Events of weight 0 are no targets, and stand in the part of the target they precede."""
+    config = split_config(kind="leave_one_out")
+    found, _, _ = parts(
+        config,
+        user=[0] * 8,
+        time=list(range(8)),
+        weight=[0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0],
+    )
+    assert found == [0, 0, 1, 1, 2, 2, 2, 2]
+
+
+def test_fixed_with_all_parts(parts):
+    config = split_config(kind="fixed")
+    found, _, _ = parts(config, user=[0, 0, 0], split=["test", "train", "validation"])
+    assert found == [2, 0, 1]
+
+
+def test_fixed_cuts_the_last_training_events(parts):
+    config = split_config(kind="fixed", validation_share=0.5)
+    found, _, _ = parts(
+        config,
+        user=[0, 0, 0, 0, 0, 1],
+        time=[9, 3, 1, 4, 2, 1],
+        split=["test", "train", "train", "train", "train", "train"],
+    )
+    assert found == [2, 1, 0, 1, 0, 0]
+
+
+def test_fixed_without_order_draws_by_seed(parts):
+    columns = {"user": [n // 20 for n in range(200)], "item": list(range(200)),
+               "split": ["train"] * 200}  # fmt: skip
+    draws = {}
+    for seed in (0, 0, 1):
+        config = split_config(kind="fixed", validation_share=0.1, seed=seed)
+        found, _, _ = parts(config, **columns)
+        assert np.reshape(found, (10, 20)).sum(axis=1).tolist() == [2] * 10
+        assert draws.setdefault(seed, found) == found
+    assert draws[0] != draws[1]
+
+
+def test_fixed_leaves_every_user_a_training_event(parts):
+    config = split_config(kind="fixed", validation_share=0.9)
+    found, _, _ = parts(config, user=[0, 1, 1], split=["train"] * 3)
+    assert sorted(found) == [0, 0, 1]
+
+
+def test_audit_by_hand(parts):
+    """One of two test users and one of two test items are unseen in training."""
+    config = split_config(kind="time", validation_quantile=0.4, test_quantile=0.6)
+    columns = {"user": [0, 1, 1, 1, 2], "item": [0, 1, 0, 0, 2], "time": [0, 10, 20, 30, 40]}
+    found, cuts, events = parts(config, **columns)
+    assert found == [0, 0, 1, 2, 2]
+    user_parts, item_parts = np.zeros((3, 3), np.int64), np.zeros((3, 3), np.int64)
+    for user, item, part in zip(columns["user"], columns["item"], found, strict=True):
+        user_parts[user, part] += 1
+        item_parts[item, part] += 1
+    report = audit(events, config, cuts, user_parts, item_parts)
+    assert report["kind"] == "time"
+    assert report["events"] == {"train": 2, "validation": 1, "test": 2}
+    assert report["users"] == {"train": 2, "validation": 1, "test": 2}
+    assert report["share_of_test_users_unseen_in_training"] == 0.5
+    assert report["share_of_test_items_unseen_in_training"] == 0.5
+    assert report["latest_training_event"] == "1970-01-01T00:00:00.000010Z"
+    assert report["earliest_test_event"] == "1970-01-01T00:00:00.000030Z"
+    assert report["training_events_after_cut"] == 0
+    assert report["cuts"]["train_until"] == "1970-01-01T00:00:00.000016Z"
+
+
+def test_leave_one_out_says_that_it_leaks(parts):
+    config = split_config(kind="leave_one_out")
+    user, time = [0] * 3 + [1] * 4, [1, 2, 3, 4, 5, 6, 7]
+    found, cuts, events = parts(config, user=user, time=time)
+    assert found == [0, 1, 2, 0, 0, 1, 2]
+    report = audit(events, config, cuts, counted([[1, 1, 1], [2, 1, 1]]), counted([[3, 2, 2]]))
+    assert report["training_events_after_cut"] == 0
+    assert report["training_events_after_earliest_test_event"] == 2
+
+
+def test_fixed_split_that_leaks_is_refused(parts):
+    columns = {"user": [0, 0, 0], "time": [1, 2, 3], "split": ["validation", "train", "test"]}
+    config = split_config(kind="fixed")
+    _, cuts, events = parts(config, **columns)
+    counts = counted([[1, 1, 1]])
+    with pytest.raises(InputError, match="the split leaks: 1 training events are later"):
+        audit(events, config, cuts, counts, counts)
+    accepted = split_config(kind="fixed", allow_future_training=True)
+    assert audit(events, accepted, cuts, counts, counts)["training_events_after_cut"] == 1
+
+
+def test_empty_part_is_refused(parts):
+    config = split_config(kind="time")
+    _, cuts, events = parts(config, user=[0, 0], time=[5, 5])
+    counts = counted([[2, 0, 0]])
+    with pytest.raises(InputError, match="leaves no events for validation, test"):
+        audit(events, config, cuts, counts, counts)
+
+
+def test_split_without_its_column():
+    with pytest.raises(InputError, match=r"needs a time column.*leave_one_out"):
+        check_columns(split_config(kind="time"), Columns(user="u", item="i", order="o"))
+    with pytest.raises(InputError, match=r"columns\.split"):
+        check_columns(split_config(kind="fixed"), Columns(user="u", item="i"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"kind": "time", "validation_quantile": 0.9, "test_quantile": 0.8}, "below"),
+        ({"kind": "time", "test_from": "2020-01-01T00:00:00Z"}, "give both"),
+        ({"kind": "time", "validation_from": "2020-01-01T00:00:00",
+          "test_from": "2020-02-01T00:00:00"}, "timezone"),
+        ({"kind": "random"}, "time"),
+    ],
+)  # fmt: skip
+def test_settings_that_do_not_fit(settings, message):
+    with pytest.raises(ValidationError, match=message):
+        split_config(**settings)
+
+
+def test_iso():
+    assert iso(0) == "1970-01-01T00:00:00Z"
+    assert iso(1_500_000) == "1970-01-01T00:00:01.500000Z"

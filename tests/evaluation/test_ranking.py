@@ -1,0 +1,114 @@
+"""Full ranking by hand: ties, seen items, unknown items, several targets."""
+
+import numpy as np
+import pytest
+
+from recsys.evaluation.ranking import UNRANKED, RetrieverScorer, rank
+from recsys.models.retriever import ModelConfig
+from recsys.training.build import build_retriever
+from tests.datasets import checkerboard, write_dataset
+
+
+class Fixed:
+    """Scores every query alike."""
+
+    def __init__(self, scores: list[float]) -> None:
+        self.scores = np.array(scores, dtype=np.float32)
+        self.catalogue_items = len(scores)
+
+    def score(self, queries, block):
+        return np.tile(self.scores, (len(queries.users[block]), 1))
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    users = [[[0], [], [1, 2]], [[3], [], [0]], [[2], [], [2]], [[4], [], []]]
+    return write_dataset(tmp_path / "dataset", users, 5)
+
+
+def ranks(dataset, scores, seen="exclude", **settings):
+    return rank(Fixed(scores), dataset, dataset.queries("test"), seen, 3, **settings)
+
+
+def test_ranks_by_hand(dataset):
+    found = ranks(dataset, [5, 4, 3, 2, 1])
+    # User 0 asks for 1 (after 0), then for 2 (after 0 and 1); user 1 for 0 (after 3).
+    assert found.ranks.tolist() == [1, 1, 1]
+    assert found.top_items.tolist() == [[1, 2, 3], [2, 3, 4], [0, 1, 2]]
+
+
+def test_repeats_are_left_out_and_counted(dataset):
+    found = ranks(dataset, [5, 4, 3, 2, 1])
+    assert found.repeats_left_out == 1
+    assert found.queries.users.tolist() == [0, 0, 1]
+
+
+def test_under_allow_nothing_is_left_out(dataset):
+    found = ranks(dataset, [5, 4, 3, 2, 1], seen="allow")
+    assert found.repeats_left_out == 0
+    assert found.ranks.tolist() == [2, 3, 1, 3]
+    assert found.top_items[0].tolist() == [0, 1, 2]
+
+
+def test_ties_count_against_the_target(dataset):
+    assert ranks(dataset, [1, 1, 1, 1, 1]).ranks.tolist() == [4, 3, 4]
+    assert ranks(dataset, [1, 1, 0, 1, 1], seen="allow").ranks.tolist() == [4, 5, 4, 5]
+
+
+def test_seen_items_come_back_nowhere_even_with_negative_scores(dataset):
+    """Seen items are at −∞, not at 0."""
+    found = ranks(dataset, [-5, -4, -3, -2, -1])
+    assert found.ranks.tolist() == [4, 3, 4]
+    assert 0 not in found.top_items[0]
+
+
+def test_items_beyond_the_catalogue_are_unranked(dataset):
+    found = ranks(dataset, [2, 1])
+    assert found.ranks.tolist() == [1, UNRANKED, 1]
+    assert found.top_items.tolist() == [[1, -1, -1], [-1, -1, -1], [0, 1, -1]]
+
+
+def test_blocks_change_nothing(dataset):
+    scores = [0.3, 0.1, 0.3, 0.2, 0.3]
+    whole, parts = ranks(dataset, scores), ranks(dataset, scores, block_size=1)
+    np.testing.assert_array_equal(whole.ranks, parts.ranks)
+    np.testing.assert_array_equal(whole.top_items, parts.top_items)
+
+
+def test_not_a_number_is_refused(dataset):
+    with pytest.raises(FloatingPointError, match="NaN"):
+        ranks(dataset, [1, np.nan, 0, 0, 0])
+
+
+def test_a_retriever_is_ranked_by_its_dot_products(tmp_path):
+    dataset = checkerboard(tmp_path / "dataset")
+    retriever = build_retriever(ModelConfig(dim=8, max_events=4), dataset, "train", seed=1)
+    queries = dataset.queries("test")
+    scorer = RetrieverScorer(retriever, dataset)
+    found = rank(scorer, dataset, queries, "exclude", 3, block_size=7)
+    vectors = np.asarray(retriever.item_vectors())
+    start = np.asarray(retriever.start)
+    for query, (user, end) in enumerate(zip(queries.users, queries.history_ends, strict=True)):
+        history = dataset.event_items[dataset.user_offsets[user] : end]
+        window = history[-4:]
+        vector = (start + vectors[window].sum(axis=0)) / (len(window) + 1)
+        scores = vectors @ vector
+        scores[history] = -np.inf
+        target = scores[queries.target_items[query]]
+        np.testing.assert_allclose(
+            scorer.score(queries, slice(query, query + 1))[0, queries.target_items[query]],
+            target,
+            rtol=1e-4,
+        )
+        assert found.ranks[query] == np.count_nonzero(scores >= target)
+
+
+def test_refreshing_takes_up_new_weights(tmp_path):
+    dataset = checkerboard(tmp_path / "dataset")
+    retriever = build_retriever(ModelConfig(dim=8), dataset, "train", 1, "mixed_bfloat16")
+    scorer = RetrieverScorer(retriever, dataset)
+    queries = dataset.queries("test")
+    before = scorer.score(queries, slice(0, 4))
+    retriever.set_weights([weight * 2 for weight in retriever.get_weights()])
+    scorer.refresh()
+    np.testing.assert_allclose(scorer.score(queries, slice(0, 4)), before * 4, rtol=1e-3)

@@ -1,0 +1,147 @@
+"""Losses against numbers worked out by hand, logQ against exact enumeration."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+from recsys.models.losses.cross_entropy import CrossEntropy
+from recsys.models.losses.negatives import (
+    InBatchConfig,
+    MixedConfig,
+    PopularityConfig,
+    UniformConfig,
+    build_sampler,
+)
+from recsys.models.losses.reduction import mean_over_events
+from recsys.models.losses.sampled_softmax import SampledSoftmax
+
+# Two positions that see the scores (1, 0, 0) and (0, 2, 0) of three items.
+QUERIES = np.array([[[1.0, 0.0], [0.0, 2.0]]], dtype=np.float32)
+ITEMS = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]], dtype=np.float32)
+
+
+def batch(targets, weights, **others):
+    return {
+        "targets": np.array([targets], dtype=np.int32),
+        "weights": np.array([weights], dtype=np.float32),
+        **others,
+    }
+
+
+def test_cross_entropy_by_hand():
+    first = math.log(math.e + 2) - 1
+    second = math.log(math.e**2 + 2)  # its target scores 0
+    loss = CrossEntropy()(QUERIES, ITEMS, batch([0, 2], [1, 1]))
+    assert float(loss) == pytest.approx((first + second) / 2, rel=1e-6)
+
+
+def test_weights_make_a_weighted_mean_and_padding_counts_for_nothing():
+    first = math.log(math.e + 2) - 1
+    second = math.log(math.e**2 + 2)
+    loss = CrossEntropy()(QUERIES, ITEMS, batch([0, 2], [3, 1]))
+    assert float(loss) == pytest.approx((3 * first + second) / 4, rel=1e-6)
+    loss = CrossEntropy()(QUERIES, ITEMS, batch([0, 2], [1, 0]))
+    assert float(loss) == pytest.approx(first, rel=1e-6)
+
+
+def test_temperature_divides_scores():
+    loss = CrossEntropy(temperature=0.5)(QUERIES, ITEMS, batch([0, 2], [1, 0]))
+    assert float(loss) == pytest.approx(math.log(math.e**2 + 2) - 2, rel=1e-6)
+
+
+def test_padding_may_hold_nan():
+    loss = mean_over_events(
+        np.array([2.0, np.nan], dtype=np.float32), np.array([1.0, 0.0], dtype=np.float32)
+    )
+    assert float(loss) == pytest.approx(2.0)
+
+
+def test_sampled_softmax_by_hand():
+    # Negatives 1 (expected once) and 2 (expected half a time); position 0 scores both 0.
+    negatives = {
+        "negatives": np.array([1, 2], dtype=np.int32),
+        "negative_log_counts": np.log(np.array([1.0, 0.5], dtype=np.float32)),
+    }
+    loss = SampledSoftmax()(QUERIES, ITEMS, batch([0, 0], [1, 0], **negatives))
+    assert float(loss) == pytest.approx(math.log(math.e + 1 / 1 + 1 / 0.5) - 1, rel=1e-6)
+    plain = SampledSoftmax(correct_logq=False)(QUERIES, ITEMS, batch([0, 0], [1, 0], **negatives))
+    assert float(plain) == pytest.approx(math.log(math.e + 2) - 1, rel=1e-6)
+
+
+def test_a_negative_that_is_the_target_is_masked():
+    negatives = {
+        "negatives": np.array([0, 0, 1], dtype=np.int32),
+        "negative_log_counts": np.zeros(3, dtype=np.float32),
+    }
+    loss = SampledSoftmax()(QUERIES, ITEMS, batch([0, 0], [1, 0], **negatives))
+    assert float(loss) == pytest.approx(math.log(math.e + 1) - 1, rel=1e-6)
+
+
+def test_only_accidental_hits_leave_no_loss():
+    negatives = {
+        "negatives": np.array([0], dtype=np.int32),
+        "negative_log_counts": np.zeros(1, dtype=np.float32),
+    }
+    loss = SampledSoftmax()(QUERIES, ITEMS, batch([0, 0], [1, 0], **negatives))
+    assert float(loss) == pytest.approx(0.0, abs=1e-6)
+
+
+COUNTS = np.array([6, 3, 1])
+SCORES = np.array([0.3, -0.8, 1.1])
+
+
+def partition(items, log_counts, target):
+    """What the loss takes for the partition function, from one draw."""
+    weights = np.exp(SCORES[items] - log_counts)
+    return math.exp(SCORES[target]) + weights[items != target].sum()
+
+
+@pytest.mark.parametrize("target", [0, 1, 2])
+@pytest.mark.parametrize(
+    "config", [UniformConfig(count=2), PopularityConfig(count=2, exponent=1.0)]
+)
+def test_logq_is_exact_over_all_draws(config, target):
+    """The mean over every possible draw, weighted by its probability, is the true sum."""
+    sampler = build_sampler(config, COUNTS)
+    shares = COUNTS / COUNTS.sum() if config.kind == "popularity" else np.full(3, 1 / 3)
+    expected = 0.0
+    for draw in itertools.product(range(3), repeat=2):
+        items = np.array(draw)
+        log_counts = np.log(2 * shares[items])
+        expected += shares[items].prod() * partition(items, log_counts, target)
+    assert expected == pytest.approx(np.exp(SCORES).sum(), rel=1e-9)
+    # And the sampler returns just these expected counts.
+    items, log_counts = sampler.draw(np.random.default_rng(0), np.array([0], dtype=np.int32))
+    np.testing.assert_allclose(log_counts, np.log(2 * shares[items]), rtol=1e-6)
+
+
+@pytest.mark.parametrize("target", [0, 2])
+@pytest.mark.parametrize("config", [InBatchConfig(count=40), MixedConfig(in_batch=20, uniform=20)])
+def test_logq_of_batch_draws_is_unbiased(config, target):
+    """Targets occur in proportion to their training events; over many batches the sum is right."""
+    sampler = build_sampler(config, COUNTS)
+    generator = np.random.default_rng(7)
+    found = []
+    for _ in range(4000):
+        targets = generator.choice(3, size=64, p=COUNTS / COUNTS.sum()).astype(np.int32)
+        found.append(partition(*sampler.draw(generator, targets), target))
+    error = np.std(found) / math.sqrt(len(found))
+    assert abs(np.mean(found) - np.exp(SCORES).sum()) < 4 * error
+    assert error < 0.04
+
+
+def test_uncorrected_popularity_sampling_is_biased():
+    """The test above can fail: without the correction the sum is another one."""
+    sampler = build_sampler(PopularityConfig(count=1000, exponent=1.0), COUNTS)
+    items, _ = sampler.draw(np.random.default_rng(0), np.array([0], dtype=np.int32))
+    naive = partition(items, np.full(len(items), np.log(1000 / 3)), 2)
+    assert abs(naive - np.exp(SCORES).sum()) > 0.3
+
+
+def test_frequencies_of_draws():
+    sampler = build_sampler(PopularityConfig(count=20_000, exponent=0.5), COUNTS)
+    items, _ = sampler.draw(np.random.default_rng(0), np.array([0], dtype=np.int32))
+    expected = np.sqrt(COUNTS) / np.sqrt(COUNTS).sum()
+    np.testing.assert_allclose(np.bincount(items) / 20_000, expected, atol=0.015)

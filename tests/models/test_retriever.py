@@ -1,0 +1,142 @@
+"""What every retriever promises, by collection over the zoo."""
+
+import keras
+import numpy as np
+import pytest
+
+from recsys.models.query_model import QueryModel
+from recsys.models.retriever import Retriever
+from tests.models import zoo
+
+ITEMS, KNOWN, USERS = 12, 10, 7
+ITEM_FEATURES = [
+    {"name": "kind", "kind": "categorical", "vocabulary_size": 3},
+    {"name": "price", "kind": "numeric"},
+    {"name": "tags", "kind": "multivalued", "width": 3, "vocabulary_size": 5},
+    {"name": "picture", "kind": "vector", "width": 4},
+]
+VALUES = {
+    "kind": np.arange(ITEMS, dtype=np.int32) % 3,
+    "price": np.linspace(-1, 1, ITEMS, dtype=np.float32),
+    "tags": np.tile(np.array([1, 2, 0], dtype=np.int32), (ITEMS, 1)),
+    "picture": np.ones((ITEMS, 4), dtype=np.float32),
+}
+
+
+def build(query: str, features: bool = False, **others) -> Retriever:
+    keras.utils.set_random_seed(1)
+    if not features:
+        return Retriever(zoo.model(query, **others), KNOWN, KNOWN, USERS)
+    item = {"features": list(VALUES), "hidden": [8]}
+    retriever = Retriever(
+        zoo.model(query, item=item, **others), ITEMS, KNOWN, USERS, item_features=ITEM_FEATURES
+    )
+    retriever.item_tower.assign_features(VALUES)
+    return retriever
+
+
+def inputs(events: int = 5) -> dict[str, np.ndarray]:
+    generator = np.random.default_rng(0)
+    return {
+        "history": generator.integers(0, KNOWN, (4, events)).astype(np.int32),
+        "length": np.array([0, 1, events, 3], dtype=np.int32),
+        "user": np.array([-1, 0, 1, 6], dtype=np.int32),
+    }
+
+
+def embed(retriever: Retriever, given: dict[str, np.ndarray]) -> np.ndarray:
+    return keras.ops.convert_to_numpy(retriever.embed_query(given))
+
+
+@pytest.mark.parametrize("query", zoo.QUERIES)
+class TestContract:
+    def test_positions(self, query):
+        outputs = build(query)(inputs())
+        assert tuple(outputs["queries"].shape) == (4, 6, 16)
+        assert tuple(outputs["items"].shape) == (KNOWN, 16)
+
+    def test_is_causal(self, query):
+        """A later event changes no earlier position."""
+        retriever, given = build(query), inputs()
+        before = keras.ops.convert_to_numpy(retriever(given)["queries"])
+        given["history"][:, 3:] = (given["history"][:, 3:] + 1) % KNOWN
+        after = keras.ops.convert_to_numpy(retriever(given)["queries"])
+        np.testing.assert_allclose(before[:, :4], after[:, :4], atol=1e-6)
+        if retriever.query_tower.encoder is not None:
+            assert np.abs(before[:, 4:] - after[:, 4:]).max() > 1e-6
+
+    def test_padding_does_not_matter(self, query):
+        retriever, given = build(query), inputs()
+        longer = {**given, "history": np.pad(given["history"], ((0, 0), (0, 4)))}
+        np.testing.assert_allclose(embed(retriever, given), embed(retriever, longer), atol=1e-6)
+
+    def test_an_empty_history_has_an_answer(self, query):
+        given = {name: values[:1] for name, values in inputs().items()}
+        assert np.isfinite(embed(build(query), given)).all()
+
+    def test_saves_and_loads_to_equal_predictions(self, query, tmp_path):
+        retriever = build(query, features=True)
+        retriever.save(tmp_path / "retriever.keras")
+        loaded = keras.saving.load_model(tmp_path / "retriever.keras")
+        np.testing.assert_array_equal(embed(retriever, inputs()), embed(loaded, inputs()))
+        np.testing.assert_array_equal(
+            keras.ops.convert_to_numpy(retriever.item_vectors()),
+            keras.ops.convert_to_numpy(loaded.item_vectors()),
+        )
+
+    def test_survives_a_config_round_trip(self, query):
+        retriever = build(query)
+        copy = Retriever.from_config(retriever.get_config())
+        assert copy.config == retriever.config
+        assert [w.shape for w in copy.weights] == [w.shape for w in retriever.weights]
+
+    def test_query_model_answers_alike(self, query):
+        retriever = build(query)
+        given = inputs()
+        predicted = QueryModel(retriever).predict_on_batch(given)
+        np.testing.assert_allclose(predicted, embed(retriever, given), atol=1e-6)
+
+    def test_mixed_precision_is_close_and_float32_again(self, query):
+        keras.utils.set_random_seed(1)
+        mixed = Retriever(zoo.model(query), KNOWN, KNOWN, USERS, dtype="mixed_bfloat16")
+        single = mixed.in_float32()
+        assert all(weight.dtype == "float32" for weight in mixed.trainable_weights)
+        assert "bfloat16" in str(
+            mixed(inputs())["queries"].dtype
+        )
+        np.testing.assert_allclose(embed(mixed, inputs()), embed(single, inputs()), atol=2e-2)
+
+
+def test_items_without_events_are_described_by_features_alone():
+    retriever = build("average", features=True)
+    vectors = keras.ops.convert_to_numpy(retriever.item_vectors())
+    assert vectors.shape == (ITEMS, 16)
+    table = retriever.item_tower.table.embeddings
+    table.assign(keras.ops.convert_to_numpy(table) + 1.0)
+    moved = keras.ops.convert_to_numpy(retriever.item_vectors())
+    assert np.abs(moved[:KNOWN] - vectors[:KNOWN]).min(axis=1).max() > 0
+    np.testing.assert_array_equal(moved[KNOWN:], vectors[KNOWN:])
+
+
+def test_some_items_are_a_part_of_all():
+    retriever = build("average", features=True)
+    some = keras.ops.convert_to_numpy(retriever.item_vectors(np.array([11, 3], dtype=np.int32)))
+    every = keras.ops.convert_to_numpy(retriever.item_vectors())
+    np.testing.assert_allclose(some, every[[11, 3]], atol=1e-6)
+
+
+def test_an_unknown_user_is_nobody():
+    retriever = build("two-tower")
+    given = {name: np.repeat(values[2:3], 2, axis=0) for name, values in inputs().items()}
+    given["user"] = np.array([-1, USERS + 3], dtype=np.int32)
+    first, second = embed(retriever, given)
+    np.testing.assert_array_equal(first, second)
+
+
+def test_the_average_is_the_average():
+    retriever = build("average")
+    given = inputs()
+    vectors = keras.ops.convert_to_numpy(retriever.item_vectors())
+    start = keras.ops.convert_to_numpy(retriever.start)
+    expected = (start + vectors[given["history"][3, :3]].sum(axis=0)) / 4
+    np.testing.assert_allclose(embed(retriever, given)[3], expected, atol=1e-6)

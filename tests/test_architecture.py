@@ -1,0 +1,63 @@
+"""The floors of the house, as import-linter reads them and as the interpreter does."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[1]
+CORE = [
+    "recsys.data.batches",
+    "recsys.data.dataset",
+    "recsys.evaluation.metrics",
+    "recsys.evaluation.ranking",
+    "recsys.models.retriever",
+    "recsys.training.fit",
+    "recsys.training.step_jax",
+]
+# Imports modules while others cannot be found, as if they were not installed.
+IMPORT_WITHOUT = """
+import importlib
+import sys
+
+modules, blocked = (argument.split(",") for argument in sys.argv[1:])
+
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in blocked:
+            raise ModuleNotFoundError(f"No module named {name!r} (blocked)", name=name)
+
+sys.meta_path.insert(0, Blocker())
+for module in modules:
+    importlib.import_module(module)
+"""
+
+
+def import_without(modules, blocked, **environment):
+    return subprocess.run(
+        [sys.executable, "-c", IMPORT_WITHOUT, ",".join(modules), ",".join(blocked)],
+        **{"cwd": REPOSITORY, "env": os.environ | environment},
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_imports_keep_to_the_floors():
+    program = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports())"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+def test_the_training_core_needs_keras_numpy_and_pydantic_only():
+    # SciPy is not among them only because JAX imports it; import-linter watches over that.
+    blocked = ["tensorflow", "tf_keras", "mlflow", "pandas", "ibis", "duckdb", "pyarrow"]
+    done = import_without(CORE, blocked, KERAS_BACKEND="jax")
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+def test_the_command_line_starts_without_the_heavy_libraries():
+    blocked = ["tensorflow", "jax", "keras", "mlflow", "pandas", "ibis", "duckdb", "matplotlib"]
+    done = import_without(["recsys.cli"], blocked)
+    assert done.returncode == 0, done.stderr[-3000:]

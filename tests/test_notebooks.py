@@ -1,0 +1,102 @@
+"""The evaluation notebook runs from top to bottom on a tiny run."""
+
+from pathlib import Path
+
+import nbformat
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import tensorflow as tf
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+from tests.reports.synthetic import write_run
+
+NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "evaluate.ipynb"
+ITEMS = [f"i{number}" for number in range(12)]
+
+
+class Served(tf.Module):
+    """Answers every history with the first ten items, with the signature of an export."""
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None, None], tf.string, name="history"),
+            tf.TensorSpec([None], tf.string, name="gender"),
+            tf.TensorSpec([None, 3], tf.float32, name="taste"),
+        ]
+    )
+    def recommend(self, history: tf.Tensor, gender: tf.Tensor, taste: tf.Tensor) -> dict:
+        del gender, taste
+        rows = tf.shape(history)[0]
+        return {
+            "item_id": tf.tile(tf.constant([[*ITEMS[:10], ""]]), [rows, 1]),
+            "score": tf.tile(tf.range(11, 0, -1, tf.float32)[None], [rows, 1]),
+        }
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = write_run(tmp_path_factory.mktemp("project") / "runs" / "tiny-lstm" / "0")
+    served = Served()
+    version = folder / "model" / "1"
+    tf.saved_model.save(served, str(version), {"serving_default": served.recommend})
+    (version / "assets.extra").mkdir()
+    (version / "assets.extra" / "titles.json").write_text('{"i0": "The First Item"}')
+    held_out = [(f"u{user}", item, 1) for user in range(4) for item in ITEMS[:4]]
+    columns = zip(("user_id", "item_id", "rank"), zip(*held_out, strict=True), strict=True)
+    pq.write_table(pa.table(dict(columns)), folder / "ranks.parquet")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def kernel_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel is a process of its own: it must find the package, installed or not."""
+    monkeypatch.setenv("PYTHONPATH", str(NOTEBOOK.parents[1]))
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
+    monkeypatch.delenv("RECSYS_RUN", raising=False)
+
+
+def execute(cwd: Path, cells: int | None = None) -> nbformat.NotebookNode:
+    """Runs the notebook, or its first cells only, in a folder."""
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    notebook.cells = notebook.cells[:cells]
+    return NotebookClient(notebook, timeout=240, kernel_name="python3").execute(cwd=str(cwd))
+
+
+def output(notebook: nbformat.NotebookNode, kind: str) -> str:
+    """Everything of one kind (a MIME type, or ``stdout``) that the cells gave."""
+    found = []
+    for cell in notebook.cells:
+        for each in cell.get("outputs", []):
+            found.append(each.get("data", {}).get(kind, ""))
+            if kind == "stdout" and each.output_type == "stream":
+                found.append(each.text)
+    return "\n".join(found)
+
+
+def test_the_notebook_runs_on_the_newest_run(run_folder: Path) -> None:
+    notebook = execute(run_folder.parents[2])
+    printed = output(notebook, "stdout")
+    assert "tiny-lstm: runs/tiny-lstm/0, judged by ndcg@10" in printed
+    assert "tiny-lstm is better than popular" in printed
+    assert "1.42 times as popular" in printed
+    assert output(notebook, "image/svg+xml").count("<svg ") == 4
+    tables = output(notebook, "text/html")
+    assert "0.0850 (0.072" in tables
+    assert tables.count("The First Item") == 6  # in three histories and three answers
+
+
+def test_a_run_can_be_named(run_folder: Path, monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("RECSYS_RUN", str(run_folder))
+    assert f"tiny-lstm: {run_folder}" in output(execute(tmp_path, cells=3), "stdout")
+
+
+def test_without_a_run_it_says_what_to_do(tmp_path) -> None:
+    with pytest.raises(CellExecutionError, match="make quickstart"):
+        execute(tmp_path, cells=3)
+
+
+def test_no_outputs_are_stored() -> None:
+    for cell in nbformat.read(NOTEBOOK, as_version=4).cells:
+        assert not cell.get("outputs") and not cell.get("execution_count")

@@ -1,0 +1,205 @@
+"""The whole line, as a user at a terminal runs it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from tests.logs import write_log
+
+EXPERIMENT = {
+    "data": {
+        "log": {"path": "log.csv", "columns": {"user": "user", "item": "item", "time": "time"}},
+        "items": {
+            "path": "items.csv",
+            "key": "item",
+            "title": "title",
+            "features": {"colour": "categorical"},
+        },
+    },
+    "seen": "allow",
+    "model": {
+        "dim": 16,
+        "max_events": 8,
+        "query": {"encoder": {"kind": "lstm", "units": 16, "dropout": 0.0}},
+        "item": {"features": ["colour"]},
+    },
+    "training": {"epochs": 12, "batch_size": 16, "optimizer": {"learning_rate": 0.03}},
+    "evaluation": {"draws": 100},
+    "export": {"k": 5},
+    "tracking": {"system_metrics_interval": 0},
+}
+
+
+def recsys(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", "recsys.cli", *arguments],
+        cwd=cwd,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])} | environment,
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A working directory with a finished run."""
+    folder = tmp_path_factory.mktemp("work")
+    write_log(folder)
+    (folder / "circle.yaml").write_text(yaml.safe_dump(EXPERIMENT))
+    done = recsys("run", "circle.yaml", cwd=folder)
+    assert done.returncode == 0, done.stderr[-3000:]
+    (folder / "stdout").write_text(done.stdout)
+    (folder / "stderr").write_text(done.stderr)
+    return folder
+
+
+@pytest.fixture
+def run(folder):
+    return folder / "runs" / "circle" / "1"
+
+
+def test_the_run_folder_is_as_contracted(run):
+    for name in (
+        "experiment.yaml",
+        "metrics.json",
+        "ranks.parquet",
+        "checkpoints",
+        "model/1/saved_model.pb",
+        "model/1/assets.extra/manifest.json",
+        "report.html",
+    ):
+        assert (run / name).exists(), name
+
+
+def test_the_model_learnt_the_circle(run):
+    metrics = json.loads((run / "metrics.json").read_text())
+    ours = metrics["test"]["ndcg@10"]
+    popular = metrics["baselines"]["popular"]["ndcg@10"]
+    assert ours["low"] > popular["high"]
+    assert ours["low"] <= ours["value"] <= ours["high"]
+    assert metrics["split"]["training_events_after_cut"] == 0
+    assert set(metrics["baselines"]) == {"popular", "recent_popular", "item_knn"}
+    assert metrics["timing"]["events_per_second"] > 0
+
+
+def test_ranks_are_those_of_the_metrics(run):
+    ranks = pd.read_parquet(run / "ranks.parquet")
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert len(ranks) == metrics["counts"]["targets"]
+    # Every target is a moment of its own here, so hit rate is a mean over targets.
+    assert (ranks["rank"] <= 10).mean() == pytest.approx(metrics["test"]["hit_rate@10"]["value"])
+
+
+def test_a_person_is_told_what_happened(folder):
+    said = (folder / "stdout").read_text()
+    assert "better than popular" in said
+    told = (folder / "stderr").read_text()
+    assert "epoch 1/12" in told and "report:" in told and "mlflow" in told
+
+
+def test_run_again_it_has_nothing_to_do(folder, run):
+    before = (run / "metrics.json").stat().st_mtime_ns
+    done = recsys("run", "circle.yaml", cwd=folder)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "epoch 1/" not in done.stderr
+    assert (run / "metrics.json").stat().st_mtime_ns == before
+
+
+def test_another_experiment_of_the_name_is_refused(folder):
+    done = recsys("run", "circle.yaml", "training.epochs=1", cwd=folder)
+    assert done.returncode == 2
+    assert "training.epochs" in done.stderr and "--overwrite" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_recommend_for_a_history_and_for_a_user(folder):
+    done = recsys("recommend", "runs/circle", "--history", "i3,i4,i5", "-k", "3", cwd=folder)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "Item <6>" in done.stdout.splitlines()[1]
+    done = recsys("recommend", "runs/circle/1", "--user", "u1", cwd=folder)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert len(done.stdout.splitlines()) >= 5
+    done = recsys("recommend", "runs/circle", "--user", "nobody", cwd=folder)
+    assert done.returncode == 2 and "nobody" in done.stderr
+    assert recsys("recommend", "runs/circle", cwd=folder).returncode == 2
+
+
+def test_mlflow_holds_the_run(folder, run):
+    import mlflow
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{folder}/runs/mlflow.db")
+    found = client.search_runs(
+        [e.experiment_id for e in client.search_experiments()], "status = 'FINISHED'"
+    )
+    assert len(found) == 1
+    tracked = found[0]
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert tracked.data.params["training.epochs"] == "12"
+    assert len(client.get_metric_history(tracked.info.run_id, "epoch.loss")) >= 3
+    values = [
+        value
+        for name, value in tracked.data.metrics.items()
+        if name.startswith("test") and "ndcg" in name and "10" in name and "value" in name
+    ]
+    assert pytest.approx(metrics["test"]["ndcg@10"]["value"]) in values
+    assert [model.name for model in client.search_registered_models()] == ["circle-1"]
+    assert mlflow.__version__
+
+
+def test_steps_alone(folder):
+    name = ["--name", "stepwise"]
+    short = ["training.epochs=2", "model.loss={kind: sampled_softmax}", "training.refit=true"]
+    for step in (["prepare"], ["train", *name], ["evaluate", *name], ["export", *name]):
+        done = recsys(step[0], "circle.yaml", *short, *step[1:], cwd=folder)
+        assert done.returncode == 0, (step, done.stderr[-3000:])
+    stepwise = folder / "runs" / "stepwise" / "1"
+    assert (stepwise / "model/1/saved_model.pb").exists()
+    assert json.loads((stepwise / "metrics.json").read_text())["fitted_part"] == "validation"
+
+
+def test_evaluating_what_is_not_trained_is_refused(folder):
+    done = recsys("evaluate", "circle.yaml", "--name", "untrained", cwd=folder)
+    assert done.returncode == 2 and "recsys train" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "override, said",
+    [
+        ("data.log.columns.user=usr", "user"),
+        ("data.log.path=nothing.csv", "nothing.csv"),
+        ("model.item.features=[color]", "colour"),
+        ("trainin.epochs=1", "training"),
+    ],
+)
+def test_bad_input_is_one_message(folder, override, said):
+    done = recsys("run", "circle.yaml", override, "--name", "bad", cwd=folder)
+    assert done.returncode == 2, done.stderr
+    assert said in done.stderr and "Traceback" not in done.stderr
+    assert not list((folder / "runs" / "datasets").glob(".*"))
+
+
+def test_init_writes_an_experiment_that_runs(folder):
+    done = recsys("init", "log.csv", "-o", "guessed.yaml", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    done = recsys("prepare", "guessed.yaml", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    again = recsys("init", "log.csv", "-o", "guessed.yaml", cwd=folder)
+    assert again.returncode == 2 and "exists already" in again.stderr
+
+
+def test_data_commands(folder):
+    assert "movielens-100k" in recsys("data", "list", cwd=folder).stdout
+    done = recsys("data", "check", "circle.yaml", cwd=folder)
+    assert done.returncode == 0 and "training_events_after_cut: 0" in done.stdout
+    done = recsys(
+        "data", "generate", "made", "--events", "2000", "--users", "50", "--items", "40", cwd=folder
+    )
+    assert done.returncode == 0, done.stderr
+    assert (folder / "made" / "interactions.parquet").is_file()

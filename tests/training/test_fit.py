@@ -1,0 +1,85 @@
+"""Training as a whole, on both backends, each in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.datasets import checkerboard
+
+REPOSITORY = Path(__file__).parents[2]
+TRAINING = {
+    "epochs": 3,
+    "batch_size": 8,
+    "steps_per_dispatch": 2,
+    "optimizer": {"learning_rate": 0.02, "weight_decay": 0.01, "warmup_steps": 3},
+}
+
+
+def start(folder, backend: str, **settings) -> subprocess.CompletedProcess:
+    settings = {"query": "lstm", "loss": "cross_entropy", "training": TRAINING} | settings
+    environment = os.environ | {
+        "KERAS_BACKEND": backend,
+        "PYTHONPATH": str(REPOSITORY),
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "tests.training.worker", str(folder), json.dumps(settings)],
+        env=environment,
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+    )
+
+
+def train(folder, backend: str, **settings) -> dict:
+    done = start(folder, backend, **settings)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture
+def folder(tmp_path):
+    checkerboard(tmp_path / "dataset", users=40, items=16)
+    return tmp_path
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+@pytest.mark.parametrize("query, loss", [("lstm", "cross_entropy"), ("two-tower", "mixed")])
+def test_a_killed_run_ends_as_if_it_had_not_been(folder, backend, query, loss):
+    training = TRAINING | {"checkpoint_seconds": 0, "epochs": 3, "steps_per_dispatch": 1}
+    settings = {"query": query, "loss": loss, "training": training}
+    whole = train(folder, backend, checkpoints="whole", **settings)
+    again = train(folder, backend, checkpoints="again", **settings)
+    assert again == whole  # bit-equal for equal seeds
+    killed = start(folder, backend, kill_at=[1, 2], **settings)
+    assert killed.returncode == -9
+    assert (folder / "checkpoints" / "last.npz").is_file()
+    assert train(folder, backend, **settings) == whole
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+@pytest.mark.parametrize("query", ["lstm", "two-tower"])
+def test_compile_and_fit_reach_the_same_loss(folder, backend, query):
+    """Dense updates by Keras and our step agree where a batch holds every row."""
+    settings = {"query": query, "loss": "cross_entropy"}
+    # One batch of every user a step, so that the row-wise user table is dense too.
+    # No dropout: the two ways draw their masks in another order.
+    settings["training"] = TRAINING | {"batch_size": 40, "steps_per_dispatch": 1, "epochs": 4}
+    ours = train(folder, backend, validate=False, **settings)["losses"]
+    theirs = train(folder, backend, keras_fit=True, **settings)["losses"]
+    np.testing.assert_allclose(ours, theirs, rtol=2e-4)
+
+
+@pytest.mark.parametrize("query", ["lstm", "two-tower"])
+def test_backends_learn_alike(folder, query):
+    """Different random numbers, the same course."""
+    losses = {
+        backend: train(folder, backend, query=query, validate=False)["losses"]
+        for backend in ("tensorflow", "jax")
+    }
+    np.testing.assert_allclose(losses["tensorflow"], losses["jax"], rtol=0.05)

@@ -1,0 +1,42 @@
+"""The optimizer: its schedule by hand, its rows against the dense one."""
+
+import keras
+import numpy as np
+import pytest
+
+from recsys.training.optimizer import OptimizerConfig, Rows, update_rows
+
+
+def rates(steps, total=10, **settings):
+    schedule = OptimizerConfig(learning_rate=1.0, **settings).schedule(total)
+    return [round(float(schedule(step)), 4) for step in steps]
+
+
+def test_schedules_by_hand():
+    assert rates([0, 5, 99]) == [1, 1, 1]
+    assert rates([0, 1, 2, 9], warmup_steps=4) == [0.25, 0.5, 0.75, 1]
+    assert rates([0, 5, 10], decay="linear") == [1, 0.5, 0]
+    assert rates([0, 5, 10], decay="cosine") == [1, 0.5, 0]
+    assert rates([2, 6, 10], warmup_steps=2, decay="linear") == [1, 0.5, 0]
+
+
+@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
+def test_rows_follow_the_dense_optimizer(weight_decay):
+    """On batches that hold every row, several steps of both agree."""
+    config = OptimizerConfig(learning_rate=0.1, weight_decay=weight_decay, decay="linear")
+    generator = np.random.default_rng(0)
+    start = generator.normal(size=(5, 3)).astype(np.float32)
+    variable = keras.Variable(start)
+    optimizer = config.build(total_steps=10)
+    optimizer.build([variable])
+    rows = Rows(start, np.zeros_like(start), np.zeros_like(start))
+    for step in range(6):
+        gradient = generator.normal(size=(5, 3)).astype(np.float32)
+        optimizer.apply([keras.ops.convert_to_tensor(gradient)], [variable])
+        rows = update_rows(rows, gradient, step, config.schedule(10)(step), config)
+        np.testing.assert_allclose(
+            keras.ops.convert_to_numpy(variable.value),
+            keras.ops.convert_to_numpy(rows.values),
+            rtol=1e-4,
+            atol=1e-6,
+        )

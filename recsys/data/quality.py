@@ -64,6 +64,17 @@ def clean_log(con: Backend, raw: ir.Table, config: LogConfig, where: object) -> 
     """
     named = config.columns.model_dump(exclude_none=True)
     given = {role: column(raw, name, role, where) for role, name in named.items()}
+    clean = _by_role(given, config)
+    reason = _reason(given, clean, config)
+    text = ibis.struct({role: value.cast("string") for role, value in given.items()})
+    kept = ibis.ifelse(reason.notnull(), text, ibis.null(text.type()))
+    con.create_table("log", raw.select(**clean, reason=reason, given=kept))
+    log = con.table("log")
+    return log.mutate(row=log.rowid())
+
+
+def _by_role(given: dict[str, ir.Column], config: LogConfig) -> dict[str, ir.Value]:
+    """The columns in the form that the dataset needs; null where a value cannot be used."""
     clean: dict[str, ir.Value] = {role: identifier(given[role]) for role in ("user", "item")}
     if "time" in given:
         needs_unit = config.time_unit is None and config.time_format is None
@@ -79,12 +90,7 @@ def clean_log(con: Backend, raw: ir.Table, config: LogConfig, where: object) -> 
     if "split" in given:
         clean["split"] = _split_name(given["split"])
     clean["weight"] = _weight(clean.get("event"), config)
-    reason = _reason(given, clean, config)
-    text = ibis.struct({role: value.cast("string") for role, value in given.items()})
-    kept = ibis.ifelse(reason.notnull(), text, ibis.null(text.type()))
-    con.create_table("log", raw.select(**clean, reason=reason, given=kept))
-    log = con.table("log")
-    return log.mutate(row=log.rowid())
+    return clean
 
 
 def _number(value: ir.Column) -> ir.FloatingValue:
@@ -95,7 +101,7 @@ def _number(value: ir.Column) -> ir.FloatingValue:
 
 
 def _order(value: ir.Column) -> ir.NumericValue:
-    """Integers stay integers: as floats, 64-bit event numbers would tie."""
+    """Typed integers stay integers: as floats, 64-bit event numbers would tie."""
     return value.cast("int64") if value.type().is_integer() else _number(value)
 
 

@@ -66,7 +66,7 @@ class ServingGraph:
 
         vectors = retriever.item_vectors()
         self._index = BruteForce(k=k).index(vectors, tf.range(len(item_ids)))
-        # One copy of the vectors serves the search and embed_items.
+        # One copy of the vectors serves the search, the histories and embed_items.
         self._item_vectors = self._index._candidates
 
     def save(self, folder: Path) -> None:
@@ -133,7 +133,7 @@ class ServingGraph:
         for feature in self._features:
             value = inputs[input_name(feature)]
             encoded[USER_FEATURE + feature.name] = self._encode(feature, value)
-        embedding = self._retriever.embed_query(encoded)
+        embedding = self._retriever.embed_query(encoded, item_vectors=self._item_vectors)
         return tf.ensure_shape(embedding, [None, self._retriever.config.dim])
 
     def _encode(self, feature: Feature, value: tf.Tensor) -> tf.Tensor:

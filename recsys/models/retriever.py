@@ -182,7 +182,7 @@ class Retriever(keras.Model):
         """
         return ops.cast(self.item_tower(item_ids), "float32")
 
-    def embed_query(self, inputs: Mapping[str, Any]):
+    def embed_query(self, inputs: Mapping[str, Any], item_vectors=None):
         """The query vector after a whole history.
 
         Args:
@@ -190,21 +190,24 @@ class Retriever(keras.Model):
                 most ``config.max_events`` events of the catalogue, oldest
                 first; ``length`` int32 [batch], 0 for an empty history; what
                 else :meth:`call` reads.
+            item_vectors: what :meth:`item_vectors` returned for the whole
+                catalogue, to look the history up in instead of computing it.
 
         Returns:
             float32 [batch, dim].
         """
-        history_BED = self.item_tower_lookup(inputs["history"])
+        history = inputs["history"]
+        if item_vectors is None:
+            history_BED = ops.reshape(
+                self.item_tower(ops.reshape(history, (-1,))),
+                (*ops.shape(history), self.config.dim),
+            )
+        else:
+            history_BED = ops.cast(ops.take(item_vectors, history, axis=0), self.compute_dtype)
         queries_BLD = self._queries(history_BED, inputs)
         last_B11 = ops.cast(inputs["length"], "int32")[:, None, None]
         queries_B1D = ops.take_along_axis(queries_BLD, last_B11, axis=1)
         return ops.cast(queries_B1D[:, 0, :], "float32")
-
-    def item_tower_lookup(self, item_ids):
-        """Vectors of items given in any shape [...]: [..., dim], compute dtype."""
-        shape = ops.shape(item_ids)
-        vectors = self.item_tower(ops.reshape(item_ids, (-1,)))
-        return ops.reshape(vectors, (*shape, self.config.dim))
 
     def in_float32(self) -> "Retriever":
         """The same model computing in float32: what is evaluated and exported."""

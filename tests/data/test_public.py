@@ -101,6 +101,14 @@ def test_package_when_offline(home, offline, wheel, monkeypatch):
     ]
 
 
+@pytest.mark.parametrize("answer", [b"<html>Please log in</html>", packed({"other": "x"})])
+def test_package_when_the_address_answers_with_something_else(home, wheel, monkeypatch, answer):
+    monkeypatch.setattr(public, "_download_official", lambda address: answer)
+    pip_that_gives(monkeypatch, wheel)
+    monkeypatch.setattr(public, "RECBOLE_SHA256", hashlib.sha256(wheel).hexdigest())
+    assert (fetch("movielens-100k") / "interactions.csv").read_text() == TIDY_LOG
+
+
 def test_fetched_once(home, offline, wheel, monkeypatch):
     pip_that_gives(monkeypatch, wheel)
     monkeypatch.setattr(public, "RECBOLE_SHA256", hashlib.sha256(wheel).hexdigest())

@@ -8,7 +8,12 @@ QUERIES: dict[str, dict[str, Any]] = {
     "gru": {"encoder": {"kind": "gru", "units": 32, "dropout": 0.0}},
     "rnn": {"encoder": {"kind": "rnn", "units": 32, "dropout": 0.0}},
     "stacked-lstm": {"encoder": {"kind": "lstm", "units": 16, "layers": 2, "dropout": 0.0}},
-    "two-tower": {"encoder": {"kind": "average"}, "user_id": True, "hidden": [32]},
+    "two-tower": {
+        "encoder": {"kind": "average"},
+        "user_id": True,
+        "user_id_dropout": 0.0,
+        "hidden": [32],
+    },
     "user-id": {"encoder": None, "user_id": True, "user_id_dropout": 0.0},
 }
 LOSSES: dict[str, dict[str, Any]] = {

@@ -48,14 +48,14 @@ def folder(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
-@pytest.mark.parametrize("query, loss", [("lstm", "cross_entropy"), ("two-tower", "mixed")])
+@pytest.mark.parametrize(
+    "backend, query, loss",
+    [("tensorflow", "lstm", "cross_entropy"), ("jax", "two-tower", "mixed")],
+)
 def test_a_killed_run_ends_as_if_it_had_not_been(folder, backend, query, loss):
     training = TRAINING | {"checkpoint_seconds": 0, "epochs": 3, "steps_per_dispatch": 1}
     settings = {"query": query, "loss": loss, "training": training}
     whole = train(folder, backend, checkpoints="whole", **settings)
-    again = train(folder, backend, checkpoints="again", **settings)
-    assert again == whole  # bit-equal for equal seeds
     killed = start(folder, backend, kill_at=[1, 2], **settings)
     assert killed.returncode == -9
     assert (folder / "checkpoints" / "last.npz").is_file()
@@ -63,23 +63,12 @@ def test_a_killed_run_ends_as_if_it_had_not_been(folder, backend, query, loss):
 
 
 @pytest.mark.parametrize("backend", ["tensorflow", "jax"])
-@pytest.mark.parametrize("query", ["lstm", "two-tower"])
-def test_compile_and_fit_reach_the_same_loss(folder, backend, query):
+def test_equal_seeds_are_bit_equal_and_compile_and_fit_reaches_the_same_loss(folder, backend):
     """Dense updates by Keras and our step agree where a batch holds every row."""
-    settings = {"query": query, "loss": "cross_entropy"}
-    # One batch of every user a step, so that the row-wise user table is dense too.
-    # No dropout: the two ways draw their masks in another order.
+    settings = {"query": "two-tower", "loss": "cross_entropy", "keras_fit": True}
+    # One batch of every user a step, so that the row-wise user table is dense too;
+    # no dropout on users, as the two ways would draw different masks.
     settings["training"] = TRAINING | {"batch_size": 40, "steps_per_dispatch": 1, "epochs": 4}
-    ours = train(folder, backend, validate=False, **settings)["losses"]
-    theirs = train(folder, backend, keras_fit=True, **settings)["losses"]
-    np.testing.assert_allclose(ours, theirs, rtol=2e-4)
-
-
-@pytest.mark.parametrize("query", ["lstm", "two-tower"])
-def test_backends_learn_alike(folder, query):
-    """Different random numbers, the same course."""
-    losses = {
-        backend: train(folder, backend, query=query, validate=False)["losses"]
-        for backend in ("tensorflow", "jax")
-    }
-    np.testing.assert_allclose(losses["tensorflow"], losses["jax"], rtol=0.05)
+    first = train(folder, backend, checkpoints="first", **settings)
+    np.testing.assert_allclose(first["losses"], first["keras_losses"], rtol=2e-4)
+    assert train(folder, backend, checkpoints="second", **settings) == first

@@ -1,7 +1,8 @@
 """Trains in a process of its own: on a chosen backend, or to be killed.
 
 Usage: worker.py FOLDER JSON, where JSON holds ``query``, ``loss``, ``training``
-and optionally ``kill_at`` (epoch, step) and ``keras_fit``. Prints one JSON line.
+and optionally ``kill_at`` (epoch, step) and ``keras_fit`` (train a second model
+through Keras' own loop). Prints one JSON line.
 """
 
 import json
@@ -59,9 +60,6 @@ def main() -> None:
     config = ModelConfig.model_validate(zoo.model(settings["query"], settings["loss"]))
     training = TrainingConfig.model_validate(settings["training"])
     retriever = build_retriever(config, dataset, "train", 1, training.precision)
-    if settings.get("keras_fit"):
-        print(json.dumps({"losses": keras_fit(retriever, dataset, training)}))
-        return
 
     def validate(model):
         ranked = rank(
@@ -82,9 +80,13 @@ def main() -> None:
     )
     ranked = rank(RetrieverScorer(retriever, dataset), dataset, dataset.queries("test"), "exclude", 5)
     vectors = keras.ops.convert_to_numpy(retriever.item_vectors())
+    theirs = None
+    if settings.get("keras_fit"):
+        theirs = keras_fit(build_retriever(config, dataset, "train", 1), dataset, training)
     print(
         json.dumps(
             {
+                "keras_losses": theirs,
                 "losses": [row["loss"] for row in progress.history],
                 "validation": [row.get("mrr@5") for row in progress.history],
                 "hits": float(np.mean(ranked.ranks == 1)),

@@ -1,0 +1,37 @@
+"""Starts the Keras backend without its start-up chatter."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+
+
+def start_backend() -> None:
+    """Imports Keras and its backend, and lets the backend look for devices.
+
+    TensorFlow logs to the terminal before it reads its own log level, on every
+    machine without a GPU. What it says then is kept from the user; an exception
+    is not.
+    """
+    with _silent_stderr():
+        import keras
+
+        if keras.backend.backend() == "tensorflow":
+            import tensorflow as tf
+
+            tf.config.list_physical_devices("GPU")
+            tf.constant(0) + 1
+
+
+@contextlib.contextmanager
+def _silent_stderr() -> Iterator[None]:
+    sys.stderr.flush()
+    saved = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(nowhere)

@@ -54,7 +54,9 @@ def run(
 
 
 @app.command()
-def prepare(experiment: ExperimentFile, overrides: Overrides = None, runs_dir: RunsDir = RUNS) -> None:
+def prepare(
+    experiment: ExperimentFile, overrides: Overrides = None, runs_dir: RunsDir = RUNS
+) -> None:
     """Turn the log into a dataset on disk."""
     from recsys.quiet import start_backend
 
@@ -218,7 +220,9 @@ def generate(
 
 
 @data_app.command()
-def check(experiment: ExperimentFile, overrides: Overrides = None, runs_dir: RunsDir = RUNS) -> None:
+def check(
+    experiment: ExperimentFile, overrides: Overrides = None, runs_dir: RunsDir = RUNS
+) -> None:
     """Say what is wrong with a log: rows left out, notes, the split's leakage audit."""
     import yaml
 

@@ -1,12 +1,12 @@
 """A commented experiment to start from, written for a log that nobody has described yet."""
 
-import os
 from pathlib import Path
 
 import yaml
 
+from recsys.atomic import atomic_path
 from recsys.data.roles import RoleGuess, guess_roles
-from recsys.data.sources import LogConfig
+from recsys.data.sources import Columns
 from recsys.errors import InputError
 
 
@@ -28,12 +28,8 @@ def write_template(log: str, output: Path) -> str:
         raise InputError(f"{output} exists already: choose another file with --output")
     guess = guess_roles(log)
     text = _document(log, guess)
-    temporary = output.with_name(f".{output.name}.{os.getpid()}")
-    try:
+    with atomic_path(output) as temporary:
         temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, output)
-    finally:
-        temporary.unlink(missing_ok=True)
     return f"{text}\nwrote {output}. Check the roles, then: recsys run {output}"
 
 
@@ -46,8 +42,9 @@ def _document(log: str, guess: RoleGuess) -> str:
     dense = statistics.rows / max(statistics.users, 1) > 50
     lines = [
         f"# Guessed from {log}:",
-        f"# {statistics.rows:,} rows ({statistics.unusable:,} unusable), {statistics.users:,} users, "
-        f"{statistics.items:,} items, density {statistics.density:.2%}{span}.",
+        f"# {statistics.rows:,} rows ({statistics.unusable:,} unusable), "
+        f"{statistics.users:,} users, {statistics.items:,} items, "
+        f"density {statistics.density:.2%}{span}.",
         f"# Columns: {', '.join(guess.columns)}.",
         *(f"# Check: {note}" for note in guess.notes),
         "",
@@ -55,7 +52,7 @@ def _document(log: str, guess: RoleGuess) -> str:
         "  log:",
         *_log_section(guess),
         "  # Side tables; each feature is categorical, multivalued, numeric, text or vector.",
-        "  # items: {path: items.csv, key: item_id, title: title, features: {category: categorical}}",
+        "  # items: {path: items.csv, key: item_id, title: title, features: {brand: categorical}}",
         "  # users: {path: users.csv, key: user_id, features: {country: categorical}}",
         "  repeats: keep  # or first, last: of the same user and item",
         "  minimum_user_events: 1",
@@ -87,11 +84,13 @@ def _log_section(guess: RoleGuess) -> list[str]:
     """The log section, a line per setting, each with the reason for the guess."""
     section = guess.log.model_dump(mode="json", exclude_defaults=True)
     columns = section.pop("columns")
-    lines = [f"    {name}: {_inline(value)}{_reason(guess, name)}" for name, value in section.items()]
+    lines = [
+        f"    {name}: {_inline(value)}{_reason(guess, name)}" for name, value in section.items()
+    ]
     lines.append("    columns:")
     for role, column in columns.items():
         lines.append(f"      {role}: {_inline(column)}{_reason(guess, role)}")
-    unused = [role for role in LogConfig.model_fields["columns"].annotation.model_fields if role not in columns]
+    unused = [role for role in Columns.model_fields if role not in columns]
     lines.append(f"      # further roles: {', '.join(unused)}")
     return lines
 

@@ -5,6 +5,7 @@ import json
 import logging
 import time
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ import keras
 import numpy as np
 
 from recsys import tracking
+from recsys.atomic import atomic_path
 from recsys.data.dataset import Dataset, Part
 from recsys.data.prepare import prepare
 from recsys.errors import InputError
 from recsys.evaluation.comparison import Contender, compare
-from recsys.evaluation.evaluate import evaluate_baselines, write_ranks
+from recsys.evaluation.evaluate import choose_settings, evaluate_baselines, write_ranks
 from recsys.evaluation.evaluate import evaluate as judge
 from recsys.evaluation.metrics import ranking_metrics
 from recsys.evaluation.ranking import RankedQueries, RetrieverScorer, rank
@@ -32,6 +34,7 @@ from recsys.training.build import build_retriever
 from recsys.training.fit import Callback, Progress, fit
 
 logger = logging.getLogger(__name__)
+VERSIONS = ("recsys", "keras", "tensorflow", "numpy", "duckdb")
 EXAMPLES = 6
 EXAMPLE_ITEMS = 10
 
@@ -70,8 +73,7 @@ class Pipeline:
                 self.train(dataset, tracker)
             if not self.folder.metrics.is_file():
                 self.evaluate(dataset, tracker)
-            if not self.folder.model.is_dir():
-                self.export(dataset, tracker)
+            self.export(dataset, tracker)
         return self.folder
 
     def prepare(self) -> Dataset:
@@ -113,7 +115,8 @@ class Pipeline:
                 "backend": keras.backend.backend(),
             },
         )
-        _save(retriever.in_float32(), self.folder.retriever)
+        with atomic_path(self.folder.retriever) as temporary:
+            retriever.in_float32().save(temporary)
 
     def _refit(self, dataset: Dataset, chosen: Progress) -> tuple[Retriever, Progress]:
         """The chosen number of epochs again, on train and validation."""
@@ -155,14 +158,13 @@ class Pipeline:
                 )
                 found[part] = judge(ranked[part], dataset, config, self.fitted_part)
         with working("baselines"):
-            baselines = evaluate_baselines(
-                dataset, "test", experiment.seen, config, self.fitted_part
-            )
-            refitted = (
-                {}
-                if self.fitted_part == "validation"
-                else evaluate_baselines(dataset, "test", experiment.seen, config, "validation")
-            )
+            settings = choose_settings(dataset, experiment.seen, config)
+            parts: set[Part] = {self.fitted_part, "validation"}
+            beside = {
+                part: evaluate_baselines(dataset, "test", experiment.seen, config, part, settings)
+                for part in parts
+            }
+        baselines, refitted = beside[self.fitted_part], beside["validation"]
         model = Contender(experiment.name, ranked["test"])
         comparisons = compare(
             [(model, Contender(name, theirs)) for name, (_, theirs) in baselines.items()],
@@ -173,6 +175,7 @@ class Pipeline:
             "validation": found.get("validation", {}).get("metrics", {}),
             "baselines": {name: metrics for name, (metrics, _) in baselines.items()},
             "baselines_refitted": {name: metrics for name, (metrics, _) in refitted.items()},
+            "baseline_settings": settings,
             "comparisons": [comparison.as_dict() for comparison in comparisons],
             "slices": found["test"]["slices"],
             "counts": found["test"]["counts"],
@@ -181,6 +184,7 @@ class Pipeline:
             "split": dataset.manifest.split,
             "quality": dataset.manifest.quality,
             "fitted_part": self.fitted_part,
+            "versions": {name: version(name) for name in VERSIONS},
         }
         write_ranks(ranked["test"], dataset, self.folder.ranks)
         self.folder.write_json(self.folder.examples, _examples(ranked["test"], dataset))
@@ -193,7 +197,19 @@ class Pipeline:
         return metrics
 
     def export(self, dataset: Dataset, tracker: tracking.Tracker) -> Path:
-        """Writes the SavedModel in a process of its own, behind the parity gate."""
+        """Writes the SavedModel in a process of its own, behind the parity gate.
+
+        One that stands already is only logged: a run may have been stopped in between.
+        """
+        experiment = self.experiment
+        destination = self.folder.model / experiment.export.version
+        if not destination.is_dir():
+            self._write_model(dataset)
+        with working("logging the model to MLflow"):
+            tracker.log_model(destination, _input_example(destination, dataset))
+        return destination
+
+    def _write_model(self, dataset: Dataset) -> None:
         experiment = self.experiment
         probes = self.folder.checkpoints / "probes.npz"
         with working("exporting the SavedModel"):
@@ -213,9 +229,6 @@ class Pipeline:
                 metrics=metrics,
             )
             export_in_subprocess(request)
-        with working("logging the model to MLflow"):
-            tracker.log_model(request.destination, _input_example(request.destination, dataset))
-        return request.destination
 
     def _load(self) -> Retriever:
         if not self.folder.retriever.is_file():
@@ -297,12 +310,6 @@ class _Tracking(Callback):
     def epoch_ended(self, epoch: int, metrics: dict[str, float]) -> None:
         self._tracker.log_metrics({"epoch": metrics}, step=epoch)
         self._tracker.flush()
-
-
-def _save(retriever: Retriever, path: Path) -> None:
-    temporary = path.with_name(f".{path.name}")
-    retriever.save(temporary.with_suffix(".keras"))
-    temporary.with_suffix(".keras").replace(path)
 
 
 def _examples(ranked: RankedQueries, dataset: Dataset) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from recsys.atomic import atomic_path
 from recsys.data.dataset import Dataset
 from recsys.errors import InputError
 from recsys.experiment import Experiment
@@ -117,12 +118,8 @@ class RunFolder:
 
 
 def _write(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _differences(there: Any, here: Any, prefix: str = "") -> list[str]:

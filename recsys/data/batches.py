@@ -91,7 +91,9 @@ class TrainingBatches:
             missing = -len(rows) % self.batch_size
             batches = np.append(rows, np.full(missing, -1)).reshape(-1, self.batch_size)
             whole = len(batches) // steps_per_run * steps_per_run
-            runs += [(width, run) for run in batches[:whole].reshape(-1, steps_per_run, self.batch_size)]
+            runs += [
+                (width, run) for run in batches[:whole].reshape(-1, steps_per_run, self.batch_size)
+            ]
             runs += [(width, batch[None]) for batch in batches[whole:]]
         step = 0
         for index in generator.permutation(len(runs)):

@@ -124,6 +124,26 @@ class Queries:
         """int64 [targets]: the query that each target belongs to."""
         return np.repeat(np.arange(len(self)), np.diff(self.target_offsets))
 
+    def with_targets(self, keep: np.ndarray) -> tuple["Queries", np.ndarray]:
+        """Leaves targets out, and queries that have none left.
+
+        Args:
+            keep: bool [targets].
+
+        Returns:
+            What is left, and which queries that is, bool [queries].
+        """
+        kept = np.bincount(self.target_queries[keep], minlength=len(self))
+        rows = kept > 0
+        left = Queries(
+            users=self.users[rows],
+            history_ends=self.history_ends[rows],
+            target_offsets=np.concatenate(([0], np.cumsum(kept[rows]))).astype(np.int64),
+            target_items=self.target_items[keep],
+            target_events=self.target_events[keep],
+        )
+        return left, rows
+
 
 class Dataset:
     """A prepared dataset, opened read-only in milliseconds.
@@ -156,7 +176,8 @@ class Dataset:
         self.events = self.manifest.events
 
     def __repr__(self) -> str:
-        return f"Dataset({self.fingerprint}: {self.events} events, {self.users} users, {self.items} items)"
+        size = f"{self.events} events, {self.users} users, {self.items} items"
+        return f"Dataset({self.fingerprint}: {size})"
 
     def _array(self, name: str) -> np.ndarray:
         file = self.path / f"{name}.npy"
@@ -258,9 +279,8 @@ class Dataset:
             step = np.append(True, values[1:] != values[:-1])[: len(order)]
             same = same | step
         keep = np.sort(order[same])
-        users, events, history_ends, items = (
-            array[keep] for array in (users, events, history_ends, items)
-        )
+        users, events = users[keep], events[keep]
+        history_ends, items = history_ends[keep], items[keep]
         begins_query = np.append(
             True, (users[1:] != users[:-1]) | (history_ends[1:] != history_ends[:-1])
         )[: len(users)]

@@ -1,7 +1,6 @@
 """From rankings to what ``metrics.json`` says of them."""
 
 import logging
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import Field, field_validator, model_validator
 
+from recsys.atomic import atomic_path
 from recsys.config import StrictConfig
 from recsys.data.dataset import Dataset, Part, Queries
 from recsys.errors import InputError
@@ -25,7 +25,7 @@ from recsys.evaluation.metrics import (
     ranking_metrics,
 )
 from recsys.evaluation.ranking import UNRANKED, RankedQueries, Scorer, Seen, rank
-from recsys.evaluation.slices import queries_with_targets, slices
+from recsys.evaluation.slices import slices
 
 logger = logging.getLogger(__name__)
 
@@ -181,12 +181,8 @@ def write_ranks(ranked: RankedQueries, dataset: Dataset, path: Path) -> None:
             "event": pa.array(ranked.queries.target_events, pa.int64()),
         }
     )
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with atomic_path(path) as partial:
         pq.write_table(table, partial)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def read_ranks(path: Path, dataset: Dataset) -> RankedQueries:
@@ -293,4 +289,4 @@ def _thinned(queries: Queries, most: int) -> Queries:
     if len(queries) <= most:
         return queries
     chosen = np.linspace(0, len(queries) - 1, most).astype(np.int64)
-    return queries_with_targets(queries, np.isin(queries.target_queries, chosen))[0]
+    return queries.with_targets(np.isin(queries.target_queries, chosen))[0]

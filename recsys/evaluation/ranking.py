@@ -126,7 +126,7 @@ def rank(
         scores = np.array(scorer.score(queries, block), dtype=np.float32)
         if np.isnan(scores).any():
             raise FloatingPointError(
-                f"{type(scorer).__name__} scored NaN: the model has diverged or its features hold NaN"
+                f"{type(scorer).__name__} scored NaN: the model has diverged, or a feature is NaN"
             )
         if seen == "exclude":
             rows, items = _history_pairs(dataset, queries, block)
@@ -161,7 +161,11 @@ def _best(scores: np.ndarray, k: int) -> np.ndarray:
         candidates = np.argpartition(scores, -k, axis=1)[:, -k:]
     else:
         candidates = np.tile(np.arange(k), (len(scores), 1))
-    # Ties go to the lower index, the more popular item.
+    # Ties go to the lower index, the more popular item, at the end of the list too.
+    last = np.take_along_axis(scores, candidates, axis=1).min(axis=1)
+    tied = np.flatnonzero(np.count_nonzero(scores >= last[:, None], axis=1) > k)
+    for row in tied:
+        candidates[row] = np.argsort(-scores[row], kind="stable")[:k]
     candidates = np.sort(candidates, axis=1)
     values = np.take_along_axis(scores, candidates, axis=1)
     order = np.argsort(-values, axis=1, kind="stable")
@@ -190,15 +194,4 @@ def _without_repeats(dataset: Dataset, queries: Queries) -> tuple[Queries, int]:
         seen = np.unique(rows.astype(np.int64) * dataset.items + items)
         asked = (queries.target_queries[targets] - begin) * dataset.items
         repeated[targets] = np.isin(asked + queries.target_items[targets], seen)
-    kept = np.bincount(queries.target_queries[~repeated], minlength=len(queries))
-    asked_still = kept > 0
-    return (
-        Queries(
-            users=queries.users[asked_still],
-            history_ends=queries.history_ends[asked_still],
-            target_offsets=np.concatenate(([0], np.cumsum(kept[asked_still]))),
-            target_items=queries.target_items[~repeated],
-            target_events=queries.target_events[~repeated],
-        ),
-        int(repeated.sum()),
-    )
+    return queries.with_targets(~repeated)[0], int(repeated.sum())

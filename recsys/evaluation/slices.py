@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from recsys.data.dataset import Dataset, Part, Queries
+from recsys.data.dataset import Dataset, Part
 from recsys.evaluation.ranking import RankedQueries
 
 HOT_SHARE = 0.2
@@ -59,35 +59,13 @@ def item_activity(dataset: Dataset, part: Part) -> np.ndarray:
     return dataset.item_counts[:, :columns].sum(axis=1)
 
 
-def queries_with_targets(queries: Queries, keep: np.ndarray) -> tuple[Queries, np.ndarray]:
-    """Leaves targets out, and queries that have none left.
-
-    Args:
-        queries: the queries.
-        keep: bool [targets].
-
-    Returns:
-        What is left, and which queries that is, bool [queries].
-    """
-    kept = np.bincount(queries.target_queries[keep], minlength=len(queries))
-    rows = kept > 0
-    left = Queries(
-        users=queries.users[rows],
-        history_ends=queries.history_ends[rows],
-        target_offsets=np.concatenate(([0], np.cumsum(kept[rows]))).astype(np.int64),
-        target_items=queries.target_items[keep],
-        target_events=queries.target_events[keep],
-    )
-    return left, rows
-
-
 def with_targets(ranked: RankedQueries, keep: np.ndarray) -> RankedQueries:
     """Leaves targets (bool [targets]) out of a ranking, and queries that have none left.
 
     The other targets keep their ranks: a slice is a view of one ranking, not a
     ranking of fewer items.
     """
-    queries, rows = queries_with_targets(ranked.queries, keep)
+    queries, rows = ranked.queries.with_targets(keep)
     return replace(
         ranked, queries=queries, ranks=ranked.ranks[keep], top_items=ranked.top_items[rows]
     )

@@ -4,7 +4,6 @@ The training process writes them (with its backend, whichever that is), the
 exporting process compares the SavedModel with them.
 """
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from recsys.atomic import atomic_path
 from recsys.data.dataset import Dataset
 from recsys.export.inputs import UNKNOWN
 from recsys.export.precision import full_float32_products
@@ -39,8 +39,7 @@ class Probes:
     def save(self, file: Path) -> None:
         """Writes an ``.npz`` file, atomically."""
         lengths = [len(history) for history in self.histories]
-        partial = file.with_name(f".{file.name}.partial.npz")
-        try:
+        with atomic_path(file) as partial:
             np.savez(
                 partial,
                 history_items=np.concatenate(self.histories),
@@ -49,9 +48,6 @@ class Probes:
                 embeddings=self.embeddings,
                 item_vectors=self.item_vectors,
             )
-            os.replace(partial, file)
-        finally:
-            partial.unlink(missing_ok=True)
 
     @classmethod
     def load(cls, file: Path) -> "Probes":

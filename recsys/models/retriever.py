@@ -93,6 +93,7 @@ class Retriever(keras.Model):
             name="query_tower",
         )
         self.loss_function = self.config.loss.build()
+        self.built: bool = False
         self.build()
 
     def build(self, input_shape=None) -> None:

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import jinja2
 import yaml
 from matplotlib.figure import Figure
 
+from recsys.atomic import atomic_path
 from recsys.errors import InputError
 from recsys.evaluation.metrics import LIST_METRICS, RANKING_METRICS, parse_metric
 from recsys.reports import plots
@@ -91,12 +91,8 @@ def _read(path: Path, default: Any = None) -> Any:
 
 
 def _write(path: Path, document: str) -> Path:
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with atomic_path(path) as partial:
         partial.write_text(document, encoding="utf-8")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
     return path
 
 

@@ -1,9 +1,9 @@
 """``mlflow.json`` in the run folder: which MLflow runs hold this run."""
 
 import json
-import os
 from pathlib import Path
 
+from recsys.atomic import atomic_path
 from recsys.errors import InputError
 
 FILE = "mlflow.json"
@@ -33,9 +33,5 @@ def remember(run_folder: Path, store: str, run_id: str) -> None:
     """Writes down, atomically, the run id that a store gave to this run."""
     runs = read(run_folder) | {store: run_id}
     run_folder.mkdir(parents=True, exist_ok=True)
-    temporary = run_folder / f".{FILE}.{os.getpid()}"
-    try:
+    with atomic_path(run_folder / FILE) as temporary:
         temporary.write_text(json.dumps({"runs": runs}, indent=2) + "\n")
-        os.replace(temporary, run_folder / FILE)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -39,7 +39,9 @@ def build_retriever(
             f"model.query.encoder.kind is {encoder.kind!r}, which reads the order of events, but "
             "the log has none. Map a time or order column, or use the encoder 'average'."
         )
-    item_features = _specs(config.item.features, manifest.item_features, "item", "model.item.features")
+    item_features = _specs(
+        config.item.features, manifest.item_features, "item", "model.item.features"
+    )
     user_features = _specs(
         config.query.user_features, manifest.user_features, "user", "model.query.user_features"
     )
@@ -62,9 +64,7 @@ def build_retriever(
     return retriever
 
 
-def _specs(
-    names: list[str], features: tuple[Feature, ...], side: Side, where: str
-) -> list[dict]:
+def _specs(names: list[str], features: tuple[Feature, ...], side: Side, where: str) -> list[dict]:
     available = {feature.name: feature for feature in features}
     specs = []
     for name in names:

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from recsys.atomic import atomic_path
+
 _METADATA = "metadata"
 
 
@@ -19,16 +21,13 @@ def save_checkpoint(path: Path, arrays: dict[str, np.ndarray], metadata: dict[st
         metadata: what JSON can hold.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     text = np.frombuffer(json.dumps(metadata).encode(), dtype=np.uint8)
-    try:
-        with temporary.open("wb") as file:
-            np.savez(file, **arrays, **{_METADATA: text})
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    members: dict[str, Any] = {**arrays, _METADATA: text}
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, **members)
+        file.flush()
+        # A power cut after the rename must not find an empty file.
+        os.fsync(file.fileno())
 
 
 def load_checkpoint(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

@@ -174,7 +174,8 @@ def _end_epoch(
     loss = progress.loss_sum / max(progress.weight_sum, 1e-9)
     if not np.isfinite(loss):
         raise FloatingPointError(
-            f"the loss of epoch {progress.epoch + 1} is {loss}: lower training.optimizer.learning_rate"
+            f"the loss of epoch {progress.epoch + 1} is {loss}: "
+            "lower training.optimizer.learning_rate"
         )
     metrics = {"loss": loss}
     progress.epoch += 1
@@ -235,7 +236,9 @@ class _BatchSource:
             if run.first_step < first_step:
                 continue
             steps = [
-                self._negatives(self._batches.batch(rows, run.width, items), epoch, run.first_step + i)
+                self._negatives(
+                    self._batches.batch(rows, run.width, items), epoch, run.first_step + i
+                )
                 for i, rows in enumerate(run.rows)
             ]
             stacked = {name: np.stack([step[name] for step in steps]) for name in steps[0]}

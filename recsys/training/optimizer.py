@@ -1,7 +1,7 @@
 """Adam(W) with warm-up and decay, for dense weights and for single rows of tables."""
 
 import math
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import keras
 from keras import ops
@@ -74,9 +74,9 @@ class WarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
 class Rows(NamedTuple):
     """Some rows of a table with their optimizer slots, each float32 [n, dim]."""
 
-    values: object
-    momentum: object
-    velocity: object
+    values: Any
+    momentum: Any
+    velocity: Any
 
 
 def update_rows(rows: Rows, gradient, step, rate, config: OptimizerConfig) -> Rows:

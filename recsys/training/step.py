@@ -62,4 +62,6 @@ def build_step(retriever: Retriever, config: OptimizerConfig, total_steps: int) 
         from recsys.training.step_tensorflow import TensorFlowStep
 
         return TensorFlowStep(retriever, config, total_steps)
-    raise NotImplementedError(f"no training step for Keras backend {backend!r}: use tensorflow or jax")
+    raise NotImplementedError(
+        f"no training step for Keras backend {backend!r}: use tensorflow or jax"
+    )

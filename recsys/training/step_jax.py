@@ -50,7 +50,9 @@ class JaxStep:
     def _step(self, state, batch):
         batch, unique = self._localise(batch)
         rows = {
-            name: jax.tree.map(lambda table, ids=ids: table.at[ids].get(mode="clip"), state["tables"][name])
+            name: jax.tree.map(
+                lambda table, ids=ids: table.at[ids].get(mode="clip"), state["tables"][name]
+            )
             for name, ids in unique.items()
         }
         values = {name: row.values for name, row in rows.items()}

@@ -16,7 +16,10 @@ def dataset(tmp_path):
 
 
 def rewrite(dataset: Dataset, name: str, values: list) -> Dataset:
-    np.save(dataset.path / f"{name}.npy", np.array(values, dtype=np.load(dataset.path / f"{name}.npy").dtype))
+    np.save(
+        dataset.path / f"{name}.npy",
+        np.array(values, dtype=np.load(dataset.path / f"{name}.npy").dtype),
+    )
     return Dataset(dataset.path)
 
 

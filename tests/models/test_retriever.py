@@ -101,9 +101,7 @@ class TestContract:
         mixed = Retriever(zoo.model(query), KNOWN, KNOWN, USERS, dtype="mixed_bfloat16")
         single = mixed.in_float32()
         assert all(weight.dtype == "float32" for weight in mixed.trainable_weights)
-        assert "bfloat16" in str(
-            mixed(inputs())["queries"].dtype
-        )
+        assert "bfloat16" in str(mixed(inputs())["queries"].dtype)
         np.testing.assert_allclose(embed(mixed, inputs()), embed(single, inputs()), atol=2e-2)
 
 

@@ -40,9 +40,7 @@ class Killer:
 
 def keras_fit(retriever, dataset, training: TrainingConfig) -> list[float]:
     """The same batches through ``compile`` and ``fit``."""
-    batches = TrainingBatches(
-        dataset, "train", retriever.config.max_events, training.batch_size, 1
-    )
+    batches = TrainingBatches(dataset, "train", retriever.config.max_events, training.batch_size, 1)
     total = training.epochs * batches.steps_per_epoch
     retriever.compile(optimizer=training.optimizer.build(total), jit_compile=False)
     losses = []
@@ -78,7 +76,9 @@ def main() -> None:
         metric="mrr@5",
         callbacks=callbacks,
     )
-    ranked = rank(RetrieverScorer(retriever, dataset), dataset, dataset.queries("test"), "exclude", 5)
+    ranked = rank(
+        RetrieverScorer(retriever, dataset), dataset, dataset.queries("test"), "exclude", 5
+    )
     vectors = keras.ops.convert_to_numpy(retriever.item_vectors())
     theirs = None
     if settings.get("keras_fit"):

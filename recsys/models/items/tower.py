@@ -58,9 +58,7 @@ class ItemTower(keras.layers.Layer):
         self.table = (
             EmbeddingTable(known_items, dim, dtype=policy, name="id") if self.config.id else None
         )
-        self.features = (
-            FeatureEncoder(specs, dim, dtype=policy, name="features") if specs else None
-        )
+        self.features = FeatureEncoder(specs, dim, dtype=policy, name="features") if specs else None
         self.hidden = [
             keras.layers.Dense(units, activation="relu", dtype=policy, name=f"hidden_{i}")
             for i, units in enumerate(self.config.hidden)

@@ -27,13 +27,12 @@ class QueryTowerConfig(StrictConfig):
         0.2,
         ge=0,
         lt=1,
-        description="share of training rows whose user is hidden, so that unknown users are served well",
+        description="share of training rows whose user is hidden, for the sake of unknown users",
     )
-    user_features: list[str] = Field(
-        [], description="names of user features (data.users.features)"
-    )
+    user_features: list[str] = Field([], description="names of user features (data.users.features)")
     hidden: list[int] = Field(
-        [], description="units of ReLU layers that mix the parts; their output is added to the history's vector"
+        [],
+        description="units of ReLU layers that mix the parts; their sum is added to the history",
     )
 
     @model_validator(mode="after")
@@ -126,6 +125,7 @@ class QueryTower(keras.layers.Layer):
         mixed = ops.concatenate(parts, axis=-1)
         for layer in self.hidden:
             mixed = layer(mixed)
+        assert self.output_layer is not None
         mixed = self.output_layer(mixed)
         return mixed if encoded_BLD is None else encoded_BLD + mixed
 

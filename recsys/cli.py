@@ -1,7 +1,6 @@
 """The command line: parses, calls, prints."""
 
 import errno
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -9,10 +8,6 @@ from typing import Annotated
 import typer
 
 from recsys.errors import InputError
-
-# Before anything imports a framework: their start-up chatter is not for users.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 app = typer.Typer(
     help="From an interaction log to a candidate generator in production.",
@@ -78,7 +73,7 @@ def train(
     """Fit the model, or continue a fit that was stopped."""
     for pipeline in _pipelines(experiment, overrides, name, runs_dir, overwrite):
         dataset = pipeline.prepare()
-        with pipeline.tracked(dataset) as tracker:
+        with pipeline.at_work(dataset) as tracker:
             pipeline.train(dataset, tracker)
         print(pipeline.folder.path)
 
@@ -95,8 +90,9 @@ def evaluate(
         from recsys.summary import summary
 
         dataset = pipeline.prepare()
-        with pipeline.tracked(dataset) as tracker:
-            pipeline.evaluate(dataset, tracker)
+        with pipeline.at_work(dataset) as tracker:
+            pipeline.evaluate(dataset)
+            pipeline.publish(tracker)
         print(summary(pipeline.folder))
 
 
@@ -110,7 +106,7 @@ def export(
     """Write the SavedModel of a trained model."""
     for pipeline in _pipelines(experiment, overrides, name, runs_dir):
         dataset = pipeline.prepare()
-        with pipeline.tracked(dataset) as tracker:
+        with pipeline.at_work(dataset) as tracker:
             print(pipeline.export(dataset, tracker))
 
 
@@ -121,11 +117,12 @@ def recommend(
         str | None, typer.Option(help="item ids, oldest first, separated by commas")
     ] = None,
     user: Annotated[str | None, typer.Option(help="a user of the log")] = None,
-    k: Annotated[int | None, typer.Option("-k", help="how many; 10 by default")] = None,
+    k: Annotated[int | None, typer.Option("-k", min=1, help="how many; 10 by default")] = None,
 ) -> None:
     """Ask the exported SavedModel."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from recsys.quiet import start_backend
 
@@ -145,8 +142,10 @@ def recommend(
             print(f"ignored, the model does not know: {', '.join(unknown)}", file=sys.stderr)
     k = k or min(10, recommender.manifest["model"]["k"])
     table = Table("", "item", "title", "score", box=None)
+    for column in table.columns[1:3]:
+        column.overflow = "fold"
     for place, row in enumerate(recommender.recommend(query, k), start=1):
-        table.add_row(str(place), row.item_id, row.title, f"{row.score:.3f}")
+        table.add_row(str(place), Text(row.item_id), Text(row.title), f"{row.score:.3f}")
     Console().print(table)
 
 
@@ -252,8 +251,7 @@ def _pipelines(
     from recsys.experiment import load_experiment
     from recsys.pipeline import Pipeline
 
-    named = [f"name={name}"] if name else []
-    loaded = load_experiment(experiment, [*(overrides or []), *named])
+    loaded = load_experiment(experiment, overrides, name)
     for seed in loaded.training.seeds:
         yield Pipeline(loaded, seed, runs_dir, overwrite)
 
@@ -265,9 +263,11 @@ def main() -> None:
     except InputError as error:
         _refuse(str(error))
     except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        _refuse(f"the disk is full: {error}. Free some space and run the same command again.")
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            _refuse(f"the disk is full: {error}. Free some space and run the same command again.")
+        if error.errno in (errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.ENOENT):
+            _refuse(f"{error.filename} cannot be used: {error.strerror}")
+        raise
 
 
 def _refuse(message: str) -> None:

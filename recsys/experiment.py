@@ -1,6 +1,7 @@
 """One experiment file, typed."""
 
 import difflib
+import json
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -39,12 +40,15 @@ class Experiment(StrictConfig):
         return self.model_dump(mode="json")
 
 
-def load_experiment(path: Path, overrides: list[str] | None = None) -> Experiment:
+def load_experiment(
+    path: Path, overrides: list[str] | None = None, name: str | None = None
+) -> Experiment:
     """Reads an experiment file.
 
     Args:
         path: a YAML file; its stem is the name unless it has a ``name``.
         overrides: ``dotted.key=value``, the value in YAML.
+        name: instead of the experiment's own.
 
     Raises:
         InputError: no such file, no YAML, an unknown key (with the nearest
@@ -61,8 +65,11 @@ def load_experiment(path: Path, overrides: list[str] | None = None) -> Experimen
     document.setdefault("name", path.stem)
     for override in overrides or []:
         _override(document, override)
+    if name:
+        document["name"] = name
     try:
-        return Experiment.model_validate(document)
+        # By way of JSON, where lists may become tuples and text paths, but "7" no number.
+        return Experiment.model_validate_json(json.dumps(document, default=str), strict=True)
     except ValidationError as error:
         raise InputError(f"{path}:\n{_explain(error)}") from error
 

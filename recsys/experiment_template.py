@@ -58,6 +58,7 @@ def _document(log: str, guess: RoleGuess) -> str:
         "  minimum_user_events: 1",
         "  minimum_item_events: 1",
         f"  split: {{kind: {split}}}  # time, leave_one_out or fixed (a column says)",
+        *([] if has_order else ["  # Neither time nor order: map a column to the role `split`."]),
         "",
         "# exclude: what the user had is not recommended again; allow: it may be (groceries).",
         "seen: exclude",

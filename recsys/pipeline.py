@@ -18,7 +18,12 @@ from recsys.data.dataset import Dataset, Part
 from recsys.data.prepare import prepare
 from recsys.errors import InputError
 from recsys.evaluation.comparison import Contender, compare
-from recsys.evaluation.evaluate import choose_settings, evaluate_baselines, write_ranks
+from recsys.evaluation.evaluate import (
+    choose_settings,
+    evaluate_baselines,
+    thinned,
+    write_ranks,
+)
 from recsys.evaluation.evaluate import evaluate as judge
 from recsys.evaluation.metrics import ranking_metrics
 from recsys.evaluation.ranking import RankedQueries, RetrieverScorer, rank
@@ -58,7 +63,10 @@ class Pipeline:
         self.experiment = experiment
         self.seed = seed
         self.runs_dir = runs_dir
-        self.folder = RunFolder.claim(runs_dir, experiment, seed, overwrite)
+        self.folder = RunFolder(runs_dir / experiment.name / str(seed))
+        self._overwrite = overwrite
+        if not overwrite:
+            self.folder.check(experiment, seed)
 
     @property
     def fitted_part(self) -> Part:
@@ -68,41 +76,45 @@ class Pipeline:
     def run(self) -> RunFolder:
         """Everything; steps that are done are not done again."""
         dataset = self.prepare()
-        with self._tracker(dataset) as tracker:
-            if not self.folder.retriever.is_file():
-                self.train(dataset, tracker)
+        with self.at_work(dataset) as tracker:
+            self.train(dataset, tracker)
             if not self.folder.metrics.is_file():
-                self.evaluate(dataset, tracker)
+                self.evaluate(dataset)
+            self.publish(tracker)
             self.export(dataset, tracker)
         return self.folder
 
     def prepare(self) -> Dataset:
-        """Log in, dataset out; reused when nothing changed."""
+        """Log in, dataset out, reused when nothing changed; then the run folder is made.
+
+        Nothing of a run that is there is touched before the log proved usable.
+        """
         dataset = prepare_dataset(self.experiment, self.runs_dir)
-        self.folder.remember_dataset(dataset)
+        retriever = self._build(dataset, "train")
+        # What cannot be exported is refused before it is trained.
+        user_features_of(retriever, dataset)
+        self.folder.claim(self.experiment, self.seed, dataset, self._overwrite)
         return dataset
 
     def train(self, dataset: Dataset, tracker: tracking.Tracker) -> None:
         """Fits the retriever, validating after every epoch; keeps the best epoch's weights."""
+        if self.folder.retriever.is_file():
+            return
         experiment = self.experiment
         metric = experiment.evaluation.metric
         retriever = self._build(dataset, "train")
-        # What cannot be exported is refused before it is trained.
-        user_features_of(retriever, dataset)
         validation = _Validation(retriever, dataset, experiment)
-        progress = fit(
-            retriever,
-            dataset,
-            experiment.training,
-            self.seed,
-            self.folder.checkpoints / "train",
-            validate=validation,
-            metric=metric,
-            callbacks=[
-                TrainingProgress(experiment.training.epochs, metric),
-                _Tracking(tracker),
-            ],
-        )
+        with TrainingProgress(experiment.training.epochs, metric) as shown:
+            progress = fit(
+                retriever,
+                dataset,
+                experiment.training,
+                self.seed,
+                self.folder.checkpoints / "train",
+                validate=validation,
+                metric=metric,
+                callbacks=[shown, _Tracking(tracker)],
+            )
         self.folder.write_json(self.folder.history, progress.history)
         if experiment.training.refit:
             retriever, progress = self._refit(dataset, progress)
@@ -122,16 +134,17 @@ class Pipeline:
         """The chosen number of epochs again, on train and validation."""
         say(f"fitting again on train and validation, {chosen.best_epoch} epochs")
         retriever = self._build(dataset, "validation")
-        progress = fit(
-            retriever,
-            dataset,
-            self.experiment.training,
-            self.seed,
-            self.folder.checkpoints / "refit",
-            last_part="validation",
-            epochs=chosen.best_epoch,
-            callbacks=[TrainingProgress(chosen.best_epoch)],
-        )
+        with TrainingProgress(chosen.best_epoch) as shown:
+            progress = fit(
+                retriever,
+                dataset,
+                self.experiment.training,
+                self.seed,
+                self.folder.checkpoints / "refit",
+                last_part="validation",
+                epochs=chosen.best_epoch,
+                callbacks=[shown],
+            )
         progress.seconds += chosen.seconds
         progress.events += chosen.events
         return retriever, progress
@@ -142,16 +155,16 @@ class Pipeline:
             self.experiment.model, dataset, last_part, self.seed, training.precision
         )
 
-    def evaluate(self, dataset: Dataset, tracker: tracking.Tracker) -> dict[str, Any]:
-        """Ranks the test part once, beside the baselines; writes metrics, ranks and the report."""
+    def evaluate(self, dataset: Dataset) -> None:
+        """Ranks the test part once, beside the baselines; writes ranks and metrics."""
         experiment, config = self.experiment, self.experiment.evaluation
         scorer = RetrieverScorer(self._load(), dataset)
-        found: dict[str, Any] = {}
+        found: dict[Part, dict[str, Any]] = {}
         ranked: dict[Part, RankedQueries] = {}
-        for part in ("validation", "test"):
+        # A model that was fitted on validation too is not judged on it.
+        parts: tuple[Part, ...] = ("test",) if experiment.training.refit else ("validation", "test")
+        for part in parts:
             queries = dataset.queries(part, config.last_only)
-            if not len(queries) and part == "validation":
-                continue
             with working(f"ranking {len(queries)} {part} queries"):
                 ranked[part] = rank(
                     scorer, dataset, queries, experiment.seen, max(config.k), config.block_size
@@ -159,10 +172,10 @@ class Pipeline:
                 found[part] = judge(ranked[part], dataset, config, self.fitted_part)
         with working("baselines"):
             settings = choose_settings(dataset, experiment.seen, config)
-            parts: set[Part] = {self.fitted_part, "validation"}
+            fitted: set[Part] = {self.fitted_part, "validation"}
             beside = {
                 part: evaluate_baselines(dataset, "test", experiment.seen, config, part, settings)
-                for part in parts
+                for part in fitted
             }
         baselines, refitted = beside[self.fitted_part], beside["validation"]
         model = Contender(experiment.name, ranked["test"])
@@ -172,7 +185,9 @@ class Pipeline:
         )
         metrics = {
             "test": found["test"]["metrics"],
-            "validation": found.get("validation", {}).get("metrics", {}),
+            "validation": found["validation"]["metrics"]
+            if "validation" in found
+            else self._chosen_epoch(),
             "baselines": {name: metrics for name, (metrics, _) in baselines.items()},
             "baselines_refitted": {name: metrics for name, (metrics, _) in refitted.items()},
             "baseline_settings": settings,
@@ -189,12 +204,28 @@ class Pipeline:
         write_ranks(ranked["test"], dataset, self.folder.ranks)
         self.folder.write_json(self.folder.examples, _examples(ranked["test"], dataset))
         self.folder.write_json(self.folder.metrics, metrics)
+
+    def _chosen_epoch(self) -> dict[str, Any]:
+        """The validation metrics by which the number of epochs was chosen."""
+        best = max(
+            json.loads(self.folder.history.read_text()),
+            key=lambda epoch: epoch[self.experiment.evaluation.metric],
+        )
+        return {
+            name: {"value": value, "low": None, "high": None}
+            for name, value in best.items()
+            if "@" in name
+        }
+
+    def publish(self, tracker: tracking.Tracker) -> None:
+        """Writes the report of an evaluated run and sends it and the metrics to MLflow."""
+        metrics = json.loads(self.folder.metrics.read_text())
         report = write_report(self.folder.path)
-        tracker.log_metrics({part: metrics[part] for part in ("test", "validation")})
-        tracker.log_metrics({"baselines": metrics["baselines"], "timing": metrics["timing"]})
+        tracker.log_metrics(
+            {name: metrics[name] for name in ("test", "validation", "baselines", "timing")}
+        )
         for artefact in (self.folder.metrics, report):
             tracker.log_artifact(artefact)
-        return metrics
 
     def export(self, dataset: Dataset, tracker: tracking.Tracker) -> Path:
         """Writes the SavedModel in a process of its own, behind the parity gate.
@@ -205,8 +236,9 @@ class Pipeline:
         destination = self.folder.model / experiment.export.version
         if not destination.is_dir():
             self._write_model(dataset)
-        with working("logging the model to MLflow"):
-            tracker.log_model(destination, _input_example(destination, dataset))
+        if experiment.tracking.enabled:
+            with working("logging the model to MLflow"):
+                tracker.log_model(destination, _input_example(destination, dataset))
         return destination
 
     def _write_model(self, dataset: Dataset) -> None:
@@ -249,9 +281,9 @@ class Pipeline:
         return tracker
 
     @contextlib.contextmanager
-    def tracked(self, dataset: Dataset) -> Iterator[tracking.Tracker]:
-        """The run's tracker, for a step on its own."""
-        with self._tracker(dataset) as tracker:
+    def at_work(self, dataset: Dataset) -> Iterator[tracking.Tracker]:
+        """Locks the run folder and opens the run in MLflow."""
+        with self.folder.locked(), self._tracker(dataset) as tracker:
             yield tracker
 
 
@@ -276,7 +308,8 @@ class _Validation:
         self._config = experiment.evaluation
         self._seen = experiment.seen
         self._dataset = dataset
-        self._queries = dataset.queries("validation", self._config.last_only)
+        queries = dataset.queries("validation", self._config.last_only)
+        self._queries = thinned(queries, self._config.validation_queries)
         if not len(self._queries):
             raise InputError(
                 "the validation part has no events, so no epoch can be chosen: "

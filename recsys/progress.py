@@ -3,6 +3,7 @@
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
+from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -14,7 +15,7 @@ console = Console(stderr=True, highlight=False)
 
 def say(text: str) -> None:
     """A line that stays."""
-    console.print(text, markup=False)
+    console.print(text, markup=False, soft_wrap=True)
 
 
 @contextlib.contextmanager
@@ -30,7 +31,7 @@ def working(what: str) -> Iterator[Callable[[str, float], None]]:
 
 
 class TrainingProgress:
-    """A bar within each epoch, a line after it.
+    """A bar within each epoch, a line after it. A context manager, as the bar hides the cursor.
 
     Args:
         epochs: at most.
@@ -42,6 +43,17 @@ class TrainingProgress:
         self._metric = metric
         self._best = -1.0
         self._bar: Progress | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
 
     def step_ended(self, progress: TrainingState, steps_per_epoch: int) -> None:
         """Moves the bar."""
@@ -58,9 +70,7 @@ class TrainingProgress:
 
     def epoch_ended(self, epoch: int, metrics: dict[str, float]) -> None:
         """Replaces the bar by a line."""
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
+        self._stop()
         line = f"epoch {epoch}/{self._epochs}  loss {metrics['loss']:.4f}"
         if self._metric:
             value = metrics[self._metric]

@@ -5,6 +5,10 @@ import os
 import sys
 from collections.abc import Iterator
 
+from recsys.errors import InputError
+
+BACKENDS = ("tensorflow", "jax")
+
 
 def start_backend() -> None:
     """Imports Keras and its backend, and lets the backend look for devices.
@@ -12,7 +16,14 @@ def start_backend() -> None:
     TensorFlow logs to the terminal before it reads its own log level, on every
     machine without a GPU. What it says then is kept from the user; an exception
     is not.
+
+    Raises:
+        InputError: ``KERAS_BACKEND`` names a backend that cannot train.
     """
+    chosen = os.environ.get("KERAS_BACKEND", "tensorflow")
+    if chosen not in BACKENDS:
+        raise InputError(f"KERAS_BACKEND is {chosen!r}: training runs on {' or '.join(BACKENDS)}")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with _silent_stderr():
         import keras
 

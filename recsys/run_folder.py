@@ -1,8 +1,11 @@
 """The folder of one run: where each file lies, and who may write into it."""
 
+import contextlib
+import fcntl
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,37 +37,80 @@ class RunFolder:
         self.report = path / "report.html"
         self.model = path / "model"
 
-    @classmethod
-    def claim(
-        cls, runs_dir: Path, experiment: Experiment, seed: int, overwrite: bool = False
-    ) -> "RunFolder":
-        """Makes the folder of a run, or opens it to continue.
-
-        Args:
-            runs_dir: all runs.
-            experiment: as resolved; the run of one seed is recorded with that seed.
-            seed: which of its seeds.
-            overwrite: remove what a different experiment left there.
+    def check(self, experiment: Experiment, seed: int) -> None:
+        """Refuses to continue a model that another experiment trained.
 
         Raises:
-            InputError: the folder holds a run of another experiment.
+            InputError: what training depends on differs.
         """
-        folder = cls(runs_dir / experiment.name / str(seed))
-        document = experiment.dump()
-        document["training"]["seeds"] = [seed]
-        if folder.path.exists() and overwrite:
-            shutil.rmtree(folder.path)
-        if folder.experiment.is_file():
-            there = yaml.safe_load(folder.experiment.read_text(encoding="utf-8"))
-            if there != document:
-                changed = ", ".join(_differences(there, document))
+        if not (self.experiment.is_file() and self.checkpoints.is_dir()):
+            return
+        there = _read_yaml(self.experiment)
+        here = _of_one_seed(experiment, seed)
+        changed = _differences(_what_trained(there), _what_trained(here))
+        if changed:
+            raise InputError(
+                f"{self.path} holds a run of another experiment (it differs in "
+                f"{', '.join(changed)}). Choose another --name, or replace it with --overwrite."
+            )
+
+    def claim(
+        self, experiment: Experiment, seed: int, dataset: Dataset, overwrite: bool = False
+    ) -> None:
+        """Makes the folder, or takes up what lies there; what is out of date is removed.
+
+        Metrics that were computed otherwise than ``evaluation`` now says are
+        removed, and so is a SavedModel that ``export`` would now make otherwise.
+
+        Args:
+            experiment: as resolved; the run of one seed is recorded with that seed.
+            seed: which of its seeds.
+            dataset: what the run reads.
+            overwrite: start afresh whatever is there.
+
+        Raises:
+            InputError: what is there belongs to another experiment or another log.
+        """
+        if overwrite and self.path.exists():
+            shutil.rmtree(self.path)
+        self.check(experiment, seed)
+        document = _of_one_seed(experiment, seed)
+        if self.checkpoints.is_dir() and self.dataset_record.is_file():
+            before = json.loads(self.dataset_record.read_text())["fingerprint"]
+            if before != dataset.fingerprint:
                 raise InputError(
-                    f"{folder.path} holds a run of another experiment (it differs in {changed}). "
-                    "Choose another --name, or replace it with --overwrite."
+                    f"{self.path} was trained on the dataset {before}; the log has changed since, "
+                    f"it is now {dataset.fingerprint}. Choose another --name, or replace the run "
+                    "with --overwrite."
                 )
-        folder.path.mkdir(parents=True, exist_ok=True)
-        _write(folder.experiment, yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
-        return folder
+        if self.experiment.is_file():
+            there = _read_yaml(self.experiment)
+            if there.get("evaluation") != document["evaluation"]:
+                self.metrics.unlink(missing_ok=True)
+            if there.get("export") != document["export"]:
+                shutil.rmtree(self.model / experiment.export.version, ignore_errors=True)
+        self.path.mkdir(parents=True, exist_ok=True)
+        _write(self.experiment, yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
+        relative = os.path.relpath(dataset.path, self.path)
+        self.write_json(self.dataset_record, {"fingerprint": dataset.fingerprint, "path": relative})
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps other processes out of the folder.
+
+        Raises:
+            InputError: one is at work in it.
+        """
+        folder = os.open(self.path, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        except BlockingIOError as error:
+            raise InputError(
+                f"another process is at work in {self.path}: wait for it, or choose another --name"
+            ) from error
+        finally:
+            os.close(folder)
 
     @classmethod
     def open(cls, path: Path) -> "RunFolder":
@@ -83,12 +129,7 @@ class RunFolder:
 
     def read_experiment(self) -> Experiment:
         """The experiment as it was resolved."""
-        return Experiment.model_validate(yaml.safe_load(self.experiment.read_text("utf-8")))
-
-    def remember_dataset(self, dataset: Dataset) -> None:
-        """Records which prepared dataset the run reads."""
-        relative = os.path.relpath(dataset.path, self.path)
-        self.write_json(self.dataset_record, {"fingerprint": dataset.fingerprint, "path": relative})
+        return Experiment.model_validate(_read_yaml(self.experiment))
 
     def dataset(self) -> Dataset:
         """Opens the dataset that the run reads.
@@ -115,6 +156,24 @@ class RunFolder:
     def write_json(path: Path, document: Any) -> None:
         """Writes a JSON file in whole or not at all."""
         _write(path, json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def _of_one_seed(experiment: Experiment, seed: int) -> dict[str, Any]:
+    document = experiment.dump()
+    document["training"]["seeds"] = [seed]
+    return document
+
+
+def _what_trained(document: dict[str, Any]) -> dict[str, Any]:
+    """What the trained weights follow from."""
+    evaluation = document.get("evaluation", {})
+    deciding = {key: evaluation.get(key) for key in ("metric", "last_only", "validation_queries")}
+    sections = ("data", "seen", "model", "training")
+    return {**{name: document.get(name) for name in sections}, "evaluation": deciding}
 
 
 def _write(path: Path, text: str) -> None:

@@ -21,8 +21,7 @@ def summary(folder: RunFolder) -> str:
     k = headline.rpartition("@")[2]
     names = list(dict.fromkeys([headline, f"recall@{k}", f"hit_rate@{k}", f"mrr@{k}"]))
     table = Table("", *names, box=None, title=f"{folder.path}: test", title_justify="left")
-    rows = {experiment.name: metrics["test"], **metrics["baselines"]}
-    for name, values in rows.items():
+    for name, values in [(experiment.name, metrics["test"]), *metrics["baselines"].items()]:
         table.add_row(name, *(_cell(values[metric]) for metric in names))
     text = io.StringIO()
     Console(file=text, width=160).print(table)

@@ -8,11 +8,13 @@ a real user. ``KEY=VALUE`` overrides both experiments (the tests cut them down).
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 NAMES = ("quickstart-lstm", "quickstart-two-tower")
@@ -43,11 +45,26 @@ def main() -> None:
     print()
     for folder in folders:
         print(summary(folder), end="\n\n")
+    print(_compare(folders), end="\n\n")
     _show_recommendations(folders)
     for folder in folders:
         print(f"report: {folder.report}")
     print(f"MLflow page: {page_command(arguments.runs_dir)}")
-    print(f"more: recsys recommend {folders[0].path} --history 50,181,172")
+    program = os.path.relpath(Path(sys.executable).with_name("recsys"))
+    print(f"more: {program} recommend {folders[0].path} --history 50,181,172")
+
+
+def _compare(folders: list) -> str:
+    """Which of the two models is better, in words."""
+    from recsys.evaluation.comparison import Contender, compare
+    from recsys.evaluation.evaluate import read_ranks
+
+    contenders = [
+        Contender(folder.read_experiment().name, read_ranks(folder.ranks, folder.dataset()))
+        for folder in folders
+    ]
+    metric = folders[0].read_experiment().evaluation.metric
+    return compare([(contenders[0], contenders[1])], [metric])[0].sentence
 
 
 def _show_recommendations(folders: list) -> None:
@@ -65,15 +82,22 @@ def _show_recommendations(folders: list) -> None:
     for folder in folders:
         recommender = Recommender(folder.model_version())
         query = recommender.user_query(dataset, user_id)
-        columns.append([row.title for row in recommender.recommend(query, SHOWN)])
+        k = min(SHOWN, recommender.manifest["model"]["k"])
+        columns.append([row.title for row in recommender.recommend(query, k)])
         table.add_column(folder.read_experiment().name)
     titles = dict(zip(dataset.item_ids, dataset.item_titles, strict=True))
     history = [titles[item] for item in query.history][-SHOWN:]
     for row in range(SHOWN):
         cells = [column[row] if row < len(column) else "" for column in [history, *columns]]
-        table.add_row(*cells)
+        table.add_row(*map(Text, cells))
     Console(file=sys.stdout, width=150).print(table)
 
 
 if __name__ == "__main__":
-    main()
+    from recsys.errors import InputError
+
+    try:
+        main()
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -3,9 +3,11 @@
 import pytest
 import yaml
 
+from recsys.data.dataset import Dataset
 from recsys.errors import InputError
 from recsys.experiment import Experiment, load_experiment
 from recsys.run_folder import RunFolder
+from tests.datasets import checkerboard
 
 DOCUMENT = {
     "data": {"log": {"path": "log.csv", "columns": {"user": "u", "item": "i", "time": "t"}}},
@@ -85,35 +87,90 @@ def test_a_dump_is_the_same_experiment(tmp_path):
     assert Experiment.model_validate(experiment.dump()) == experiment
 
 
-class TestRunFolder:
-    def test_the_same_experiment_continues(self, tmp_path):
-        experiment = load(tmp_path)
-        first = RunFolder.claim(tmp_path, experiment, 1)
-        (first.path / "kept").touch()
-        again = RunFolder.claim(tmp_path, experiment, 1)
-        assert (again.path / "kept").exists()
-        assert again.read_experiment().training.seeds == [1]
+def test_types_are_not_guessed(tmp_path):
+    for override in ("training.epochs=true", "training.epochs='7'", "training.refit='off'"):
+        assert "received" in refused(tmp_path, overrides=[override])
+    assert "finite" in refused(tmp_path, overrides=["training.optimizer.learning_rate=.inf"])
 
-    def test_another_experiment_is_refused(self, tmp_path):
-        RunFolder.claim(tmp_path, load(tmp_path), 1)
+
+def test_seeds_are_checked(tmp_path):
+    assert "training.seeds" in refused(tmp_path, overrides=["training.seeds=[-1]"])
+    assert "once" in refused(tmp_path, overrides=["training.seeds=[1, 1]"])
+
+
+def test_a_name_may_be_a_number(tmp_path):
+    path = tmp_path / "my-experiment.yaml"
+    path.write_text(yaml.safe_dump(DOCUMENT))
+    assert load_experiment(path, name="2024").name == "2024"
+
+
+def test_an_item_needs_something(tmp_path):
+    message = refused(tmp_path, overrides=["model.item={id: false}"])
+    assert "the item tower needs id or features" in message
+
+
+class TestRunFolder:
+    @pytest.fixture
+    def dataset(self, tmp_path):
+        return checkerboard(tmp_path / "datasets" / "board")
+
+    @pytest.fixture
+    def folder(self, tmp_path, dataset):
+        """A run that has begun to train."""
+        folder = RunFolder(tmp_path / "my-experiment" / "1")
+        folder.claim(load(tmp_path), 1, dataset)
+        folder.checkpoints.mkdir()
+        return folder
+
+    def test_the_same_experiment_continues(self, tmp_path, folder, dataset):
+        folder.claim(load(tmp_path), 1, dataset)
+        assert folder.checkpoints.is_dir()
+        assert folder.read_experiment().training.seeds == [1]
+        assert folder.dataset().fingerprint == dataset.fingerprint
+
+    def test_another_experiment_is_refused(self, tmp_path, folder):
         other = load(tmp_path, overrides=["training.epochs=7"])
         with pytest.raises(InputError, match=r"training\.epochs.*--name.*--overwrite"):
-            RunFolder.claim(tmp_path, other, 1)
+            folder.check(other, 1)
 
-    def test_overwrite_starts_afresh(self, tmp_path):
-        folder = RunFolder.claim(tmp_path, load(tmp_path), 1)
-        (folder.path / "gone").touch()
-        other = load(tmp_path, overrides=["training.epochs=7"])
-        RunFolder.claim(tmp_path, other, 1, overwrite=True)
-        assert not (folder.path / "gone").exists()
+    def test_what_was_never_trained_may_be_corrected(self, tmp_path, folder, dataset):
+        folder.checkpoints.rmdir()
+        folder.claim(load(tmp_path, overrides=["training.epochs=7"]), 1, dataset)
         assert folder.read_experiment().training.epochs == 7
 
-    def test_seeds_have_folders_of_their_own(self, tmp_path):
-        experiment = load(tmp_path, overrides=["training.seeds=[1, 2]"])
-        folders = {RunFolder.claim(tmp_path, experiment, seed).path.name for seed in (1, 2)}
-        assert folders == {"1", "2"}
+    def test_overwrite_starts_afresh(self, tmp_path, folder, dataset):
+        other = load(tmp_path, overrides=["training.epochs=7"])
+        folder.claim(other, 1, dataset, overwrite=True)
+        assert not folder.checkpoints.exists()
+        assert folder.read_experiment().training.epochs == 7
+
+    def test_a_log_that_changed_is_refused(self, tmp_path, folder, dataset):
+        manifest = dataset.path / "manifest.json"
+        manifest.write_text(manifest.read_text().replace('"test"', '"another"', 1))
+        with pytest.raises(InputError, match="the log has changed since"):
+            folder.claim(load(tmp_path), 1, Dataset(dataset.path))
+
+    def test_what_is_out_of_date_is_done_again(self, tmp_path, folder, dataset):
+        folder.metrics.touch()
+        (folder.model / "1").mkdir(parents=True)
+        folder.claim(load(tmp_path, overrides=["export.k=7"]), 1, dataset)
+        assert folder.metrics.exists() and not (folder.model / "1").exists()
+        folder.claim(load(tmp_path, overrides=["export.k=7", "evaluation.k=[10]"]), 1, dataset)
+        assert not folder.metrics.exists()
+
+    def test_one_process_at_a_time(self, folder):
+        again = RunFolder(folder.path)
+        refused = pytest.raises(InputError, match="another process")
+        with folder.locked(), refused, again.locked():
+            pass
+        with again.locked():
+            pass
+
+    def test_seeds_have_folders_of_their_own(self, tmp_path, folder, dataset):
+        RunFolder(folder.path.parent / "2").claim(load(tmp_path), 2, dataset)
         with pytest.raises(InputError, match="not the folder of one run"):
-            RunFolder.open(tmp_path / "my-experiment")
+            RunFolder.open(folder.path.parent)
+        assert RunFolder.open(folder.path).path == folder.path
 
     def test_what_is_no_run(self, tmp_path):
         with pytest.raises(InputError, match="none"):

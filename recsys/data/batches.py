@@ -101,43 +101,48 @@ class TrainingBatches:
             yield Run(step, rows, width)
             step += len(rows)
 
-    def epoch_items(self, epoch: int) -> np.ndarray:
-        """int32 [events]: the log's items in the order that the epoch reads them."""
+    def epoch_events(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        """Item (int32) and weight (float32) of each event, in the epoch's order."""
+        items, weights = self._dataset.event_items, self._dataset.event_weights
         if self._dataset.manifest.has_order:
-            return self._dataset.event_items
+            return items, weights
         generator = np.random.default_rng([self.seed, epoch, 1])
         counts = np.diff(np.append(self._first_events, self._dataset.events))
         keys = generator.random(self._dataset.events)
         # Parts stay apart: an event after the fitted parts must not move before their end.
-        fitted = np.arange(self._dataset.events) >= np.repeat(self._fitted_ends(), counts)
+        later = np.arange(self._dataset.events) >= np.repeat(self._fitted_ends(), counts)
         users = np.repeat(np.arange(len(counts)), counts)
-        return self._dataset.event_items[:][np.lexsort((keys, fitted, users))]
+        order = np.lexsort((keys, later, users))
+        return items[order], weights[order]
 
     def _fitted_ends(self) -> np.ndarray:
         ends = np.array(self._first_events)
         np.maximum.at(ends, self._users, self._ends)
         return ends
 
-    def batch(self, rows: np.ndarray, width: int, items: np.ndarray) -> dict[str, np.ndarray]:
+    def batch(
+        self, rows: np.ndarray, width: int, events: tuple[np.ndarray, np.ndarray]
+    ) -> dict[str, np.ndarray]:
         """Assembles one batch.
 
         Args:
             rows: int64 [batch_size], row numbers, -1 for an empty row.
             width: events a row.
-            items: what :meth:`epoch_items` returned.
+            events: what :meth:`epoch_events` returned.
 
         Returns:
             ``history`` int32 [batch, width - 1], ``targets`` int32 and
             ``weights`` float32 [batch, width], 0 where nothing is predicted,
-            ``user`` int32 [batch], ``user_feature.<name>``.
+            ``user`` int32 [batch], -1 for an empty row, ``user_feature.<name>``.
         """
+        items, event_weights = events
         real = rows >= 0
         begins = np.where(real, self._begins[rows], 0)
         ends = np.where(real, self._ends[rows], 0)
         targets, _ = slices(items, begins, ends, width)
-        weights, _ = slices(self._dataset.event_weights, begins, ends, width)
+        weights, _ = slices(event_weights, begins, ends, width)
         weights[self._continues[rows] & real, 0] = 0.0
-        users = np.where(real, self._users[rows], 0).astype(np.int32)
+        users = np.where(real, self._users[rows], -1).astype(np.int32)
         batch = {"history": targets[:, :-1], "targets": targets, "weights": weights, "user": users}
         for name, values in self._features.items():
             batch[f"user_feature.{name}"] = values[users]

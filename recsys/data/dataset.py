@@ -163,7 +163,12 @@ class Dataset:
                 f"{self.path} is not a prepared dataset: it has no manifest.json, so it is "
                 "something else or was only half written. Remove it and run `recsys prepare` again."
             )
-        document = json.loads(manifest.read_text())
+        try:
+            document = json.loads(manifest.read_text())
+        except ValueError as error:
+            raise InputError(
+                f"{manifest} is damaged: remove {self.path} and run `recsys prepare` again"
+            ) from error
         if document.get("format") != FORMAT:
             raise InputError(
                 f"{self.path} has dataset format {document.get('format')}, this version reads "
@@ -183,7 +188,13 @@ class Dataset:
         file = self.path / f"{name}.npy"
         if not file.is_file():
             raise InputError(f"the dataset {self.path} has no {file.name}")
-        return np.load(file, mmap_mode="r")
+        try:
+            return np.load(file, mmap_mode="r")
+        except (ValueError, EOFError) as error:
+            raise InputError(
+                f"{file} is damaged or only half written ({error}): remove {self.path} and run "
+                "`recsys prepare` again"
+            ) from error
 
     @cached_property
     def user_offsets(self) -> np.ndarray:
@@ -251,6 +262,10 @@ class Dataset:
         index = PARTS.index(part)
         return np.asarray(bounds[index]), np.asarray(bounds[index + 1])
 
+    def fitted_events(self, last_part: Part) -> np.ndarray:
+        """int64: positions of the events up to and including a part, by user and time."""
+        return ranges(self.user_offsets[:-1], self.part_range(last_part)[1])
+
     def queries(self, part: Part, last_only: bool = False) -> Queries:
         """Builds the queries of a part, in (user, time) order.
 
@@ -260,10 +275,8 @@ class Dataset:
                 of events that share its moment, the last one is the target.
         """
         begins, ends = self.part_range(part)
-        counts = ends - begins
-        users = np.repeat(np.arange(self.users, dtype=np.int32), counts)
-        first = np.repeat(begins - np.concatenate(([0], np.cumsum(counts)[:-1])), counts)
-        events = first + np.arange(len(users))
+        users = np.repeat(np.arange(self.users, dtype=np.int32), ends - begins)
+        events = ranges(begins, ends)
         is_target = self.event_weights[events] > 0
         users, events = users[is_target], events[is_target]
         if last_only and len(users):
@@ -292,3 +305,10 @@ class Dataset:
             target_items=items,
             target_events=events,
         )
+
+
+def ranges(begins: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """int64: the integers of all ranges ``[begin, end)``, one after the other."""
+    lengths = ends - begins
+    first = begins - np.concatenate(([0], np.cumsum(lengths)[:-1]))
+    return np.repeat(first, lengths) + np.arange(lengths.sum())

@@ -13,7 +13,7 @@ import numpy as np
 import psutil
 from scipy import sparse
 
-from recsys.data.dataset import Dataset, Part, Queries
+from recsys.data.dataset import Dataset, Part, Queries, ranges
 from recsys.errors import InputError
 from recsys.evaluation.ranking import Scorer, Seen
 
@@ -26,18 +26,6 @@ DECAYS = (1.0, 0.8, 0.5)
 FAINT = 1e-6
 _BLOCK_ITEMS = 512  # rows of co-occurrences held at a time
 MICROSECONDS_A_DAY = 86_400_000_000
-
-
-def fitted_events(dataset: Dataset, part: Part) -> np.ndarray:
-    """Positions of the events up to and including ``part``, int64, by user and time."""
-    return _ranges(dataset.user_offsets[:-1], dataset.part_range(part)[1])
-
-
-def _ranges(begins: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """The integers of all ranges ``[begin, end)``, one after the other."""
-    lengths = ends - begins
-    first = begins - np.concatenate(([0], np.cumsum(lengths)[:-1]))
-    return np.repeat(first, lengths) + np.arange(lengths.sum())
 
 
 def _weighted_counts(dataset: Dataset, events: np.ndarray, catalogue_items: int) -> np.ndarray:
@@ -57,7 +45,7 @@ class Popular:
 
     def __init__(self, dataset: Dataset, part: Part) -> None:
         self.catalogue_items = dataset.manifest.known_items[part]
-        events = fitted_events(dataset, part)
+        events = dataset.fitted_events(part)
         self.scores = _weighted_counts(dataset, events, self.catalogue_items).astype(np.float32)
 
     def score(self, queries: Queries, block: slice) -> np.ndarray:
@@ -84,7 +72,7 @@ class RecentPopular:
 
     def __init__(self, dataset: Dataset, part: Part, days: float = 30, share: float = 0.1) -> None:
         self.catalogue_items = dataset.manifest.known_items[part]
-        events = fitted_events(dataset, part)
+        events = dataset.fitted_events(part)
         recent = events[_is_recent(dataset, part, events, days, share)]
         overall = _weighted_counts(dataset, events, self.catalogue_items)
         lately = _weighted_counts(dataset, recent, self.catalogue_items)
@@ -186,7 +174,7 @@ class ItemKNN:
         users, ends = queries.users[block], queries.history_ends[block]
         begins = self.dataset.user_offsets[users]
         lengths = ends - begins
-        events = _ranges(begins, ends)
+        events = ranges(begins, ends)
         items = self.dataset.event_items[events]
         rows = np.repeat(np.arange(len(users)), lengths)
         ages = np.repeat(ends, lengths) - 1 - events
@@ -200,7 +188,7 @@ class ItemKNN:
 
 def _met(dataset: Dataset, part: Part, catalogue_items: int) -> sparse.csr_array:
     """1 where the user has met the item in the fitted part, float32 [users, items]."""
-    events = fitted_events(dataset, part)
+    events = dataset.fitted_events(part)
     counts = dataset.part_range(part)[1] - dataset.user_offsets[:-1]
     users = np.repeat(np.arange(dataset.users), counts)
     met = sparse.coo_array(

@@ -51,6 +51,9 @@ class EvaluationConfig(StrictConfig):
     last_only: bool = Field(
         False, description="judge only the last event of every user (protocol TIME-LAST)"
     )
+    validation_queries: int = Field(
+        20_000, ge=1, description="ranked after each epoch at most, evenly spaced over the users"
+    )
     draws: int = Field(1000, ge=100, description="bootstrap samples of users for the intervals")
     seed: int = Field(0, ge=0, description="of the bootstrap")
     block_size: int = Field(512, ge=1, description="queries that are scored at a time")
@@ -111,7 +114,7 @@ def choose_settings(dataset: Dataset, seen: Seen, config: EvaluationConfig) -> B
         name to settings. A baseline that the log cannot feed (recent popularity
         without a time or an order) is left out, with a warning.
     """
-    queries = _thinned(dataset.queries("validation", config.last_only), CHOICE_QUERIES)
+    queries = thinned(dataset.queries("validation", config.last_only), CHOICE_QUERIES)
     chosen: BaselineSettings = {}
     for name in config.baselines:
         options = list(candidates(name, dataset, "train", seen))
@@ -284,7 +287,7 @@ def _headline(
     return float(ranking_metrics(ranked, [k])[config.metric].mean())
 
 
-def _thinned(queries: Queries, most: int) -> Queries:
+def thinned(queries: Queries, most: int) -> Queries:
     """At most ``most`` of the queries, evenly spaced, so that all kinds of users stay in."""
     if len(queries) <= most:
         return queries

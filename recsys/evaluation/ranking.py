@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 import keras
 import numpy as np
 
-from recsys.data.dataset import Dataset, Queries
+from recsys.data.dataset import Dataset, Queries, ranges
 from recsys.data.histories import Histories
 from recsys.models.query_model import QueryModel
 from recsys.models.retriever import Retriever
@@ -50,7 +50,8 @@ class RetrieverScorer:
         """Takes up the retriever's weights as they are now, without compiling again."""
         if self._retriever is not self._trained:
             self._retriever.set_weights(self._trained.get_weights())
-        self._items_ID = keras.ops.convert_to_numpy(self._retriever.item_vectors())
+        self._model.refresh()
+        self._items_ID = keras.ops.convert_to_numpy(self._model.item_vectors)
 
     def score(self, queries: Queries, block: slice) -> np.ndarray:
         return self.embed(queries, block) @ self._items_ID.T
@@ -178,10 +179,9 @@ def _history_pairs(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Row in the block and item of every event in the queries' histories."""
     begins = np.asarray(dataset.user_offsets[queries.users[block]])
-    lengths = queries.history_ends[block] - begins
-    rows = np.repeat(np.arange(len(begins)), lengths)
-    within = np.arange(len(rows)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    return rows, dataset.event_items[np.repeat(begins, lengths) + within]
+    ends = queries.history_ends[block]
+    rows = np.repeat(np.arange(len(begins)), ends - begins)
+    return rows, dataset.event_items[ranges(begins, ends)]
 
 
 def _without_repeats(dataset: Dataset, queries: Queries) -> tuple[Queries, int]:

@@ -6,6 +6,7 @@ imported when a model is loaded.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ class Query:
 
 
 class Recommender:
-    """A loaded SavedModel with its manifest and titles.
+    """A SavedModel with its manifest and titles, loaded when it is first asked.
 
     Args:
         folder: of one version, e.g. ``runs/quickstart-lstm/1/model/1``.
@@ -48,14 +49,16 @@ class Recommender:
     """
 
     def __init__(self, folder: str | Path) -> None:
-        import tensorflow as tf
-
         self.folder = Path(folder)
         self.manifest = read_manifest(self.folder)
         self.titles = read_titles(self.folder)
-        # The signature does not keep what it was loaded from alive.
-        self._model = tf.saved_model.load(str(self.folder))
-        self._signature = self._model.signatures[SIGNATURE]
+
+    @cached_property
+    def _model(self) -> Any:
+        import tensorflow as tf
+
+        # Kept whole: a signature does not keep what it was loaded from alive.
+        return tf.saved_model.load(str(self.folder))
 
     @property
     def further_inputs(self) -> dict[str, Any]:
@@ -79,7 +82,9 @@ class Recommender:
             )
         history = [item.strip() for item in query.history]
         inputs = {HISTORY: id_matrix([history]), **self._missing_values(), **query.further}
-        answer = self._signature(**{name: tf.constant(value) for name, value in inputs.items()})
+        answer = self._model.signatures[SIGNATURE](
+            **{name: tf.constant(value) for name, value in inputs.items()}
+        )
         ids = [item.decode() for item in answer[ITEM_ID].numpy()[0, :k]]
         scores = answer["score"].numpy()[0, :k]
         return [

@@ -41,8 +41,10 @@ class Retriever(keras.Model):
 
     It is an ordinary Keras model: called, saved and loaded as one, and it
     trains with ``compile`` and ``fit`` on batches of
-    :class:`recsys.data.batches.TrainingBatches`. ``recsys.training`` trains it
-    faster, updating only the table rows that a batch holds.
+    :class:`recsys.data.batches.TrainingBatches` (with a sampled loss, each
+    needs ``negatives`` and ``negative_log_counts`` of a sampler too).
+    ``recsys.training`` trains it faster, updating only the table rows that a
+    batch holds.
 
     Args:
         config: a :class:`ModelConfig` or its dump.
@@ -163,8 +165,15 @@ class Retriever(keras.Model):
         )
 
     def loss_of(self, outputs: Mapping[str, Any], batch: Mapping[str, Any]):
-        """The loss of a batch from what :meth:`call` returned; float32 scalar."""
-        return self.loss_function(outputs["queries"], outputs["items"], batch)
+        """The loss of a batch from what :meth:`call` returned; float32 scalar.
+
+        Items without events in the fitted part are no negatives: what training
+        has never seen it must not push away.
+        """
+        items = outputs["items"]
+        if self.loss_function.needs_whole_catalogue:
+            items = items[: self.known_items]
+        return self.loss_function(outputs["queries"], items, batch)
 
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True, **kwargs

@@ -3,7 +3,9 @@
 import contextlib
 import fcntl
 import os
+import shlex
 import shutil
+import sys
 import tempfile
 import threading
 import urllib.error
@@ -59,7 +61,9 @@ def page_command(runs_dir: Path) -> str:
     uri = configured_uri()
     if uri and is_server(uri):
         return public_uri(uri)
-    return f"mlflow ui --backend-store-uri {uri or local_uri(runs_dir)}"
+    # The environment need not be activated: then its programs are not on the path.
+    program = "mlflow" if shutil.which("mlflow") else str(Path(sys.executable).with_name("mlflow"))
+    return shlex.join([program, "ui", "--backend-store-uri", uri or local_uri(runs_dir)])
 
 
 def is_server(uri: str) -> bool:

@@ -10,11 +10,12 @@ from typing import Any, Literal, Protocol
 
 import keras
 import numpy as np
-from pydantic import Field
+from pydantic import Field, NonNegativeInt, field_validator
 
 from recsys.config import StrictConfig
 from recsys.data.batches import TrainingBatches
 from recsys.data.dataset import Dataset, Part
+from recsys.errors import InputError
 from recsys.models.losses.negatives import Sampler, build_sampler
 from recsys.models.losses.sampled_softmax import SampledSoftmaxConfig
 from recsys.models.retriever import Retriever
@@ -32,7 +33,7 @@ class TrainingConfig(StrictConfig):
     batch_size: int = Field(128, ge=1, description="rows (users, or cuts of long histories) a step")
     optimizer: OptimizerConfig = Field(OptimizerConfig(), description="Adam(W)")
     precision: Literal["float32", "mixed_bfloat16"] = Field(
-        "float32", description="what layers compute in; weights and losses stay float32"
+        "float32", description="what layers compute in; weights and the softmax stay float32"
     )
     patience: int = Field(
         3, ge=1, description="epochs without a better validation metric before training stops"
@@ -40,11 +41,18 @@ class TrainingConfig(StrictConfig):
     refit: bool = Field(
         False, description="fit again on train and validation, for the best number of epochs"
     )
-    seeds: list[int] = Field([1], min_length=1, description="one run each")
+    seeds: list[NonNegativeInt] = Field([1], min_length=1, description="one run each")
     steps_per_dispatch: int = Field(8, ge=1, description="steps that the device takes in one call")
     checkpoint_seconds: float = Field(
         60.0, ge=0, description="seconds between checkpoints within an epoch"
     )
+
+    @field_validator("seeds")
+    @classmethod
+    def _differ(cls, seeds: list[int]) -> list[int]:
+        if len(set(seeds)) < len(seeds):
+            raise ValueError("each seed may be given once")
+        return seeds
 
 
 @dataclass
@@ -106,6 +114,10 @@ def fit(
 
     Returns:
         What happened, with a row per epoch in ``history``.
+
+    Raises:
+        InputError: the checkpoint in ``folder`` is of another backend, dataset or
+            seed; or the loss is no longer a number.
     """
     batches = TrainingBatches(
         dataset,
@@ -120,10 +132,24 @@ def fit(
     last_epoch = epochs or config.epochs
     last, best = folder / "last.npz", folder / "best.npz"
     progress = Progress()
+    origin = {
+        "backend": keras.backend.backend(),
+        "dataset": dataset.fingerprint,
+        "seed": seed,
+    }
+
+    def remembered(progress: Progress) -> dict[str, Any]:
+        return {"origin": origin, "progress": asdict(progress)}
+
     if last.is_file():
         state, metadata = load_checkpoint(last)
+        if metadata["origin"] != origin:
+            raise InputError(
+                f"{last} was written with {metadata['origin']}, this run has {origin}. Set "
+                "KERAS_BACKEND as it was, or start afresh with --overwrite."
+            )
         step.restore(state)
-        progress = Progress(**metadata)
+        progress = Progress(**metadata["progress"])
     saved_at = time.monotonic()
     while not progress.finished:
         began = time.monotonic()
@@ -143,7 +169,7 @@ def fit(
                 while pending:
                     _account(progress, pending.pop(0))
                 progress.seconds += time.monotonic() - began
-                save_checkpoint(last, step.state(), asdict(progress))
+                save_checkpoint(last, step.state(), remembered(progress))
                 began = saved_at = time.monotonic()
         while pending:
             _account(progress, pending.pop(0))
@@ -154,10 +180,11 @@ def fit(
         progress.finished = progress.epoch >= last_epoch or waited >= config.patience
         if progress.best_epoch == progress.epoch:
             save_checkpoint(best, _weights(retriever), {"epoch": progress.epoch})
-        save_checkpoint(last, step.state(), asdict(progress))
-        saved_at = time.monotonic()
+        # Before the checkpoint: who is killed in between hears of the epoch again.
         for callback in callbacks:
             callback.epoch_ended(progress.epoch, metrics)
+        save_checkpoint(last, step.state(), remembered(progress))
+        saved_at = time.monotonic()
     weights, _ = load_checkpoint(best)
     for variable, name in zip(retriever.variables, sorted(weights), strict=True):
         variable.assign(weights[name])
@@ -172,11 +199,6 @@ def _end_epoch(
 ) -> dict[str, float]:
     """Closes an epoch: its metrics, and whether it is the best so far."""
     loss = progress.loss_sum / max(progress.weight_sum, 1e-9)
-    if not np.isfinite(loss):
-        raise FloatingPointError(
-            f"the loss of epoch {progress.epoch + 1} is {loss}: "
-            "lower training.optimizer.learning_rate"
-        )
     metrics = {"loss": loss}
     progress.epoch += 1
     progress.step = 0
@@ -196,7 +218,13 @@ def _end_epoch(
 
 def _account(progress: Progress, pending: tuple[Any, np.ndarray]) -> None:
     losses, weights = pending
-    progress.loss_sum += float(np.sum(np.asarray(losses, dtype=np.float64) * weights))
+    losses = np.asarray(losses, dtype=np.float64)
+    if not np.isfinite(losses).all():
+        raise InputError(
+            f"training diverged in epoch {progress.epoch + 1}: the loss is not a number. Lower "
+            "training.optimizer.learning_rate, and look for huge values among the features."
+        )
+    progress.loss_sum += float(np.sum(losses * weights))
     progress.weight_sum += float(np.sum(weights))
 
 
@@ -211,8 +239,10 @@ def _sampler(retriever: Retriever, dataset: Dataset, last_part: Part) -> Sampler
     loss = retriever.config.loss
     if not isinstance(loss, SampledSoftmaxConfig):
         return None
-    parts = 2 if last_part == "validation" else 1
-    counts = dataset.item_counts[: retriever.catalogue_items, :parts].sum(axis=1)
+    events = dataset.fitted_events(last_part)
+    targets = dataset.event_items[events[dataset.event_weights[events] > 0]]
+    # What training has never seen is no negative (see Retriever.loss_of).
+    counts = np.bincount(targets, minlength=retriever.known_items)
     return build_sampler(loss.negatives, counts)
 
 
@@ -231,13 +261,13 @@ class _BatchSource:
         self, epoch: int, first_step: int
     ) -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
         """Batches [steps, batch, ...] from a step on, and each step's sum of weights."""
-        items = self._batches.epoch_items(epoch)
+        events = self._batches.epoch_events(epoch)
         for run in self._batches.runs(epoch, self._steps):
             if run.first_step < first_step:
                 continue
             steps = [
                 self._negatives(
-                    self._batches.batch(rows, run.width, items), epoch, run.first_step + i
+                    self._batches.batch(rows, run.width, events), epoch, run.first_step + i
                 )
                 for i, rows in enumerate(run.rows)
             ]
@@ -251,8 +281,13 @@ class _BatchSource:
             return batch
         generator = np.random.default_rng([self._seed, epoch, step, 2])
         targets = batch["targets"][batch["weights"] > 0]
-        if not len(targets):  # nothing but context events: any draw will do
-            targets = batch["targets"].ravel()
+        if not len(targets):  # nothing but context events: the loss is 0 whatever is drawn
+            count = self._sampler.count
+            return {
+                **batch,
+                "negatives": np.zeros(count, dtype=np.int32),
+                "negative_log_counts": np.zeros(count, dtype=np.float32),
+            }
         items, log_counts = self._sampler.draw(generator, targets)
         return {**batch, "negatives": items, "negative_log_counts": log_counts}
 

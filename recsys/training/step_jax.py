@@ -38,14 +38,11 @@ class JaxStep:
             },
             "step": jnp.zeros((), dtype="int32"),
         }
+        self._scan = jax.jit(partial(jax.lax.scan, self._step), donate_argnums=0)
 
     def run(self, batches: Mapping[str, np.ndarray]) -> jax.Array:
         self._state, losses = self._scan(self._state, dict(batches))
         return losses
-
-    @partial(jax.jit, static_argnums=0, donate_argnums=1)
-    def _scan(self, state, batches):
-        return jax.lax.scan(self._step, state, batches)
 
     def _step(self, state, batch):
         batch, unique = self._localise(batch)
@@ -100,7 +97,8 @@ class JaxStep:
             # Features are gathered by these: one past the end would be NaN.
             batch["item_ids"] = jnp.minimum(unique["item"], catalogue - 1)
         if "user" in self._tables:
-            users = batch["user"]
+            # Nobody (-1, an empty row) is one past the end too.
+            users = jnp.where(batch["user"] < 0, self._retriever.users, batch["user"])
             unique["user"], local = jnp.unique(
                 users, return_inverse=True, size=len(users), fill_value=self._retriever.users
             )

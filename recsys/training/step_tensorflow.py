@@ -46,7 +46,8 @@ class TensorFlowStep:
     def _step(self, batch):
         batch, unique = self._localise(batch)
         rows = {
-            name: Rows(*(tf.gather(part, ids) for part in self._tables[name]))
+            # Nobody (-1, an empty row) reads some row and writes none.
+            name: Rows(*(tf.gather(part, tf.maximum(ids, 0)) for part in self._tables[name]))
             for name, ids in unique.items()
         }
         values = {name: row.values for name, row in rows.items()}
@@ -62,8 +63,10 @@ class TensorFlowStep:
         for name, row in rows.items():
             gradient = tf.convert_to_tensor(row_gradient[name])
             updated = update_rows(row, gradient, self._step_count, rate, self._config)
+            somebody = unique[name] >= 0
+            ids = tf.boolean_mask(unique[name], somebody)
             for table, new in zip(self._tables[name], updated, strict=True):
-                table.scatter_update(tf.IndexedSlices(new, unique[name]))
+                table.scatter_update(tf.IndexedSlices(tf.boolean_mask(new, somebody), ids))
         self._optimizer.apply(dense_gradient, self._dense)
         self._step_count.assign_add(1)
         return loss

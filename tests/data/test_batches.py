@@ -24,10 +24,10 @@ def batches_of(dataset, **settings) -> TrainingBatches:
 
 
 def epoch(batches: TrainingBatches, number: int, steps_per_run: int = 4):
-    items = batches.epoch_items(number)
+    events = batches.epoch_events(number)
     for run in batches.runs(number, steps_per_run):
         for offset, rows in enumerate(run.rows):
-            yield run.first_step + offset, batches.batch(rows, run.width, items)
+            yield run.first_step + offset, batches.batch(rows, run.width, events)
 
 
 def predictions(batches, number=0):
@@ -110,3 +110,18 @@ def test_a_log_without_order_is_shuffled_within_users(tmp_path):
         *range(20),
         *range(22, 40),
     ]
+
+
+def test_weights_follow_their_events_through_the_shuffle(tmp_path):
+    users = [[list(range(20)), [20], [21]], [list(range(22, 40)), [40], [41]]]
+    dataset = write_dataset(tmp_path / "dataset", users, 42, has_order=False)
+    np.save(dataset.path / "event_weights.npy", (np.arange(42) % 2).astype(np.float32))
+    targets = [target for _, target in predictions(batches_of(dataset, max_events=30))]
+    assert sorted(targets) == [item for item in [*range(20), *range(22, 40)] if item % 2]
+
+
+def test_nobody_owns_an_empty_row(dataset):
+    for _, batch in epoch(batches_of(dataset), 0):
+        empty = batch["weights"].sum(axis=1) == 0
+        assert (batch["user"][empty] == -1).all()
+        assert (batch["user"][~empty] >= 0).all()

@@ -45,9 +45,9 @@ def keras_fit(retriever, dataset, training: TrainingConfig) -> list[float]:
     retriever.compile(optimizer=training.optimizer.build(total), jit_compile=False)
     losses = []
     for epoch in range(training.epochs):
-        items = batches.epoch_items(epoch)
+        events = batches.epoch_events(epoch)
         for run in batches.runs(epoch, 1):
-            batch = batches.batch(run.rows[0], run.width, items)
+            batch = batches.batch(run.rows[0], run.width, events)
             losses.append(float(retriever.train_on_batch(batch)))
     return losses
 

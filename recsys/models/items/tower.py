@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 from keras import ops
-from pydantic import Field
+from pydantic import Field, PositiveInt, model_validator
 
 from recsys.config import StrictConfig
 from recsys.models.embedding import EmbeddingTable
@@ -20,7 +20,15 @@ class ItemTowerConfig(StrictConfig):
     features: list[str] = Field(
         [], description="names of item features (data.items.features) that are added to it"
     )
-    hidden: list[int] = Field([], description="units of ReLU layers on top, added to their input")
+    hidden: list[PositiveInt] = Field(
+        [], description="units of ReLU layers on top, added to their input"
+    )
+
+    @model_validator(mode="after")
+    def _is_not_empty(self) -> "ItemTowerConfig":
+        if not self.id and not self.features:
+            raise ValueError("the item tower needs id or features")
+        return self
 
 
 @keras.saving.register_keras_serializable(package="recsys")

@@ -13,6 +13,6 @@ def mean_over_events(losses, weights):
         losses: float32 [positions].
         weights: float32 [positions].
     """
-    # Positions of weight 0 may hold anything, NaN included.
+    # An infinite loss at a position that does not count must not become NaN.
     losses = ops.where(weights > 0, losses, 0.0)
     return ops.sum(losses * weights) / ops.maximum(ops.sum(weights), 1e-9)

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import keras
 from keras import ops
-from pydantic import Field, model_validator
+from pydantic import Field, PositiveInt, model_validator
 
 from recsys.config import StrictConfig
 from recsys.models.embedding import EmbeddingTable
@@ -30,7 +30,7 @@ class QueryTowerConfig(StrictConfig):
         description="share of training rows whose user is hidden, for the sake of unknown users",
     )
     user_features: list[str] = Field([], description="names of user features (data.users.features)")
-    hidden: list[int] = Field(
+    hidden: list[PositiveInt] = Field(
         [],
         description="units of ReLU layers that mix the parts; their sum is added to the history",
     )
@@ -65,7 +65,10 @@ class QueryTower(keras.layers.Layer):
         encoder = self.config.encoder
         self.encoder = None if encoder is None else encoder.build(dim, dtype=policy, name="encoder")
         self.table = (
-            EmbeddingTable(users, dim, dtype=policy, name="user") if self.config.user_id else None
+            # From zero: a user without training events is as good as unknown.
+            EmbeddingTable(users, dim, deviation=0.0, dtype=policy, name="user")
+            if self.config.user_id
+            else None
         )
         self.hide_user = keras.layers.Dropout(
             self.config.user_id_dropout, noise_shape=(None, 1), dtype=policy

@@ -42,7 +42,9 @@ class Retriever(keras.Model):
     It is an ordinary Keras model: called, saved and loaded as one, and it
     trains with ``compile`` and ``fit`` on batches of
     :class:`recsys.data.batches.TrainingBatches` (with a sampled loss, each
-    needs ``negatives`` and ``negative_log_counts`` of a sampler too).
+    needs ``negatives`` and ``negative_log_counts`` of a sampler too, and Keras
+    3.15 on TensorFlow squares the sparse gradient of a repeated item before it
+    sums it).
     ``recsys.training`` trains it faster, updating only the table rows that a
     batch holds.
 

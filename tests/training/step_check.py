@@ -1,0 +1,86 @@
+"""Prints what one step on some rows does to the tables, on the backend of the environment.
+
+Usage: step_check.py DATASET. Prints one JSON line with, for each table, the
+largest change of a row that the batch does not hold, and the largest
+difference, on rows that it holds, from one dense step of Keras' optimizer.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from recsys.data.dataset import Dataset
+from recsys.models.retriever import ModelConfig
+from recsys.training.build import build_retriever
+from recsys.training.optimizer import OptimizerConfig
+from recsys.training.step import build_step
+from tests.models import zoo
+
+# Users 3 and 5 (3 twice, and an empty row), items 0 to 4 of 16 (0 pads), some of them twice.
+BATCH = {
+    "history": np.array([[1, 2, 2], [3, 0, 0], [0, 0, 0], [2, 1, 0]], dtype=np.int32),
+    "targets": np.array([[1, 2, 2, 4], [3, 1, 0, 0], [0, 0, 0, 0], [2, 1, 3, 0]], dtype=np.int32),
+    "weights": np.array([[1, 1, 1, 1], [1, 1, 0, 0], [0, 0, 0, 0], [1, 1, 1, 0]], dtype=np.float32),
+    "user": np.array([3, 5, -1, 3], dtype=np.int32),
+    "negatives": np.array([0, 4, 4, 3], dtype=np.int32),
+    "negative_log_counts": np.zeros(4, dtype=np.float32),
+}
+HELD = {"item": [0, 1, 2, 3, 4], "user": [3, 5]}
+OPTIMIZER = OptimizerConfig(learning_rate=0.05, weight_decay=0.1)
+
+
+def dense_step(retriever) -> None:
+    """One step of Keras' optimizer on dense gradients."""
+    if keras.backend.backend() == "jax":
+        retriever.compile(optimizer=OPTIMIZER.build(10))
+        retriever.train_on_batch(BATCH)
+        return
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        loss = retriever.loss_of(retriever(BATCH, training=True), BATCH)
+    gradients = tape.gradient(loss, [v.value for v in retriever.trainable_variables])
+    # Keras 3.15's optimizers square an IndexedSlices before they sum its
+    # duplicates, which is another gradient: hence not train_on_batch.
+    gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
+    OPTIMIZER.build(10).apply(gradients, retriever.trainable_variables)
+
+
+def main() -> None:
+    dataset = Dataset(Path(sys.argv[1]))
+    config = ModelConfig.model_validate(zoo.model("two-tower", "mixed"))
+
+    def fresh():
+        retriever = build_retriever(config, dataset, "train", seed=1)
+        users = retriever.query_tower.table.embeddings
+        users.assign(np.random.default_rng(0).normal(size=users.shape) * 0.1)
+        return retriever
+
+    def tables(retriever):
+        return {n: keras.ops.convert_to_numpy(v).copy() for n, v in retriever.tables.items()}
+
+    before = tables(fresh())
+    rowwise = fresh()
+    step = build_step(rowwise, OPTIMIZER, 10)
+    step.run({name: array[None] for name, array in BATCH.items()})
+    step.synchronise()
+    after = tables(rowwise)
+    dense = fresh()
+    dense_step(dense)
+    expected = tables(dense)
+    found = {}
+    for name, held in HELD.items():
+        others = np.setdiff1d(np.arange(len(before[name])), held)
+        found[name] = {
+            "others_moved": float(np.abs(after[name][others] - before[name][others]).max()),
+            "held_moved": float(np.abs(after[name][held] - before[name][held]).min(axis=1).max()),
+            "held_differs": float(np.abs(after[name][held] - expected[name][held]).max()),
+        }
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()

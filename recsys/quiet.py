@@ -23,13 +23,16 @@ def start_backend() -> None:
     chosen = os.environ.get("KERAS_BACKEND", "tensorflow")
     if chosen not in BACKENDS:
         raise InputError(f"KERAS_BACKEND is {chosen!r}: training runs on {' or '.join(BACKENDS)}")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # Only what ends the process: everything else comes back as an exception.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _silent_stderr():
         import keras
 
         if keras.backend.backend() == "tensorflow":
             import tensorflow as tf
 
+            # Its advice on retracing is for those who write graphs.
+            tf.get_logger().setLevel("ERROR")
             tf.config.list_physical_devices("GPU")
             tf.constant(0) + 1
 

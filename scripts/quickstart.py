@@ -81,7 +81,7 @@ def _show_recommendations(folders: list) -> None:
     columns = []
     for folder in folders:
         recommender = Recommender(folder.model_version())
-        query = recommender.user_query(dataset, user_id)
+        query = recommender.user_query(folder.dataset(), user_id)
         k = min(SHOWN, recommender.manifest["model"]["k"])
         columns.append([row.title for row in recommender.recommend(query, k)])
         table.add_column(folder.read_experiment().name)

@@ -147,11 +147,12 @@ def test_mlflow_holds_the_run(folder, run):
     assert [model.name for model in client.search_registered_models()] == ["circle-1"]
 
 
-def test_steps_alone(folder):
+def test_steps_alone_on_jax(folder):
     name = ["--name", "stepwise"]
     short = ["training.epochs=2", "model.loss={kind: sampled_softmax}", "training.refit=true"]
     for step in (["prepare"], ["train", *name], ["evaluate", *name], ["export", *name]):
-        done = recsys(step[0], "circle.yaml", *short, *step[1:], cwd=folder)
+        arguments = [step[0], "circle.yaml", *short, *step[1:]]
+        done = recsys(*arguments, cwd=folder, KERAS_BACKEND="jax")
         assert done.returncode == 0, (step, done.stderr[-3000:])
     stepwise = folder / "runs" / "stepwise" / "1"
     assert (stepwise / "model/1/saved_model.pb").exists()

@@ -12,7 +12,10 @@ from recsys.atomic import atomic_path
 _METADATA = "metadata"
 
 
-def save_checkpoint(path: Path, arrays: dict[str, np.ndarray], metadata: dict[str, Any]) -> None:
+State = dict[str, np.ndarray]
+
+
+def save_checkpoint(path: Path, arrays: State, metadata: dict[str, Any]) -> None:
     """Writes a checkpoint; a reader sees the old one or the new one, never half of it.
 
     Args:
@@ -30,7 +33,7 @@ def save_checkpoint(path: Path, arrays: dict[str, np.ndarray], metadata: dict[st
         os.fsync(file.fileno())
 
 
-def load_checkpoint(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+def load_checkpoint(path: Path) -> tuple[State, dict[str, Any]]:
     """Reads what :func:`save_checkpoint` wrote."""
     with np.load(path) as file:
         arrays = {name: file[name] for name in file.files if name != _METADATA}

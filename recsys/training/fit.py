@@ -19,9 +19,9 @@ from recsys.errors import InputError
 from recsys.models.losses.negatives import Sampler, build_sampler
 from recsys.models.losses.sampled_softmax import SampledSoftmaxConfig
 from recsys.models.retriever import Retriever
-from recsys.training.checkpoint import load_checkpoint, save_checkpoint
+from recsys.training.checkpoint import State, load_checkpoint, save_checkpoint
 from recsys.training.optimizer import OptimizerConfig
-from recsys.training.step import State, build_step
+from recsys.training.step import build_step
 
 PREFETCHED_RUNS = 4
 

@@ -7,9 +7,8 @@ import keras
 import numpy as np
 
 from recsys.models.retriever import Retriever
+from recsys.training.checkpoint import State
 from recsys.training.optimizer import OptimizerConfig
-
-State = dict[str, np.ndarray]
 
 
 class Step(Protocol):

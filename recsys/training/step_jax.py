@@ -10,8 +10,8 @@ import keras
 import numpy as np
 
 from recsys.models.retriever import Retriever
+from recsys.training.checkpoint import State
 from recsys.training.optimizer import OptimizerConfig, Rows, update_rows
-from recsys.training.step import State
 
 
 class JaxStep:

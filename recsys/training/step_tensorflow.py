@@ -6,8 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 from recsys.models.retriever import Retriever
+from recsys.training.checkpoint import State
 from recsys.training.optimizer import OptimizerConfig, Rows, update_rows
-from recsys.training.step import State
 
 
 class TensorFlowStep:

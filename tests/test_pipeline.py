@@ -1,15 +1,20 @@
 """The whole line, as a user at a terminal runs it."""
 
+import contextlib
+import io
 import json
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 import pandas as pd
 import pytest
 import yaml
 
+from recsys import cli
 from tests.logs import write_log
 
 EXPERIMENT = {
@@ -36,7 +41,36 @@ EXPERIMENT = {
 }
 
 
-def recsys(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess:
+@dataclass(frozen=True)
+class Done:
+    """What a command did, as ``subprocess.CompletedProcess`` says it."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def recsys(*arguments: str, cwd: Path) -> Done:
+    """The command in this process: starting a backend takes longer than most commands."""
+    stdout, stderr = io.StringIO(), io.StringIO()
+    status = 0
+    with (
+        contextlib.chdir(cwd),
+        contextlib.redirect_stdout(stdout),
+        contextlib.redirect_stderr(stderr),
+        mock.patch.object(sys, "argv", ["recsys", *arguments]),
+    ):
+        try:
+            cli.main()
+        except SystemExit as stopped:
+            status = stopped.code if isinstance(stopped.code, int) else int(bool(stopped.code))
+    return Done(status, stdout.getvalue(), stderr.getvalue())
+
+
+def recsys_process(
+    *arguments: str, cwd: Path, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """The command as a user starts it."""
     return subprocess.run(
         [sys.executable, "-m", "recsys.cli", *arguments],
         cwd=cwd,
@@ -52,7 +86,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("work")
     write_log(folder)
     (folder / "circle.yaml").write_text(yaml.safe_dump(EXPERIMENT))
-    done = recsys("run", "circle.yaml", cwd=folder)
+    done = recsys_process("run", "circle.yaml", cwd=folder)
     assert done.returncode == 0, done.stderr[-3000:]
     (folder / "stdout").write_text(done.stdout)
     (folder / "stderr").write_text(done.stderr)
@@ -112,7 +146,7 @@ def test_run_again_it_has_nothing_to_do(folder, run):
 
 
 def test_another_experiment_of_the_name_is_refused(folder):
-    done = recsys("run", "circle.yaml", "training.epochs=1", cwd=folder)
+    done = recsys_process("run", "circle.yaml", "training.epochs=1", cwd=folder)
     assert done.returncode == 2
     assert "training.epochs" in done.stderr and "--overwrite" in done.stderr
     assert "Traceback" not in done.stderr
@@ -152,7 +186,7 @@ def test_steps_alone_on_jax(folder):
     short = ["training.epochs=2", "model.loss={kind: sampled_softmax}", "training.refit=true"]
     for step in (["prepare"], ["train", *name], ["evaluate", *name], ["export", *name]):
         arguments = [step[0], "circle.yaml", *short, *step[1:]]
-        done = recsys(*arguments, cwd=folder, KERAS_BACKEND="jax")
+        done = recsys_process(*arguments, cwd=folder, KERAS_BACKEND="jax")
         assert done.returncode == 0, (step, done.stderr[-3000:])
     stepwise = folder / "runs" / "stepwise" / "1"
     assert (stepwise / "model/1/saved_model.pb").exists()

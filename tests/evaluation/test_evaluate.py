@@ -166,7 +166,7 @@ def test_a_full_disk_leaves_nothing_half_written(
 
 
 def test_choosing_thins_the_queries(checkerboard: Dataset) -> None:
-    thinned = room._thinned(checkerboard.queries("test"), 4)
+    thinned = room.thinned(checkerboard.queries("test"), 4)
     assert thinned.users.tolist() == [0, 5, 10, 15]
     assert thinned.target_offsets.tolist() == [0, 1, 2, 3, 4]
 

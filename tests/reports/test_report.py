@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -9,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from recsys.errors import InputError
-from recsys.reports import report as room
 from recsys.reports.report import write_report
 from tests.reports.synthetic import document, write_run
 
@@ -139,7 +139,7 @@ def test_a_full_disk_leaves_the_old_report(run_folder: Path, monkeypatch) -> Non
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(room.os, "replace", full)
+    monkeypatch.setattr(os, "replace", full)
     with pytest.raises(OSError, match="No space left"):
         write_report(run_folder)
     assert sorted(run_folder.iterdir()) == files

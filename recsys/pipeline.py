@@ -268,9 +268,10 @@ class Pipeline:
         return keras.saving.load_model(self.folder.retriever)
 
     def _tracker(self, dataset: Dataset) -> tracking.Tracker:
-        name = self.experiment.name
+        name, config = self.experiment.name, self.experiment.tracking
         tracker = tracking.start(
-            self.experiment.tracking,
+            # Every seed of an experiment is a version of one registered model.
+            config.model_copy(update={"model_name": config.model_name or name}),
             self.folder.path,
             self.runs_dir,
             f"{name}-{self.seed}",

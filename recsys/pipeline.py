@@ -221,9 +221,12 @@ class Pipeline:
         """Writes the report of an evaluated run and sends it and the metrics to MLflow."""
         metrics = json.loads(self.folder.metrics.read_text())
         report = write_report(self.folder.path)
-        tracker.log_metrics(
-            {name: metrics[name] for name in ("test", "validation", "baselines", "timing")}
-        )
+        tracker.log_metrics({name: metrics[name] for name in ("test", "validation", "timing")})
+        baselines = {
+            f"baseline_{name}": {metric: found["value"] for metric, found in values.items()}
+            for name, values in metrics["baselines"].items()
+        }
+        tracker.log_metrics(baselines)
         for artefact in (self.folder.metrics, report):
             tracker.log_artifact(artefact)
 

@@ -1,9 +1,7 @@
 """The training loop: epochs, validation, early stopping, checkpoints."""
 
-import queue
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -16,14 +14,11 @@ from recsys.config import StrictConfig
 from recsys.data.batches import TrainingBatches
 from recsys.data.dataset import Dataset, Part
 from recsys.errors import InputError
-from recsys.models.losses.negatives import Sampler, build_sampler
-from recsys.models.losses.sampled_softmax import SampledSoftmaxConfig
 from recsys.models.retriever import Retriever
 from recsys.training.checkpoint import State, load_checkpoint, save_checkpoint
+from recsys.training.feed import Feed, sampler_of
 from recsys.training.optimizer import OptimizerConfig
-from recsys.training.step import build_step
-
-PREFETCHED_RUNS = 4
+from recsys.training.step import Step, build_step
 
 
 class TrainingConfig(StrictConfig):
@@ -127,53 +122,16 @@ def fit(
         seed,
         tuple(retriever.config.query.user_features),
     )
-    source = _BatchSource(batches, _sampler(retriever, dataset, last_part), seed, config)
+    sampler = sampler_of(retriever, dataset, last_part)
+    feed = Feed(batches, sampler, seed, config.steps_per_dispatch)
     step = build_step(retriever, config.optimizer, config.epochs * batches.steps_per_epoch)
     last_epoch = epochs or config.epochs
-    last, best = folder / "last.npz", folder / "best.npz"
-    progress = Progress()
-    origin = {
-        "backend": keras.backend.backend(),
-        "dataset": dataset.fingerprint,
-        "seed": seed,
-    }
-
-    def remembered(progress: Progress) -> dict[str, Any]:
-        return {"origin": origin, "progress": asdict(progress)}
-
-    if last.is_file():
-        state, metadata = load_checkpoint(last)
-        if metadata["origin"] != origin:
-            raise InputError(
-                f"{last} was written with {metadata['origin']}, this run has {origin}. Set "
-                "KERAS_BACKEND as it was, or start afresh with --overwrite."
-            )
-        step.restore(state)
-        progress = Progress(**metadata["progress"])
-    saved_at = time.monotonic()
+    best = folder / "best.npz"
+    origin = {"backend": keras.backend.backend(), "dataset": dataset.fingerprint, "seed": seed}
+    checkpoint = _Checkpoint(folder / "last.npz", origin, step)
+    progress = checkpoint.resume()
     while not progress.finished:
-        began = time.monotonic()
-        pending: list[tuple[Any, np.ndarray]] = []
-        for stacked, weights in _prefetch(source.epoch(progress.epoch, progress.step)):
-            pending.append((step.run(stacked), weights))
-            progress.step += len(weights)
-            progress.events += int(np.count_nonzero(stacked["weights"]))
-            if len(pending) > 1:  # the last one may still be running on the device
-                _account(progress, pending.pop(0))
-            for callback in callbacks:
-                callback.step_ended(progress, batches.steps_per_epoch)
-            if (
-                time.monotonic() - saved_at >= config.checkpoint_seconds
-                and progress.step < batches.steps_per_epoch
-            ):
-                while pending:
-                    _account(progress, pending.pop(0))
-                progress.seconds += time.monotonic() - began
-                save_checkpoint(last, step.state(), remembered(progress))
-                began = saved_at = time.monotonic()
-        while pending:
-            _account(progress, pending.pop(0))
-        progress.seconds += time.monotonic() - began
+        _run_epoch(progress, feed, batches.steps_per_epoch, step, checkpoint, config, callbacks)
         step.synchronise()
         metrics = _end_epoch(progress, validate, metric, retriever)
         waited = progress.epoch - progress.best_epoch
@@ -183,12 +141,83 @@ def fit(
         # Before the checkpoint: who is killed in between hears of the epoch again.
         for callback in callbacks:
             callback.epoch_ended(progress.epoch, metrics)
-        save_checkpoint(last, step.state(), remembered(progress))
-        saved_at = time.monotonic()
+        checkpoint.save(progress)
     weights, _ = load_checkpoint(best)
     for variable, name in zip(retriever.variables, sorted(weights), strict=True):
         variable.assign(weights[name])
     return progress
+
+
+class _Checkpoint:
+    """The file that a killed run continues from.
+
+    Args:
+        path: the file.
+        origin: what a run must have in common with the one that wrote it.
+        step: whose state is kept.
+    """
+
+    def __init__(self, path: Path, origin: dict[str, Any], step: Step) -> None:
+        self._path = path
+        self._origin = origin
+        self._step = step
+        self._saved_at = time.monotonic()
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was written, or since the run began."""
+        return time.monotonic() - self._saved_at
+
+    def resume(self) -> Progress:
+        """Puts the step back where the file says; a fresh start without a file."""
+        if not self._path.is_file():
+            return Progress()
+        state, metadata = load_checkpoint(self._path)
+        if metadata["origin"] != self._origin:
+            raise InputError(
+                f"{self._path} was written with {metadata['origin']}, this run has "
+                f"{self._origin}. Set KERAS_BACKEND as it was, or start afresh with --overwrite."
+            )
+        self._step.restore(state)
+        return Progress(**metadata["progress"])
+
+    def save(self, progress: Progress) -> None:
+        metadata = {"origin": self._origin, "progress": asdict(progress)}
+        save_checkpoint(self._path, self._step.state(), metadata)
+        self._saved_at = time.monotonic()
+
+
+def _run_epoch(
+    progress: Progress,
+    feed: Feed,
+    steps_per_epoch: int,
+    step: Step,
+    checkpoint: _Checkpoint,
+    config: TrainingConfig,
+    callbacks: Sequence[Callback],
+) -> None:
+    """Takes the rest of an epoch's steps, with a checkpoint from time to time."""
+    began = time.monotonic()
+    pending: list[tuple[Any, np.ndarray]] = []
+
+    def settle(left: int) -> None:
+        while len(pending) > left:
+            _account(progress, pending.pop(0))
+
+    for stacked, weights in feed.epoch(progress.epoch, progress.step):
+        pending.append((step.run(stacked), weights))
+        progress.step += len(weights)
+        progress.events += int(np.count_nonzero(stacked["weights"]))
+        settle(left=1)  # the last one may still be running on the device
+        for callback in callbacks:
+            callback.step_ended(progress, steps_per_epoch)
+        if checkpoint.age >= config.checkpoint_seconds and progress.step < steps_per_epoch:
+            settle(left=0)
+            progress.seconds += time.monotonic() - began
+            checkpoint.save(progress)
+            began = time.monotonic()
+    settle(left=0)
+    progress.seconds += time.monotonic() - began
 
 
 def _end_epoch(
@@ -233,93 +262,3 @@ def _weights(retriever: Retriever) -> State:
         f"{index:04d}": keras.ops.convert_to_numpy(variable)
         for index, variable in enumerate(retriever.variables)
     }
-
-
-def _sampler(retriever: Retriever, dataset: Dataset, last_part: Part) -> Sampler | None:
-    loss = retriever.config.loss
-    if not isinstance(loss, SampledSoftmaxConfig):
-        return None
-    events = dataset.fitted_events(last_part)
-    targets = dataset.event_items[events[dataset.event_weights[events] > 0]]
-    # What training has never seen is no negative (see Retriever.loss_of).
-    counts = np.bincount(targets, minlength=retriever.known_items)
-    return build_sampler(loss.negatives, counts)
-
-
-class _BatchSource:
-    """The stacked batches of an epoch, negatives included."""
-
-    def __init__(
-        self, batches: TrainingBatches, sampler: Sampler | None, seed: int, config: TrainingConfig
-    ) -> None:
-        self._batches = batches
-        self._sampler = sampler
-        self._seed = seed
-        self._steps = config.steps_per_dispatch
-
-    def epoch(
-        self, epoch: int, first_step: int
-    ) -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
-        """Batches [steps, batch, ...] from a step on, and each step's sum of weights."""
-        events = self._batches.epoch_events(epoch)
-        for run in self._batches.runs(epoch, self._steps):
-            if run.first_step < first_step:
-                continue
-            steps = [
-                self._negatives(
-                    self._batches.batch(rows, run.width, events), epoch, run.first_step + i
-                )
-                for i, rows in enumerate(run.rows)
-            ]
-            stacked = {name: np.stack([step[name] for step in steps]) for name in steps[0]}
-            yield stacked, stacked["weights"].sum(axis=(1, 2), dtype=np.float64)
-
-    def _negatives(
-        self, batch: dict[str, np.ndarray], epoch: int, step: int
-    ) -> dict[str, np.ndarray]:
-        if self._sampler is None:
-            return batch
-        generator = np.random.default_rng([self._seed, epoch, step, 2])
-        targets = batch["targets"][batch["weights"] > 0]
-        if not len(targets):  # nothing but context events: the loss is 0 whatever is drawn
-            count = self._sampler.count
-            return {
-                **batch,
-                "negatives": np.zeros(count, dtype=np.int32),
-                "negative_log_counts": np.zeros(count, dtype=np.float32),
-            }
-        items, log_counts = self._sampler.draw(generator, targets)
-        return {**batch, "negatives": items, "negative_log_counts": log_counts}
-
-
-def _prefetch(source: Iterator[Any]) -> Iterator[Any]:
-    """Runs an iterator in a thread of its own, a few elements ahead."""
-    end = object()
-    elements: queue.Queue[Any] = queue.Queue(PREFETCHED_RUNS)
-    stopped = threading.Event()
-
-    def put(element: Any) -> None:
-        while not stopped.is_set():
-            try:
-                return elements.put(element, timeout=0.1)
-            except queue.Full:
-                continue
-
-    def fill() -> None:
-        try:
-            for element in source:
-                put(element)
-                if stopped.is_set():
-                    return
-            put(end)
-        except BaseException as error:  # handed to the reader, who raises it
-            put(error)
-
-    threading.Thread(target=fill, daemon=True).start()
-    try:
-        while (element := elements.get()) is not end:
-            if isinstance(element, BaseException):
-                raise element
-            yield element
-    finally:
-        stopped.set()

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import keras
 import numpy as np
 
+from recsys.errors import InputError
 from recsys.models.retriever import Retriever
 from recsys.training.checkpoint import State
 from recsys.training.optimizer import OptimizerConfig
@@ -50,7 +51,7 @@ def build_step(retriever: Retriever, config: OptimizerConfig, total_steps: int) 
     """The step of the backend that Keras runs on.
 
     Raises:
-        NotImplementedError: on a backend other than TensorFlow and JAX.
+        InputError: on a backend other than TensorFlow and JAX.
     """
     backend = keras.backend.backend()
     if backend == "jax":
@@ -61,6 +62,4 @@ def build_step(retriever: Retriever, config: OptimizerConfig, total_steps: int) 
         from recsys.training.step_tensorflow import TensorFlowStep
 
         return TensorFlowStep(retriever, config, total_steps)
-    raise NotImplementedError(
-        f"no training step for Keras backend {backend!r}: use tensorflow or jax"
-    )
+    raise InputError(f"KERAS_BACKEND is {backend!r}: training runs on tensorflow or jax")

@@ -1,0 +1,128 @@
+"""Feeds the training step: stacked batches with their negatives, assembled ahead of it."""
+
+import queue
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from recsys.data.batches import TrainingBatches
+from recsys.data.dataset import Dataset, Part
+from recsys.models.losses.negatives import Sampler, build_sampler
+from recsys.models.losses.sampled_softmax import SampledSoftmaxConfig
+from recsys.models.retriever import Retriever
+
+PREFETCHED_RUNS = 4
+
+
+class Feed:
+    """The steps of an epoch, grouped as the device takes them.
+
+    Args:
+        batches: the epoch's order and its batches.
+        sampler: draws negatives; None for a loss that needs none.
+        seed: of the negatives.
+        steps_per_dispatch: steps of one group, at most.
+    """
+
+    def __init__(
+        self,
+        batches: TrainingBatches,
+        sampler: Sampler | None,
+        seed: int,
+        steps_per_dispatch: int,
+    ) -> None:
+        self._batches = batches
+        self._sampler = sampler
+        self._seed = seed
+        self._steps = steps_per_dispatch
+
+    def epoch(
+        self, epoch: int, first_step: int
+    ) -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
+        """Stacked batches [steps, batch, ...] and each step's sum of weights.
+
+        They are assembled in a thread of its own, a few groups ahead.
+
+        Args:
+            epoch: number of the epoch, from 0.
+            first_step: steps before it are left out.
+        """
+        return _prefetch(self._stacked(epoch, first_step))
+
+    def _stacked(
+        self, epoch: int, first_step: int
+    ) -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
+        events = self._batches.epoch_events(epoch)
+        for run in self._batches.runs(epoch, self._steps):
+            if run.first_step < first_step:
+                continue
+            steps = []
+            for offset, rows in enumerate(run.rows):
+                batch = self._batches.batch(rows, run.width, events)
+                steps.append(self._with_negatives(batch, epoch, run.first_step + offset))
+            stacked = {name: np.stack([step[name] for step in steps]) for name in steps[0]}
+            yield stacked, stacked["weights"].sum(axis=(1, 2), dtype=np.float64)
+
+    def _with_negatives(
+        self, batch: dict[str, np.ndarray], epoch: int, step: int
+    ) -> dict[str, np.ndarray]:
+        if self._sampler is None:
+            return batch
+        generator = np.random.default_rng([self._seed, epoch, step, 2])
+        targets = batch["targets"][batch["weights"] > 0]
+        if not len(targets):  # nothing but context events: the loss is 0 whatever is drawn
+            count = self._sampler.count
+            return {
+                **batch,
+                "negatives": np.zeros(count, dtype=np.int32),
+                "negative_log_counts": np.zeros(count, dtype=np.float32),
+            }
+        items, log_counts = self._sampler.draw(generator, targets)
+        return {**batch, "negatives": items, "negative_log_counts": log_counts}
+
+
+def sampler_of(retriever: Retriever, dataset: Dataset, last_part: Part) -> Sampler | None:
+    """The sampler that a retriever's loss needs, with the probabilities of the fitted parts."""
+    loss = retriever.config.loss
+    if not isinstance(loss, SampledSoftmaxConfig):
+        return None
+    events = dataset.fitted_events(last_part)
+    targets = dataset.event_items[events[dataset.event_weights[events] > 0]]
+    # What training has never seen is no negative (see Retriever.loss_of).
+    counts = np.bincount(targets, minlength=retriever.known_items)
+    return build_sampler(loss.negatives, counts)
+
+
+def _prefetch(source: Iterator[Any]) -> Iterator[Any]:
+    """Runs an iterator in a thread of its own, a few elements ahead."""
+    end = object()
+    elements: queue.Queue[Any] = queue.Queue(PREFETCHED_RUNS)
+    stopped = threading.Event()
+
+    def put(element: Any) -> None:
+        while not stopped.is_set():
+            try:
+                return elements.put(element, timeout=0.1)
+            except queue.Full:
+                continue
+
+    def fill() -> None:
+        try:
+            for element in source:
+                put(element)
+                if stopped.is_set():
+                    return
+            put(end)
+        except BaseException as error:  # handed to the reader, who raises it
+            put(error)
+
+    threading.Thread(target=fill, daemon=True).start()
+    try:
+        while (element := elements.get()) is not end:
+            if isinstance(element, BaseException):
+                raise element
+            yield element
+    finally:
+        stopped.set()

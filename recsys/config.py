@@ -1,6 +1,11 @@
 """What every room's ``Config`` is made of."""
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict
+
+# Whether items of a history may be recommended again.
+Seen = Literal["exclude", "allow"]
 
 
 class StrictConfig(BaseModel):

@@ -3,12 +3,12 @@
 import difflib
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, Field, ValidationError
 
-from recsys.config import StrictConfig
+from recsys.config import Seen, StrictConfig
 from recsys.data.prepare import DataConfig
 from recsys.errors import InputError
 from recsys.evaluation.evaluate import EvaluationConfig
@@ -25,7 +25,7 @@ class Experiment(StrictConfig):
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="names the run folder and the model"
     )
     data: DataConfig
-    seen: Literal["exclude", "allow"] = Field(
+    seen: Seen = Field(
         "exclude",
         description="whether items of the history are recommended again, in evaluation and serving",
     )

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import logging
 import time
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -10,38 +9,30 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
 from recsys import tracking
 from recsys.atomic import atomic_path
 from recsys.data.dataset import Dataset, Part
 from recsys.data.prepare import prepare
 from recsys.errors import InputError
-from recsys.evaluation.comparison import Contender, compare
-from recsys.evaluation.evaluate import (
-    choose_settings,
-    evaluate_baselines,
-    thinned,
-    write_ranks,
-)
-from recsys.evaluation.evaluate import evaluate as judge
-from recsys.evaluation.metrics import ranking_metrics
-from recsys.evaluation.ranking import RankedQueries, RetrieverScorer, rank
+from recsys.evaluation.evaluate import write_ranks
+from recsys.evaluation.examples import examples
+from recsys.evaluation.final import evaluate_finally
+from recsys.evaluation.ranking import RetrieverScorer
+from recsys.evaluation.validation import Validation
 from recsys.experiment import Experiment
 from recsys.export.export import ExportRequest, export_in_subprocess
 from recsys.export.inputs import user_features_of
 from recsys.export.probes import write_probes
+from recsys.export.recommend import Recommender
 from recsys.models.retriever import Retriever
 from recsys.progress import TrainingProgress, say, working
 from recsys.reports.report import write_report
 from recsys.run_folder import RunFolder
-from recsys.training.build import build_retriever
+from recsys.training.build import build_retriever, check_model
 from recsys.training.fit import Callback, Progress, fit
 
-logger = logging.getLogger(__name__)
 VERSIONS = ("recsys", "keras", "tensorflow", "numpy", "duckdb")
-EXAMPLES = 6
-EXAMPLE_ITEMS = 10
 
 
 class Pipeline:
@@ -85,15 +76,14 @@ class Pipeline:
         return self.folder
 
     def prepare(self) -> Dataset:
-        """Log in, dataset out, reused when nothing changed; then the run folder is made.
+        """Log in, dataset out, reused when nothing changed.
 
-        Nothing of a run that is there is touched before the log proved usable.
+        What could not be trained or exported is refused now.
         """
         dataset = prepare_dataset(self.experiment, self.runs_dir)
-        retriever = self._build(dataset, "train")
-        # What cannot be exported is refused before it is trained.
-        user_features_of(retriever, dataset)
-        self.folder.claim(self.experiment, self.seed, dataset, self._overwrite)
+        model = self.experiment.model
+        check_model(model, dataset)
+        user_features_of(model.query.user_features, dataset)
         return dataset
 
     def train(self, dataset: Dataset, tracker: tracking.Tracker) -> None:
@@ -103,7 +93,7 @@ class Pipeline:
         experiment = self.experiment
         metric = experiment.evaluation.metric
         retriever = self._build(dataset, "train")
-        validation = _Validation(retriever, dataset, experiment)
+        validation = Validation(retriever, dataset, experiment.seen, experiment.evaluation)
         with TrainingProgress(experiment.training.epochs, metric) as shown:
             progress = fit(
                 retriever,
@@ -119,7 +109,7 @@ class Pipeline:
         if experiment.training.refit:
             retriever, progress = self._refit(dataset, progress)
         self.folder.write_json(
-            self.folder.checkpoints / "training.json",
+            self.folder.timing,
             {
                 "best_epoch": progress.best_epoch,
                 "train_seconds": progress.seconds,
@@ -156,54 +146,32 @@ class Pipeline:
         )
 
     def evaluate(self, dataset: Dataset) -> None:
-        """Ranks the test part once, beside the baselines; writes ranks and metrics."""
-        experiment, config = self.experiment, self.experiment.evaluation
+        """Ranks the test part once, beside the baselines; writes ranks, examples and metrics."""
+        experiment = self.experiment
         scorer = RetrieverScorer(self._load(), dataset)
-        found: dict[Part, dict[str, Any]] = {}
-        ranked: dict[Part, RankedQueries] = {}
+        with working("ranking the test part, baselines too"):
+            ranked, sections = evaluate_finally(
+                experiment.name,
+                scorer,
+                dataset,
+                experiment.seen,
+                experiment.evaluation,
+                self.fitted_part,
+            )
         # A model that was fitted on validation too is not judged on it.
-        parts: tuple[Part, ...] = ("test",) if experiment.training.refit else ("validation", "test")
-        for part in parts:
-            queries = dataset.queries(part, config.last_only)
-            with working(f"ranking {len(queries)} {part} queries"):
-                ranked[part] = rank(
-                    scorer, dataset, queries, experiment.seen, max(config.k), config.block_size
-                )
-                found[part] = judge(ranked[part], dataset, config, self.fitted_part)
-        with working("baselines"):
-            settings = choose_settings(dataset, experiment.seen, config)
-            fitted: set[Part] = {self.fitted_part, "validation"}
-            beside = {
-                part: evaluate_baselines(dataset, "test", experiment.seen, config, part, settings)
-                for part in fitted
-            }
-        baselines, refitted = beside[self.fitted_part], beside["validation"]
-        model = Contender(experiment.name, ranked["test"])
-        comparisons = compare(
-            [(model, Contender(name, theirs)) for name, (_, theirs) in baselines.items()],
-            [config.metric],
+        sections.setdefault("validation", self._chosen_epoch())
+        write_ranks(ranked, dataset, self.folder.ranks)
+        self.folder.write_json(self.folder.examples, examples(ranked, dataset))
+        self.folder.write_json(
+            self.folder.metrics,
+            {
+                **sections,
+                "timing": json.loads(self.folder.timing.read_text()),
+                "split": dataset.manifest.split,
+                "quality": dataset.manifest.quality,
+                "versions": {name: version(name) for name in VERSIONS},
+            },
         )
-        metrics = {
-            "test": found["test"]["metrics"],
-            "validation": found["validation"]["metrics"]
-            if "validation" in found
-            else self._chosen_epoch(),
-            "baselines": {name: metrics for name, (metrics, _) in baselines.items()},
-            "baselines_refitted": {name: metrics for name, (metrics, _) in refitted.items()},
-            "baseline_settings": settings,
-            "comparisons": [comparison.as_dict() for comparison in comparisons],
-            "slices": found["test"]["slices"],
-            "counts": found["test"]["counts"],
-            "popularity": found["test"]["popularity"],
-            "timing": json.loads((self.folder.checkpoints / "training.json").read_text()),
-            "split": dataset.manifest.split,
-            "quality": dataset.manifest.quality,
-            "fitted_part": self.fitted_part,
-            "versions": {name: version(name) for name in VERSIONS},
-        }
-        write_ranks(ranked["test"], dataset, self.folder.ranks)
-        self.folder.write_json(self.folder.examples, _examples(ranked["test"], dataset))
-        self.folder.write_json(self.folder.metrics, metrics)
 
     def _chosen_epoch(self) -> dict[str, Any]:
         """The validation metrics by which the number of epochs was chosen."""
@@ -241,7 +209,8 @@ class Pipeline:
             self._write_model(dataset)
         if experiment.tracking.enabled:
             with working("logging the model to MLflow"):
-                tracker.log_model(destination, _input_example(destination, dataset))
+                example = Recommender(destination).input_example(dataset)
+                tracker.log_model(destination, example)
         return destination
 
     def _write_model(self, dataset: Dataset) -> None:
@@ -286,9 +255,14 @@ class Pipeline:
 
     @contextlib.contextmanager
     def at_work(self, dataset: Dataset) -> Iterator[tracking.Tracker]:
-        """Locks the run folder and opens the run in MLflow."""
-        with self.folder.locked(), self._tracker(dataset) as tracker:
-            yield tracker
+        """Locks and claims the run folder, and opens the run in MLflow.
+
+        Nothing of a run that is there is touched before the log proved usable.
+        """
+        with self.folder.locked():
+            self.folder.claim(self.experiment, self.seed, dataset, self._overwrite)
+            with self._tracker(dataset) as tracker:
+                yield tracker
 
 
 def prepare_dataset(experiment: Experiment, runs_dir: Path) -> Dataset:
@@ -305,36 +279,6 @@ def prepare_dataset(experiment: Experiment, runs_dir: Path) -> Dataset:
     return dataset
 
 
-class _Validation:
-    """Ranks the validation part after an epoch."""
-
-    def __init__(self, retriever: Retriever, dataset: Dataset, experiment: Experiment) -> None:
-        self._config = experiment.evaluation
-        self._seen = experiment.seen
-        self._dataset = dataset
-        queries = dataset.queries("validation", self._config.last_only)
-        self._queries = thinned(queries, self._config.validation_queries)
-        if not len(self._queries):
-            raise InputError(
-                "the validation part has no events, so no epoch can be chosen: "
-                "widen it in data.split"
-            )
-        self._scorer = RetrieverScorer(retriever, dataset)
-
-    def __call__(self, retriever: Retriever) -> dict[str, float]:
-        self._scorer.refresh()
-        ranked = rank(
-            self._scorer,
-            self._dataset,
-            self._queries,
-            self._seen,
-            max(self._config.k),
-            self._config.block_size,
-        )
-        values = ranking_metrics(ranked, self._config.k)
-        return {name: float(np.mean(value)) for name, value in values.items()}
-
-
 class _Tracking(Callback):
     """Sends every epoch to the tracker."""
 
@@ -347,34 +291,3 @@ class _Tracking(Callback):
     def epoch_ended(self, epoch: int, metrics: dict[str, float]) -> None:
         self._tracker.log_metrics({"epoch": metrics}, step=epoch)
         self._tracker.flush()
-
-
-def _examples(ranked: RankedQueries, dataset: Dataset) -> list[dict[str, Any]]:
-    """A few users' histories and what they would have been shown, as titles."""
-    queries, titles = ranked.queries, dataset.item_titles
-    lengths = queries.history_ends - dataset.user_offsets[queries.users]
-    asked = np.flatnonzero(lengths >= min(3, lengths.max()))
-    chosen = asked[np.linspace(0, len(asked) - 1, min(EXAMPLES, len(asked))).astype(int)]
-    examples = []
-    for query in dict.fromkeys(chosen.tolist()):
-        end = queries.history_ends[query]
-        begin = max(dataset.user_offsets[queries.users[query]], end - EXAMPLE_ITEMS)
-        best = ranked.top_items[query, :EXAMPLE_ITEMS]
-        examples.append(
-            {
-                "user": dataset.user_ids[queries.users[query]],
-                "history": [titles[item] for item in dataset.event_items[begin:end]],
-                "recommendations": [titles[item] for item in best if item >= 0],
-            }
-        )
-    return examples
-
-
-def _input_example(model: Path, dataset: Dataset) -> dict[str, list]:
-    """A request of the exported model, for MLflow's model page."""
-    from recsys.export.recommend import Recommender
-
-    recommender = Recommender(model)
-    query = recommender.user_query(dataset, dataset.user_ids[0])
-    history = [list(query.history)[-5:]]
-    return {"history": history, **{name: value.tolist() for name, value in query.further.items()}}

@@ -30,6 +30,7 @@ class RunFolder:
         self.dataset_record = path / "dataset.json"
         self.checkpoints = path / "checkpoints"
         self.retriever = self.checkpoints / "retriever.keras"
+        self.timing = self.checkpoints / "training.json"
         self.history = path / "history.json"
         self.metrics = path / "metrics.json"
         self.ranks = path / "ranks.parquet"
@@ -59,8 +60,9 @@ class RunFolder:
     ) -> None:
         """Makes the folder, or takes up what lies there; what is out of date is removed.
 
-        Metrics that were computed otherwise than ``evaluation`` now says are
-        removed, and so is a SavedModel that ``export`` would now make otherwise.
+        Call it while the folder is :meth:`locked`. Metrics that were computed
+        otherwise than ``evaluation`` now says are removed, and so is a SavedModel
+        that would now be made otherwise (it names the metrics too).
 
         Args:
             experiment: as resolved; the run of one seed is recorded with that seed.
@@ -85,9 +87,10 @@ class RunFolder:
                 )
         if self.experiment.is_file():
             there = _read_yaml(self.experiment)
-            if there.get("evaluation") != document["evaluation"]:
+            judged_otherwise = there.get("evaluation") != document["evaluation"]
+            if judged_otherwise:
                 self.metrics.unlink(missing_ok=True)
-            if there.get("export") != document["export"]:
+            if judged_otherwise or there.get("export") != document["export"]:
                 shutil.rmtree(self.model / experiment.export.version, ignore_errors=True)
         self.path.mkdir(parents=True, exist_ok=True)
         _write(self.experiment, yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
@@ -101,16 +104,17 @@ class RunFolder:
         Raises:
             InputError: one is at work in it.
         """
-        folder = os.open(self.path, os.O_RDONLY)
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        # Beside the folder, which --overwrite removes.
+        with (self.path.parent / f".{self.path.name}.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise InputError(
+                    f"another process is at work in {self.path}: wait for it, or choose another "
+                    "--name"
+                ) from error
             yield
-        except BlockingIOError as error:
-            raise InputError(
-                f"another process is at work in {self.path}: wait for it, or choose another --name"
-            ) from error
-        finally:
-            os.close(folder)
 
     @classmethod
     def open(cls, path: Path) -> "RunFolder":

@@ -49,6 +49,8 @@ Part = Literal["train", "validation", "test"]
 Side = Literal["user", "item"]
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
 FORMAT = 1
+# What separates the words of a text feature, for the log and for the served model alike.
+NOT_A_WORD = r"[^\p{L}\p{N}]+"
 
 
 class Feature(StrictConfig):
@@ -286,12 +288,11 @@ class Dataset:
         items = np.asarray(self.event_items[events])
         # The same item twice at one moment is one target.
         order = np.lexsort((events, items, history_ends, users))
-        same = np.zeros(len(order), dtype=bool)
+        is_first = np.zeros(len(order), dtype=bool)
         for key in (users, history_ends, items):
             values = key[order]
-            step = np.append(True, values[1:] != values[:-1])[: len(order)]
-            same = same | step
-        keep = np.sort(order[same])
+            is_first |= np.append(True, values[1:] != values[:-1])[: len(order)]
+        keep = np.sort(order[is_first])
         users, events = users[keep], events[keep]
         history_ends, items = history_ends[keep], items[keep]
         begins_query = np.append(

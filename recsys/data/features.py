@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from ibis.backends.duckdb import Backend
 
-from recsys.data.dataset import Feature, Side
+from recsys.data.dataset import NOT_A_WORD, Feature, Side
 from recsys.data.ids import identifier
 from recsys.data.sources import (
     CategoricalFeature,
@@ -26,7 +26,6 @@ from recsys.data.sources import (
 from recsys.errors import InputError
 
 AnyFeature = CategoricalFeature | MultivaluedFeature | TextFeature | NumericFeature | VectorFeature
-NOT_A_WORD = r"[^\p{L}\p{N}]+"
 NOT_A_NUMBER = r"[\[\](){}\s,;|]+"
 EXAMPLES = 5
 

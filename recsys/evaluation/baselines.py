@@ -13,9 +13,10 @@ import numpy as np
 import psutil
 from scipy import sparse
 
+from recsys.config import Seen
 from recsys.data.dataset import Dataset, Part, Queries, ranges
 from recsys.errors import InputError
-from recsys.evaluation.ranking import Scorer, Seen
+from recsys.evaluation.ranking import Scorer
 
 BaselineName = Literal["popular", "recent_popular", "item_knn"]
 # Tried on the validation part.

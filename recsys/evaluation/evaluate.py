@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from pydantic import Field, field_validator, model_validator
 
 from recsys.atomic import atomic_path
-from recsys.config import StrictConfig
+from recsys.config import Seen, StrictConfig
 from recsys.data.dataset import Dataset, Part, Queries
 from recsys.errors import InputError
 from recsys.evaluation.baselines import BaselineName, candidates, fit
@@ -24,7 +24,7 @@ from recsys.evaluation.metrics import (
     popularity_groups,
     ranking_metrics,
 )
-from recsys.evaluation.ranking import UNRANKED, RankedQueries, Scorer, Seen, rank
+from recsys.evaluation.ranking import UNRANKED, RankedQueries, Scorer, rank
 from recsys.evaluation.slices import slices
 
 logger = logging.getLogger(__name__)

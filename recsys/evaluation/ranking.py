@@ -1,17 +1,17 @@
 """Full ranking: where each held-out item stands among all items."""
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import keras
 import numpy as np
 
+from recsys.config import Seen
 from recsys.data.dataset import Dataset, Queries, ranges
 from recsys.data.histories import Histories
 from recsys.models.query_model import QueryModel
 from recsys.models.retriever import Retriever
 
-Seen = Literal["exclude", "allow"]
 UNRANKED = np.iinfo(np.int32).max
 
 

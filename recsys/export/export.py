@@ -12,12 +12,12 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field
 
 import recsys
-from recsys.config import StrictConfig
+from recsys.config import Seen, StrictConfig
 from recsys.data.dataset import Part
 from recsys.errors import InputError
 
@@ -46,7 +46,7 @@ class ExportRequest(StrictConfig):
     probes: Path = Field(description="the .npz file of recsys.export.probes.write_probes")
     model_folder: Path = Field(description="folder of all versions; the version is made in it")
     config: ExportConfig = ExportConfig()
-    seen: Literal["exclude", "allow"] = Field(
+    seen: Seen = Field(
         "exclude", description="whether the ids of a history may be recommended again"
     )
     fitted_part: Part = Field("train", description="last part of the log the model was fitted on")

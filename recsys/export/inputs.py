@@ -5,23 +5,15 @@ caller without this package would send.
 """
 
 import re
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 
 from recsys.data.dataset import Dataset, Feature
 from recsys.errors import InputError
 
-if TYPE_CHECKING:
-    # Whoever asks a published model for recommendations needs no Keras.
-    from recsys.models.retriever import Retriever
-
 UNKNOWN = -1  # index of a user or an item that the dataset does not know
 HISTORY, EXCLUDE, USER_ID, ITEM_ID = "history", "exclude", "user_id", "item_id"
-# How the data room splits text, recsys.data.features.NOT_A_WORD: importing it
-# would bring the whole data engine into the exporting process.
-NOT_A_WORD = r"[^\p{L}\p{N}]+"
 
 
 def input_name(feature: Feature) -> str:
@@ -34,13 +26,16 @@ def input_name(feature: Feature) -> str:
     return f"_{name}" if name[:1].isdigit() else name
 
 
-def user_features_of(retriever: "Retriever", dataset: Dataset) -> tuple[Feature, ...]:
-    """The user features that a retriever reads, as the dataset encoded them.
+def user_features_of(names: Collection[str], dataset: Dataset) -> tuple[Feature, ...]:
+    """The user features that a model reads, as the dataset encoded them.
+
+    Args:
+        names: of the features (``model.query.user_features``).
+        dataset: where they are.
 
     Raises:
         InputError: a feature has the name of another input of the signatures.
     """
-    names = {spec.name for spec in retriever.user_features}
     features = tuple(f for f in dataset.manifest.user_features if f.name in names)
     taken = [HISTORY, EXCLUDE, USER_ID, ITEM_ID]
     for feature in features:

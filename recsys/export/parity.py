@@ -6,11 +6,11 @@ with the trained model's own answers.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import tensorflow as tf
 
+from recsys.config import Seen
 from recsys.data.dataset import Dataset, Feature
 from recsys.export.inputs import EXCLUDE, HISTORY, ITEM_ID, UNKNOWN, id_matrix, user_inputs
 from recsys.export.manifest import describe_signatures
@@ -50,7 +50,7 @@ class ParityGate:
         retriever: Retriever,
         dataset: Dataset,
         features: Sequence[Feature],
-        seen: Literal["exclude", "allow"],
+        seen: Seen,
         k: int,
         tolerance: float,
     ) -> None:

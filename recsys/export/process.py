@@ -42,7 +42,7 @@ def export(request: ExportRequest) -> dict[str, Any]:
     probes = Probes.load(request.probes)
     with published(request.destination) as folder:
         ServingGraph(retriever, dataset, request.seen, request.config.k).save(folder)
-        features = user_features_of(retriever, dataset)
+        features = user_features_of(retriever.config.query.user_features, dataset)
         gate = ParityGate(
             folder,
             retriever,
@@ -70,7 +70,7 @@ def _warmup_requests(
     request: ExportRequest, retriever: Retriever, dataset: Dataset, probes: Probes
 ) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
     """Single queries, as an online service gets them, in turn for each signature."""
-    features = user_features_of(retriever, dataset)
+    features = user_features_of(retriever.config.query.user_features, dataset)
     signatures = ("serving_default", "recommend_excluding", "embed_query")
     # Real histories come last among the probes.
     for number in range(min(request.config.warmup_requests, len(probes.histories))):

@@ -19,6 +19,7 @@ from recsys.export.manifest import read_manifest
 from recsys.export.titles import read_titles
 
 SIGNATURE = "serving_default"
+EXAMPLE_EVENTS = 5
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,12 @@ class Recommender:
         names = set(self.further_inputs)
         features = [f for f in dataset.manifest.user_features if input_name(f) in names]
         return Query(history, user_inputs(dataset, features, USER_ID in names, np.array([user])))
+
+    def input_example(self, dataset: Dataset) -> dict[str, list]:
+        """A request with the last events of the dataset's first user, as plain lists."""
+        query = self.user_query(dataset, dataset.user_ids[0])
+        further = {name: value.tolist() for name, value in query.further.items()}
+        return {HISTORY: [list(query.history)[-EXAMPLE_EVENTS:]], **further}
 
     def _missing_values(self) -> dict[str, np.ndarray]:
         """One row of every further input that says nothing about the user."""

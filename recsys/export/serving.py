@@ -12,17 +12,17 @@ only in a process that was started with ``TF_USE_LEGACY_KERAS=1``.
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import tensorflow as tf
 from tensorflow_recommenders.layers.factorized_top_k import BruteForce
 
-from recsys.data.dataset import Dataset, Feature
+from recsys.config import Seen
+from recsys.data.dataset import NOT_A_WORD, Dataset, Feature
 from recsys.export.inputs import (
     EXCLUDE,
     HISTORY,
     ITEM_ID,
-    NOT_A_WORD,
     UNKNOWN,
     USER_ID,
     input_name,
@@ -44,12 +44,10 @@ class ServingGraph:
             and −∞.
     """
 
-    def __init__(
-        self, retriever: Retriever, dataset: Dataset, seen: Literal["exclude", "allow"], k: int
-    ) -> None:
+    def __init__(self, retriever: Retriever, dataset: Dataset, seen: Seen, k: int) -> None:
         self._retriever = retriever
         self._max_events = retriever.config.max_events
-        self._features = user_features_of(retriever, dataset)
+        self._features = user_features_of(retriever.config.query.user_features, dataset)
         self._excludes_seen = seen == "exclude"
         self._k = k
 

@@ -27,24 +27,10 @@ def build_retriever(
         precision: a Keras dtype policy.
 
     Raises:
-        InputError: the model names a feature that the dataset does not hold, or
-            reads the order of a log without one.
+        InputError: see :func:`check_model`.
     """
-    if not dataset.manifest.known_items[last_part]:
-        raise InputError(f"the part {last_part!r} of {dataset.path} has no events to fit on")
+    item_features, user_features = check_model(config, dataset)
     manifest = dataset.manifest
-    encoder = config.query.encoder
-    if not manifest.has_order and encoder is not None and encoder.kind != "average":
-        raise InputError(
-            f"model.query.encoder.kind is {encoder.kind!r}, which reads the order of events, but "
-            "the log has none. Map a time or order column, or use the encoder 'average'."
-        )
-    item_features = _specs(
-        config.item.features, manifest.item_features, "item", "model.item.features"
-    )
-    user_features = _specs(
-        config.query.user_features, manifest.user_features, "user", "model.query.user_features"
-    )
     known = manifest.known_items[last_part]
     # Each weight and dropout mask follows from the seed alone.
     keras.utils.set_random_seed(seed)
@@ -62,6 +48,31 @@ def build_retriever(
         {name: dataset.feature("item", name) for name in config.item.features}
     )
     return retriever
+
+
+def check_model(config: ModelConfig, dataset: Dataset) -> tuple[list[dict], list[dict]]:
+    """Whether a dataset has what a model reads, before anything is built.
+
+    Returns:
+        The specs of the item features and of the user features that it reads.
+
+    Raises:
+        InputError: the model names a feature that the dataset does not hold, or
+            reads the order of a log without one.
+    """
+    manifest = dataset.manifest
+    encoder = config.query.encoder
+    if not manifest.has_order and encoder is not None and encoder.kind != "average":
+        raise InputError(
+            f"model.query.encoder.kind is {encoder.kind!r}, which reads the order of events, but "
+            "the log has none. Map a time or order column, or use the encoder 'average'."
+        )
+    return (
+        _specs(config.item.features, manifest.item_features, "item", "model.item.features"),
+        _specs(
+            config.query.user_features, manifest.user_features, "user", "model.query.user_features"
+        ),
+    )
 
 
 def _specs(names: list[str], features: tuple[Feature, ...], side: Side, where: str) -> list[dict]:

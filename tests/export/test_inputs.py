@@ -4,10 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 
-import recsys.data.features
 from recsys.data.dataset import Feature
 from recsys.errors import InputError
-from recsys.export.inputs import NOT_A_WORD, id_matrix, input_name, user_features_of
+from recsys.export.inputs import id_matrix, input_name, user_features_of
 
 
 def test_ids_are_padded_on_the_right():
@@ -26,11 +25,6 @@ def test_names_are_those_that_tensorflow_allows(name, expected):
 @pytest.mark.parametrize("name", ["history", "exclude", "user_id", "item_id"])
 def test_a_feature_may_not_take_the_name_of_another_input(name):
     feature = Feature(name=name, kind="numeric")
-    retriever = SimpleNamespace(user_features=[feature])
     dataset = SimpleNamespace(manifest=SimpleNamespace(user_features=(feature,)))
     with pytest.raises(InputError, match=f"{name!r} has the name of another input"):
-        user_features_of(retriever, dataset)
-
-
-def test_text_is_split_as_the_data_room_splits_it():
-    assert NOT_A_WORD == recsys.data.features.NOT_A_WORD
+        user_features_of([name], dataset)

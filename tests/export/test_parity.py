@@ -17,7 +17,9 @@ def make_gate(exported: Exported, **changes) -> ParityGate:
         "folder": exported.folder,
         "retriever": exported.retriever,
         "dataset": exported.dataset,
-        "features": user_features_of(exported.retriever, exported.dataset),
+        "features": user_features_of(
+            exported.retriever.config.query.user_features, exported.dataset
+        ),
         "seen": request.seen,
         "k": request.config.k,
         "tolerance": request.config.tolerance,

@@ -1,0 +1,68 @@
+"""The final evaluation of a trained model, beside the baselines."""
+
+from typing import Any
+
+from recsys.config import Seen
+from recsys.data.dataset import Dataset, Part
+from recsys.evaluation.comparison import Contender, compare
+from recsys.evaluation.evaluate import (
+    EvaluationConfig,
+    choose_settings,
+    evaluate,
+    evaluate_baselines,
+)
+from recsys.evaluation.ranking import RankedQueries, Scorer, rank
+
+
+def evaluate_finally(
+    name: str,
+    scorer: Scorer,
+    dataset: Dataset,
+    seen: Seen,
+    config: EvaluationConfig,
+    fitted_part: Part,
+) -> tuple[RankedQueries, dict[str, Any]]:
+    """Ranks the test part once, judges it, and compares it with every baseline.
+
+    Args:
+        name: of the model, for the sentences of the comparison.
+        scorer: the model.
+        dataset: the log.
+        seen: whether seen items may be recommended.
+        config: how to judge.
+        fitted_part: the last part that the model was fitted on. The baselines
+            are fitted on the same, and in a second column up to validation.
+
+    Returns:
+        The ranking of the test part, and the sections of ``metrics.json`` that
+        follow from rankings. ``validation`` is missing where the model was
+        fitted on that part.
+    """
+    ranked: dict[Part, RankedQueries] = {}
+    found: dict[Part, dict[str, Any]] = {}
+    parts: tuple[Part, ...] = ("validation", "test") if fitted_part == "train" else ("test",)
+    for part in parts:
+        queries = dataset.queries(part, config.last_only)
+        ranked[part] = rank(scorer, dataset, queries, seen, max(config.k), config.block_size)
+        found[part] = evaluate(ranked[part], dataset, config, fitted_part)
+    settings = choose_settings(dataset, seen, config)
+    fitted: set[Part] = {fitted_part, "validation"}
+    beside = {
+        part: evaluate_baselines(dataset, "test", seen, config, part, settings) for part in fitted
+    }
+    model = Contender(name, ranked["test"])
+    others = [Contender(other, theirs) for other, (_, theirs) in beside[fitted_part].items()]
+    comparisons = compare([(model, other) for other in others], [config.metric])
+    test = found["test"]
+    sections = {
+        **{str(part): found[part]["metrics"] for part in parts},
+        "baselines": {other: metrics for other, (metrics, _) in beside[fitted_part].items()},
+        "baselines_refitted": {
+            other: metrics for other, (metrics, _) in beside["validation"].items()
+        },
+        "baseline_settings": settings,
+        "comparisons": [comparison.as_dict() for comparison in comparisons],
+        **{section: test[section] for section in ("slices", "counts", "popularity")},
+        "fitted_part": fitted_part,
+    }
+    return ranked["test"], sections

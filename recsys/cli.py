@@ -1,13 +1,22 @@
-"""The command line: parses, calls, prints."""
+"""The command line: parses, calls, prints.
+
+Rooms are imported by the commands that need them, after the backend has been
+started: `recsys --help` and `recsys data list` answer at once.
+"""
 
 import errno
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from recsys.errors import InputError
+from recsys.quiet import start_backend
+
+if TYPE_CHECKING:
+    from recsys.pipeline import Pipeline
 
 app = typer.Typer(
     help="From an interaction log to a candidate generator in production.",
@@ -38,11 +47,12 @@ def run(
     overwrite: Overwrite = False,
 ) -> None:
     """Prepare, train, evaluate and export; continues a run that was stopped."""
-    for pipeline in _pipelines(experiment, overrides, name, runs_dir, overwrite):
-        from recsys.progress import say
-        from recsys.summary import summary
-        from recsys.tracking import page_command
+    start_backend()
+    from recsys.progress import say
+    from recsys.summary import summary
+    from recsys.tracking import page_command
 
+    for pipeline in _pipelines(experiment, overrides, name, runs_dir, overwrite):
         folder = pipeline.run()
         print(summary(folder))
         say(f"report: {folder.report}\nMLflow page: {page_command(runs_dir)}")
@@ -53,8 +63,6 @@ def prepare(
     experiment: ExperimentFile, overrides: Overrides = None, runs_dir: RunsDir = RUNS
 ) -> None:
     """Turn the log into a dataset on disk."""
-    from recsys.quiet import start_backend
-
     start_backend()
     from recsys.experiment import load_experiment
     from recsys.pipeline import prepare_dataset
@@ -71,6 +79,7 @@ def train(
     overwrite: Overwrite = False,
 ) -> None:
     """Fit the model, or continue a fit that was stopped."""
+    start_backend()
     for pipeline in _pipelines(experiment, overrides, name, runs_dir, overwrite):
         dataset = pipeline.prepare()
         with pipeline.at_work(dataset) as tracker:
@@ -86,9 +95,10 @@ def evaluate(
     runs_dir: RunsDir = RUNS,
 ) -> None:
     """Rank the test part with a trained model, beside the baselines."""
-    for pipeline in _pipelines(experiment, overrides, name, runs_dir):
-        from recsys.summary import summary
+    start_backend()
+    from recsys.summary import summary
 
+    for pipeline in _pipelines(experiment, overrides, name, runs_dir):
         dataset = pipeline.prepare()
         with pipeline.at_work(dataset) as tracker:
             pipeline.evaluate(dataset)
@@ -104,6 +114,7 @@ def export(
     runs_dir: RunsDir = RUNS,
 ) -> None:
     """Write the SavedModel of a trained model."""
+    start_backend()
     for pipeline in _pipelines(experiment, overrides, name, runs_dir):
         dataset = pipeline.prepare()
         with pipeline.at_work(dataset) as tracker:
@@ -123,8 +134,6 @@ def recommend(
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
-
-    from recsys.quiet import start_backend
 
     start_backend()
     from recsys.export.recommend import Query, Recommender
@@ -225,8 +234,6 @@ def check(
     """Say what is wrong with a log: rows left out, notes, the split's leakage audit."""
     import yaml
 
-    from recsys.quiet import start_backend
-
     start_backend()
     from recsys.experiment import load_experiment
     from recsys.pipeline import prepare_dataset
@@ -243,11 +250,8 @@ def _pipelines(
     name: str | None,
     runs_dir: Path,
     overwrite: bool = False,
-):
+) -> "Iterator[Pipeline]":
     """A pipeline per seed of the experiment, each made when its turn comes."""
-    from recsys.quiet import start_backend
-
-    start_backend()
     from recsys.experiment import load_experiment
     from recsys.pipeline import Pipeline
 

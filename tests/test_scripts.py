@@ -2,7 +2,6 @@
 
 import os
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
@@ -139,8 +138,8 @@ def test_a_container_does_not_start_without_a_gpu(folder):
     assert [file.name for file in folder.glob("*.called")] == ["doctor.called"]
 
 
-@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
 def test_shellcheck_is_content():
     scripts = [SCRIPTS / name for name in (*LAUNCHERS, "docker_start.sh")]
-    done = subprocess.run(["shellcheck", *scripts], capture_output=True, text=True)
+    shellcheck = Path(sys.executable).with_name("shellcheck")
+    done = subprocess.run([shellcheck, *scripts], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout

@@ -11,6 +11,7 @@ from pydantic import Field, PositiveInt, model_validator
 from recsys.config import StrictConfig
 from recsys.models.embedding import EmbeddingTable
 from recsys.models.features import FeatureEncoder, FeatureSpec
+from recsys.models.mlp import MLP
 
 
 class ItemTowerConfig(StrictConfig):
@@ -67,13 +68,8 @@ class ItemTower(keras.layers.Layer):
             EmbeddingTable(known_items, dim, dtype=policy, name="id") if self.config.id else None
         )
         self.features = FeatureEncoder(specs, dim, dtype=policy, name="features") if specs else None
-        self.hidden = [
-            keras.layers.Dense(units, activation="relu", dtype=policy, name=f"hidden_{i}")
-            for i, units in enumerate(self.config.hidden)
-        ]
-        self.output_layer = (
-            keras.layers.Dense(dim, dtype=policy, name="output") if self.hidden else None
-        )
+        hidden = self.config.hidden
+        self.mlp = MLP(hidden, dim, dtype=policy, name="mlp") if hidden else None
 
     def build(self, input_shape=None) -> None:
         if self.table is not None:
@@ -90,12 +86,8 @@ class ItemTower(keras.layers.Layer):
             )
             for index, spec in enumerate(self.specs)
         }
-        width = self.dim
-        for layer in self.hidden:
-            layer.build((None, width))
-            width = layer.units
-        if self.output_layer is not None:
-            self.output_layer.build((None, width))
+        if self.mlp is not None:
+            self.mlp.build((None, self.dim))
         self.built = True
 
     def assign_features(self, values: Mapping[str, np.ndarray]) -> None:
@@ -134,12 +126,7 @@ class ItemTower(keras.layers.Layer):
             }
             parts.append(self.features(values))
         vectors = sum(parts)
-        if self.output_layer is None:
-            return vectors
-        deep = vectors
-        for layer in self.hidden:
-            deep = layer(deep)
-        return vectors + self.output_layer(deep)
+        return vectors if self.mlp is None else vectors + self.mlp(vectors)
 
     def get_config(self) -> dict:
         config = {

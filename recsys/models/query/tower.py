@@ -9,6 +9,7 @@ from pydantic import Field, PositiveInt, model_validator
 from recsys.config import StrictConfig
 from recsys.models.embedding import EmbeddingTable
 from recsys.models.features import FeatureEncoder
+from recsys.models.mlp import MLP
 from recsys.models.query.average import AverageConfig
 from recsys.models.query.recurrent import RecurrentConfig
 
@@ -74,14 +75,8 @@ class QueryTower(keras.layers.Layer):
             self.config.user_id_dropout, noise_shape=(None, 1), dtype=policy
         )
         self.features = FeatureEncoder(specs, dim, dtype=policy, name="features") if specs else None
-        self.hidden = [
-            keras.layers.Dense(units, activation="relu", dtype=policy, name=f"hidden_{i}")
-            for i, units in enumerate(self.config.hidden)
-        ]
-        self.mix = self.table is not None or self.features is not None or bool(self.hidden)
-        self.output_layer = (
-            keras.layers.Dense(dim, dtype=policy, name="output") if self.mix else None
-        )
+        mixes = bool(self.table or self.features or self.config.hidden)
+        self.mlp = MLP(self.config.hidden, dim, dtype=policy, name="mlp") if mixes else None
 
     def build(self, input_shape) -> None:
         parts = 0
@@ -92,12 +87,8 @@ class QueryTower(keras.layers.Layer):
             if part is not None:
                 part.build()
                 parts += 1
-        width = parts * self.dim
-        for layer in self.hidden:
-            layer.build((None, None, width))
-            width = layer.units
-        if self.output_layer is not None:
-            self.output_layer.build((None, None, width))
+        if self.mlp is not None:
+            self.mlp.build((None, None, parts * self.dim))
         self.built = True
 
     def call(self, history_BLD, user=None, features=None, user_rows=None, training: bool = False):
@@ -115,7 +106,7 @@ class QueryTower(keras.layers.Layer):
         encoded_BLD = None
         if self.encoder is not None:
             encoded_BLD = self.encoder(history_BLD, training=training)
-        if not self.mix:
+        if self.mlp is None:
             return encoded_BLD
         context = []
         if self.table is not None:
@@ -125,11 +116,7 @@ class QueryTower(keras.layers.Layer):
         positions = ops.shape(history_BLD)[1]
         parts = [] if encoded_BLD is None else [encoded_BLD]
         parts += [ops.repeat(part[:, None, :], positions, axis=1) for part in context]
-        mixed = ops.concatenate(parts, axis=-1)
-        for layer in self.hidden:
-            mixed = layer(mixed)
-        assert self.output_layer is not None
-        mixed = self.output_layer(mixed)
+        mixed = self.mlp(ops.concatenate(parts, axis=-1))
         return mixed if encoded_BLD is None else encoded_BLD + mixed
 
     def get_config(self) -> dict:

@@ -5,16 +5,22 @@ from typing import Annotated, Any
 
 import keras
 from keras import ops
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from recsys.config import StrictConfig
 from recsys.models.features import FeatureSpec
 from recsys.models.items.tower import ItemTower, ItemTowerConfig
+from recsys.models.losses.bpr_max import BPRMaxConfig
 from recsys.models.losses.cross_entropy import CrossEntropyConfig
+from recsys.models.losses.gbce import GBCEConfig
 from recsys.models.losses.sampled_softmax import SampledSoftmaxConfig
+from recsys.models.query.attention import AttentionConfig
 from recsys.models.query.tower import QueryTower, QueryTowerConfig
 
-LossConfig = Annotated[CrossEntropyConfig | SampledSoftmaxConfig, Field(discriminator="kind")]
+LossConfig = Annotated[
+    CrossEntropyConfig | SampledSoftmaxConfig | GBCEConfig | BPRMaxConfig,
+    Field(discriminator="kind"),
+]
 USER_FEATURE = "user_feature."
 
 
@@ -27,7 +33,18 @@ class ModelConfig(StrictConfig):
     )
     query: QueryTowerConfig = Field(QueryTowerConfig(), description="who is asking")
     item: ItemTowerConfig = Field(ItemTowerConfig(), description="what an item is made of")
+    normalise: bool = Field(
+        False,
+        description="vectors of length 1, so scores are cosines; wants a loss temperature near 0.1",
+    )
     loss: LossConfig = Field(CrossEntropyConfig(), description="what training minimises")
+
+    @model_validator(mode="after")
+    def _heads_divide_dim(self) -> "ModelConfig":
+        encoder = self.query.encoder
+        if isinstance(encoder, AttentionConfig) and self.dim % encoder.heads:
+            raise ValueError(f"query.encoder.heads ({encoder.heads}) must divide dim ({self.dim})")
+        return self
 
 
 @keras.saving.register_keras_serializable(package="recsys")
@@ -91,12 +108,13 @@ class Retriever(keras.Model):
         self.query_tower = QueryTower(
             self.config.query.model_dump(),
             dim,
+            self.config.max_events + 1,
             users,
             [spec.model_dump() for spec in self.user_features],
             dtype=policy,
             name="query_tower",
         )
-        self.loss_function = self.config.loss.build()
+        self.loss_function = self.config.loss.build(known_items)
         self.built: bool = False
         self.build()
 
@@ -114,15 +132,18 @@ class Retriever(keras.Model):
 
     @property
     def tables(self) -> dict[str, keras.Variable]:
-        """The tables that a training step may update row by row."""
+        """The tables of one vector per id, by name."""
         tables = {}
-        whole_catalogue = self.loss_function.needs_whole_catalogue
-        # A loss over the whole catalogue touches every row: the table is dense.
-        if self.item_tower.table is not None and not whole_catalogue:
+        if self.item_tower.table is not None:
             tables["item"] = self.item_tower.table.embeddings
         if self.query_tower.table is not None:
             tables["user"] = self.query_tower.table.embeddings
         return tables
+
+    @property
+    def whole_tables(self) -> frozenset[str]:
+        """The tables of which every batch touches every row; the others are updated by row."""
+        return frozenset({"item"} if self.loss_function.needs_whole_catalogue else ())
 
     def call(
         self,
@@ -145,10 +166,14 @@ class Retriever(keras.Model):
         Returns:
             ``queries`` [batch, events + 1, dim] and ``items`` [n or catalogue, dim].
         """
-        items_ID = self.item_tower(batch.get("item_ids"), rows=item_rows)
+        items_ID = self._items(batch.get("item_ids"), rows=item_rows)
         history_BED = ops.take(items_ID, batch["history"], axis=0)
         queries_BLD = self._queries(history_BED, batch, user_rows, training)
         return {"queries": queries_BLD, "items": items_ID}
+
+    def _items(self, item_ids, rows=None):
+        vectors_ID = self.item_tower(item_ids, rows=rows)
+        return _unit(vectors_ID) if self.config.normalise else vectors_ID
 
     def _queries(self, history_BED, batch, user_rows=None, training: bool = False):
         start_B1D = ops.zeros(
@@ -158,16 +183,19 @@ class Retriever(keras.Model):
             start_B1D = start_B1D + ops.cast(self.start, self.compute_dtype)
         history_BLD = ops.concatenate([start_B1D, history_BED], axis=1)
         features = {spec.name: batch[USER_FEATURE + spec.name] for spec in self.user_features}
-        return self.query_tower(
+        queries_BLD = self.query_tower(
             history_BLD,
             user=batch.get("user"),
             features=features,
             user_rows=user_rows,
             training=training,
         )
+        return _unit(queries_BLD) if self.config.normalise else queries_BLD
 
     def loss_of(self, outputs: Mapping[str, Any], batch: Mapping[str, Any]):
         """The loss of a batch from what :meth:`call` returned; float32 scalar.
+
+        Only the positions that predict an event are scored.
 
         Items without events in the fitted part are no negatives: what training
         has never seen it must not push away.
@@ -175,7 +203,9 @@ class Retriever(keras.Model):
         items = outputs["items"]
         if self.loss_function.needs_whole_catalogue:
             items = items[: self.known_items]
-        return self.loss_function(outputs["queries"], items, batch)
+        positions_XD = ops.reshape(outputs["queries"], (-1, self.config.dim))
+        queries_PD = ops.take(positions_XD, batch["positions"], axis=0)
+        return self.loss_function(queries_PD, items, batch)
 
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True, **kwargs
@@ -192,7 +222,7 @@ class Retriever(keras.Model):
         Returns:
             float32 [n or catalogue_items, dim].
         """
-        return ops.cast(self.item_tower(item_ids), "float32")
+        return ops.cast(self._items(item_ids), "float32")
 
     def embed_query(self, inputs: Mapping[str, Any], item_vectors=None):
         """The query vector after a whole history.
@@ -211,7 +241,7 @@ class Retriever(keras.Model):
         history = inputs["history"]
         if item_vectors is None:
             history_BED = ops.reshape(
-                self.item_tower(ops.reshape(history, (-1,))),
+                self._items(ops.reshape(history, (-1,))),
                 (*ops.shape(history), self.config.dim),
             )
         else:
@@ -241,3 +271,9 @@ class Retriever(keras.Model):
             "user_features": [spec.model_dump() for spec in self.user_features],
         }
         return {**super().get_config(), **config}
+
+
+def _unit(vectors):
+    """Vectors scaled to length 1; the zero vector stays."""
+    squares = ops.sum(ops.square(ops.cast(vectors, "float32")), axis=-1, keepdims=True)
+    return vectors * ops.cast(ops.rsqrt(ops.maximum(squares, 1e-12)), vectors.dtype)

@@ -10,7 +10,7 @@ import numpy as np
 from recsys.data.batches import TrainingBatches
 from recsys.data.dataset import Dataset, Part
 from recsys.models.losses.negatives import Sampler, build_sampler
-from recsys.models.losses.sampled_softmax import SampledSoftmaxConfig
+from recsys.models.losses.sampled import SampledLossConfig
 from recsys.models.retriever import Retriever
 
 PREFETCHED_RUNS = 4
@@ -54,16 +54,16 @@ class Feed:
     def _stacked(
         self, epoch: int, first_step: int
     ) -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
-        events = self._batches.epoch_events(epoch)
+        draw = self._batches.draw(epoch)
         for run in self._batches.runs(epoch, self._steps):
             if run.first_step < first_step:
                 continue
             steps = []
-            for offset, rows in enumerate(run.rows):
-                batch = self._batches.batch(rows, run.width, events)
+            for offset in range(len(run.rows)):
+                batch = self._batches.batch(run, offset, draw)
                 steps.append(self._with_negatives(batch, epoch, run.first_step + offset))
             stacked = {name: np.stack([step[name] for step in steps]) for name in steps[0]}
-            yield stacked, stacked["weights"].sum(axis=(1, 2), dtype=np.float64)
+            yield stacked, stacked["weights"].sum(axis=1, dtype=np.float64)
 
     def _with_negatives(
         self, batch: dict[str, np.ndarray], epoch: int, step: int
@@ -86,7 +86,7 @@ class Feed:
 def sampler_of(retriever: Retriever, dataset: Dataset, last_part: Part) -> Sampler | None:
     """The sampler that a retriever's loss needs, with the probabilities of the fitted parts."""
     loss = retriever.config.loss
-    if not isinstance(loss, SampledSoftmaxConfig):
+    if not isinstance(loss, SampledLossConfig):
         return None
     events = dataset.fitted_events(last_part)
     targets = dataset.event_items[events[dataset.event_weights[events] > 0]]

@@ -15,6 +15,7 @@ from recsys.data.batches import TrainingBatches
 from recsys.data.dataset import Dataset, Part
 from recsys.errors import InputError
 from recsys.models.retriever import Retriever
+from recsys.training.averaging import WeightAverage
 from recsys.training.checkpoint import State, load_checkpoint, save_checkpoint
 from recsys.training.feed import Feed, sampler_of
 from recsys.training.optimizer import OptimizerConfig
@@ -33,6 +34,26 @@ class TrainingConfig(StrictConfig):
     patience: int = Field(
         3, ge=1, description="epochs without a better validation metric before training stops"
     )
+    overlap: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="share of max_events that a row of a longer history repeats of the row before "
+        "it: its targets see more history, for more rows",
+    )
+    crop: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="share of rows that begin at a random later event, anew each epoch",
+    )
+    average_decay: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="memory of a running average of the epochs' weights, which is what is "
+        "validated and kept; 0 keeps the weights as they are",
+    )
     refit: bool = Field(
         False, description="fit again on train and validation, for the best number of epochs"
     )
@@ -48,6 +69,10 @@ class TrainingConfig(StrictConfig):
         if len(set(seeds)) < len(seeds):
             raise ValueError("each seed may be given once")
         return seeds
+
+
+class TrainingDiverged(InputError):
+    """The loss is no longer a number."""
 
 
 @dataclass
@@ -112,7 +137,8 @@ def fit(
 
     Raises:
         InputError: the checkpoint in ``folder`` is of another backend, dataset or
-            seed; or the loss is no longer a number.
+            seed.
+        TrainingDiverged: the loss is no longer a number.
     """
     batches = TrainingBatches(
         dataset,
@@ -121,6 +147,8 @@ def fit(
         config.batch_size,
         seed,
         tuple(retriever.config.query.user_features),
+        config.overlap,
+        config.crop,
     )
     sampler = sampler_of(retriever, dataset, last_part)
     feed = Feed(batches, sampler, seed, config.steps_per_dispatch)
@@ -128,16 +156,19 @@ def fit(
     last_epoch = epochs or config.epochs
     best = folder / "best.npz"
     origin = {"backend": keras.backend.backend(), "dataset": dataset.fingerprint, "seed": seed}
-    checkpoint = _Checkpoint(folder / "last.npz", origin, step)
+    average = WeightAverage(config.average_decay)
+    checkpoint = _Checkpoint(folder / "last.npz", origin, step, average)
     progress = checkpoint.resume()
     while not progress.finished:
         _run_epoch(progress, feed, batches.steps_per_epoch, step, checkpoint, config, callbacks)
         step.synchronise()
-        metrics = _end_epoch(progress, validate, metric, retriever)
+        average.update(retriever)
+        with average.applied(retriever):
+            metrics = _end_epoch(progress, validate, metric, retriever)
+            if progress.best_epoch == progress.epoch:
+                save_checkpoint(best, _weights(retriever), {"epoch": progress.epoch})
         waited = progress.epoch - progress.best_epoch
         progress.finished = progress.epoch >= last_epoch or waited >= config.patience
-        if progress.best_epoch == progress.epoch:
-            save_checkpoint(best, _weights(retriever), {"epoch": progress.epoch})
         # Before the checkpoint: who is killed in between hears of the epoch again.
         for callback in callbacks:
             callback.epoch_ended(progress.epoch, metrics)
@@ -155,12 +186,16 @@ class _Checkpoint:
         path: the file.
         origin: what a run must have in common with the one that wrote it.
         step: whose state is kept.
+        average: likewise.
     """
 
-    def __init__(self, path: Path, origin: dict[str, Any], step: Step) -> None:
+    def __init__(
+        self, path: Path, origin: dict[str, Any], step: Step, average: WeightAverage
+    ) -> None:
         self._path = path
         self._origin = origin
         self._step = step
+        self._average = average
         self._saved_at = time.monotonic()
 
     @property
@@ -179,11 +214,13 @@ class _Checkpoint:
                 f"{self._origin}. Set KERAS_BACKEND as it was, or start afresh with --overwrite."
             )
         self._step.restore(state)
+        self._average.restore(state)
         return Progress(**metadata["progress"])
 
     def save(self, progress: Progress) -> None:
         metadata = {"origin": self._origin, "progress": asdict(progress)}
-        save_checkpoint(self._path, self._step.state(), metadata)
+        arrays = {**self._step.state(), **self._average.state()}
+        save_checkpoint(self._path, arrays, metadata)
         self._saved_at = time.monotonic()
 
 
@@ -249,7 +286,7 @@ def _account(progress: Progress, pending: tuple[Any, np.ndarray]) -> None:
     losses, weights = pending
     losses = np.asarray(losses, dtype=np.float64)
     if not np.isfinite(losses).all():
-        raise InputError(
+        raise TrainingDiverged(
             f"training diverged in epoch {progress.epoch + 1}: the loss is not a number. Lower "
             "training.optimizer.learning_rate, and look for huge values among the features."
         )

@@ -1,4 +1,4 @@
-"""Adam(W) with warm-up and decay, for dense weights and for single rows of tables."""
+"""AdamW with warm-up and decay, for dense weights and for tables or single rows of them."""
 
 import math
 from typing import Any, Literal, NamedTuple
@@ -9,9 +9,13 @@ from pydantic import Field
 
 from recsys.config import StrictConfig
 
+# Parts of the names of variables that do not decay: biases, positions, normalisations, and
+# vectors of one id or word each, which a batch without them must not shrink.
+SPARED = ["bias", "position_vectors", "gamma", "beta", "start", "embeddings"]
+
 
 class OptimizerConfig(StrictConfig):
-    """Adam; AdamW when ``weight_decay`` is not 0."""
+    """AdamW; biases, normalisations and positions never decay."""
 
     learning_rate: float = Field(1e-3, gt=0, description="the highest one, after the warm-up")
     warmup_steps: int = Field(0, ge=0, description="steps over which the rate rises from 0")
@@ -19,7 +23,12 @@ class OptimizerConfig(StrictConfig):
         "constant", description="how the rate falls from there to 0 at the last step"
     )
     weight_decay: float = Field(
-        0.0, ge=0, description="decoupled (AdamW), a fraction of rate × weight; biases are spared"
+        0.0,
+        ge=0,
+        description="of dense layers' matrices, decoupled (AdamW): a fraction of rate × weight",
+    )
+    table_weight_decay: float = Field(
+        0.0, ge=0, description="the same of the tables of item and user vectors"
     )
     beta_1: float = Field(0.9, ge=0, lt=1, description="memory of the gradient's mean")
     beta_2: float = Field(0.999, ge=0, lt=1, description="memory of the gradient's square")
@@ -29,7 +38,7 @@ class OptimizerConfig(StrictConfig):
         return WarmupDecay(self.learning_rate, self.warmup_steps, self.decay, total_steps)
 
     def build(self, total_steps: int) -> keras.optimizers.Optimizer:
-        """The Keras optimizer for every weight that is not a row-wise table."""
+        """The Keras optimizer for every weight that is not a table."""
         arguments = {
             "learning_rate": self.schedule(total_steps),
             "beta_1": self.beta_1,
@@ -39,7 +48,7 @@ class OptimizerConfig(StrictConfig):
         if not self.weight_decay:
             return keras.optimizers.Adam(**arguments)
         optimizer = keras.optimizers.AdamW(weight_decay=self.weight_decay, **arguments)
-        optimizer.exclude_from_weight_decay(var_names=["bias"])
+        optimizer.exclude_from_weight_decay(var_names=SPARED)
         return optimizer
 
 
@@ -80,7 +89,7 @@ class Rows(NamedTuple):
 
 
 def update_rows(rows: Rows, gradient, step, rate, config: OptimizerConfig) -> Rows:
-    """One Adam(W) step of the rows that a batch holds.
+    """One AdamW step of the rows that a batch holds.
 
     Rows of other batches keep their values and slots ("lazy"): they neither
     decay nor drift on momentum. On a batch that holds every row it equals the
@@ -97,6 +106,6 @@ def update_rows(rows: Rows, gradient, step, rate, config: OptimizerConfig) -> Ro
     correction = ops.sqrt(1.0 - config.beta_2**count) / (1.0 - config.beta_1**count)
     momentum = rows.momentum + (gradient - rows.momentum) * (1.0 - config.beta_1)
     velocity = rows.velocity + (ops.square(gradient) - rows.velocity) * (1.0 - config.beta_2)
-    values = rows.values * (1.0 - rate * config.weight_decay)
+    values = rows.values * (1.0 - rate * config.table_weight_decay)
     values = values - momentum * (rate * correction) / (ops.sqrt(velocity) + config.epsilon)
     return Rows(values, momentum, velocity)

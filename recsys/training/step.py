@@ -15,9 +15,11 @@ from recsys.training.optimizer import OptimizerConfig
 class Step(Protocol):
     """Trains a retriever, several batches a call.
 
-    A step gathers the unique rows of a batch, differentiates with respect to
-    them, and scatters rows and optimizer slots back; what is not a row-wise
-    table (see :attr:`Retriever.tables`) is updated by a Keras optimizer.
+    Of a table (see :attr:`Retriever.tables`) a step gathers the unique rows of a
+    batch, differentiates with respect to them, and scatters rows and optimizer
+    slots back; a table that every batch touches as a whole
+    (:attr:`Retriever.whole_tables`) is updated as a whole. What is no table is
+    updated by a Keras optimizer.
     """
 
     def run(self, batches: Mapping[str, np.ndarray]) -> Any:

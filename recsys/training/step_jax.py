@@ -22,6 +22,7 @@ class JaxStep:
         self._config = config
         self._schedule = config.schedule(total_steps)
         self._tables = retriever.tables
+        self._whole = retriever.whole_tables & self._tables.keys()
         tables = {id(variable) for variable in self._tables.values()}
         self._dense = [v for v in retriever.trainable_variables if id(v) not in tables]
         self._fixed = retriever.non_trainable_variables
@@ -52,6 +53,7 @@ class JaxStep:
             )
             for name, ids in unique.items()
         }
+        rows |= {name: state["tables"][name] for name in self._whole}
         values = {name: row.values for name, row in rows.items()}
         gradient = jax.value_and_grad(self._loss, argnums=(0, 1), has_aux=True)
         (loss, fixed), (dense_gradient, row_gradient) = gradient(
@@ -64,6 +66,9 @@ class JaxStep:
         tables = {}
         for name, table in state["tables"].items():
             updated = update_rows(rows[name], row_gradient[name], state["step"], rate, self._config)
+            if name in self._whole:
+                tables[name] = updated
+                continue
             tables[name] = jax.tree.map(
                 lambda old, new, ids=unique[name]: old.at[ids].set(new, mode="drop"), table, updated
             )
@@ -84,7 +89,7 @@ class JaxStep:
         """
         batch = dict(batch)
         unique = {}
-        if "item" in self._tables:
+        if "item" in self._tables.keys() - self._whole:
             names = ("history", "targets", "negatives")
             ids = jnp.concatenate([batch[name].ravel() for name in names])
             catalogue = self._retriever.catalogue_items
@@ -105,8 +110,14 @@ class JaxStep:
             batch["user"] = local.reshape(users.shape)
         return batch, unique
 
-    def _loss(self, dense, rows, fixed, batch):
-        mapping = [*zip(self._dense, dense, strict=True), *zip(self._fixed, fixed, strict=True)]
+    def _loss(self, dense, tables, fixed, batch):
+        wholes = [(self._tables[name], tables[name]) for name in self._whole]
+        rows = {name: values for name, values in tables.items() if name not in self._whole}
+        mapping = [
+            *zip(self._dense, dense, strict=True),
+            *zip(self._fixed, fixed, strict=True),
+            *wholes,
+        ]
         with keras.StatelessScope(state_mapping=mapping) as scope:
             outputs = self._retriever(
                 batch, training=True, item_rows=rows.get("item"), user_rows=rows.get("user")

@@ -25,6 +25,7 @@ class TensorFlowStep:
             )
             for name, variable in retriever.tables.items()
         }
+        self._whole = retriever.whole_tables & self._tables.keys()
         tables = {id(variable) for variable in retriever.tables.values()}
         self._dense = [v for v in retriever.trainable_variables if id(v) not in tables]
         self._optimizer = config.build(total_steps)
@@ -51,6 +52,7 @@ class TensorFlowStep:
             for name, ids in unique.items()
         }
         values = {name: row.values for name, row in rows.items()}
+        wholes = {name: self._tables[name].values for name in self._whole}
         with tf.GradientTape() as tape:
             tape.watch(values)
             outputs = self._retriever(
@@ -58,8 +60,14 @@ class TensorFlowStep:
             )
             loss = self._retriever.loss_of(outputs, batch)
         dense = [variable.value for variable in self._dense]
-        dense_gradient, row_gradient = tape.gradient(loss, (dense, values))
+        dense_gradient, row_gradient, whole_gradient = tape.gradient(loss, (dense, values, wholes))
         rate = self._schedule(self._step_count)
+        for name, gradient in whole_gradient.items():
+            table = Rows(*(part.value() for part in self._tables[name]))
+            gradient = tf.convert_to_tensor(gradient)
+            updated = update_rows(table, gradient, self._step_count, rate, self._config)
+            for part, new in zip(self._tables[name], updated, strict=True):
+                part.assign(new)
         for name, row in rows.items():
             gradient = tf.convert_to_tensor(row_gradient[name])
             updated = update_rows(row, gradient, self._step_count, rate, self._config)
@@ -75,7 +83,7 @@ class TensorFlowStep:
         """Replaces ids by positions among the batch's unique ids."""
         batch = dict(batch)
         unique = {}
-        if "item" in self._tables:
+        if "item" in self._tables.keys() - self._whole:
             names = ("history", "targets", "negatives")
             sizes = [tf.size(batch[name]) for name in names]
             ids = tf.concat([tf.reshape(batch[name], (-1,)) for name in names], axis=0)

@@ -24,20 +24,19 @@ def batches_of(dataset, **settings) -> TrainingBatches:
 
 
 def epoch(batches: TrainingBatches, number: int, steps_per_run: int = 4):
-    events = batches.epoch_events(number)
+    draw = batches.draw(number)
     for run in batches.runs(number, steps_per_run):
-        for offset, rows in enumerate(run.rows):
-            yield run.first_step + offset, batches.batch(rows, run.width, events)
+        for offset in range(len(run.rows)):
+            yield run.first_step + offset, batches.batch(run, offset, draw)
 
 
 def predictions(batches, number=0):
     """(history, target) of every position that predicts."""
     for _, batch in epoch(batches, number):
-        for history, targets, weights in zip(
-            batch["history"], batch["targets"], batch["weights"], strict=True
-        ):
-            for position in np.flatnonzero(weights):
-                yield history[:position].tolist(), int(targets[position])
+        width = batch["history"].shape[1] + 1
+        for index in np.flatnonzero(batch["weights"]):
+            row, position = divmod(int(batch["positions"][index]), width)
+            yield batch["history"][row, :position].tolist(), int(batch["targets"][index])
 
 
 def test_each_event_is_predicted_once_from_what_preceded_it(dataset):
@@ -58,6 +57,38 @@ def test_each_event_is_predicted_once_from_what_preceded_it(dataset):
 def test_the_last_row_of_a_long_history_is_full(dataset):
     longest = max((h for h, t in predictions(batches_of(dataset)) if t == 91), key=len)
     assert longest == [85, 86, 87, 88, 89, 90]
+
+
+@pytest.mark.parametrize("overlap, least", [(0.0, 1), (0.4, 3), (0.99, 6)])
+def test_overlap_gives_every_target_more_history(dataset, overlap, least):
+    batches = batches_of(dataset, overlap=overlap)
+    found = list(predictions(batches))
+    assert sorted(target for _, target in found) == list(range(92))
+    first_items = np.cumsum([0, 0, 1, 2, 5, 6, 7, 8, 23])  # of each user, by the fixture
+    seen = {}
+    for history, target in found:
+        preceding = target - first_items[first_items <= target].max()
+        seen[target] = (len(history), preceding)
+    assert all(read >= min(preceding, least) for read, preceding in seen.values())
+    assert any(read == least < preceding for read, preceding in seen.values())
+
+
+def test_crops_forget_the_beginning(dataset):
+    whole = {target: history for history, target in predictions(batches_of(dataset))}
+    cropped = batches_of(dataset, crop=1.0)
+    found = {target: history for history, target in predictions(cropped)}
+    assert len(found) < len(whole) and len(found) == len(list(predictions(cropped)))
+    for target, history in found.items():
+        assert whole[target][len(whole[target]) - len(history) :] == history
+        # Rows of a single prediction (users with one event) cannot be cropped.
+        assert history or len(whole[target]) == 0
+    assert dict(predictions_by_target(cropped, 1)) != found
+    half = len(list(predictions(batches_of(dataset, crop=0.5))))
+    assert len(found) < half < len(whole)
+
+
+def predictions_by_target(batches, number):
+    return [(target, history) for history, target in predictions(batches, number)]
 
 
 def test_counts(dataset):
@@ -94,8 +125,10 @@ def test_little_is_padding(tmp_path):
     batches = batches_of(
         write_dataset(tmp_path / "dataset", users, 1), max_events=50, batch_size=64
     )
-    cells = sum(batch["weights"].size for _, batch in epoch(batches, 0))
-    assert batches.events_per_epoch / cells > 0.6
+    cells = sum(batch["history"].size for _, batch in epoch(batches, 0))
+    scored = sum(batch["weights"].size for _, batch in epoch(batches, 0))
+    assert batches.events_per_epoch / cells > 0.7
+    assert batches.events_per_epoch / scored > 0.85
 
 
 def test_a_log_without_order_is_shuffled_within_users(tmp_path):
@@ -122,6 +155,6 @@ def test_weights_follow_their_events_through_the_shuffle(tmp_path):
 
 def test_nobody_owns_an_empty_row(dataset):
     for _, batch in epoch(batches_of(dataset), 0):
-        empty = batch["weights"].sum(axis=1) == 0
-        assert (batch["user"][empty] == -1).all()
-        assert (batch["user"][~empty] >= 0).all()
+        width = batch["history"].shape[1] + 1
+        predicting = np.unique(batch["positions"][batch["weights"] > 0] // width)
+        np.testing.assert_array_equal(np.flatnonzero(batch["user"] >= 0), predicting)

@@ -6,7 +6,9 @@ import math
 import numpy as np
 import pytest
 
+from recsys.models.losses.bpr_max import BPRMax
 from recsys.models.losses.cross_entropy import CrossEntropy
+from recsys.models.losses.gbce import GBCE
 from recsys.models.losses.negatives import (
     InBatchConfig,
     MixedConfig,
@@ -17,16 +19,23 @@ from recsys.models.losses.negatives import (
 from recsys.models.losses.reduction import mean_over_events
 from recsys.models.losses.sampled_softmax import SampledSoftmax
 
-# Two positions that see the scores (1, 0, 0) and (0, 2, 0) of three items.
-QUERIES = np.array([[[1.0, 0.0], [0.0, 2.0]]], dtype=np.float32)
+# Two predictions that see the scores (1, 0, 0) and (0, 2, 0) of three items.
+QUERIES = np.array([[1.0, 0.0], [0.0, 2.0]], dtype=np.float32)
 ITEMS = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]], dtype=np.float32)
 
 
 def batch(targets, weights, **others):
     return {
-        "targets": np.array([targets], dtype=np.int32),
-        "weights": np.array([weights], dtype=np.float32),
+        "targets": np.array(targets, dtype=np.int32),
+        "weights": np.array(weights, dtype=np.float32),
         **others,
+    }
+
+
+def draws(items, expected):
+    return {
+        "negatives": np.array(items, dtype=np.int32),
+        "negative_log_counts": np.log(np.array(expected, dtype=np.float32)),
     }
 
 
@@ -56,6 +65,51 @@ def test_padding_may_hold_nan():
         np.array([2.0, np.nan], dtype=np.float32), np.array([1.0, 0.0], dtype=np.float32)
     )
     assert float(loss) == pytest.approx(2.0)
+
+
+def test_label_smoothing_by_hand():
+    # The target keeps 0.7 + 0.1, each other item gets 0.1 of the probability.
+    loss = CrossEntropy(label_smoothing=0.3)(QUERIES, ITEMS, batch([0, 2], [1, 0]))
+    assert float(loss) == pytest.approx(math.log(math.e + 2) - 0.8 * 1, rel=1e-6)
+    # Both negatives expected once: the mean score of the draws is (0 + 0) / 2.
+    negatives = draws([1, 2], [1.0, 1.0])
+    loss = SampledSoftmax(label_smoothing=0.3)(QUERIES, ITEMS, batch([0, 0], [1, 0], **negatives))
+    assert float(loss) == pytest.approx(math.log(math.e + 2) - 0.7 * 1, rel=1e-6)
+    # A draw expected a quarter of a time stands for four items: (4 · 2 + 1 · 0) / 5.
+    negatives = draws([1, 2], [0.25, 1.0])
+    loss = SampledSoftmax(label_smoothing=0.5)(QUERIES, ITEMS, batch([0, 0], [0, 1], **negatives))
+    partition = 1 + 4 * math.e**2 + 1
+    assert float(loss) == pytest.approx(math.log(partition) - 0.5 * 8 / 5, rel=1e-6)
+
+
+def test_gbce_by_hand():
+    # Two of four other items are drawn: α = 1/2, and β = 1, 3/4, 1/2 at t = 0, 1/2, 1.
+    for calibration, beta in ((0.0, 1.0), (0.5, 0.75), (1.0, 0.5)):
+        loss = GBCE(1.0, calibration, items=5)
+        value = loss(QUERIES, ITEMS, batch([0, 0], [1, 0], **draws([1, 2], [1.0, 1.0])))
+        positive, negative = math.log(1 + math.exp(-1)), math.log(2)
+        assert float(value) == pytest.approx(beta * positive + 2 * negative, rel=1e-6)
+
+
+def test_gbce_leaves_accidental_hits_out():
+    loss = GBCE(0.5, 0.0, items=5)
+    value = loss(QUERIES, ITEMS, batch([1, 1], [0, 1], **draws([1, 0], [1.0, 1.0])))
+    assert float(value) == pytest.approx(math.log(1 + math.exp(-4)) + math.log(2), rel=1e-6)
+
+
+def test_bpr_max_by_hand():
+    # Prediction 1 wants item 0 (score 0); negatives 1 and 2 score 2 and 0.
+    weights = np.array([math.e**2, 1]) / (math.e**2 + 1)
+    wins = 1 / (1 + np.exp([2.0, 0.0]))
+    expected = -math.log((weights * wins).sum()) + 0.5 * weights[0] * 4
+    loss = BPRMax(score_penalty=0.5)
+    value = loss(QUERIES, ITEMS, batch([0, 0], [0, 1], **draws([1, 2], [1.0, 1.0])))
+    assert float(value) == pytest.approx(expected, rel=1e-5)
+    # A draw that is the target is no pair; without any pair there is no loss.
+    value = loss(QUERIES, ITEMS, batch([0, 0], [0, 1], **draws([1, 0, 2], [1.0, 1.0, 1.0])))
+    assert float(value) == pytest.approx(expected, rel=1e-5)
+    value = loss(QUERIES, ITEMS, batch([0, 0], [0, 1], **draws([0, 0], [1.0, 1.0])))
+    assert float(value) == 0.0
 
 
 def test_sampled_softmax_by_hand():

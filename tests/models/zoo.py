@@ -7,7 +7,23 @@ QUERIES: dict[str, dict[str, Any]] = {
     "lstm": {"encoder": {"kind": "lstm", "units": 32, "dropout": 0.0}},
     "gru": {"encoder": {"kind": "gru", "units": 32, "dropout": 0.0}},
     "rnn": {"encoder": {"kind": "rnn", "units": 32, "dropout": 0.0}},
-    "stacked-lstm": {"encoder": {"kind": "lstm", "units": 16, "layers": 2, "dropout": 0.0}},
+    "stacked-gru": {
+        "encoder": {"kind": "gru", "units": 16, "layers": 2, "layer_norm": True, "dropout": 0.2}
+    },
+    "cnn": {"encoder": {"kind": "cnn", "blocks": 2, "dropout": 0.2}},
+    "attention": {"encoder": {"kind": "attention", "dropout": 0.0}},
+    "ligr": {
+        "encoder": {
+            "kind": "attention",
+            "block": "ligr",
+            "positions": "relative",
+            "feed_forward": 2,
+            "dropout": 0.0,
+        }
+    },
+    "hstu": {
+        "encoder": {"kind": "attention", "block": "hstu", "positions": "both", "dropout": 0.0}
+    },
     "two-tower": {
         "encoder": {"kind": "average"},
         "user_id": True,
@@ -25,6 +41,8 @@ LOSSES: dict[str, dict[str, Any]] = {
         "kind": "sampled_softmax",
         "negatives": {"kind": "mixed", "in_batch": 32, "uniform": 32},
     },
+    "gbce": {"kind": "gbce", "negatives": {"kind": "uniform", "count": 8}},
+    "bpr_max": {"kind": "bpr_max", "negatives": {"kind": "popularity", "count": 64}},
 }
 
 

@@ -22,14 +22,15 @@ from tests.models import zoo
 # Users 3 and 5 (3 twice, and an empty row), items 0 to 4 of 16 (0 pads), some of them twice.
 BATCH = {
     "history": np.array([[1, 2, 2], [3, 0, 0], [0, 0, 0], [2, 1, 0]], dtype=np.int32),
-    "targets": np.array([[1, 2, 2, 4], [3, 1, 0, 0], [0, 0, 0, 0], [2, 1, 3, 0]], dtype=np.int32),
-    "weights": np.array([[1, 1, 1, 1], [1, 1, 0, 0], [0, 0, 0, 0], [1, 1, 1, 0]], dtype=np.float32),
+    "positions": np.array([0, 1, 2, 3, 4, 5, 12, 13, 14, 0], dtype=np.int32),
+    "targets": np.array([1, 2, 2, 4, 3, 1, 2, 1, 3, 0], dtype=np.int32),
+    "weights": np.array([1, 1, 1, 1, 1, 1, 1, 1, 1, 0], dtype=np.float32),
     "user": np.array([3, 5, -1, 3], dtype=np.int32),
     "negatives": np.array([0, 4, 4, 3], dtype=np.int32),
     "negative_log_counts": np.zeros(4, dtype=np.float32),
 }
 HELD = {"item": [0, 1, 2, 3, 4], "user": [3, 5]}
-OPTIMIZER = OptimizerConfig(learning_rate=0.05, weight_decay=0.1)
+OPTIMIZER = OptimizerConfig(learning_rate=0.05)
 
 
 def dense_step(retriever) -> None:

@@ -31,7 +31,12 @@ from tests.models import zoo
 folder, pairs = Path(sys.argv[1]), json.loads(sys.argv[2])
 dataset = Dataset(folder / "dataset")
 training = TrainingConfig.model_validate(
-    {"epochs": 20, "batch_size": 10, "optimizer": {"learning_rate": 0.02}, "precision": sys.argv[3]}
+    {
+        "epochs": 20,
+        "batch_size": 10,
+        "optimizer": {"learning_rate": 0.02, "decay": "cosine"},
+        "precision": sys.argv[3],
+    }
 )
 hits = {}
 for query, loss in pairs:

@@ -23,7 +23,12 @@ def test_schedules_by_hand():
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])
 def test_rows_follow_the_dense_optimizer(weight_decay):
     """On batches that hold every row, several steps of both agree."""
-    config = OptimizerConfig(learning_rate=0.1, weight_decay=weight_decay, decay="linear")
+    config = OptimizerConfig(
+        learning_rate=0.1,
+        weight_decay=weight_decay,
+        table_weight_decay=weight_decay,
+        decay="linear",
+    )
     generator = np.random.default_rng(0)
     start = generator.normal(size=(5, 3)).astype(np.float32)
     variable = keras.Variable(start)

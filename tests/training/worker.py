@@ -45,9 +45,9 @@ def keras_fit(retriever, dataset, training: TrainingConfig) -> list[float]:
     retriever.compile(optimizer=training.optimizer.build(total), jit_compile=False)
     losses = []
     for epoch in range(training.epochs):
-        events = batches.epoch_events(epoch)
+        draw = batches.draw(epoch)
         for run in batches.runs(epoch, 1):
-            batch = batches.batch(run.rows[0], run.width, events)
+            batch = batches.batch(run, 0, draw)
             losses.append(float(retriever.train_on_batch(batch)))
     return losses
 

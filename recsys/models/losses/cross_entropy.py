@@ -14,37 +14,51 @@ class CrossEntropyConfig(StrictConfig):
 
     kind: Literal["cross_entropy"] = "cross_entropy"
     temperature: float = Field(1.0, gt=0, description="scores are divided by it")
+    label_smoothing: float = Field(
+        0.0, ge=0, lt=1, description="share of the target's probability given to all items alike"
+    )
 
-    def build(self) -> "CrossEntropy":
-        return CrossEntropy(self.temperature)
+    def build(self, items: int) -> "CrossEntropy":
+        return CrossEntropy(self.temperature, self.label_smoothing)
 
 
 class CrossEntropy:
-    """``-log softmax(q · V)[target]``, the mean over real events."""
+    """``-log softmax(q · V / T)[target]``, the mean over real events.
+
+    With label smoothing ε the target's probability is 1 - ε, and ε is spread
+    evenly over the catalogue (Szegedy et al., "Rethinking the Inception
+    Architecture for Computer Vision", 2016).
+
+    Args:
+        temperature: T.
+        label_smoothing: ε.
+    """
 
     needs_whole_catalogue = True
 
-    def __init__(self, temperature: float = 1.0) -> None:
+    def __init__(self, temperature: float = 1.0, label_smoothing: float = 0.0) -> None:
         self.temperature = temperature
+        self.label_smoothing = label_smoothing
 
-    def __call__(self, queries, items, batch):
+    def __call__(self, queries_PD, items_ID, batch):
         """The loss of one batch, in float32.
 
         Args:
-            queries: [batch, positions, dim].
-            items: [catalogue, dim].
-            batch: ``targets`` int32 [batch, positions] and ``weights`` float32
-                of the same shape, 0 where nothing is predicted.
+            queries_PD: [predictions, dim].
+            items_ID: [catalogue, dim].
+            batch: ``targets`` int32 [predictions] and ``weights`` float32 of
+                the same shape, 0 where nothing is predicted.
         """
-        dim = queries.shape[-1]
-        queries_PD = ops.reshape(queries, (-1, dim))
-        targets_P = ops.reshape(batch["targets"], (-1,))
-        logits_PI = ops.cast(ops.matmul(queries_PD, ops.transpose(items)), "float32")
-        logits_PI = logits_PI / self.temperature
+        # Scaled here, not among the logits, of which there are many more.
+        queries_PD = queries_PD / self.temperature
+        logits_PI = ops.cast(ops.matmul(queries_PD, ops.transpose(items_ID)), "float32")
         # The target's logit is computed apart: gathering it from the logits
         # would scatter a gradient as large as they are.
-        positive_P = ops.cast(
-            ops.sum(queries_PD * ops.take(items, targets_P, axis=0), axis=-1), "float32"
-        )
-        losses_P = ops.logsumexp(logits_PI, axis=-1) - positive_P / self.temperature
-        return mean_over_events(losses_P, ops.reshape(batch["weights"], (-1,)))
+        targets_PD = ops.take(items_ID, batch["targets"], axis=0)
+        if self.label_smoothing:
+            mean_D = ops.mean(ops.cast(items_ID, "float32"), axis=0)
+            targets_PD = ops.cast(targets_PD, "float32")
+            targets_PD = targets_PD + self.label_smoothing * (mean_D - targets_PD)
+            queries_PD = ops.cast(queries_PD, "float32")
+        positive_P = ops.cast(ops.sum(queries_PD * targets_PD, axis=-1), "float32")
+        return mean_over_events(ops.logsumexp(logits_PI, axis=-1) - positive_P, batch["weights"])

@@ -10,8 +10,8 @@ def mean_over_events(losses, weights):
     learning rate to the batch size.
 
     Args:
-        losses: float32 [positions].
-        weights: float32 [positions].
+        losses: float32 [predictions].
+        weights: float32 [predictions].
     """
     # An infinite loss at a position that does not count must not become NaN.
     losses = ops.where(weights > 0, losses, 0.0)

@@ -2,25 +2,24 @@
 
 from typing import Literal
 
-import numpy as np
 from keras import ops
 from pydantic import Field
 
-from recsys.config import StrictConfig
-from recsys.models.losses.negatives import MixedConfig, NegativesConfig
 from recsys.models.losses.reduction import mean_over_events
+from recsys.models.losses.sampled import SampledLossConfig, sampled_scores, without
 
 
-class SampledSoftmaxConfig(StrictConfig):
+class SampledSoftmaxConfig(SampledLossConfig):
     """Cross-entropy against shared negatives."""
 
     kind: Literal["sampled_softmax"] = "sampled_softmax"
-    negatives: NegativesConfig = Field(MixedConfig(), description="how negatives are drawn")
     correct_logq: bool = Field(True, description="subtract the log of the expected count")
-    temperature: float = Field(1.0, gt=0, description="scores are divided by it")
+    label_smoothing: float = Field(
+        0.0, ge=0, lt=1, description="share of the target's probability given to all items alike"
+    )
 
-    def build(self) -> "SampledSoftmax":
-        return SampledSoftmax(self.temperature, self.correct_logq)
+    def build(self, items: int) -> "SampledSoftmax":
+        return SampledSoftmax(self.temperature, self.correct_logq, self.label_smoothing)
 
 
 class SampledSoftmax:
@@ -32,42 +31,44 @@ class SampledSoftmax:
     not corrected and draws that hit it are masked (Khrylchenko et al.,
     "Correcting the LogQ Correction", 2025).
 
+    With label smoothing ε, ε of the target's probability goes to the catalogue's
+    mean score, estimated from the draws, each weighing ``1 / E_j``.
+
     Args:
         temperature: scores are divided by it.
         correct_logq: whether ``log E_j`` is subtracted.
+        label_smoothing: ε.
     """
 
     needs_whole_catalogue = False
 
-    def __init__(self, temperature: float = 1.0, correct_logq: bool = True) -> None:
+    def __init__(
+        self, temperature: float = 1.0, correct_logq: bool = True, label_smoothing: float = 0.0
+    ) -> None:
         self.temperature = temperature
         self.correct_logq = correct_logq
+        self.label_smoothing = label_smoothing
 
-    def __call__(self, queries, items, batch):
+    def __call__(self, queries_PD, items_ID, batch):
         """The loss of one batch, in float32.
 
         Args:
-            queries: [batch, positions, dim].
-            items: [n, dim], the vectors that the indices below point at.
-            batch: ``targets`` int32 [batch, positions], ``weights`` float32 of
-                the same shape (0 where nothing is predicted), ``negatives``
+            queries_PD: [predictions, dim].
+            items_ID: [n, dim], the vectors that the indices below point at.
+            batch: ``targets`` int32 [predictions], ``weights`` float32 of the
+                same shape (0 where nothing is predicted), ``negatives``
                 int32 [draws], ``negative_log_counts`` float32 [draws].
         """
-        dim = queries.shape[-1]
-        queries_PD = ops.reshape(queries, (-1, dim))
-        targets_P = ops.reshape(batch["targets"], (-1,))
-        negatives_N = batch["negatives"]
-        positive_P = ops.cast(
-            ops.sum(queries_PD * ops.take(items, targets_P, axis=0), axis=-1), "float32"
-        )
-        positive_P = positive_P / self.temperature
-        negatives_ND = ops.take(items, negatives_N, axis=0)
-        logits_PN = ops.cast(ops.matmul(queries_PD, ops.transpose(negatives_ND)), "float32")
-        logits_PN = logits_PN / self.temperature
+        scores = sampled_scores(queries_PD, items_ID, batch, self.temperature)
+        corrected_PN = scores.negative_PN
         if self.correct_logq:
-            logits_PN = logits_PN - batch["negative_log_counts"][None, :]
-        accidental_PN = negatives_N[None, :] == targets_P[:, None]
-        logits_PN = ops.where(accidental_PN, -np.inf, logits_PN)
-        logits = ops.concatenate([positive_P[:, None], logits_PN], axis=-1)
-        losses_P = ops.logsumexp(logits, axis=-1) - positive_P
-        return mean_over_events(losses_P, ops.reshape(batch["weights"], (-1,)))
+            corrected_PN = corrected_PN - batch["negative_log_counts"][None, :]
+        corrected_PN = without(corrected_PN, scores.accidental_PN)
+        all_scores = ops.concatenate([scores.positive_P[:, None], corrected_PN], axis=-1)
+        expected_P = scores.positive_P
+        if self.label_smoothing:
+            shares_N = ops.softmax(-batch["negative_log_counts"])
+            mean_P = ops.matmul(scores.negative_PN, shares_N[:, None])[:, 0]
+            expected_P = expected_P + self.label_smoothing * (mean_P - expected_P)
+        losses_P = ops.logsumexp(all_scores, axis=-1) - expected_P
+        return mean_over_events(losses_P, batch["weights"])

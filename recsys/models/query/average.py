@@ -15,7 +15,7 @@ class AverageConfig(StrictConfig):
     kind: Literal["average"] = "average"
     dropout: float = Field(0.0, ge=0, lt=1, description="share of the result's elements dropped")
 
-    def build(self, dim: int, **kwargs) -> "Average":
+    def build(self, dim: int, positions: int, **kwargs) -> "Average":
         return Average(dropout=self.dropout, **kwargs)
 
 

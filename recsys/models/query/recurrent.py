@@ -19,8 +19,9 @@ class RecurrentConfig(StrictConfig):
     dropout: float = Field(
         0.2, ge=0, lt=1, description="share of elements dropped before each layer and at the end"
     )
+    layer_norm: bool = Field(False, description="normalise the input and the output of each layer")
 
-    def build(self, dim: int, **kwargs) -> "Recurrent":
+    def build(self, dim: int, positions: int, **kwargs) -> "Recurrent":
         return Recurrent(dim, **self.model_dump(), **kwargs)
 
 
@@ -34,11 +35,18 @@ class Recurrent(keras.layers.Layer):
 
     Args:
         dim: width of the output vectors.
-        kind, units, layers, dropout: see :class:`RecurrentConfig`.
+        kind, units, layers, dropout, layer_norm: see :class:`RecurrentConfig`.
     """
 
     def __init__(
-        self, dim: int, kind: str, units: int, layers: int, dropout: float, **kwargs
+        self,
+        dim: int,
+        kind: str,
+        units: int,
+        layers: int,
+        dropout: float,
+        layer_norm: bool = False,
+        **kwargs,
     ) -> None:
         super().__init__(**kwargs)
         self.dim = dim
@@ -51,22 +59,32 @@ class Recurrent(keras.layers.Layer):
             for index in range(layers)
         ]
         self.dropouts = [keras.layers.Dropout(dropout, dtype=policy) for _ in range(layers + 1)]
+        self.norms = [
+            keras.layers.LayerNormalization(epsilon=1e-6, dtype=policy, name=f"norm_{index}")
+            for index in range(layers + 1 if layer_norm else 0)
+        ]
         self.projection = keras.layers.Dense(dim, dtype=policy, name="projection")
 
     def build(self, input_shape) -> None:
-        width = input_shape[-1]
-        for cell in self.cells:
-            cell.build((None, None, width))
-            width = self.units
-        self.projection.build((None, None, width))
+        widths = [input_shape[-1], *(self.units for _ in self.cells)]
+        for cell, cell_input in zip(self.cells, widths, strict=False):
+            cell.build((None, None, cell_input))
+        for norm, normed in zip(self.norms, widths, strict=False):
+            norm.build((None, None, normed))
+        self.projection.build((None, None, self.units))
         self.built = True
 
     def call(self, history_BLD, training: bool = False):
         """float [batch, positions, dim] to the same shape; causal."""
-        states_BLU = history_BLD
-        for cell, dropout in zip(self.cells, self.dropouts, strict=False):
-            states_BLU = cell(dropout(states_BLU, training=training), training=training)
-        return self.projection(self.dropouts[-1](states_BLU, training=training))
+        states_BLU = self._prepared(0, history_BLD, training)
+        for index, cell in enumerate(self.cells, start=1):
+            states_BLU = self._prepared(index, cell(states_BLU, training=training), training)
+        return self.projection(states_BLU)
+
+    def _prepared(self, index: int, states_BLU, training: bool):
+        if self.norms:
+            states_BLU = self.norms[index](states_BLU)
+        return self.dropouts[index](states_BLU, training=training)
 
     def get_config(self) -> dict:
         config = {
@@ -75,5 +93,6 @@ class Recurrent(keras.layers.Layer):
             "units": self.units,
             "layers": len(self.cells),
             "dropout": self.rate,
+            "layer_norm": bool(self.norms),
         }
         return {**super().get_config(), **config}

@@ -10,11 +10,16 @@ from recsys.config import StrictConfig
 from recsys.models.embedding import EmbeddingTable
 from recsys.models.features import FeatureEncoder
 from recsys.models.mlp import MLP
+from recsys.models.query.attention import AttentionConfig
 from recsys.models.query.average import AverageConfig
+from recsys.models.query.convolution import ConvolutionConfig
 from recsys.models.query.recurrent import RecurrentConfig
 
 # A new encoder is one file in this folder and one entry here.
-EncoderConfig = Annotated[AverageConfig | RecurrentConfig, Field(discriminator="kind")]
+EncoderConfig = Annotated[
+    AverageConfig | RecurrentConfig | ConvolutionConfig | AttentionConfig,
+    Field(discriminator="kind"),
+]
 
 
 class QueryTowerConfig(StrictConfig):
@@ -50,21 +55,31 @@ class QueryTower(keras.layers.Layer):
     Args:
         config: a :class:`QueryTowerConfig` dump.
         dim: width of a vector.
+        positions: positions of a row, at most.
         users: users with a vector of their own.
         specs: the user features, as :class:`recsys.models.features.FeatureSpec` dumps.
     """
 
     def __init__(
-        self, config: dict[str, Any], dim: int, users: int, specs: list[dict], **kwargs
+        self,
+        config: dict[str, Any],
+        dim: int,
+        positions: int,
+        users: int,
+        specs: list[dict],
+        **kwargs,
     ) -> None:
         super().__init__(**kwargs)
         self.config = QueryTowerConfig.model_validate(config)
         self.dim = dim
+        self.positions = positions
         self.users = users
         self.specs = specs
         policy = self.dtype_policy
         encoder = self.config.encoder
-        self.encoder = None if encoder is None else encoder.build(dim, dtype=policy, name="encoder")
+        self.encoder = (
+            None if encoder is None else encoder.build(dim, positions, dtype=policy, name="encoder")
+        )
         self.table = (
             # From zero: a user without training events is as good as unknown.
             EmbeddingTable(users, dim, deviation=0.0, dtype=policy, name="user")
@@ -75,7 +90,8 @@ class QueryTower(keras.layers.Layer):
             self.config.user_id_dropout, noise_shape=(None, 1), dtype=policy
         )
         self.features = FeatureEncoder(specs, dim, dtype=policy, name="features") if specs else None
-        mixes = bool(self.table or self.features or self.config.hidden)
+        context = self.table is not None or self.features is not None
+        mixes = context or bool(self.config.hidden)
         self.mlp = MLP(self.config.hidden, dim, dtype=policy, name="mlp") if mixes else None
 
     def build(self, input_shape) -> None:
@@ -123,6 +139,7 @@ class QueryTower(keras.layers.Layer):
         config = {
             "config": self.config.model_dump(),
             "dim": self.dim,
+            "positions": self.positions,
             "users": self.users,
             "specs": self.specs,
         }

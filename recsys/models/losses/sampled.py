@@ -1,0 +1,57 @@
+"""What losses against sampled negatives have in common."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from keras import ops
+from pydantic import Field
+
+from recsys.config import StrictConfig
+from recsys.models.losses.negatives import MixedConfig, NegativesConfig
+
+
+class SampledLossConfig(StrictConfig):
+    """Negatives are drawn for each batch and shared by its predictions."""
+
+    negatives: NegativesConfig = Field(MixedConfig(), description="how negatives are drawn")
+    temperature: float = Field(1.0, gt=0, description="scores are divided by it")
+
+
+class SampledScores(NamedTuple):
+    """Scores of one batch, float32; P predictions, N draws.
+
+    Attributes:
+        positive_P: the targets'.
+        negative_PN: the draws'.
+        accidental_PN: bool, where a draw is the target itself.
+    """
+
+    positive_P: Any
+    negative_PN: Any
+    accidental_PN: Any
+
+
+def sampled_scores(queries_PD, items_ID, batch, temperature: float) -> SampledScores:
+    """Scores the targets and the draws of a batch.
+
+    Args:
+        queries_PD: [predictions, dim].
+        items_ID: [n, dim], the vectors that the indices below point at.
+        batch: ``targets`` int32 [predictions], ``negatives`` int32 [draws].
+        temperature: scores are divided by it.
+    """
+    queries_PD = queries_PD / temperature
+    targets_P, negatives_N = batch["targets"], batch["negatives"]
+    positive_P = ops.sum(queries_PD * ops.take(items_ID, targets_P, axis=0), axis=-1)
+    negatives_ND = ops.take(items_ID, negatives_N, axis=0)
+    negative_PN = ops.matmul(queries_PD, ops.transpose(negatives_ND))
+    return SampledScores(
+        ops.cast(positive_P, "float32"),
+        ops.cast(negative_PN, "float32"),
+        negatives_N[None, :] == targets_P[:, None],
+    )
+
+
+def without(scores_PN, left_out_PN):
+    """Scores that no exponential sees: -inf where ``left_out_PN``."""
+    return ops.where(left_out_PN, -np.inf, scores_PN)

@@ -1,0 +1,89 @@
+"""Query encoders: what each promises beyond the contract list."""
+
+import keras
+import numpy as np
+import pytest
+
+from recsys.models.query.attention import AttentionConfig
+from recsys.models.query.convolution import ConvolutionConfig
+from recsys.models.retriever import ModelConfig
+from tests.models import zoo
+
+HISTORY = np.random.default_rng(0).normal(size=(2, 9, 8)).astype(np.float32)
+
+
+def encode(config, history=HISTORY):
+    keras.utils.set_random_seed(0)
+    encoder = config.build(8, 9)
+    encoder.build((None, None, 8))
+    return keras.ops.convert_to_numpy(encoder(history)), encoder
+
+
+@pytest.mark.parametrize("blocks, reach", [(1, 3), (2, 7)])
+def test_a_convolution_reaches_as_far_as_its_dilations(blocks, reach):
+    """With kernel 3: 2 events back per block, doubled from block to block."""
+    config = ConvolutionConfig(kind="cnn", blocks=blocks, kernel=3)
+    before, encoder = encode(config)
+    changed = HISTORY.copy()
+    changed[:, 0] *= -1.0
+    after = keras.ops.convert_to_numpy(encoder(changed))
+    moved = np.abs(after - before).max(axis=(0, 2)) > 1e-6
+    assert moved.tolist() == [position < reach for position in range(9)]
+
+
+def test_attention_with_equal_keys_is_the_running_mean():
+    """Zero query weights: every past position weighs the same."""
+    config = AttentionConfig(blocks=1, heads=2, positions="relative")
+    _, encoder = encode(config)
+    block = encoder.blocks[0]
+    kernel = np.zeros((8, 24), np.float32)
+    kernel[:, 16:] = np.eye(8)
+    block.projection.kernel.assign(kernel)
+    attended = block._softmax_attention(HISTORY, training=False)
+    means = np.cumsum(HISTORY, axis=1) / np.arange(1, 10)[:, None]
+    expected = means @ keras.ops.convert_to_numpy(block.output_layer.kernel)
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(attended), expected, atol=1e-5)
+
+
+def test_the_relative_bias_belongs_to_distances():
+    """A bias on distance 2 alone makes each position read the one two before it."""
+    _, encoder = encode(AttentionConfig(blocks=1, heads=1, positions="relative"))
+    block = encoder.blocks[0]
+    bias = np.zeros((9, 1), np.float32)
+    bias[2] = 50.0
+    block.distance_bias.assign(bias)
+    kernel = np.zeros((8, 24), np.float32)
+    kernel[:, 16:] = np.eye(8)
+    block.projection.kernel.assign(kernel)
+    attended = keras.ops.convert_to_numpy(block._softmax_attention(HISTORY, training=False))
+    output = keras.ops.convert_to_numpy(block.output_layer.kernel)
+    np.testing.assert_allclose(attended[:, 2:], HISTORY[:, :-2] @ output, atol=1e-5)
+
+
+@pytest.mark.parametrize("block", ["sasrec", "ligr", "hstu"])
+def test_attention_without_positions_sees_a_set(block):
+    """Relative positions with a zero bias: the order before the last event is nothing."""
+    config = AttentionConfig(blocks=1, heads=2, block=block, positions="relative")
+    before, encoder = encode(config)
+    shuffled = HISTORY[:, [3, 1, 0, 2, 5, 4, 7, 6, 8]]
+    after = keras.ops.convert_to_numpy(encoder(shuffled))
+    np.testing.assert_allclose(before[:, -1], after[:, -1], atol=1e-5)
+
+
+def test_heads_must_divide_the_dim():
+    section = zoo.model("attention", dim=15)
+    with pytest.raises(ValueError, match=r"heads \(2\) must divide dim \(15\)"):
+        ModelConfig.model_validate(section)
+
+
+def test_normalised_scores_are_cosines():
+    from recsys.models.retriever import Retriever
+
+    retriever = Retriever(zoo.model("attention", normalise=True), 12, 12, 3)
+    batch = {"history": np.array([[1, 2, 3], [4, 5, 0]], np.int32), "length": np.array([3, 2])}
+    queries = keras.ops.convert_to_numpy(retriever.embed_query(batch))
+    items = keras.ops.convert_to_numpy(retriever.item_vectors())
+    np.testing.assert_allclose(np.linalg.norm(queries, axis=1), 1.0, rtol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(items, axis=1), 1.0, rtol=1e-5)
+    looked_up = retriever.embed_query(batch, item_vectors=items)
+    np.testing.assert_allclose(queries, keras.ops.convert_to_numpy(looked_up), atol=1e-5)

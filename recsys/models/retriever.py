@@ -164,7 +164,8 @@ class Retriever(keras.Model):
             user_rows: float32 [m, dim]; ``user`` then points into them.
 
         Returns:
-            ``queries`` [batch, events + 1, dim] and ``items`` [n or catalogue, dim].
+            ``queries`` [batch, events + 1, dim], or [batch, 1, dim] if the
+            history is not read, and ``items`` [n or catalogue, dim].
         """
         items_ID = self._items(batch.get("item_ids"), rows=item_rows)
         history_BED = ops.take(items_ID, batch["history"], axis=0)
@@ -203,8 +204,11 @@ class Retriever(keras.Model):
         items = outputs["items"]
         if self.loss_function.needs_whole_catalogue:
             items = items[: self.known_items]
-        positions_XD = ops.reshape(outputs["queries"], (-1, self.config.dim))
-        queries_PD = ops.take(positions_XD, batch["positions"], axis=0)
+        queries_XD = ops.reshape(outputs["queries"], (-1, self.config.dim))
+        if self.query_tower.encoder is None:
+            width = ops.shape(batch["history"])[1] + 1
+            return self.loss_function(queries_XD, items, batch, batch["positions"] // width)
+        queries_PD = ops.take(queries_XD, batch["positions"], axis=0)
         return self.loss_function(queries_PD, items, batch)
 
     def compute_loss(
@@ -247,8 +251,10 @@ class Retriever(keras.Model):
         else:
             history_BED = ops.cast(ops.take(item_vectors, history, axis=0), self.compute_dtype)
         queries_BLD = self._queries(history_BED, inputs)
-        last_B11 = ops.cast(inputs["length"], "int32")[:, None, None]
-        queries_B1D = ops.take_along_axis(queries_BLD, last_B11, axis=1)
+        queries_B1D = queries_BLD
+        if self.query_tower.encoder is not None:
+            last_B11 = ops.cast(inputs["length"], "int32")[:, None, None]
+            queries_B1D = ops.take_along_axis(queries_BLD, last_B11, axis=1)
         return ops.cast(queries_B1D[:, 0, :], "float32")
 
     def in_float32(self) -> "Retriever":

@@ -55,6 +55,16 @@ def test_weights_make_a_weighted_mean_and_padding_counts_for_nothing():
     assert float(loss) == pytest.approx(first, rel=1e-6)
 
 
+@pytest.mark.parametrize(
+    "loss", [CrossEntropy(0.5, 0.2), SampledSoftmax(0.5), GBCE(0.5, 0.5, 4), BPRMax(0.5)]
+)
+def test_one_query_may_make_several_predictions(loss):
+    query_of = np.array([1, 0, 1], dtype=np.int32)
+    given = batch([0, 2, 1], [1, 2, 3], **draws([1, 2], [1.0, 0.5]))
+    shared = loss(QUERIES, ITEMS, given, query_of)
+    assert float(shared) == pytest.approx(float(loss(QUERIES[query_of], ITEMS, given)), rel=1e-6)
+
+
 def test_temperature_divides_scores():
     loss = CrossEntropy(temperature=0.5)(QUERIES, ITEMS, batch([0, 2], [1, 0]))
     assert float(loss) == pytest.approx(math.log(math.e**2 + 2) - 2, rel=1e-6)

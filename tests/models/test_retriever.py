@@ -9,29 +9,22 @@ from recsys.models.retriever import Retriever
 from tests.models import zoo
 
 ITEMS, KNOWN, USERS = 12, 10, 7
-ITEM_FEATURES = [
-    {"name": "kind", "kind": "categorical", "vocabulary_size": 3},
-    {"name": "price", "kind": "numeric"},
-    {"name": "tags", "kind": "multivalued", "width": 3, "vocabulary_size": 5},
-    {"name": "picture", "kind": "vector", "width": 4},
-]
-VALUES = {
-    "kind": np.arange(ITEMS, dtype=np.int32) % 3,
-    "price": np.linspace(-1, 1, ITEMS, dtype=np.float32),
-    "tags": np.tile(np.array([1, 2, 0], dtype=np.int32), (ITEMS, 1)),
-    "picture": np.ones((ITEMS, 4), dtype=np.float32),
-}
 
 
 def build(query: str, features: bool = False, **others) -> Retriever:
+    if features:
+        return build_with("features", query, **others)
     keras.utils.set_random_seed(1)
-    if not features:
-        return Retriever(zoo.model(query, **others), KNOWN, KNOWN, USERS)
-    item = {"features": list(VALUES), "hidden": [8]}
-    retriever = Retriever(
-        zoo.model(query, item=item, **others), ITEMS, KNOWN, USERS, item_features=ITEM_FEATURES
-    )
-    retriever.item_tower.assign_features(VALUES)
+    return Retriever(zoo.model(query, **others), KNOWN, KNOWN, USERS)
+
+
+def build_with(item: str, query: str = "average", dtype: str = "float32", **others) -> Retriever:
+    """With features of the items, two of which have no id vector."""
+    keras.utils.set_random_seed(1)
+    config = zoo.model(query, item=zoo.ITEMS[item], **others)
+    specs = zoo.item_specs(item)
+    retriever = Retriever(config, ITEMS, KNOWN, USERS, item_features=specs, dtype=dtype)
+    retriever.item_tower.assign_features(zoo.item_values(ITEMS))
     return retriever
 
 
@@ -48,11 +41,17 @@ def embed(retriever: Retriever, given: dict[str, np.ndarray]) -> np.ndarray:
     return keras.ops.convert_to_numpy(retriever.embed_query(given))
 
 
+def item_vectors(retriever: Retriever, items: np.ndarray | None = None) -> np.ndarray:
+    return keras.ops.convert_to_numpy(retriever.item_vectors(items))
+
+
 @pytest.mark.parametrize("query", zoo.QUERIES)
 class TestContract:
     def test_positions(self, query):
-        outputs = build(query)(inputs())
-        assert tuple(outputs["queries"].shape) == (4, 6, 16)
+        retriever = build(query)
+        outputs = retriever(inputs())
+        positions = 1 if retriever.query_tower.encoder is None else 6
+        assert tuple(outputs["queries"].shape) == (4, positions, 16)
         assert tuple(outputs["items"].shape) == (KNOWN, 16)
 
     def test_is_causal(self, query):
@@ -94,7 +93,7 @@ class TestContract:
         retriever = build(query)
         given = inputs()
         predicted = QueryModel(retriever).predict_on_batch(given)
-        np.testing.assert_allclose(predicted, embed(retriever, given), atol=1e-6)
+        np.testing.assert_allclose(predicted, embed(retriever, given), rtol=1e-5, atol=1e-6)
 
     def test_mixed_precision_is_close_and_float32_again(self, query):
         keras.utils.set_random_seed(1)
@@ -104,25 +103,48 @@ class TestContract:
         assert "bfloat16" in str(mixed(inputs())["queries"].dtype)
         exact = embed(single, inputs())
         error = np.linalg.norm(embed(mixed, inputs()) - exact)
-        assert error <= 0.05 * np.linalg.norm(exact)
+        assert error <= 0.1 * np.linalg.norm(exact)
 
 
-def test_items_without_events_are_described_by_features_alone():
-    retriever = build("average", features=True)
-    vectors = keras.ops.convert_to_numpy(retriever.item_vectors())
-    assert vectors.shape == (ITEMS, 16)
-    table = retriever.item_tower.table.embeddings
-    table.assign(keras.ops.convert_to_numpy(table) + 1.0)
-    moved = keras.ops.convert_to_numpy(retriever.item_vectors())
-    assert np.abs(moved[:KNOWN] - vectors[:KNOWN]).min(axis=1).max() > 0
-    np.testing.assert_array_equal(moved[KNOWN:], vectors[KNOWN:])
+@pytest.mark.parametrize("item", zoo.ITEMS)
+class TestItemContract:
+    def test_items_without_events_are_described_by_features_alone(self, item):
+        retriever = build_with(item)
+        vectors = item_vectors(retriever)
+        assert vectors.shape == (ITEMS, 16)
+        assert np.abs(vectors[KNOWN]).max() > 0
+        table = retriever.item_tower.table
+        if table is not None:
+            table.embeddings.assign(keras.ops.convert_to_numpy(table.embeddings) + 1.0)
+            moved = item_vectors(retriever)
+            assert np.abs(moved[:KNOWN] - vectors[:KNOWN]).min(axis=1).max() > 0
+            np.testing.assert_array_equal(moved[KNOWN:], vectors[KNOWN:])
 
+    def test_some_items_are_a_part_of_all(self, item):
+        retriever = build_with(item)
+        some = item_vectors(retriever, np.array([11, 3], dtype=np.int32))
+        np.testing.assert_allclose(some, item_vectors(retriever)[[11, 3]], atol=1e-6)
 
-def test_some_items_are_a_part_of_all():
-    retriever = build("average", features=True)
-    some = keras.ops.convert_to_numpy(retriever.item_vectors(np.array([11, 3], dtype=np.int32)))
-    every = keras.ops.convert_to_numpy(retriever.item_vectors())
-    np.testing.assert_allclose(some, every[[11, 3]], atol=1e-6)
+    def test_gathered_rows_say_what_the_table_says(self, item):
+        retriever = build_with(item)
+        tower, ids = retriever.item_tower, np.array([11, 3], dtype=np.int32)
+        rows = None if tower.table is None else tower.table(np.minimum(ids, KNOWN - 1))
+        gathered = keras.ops.convert_to_numpy(tower(ids, rows=rows))
+        np.testing.assert_allclose(gathered, item_vectors(retriever, ids), atol=1e-6)
+
+    def test_saves_and_loads_to_equal_vectors(self, item, tmp_path):
+        retriever = build_with(item)
+        retriever.save(tmp_path / "retriever.keras")
+        loaded = keras.saving.load_model(tmp_path / "retriever.keras")
+        assert loaded.config == retriever.config
+        np.testing.assert_array_equal(item_vectors(retriever), item_vectors(loaded))
+
+    def test_mixed_precision_is_close_and_float32_again(self, item):
+        mixed = build_with(item, dtype="mixed_bfloat16")
+        assert all(weight.dtype == "float32" for weight in mixed.trainable_weights)
+        assert "bfloat16" in str(mixed(inputs())["items"].dtype)
+        single = item_vectors(mixed.in_float32())
+        np.testing.assert_allclose(item_vectors(mixed), single, atol=2e-2)
 
 
 def test_an_unknown_user_is_nobody():

@@ -40,18 +40,23 @@ class CrossEntropy:
         self.temperature = temperature
         self.label_smoothing = label_smoothing
 
-    def __call__(self, queries_PD, items_ID, batch):
+    def __call__(self, queries_QD, items_ID, batch, query_of_P=None):
         """The loss of one batch, in float32.
 
         Args:
-            queries_PD: [predictions, dim].
+            queries_QD: [queries, dim].
             items_ID: [catalogue, dim].
             batch: ``targets`` int32 [predictions] and ``weights`` float32 of
                 the same shape, 0 where nothing is predicted.
+            query_of_P: int32 [predictions], the query of each; None: its own.
         """
         # Scaled here, not among the logits, of which there are many more.
-        queries_PD = queries_PD / self.temperature
-        logits_PI = ops.cast(ops.matmul(queries_PD, ops.transpose(items_ID)), "float32")
+        queries_PD = queries_QD / self.temperature
+        logits_QI = ops.cast(ops.matmul(queries_PD, ops.transpose(items_ID)), "float32")
+        partition_P = ops.logsumexp(logits_QI, axis=-1)
+        if query_of_P is not None:
+            queries_PD = ops.take(queries_PD, query_of_P, axis=0)
+            partition_P = ops.take(partition_P, query_of_P, axis=0)
         # The target's logit is computed apart: gathering it from the logits
         # would scatter a gradient as large as they are.
         targets_PD = ops.take(items_ID, batch["targets"], axis=0)
@@ -61,4 +66,4 @@ class CrossEntropy:
             targets_PD = targets_PD + self.label_smoothing * (mean_D - targets_PD)
             queries_PD = ops.cast(queries_PD, "float32")
         positive_P = ops.cast(ops.sum(queries_PD * targets_PD, axis=-1), "float32")
-        return mean_over_events(ops.logsumexp(logits_PI, axis=-1) - positive_P, batch["weights"])
+        return mean_over_events(partition_P - positive_P, batch["weights"])

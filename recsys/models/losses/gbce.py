@@ -42,9 +42,9 @@ class GBCE:
         self.calibration = calibration
         self.items = items
 
-    def __call__(self, queries_PD, items_ID, batch):
+    def __call__(self, queries_QD, items_ID, batch, query_of_P=None):
         """The loss of one batch, in float32; arguments as :class:`SampledSoftmax` has them."""
-        scores = sampled_scores(queries_PD, items_ID, batch, self.temperature)
+        scores = sampled_scores(queries_QD, items_ID, batch, query_of_P, self.temperature)
         drawn = min(batch["negatives"].shape[0] / max(self.items - 1, 1), 1.0)
         beta = drawn * (self.calibration * (1 - 1 / drawn) + 1 / drawn)
         negative_PN = ops.where(scores.accidental_PN, 0.0, ops.softplus(scores.negative_PN))

@@ -31,16 +31,19 @@ class SampledScores(NamedTuple):
     accidental_PN: Any
 
 
-def sampled_scores(queries_PD, items_ID, batch, temperature: float) -> SampledScores:
+def sampled_scores(queries_QD, items_ID, batch, query_of_P, temperature: float) -> SampledScores:
     """Scores the targets and the draws of a batch.
 
     Args:
-        queries_PD: [predictions, dim].
+        queries_QD: [queries, dim].
         items_ID: [n, dim], the vectors that the indices below point at.
         batch: ``targets`` int32 [predictions], ``negatives`` int32 [draws].
+        query_of_P: int32 [predictions], the query of each; None: its own.
         temperature: scores are divided by it.
     """
-    queries_PD = queries_PD / temperature
+    queries_PD = queries_QD / temperature
+    if query_of_P is not None:
+        queries_PD = ops.take(queries_PD, query_of_P, axis=0)
     targets_P, negatives_N = batch["targets"], batch["negatives"]
     positive_P = ops.sum(queries_PD * ops.take(items_ID, targets_P, axis=0), axis=-1)
     negatives_ND = ops.take(items_ID, negatives_N, axis=0)

@@ -49,17 +49,18 @@ class SampledSoftmax:
         self.correct_logq = correct_logq
         self.label_smoothing = label_smoothing
 
-    def __call__(self, queries_PD, items_ID, batch):
+    def __call__(self, queries_QD, items_ID, batch, query_of_P=None):
         """The loss of one batch, in float32.
 
         Args:
-            queries_PD: [predictions, dim].
+            queries_QD: [queries, dim].
             items_ID: [n, dim], the vectors that the indices below point at.
             batch: ``targets`` int32 [predictions], ``weights`` float32 of the
                 same shape (0 where nothing is predicted), ``negatives``
                 int32 [draws], ``negative_log_counts`` float32 [draws].
+            query_of_P: int32 [predictions], the query of each; None: its own.
         """
-        scores = sampled_scores(queries_PD, items_ID, batch, self.temperature)
+        scores = sampled_scores(queries_QD, items_ID, batch, query_of_P, self.temperature)
         corrected_PN = scores.negative_PN
         if self.correct_logq:
             corrected_PN = corrected_PN - batch["negative_log_counts"][None, :]

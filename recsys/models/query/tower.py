@@ -117,7 +117,8 @@ class QueryTower(keras.layers.Layer):
             user_rows: float32 [n, dim], rows of the user table gathered by the caller.
 
         Returns:
-            [batch, positions, dim] in the layer's compute dtype.
+            [batch, positions, dim] in the layer's compute dtype; without an
+            encoder [batch, 1, dim], as all positions are alike.
         """
         encoded_BLD = None
         if self.encoder is not None:
@@ -129,7 +130,7 @@ class QueryTower(keras.layers.Layer):
             context.append(self.hide_user(self.table(user, user_rows), training=training))
         if self.features is not None:
             context.append(self.features(features))
-        positions = ops.shape(history_BLD)[1]
+        positions = 1 if encoded_BLD is None else ops.shape(history_BLD)[1]
         parts = [] if encoded_BLD is None else [encoded_BLD]
         parts += [ops.repeat(part[:, None, :], positions, axis=1) for part in context]
         mixed = self.mlp(ops.concatenate(parts, axis=-1))

@@ -153,7 +153,7 @@ class _Block(keras.layers.Layer):
         if self.relative:
             steps_L = ops.arange(ops.shape(query_BHLE)[2])
             distance_LL = ops.maximum(steps_L[:, None] - steps_L[None, :], 0)
-            bias_LLH = ops.take(self.distance_bias, distance_LL, axis=0)
+            bias_LLH = ops.cast(ops.take(self.distance_bias, distance_LL, axis=0), "float32")
             scores_BHLL = scores_BHLL + ops.transpose(bias_LLH, (2, 0, 1))[None]
         return scores_BHLL
 

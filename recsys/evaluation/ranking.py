@@ -109,7 +109,8 @@ def rank(
         seen: ``exclude``: items of a query's history, however old, are not
             ranked, and targets that repeat it are left out and counted;
             ``allow``: nothing is left out.
-        k: best items to keep of each query.
+        k: best items to keep of each query; 0 where ranks are enough, which
+            halves the work.
         block_size: queries scored at a time; a block takes
             ``4 * block_size * catalogue_items`` bytes a few times over.
 
@@ -137,8 +138,9 @@ def rank(
         ranks[targets] = _ranks(
             scores, queries.target_queries[targets] - begin, queries.target_items[targets]
         )
-        best = _best(scores, k)
-        top_items[block, : best.shape[1]] = best
+        if k:
+            best = _best(scores, k)
+            top_items[block, : best.shape[1]] = best
     return RankedQueries(queries, ranks, top_items, repeats)
 
 

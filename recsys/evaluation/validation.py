@@ -48,8 +48,8 @@ class Validation:
             self._dataset,
             self._queries,
             self._seen,
-            max(config.k),
-            config.block_size,
+            k=0,
+            block_size=config.block_size,
         )
         values = ranking_metrics(ranked, config.k)
         return {name: float(np.mean(value)) for name, value in values.items()}

@@ -9,6 +9,11 @@ from recsys.data.roles import RoleGuess, guess_roles
 from recsys.data.sources import Columns
 from recsys.errors import InputError
 
+DEFAULTS = Path(__file__).parent / "defaults"
+# The logs that the dense default was chosen and tried on have 50 moments a user or
+# more, those of the sparse one 7 or fewer.
+DENSE_MOMENTS = 20
+
 
 def write_template(log: str, output: Path) -> str:
     """Guesses the roles of a log's columns and writes an experiment.
@@ -38,8 +43,7 @@ def _document(log: str, guess: RoleGuess) -> str:
     span = f", from {statistics.first} to {statistics.last}" if statistics.first else ""
     has_order = guess.log.columns.time is not None or guess.log.columns.order is not None
     split = "time" if guess.log.columns.time else "leave_one_out" if has_order else "fixed"
-    encoder = "{kind: lstm, units: 128, dropout: 0.2}" if has_order else "{kind: average}"
-    dense = statistics.rows / max(statistics.users, 1) > 50
+    default = _default(statistics.moments_per_user, has_order)
     lines = [
         f"# Guessed from {log}:",
         f"# {statistics.rows:,} rows ({statistics.unusable:,} unusable), "
@@ -63,22 +67,27 @@ def _document(log: str, guess: RoleGuess) -> str:
         "# exclude: what the user had is not recommended again; allow: it may be (groceries).",
         "seen: exclude",
         "",
-        "model:",
-        "  dim: 64",
-        f"  max_events: {200 if dense else 50}  # last events of a history that the model reads",
-        "  query:",
-        f"    encoder: {encoder}  # average, lstm, gru or rnn",
-        "  # A loss for large catalogues: {kind: sampled_softmax}",
-        "  loss: {kind: cross_entropy}",
-        "",
-        "training:",
-        "  epochs: 50",
-        "  patience: 5  # epochs without a better validation metric",
-        f"  batch_size: {32 if dense else 128}",
-        "  optimizer: {learning_rate: 0.003}",
+        f"# The default for {default} logs ({statistics.moments_per_user:.1f} moments a user).",
+        "# query.encoder: average, lstm, gru, rnn, cnn or attention; a loss for large",
+        "# catalogues: {kind: sampled_softmax}.",
+        *_sections(default),
         "",
     ]
     return "\n".join(lines)
+
+
+def _default(moments_per_user: float, has_order: bool) -> str:
+    """The file of ``recsys/defaults`` that suits a log."""
+    if not has_order:
+        return "unordered"
+    return "dense" if moments_per_user >= DENSE_MOMENTS else "sparse"
+
+
+def _sections(default: str) -> list[str]:
+    """The model and training sections of a default, without the comments at its head."""
+    lines = (DEFAULTS / f"{default}.yaml").read_text(encoding="utf-8").splitlines()
+    begin = next(index for index, line in enumerate(lines) if not line.startswith("#"))
+    return lines[begin:]
 
 
 def _log_section(guess: RoleGuess) -> list[str]:

@@ -79,6 +79,8 @@ class LogStatistics:
         users: distinct users.
         items: distinct items.
         density: share of the (user, item) pairs that occur, repeats counted once.
+        moments_per_user: distinct times of a user's rows, the mean over users; rows
+            where the log has no time.
         first: earliest time, ISO 8601 in UTC; None without times.
         last: latest time.
     """
@@ -88,6 +90,7 @@ class LogStatistics:
     users: int
     items: int
     density: float
+    moments_per_user: float
     first: str | None
     last: str | None
 
@@ -312,17 +315,21 @@ def _statistics(con: Backend, raw: ir.Table, config: LogConfig, where: object) -
     report = quality.inspect_log(log, config, where)
     usable = log.filter(log.reason.isnull())
     pairs = usable.select("user", "item").distinct().count().execute()
+    kept = report.rows_kept
+    has_time = "time" in log.columns
+    moments = usable.select("user", "time").distinct().count().execute() if has_time else kept
     sizes = {"users": usable.user.nunique(), "items": usable.item.nunique()}
-    if "time" in log.columns:
+    if has_time:
         sizes |= {"first": usable.time.min(), "last": usable.time.max()}
     found = usable.aggregate(**sizes).to_pyarrow().to_pylist()[0]
     first, last = found.get("first"), found.get("last")
     return LogStatistics(
         rows=report.rows_read,
-        unusable=report.rows_read - report.rows_kept,
+        unusable=report.rows_read - kept,
         users=found["users"],
         items=found["items"],
         density=pairs / (found["users"] * found["items"]),
+        moments_per_user=moments / found["users"],
         first=None if first is None else splits.iso(first),
         last=None if last is None else splits.iso(last),
     )

@@ -26,7 +26,7 @@ import numpy as np
 
 from recsys.data.dataset import Dataset, Part, Queries
 from recsys.data.prepare import DataConfig, prepare
-from recsys.evaluation.baselines import Popular
+from recsys.evaluation.baselines.popular import Popular
 from recsys.evaluation.metrics import ranking_metrics
 from recsys.evaluation.ranking import Scorer, rank
 

@@ -14,7 +14,12 @@ from recsys.atomic import atomic_path
 from recsys.config import Seen, StrictConfig
 from recsys.data.dataset import Dataset, Part, Queries
 from recsys.errors import InputError
-from recsys.evaluation.baselines import BaselineName, candidates, fit
+from recsys.evaluation.baselines.candidates import (
+    BaselineName,
+    candidates,
+    check_baselines,
+    fit,
+)
 from recsys.evaluation.confidence import Interval, intervals
 from recsys.evaluation.metrics import (
     Ratio,
@@ -113,18 +118,22 @@ def choose_settings(dataset: Dataset, seen: Seen, config: EvaluationConfig) -> B
     Returns:
         name to settings. A baseline that the log cannot feed (recent popularity
         without a time or an order) is left out, with a warning.
+
+    Raises:
+        InputError: a baseline does not fit into memory; said before any is fitted.
     """
+    check_baselines(config.baselines, dataset, "validation")
     queries = thinned(dataset.queries("validation", config.last_only), CHOICE_QUERIES)
     chosen: BaselineSettings = {}
     for name in config.baselines:
-        options = list(candidates(name, dataset, "train", seen))
+        options = candidates(name, dataset, "train", seen)
         if not options:
             logger.warning("baseline %s is left out: the log has no time and no order", name)
             continue
         settings, _ = options[0]
         if len(options) > 1 and len(queries):
             settings, _ = max(
-                options, key=lambda option: _headline(option[1], dataset, queries, seen, config)
+                options, key=lambda option: _headline(option[1](), dataset, queries, seen, config)
             )
             logger.info("baseline %s: %s chosen on validation", name, settings)
         chosen[name] = settings

@@ -20,6 +20,9 @@ NAMES = {
     "popular": "most popular items",
     "recent_popular": "recently popular items",
     "item_knn": "item-to-item neighbours",
+    "ease": "linear model of items (EASE)",
+    "als": "matrix factorisation (implicit ALS)",
+    "markov": "what followed the last items (Markov chain)",
 }
 MEANINGS = {
     "recall": "share of the held-out items that the list holds",

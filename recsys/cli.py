@@ -5,6 +5,7 @@ started: `recsys --help` and `recsys data list` answer at once.
 """
 
 import errno
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -119,6 +120,28 @@ def export(
         dataset = pipeline.prepare()
         with pipeline.at_work(dataset) as tracker:
             print(pipeline.export(dataset, tracker))
+
+
+@app.command()
+def sweep(
+    experiment: ExperimentFile,
+    overrides: Overrides = None,
+    name: Name = None,
+    runs_dir: RunsDir = RUNS,
+    overwrite: Overwrite = False,
+) -> None:
+    """Search the values that `sweep` in the experiment names; continues where it was stopped."""
+    start_backend()
+    from recsys.experiment import load_experiment
+    from recsys.progress import say
+    from recsys.sweep import Sweep
+    from recsys.tracking import page_command
+
+    command = shlex.join(["recsys", *sys.argv[1:]])
+    best = Sweep(load_experiment(experiment, overrides, name), runs_dir, overwrite, command).run()
+    print(best)
+    say(f"run the winner: recsys run {shlex.quote(str(best))}")
+    say(f"MLflow page: {page_command(runs_dir)}")
 
 
 @app.command()

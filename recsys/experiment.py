@@ -1,7 +1,9 @@
 """One experiment file, typed."""
 
+import copy
 import difflib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
@@ -14,6 +16,7 @@ from recsys.errors import InputError
 from recsys.evaluation.evaluate import EvaluationConfig
 from recsys.export.export import ExportConfig
 from recsys.models.retriever import ModelConfig
+from recsys.search_space import SweepConfig
 from recsys.tracking import TrackingConfig
 from recsys.training.fit import TrainingConfig
 
@@ -34,10 +37,28 @@ class Experiment(StrictConfig):
     evaluation: EvaluationConfig = EvaluationConfig()
     export: ExportConfig = ExportConfig()
     tracking: TrackingConfig = TrackingConfig()
+    sweep: SweepConfig | None = Field(None, description="read by `recsys sweep` alone")
 
     def dump(self) -> dict[str, Any]:
         """As plain JSON values, every default spelled out."""
-        return self.model_dump(mode="json")
+        return self.model_dump(mode="json", exclude=None if self.sweep else {"sweep"})
+
+    def with_values(self, values: Mapping[str, Any]) -> "Experiment":
+        """The same experiment but for some values.
+
+        Args:
+            values: by dotted key, such as ``{"training.epochs": 3}``; a section is
+                replaced before what lies within it.
+
+        Raises:
+            InputError: as for an experiment file.
+        """
+        # Only what was given: the defaults of one encoder may be unknown to another.
+        document = self.model_dump(mode="json", exclude_unset=True)
+        defaults = self.model_dump(mode="json")
+        for key in sorted(values, key=lambda key: key.count(".")):
+            _set(document, key, copy.deepcopy(values[key]), defaults)
+        return _validated(document, document["name"])
 
 
 def load_experiment(
@@ -67,28 +88,40 @@ def load_experiment(
         _override(document, override)
     if name:
         document["name"] = name
+    return _validated(document, str(path))
+
+
+def _validated(document: dict[str, Any], origin: str) -> Experiment:
     try:
         # By way of JSON, where lists may become tuples and text paths, but "7" no number.
         return Experiment.model_validate_json(json.dumps(document, default=str), strict=True)
     except ValidationError as error:
-        raise InputError(f"{path}:\n{_explain(error)}") from error
+        raise InputError(f"{origin}:\n{_explain(error)}") from error
 
 
 def _override(document: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals or not key:
         raise InputError(f"expected dotted.key=value, received {override!r}")
-    *sections, last = key.split(".")
-    for section in sections:
-        if document.get(section) is None:
-            document[section] = {}
-        document = document[section]
-        if not isinstance(document, dict):
-            raise InputError(f"{override!r}: {section!r} is not a section")
     try:
-        document[last] = yaml.safe_load(text)
+        value = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise InputError(f"{override!r}: the value is not YAML") from error
+    _set(document, key, value)
+
+
+def _set(document: dict[str, Any], key: str, value: Any, defaults: Any = None) -> None:
+    *sections, last = key.split(".")
+    for section in sections:
+        defaults = defaults.get(section) if isinstance(defaults, dict) else None
+        if document.get(section) is None:
+            # Its kind says which other keys it may have.
+            has_kind = isinstance(defaults, dict) and "kind" in defaults
+            document[section] = {"kind": defaults["kind"]} if has_kind else {}
+        document = document[section]
+        if not isinstance(document, dict):
+            raise InputError(f"{key}: {section!r} is not a section")
+    document[last] = value
 
 
 def _explain(error: ValidationError) -> str:

@@ -3,7 +3,7 @@
 import contextlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from recsys.atomic import atomic_path
 from recsys.data.dataset import Dataset, Part
 from recsys.data.prepare import prepare
 from recsys.errors import InputError
+from recsys.evaluation.baselines.candidates import check_baselines
 from recsys.evaluation.evaluate import write_ranks
 from recsys.evaluation.examples import examples
 from recsys.evaluation.final import evaluate_finally
@@ -46,16 +47,24 @@ class Pipeline:
         seed: one of its seeds.
         runs_dir: where runs, datasets and the MLflow store lie.
         overwrite: remove what another experiment left under the same name.
+        sweep: folder of the sweep that this is a trial of; the run's folder lies in
+            it, and its MLflow run under that of the sweep.
     """
 
     def __init__(
-        self, experiment: Experiment, seed: int, runs_dir: Path, overwrite: bool = False
+        self,
+        experiment: Experiment,
+        seed: int,
+        runs_dir: Path,
+        overwrite: bool = False,
+        sweep: Path | None = None,
     ) -> None:
         self.experiment = experiment
         self.seed = seed
         self.runs_dir = runs_dir
-        self.folder = RunFolder(runs_dir / experiment.name / str(seed))
+        self.folder = RunFolder((sweep or runs_dir) / experiment.name / str(seed))
         self._overwrite = overwrite
+        self._sweep = sweep
         if not overwrite:
             self.folder.check(experiment, seed)
 
@@ -78,16 +87,23 @@ class Pipeline:
     def prepare(self) -> Dataset:
         """Log in, dataset out, reused when nothing changed.
 
-        What could not be trained or exported is refused now.
+        What could not be trained, compared or exported is refused now.
         """
         dataset = prepare_dataset(self.experiment, self.runs_dir)
-        model = self.experiment.model
-        check_model(model, dataset)
-        user_features_of(model.query.user_features, dataset)
+        check_experiment(self.experiment, dataset)
+        check_baselines(self.experiment.evaluation.baselines, dataset, "validation")
         return dataset
 
-    def train(self, dataset: Dataset, tracker: tracking.Tracker) -> None:
-        """Fits the retriever, validating after every epoch; keeps the best epoch's weights."""
+    def train(
+        self, dataset: Dataset, tracker: tracking.Tracker, callbacks: Sequence[Callback] = ()
+    ) -> None:
+        """Fits the retriever, validating after every epoch; keeps the best epoch's weights.
+
+        Args:
+            dataset: what to fit on.
+            tracker: is sent every epoch.
+            callbacks: told of training in place of the progress bar.
+        """
         if self.folder.retriever.is_file():
             return
         experiment = self.experiment
@@ -103,7 +119,7 @@ class Pipeline:
                 self.folder.checkpoints / "train",
                 validate=validation,
                 metric=metric,
-                callbacks=[shown, _Tracking(tracker)],
+                callbacks=[_Tracking(tracker), *(callbacks or [shown])],
             )
         self.folder.write_json(self.folder.history, progress.history)
         if experiment.training.refit:
@@ -249,6 +265,7 @@ class Pipeline:
             f"{name}-{self.seed}",
             {**self.experiment.dump(), "seed": self.seed},
             {"data_fingerprint": dataset.fingerprint, "backend": keras.backend.backend()},
+            self._sweep,
         )
         tracker.log_dataset(name, dataset.fingerprint, dataset.path)
         return tracker
@@ -277,6 +294,17 @@ def prepare_dataset(experiment: Experiment, runs_dir: Path) -> Dataset:
         f"{manifest.users:,} users, {manifest.items:,} items in {time.monotonic() - began:.1f} s"
     )
     return dataset
+
+
+def check_experiment(experiment: Experiment, dataset: Dataset) -> None:
+    """Refuses what could not be trained on a dataset, or not be exported then.
+
+    Raises:
+        InputError: why.
+    """
+    model = experiment.model
+    check_model(model, dataset)
+    user_features_of(model.query.user_features, dataset)
 
 
 class _Tracking(Callback):

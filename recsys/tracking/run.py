@@ -20,6 +20,8 @@ PARAMS_PER_REQUEST = 100
 METRICS_PER_REQUEST = 1000
 DIGEST_TAG = "saved_model_digest"
 NAME_TAG = "registered_model"
+# MLflow's own: the id of the run that this one is shown under.
+PARENT_TAG = "mlflow.parentRunId"
 
 
 def flatten(tree: Mapping[str, Any], separator: str = ".", prefix: str = "") -> dict[str, Any]:

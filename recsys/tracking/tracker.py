@@ -14,7 +14,7 @@ import recsys.tracking.store as store
 from recsys.errors import InputError
 from recsys.tracking import record
 from recsys.tracking.config import TrackingConfig
-from recsys.tracking.run import Run, flatten, to_metrics
+from recsys.tracking.run import PARENT_TAG, Run, flatten, to_metrics
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric
@@ -66,6 +66,7 @@ def start(
     name: str,
     params: Mapping[str, Any],
     tags: Mapping[str, str] | None = None,
+    parent: Path | None = None,
 ) -> Tracker:
     """Starts the MLflow run of a run folder, or continues it.
 
@@ -77,6 +78,7 @@ def start(
         params: the resolved experiment; logged flattened, and whole as
             ``experiment.yaml``.
         tags: further facts to find the run by.
+        parent: folder of a run that has been started; MLflow shows this one under it.
 
     Raises:
         InputError: ``MLFLOW_TRACKING_URI`` names a store that cannot be opened
@@ -84,7 +86,7 @@ def start(
     """
     if not config.enabled:
         return NoTracker()
-    return MlflowTracker(config, run_folder, runs_dir, name, params, tags or {})
+    return MlflowTracker(config, run_folder, runs_dir, name, params, tags or {}, parent)
 
 
 class NoTracker:
@@ -133,6 +135,7 @@ class MlflowTracker:
         name: str,
         params: Mapping[str, Any],
         tags: Mapping[str, str],
+        parent: Path | None,
     ) -> None:
         store.prepare_environment()
         self._config = config
@@ -140,6 +143,7 @@ class MlflowTracker:
         self._runs_dir = runs_dir
         self._name = name
         self._tags = dict(tags)
+        self._parent = parent
         self._journal: list[Callable[[Run], None]] = []
         self._waiting: list[Metric] = []
         self._flushed_at = 0.0
@@ -180,7 +184,7 @@ class MlflowTracker:
             if run is not None:
                 run.reopen()
             else:
-                tags = resolve_tags(self._tags)
+                tags = resolve_tags(self._tags | self._parent_tag(key))
                 run = Run.create(uri, self._config.experiment, artifacts, self._name, tags)
         except Exception as error:
             if store.is_server(uri):
@@ -193,6 +197,11 @@ class MlflowTracker:
             ) from error
         record.remember(self._run_folder, key, run.id)
         return run
+
+    def _parent_tag(self, key: str) -> dict[str, str]:
+        """What nests the run, if this store holds the run that it belongs under."""
+        found = record.read(self._parent).get(key) if self._parent else None
+        return {PARENT_TAG: found} if found else {}
 
     def log_metrics(self, metrics: Mapping[str, Any], step: int = 0) -> None:
         """Logs the numbers in flat or nested mappings, at a step (an epoch)."""

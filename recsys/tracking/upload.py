@@ -6,7 +6,7 @@ from pathlib import Path
 import recsys.tracking.store as store
 from recsys.errors import InputError
 from recsys.tracking import record
-from recsys.tracking.run import DIGEST_TAG, NAME_TAG, Run
+from recsys.tracking.run import DIGEST_TAG, NAME_TAG, PARENT_TAG, Run
 
 SOURCE_TAG = "uploaded_from_run"
 MODEL_TAGS = (DIGEST_TAG, NAME_TAG)
@@ -62,6 +62,10 @@ def _target(source: Run, uri: str, known_id: str | None) -> Run:
     if target is None:
         tags = stored.data.tags | {SOURCE_TAG: source.id}
         tags = {key: value for key, value in tags.items() if key not in MODEL_TAGS}
+        # The sweep of a trial has another id there, or was not uploaded.
+        sweep = tags.pop(PARENT_TAG, None)
+        if sweep and (there := _uploaded_before(sweep, uri, experiment)):
+            tags[PARENT_TAG] = there.id
         name, began = stored.info.run_name, stored.info.start_time
         return Run.create(uri, experiment, None, name, tags, began)
     target.reopen()

@@ -1,5 +1,6 @@
 """Columns of a side table as arrays with one row per user or item."""
 
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ from recsys.errors import InputError
 
 AnyFeature = CategoricalFeature | MultivaluedFeature | TextFeature | NumericFeature | VectorFeature
 NOT_A_NUMBER = r"[\[\](){}\s,;|]+"
+# Letters of scripts that put no space between words, with the marks that belong to each.
+UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}][\p{M}ー]*"
 EXAMPLES = 5
 
 
@@ -144,7 +147,7 @@ class _Encoder:
         if isinstance(config, MultivaluedFeature):
             return self._indices(_split_values(rows, config), config, config.max_values)
         if isinstance(config, TextFeature):
-            return self._indices(_split_words(rows), config, config.max_words)
+            return self._indices(_split_words(rows, self.side), config, config.max_words)
         if isinstance(config, VectorFeature):
             return self._vector(rows)
         return self._numeric(rows)
@@ -238,9 +241,29 @@ def _split_values(rows: ir.Table, config: MultivaluedFeature) -> ir.Table:
     return _unnested(rows.select("index", value=lists))
 
 
-def _split_words(rows: ir.Table) -> ir.Table:
-    words = rows.value.cast("string").lower().re_split(NOT_A_WORD)
-    return _unnested(rows.select("index", value=words))
+def _split_words(rows: ir.Table, side: Side) -> ir.Table:
+    """Words of letters and digits, lower-cased, in order.
+
+    Of an item's text, compatibility forms (full-width letters, ligatures) and
+    case are folded, and each character of a script without spaces is a word. A
+    user's text is split as TensorFlow splits it too, in the served model.
+    """
+    given = rows.value
+    text = _decoded(given) if given.type().is_binary() else given.cast("string")
+    if side == "item":
+        text = _folded(text).re_replace(UNSPACED, r" \0 ")
+    return _unnested(rows.select("index", value=text.lower().re_split(NOT_A_WORD)))
+
+
+@ibis.udf.scalar.builtin(name="decode")
+def _decoded(given: bytes) -> str:  # type: ignore[empty-body]
+    """Bytes as UTF-8 text."""
+
+
+@ibis.udf.scalar.python
+def _folded(text: str) -> str:
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return unicodedata.normalize("NFKC", folded)
 
 
 def _unnested(rows: ir.Table) -> ir.Table:

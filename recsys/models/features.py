@@ -1,13 +1,15 @@
 """Side features of users or items as one vector."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import keras
 from keras import ops
 from pydantic import Field
 
 from recsys.config import StrictConfig
+from recsys.models.text.average import AverageTextConfig
+from recsys.models.text.reader import text_config
 
 
 class FeatureSpec(StrictConfig):
@@ -32,25 +34,40 @@ class FeatureSpec(StrictConfig):
 class FeatureEncoder(keras.layers.Layer):
     """The sum of one vector per feature.
 
-    A categorical value is an embedding, a multi-valued one and a text are the
-    mean of their values' embeddings, a number scales a learned vector, a
-    ready-made vector is projected. Missing values contribute nothing.
+    A categorical value is an embedding, a multi-valued one is the mean of its
+    values' embeddings, a text is what a reader makes of its words' embeddings,
+    a number scales a learned vector, a ready-made vector is projected. Missing
+    values contribute nothing.
 
     Args:
         specs: the features, as :class:`FeatureSpec` dumps.
         dim: width of the result.
+        text: how texts are read, as a dump of one of
+            :data:`recsys.models.text.reader.TextConfig`; by default the mean of
+            their words' embeddings.
     """
 
-    def __init__(self, specs: list[dict], dim: int, **kwargs) -> None:
+    def __init__(
+        self, specs: list[dict], dim: int, text: dict[str, Any] | None = None, **kwargs
+    ) -> None:
         super().__init__(**kwargs)
         self.specs = [FeatureSpec(**spec) for spec in specs]
         self.dim = dim
+        self.text = AverageTextConfig() if text is None else text_config.validate_python(text)
         self.encoders: dict[str, keras.layers.Layer] = {}
+        self.readers: dict[str, keras.layers.Layer] = {}
+        self.hide_words = keras.layers.Dropout(
+            self.text.word_dropout, noise_shape=(None, None, 1), dtype=self.dtype_policy
+        )
         for spec in self.specs:
             name = f"feature_{len(self.encoders)}"
             if spec.dtype == "int32":
                 encoder = keras.layers.Embedding(
                     spec.vocabulary_size, dim, dtype=self.dtype_policy, name=name
+                )
+                reader = self.text if spec.kind == "text" else AverageTextConfig()
+                self.readers[spec.name] = reader.build(
+                    dim, dtype=self.dtype_policy, name=f"reader_{len(self.readers)}"
                 )
             else:
                 encoder = keras.layers.Dense(
@@ -61,9 +78,11 @@ class FeatureEncoder(keras.layers.Layer):
     def build(self, input_shape=None) -> None:
         for spec in self.specs:
             self.encoders[spec.name].build((None, spec.width))
+        for reader in self.readers.values():
+            reader.build((None, None, self.dim))
         self.built = True
 
-    def call(self, features: Mapping[str, object]):
+    def call(self, features: Mapping[str, object], training: bool = False):
         """Encodes.
 
         Args:
@@ -72,18 +91,23 @@ class FeatureEncoder(keras.layers.Layer):
         Returns:
             [n, dim] in the layer's compute dtype.
         """
-        return sum(self._encode(spec, features[spec.name]) for spec in self.specs)
+        return sum(self._encode(spec, features[spec.name], training) for spec in self.specs)
 
-    def _encode(self, spec: FeatureSpec, values):
+    def _encode(self, spec: FeatureSpec, values, training: bool):
         encoder = self.encoders[spec.name]
-        if spec.dtype == "float32":
-            return encoder(ops.reshape(values, (-1, spec.width)))
         values = ops.reshape(values, (-1, spec.width))
-        present = ops.cast(values > 0, self.compute_dtype)
-        vectors = encoder(values) * present[..., None]
-        count = ops.maximum(ops.sum(present, axis=1, keepdims=True), 1.0)
-        return ops.sum(vectors, axis=1) / count
+        if spec.dtype == "float32":
+            return encoder(values)
+        there = ops.cast(values > 0, self.compute_dtype)
+        vectors = encoder(values) * there[..., None]
+        if spec.kind == "text":
+            vectors = self.hide_words(vectors, training=training)
+        return self.readers[spec.name](vectors, there, training=training)
 
     def get_config(self) -> dict:
-        config = {"specs": [spec.model_dump() for spec in self.specs], "dim": self.dim}
+        config = {
+            "specs": [spec.model_dump() for spec in self.specs],
+            "dim": self.dim,
+            "text": self.text.model_dump(),
+        }
         return {**super().get_config(), **config}

@@ -9,18 +9,30 @@ from keras import ops
 from pydantic import Field, PositiveInt, model_validator
 
 from recsys.config import StrictConfig
+from recsys.errors import InputError
 from recsys.models.embedding import EmbeddingTable
 from recsys.models.features import FeatureEncoder, FeatureSpec
 from recsys.models.mlp import MLP
+from recsys.models.text.average import AverageTextConfig
+from recsys.models.text.reader import TextConfig
+from recsys.models.text.words import taught_words
 
 
 class ItemTowerConfig(StrictConfig):
     """What an item is made of."""
 
     id: bool = Field(True, description="a learned vector per item")
+    id_dropout: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="share of items whose id vector a training step hides, so that their features "
+        "must speak for them, as they must for new items",
+    )
     features: list[str] = Field(
         [], description="names of item features (data.items.features) that are added to it"
     )
+    text: TextConfig = Field(AverageTextConfig(), description="how text features are read")
     hidden: list[PositiveInt] = Field(
         [], description="units of ReLU layers on top, added to their input"
     )
@@ -29,6 +41,10 @@ class ItemTowerConfig(StrictConfig):
     def _is_not_empty(self) -> "ItemTowerConfig":
         if not self.id and not self.features:
             raise ValueError("the item tower needs id or features")
+        if self.id_dropout and not (self.id and self.features):
+            raise ValueError(
+                "id_dropout hides the id behind the features: it needs id and features"
+            )
         return self
 
 
@@ -39,6 +55,11 @@ class ItemTower(keras.layers.Layer):
     The features of the whole catalogue are part of the layer (non-trainable
     weights), so an item index is all it needs, in training and when served.
 
+    With ``id_dropout`` the id vectors of some items are hidden in each training
+    step (Volkovs et al., "DropoutNet: Addressing Cold Start in Recommender
+    Systems", 2017). The others stay as they are, not scaled up as in ordinary
+    dropout: training sees each item as it is served, known or new.
+
     Args:
         config: an :class:`ItemTowerConfig` dump.
         dim: width of a vector.
@@ -46,6 +67,9 @@ class ItemTower(keras.layers.Layer):
         known_items: items with an id vector: those with events in the fitted
             part. The others are described by their features alone.
         specs: the features, as :class:`FeatureSpec` dumps.
+
+    Raises:
+        InputError: a reader of texts is configured, and no feature is a text.
     """
 
     def __init__(
@@ -67,7 +91,18 @@ class ItemTower(keras.layers.Layer):
         self.table = (
             EmbeddingTable(known_items, dim, dtype=policy, name="id") if self.config.id else None
         )
-        self.features = FeatureEncoder(specs, dim, dtype=policy, name="features") if specs else None
+        self.hide_ids = keras.layers.Dropout(self.config.id_dropout, dtype=policy)
+        text = self.config.text
+        if text != AverageTextConfig() and not any(spec.kind == "text" for spec in self.specs):
+            raise InputError(
+                f"model.item.text is {text.kind!r}, but none of model.item.features is a text "
+                "(kind: text in data.items.features). Add one, or remove model.item.text."
+            )
+        self.features = (
+            FeatureEncoder(specs, dim, text.model_dump(), dtype=policy, name="features")
+            if specs
+            else None
+        )
         hidden = self.config.hidden
         self.mlp = MLP(hidden, dim, dtype=policy, name="mlp") if hidden else None
 
@@ -92,10 +127,13 @@ class ItemTower(keras.layers.Layer):
 
     def assign_features(self, values: Mapping[str, np.ndarray]) -> None:
         """Sets the catalogue's features: one array per feature, a row per item."""
-        for name, variable in self.feature_values.items():
-            variable.assign(np.asarray(values[name][: self.catalogue_items]))
+        for spec in self.specs:
+            array = np.asarray(values[spec.name][: self.catalogue_items])
+            if spec.kind == "text":
+                array = taught_words(array, self.known_items, self.config.text.minimum_items)
+            self.feature_values[spec.name].assign(array)
 
-    def call(self, item_ids=None, rows=None):
+    def call(self, item_ids=None, rows=None, training: bool = False):
         """Vectors of some items, or of all.
 
         Args:
@@ -108,15 +146,8 @@ class ItemTower(keras.layers.Layer):
         """
         parts = []
         if self.table is not None:
-            if item_ids is None:
-                table = ops.cast(self.table.embeddings, self.compute_dtype)
-                missing = self.catalogue_items - self.known_items
-                parts.append(ops.pad(table, ((0, missing), (0, 0))) if missing else table)
-            elif rows is None:
-                parts.append(self.table(item_ids))
-            else:
-                known = (item_ids < self.known_items)[:, None]
-                parts.append(ops.cast(ops.where(known, rows, 0.0), self.compute_dtype))
+            vectors = self._id_vectors(self.table, item_ids, rows)
+            parts.append(self._shown(vectors, training))
         if self.features is not None:
             values = {
                 name: ops.convert_to_tensor(variable)
@@ -124,9 +155,27 @@ class ItemTower(keras.layers.Layer):
                 else ops.take(variable, item_ids, axis=0)
                 for name, variable in self.feature_values.items()
             }
-            parts.append(self.features(values))
+            parts.append(self.features(values, training=training))
         vectors = sum(parts)
         return vectors if self.mlp is None else vectors + self.mlp(vectors)
+
+    def _id_vectors(self, table: EmbeddingTable, item_ids, rows):
+        """[n, dim]; zero for items without an id vector."""
+        if item_ids is None:
+            vectors = ops.cast(table.embeddings, self.compute_dtype)
+            missing = self.catalogue_items - self.known_items
+            return ops.pad(vectors, ((0, missing), (0, 0))) if missing else vectors
+        if rows is None:
+            return table(item_ids)
+        known = (item_ids < self.known_items)[:, None]
+        return ops.cast(ops.where(known, rows, 0.0), self.compute_dtype)
+
+    def _shown(self, vectors, training: bool):
+        """The id vectors, some of them zero in training."""
+        if not self.config.id_dropout:
+            return vectors
+        shown = self.hide_ids(ops.ones_like(vectors[:, :1]), training=training) > 0
+        return vectors * ops.cast(shown, self.compute_dtype)
 
     def get_config(self) -> dict:
         config = {

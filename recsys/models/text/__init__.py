@@ -1,0 +1,1 @@
+"""Text readers: the words of a text as a vector."""

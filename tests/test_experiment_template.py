@@ -7,7 +7,6 @@ from recsys.experiment import load_experiment
 from recsys.experiment_template import DEFAULTS, write_template
 
 
-
 def log(events: int, moments: int, timed: bool = True) -> str:
     """A log of ten users, each with so many events at so many hours."""
     lines = ["user,item,time" if timed else "user,item"]

@@ -30,23 +30,27 @@ import tensorflow as tf
 IDS = tf.TensorSpec([None, None], tf.string)
 
 class Echo(tf.Module):
-    def answer(self, history, first):
+    def answer(self, history, history_time, first):
         rows = tf.shape(history)[0]
         ids = tf.stack([first, tf.fill([rows], "crème"), tf.fill([rows], "")], axis=1)
-        return {"item_id": ids, "score": tf.tile([[2.0, 1.0, -float("inf")]], [rows, 1])}
+        passed = tf.cast(history_time[:, -1:] - history_time[:, :1], tf.float32)
+        scores = tf.tile([[2.0, 1.0, -float("inf")]], [rows, 1])
+        return {"item_id": ids, "score": scores + passed}
 
     @tf.function
-    def recommend(self, history, user_id, age, taste):
+    def recommend(self, history, history_time, user_id, age, taste):
         known = tf.where(user_id == "", "nobody", user_id)
-        return self.answer(history, tf.where(tf.math.is_nan(age), known, tf.as_string(age)))
+        first = tf.where(tf.math.is_nan(age), known, tf.as_string(age))
+        return self.answer(history, history_time, first)
 
     @tf.function
-    def excluding(self, history, user_id, age, taste, exclude):
-        return self.answer(history, tf.strings.reduce_join(exclude, axis=1))
+    def excluding(self, history, history_time, user_id, age, taste, exclude):
+        return self.answer(history, history_time, tf.strings.reduce_join(exclude, axis=1))
 
 echo = Echo()
 inputs = {
     "history": IDS,
+    "history_time": tf.TensorSpec([None, None], tf.int64),
     "user_id": tf.TensorSpec([None], tf.string),
     "age": tf.TensorSpec([None], tf.float32),
     "taste": tf.TensorSpec([None, 2], tf.float32),
@@ -75,6 +79,7 @@ mlflow.set_tracking_uri(sys.argv[1])
 model = mlflow.pyfunc.load_model(sys.argv[2])
 full = pd.DataFrame({
     "history": [["a", "b"], []],
+    "history_time": [[1_700_000_000, 1_700_000_003], None],
     "user_id": ["zoë", None],
     "age": [None, 4.0],
     "taste": [[0.5, 0.5], None],
@@ -87,7 +92,13 @@ print(json.dumps({
     "inputs": model.metadata.signature.inputs.to_dict(),
 }))
 """
-EXAMPLE = {"history": [["a", "b"]], "user_id": ["u"], "age": [31.5], "taste": [[0.1, 0.2]]}
+EXAMPLE = {
+    "history": [["a", "b"]],
+    "history_time": [[1_700_000_000, 1_700_000_060]],
+    "user_id": ["u"],
+    "age": [31.5],
+    "taste": [[0.1, 0.2]],
+}
 
 
 @pytest.fixture(scope="module")
@@ -297,12 +308,20 @@ def test_the_registered_model_needs_none_of_our_code(run_folder, runs_dir, saved
     answer = json.loads(_load_registered(uri, "models:/tiny-42/1", tmp_path))
     assert answer["full"] == {
         "item_id": [["zoë", "crème"], ["4.000000", "crème"]],
-        "score": [[2.0, 1.0], [2.0, 1.0]],
+        "score": [[5.0, 4.0], [2.0, 1.0]],
     }
     assert answer["least"]["item_id"] == [["nobody", "crème"], ["nobody", "crème"]]
     assert answer["without"]["item_id"] == [["xy", "crème"]]
     required = {column["name"]: column["required"] for column in answer["inputs"]}
     assert required == dict.fromkeys(EXAMPLE, False) | {"exclude": False, "history": True}
+
+
+def test_times_of_the_registered_model_belong_to_events():
+    from recsys.tracking.pyfunc_model import _times
+
+    assert _times([[5], None, []], [["a"], ["b", "c"], None]).tolist() == [[5, 0], [0, 0], [0, 0]]
+    with pytest.raises(ValueError, match=r"as in history \(2\) or none, received 1"):
+        _times([[5]], [["a", "b"]])
 
 
 def _load_registered(uri, model, folder):

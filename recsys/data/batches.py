@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from recsys.data.dataset import Dataset, Part
-from recsys.data.histories import slices
+from recsys.data.histories import elapsed, slices, whole_seconds
 
 SMALLEST_WIDTH = 4
 # Shapes of a width's predictions, at most.
@@ -73,6 +73,12 @@ class TrainingBatches:
             more rows.
         crop: share of rows that, anew each epoch, begin at a random later event:
             their history is forgotten and what came before is not predicted.
+        times: whether to add the times of the events.
+        whole_rows: whether the history holds the row's last event too, for an
+            encoder that predicts an event from all the others.
+
+    Raises:
+        InputError: times are asked of a dataset without them.
     """
 
     def __init__(
@@ -85,17 +91,22 @@ class TrainingBatches:
         user_features: tuple[str, ...] = (),
         overlap: float = 0.0,
         crop: float = 0.0,
+        times: bool = False,
+        whole_rows: bool = False,
     ) -> None:
         self.batch_size = batch_size
         self.seed = seed
         self._dataset = dataset
         self._features = {name: dataset.feature("user", name) for name in user_features}
+        # A log with times has an order: they are never shuffled.
+        self._times = dataset.event_times if times else None
         begins = np.asarray(dataset.user_offsets[:-1])
         _, ends = dataset.part_range(last_part)
         stride = max_events - round(overlap * (max_events - 1))
         cut = _cut(begins, ends, max_events, stride)
         self._users, self._begins, self._ends, self._contexts = cut
         self._crop = crop
+        self._history_end = None if whole_rows else -1
         self._first_events = begins
         self.max_width = max_events + 1
         self.widths = _widths(self.max_width)
@@ -187,11 +198,14 @@ class TrainingBatches:
             draw: what :meth:`draw` returned for the epoch.
 
         Returns:
-            ``history`` int32 [batch, width - 1], right-padded with 0;
-            ``positions`` int32 [P], where in the flattened [batch, width]
-            positions each prediction is made; ``targets`` int32 [P] and
+            ``history`` int32 [batch, width - 1], or of whole rows [batch, width]
+            and their ``length`` int32 [batch], right-padded with 0; ``positions``
+            int32 [P], where in the flattened positions, one more than events of
+            history, each prediction is made; ``targets`` int32 [P] and
             ``weights`` float32 [P], 0 beyond the last prediction; ``user``
-            int32 [batch], -1 for an empty row; ``user_feature.<name>``.
+            int32 [batch], -1 for an empty row; ``user_feature.<name>``; and if
+            asked for ``history_times`` int32 [batch, width - 1], seconds since
+            the row's first event.
         """
         rows, width = run.rows[step], run.width
         real = rows >= 0
@@ -201,18 +215,29 @@ class TrainingBatches:
         row_weights, _ = slices(draw.weights, begins, ends, width)
         columns = np.arange(width)
         predicted = (columns < lengths[:, None]) & (columns >= draw.contexts[rows][:, None])
-        positions = np.flatnonzero(predicted)
+        history = row_items[:, : self._history_end]
+        # There is one position more than events of history: the start.
+        grid = np.zeros((len(rows), history.shape[1] + 1), dtype=bool)
+        grid[:, :width] = predicted
+        positions = np.flatnonzero(grid)
         missing = (0, run.predictions - len(positions))
         users = np.where(real, self._users[rows], -1).astype(np.int32)
         batch = {
-            "history": row_items[:, :-1],
+            "history": history,
             "positions": np.pad(positions.astype(np.int32), missing),
             "targets": np.pad(row_items[predicted], missing),
             "weights": np.pad(row_weights[predicted], missing),
             "user": users,
         }
+        if self._history_end is None:
+            batch["length"] = lengths
         for name, values in self._features.items():
             batch[f"user_feature.{name}"] = values[users]
+        if self._times is not None:
+            row_times, _ = slices(self._times, begins, ends, width)
+            batch["history_times"] = elapsed(whole_seconds(row_times), lengths)[
+                :, : self._history_end
+            ]
         return batch
 
 

@@ -14,6 +14,10 @@ class Histories:
             when the model is served.
         max_events: events of a history that are kept, the last ones.
         user_features: names of the user features to add.
+        times: whether to add the times of the events.
+
+    Raises:
+        InputError: times are asked of a dataset without them.
     """
 
     def __init__(
@@ -22,17 +26,21 @@ class Histories:
         catalogue_items: int,
         max_events: int,
         user_features: tuple[str, ...] = (),
+        times: bool = False,
     ) -> None:
         self.max_events = max_events
         self._offsets = dataset.user_offsets
         self._features = {name: dataset.feature("user", name) for name in user_features}
         self._items = dataset.event_items
+        self._times = dataset.event_times if times else None
         # kept[e] events before e are known; without unknown ones it is e itself.
         self._kept: np.ndarray | None = None
         if catalogue_items < dataset.items:
             known = dataset.event_items[:] < catalogue_items
             self._kept = np.concatenate(([0], np.cumsum(known)))
             self._items = dataset.event_items[:][known]
+            if self._times is not None:
+                self._times = self._times[:][known]
 
     def inputs(self, users: np.ndarray, history_ends: np.ndarray) -> dict[str, np.ndarray]:
         """Inputs of :meth:`recsys.models.retriever.Retriever.embed_query`.
@@ -44,7 +52,8 @@ class Histories:
 
         Returns:
             ``history`` int32 [n, max_events], right-padded with 0, ``length``
-            int32 [n], ``user`` int32 [n], ``user_feature.<name>``.
+            int32 [n], ``user`` int32 [n], ``user_feature.<name>``, and if asked
+            for ``history_times`` int32 [n, max_events] (see :func:`elapsed`).
         """
         begins, ends = np.asarray(self._offsets[users]), history_ends
         if self._kept is not None:
@@ -52,6 +61,9 @@ class Histories:
         begins = np.maximum(begins, ends - self.max_events)
         history, lengths = slices(self._items, begins, ends, self.max_events)
         inputs = {"history": history, "length": lengths, "user": users.astype(np.int32)}
+        if self._times is not None:
+            times, _ = slices(self._times, begins, ends, self.max_events)
+            inputs["history_times"] = elapsed(whole_seconds(times), lengths)
         for name, values in self._features.items():
             inputs[f"user_feature.{name}"] = values[users]
         return inputs
@@ -76,3 +88,23 @@ def slices(
     rows = np.zeros((len(begins), width), dtype=values.dtype)
     rows[real] = values[(begins[:, None] + columns)[real]]
     return rows, lengths
+
+
+def whole_seconds(times: np.ndarray) -> np.ndarray:
+    """Microseconds as whole seconds: a served model is asked with no finer times."""
+    return times // 10**6
+
+
+def elapsed(seconds: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Seconds since the first event of each row, cut off at 0 and at 68 years.
+
+    Args:
+        seconds: int64 [rows, width], whole seconds since 1970.
+        lengths: int32 [rows], events of each row.
+
+    Returns:
+        int32 [rows, width], right-padded with 0.
+    """
+    passed = np.clip(seconds - seconds[:, :1], 0, np.iinfo(np.int32).max)
+    real = np.arange(seconds.shape[1]) < lengths[:, None]
+    return np.where(real, passed, 0).astype(np.int32)

@@ -43,6 +43,7 @@ class RetrieverScorer:
             self.catalogue_items,
             retriever.config.max_events,
             tuple(retriever.config.query.user_features),
+            retriever.reads_times,
         )
         self.refresh()
 

@@ -10,10 +10,12 @@ from collections.abc import Collection, Iterable, Sequence
 import numpy as np
 
 from recsys.data.dataset import Dataset, Feature
+from recsys.data.histories import whole_seconds
 from recsys.errors import InputError
 
 UNKNOWN = -1  # index of a user or an item that the dataset does not know
 HISTORY, EXCLUDE, USER_ID, ITEM_ID = "history", "exclude", "user_id", "item_id"
+HISTORY_TIME = "history_time"  # of each event of the history, seconds since 1970
 
 
 def input_name(feature: Feature) -> str:
@@ -37,7 +39,7 @@ def user_features_of(names: Collection[str], dataset: Dataset) -> tuple[Feature,
         InputError: a feature has the name of another input of the signatures.
     """
     features = tuple(f for f in dataset.manifest.user_features if f.name in names)
-    taken = [HISTORY, EXCLUDE, USER_ID, ITEM_ID]
+    taken = [HISTORY, HISTORY_TIME, EXCLUDE, USER_ID, ITEM_ID]
     for feature in features:
         if input_name(feature) in taken:
             raise InputError(
@@ -51,11 +53,28 @@ def user_features_of(names: Collection[str], dataset: Dataset) -> tuple[Feature,
 
 def id_matrix(rows: Iterable[Sequence[str]]) -> np.ndarray:
     """Ids as an object array [batch, longest row], padded on the right with ``""``."""
+    return _matrix(rows, "", object)
+
+
+def time_matrix(rows: Iterable[np.ndarray]) -> np.ndarray:
+    """Seconds since 1970 as int64 [batch, longest row], padded on the right with 0."""
+    return _matrix(rows, 0, np.int64)
+
+
+def _matrix(rows: Iterable[Sequence | np.ndarray], padding: str | int, dtype: type) -> np.ndarray:
     rows = list(rows)
-    matrix = np.full((len(rows), max((len(row) for row in rows), default=0)), "", dtype=object)
+    width = max((len(row) for row in rows), default=0)
+    matrix: np.ndarray = np.full((len(rows), width), padding, dtype=dtype)
     for line, row in zip(matrix, rows, strict=True):
         line[: len(row)] = row
     return matrix
+
+
+def event_times(dataset: Dataset, events: slice) -> np.ndarray:
+    """Times of some events, int64 seconds since 1970; zeros if the log has none."""
+    if not dataset.manifest.has_time:
+        return np.zeros(events.stop - events.start, np.int64)
+    return whole_seconds(np.asarray(dataset.event_times[events]))
 
 
 def user_inputs(

@@ -12,7 +12,16 @@ import tensorflow as tf
 
 from recsys.config import Seen
 from recsys.data.dataset import Dataset, Feature
-from recsys.export.inputs import EXCLUDE, HISTORY, ITEM_ID, UNKNOWN, id_matrix, user_inputs
+from recsys.export.inputs import (
+    EXCLUDE,
+    HISTORY,
+    HISTORY_TIME,
+    ITEM_ID,
+    UNKNOWN,
+    id_matrix,
+    time_matrix,
+    user_inputs,
+)
 from recsys.export.manifest import describe_signatures
 from recsys.export.probes import Probes
 from recsys.models.retriever import Retriever
@@ -109,6 +118,8 @@ class ParityGate:
         further = user_inputs(
             self._dataset, self._features, self._retriever.reads_user_id, probes.users
         )
+        if self._retriever.reads_times:
+            further[HISTORY_TIME] = time_matrix(probes.times)
         return {HISTORY: id_matrix(histories), **further}
 
     def _call(self, signature: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -148,17 +159,24 @@ class ParityGate:
 
     def _check_unknown_ids(self, queries: dict[str, np.ndarray]) -> None:
         """Unknown ids and padding, at either end and between, change nothing."""
-        history = queries[HISTORY]
-        noise = np.tile(np.array([["", UNKNOWN_ID]], object), (len(history), 1))
-        half = history.shape[1] // 2
-        noisy = np.concatenate([noise, history[:, :half], noise, history[:, half:], noise], axis=1)
+
+        def noisy(events: np.ndarray, noise: list) -> np.ndarray:
+            added = np.tile(np.array([noise], events.dtype), (len(events), 1))
+            first, second = np.array_split(events, 2, axis=1)
+            return np.concatenate([added, first, added, second, added], axis=1)
+
+        changed = {**queries, HISTORY: noisy(queries[HISTORY], ["", UNKNOWN_ID])}
+        if HISTORY_TIME in queries:
+            changed[HISTORY_TIME] = noisy(queries[HISTORY_TIME], [0, 10**9])
         clean = self._call("embed_query", queries)["embedding"]
-        found = self._call("embed_query", {**queries, HISTORY: noisy})["embedding"]
+        found = self._call("embed_query", changed)["embedding"]
         self._compare("embed_query, unknown ids added,", found, clean)
 
     def _check_no_events(self, queries: dict[str, np.ndarray]) -> None:
         """A history without a single column is answered."""
-        scores = self._call("serving_default", {**queries, HISTORY: queries[HISTORY][:, :0]})
+        events = queries.keys() & {HISTORY, HISTORY_TIME}
+        no_events = {name: queries[name][:, :0] for name in events}
+        scores = self._call("serving_default", {**queries, **no_events})
         if not np.isfinite(scores["score"][:, 0]).all():
             raise ParityError("serving_default does not answer a history without events")
 

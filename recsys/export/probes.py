@@ -13,7 +13,8 @@ import numpy as np
 
 from recsys.atomic import atomic_path
 from recsys.data.dataset import Dataset
-from recsys.export.inputs import UNKNOWN
+from recsys.data.histories import elapsed
+from recsys.export.inputs import UNKNOWN, event_times
 from recsys.export.precision import full_float32_products
 from recsys.models.retriever import USER_FEATURE, Retriever
 
@@ -24,6 +25,8 @@ class Probes:
 
     Attributes:
         histories: int32 arrays, whole histories, oldest event first.
+        times: int64 arrays, seconds since 1970 of their events; zeros where the
+            log has no times.
         users: int32 [probes], user index, −1 = unknown.
         embeddings: float32 [probes, dim], the trained model's query vectors.
         item_vectors: float32 [catalogue_items, dim], its item vectors.
@@ -32,6 +35,7 @@ class Probes:
     """
 
     histories: list[np.ndarray]
+    times: list[np.ndarray]
     users: np.ndarray
     embeddings: np.ndarray
     item_vectors: np.ndarray
@@ -43,6 +47,7 @@ class Probes:
             np.savez(
                 partial,
                 history_items=np.concatenate(self.histories),
+                history_times=np.concatenate(self.times),
                 history_offsets=np.cumsum([0, *lengths]),
                 users=self.users,
                 embeddings=self.embeddings,
@@ -53,8 +58,10 @@ class Probes:
     def load(cls, file: Path) -> "Probes":
         """Reads what :meth:`save` wrote."""
         with np.load(file) as arrays:
+            cuts = arrays["history_offsets"][1:-1]
             return cls(
-                histories=np.split(arrays["history_items"], arrays["history_offsets"][1:-1]),
+                histories=np.split(arrays["history_items"], cuts),
+                times=np.split(arrays["history_times"], cuts),
                 users=arrays["users"],
                 embeddings=arrays["embeddings"],
                 item_vectors=arrays["item_vectors"],
@@ -70,37 +77,40 @@ def write_probes(retriever: Retriever, dataset: Dataset, file: Path, count: int 
         file: the ``.npz`` to write.
         count: how many probes, at least 4.
     """
-    histories, users = choose_queries(
+    histories, times, users = choose_queries(
         dataset, retriever.catalogue_items, retriever.config.max_events, count
     )
     # Mixed precision keeps float32 variables: compared is what they say, free
     # of 16-bit rounding, which differs from one device to the next.
     retriever = retriever.in_float32()
     with full_float32_products():
-        embeddings = retriever.embed_query(encode_queries(retriever, dataset, histories, users))
+        inputs = encode_queries(retriever, dataset, histories, times, users)
+        embeddings = retriever.embed_query(inputs)
         item_vectors = retriever.item_vectors()
     to_numpy = keras.ops.convert_to_numpy
-    probes = Probes(histories, users, to_numpy(embeddings), to_numpy(item_vectors))
+    probes = Probes(histories, times, users, to_numpy(embeddings), to_numpy(item_vectors))
     probes.save(file)
     return probes
 
 
 def choose_queries(
     dataset: Dataset, catalogue_items: int, max_events: int, count: int
-) -> tuple[list[np.ndarray], np.ndarray]:
+) -> tuple[list[np.ndarray], list[np.ndarray], np.ndarray]:
     """Chooses histories and users: the awkward ones first, then real ones.
 
     The awkward ones are an empty history of nobody and of a known user, a
-    single event, and more events than the encoder reads. The real ones are
-    evenly spread over the users.
+    single event, and more events than the encoder reads, with gaps that grow by
+    an hour each. The real ones are evenly spread over the users.
 
     Returns:
-        Histories (int32 item indices, at or beyond the catalogue too) and
-        users (int32 [count], −1 = unknown).
+        Histories (int32 item indices, at or beyond the catalogue too), the times
+        of their events (int64, seconds since 1970; zeros where the log has none)
+        and users (int32 [count], −1 = unknown).
     """
     longer_than_window = np.arange(max_events + 5, dtype=np.int32) % catalogue_items
     no_events = np.empty(0, np.int32)
     histories = [no_events, no_events, np.zeros(1, np.int32), longer_than_window]
+    times = [3600 * np.cumsum(np.arange(len(history))) for history in histories]
     users = [UNKNOWN, 0, UNKNOWN, 0]
     # A few times the window is enough to prove that what lies beyond it is
     # excluded; a whole history may be a hundred thousand events.
@@ -108,22 +118,34 @@ def choose_queries(
     spread = np.linspace(0, dataset.users - 1, max(0, count - len(histories)))
     for user in spread.astype(np.int32):
         begin, end = dataset.user_offsets[user : user + 2]
-        histories.append(np.asarray(dataset.event_items[max(begin, end - keep) : end], np.int32))
+        events = slice(max(begin, end - keep), end)
+        histories.append(np.asarray(dataset.event_items[events], np.int32))
+        times.append(event_times(dataset, events))
         users.append(int(user))
-    return histories, np.asarray(users, np.int32)
+    return histories, times, np.asarray(users, np.int32)
 
 
 def encode_queries(
-    retriever: Retriever, dataset: Dataset, histories: Sequence[np.ndarray], users: np.ndarray
+    retriever: Retriever,
+    dataset: Dataset,
+    histories: Sequence[np.ndarray],
+    times: Sequence[np.ndarray],
+    users: np.ndarray,
 ) -> dict[str, np.ndarray]:
     """Encodes queries as ``Retriever.embed_query`` takes them."""
     max_events = retriever.config.max_events
-    windows = [history[history < retriever.catalogue_items][-max_events:] for history in histories]
-    lengths = np.asarray([len(window) for window in windows], np.int32)
-    history = np.zeros((len(windows), max(1, lengths.max())), np.int32)
-    for row, window in zip(history, windows, strict=True):
-        row[: len(window)] = window
-    inputs = {"history": history, "length": lengths}
+    known = [history < retriever.catalogue_items for history in histories]
+    lengths = np.asarray([min(k.sum(), max_events) for k in known], np.int32)
+
+    def windows(rows: Sequence[np.ndarray]) -> np.ndarray:
+        matrix = np.zeros((len(rows), max(1, lengths.max())), rows[0].dtype)
+        for line, length, row, k in zip(matrix, lengths, rows, known, strict=True):
+            line[:length] = row[k][-max_events:]
+        return matrix
+
+    inputs = {"history": windows(histories), "length": lengths}
+    if retriever.reads_times:
+        inputs["history_times"] = elapsed(windows(times), lengths)
     if retriever.reads_user_id:
         inputs["user"] = users
     for feature in retriever.user_features:

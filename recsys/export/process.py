@@ -19,7 +19,15 @@ import tensorflow as tf
 from recsys.data.dataset import Dataset
 from recsys.errors import InputError
 from recsys.export.export import ExportRequest
-from recsys.export.inputs import EXCLUDE, HISTORY, id_matrix, user_features_of, user_inputs
+from recsys.export.inputs import (
+    EXCLUDE,
+    HISTORY,
+    HISTORY_TIME,
+    id_matrix,
+    time_matrix,
+    user_features_of,
+    user_inputs,
+)
 from recsys.export.manifest import EXTRA, write_manifest
 from recsys.export.parity import ParityError, ParityGate
 from recsys.export.probes import Probes
@@ -79,6 +87,8 @@ def _warmup_requests(
         user = probes.users[probe : probe + 1]
         further = user_inputs(dataset, features, retriever.reads_user_id, user)
         inputs = {HISTORY: id_matrix([ids]), **further}
+        if retriever.reads_times:
+            inputs[HISTORY_TIME] = time_matrix([probes.times[probe]])
         signature = signatures[number % len(signatures)]
         if signature == "recommend_excluding":
             inputs[EXCLUDE] = id_matrix([ids[:1]])

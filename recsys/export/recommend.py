@@ -14,7 +14,17 @@ import numpy as np
 
 from recsys.data.dataset import Dataset
 from recsys.errors import InputError
-from recsys.export.inputs import HISTORY, ITEM_ID, USER_ID, id_matrix, input_name, user_inputs
+from recsys.export.inputs import (
+    HISTORY,
+    HISTORY_TIME,
+    ITEM_ID,
+    USER_ID,
+    event_times,
+    id_matrix,
+    input_name,
+    time_matrix,
+    user_inputs,
+)
 from recsys.export.manifest import read_manifest
 from recsys.export.titles import read_titles
 
@@ -82,7 +92,8 @@ class Recommender:
                 "Export again with a larger `export.k`."
             )
         history = [item.strip() for item in query.history]
-        inputs = {HISTORY: id_matrix([history]), **self._missing_values(), **query.further}
+        missing = self._missing_values(len(history))
+        inputs = {HISTORY: id_matrix([history]), **missing, **query.further}
         answer = self._model.signatures[SIGNATURE](
             **{name: tf.constant(value) for name, value in inputs.items()}
         )
@@ -105,7 +116,7 @@ class Recommender:
         return [item for item, vector in zip(ids, vectors, strict=True) if not vector.any()]
 
     def user_query(self, dataset: Dataset, user_id: str) -> Query:
-        """The query of a user: all of the user's events, with id and features.
+        """The query of a user: all of the user's events, with times, id and features.
 
         Args:
             dataset: the one that the model was exported with.
@@ -129,17 +140,27 @@ class Recommender:
         history = [dataset.item_ids[item] for item in dataset.event_items[begin:end]]
         names = set(self.further_inputs)
         features = [f for f in dataset.manifest.user_features if input_name(f) in names]
-        return Query(history, user_inputs(dataset, features, USER_ID in names, np.array([user])))
+        further = user_inputs(dataset, features, USER_ID in names, np.array([user]))
+        if HISTORY_TIME in names:
+            further[HISTORY_TIME] = time_matrix([event_times(dataset, slice(begin, end))])
+        return Query(history, further)
 
     def input_example(self, dataset: Dataset) -> dict[str, list]:
         """A request with the last events of the dataset's first user, as plain lists."""
         query = self.user_query(dataset, dataset.user_ids[0])
-        further = {name: value.tolist() for name, value in query.further.items()}
-        return {HISTORY: [list(query.history)[-EXAMPLE_EVENTS:]], **further}
+        example = {HISTORY: [list(query.history)]}
+        example |= {name: value.tolist() for name, value in query.further.items()}
+        for name in example.keys() & {HISTORY, HISTORY_TIME}:
+            example[name] = [row[-EXAMPLE_EVENTS:] for row in example[name]]
+        return example
 
-    def _missing_values(self) -> dict[str, np.ndarray]:
-        """One row of every further input that says nothing about the user."""
-        return {name: _missing(**spec) for name, spec in self.further_inputs.items()}
+    def _missing_values(self, events: int) -> dict[str, np.ndarray]:
+        """One row of every further input that says nothing about the user and the events."""
+        values = {name: _missing(**spec) for name, spec in self.further_inputs.items()}
+        if HISTORY_TIME in values:
+            # As if they had been at once.
+            values[HISTORY_TIME] = np.zeros((1, events), np.int64)
+        return values
 
 
 def _missing(dtype: str, shape: list[int | None]) -> np.ndarray:

@@ -22,6 +22,7 @@ from recsys.data.dataset import NOT_A_WORD, Dataset, Feature
 from recsys.export.inputs import (
     EXCLUDE,
     HISTORY,
+    HISTORY_TIME,
     ITEM_ID,
     UNKNOWN,
     USER_ID,
@@ -80,7 +81,7 @@ class ServingGraph:
 
     def _signatures(self) -> dict[str, Any]:
         ids = tf.TensorSpec([None, None], tf.string)
-        query = {HISTORY: ids, **self._user_specs()}
+        query = {HISTORY: ids, **self._further_specs()}
         return {
             "serving_default": _trace(self.recommend, query),
             "recommend_excluding": _trace(self.recommend, {**query, EXCLUDE: ids}),
@@ -88,8 +89,10 @@ class ServingGraph:
             "embed_items": _trace(self.embed_items, {ITEM_ID: tf.TensorSpec([None], tf.string)}),
         }
 
-    def _user_specs(self) -> dict[str, tf.TensorSpec]:
+    def _further_specs(self) -> dict[str, tf.TensorSpec]:
         specs = {}
+        if self._retriever.reads_times:
+            specs[HISTORY_TIME] = tf.TensorSpec([None, None], tf.int64)
         if self._retriever.reads_user_id:
             specs[USER_ID] = tf.TensorSpec([None], tf.string)
         for feature in self._features:
@@ -119,13 +122,12 @@ class ServingGraph:
         return {"embedding": vectors * known[:, tf.newaxis]}
 
     def _embed(self, history_BE: tf.Tensor, inputs: Inputs) -> tf.Tensor:
-        known = tf.ragged.boolean_mask(history_BE, history_BE != UNKNOWN)
-        window = known[:, -self._max_events :]
-        history_BW = window.to_tensor(default_value=0)
-        # Encoders read the last position of a history, so there is always one.
-        missing = tf.maximum(0, 1 - tf.shape(history_BW)[1])
-        history_BW = tf.pad(history_BW, [[0, 0], [0, missing]])
-        encoded = {HISTORY: history_BW, "length": tf.cast(window.row_lengths(), tf.int32)}
+        known_BE = history_BE != UNKNOWN
+        history_BW, length_B = self._window(history_BE, known_BE)
+        encoded = {HISTORY: history_BW, "length": length_B}
+        if self._retriever.reads_times:
+            times_BW, _ = self._window(inputs[HISTORY_TIME], known_BE)
+            encoded["history_times"] = _elapsed(times_BW, length_B)
         if self._retriever.reads_user_id:
             encoded["user"] = self._tables[USER_ID].lookup(inputs[USER_ID])
         for feature in self._features:
@@ -133,6 +135,15 @@ class ServingGraph:
             encoded[USER_FEATURE + feature.name] = self._encode(feature, value)
         embedding = self._retriever.embed_query(encoded, item_vectors=self._item_vectors)
         return tf.ensure_shape(embedding, [None, self._retriever.config.dim])
+
+    def _window(self, values_BE: tf.Tensor, known_BE: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Values of the last known events, right-padded with 0, and how many they are."""
+        window = tf.ragged.boolean_mask(values_BE, known_BE)[:, -self._max_events :]
+        values_BW = window.to_tensor(default_value=0)
+        # Encoders read the last position of a history, so there is always one.
+        missing = tf.maximum(0, 1 - tf.shape(values_BW)[1])
+        values_BW = tf.pad(values_BW, [[0, 0], [0, missing]])
+        return values_BW, tf.cast(window.row_lengths(), tf.int32)
 
     def _encode(self, feature: Feature, value: tf.Tensor) -> tf.Tensor:
         """Encodes raw values as :class:`recsys.data.dataset.Feature` says."""
@@ -178,6 +189,13 @@ def _is_in(items_BC: tf.Tensor, left_out_BX: tf.Tensor) -> tf.Tensor:
     last = tf.shape(sorted_BX)[1] - 1
     found_BC = tf.gather(sorted_BX, tf.minimum(position_BC, last), batch_dims=1)
     return found_BC == items_BC
+
+
+def _elapsed(seconds_BW: tf.Tensor, length_B: tf.Tensor) -> tf.Tensor:
+    """As :func:`recsys.data.histories.elapsed`."""
+    passed_BW = tf.clip_by_value(seconds_BW - seconds_BW[:, :1], 0, tf.int32.max)
+    real_BW = tf.sequence_mask(length_B, tf.shape(seconds_BW)[1])
+    return tf.where(real_BW, tf.cast(passed_BW, tf.int32), 0)
 
 
 def _split_words(text: tf.Tensor) -> tf.RaggedTensor:

@@ -94,6 +94,8 @@ class Retriever(keras.Model):
         self.item_features = [FeatureSpec.model_validate(spec) for spec in item_features]
         self.user_features = [FeatureSpec.model_validate(spec) for spec in user_features]
         self.reads_user_id = self.config.query.user_id
+        self.reads_times = self.config.query.reads_times
+        self.reads_whole_rows = self.config.query.reads_whole_rows
         policy = self.dtype_policy
         dim = self.config.dim
         self.item_tower = ItemTower(
@@ -156,10 +158,12 @@ class Retriever(keras.Model):
 
         Args:
             batch: ``history`` int32 [batch, events], right-padded with any
-                index; ``user`` int32 [batch] if the user id is read;
-                ``user_feature.<name>`` for each user feature. With
-                ``item_ids`` int32 [n], ``history`` (and the loss's indices)
-                point into ``item_ids`` instead of the catalogue.
+                index; ``history_times`` int32 [batch, events], seconds since
+                the row's first event, if times are read; ``length`` int32
+                [batch], events of each row, if it is read whole; ``user`` int32 [batch]
+                if the user id is read; ``user_feature.<name>`` for each user
+                feature. With ``item_ids`` int32 [n], ``history`` (and the
+                loss's indices) point into ``item_ids`` instead of the catalogue.
             item_rows: float32 [n, dim], the id vectors of ``item_ids``.
             user_rows: float32 [m, dim]; ``user`` then points into them.
 
@@ -167,13 +171,13 @@ class Retriever(keras.Model):
             ``queries`` [batch, events + 1, dim], or [batch, 1, dim] if the
             history is not read, and ``items`` [n or catalogue, dim].
         """
-        items_ID = self._items(batch.get("item_ids"), rows=item_rows)
+        items_ID = self._items(batch.get("item_ids"), item_rows, training)
         history_BED = ops.take(items_ID, batch["history"], axis=0)
         queries_BLD = self._queries(history_BED, batch, user_rows, training)
         return {"queries": queries_BLD, "items": items_ID}
 
-    def _items(self, item_ids, rows=None):
-        vectors_ID = self.item_tower(item_ids, rows=rows)
+    def _items(self, item_ids, rows=None, training: bool = False):
+        vectors_ID = self.item_tower(item_ids, rows=rows, training=training)
         return _unit(vectors_ID) if self.config.normalise else vectors_ID
 
     def _queries(self, history_BED, batch, user_rows=None, training: bool = False):
@@ -184,11 +188,17 @@ class Retriever(keras.Model):
             start_B1D = start_B1D + ops.cast(self.start, self.compute_dtype)
         history_BLD = ops.concatenate([start_B1D, history_BED], axis=1)
         features = {spec.name: batch[USER_FEATURE + spec.name] for spec in self.user_features}
+        times_BL = None
+        if self.reads_times:
+            # The start vector stands at the first event, whose time is 0.
+            times_BL = ops.pad(batch["history_times"], ((0, 0), (1, 0)))
         queries_BLD = self.query_tower(
             history_BLD,
             user=batch.get("user"),
             features=features,
             user_rows=user_rows,
+            times_BL=times_BL,
+            lengths_B=batch.get("length"),
             training=training,
         )
         return _unit(queries_BLD) if self.config.normalise else queries_BLD

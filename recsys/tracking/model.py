@@ -44,8 +44,11 @@ def signature(input_example: Mapping[str, list]) -> "ModelSignature":
     def kind(values: list) -> DataType | Array:
         is_list = any(isinstance(value, list | tuple) for value in values)
         flat = [item for value in values for item in value] if is_list else values
-        is_number = bool(flat) and all(isinstance(item, int | float) for item in flat)
-        scalar = DataType.double if is_number else DataType.string
+        scalar = DataType.string
+        if flat and all(isinstance(item, int) for item in flat):
+            scalar = DataType.long
+        elif flat and all(isinstance(item, int | float) for item in flat):
+            scalar = DataType.double
         return Array(scalar) if is_list else scalar
 
     columns = {"history": Array(DataType.string)}

@@ -4,7 +4,9 @@ It runs where nothing of this package is installed, so it imports MLflow, NumPy
 and pandas (which MLflow brings) and TensorFlow only.
 
 In: a table with a row per request and a column per input of the SavedModel
-(``history``: ids, oldest first), and optionally ``exclude``: ids to leave out.
+(``history``: ids, oldest first; ``history_time``, if the model reads times: of
+each of them, seconds since 1970, or nothing, as if all had been at once), and
+optionally ``exclude``: ids to leave out.
 Out: ``item_id`` (text) and ``score``, best first, one list per row; rows with
 fewer answers have shorter lists.
 """
@@ -28,17 +30,30 @@ def _scalars(values: list, is_text: bool) -> np.ndarray:
     return np.array(filled, dtype=object if is_text else np.float32)
 
 
-def _lists(values: list, is_text: bool, width: int | None) -> np.ndarray:
+def _lists(values: list, dtype: type, width: int | None) -> np.ndarray:
     """[batch, width], padded on the right with "" or 0."""
     rows = [[] if _is_missing(value) else list(value) for value in values]
     if width is None:
         width = max((len(row) for row in rows), default=0)
-    table = np.full((len(rows), width), "" if is_text else 0.0, object if is_text else np.float32)
+    table: np.ndarray = np.full((len(rows), width), "" if dtype is object else 0, dtype)
     for target, row in zip(table, rows, strict=True):
         if len(row) > width:
             raise ValueError(f"expected at most {width} values in a row, received {len(row)}")
         target[: len(row)] = row
     return table
+
+
+def _times(values: list, histories: list) -> np.ndarray:
+    """int64 [batch, longest history], aligned with the histories; 0 for rows without."""
+    events = [0 if _is_missing(history) else len(history) for history in histories]
+    rows = [[] if _is_missing(value) else list(value) for value in values]
+    for row, count in zip(rows, events, strict=True):
+        if row and len(row) != count:
+            raise ValueError(
+                f"expected as many values in history_time as in history ({count}) or none, "
+                f"received {len(row)}"
+            )
+    return _lists(rows, np.int64, max(events, default=0))
 
 
 class Recommender(PythonModel):
@@ -68,11 +83,12 @@ class Recommender(PythonModel):
                 list(model_input[column]) if column in model_input else [None] * len(model_input)
             )
             is_text = spec.dtype == tf.string
-            array = (
-                _scalars(values, is_text)
-                if spec.shape.rank == 1
-                else _lists(values, is_text, spec.shape[1])
-            )
+            if column == "history_time":
+                array = _times(values, list(model_input["history"]))
+            elif spec.shape.rank == 1:
+                array = _scalars(values, is_text)
+            else:
+                array = _lists(values, object if is_text else np.float32, spec.shape[1])
             inputs[column] = tf.constant(array, dtype=spec.dtype, shape=array.shape)
         answer = signature(**inputs)
         ids, scores = answer["item_id"].numpy(), answer["score"].numpy()

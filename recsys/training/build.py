@@ -58,7 +58,7 @@ def check_model(config: ModelConfig, dataset: Dataset) -> tuple[list[dict], list
 
     Raises:
         InputError: the model names a feature that the dataset does not hold, or
-            reads the order of a log without one.
+            reads the order or the times of a log without them.
     """
     manifest = dataset.manifest
     encoder = config.query.encoder
@@ -66,6 +66,16 @@ def check_model(config: ModelConfig, dataset: Dataset) -> tuple[list[dict], list
         raise InputError(
             f"model.query.encoder.kind is {encoder.kind!r}, which reads the order of events, but "
             "the log has none. Map a time or order column, or use the encoder 'average'."
+        )
+    if config.query.reads_whole_rows and manifest.has_order:
+        raise InputError(
+            "model.query.encoder.over is 'others', which predicts an event from those after it, "
+            "too, but the log has an order: set it to 'past'."
+        )
+    if config.query.reads_times and not manifest.has_time:
+        raise InputError(
+            "model.query.encoder.times is true, which reads the times of events, but the log has "
+            "none. Map data.log.columns.time, or set model.query.encoder.times to false."
         )
     return (
         _specs(config.item.features, manifest.item_features, "item", "model.item.features"),

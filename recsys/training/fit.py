@@ -149,6 +149,8 @@ def fit(
         tuple(retriever.config.query.user_features),
         config.overlap,
         config.crop,
+        retriever.reads_times,
+        retriever.reads_whole_rows,
     )
     sampler = sampler_of(retriever, dataset, last_part)
     feed = Feed(batches, sampler, seed, config.steps_per_dispatch)

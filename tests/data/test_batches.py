@@ -145,6 +145,38 @@ def test_a_log_without_order_is_shuffled_within_users(tmp_path):
     ]
 
 
+def test_times_are_whole_seconds_since_the_row_began(tmp_path):
+    dataset = write_dataset(tmp_path / "dataset", [[[0, 1, 2, 3, 4], [5], [6]]], 7)
+    times = np.array([10.9, 11.0, 12.0, 20.5, 50.0, 60.0, 70.0]) * 10**6
+    np.save(dataset.path / "event_times.npy", times.astype(np.int64))
+    ((_, batch),) = epoch(batches_of(dataset, max_events=8, batch_size=1, times=True), 0)
+    assert batch["history_times"][0].tolist() == [0, 1, 2, 10, 40]
+    # Two events of history a row: the second row begins at item 2.
+    cut = [b for _, b in epoch(batches_of(dataset, max_events=2, batch_size=1, times=True), 0)]
+    assert sorted(b["history_times"][0].tolist() for b in cut) == [[0, 1], [0, 8]]
+    # A crop begins its own count.
+    cropped = batches_of(dataset, max_events=8, batch_size=1, times=True, crop=1.0)
+    ((_, batch),) = epoch(cropped, 0)
+    first = batch["history"][0, 0]
+    read = np.floor(times / 10**6).astype(int)[first:4]
+    assert first > 0
+    assert batch["history_times"][0, : len(read)].tolist() == (read - read[0]).tolist()
+
+
+def test_whole_rows_hold_the_last_event_too(tmp_path):
+    users = [[list(range(5)), [20], [21]], [[7], [20], [21]]]
+    dataset = write_dataset(tmp_path / "dataset", users, 22, has_order=False)
+    predicted = []
+    for _, batch in epoch(batches_of(dataset, max_events=30, whole_rows=True), 0):
+        width = batch["history"].shape[1] + 1
+        for index in np.flatnonzero(batch["weights"]):
+            row, position = divmod(int(batch["positions"][index]), width)
+            assert position < batch["length"][row]
+            assert batch["history"][row, position] == batch["targets"][index]
+            predicted.append(int(batch["targets"][index]))
+    assert sorted(predicted) == [0, 1, 2, 3, 4, 7]
+
+
 def test_weights_follow_their_events_through_the_shuffle(tmp_path):
     users = [[list(range(20)), [20], [21]], [list(range(22, 40)), [40], [41]]]
     dataset = write_dataset(tmp_path / "dataset", users, 42, has_order=False)

@@ -39,6 +39,12 @@ EVENTS = {
     "cid": [4, 4, 8, 2],
     "dot": [3, 2, 1],
 }
+# Seconds since 1970 of the events: ten minutes and more apart, two at once.
+TIMES = {
+    user: [1_700_000_000 + 600 * (number // 2) ** 3 for number in range(len(events))]
+    for user, events in EVENTS.items()
+}
+TIMED = {"encoder": {"kind": "attention", "blocks": 1, "times": True}}
 FEATURES = {
     "city": (Feature(name="city", kind="categorical", vocabulary_size=3), ["Köln", "Paris"]),
     "tags": (
@@ -73,6 +79,7 @@ def write_dataset(folder: Path) -> Dataset:
         "part_ends": np.stack([offsets[1:] - 1, offsets[1:] - 1], axis=1),
         "event_items": items,
         "event_weights": np.ones(len(items), np.float32),
+        "event_times": np.concatenate([TIMES[user] for user in USERS]) * 10**6 + 999_999,
         "history_ends": np.arange(len(items)),
         "item_counts": np.zeros((len(ITEMS), 3), np.int64),
         "features/item.genre": GENRES,
@@ -94,7 +101,7 @@ def write_dataset(folder: Path) -> Dataset:
         part_events={"train": len(items) - 4, "validation": 0, "test": 4},
         known_items={"train": KNOWN_ITEMS, "validation": KNOWN_ITEMS, "test": 9},
         has_order=True,
-        has_time=False,
+        has_time=True,
         user_features=tuple(feature for feature, _ in FEATURES.values()),
         item_features=(Feature(name="genre", kind="multivalued", width=1, vocabulary_size=3),),
         settings={},
@@ -194,7 +201,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 @pytest.fixture(scope="session")
 def exports(tmp_path_factory: pytest.TempPathFactory, dataset: Dataset) -> dict[str, Exported]:
-    """Three exports and two failures, in one process: starting one takes longer than its work."""
+    """Four exports and two failures, in one process: starting one takes longer than its work."""
     root = tmp_path_factory.mktemp("exports")
     lstm = {"encoder": {"kind": "lstm", "units": 6}}
     two_tower = {"user_id": True, "user_features": list(FEATURES), "hidden": [4]}
@@ -202,6 +209,7 @@ def exports(tmp_path_factory: pytest.TempPathFactory, dataset: Dataset) -> dict[
         "lstm": (make_retriever(lstm), "exclude", 20),
         "two_tower": (make_retriever(two_tower, features=True, catalogue=len(ITEMS)), "allow", 3),
         "one_item": (make_retriever({}, catalogue=1), "exclude", 2),
+        "timed": (make_retriever(TIMED), "exclude", 3),
     }
     requests = {
         name: make_request(root / name, retriever, dataset, seen, k)

@@ -22,7 +22,7 @@ def test_names_are_those_that_tensorflow_allows(name, expected):
     assert input_name(Feature(name=name, kind="numeric")) == expected
 
 
-@pytest.mark.parametrize("name", ["history", "exclude", "user_id", "item_id"])
+@pytest.mark.parametrize("name", ["history", "history_time", "exclude", "user_id", "item_id"])
 def test_a_feature_may_not_take_the_name_of_another_input(name):
     feature = Feature(name=name, kind="numeric")
     dataset = SimpleNamespace(manifest=SimpleNamespace(user_features=(feature,)))

@@ -31,7 +31,7 @@ def load_probes(exported: Exported) -> Probes:
     return Probes.load(exported.request.probes)
 
 
-@pytest.mark.parametrize("name", ["lstm", "two_tower", "one_item"])
+@pytest.mark.parametrize("name", ["lstm", "two_tower", "one_item", "timed"])
 def test_the_trained_model_passes(exports, name):
     result = make_gate(exports[name]).check(load_probes(exports[name]))
     assert result["probes"] == 7
@@ -43,6 +43,13 @@ def test_another_query_tower_is_refused(exports):
     other = dataclasses.replace(probes, embeddings=probes.embeddings * np.float32(1.001))
     with pytest.raises(ParityError, match=r"embed_query differs .* by 0\.001"):
         make_gate(exports["lstm"]).check(other)
+
+
+def test_other_times_are_refused(exports):
+    probes = load_probes(exports["timed"])
+    other = dataclasses.replace(probes, times=[2 * times for times in probes.times])
+    with pytest.raises(ParityError, match="embed_query differs"):
+        make_gate(exports["timed"]).check(other)
 
 
 def test_another_item_vector_is_refused(exports):

@@ -8,7 +8,7 @@ import pytest
 
 from recsys.errors import InputError
 from recsys.export.recommend import Query, Recommender
-from tests.export.conftest import EVENTS, USER_VALUES
+from tests.export.conftest import EVENTS, TIMES, USER_VALUES
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +74,20 @@ def test_a_user_of_a_model_without_features_is_a_history(lstm, dataset):
     assert query.further == {}
 
 
+def test_a_user_of_a_model_that_reads_times_has_them(exports, dataset):
+    timed = Recommender(exports["timed"].folder)
+    query = timed.user_query(dataset, "ann")
+    assert query.further["history_time"].tolist() == [TIMES["ann"]]
+    example = timed.input_example(dataset)
+    assert example["history_time"] == [TIMES["ann"][-5:]] and len(example["history"][0]) == 5
+    scores = [row.score for row in timed.recommend(query, k=1)]
+    # Of a history alone, all is taken to have been at once.
+    alone = Query(query.history, {})
+    at_once = Query(query.history, {"history_time": np.full((1, 9), 5)})
+    assert timed.recommend(alone, k=3) == timed.recommend(at_once, k=3)
+    assert [row.score for row in timed.recommend(alone, k=1)] != scores
+
+
 def test_unknown_ids_are_told(lstm):
     assert lstm.unknown_ids(["fig", " Fig", "日本茶", "new"]) == ["Fig", "new"]
     assert lstm.unknown_ids([]) == []
@@ -96,6 +110,6 @@ def test_another_folder_is_refused(tmp_path):
 
 
 def test_vectors_of_a_missing_value_are_zeros(two_tower):
-    missing = two_tower._missing_values()
+    missing = two_tower._missing_values(0)
     assert np.isnan(missing["age"]).all() and missing["taste"].tolist() == [[0.0, 0.0]]
     assert missing["tags"].shape == (1, 0) and missing["city"].tolist() == [""]

@@ -58,7 +58,7 @@ class Artefact:
 
 def _tensor(value) -> tf.Tensor:
     array = np.asarray(value)
-    return tf.constant(array if array.dtype.kind == "f" else array.astype(object))
+    return tf.constant(array if array.dtype.kind in "fi" else array.astype(object))
 
 
 def no_ids(rows: int = 1) -> np.ndarray:
@@ -253,6 +253,49 @@ def test_items_without_events_are_recommended_by_their_features(two_tower):
     exclude = [[item for item in ITEMS if item not in ("new", "newer")]]
     answers = two_tower.ids("recommend_excluding", history=[["new"]], exclude=exclude, **ANN)
     assert set(answers[0]) == {"new", "newer", ""}
+
+
+NOON = 1_700_000_000  # a moment, in seconds since 1970
+
+
+@pytest.fixture(scope="module")
+def timed(exports: dict[str, Exported]) -> Artefact:
+    return Artefact(exports["timed"])
+
+
+def embed_timed(timed: Artefact, history: list[str], times: list[int]) -> np.ndarray:
+    given = {"history": [history], "history_time": np.array([times], np.int64)}
+    return timed.call("embed_query", **given)["embedding"]
+
+
+def test_times_are_seconds_since_the_first_event_of_the_window(timed):
+    history = [0, 1, 2, 3, 4, 5, 6]
+    times = [0, NOON, NOON + 60, NOON + 60, NOON + 3600, NOON + 90_000, NOON + 10**6]
+    found = embed_timed(timed, [ITEMS[item] for item in history], times)
+    inputs = {
+        "history": np.int32([history[-WINDOW:]]),
+        "history_times": np.int32([[0, 0, 3540, 89_940, 999_940]]),
+        "length": np.int32([WINDOW]),
+    }
+    expected = ops.convert_to_numpy(timed.retriever.embed_query(inputs))
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    inputs["history_times"] += np.int32([[0, 0, 0, 0, 10**7]])
+    other = ops.convert_to_numpy(timed.retriever.embed_query(inputs))
+    assert np.abs(found - other).max() > 1e-3
+
+
+def test_times_of_padding_and_unknown_ids_do_not_matter(timed):
+    clean = embed_timed(timed, ["apple", "fig"], [NOON, NOON + 60])
+    history = ["", "never seen", "apple", "new", "fig", ""]
+    padded = embed_timed(timed, history, [NOON * 9, 5, NOON, 0, NOON + 60, -1])
+    np.testing.assert_allclose(padded, clean, rtol=1e-6)
+
+
+@pytest.mark.parametrize("history", [no_ids(), [[""]], no_ids(0)])
+def test_a_history_without_events_has_no_times(timed, history):
+    times = np.zeros(np.shape(history), np.int64)
+    answer = timed.call("serving_default", history=history, history_time=times)
+    assert np.isfinite(answer["score"]).all() and answer["item_id"].shape[1] == 3
 
 
 # TensorFlow asks where Keras is when it is imported, so packages are found here

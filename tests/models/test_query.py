@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from recsys.models.query.attention import AttentionConfig
+from recsys.models.query.attention import AttentionConfig, time_buckets
+from recsys.models.query.average import AverageConfig
 from recsys.models.query.convolution import ConvolutionConfig
 from recsys.models.retriever import ModelConfig
 from tests.models import zoo
@@ -60,6 +61,33 @@ def test_the_relative_bias_belongs_to_distances():
     np.testing.assert_allclose(attended[:, 2:], HISTORY[:, :-2] @ output, atol=1e-5)
 
 
+def test_buckets_of_time_are_powers_of_two_of_a_second():
+    seconds = [0, 1, 2, 3, 6, 7, 8, 3600, 86_400, 2**24 - 2, 2**24 - 1, 2**31 - 1]
+    buckets = keras.ops.convert_to_numpy(time_buckets(np.array([[0, *seconds]], np.int32)))
+    assert buckets[0, 1:, 0].tolist() == [(1 + gap).bit_length() - 1 for gap in seconds]
+    assert not np.triu(buckets[0], 1).any()
+
+
+def test_the_time_bias_belongs_to_the_time_before_the_last_event():
+    """A bias on 7 to 14 seconds alone makes each position read what came 10 seconds before."""
+    config = AttentionConfig(blocks=1, heads=1, positions="relative", times=True)
+    encoder = config.build(8, 9)
+    encoder.build((None, None, 8))
+    block = encoder.blocks[0]
+    bias = np.zeros((32, 1), np.float32)
+    bias[3] = 50.0
+    block.time_bias.assign(bias)
+    kernel = np.zeros((8, 24), np.float32)
+    kernel[:, 16:] = np.eye(8)
+    block.projection.kernel.assign(kernel)
+    times = np.array([[0, 0, 10, 20, 30, 40, 50, 60, 70]] * 2, np.int32)
+    attended = block._softmax_attention(HISTORY, time_buckets(times))
+    found = keras.ops.convert_to_numpy(attended)
+    output = keras.ops.convert_to_numpy(block.output_layer.kernel)
+    np.testing.assert_allclose(found[:, 2], HISTORY[:, :2].mean(axis=1) @ output, atol=1e-5)
+    np.testing.assert_allclose(found[:, 3:], HISTORY[:, 2:-1] @ output, atol=1e-5)
+
+
 @pytest.mark.parametrize("block", ["sasrec", "ligr", "hstu"])
 def test_attention_without_positions_sees_a_set(block):
     """Relative positions with a zero bias: the order before the last event is nothing."""
@@ -68,6 +96,16 @@ def test_attention_without_positions_sees_a_set(block):
     shuffled = HISTORY[:, [3, 1, 0, 2, 5, 4, 7, 6, 8]]
     after = keras.ops.convert_to_numpy(encoder(shuffled))
     np.testing.assert_allclose(before[:, -1], after[:, -1], atol=1e-5)
+
+
+def test_the_mean_of_the_others_by_hand():
+    encoder = AverageConfig(over="others").build(1, 5)
+    # A start of 1, then the items 2, 4 and 6, and padding.
+    history = np.array([[[1.0], [2.0], [4.0], [6.0], [99.0]]], dtype=np.float32)
+    found = keras.ops.convert_to_numpy(encoder(history, np.array([3], np.int32)))[0, :, 0]
+    # Positions 0 to 2 predict an item and leave it out, position 3 has seen them all.
+    by_hand = [(1 + 4 + 6) / 3, (1 + 2 + 6) / 3, (1 + 2 + 4) / 3, (1 + 2 + 4 + 6) / 4]
+    np.testing.assert_allclose(found[:4], by_hand, rtol=1e-6)
 
 
 def test_heads_must_divide_the_dim():

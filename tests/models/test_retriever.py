@@ -32,6 +32,7 @@ def inputs(events: int = 5) -> dict[str, np.ndarray]:
     generator = np.random.default_rng(0)
     return {
         "history": generator.integers(0, KNOWN, (4, events)).astype(np.int32),
+        "history_times": np.tile(3600 * np.arange(events, dtype=np.int32) ** 2, (4, 1)),
         "length": np.array([0, 1, events, 3], dtype=np.int32),
         "user": np.array([-1, 0, 1, 6], dtype=np.int32),
     }
@@ -66,7 +67,8 @@ class TestContract:
 
     def test_padding_does_not_matter(self, query):
         retriever, given = build(query), inputs()
-        longer = {**given, "history": np.pad(given["history"], ((0, 0), (0, 1)))}
+        events = ("history", "history_times")
+        longer = given | {name: np.pad(given[name], ((0, 0), (0, 1))) for name in events}
         np.testing.assert_allclose(embed(retriever, given), embed(retriever, longer), atol=1e-6)
 
     def test_an_empty_history_has_an_answer(self, query):
@@ -153,6 +155,27 @@ def test_an_unknown_user_is_nobody():
     given["user"] = np.array([-1, USERS + 3], dtype=np.int32)
     first, second = embed(retriever, given)
     np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize("block", ["sasrec", "ligr", "hstu"])
+def test_gaps_matter_once_learned_and_no_earlier_position_sees_them(block):
+    keras.utils.set_random_seed(1)
+    config = zoo.model("timed-attention")
+    config["query"] = {"encoder": {**config["query"]["encoder"], "block": block}}
+    retriever = Retriever(config, KNOWN, KNOWN, USERS)
+
+    def positions(times: list[int]) -> np.ndarray:
+        given = {"history": [[3, 1, 4, 2]], "history_times": [times]}
+        batch = {name: np.array(values, dtype=np.int32) for name, values in given.items()}
+        return keras.ops.convert_to_numpy(retriever(batch)["queries"])[0]
+
+    soon, later = [0, 10, 20, 30], [0, 10, 20, 86_400]
+    np.testing.assert_array_equal(positions(soon), positions(later))
+    bias = retriever.query_tower.encoder.blocks[0].time_bias
+    bias.assign(3.0 * np.random.default_rng(0).normal(size=bias.shape))
+    first, second = positions(soon), positions(later)
+    np.testing.assert_allclose(first[:4], second[:4], atol=1e-6)
+    assert np.abs(first[4] - second[4]).max() > 1e-3
 
 
 def test_the_average_is_the_average():

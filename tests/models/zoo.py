@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 QUERIES: dict[str, dict[str, Any]] = {
     "average": {"encoder": {"kind": "average"}},
     "lstm": {"encoder": {"kind": "lstm", "units": 32, "dropout": 0.0}},
@@ -24,6 +26,9 @@ QUERIES: dict[str, dict[str, Any]] = {
     "hstu": {
         "encoder": {"kind": "attention", "block": "hstu", "positions": "both", "dropout": 0.0}
     },
+    "timed-attention": {
+        "encoder": {"kind": "attention", "blocks": 1, "times": True, "dropout": 0.0}
+    },
     "two-tower": {
         "encoder": {"kind": "average"},
         "user_id": True,
@@ -44,6 +49,41 @@ LOSSES: dict[str, dict[str, Any]] = {
     "gbce": {"kind": "gbce", "negatives": {"kind": "uniform", "count": 8}},
     "bpr_max": {"kind": "bpr_max", "negatives": {"kind": "popularity", "count": 64}},
 }
+ITEM_FEATURES: list[dict[str, Any]] = [
+    {"name": "kind", "kind": "categorical", "vocabulary_size": 3},
+    {"name": "price", "kind": "numeric"},
+    {"name": "tags", "kind": "multivalued", "width": 3, "vocabulary_size": 5},
+    {"name": "picture", "kind": "vector", "width": 4},
+    {"name": "title", "kind": "text", "width": 4, "vocabulary_size": 7},
+]
+TITLE = {"id_dropout": 0.5, "features": ["title"]}
+ITEMS: dict[str, dict[str, Any]] = {
+    "features": {"features": ["kind", "price", "tags", "picture"], "hidden": [8]},
+    "text-average": {**TITLE, "text": {"kind": "average", "word_dropout": 0.1}},
+    "text-cnn": {**TITLE, "text": {"kind": "cnn", "filters": 8}},
+    "text-rnn": {**TITLE, "text": {"kind": "rnn", "units": 8}},
+    "text-alone": {"id": False, "features": ["title"], "text": {"kind": "cnn", "filters": 8}},
+}
+
+
+def item_specs(item: str) -> list[dict[str, Any]]:
+    """The features that an item tower of the zoo reads."""
+    return [spec for spec in ITEM_FEATURES if spec["name"] in ITEMS[item]["features"]]
+
+
+def item_values(items: int) -> dict[str, np.ndarray]:
+    """Values of all features; the last item has no title."""
+    generator = np.random.default_rng(0)
+    title = generator.integers(1, 7, (items, 4)).astype(np.int32)
+    title[np.arange(4) >= generator.integers(1, 5, items)[:, None]] = 0
+    title[-1] = 0
+    return {
+        "kind": np.arange(items, dtype=np.int32) % 3,
+        "price": np.linspace(-1, 1, items, dtype=np.float32),
+        "tags": np.tile(np.array([1, 2, 0], dtype=np.int32), (items, 1)),
+        "picture": np.ones((items, 4), dtype=np.float32),
+        "title": title,
+    }
 
 
 def model(query: str, loss: str = "cross_entropy", **others: Any) -> dict[str, Any]:

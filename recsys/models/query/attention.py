@@ -12,6 +12,10 @@ from pydantic import Field
 
 from recsys.config import StrictConfig
 
+# Bucket b of the time between two events begins at 2^b - 1 seconds; the last one, 31, at 68 years.
+TIME_BUCKETS = 32
+_BUCKET_BEGINS = [2.0**bucket - 1.0 for bucket in range(1, TIME_BUCKETS)]
+
 
 class AttentionConfig(StrictConfig):
     """Blocks of causal self-attention and a feed-forward layer, pre-norm."""
@@ -32,6 +36,11 @@ class AttentionConfig(StrictConfig):
         description="absolute: a learned vector per position; relative: a learned bias per "
         "distance and head; or both",
     )
+    times: bool = Field(
+        False,
+        description="a learned bias per head and per bucket of the time between two events, in "
+        "powers of two of a second; needs a log with times",
+    )
     dropout: float = Field(
         0.2, ge=0, lt=1, description="share of elements dropped of the input and of each sub-layer"
     )
@@ -49,6 +58,10 @@ class Attention(keras.layers.Layer):
 
     Kang and McAuley, "Self-Attentive Sequential Recommendation" (2018), with
     layer normalisation before each sub-layer and after the last block.
+
+    With ``times``, scores also depend on the time from each past event to the
+    position's own last event, as in HSTU (Zhai et al., 2024), but never on the
+    time of the event to predict, nor on the moment of asking.
 
     Args:
         dim: width of the vectors, in and out.
@@ -82,15 +95,21 @@ class Attention(keras.layers.Layer):
         self.norm.build(input_shape)
         self.built = True
 
-    def call(self, history_BLD, training: bool = False):
-        """float [batch, positions, dim] to the same shape; causal."""
+    def call(self, history_BLD, times_BL=None, training: bool = False):
+        """float [batch, positions, dim] to the same shape; causal.
+
+        Args:
+            history_BLD: a vector per position.
+            times_BL: int32, seconds since the first event of the row; read with ``times`` only.
+        """
         states_BLD = history_BLD * float(np.sqrt(self.dim))
         if self.config.positions != "relative":
             vectors_LD = self.position_vectors[: ops.shape(history_BLD)[1]]
             states_BLD = states_BLD + ops.cast(vectors_LD, self.compute_dtype)
         states_BLD = self.dropout(states_BLD, training=training)
+        buckets_BLL = time_buckets(times_BL) if self.config.times else None
         for block in self.blocks:
-            states_BLD = block(states_BLD, training=training)
+            states_BLD = block(states_BLD, buckets_BLL, training=training)
         return self.norm(states_BLD)
 
     def get_config(self) -> dict:
@@ -102,8 +121,23 @@ class Attention(keras.layers.Layer):
         return {**super().get_config(), **config}
 
 
+def time_buckets(times_BL):
+    """``floor(log2(1 + seconds))`` from each event to each later one of its row.
+
+    Args:
+        times_BL: int32, seconds since the first event of the row.
+
+    Returns:
+        int32 [B, L, L], 0 to 31: bucket of the time from the second position to
+        the first; 0 where that one is not later.
+    """
+    passed_BLL = ops.maximum(times_BL[:, :, None] - times_BL[:, None, :], 0)
+    # A logarithm rounds differently from one backend to the next, a comparison does not.
+    return ops.digitize(ops.cast(passed_BLL, "float32"), _BUCKET_BEGINS)
+
+
 class _Block(keras.layers.Layer):
-    """What the blocks share: heads, the causal scores, the relative bias."""
+    """What the blocks share: heads, the causal scores, the relative biases."""
 
     def __init__(self, dim: int, positions: int, config: AttentionConfig, **kwargs) -> None:
         super().__init__(**kwargs)
@@ -111,6 +145,7 @@ class _Block(keras.layers.Layer):
         self.heads = config.heads
         self.positions = positions
         self.relative = config.positions != "absolute"
+        self.times = config.times
         self.dropout = keras.layers.Dropout(config.dropout, dtype=self.dtype_policy)
         self.attention_dropout = keras.layers.Dropout(
             config.attention_dropout, dtype=self.dtype_policy
@@ -131,6 +166,10 @@ class _Block(keras.layers.Layer):
             self.distance_bias = self.add_weight(
                 shape=(self.positions, self.heads), initializer="zeros", name="distance_bias"
             )
+        if self.times:
+            self.time_bias = self.add_weight(
+                shape=(TIME_BUCKETS, self.heads), initializer="zeros", name="time_bias"
+            )
         self.built = True
 
     def _split_heads(self, states_BLF, parts: int) -> list:
@@ -145,8 +184,8 @@ class _Block(keras.layers.Layer):
         batch, _, length, _ = ops.shape(states_BHLE)
         return ops.reshape(ops.transpose(states_BHLE, (0, 2, 1, 3)), (batch, length, self.dim))
 
-    def _scores(self, query_BHLE, key_BHLE):
-        """Scaled products with the relative bias, float32 [B, H, L, L], the future included."""
+    def _scores(self, query_BHLE, key_BHLE, buckets_BLL):
+        """Scaled products with the relative biases, float32 [B, H, L, L], the future included."""
         scale = float((self.dim // self.heads) ** -0.5)
         products = ops.matmul(query_BHLE * scale, ops.transpose(key_BHLE, (0, 1, 3, 2)))
         scores_BHLL = ops.cast(products, "float32")
@@ -155,15 +194,18 @@ class _Block(keras.layers.Layer):
             distance_LL = ops.maximum(steps_L[:, None] - steps_L[None, :], 0)
             bias_LLH = ops.cast(ops.take(self.distance_bias, distance_LL, axis=0), "float32")
             scores_BHLL = scores_BHLL + ops.transpose(bias_LLH, (2, 0, 1))[None]
+        if self.times:
+            bias_BLLH = ops.cast(ops.take(self.time_bias, buckets_BLL, axis=0), "float32")
+            scores_BHLL = scores_BHLL + ops.transpose(bias_BLLH, (0, 3, 1, 2))
         return scores_BHLL
 
     def _is_past(self, scores_BHLL):
         steps_L = ops.arange(ops.shape(scores_BHLL)[-1])
         return (steps_L[:, None] >= steps_L[None, :])[None, None]
 
-    def _softmax_attention(self, states_BLD, training: bool):
+    def _softmax_attention(self, states_BLD, buckets_BLL=None, training: bool = False):
         query, key, value = self._split_heads(self.projection(states_BLD), 3)
-        scores_BHLL = self._scores(query, key)
+        scores_BHLL = self._scores(query, key, buckets_BLL)
         scores_BHLL = ops.where(self._is_past(scores_BHLL), scores_BHLL, -1e9)
         weights_BHLL = ops.cast(ops.softmax(scores_BHLL, axis=-1), self.compute_dtype)
         weights_BHLL = self.attention_dropout(weights_BHLL, training=training)
@@ -187,8 +229,8 @@ class SASRecBlock(_Block):
         self.hidden.build(input_shape)
         self.hidden_output.build((*input_shape[:-1], self.hidden.units))
 
-    def call(self, states_BLD, training: bool = False):
-        attended = self._softmax_attention(self.attention_norm(states_BLD), training)
+    def call(self, states_BLD, buckets_BLL=None, training: bool = False):
+        attended = self._softmax_attention(self.attention_norm(states_BLD), buckets_BLL, training)
         states_BLD = states_BLD + self.dropout(attended, training=training)
         hidden = self.dropout(self.hidden(self.hidden_norm(states_BLD)), training=training)
         return states_BLD + self.dropout(self.hidden_output(hidden), training=training)
@@ -222,8 +264,8 @@ class LiGRBlock(_Block):
             layer.build(input_shape)
         self.hidden_output.build((*input_shape[:-1], self.hidden.units // 2))
 
-    def call(self, states_BLD, training: bool = False):
-        attended = self._softmax_attention(self.attention_norm(states_BLD), training)
+    def call(self, states_BLD, buckets_BLL=None, training: bool = False):
+        attended = self._softmax_attention(self.attention_norm(states_BLD), buckets_BLL, training)
         attended = self.dropout(attended, training=training)
         states_BLD = states_BLD + self.attention_gate(states_BLD) * attended
         gate, value = ops.split(self.hidden(self.hidden_norm(states_BLD)), 2, axis=-1)
@@ -250,10 +292,10 @@ class HSTUBlock(_Block):
         self.projection.build(input_shape)
         self.gated_norm.build(input_shape)
 
-    def call(self, states_BLD, training: bool = False):
+    def call(self, states_BLD, buckets_BLL=None, training: bool = False):
         projected = self.projection(self.attention_norm(states_BLD))
         query, key, value, gate = self._split_heads(projected, 4)
-        scores_BHLL = self._scores(query, key)
+        scores_BHLL = self._scores(query, key, buckets_BLL)
         weights_BHLL = ops.where(self._is_past(scores_BHLL), ops.silu(scores_BHLL), 0.0)
         weights_BHLL = ops.cast(weights_BHLL / self.positions, self.compute_dtype)
         weights_BHLL = self.attention_dropout(weights_BHLL, training=training)

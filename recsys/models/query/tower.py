@@ -47,6 +47,16 @@ class QueryTowerConfig(StrictConfig):
             raise ValueError("the query tower needs an encoder, user_id or user_features")
         return self
 
+    @property
+    def reads_times(self) -> bool:
+        """Whether the encoder reads the times of the events as well as their order."""
+        return isinstance(self.encoder, AttentionConfig) and self.encoder.times
+
+    @property
+    def reads_whole_rows(self) -> bool:
+        """Whether an event is predicted from those after it, too: a history is a set."""
+        return isinstance(self.encoder, AverageConfig) and self.encoder.over == "others"
+
 
 @keras.saving.register_keras_serializable(package="recsys")
 class QueryTower(keras.layers.Layer):
@@ -107,7 +117,16 @@ class QueryTower(keras.layers.Layer):
             self.mlp.build((None, None, parts * self.dim))
         self.built = True
 
-    def call(self, history_BLD, user=None, features=None, user_rows=None, training: bool = False):
+    def call(
+        self,
+        history_BLD,
+        user=None,
+        features=None,
+        user_rows=None,
+        times_BL=None,
+        lengths_B=None,
+        training: bool = False,
+    ):
         """One vector per position; position t has seen positions 0 to t.
 
         Args:
@@ -115,6 +134,10 @@ class QueryTower(keras.layers.Layer):
             user: int32 [batch], user index (-1: unknown) or index into ``user_rows``.
             features: each user feature's array, a row per batch row.
             user_rows: float32 [n, dim], rows of the user table gathered by the caller.
+            times_BL: int32 [batch, positions], seconds since the first event of
+                the row; for an encoder that reads times.
+            lengths_B: int32 [batch], items of each history; for an encoder that
+                reads whole rows.
 
         Returns:
             [batch, positions, dim] in the layer's compute dtype; without an
@@ -122,7 +145,12 @@ class QueryTower(keras.layers.Layer):
         """
         encoded_BLD = None
         if self.encoder is not None:
-            encoded_BLD = self.encoder(history_BLD, training=training)
+            further = {}
+            if self.config.reads_times:
+                further["times_BL"] = times_BL
+            if self.config.reads_whole_rows:
+                further["lengths_B"] = lengths_B
+            encoded_BLD = self.encoder(history_BLD, **further, training=training)
         if self.mlp is None:
             return encoded_BLD
         context = []

@@ -1,0 +1,30 @@
+"""What a dataset must have for a model."""
+
+import pytest
+
+from recsys.errors import InputError
+from recsys.models.retriever import ModelConfig
+from recsys.training.build import check_model
+from tests.datasets import write_dataset
+from tests.models import zoo
+
+
+def test_times_are_read_of_a_log_with_times_only(tmp_path):
+    dataset = write_dataset(tmp_path / "dataset", [[[0, 1], [2], [3]]], 4)
+    timed = ModelConfig.model_validate(zoo.model("timed-attention"))
+    assert check_model(timed, dataset) == ([], [])
+    dataset.manifest = dataset.manifest.model_copy(update={"has_time": False})
+    with pytest.raises(InputError, match=r"encoder\.times .* Map data\.log\.columns\.time"):
+        check_model(timed, dataset)
+    check_model(ModelConfig.model_validate(zoo.model("attention")), dataset)
+
+
+def test_whole_rows_are_read_of_a_log_without_order_only(tmp_path):
+    users = [[[0, 1], [2], [3]]]
+    sets = ModelConfig.model_validate(
+        zoo.model("average") | {"query": {"encoder": {"kind": "average", "over": "others"}}}
+    )
+    unordered = write_dataset(tmp_path / "unordered", users, 4, has_order=False)
+    assert check_model(sets, unordered) == ([], [])
+    with pytest.raises(InputError, match=r"over is 'others'.*set it to 'past'"):
+        check_model(sets, write_dataset(tmp_path / "ordered", users, 4))

@@ -88,6 +88,7 @@ class TrainingBatches:
         max_events: int,
         batch_size: int,
         seed: int,
+        *,
         user_features: tuple[str, ...] = (),
         overlap: float = 0.0,
         crop: float = 0.0,
@@ -133,12 +134,10 @@ class TrainingBatches:
                 continue
             missing = -len(rows) % self.batch_size
             batches = np.append(rows, np.full(missing, -1)).reshape(-1, self.batch_size)
-            full = len(batches) - 1  # the last one may be nearly empty
-            whole = full // steps_per_run * steps_per_run
+            room = self._room(batches, width)
+            whole = len(batches) // steps_per_run * steps_per_run
             grouped = batches[:whole].reshape(-1, steps_per_run, self.batch_size)
-            room = self._room(batches[:full], width)
-            runs += [(width, room, run) for run in (*grouped, *batches[whole:full, None])]
-            runs.append((width, self._room(batches[full:], width), batches[full:]))
+            runs += [(width, room, run) for run in (*grouped, *batches[whole:, None])]
         step = 0
         for index in generator.permutation(len(runs)):
             width, room, rows = runs[index]
@@ -242,11 +241,13 @@ class TrainingBatches:
 
 
 def _widths(largest: int) -> list[int]:
-    """Powers of two, and halfway between, below the largest width, and that."""
-    widths = [SMALLEST_WIDTH, SMALLEST_WIDTH * 3 // 2]
-    while widths[-1] < largest:
-        widths.append(widths[-2] * 2)
-    return [*(width for width in widths if width < largest), largest]
+    """Powers of two below the largest width, and that."""
+    widths = []
+    width = SMALLEST_WIDTH
+    while width < largest:
+        widths.append(width)
+        width *= 2
+    return [*widths, largest]
 
 
 def _cut(

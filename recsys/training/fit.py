@@ -146,11 +146,11 @@ def fit(
         retriever.config.max_events,
         config.batch_size,
         seed,
-        tuple(retriever.config.query.user_features),
-        config.overlap,
-        config.crop,
-        retriever.reads_times,
-        retriever.reads_whole_rows,
+        user_features=tuple(retriever.config.query.user_features),
+        overlap=config.overlap,
+        crop=config.crop,
+        times=retriever.reads_times,
+        whole_rows=retriever.reads_whole_rows,
     )
     sampler = sampler_of(retriever, dataset, last_part)
     feed = Feed(batches, sampler, seed, config.steps_per_dispatch)

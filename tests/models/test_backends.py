@@ -1,4 +1,4 @@
-"""The contract list and the losses hold on JAX as well."""
+"""What of the contract list is arithmetic, and the losses, hold on JAX as well."""
 
 import os
 import subprocess
@@ -6,12 +6,14 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
+# Saving and configs are Keras' own, the same on every backend.
+ARITHMETIC = "not saves and not survives and not query_model"
 
 
 def test_contract_on_jax():
     tests = [str(HERE / "test_retriever.py"), str(HERE / "test_losses.py")]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests, "-k", ARITHMETIC],
         cwd=HERE.parents[1],
         env=os.environ | {"KERAS_BACKEND": "jax"},
         capture_output=True,

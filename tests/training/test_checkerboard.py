@@ -34,6 +34,7 @@ training = TrainingConfig.model_validate(
     {
         "epochs": 20,
         "batch_size": 10,
+        "steps_per_dispatch": 1,  # one shape to compile
         "optimizer": {"learning_rate": 0.02, "decay": "cosine"},
         "precision": sys.argv[3],
     }

@@ -48,7 +48,7 @@ from recsys.errors import InputError
 Part = Literal["train", "validation", "test"]
 Side = Literal["user", "item"]
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
-FORMAT = 1
+FORMAT = 2
 # What separates the words of a text feature, for the log and for the served model alike: all but
 # letters, digits and the marks on them. Variation selectors count as marks, but colour emoji.
 NOT_A_WORD = r"(?:[^\p{L}\p{Mn}\p{Mc}\p{N}]|[\x{FE00}-\x{FE0F}\x{E0100}-\x{E01EF}])+"

@@ -146,9 +146,7 @@ class TrainingBatches:
 
     def _room(self, batches: np.ndarray, width: int) -> int:
         """Predictions of the fullest batch, rounded up so that epochs share compiled shapes."""
-        fullest = int(
-            np.where(batches >= 0, self._predictions[batches], 0).sum(axis=1).max(initial=0)
-        )
+        fullest = int(np.where(batches >= 0, self._predictions[batches], 0).sum(axis=1).max())
         grain = max(1, self.batch_size * width // PREDICTION_GRAINS)
         return -(-fullest // grain) * grain
 

@@ -7,17 +7,26 @@ import pytest
 from recsys.models.query.attention import AttentionConfig, time_buckets
 from recsys.models.query.average import AverageConfig
 from recsys.models.query.convolution import ConvolutionConfig
-from recsys.models.retriever import ModelConfig
+from recsys.models.retriever import ModelConfig, Retriever
 from tests.models import zoo
 
 HISTORY = np.random.default_rng(0).normal(size=(2, 9, 8)).astype(np.float32)
 
 
-def encode(config, history=HISTORY):
+def encode(config, **further):
     keras.utils.set_random_seed(0)
     encoder = config.build(8, 9)
     encoder.build((None, None, 8))
-    return keras.ops.convert_to_numpy(encoder(history)), encoder
+    return keras.ops.convert_to_numpy(encoder(HISTORY, **further)), encoder
+
+
+def reading_values(encoder):
+    """The first block with queries and keys of 0, so that its biases alone weigh, and values as is."""
+    block = encoder.blocks[0]
+    kernel = np.zeros((8, 24), np.float32)
+    kernel[:, 16:] = np.eye(8)
+    block.projection.kernel.assign(kernel)
+    return block
 
 
 @pytest.mark.parametrize("blocks, reach", [(1, 3), (2, 7)])
@@ -36,10 +45,7 @@ def test_attention_with_equal_keys_is_the_running_mean():
     """Zero query weights: every past position weighs the same."""
     config = AttentionConfig(blocks=1, heads=2, positions="relative")
     _, encoder = encode(config)
-    block = encoder.blocks[0]
-    kernel = np.zeros((8, 24), np.float32)
-    kernel[:, 16:] = np.eye(8)
-    block.projection.kernel.assign(kernel)
+    block = reading_values(encoder)
     attended = block._softmax_attention(HISTORY, training=False)
     means = np.cumsum(HISTORY, axis=1) / np.arange(1, 10)[:, None]
     expected = means @ keras.ops.convert_to_numpy(block.output_layer.kernel)
@@ -49,13 +55,10 @@ def test_attention_with_equal_keys_is_the_running_mean():
 def test_the_relative_bias_belongs_to_distances():
     """A bias on distance 2 alone makes each position read the one two before it."""
     _, encoder = encode(AttentionConfig(blocks=1, heads=1, positions="relative"))
-    block = encoder.blocks[0]
+    block = reading_values(encoder)
     bias = np.zeros((9, 1), np.float32)
     bias[2] = 50.0
     block.distance_bias.assign(bias)
-    kernel = np.zeros((8, 24), np.float32)
-    kernel[:, 16:] = np.eye(8)
-    block.projection.kernel.assign(kernel)
     attended = keras.ops.convert_to_numpy(block._softmax_attention(HISTORY, training=False))
     output = keras.ops.convert_to_numpy(block.output_layer.kernel)
     np.testing.assert_allclose(attended[:, 2:], HISTORY[:, :-2] @ output, atol=1e-5)
@@ -71,15 +74,11 @@ def test_buckets_of_time_are_powers_of_two_of_a_second():
 def test_the_time_bias_belongs_to_the_time_before_the_last_event():
     """A bias on 7 to 14 seconds alone makes each position read what came 10 seconds before."""
     config = AttentionConfig(blocks=1, heads=1, positions="relative", times=True)
-    encoder = config.build(8, 9)
-    encoder.build((None, None, 8))
-    block = encoder.blocks[0]
+    _, encoder = encode(config, times_BL=np.zeros((2, 9), np.int32))
+    block = reading_values(encoder)
     bias = np.zeros((32, 1), np.float32)
     bias[3] = 50.0
     block.time_bias.assign(bias)
-    kernel = np.zeros((8, 24), np.float32)
-    kernel[:, 16:] = np.eye(8)
-    block.projection.kernel.assign(kernel)
     times = np.array([[0, 0, 10, 20, 30, 40, 50, 60, 70]] * 2, np.int32)
     attended = block._softmax_attention(HISTORY, time_buckets(times))
     found = keras.ops.convert_to_numpy(attended)
@@ -115,8 +114,6 @@ def test_heads_must_divide_the_dim():
 
 
 def test_normalised_scores_are_cosines():
-    from recsys.models.retriever import Retriever
-
     retriever = Retriever(zoo.model("attention", normalise=True), 12, 12, 3)
     batch = {"history": np.array([[1, 2, 3], [4, 5, 0]], np.int32), "length": np.array([3, 2])}
     queries = keras.ops.convert_to_numpy(retriever.embed_query(batch))

@@ -1,6 +1,6 @@
 """A history read by causal self-attention.
 
-Legend of shapes: B rows, L positions, D width of a vector, H heads, E = D / H.
+Legend of shapes: B rows, L positions, D width of a vector.
 """
 
 from typing import Literal
@@ -10,42 +10,27 @@ import numpy as np
 from keras import ops
 from pydantic import Field
 
-from recsys.config import StrictConfig
+from recsys.models.query.attention_blocks import (
+    TIME_BUCKETS,
+    BlockConfig,
+    HSTUBlock,
+    LiGRBlock,
+    SASRecBlock,
+)
 
 # Bucket b of the time between two events begins at 2^b - 1 seconds; the last one, 31, at 68 years.
-TIME_BUCKETS = 32
 _BUCKET_BEGINS = [2.0**bucket - 1.0 for bucket in range(1, TIME_BUCKETS)]
 
 
-class AttentionConfig(StrictConfig):
+class AttentionConfig(BlockConfig):
     """Blocks of causal self-attention and a feed-forward layer, pre-norm."""
 
     kind: Literal["attention"] = "attention"
     blocks: int = Field(2, ge=1, description="blocks, stacked")
-    heads: int = Field(2, ge=1, description="attention heads; they divide the model's dim")
     block: Literal["sasrec", "ligr", "hstu"] = Field(
         "sasrec",
         description="sasrec: ReLU feed-forward; ligr: gated feed-forward and learned gates on the "
         "residuals; hstu: pointwise SiLU attention, gated, no feed-forward",
-    )
-    feed_forward: int = Field(
-        1, ge=1, description="width of the feed-forward layer, as a multiple of dim"
-    )
-    positions: Literal["absolute", "relative", "both"] = Field(
-        "absolute",
-        description="absolute: a learned vector per position; relative: a learned bias per "
-        "distance and head; or both",
-    )
-    times: bool = Field(
-        False,
-        description="a learned bias per head and per bucket of the time between two events, in "
-        "powers of two of a second; needs a log with times",
-    )
-    dropout: float = Field(
-        0.2, ge=0, lt=1, description="share of elements dropped of the input and of each sub-layer"
-    )
-    attention_dropout: float = Field(
-        0.0, ge=0, lt=1, description="share of attention weights dropped; slow on CPUs"
     )
 
     def build(self, dim: int, positions: int, **kwargs) -> "Attention":
@@ -134,172 +119,3 @@ def time_buckets(times_BL):
     passed_BLL = ops.maximum(times_BL[:, :, None] - times_BL[:, None, :], 0)
     # A logarithm rounds differently from one backend to the next, a comparison does not.
     return ops.digitize(ops.cast(passed_BLL, "float32"), _BUCKET_BEGINS)
-
-
-class _Block(keras.layers.Layer):
-    """What the blocks share: heads, the causal scores, the relative biases."""
-
-    def __init__(self, dim: int, positions: int, config: AttentionConfig, **kwargs) -> None:
-        super().__init__(**kwargs)
-        self.dim = dim
-        self.heads = config.heads
-        self.positions = positions
-        self.relative = config.positions != "absolute"
-        self.times = config.times
-        self.dropout = keras.layers.Dropout(config.dropout, dtype=self.dtype_policy)
-        self.attention_dropout = keras.layers.Dropout(
-            config.attention_dropout, dtype=self.dtype_policy
-        )
-        self.attention_norm = self._norm("attention_norm")
-        self.output_layer = self._dense(dim, "attention_output")
-
-    def _norm(self, name: str) -> keras.layers.Layer:
-        return keras.layers.LayerNormalization(epsilon=1e-6, dtype=self.dtype_policy, name=name)
-
-    def _dense(self, units: int, name: str, **kwargs) -> keras.layers.Dense:
-        return keras.layers.Dense(units, dtype=self.dtype_policy, name=name, **kwargs)
-
-    def build(self, input_shape) -> None:
-        self.attention_norm.build(input_shape)
-        self.output_layer.build(input_shape)
-        if self.relative:
-            self.distance_bias = self.add_weight(
-                shape=(self.positions, self.heads), initializer="zeros", name="distance_bias"
-            )
-        if self.times:
-            self.time_bias = self.add_weight(
-                shape=(TIME_BUCKETS, self.heads), initializer="zeros", name="time_bias"
-            )
-        self.built = True
-
-    def _split_heads(self, states_BLF, parts: int) -> list:
-        """[B, L, parts · D] to ``parts`` of [B, H, L, E]."""
-        batch, length = ops.shape(states_BLF)[:2]
-        width = self.dim // self.heads
-        split = ops.reshape(states_BLF, (batch, length, parts, self.heads, width))
-        split = ops.transpose(split, (2, 0, 3, 1, 4))
-        return [split[part] for part in range(parts)]
-
-    def _join_heads(self, states_BHLE):
-        batch, _, length, _ = ops.shape(states_BHLE)
-        return ops.reshape(ops.transpose(states_BHLE, (0, 2, 1, 3)), (batch, length, self.dim))
-
-    def _scores(self, query_BHLE, key_BHLE, buckets_BLL):
-        """Scaled products with the relative biases, float32 [B, H, L, L], the future included."""
-        scale = float((self.dim // self.heads) ** -0.5)
-        products = ops.matmul(query_BHLE * scale, ops.transpose(key_BHLE, (0, 1, 3, 2)))
-        scores_BHLL = ops.cast(products, "float32")
-        if self.relative:
-            steps_L = ops.arange(ops.shape(query_BHLE)[2])
-            distance_LL = ops.maximum(steps_L[:, None] - steps_L[None, :], 0)
-            bias_LLH = ops.cast(ops.take(self.distance_bias, distance_LL, axis=0), "float32")
-            scores_BHLL = scores_BHLL + ops.transpose(bias_LLH, (2, 0, 1))[None]
-        if self.times:
-            bias_BLLH = ops.cast(ops.take(self.time_bias, buckets_BLL, axis=0), "float32")
-            scores_BHLL = scores_BHLL + ops.transpose(bias_BLLH, (0, 3, 1, 2))
-        return scores_BHLL
-
-    def _is_past(self, scores_BHLL):
-        steps_L = ops.arange(ops.shape(scores_BHLL)[-1])
-        return (steps_L[:, None] >= steps_L[None, :])[None, None]
-
-    def _softmax_attention(self, states_BLD, buckets_BLL=None, training: bool = False):
-        query, key, value = self._split_heads(self.projection(states_BLD), 3)
-        scores_BHLL = self._scores(query, key, buckets_BLL)
-        scores_BHLL = ops.where(self._is_past(scores_BHLL), scores_BHLL, -1e9)
-        weights_BHLL = ops.cast(ops.softmax(scores_BHLL, axis=-1), self.compute_dtype)
-        weights_BHLL = self.attention_dropout(weights_BHLL, training=training)
-        return self.output_layer(self._join_heads(ops.matmul(weights_BHLL, value)))
-
-
-class SASRecBlock(_Block):
-    """``x + attention(norm(x))``, then ``x + ReLU feed-forward(norm(x))``."""
-
-    def __init__(self, dim: int, positions: int, config: AttentionConfig, **kwargs) -> None:
-        super().__init__(dim, positions, config, **kwargs)
-        self.projection = self._dense(3 * dim, "projection")
-        self.hidden_norm = self._norm("hidden_norm")
-        self.hidden = self._dense(config.feed_forward * dim, "hidden", activation="relu")
-        self.hidden_output = self._dense(dim, "hidden_output")
-
-    def build(self, input_shape) -> None:
-        super().build(input_shape)
-        self.projection.build(input_shape)
-        self.hidden_norm.build(input_shape)
-        self.hidden.build(input_shape)
-        self.hidden_output.build((*input_shape[:-1], self.hidden.units))
-
-    def call(self, states_BLD, buckets_BLL=None, training: bool = False):
-        attended = self._softmax_attention(self.attention_norm(states_BLD), buckets_BLL, training)
-        states_BLD = states_BLD + self.dropout(attended, training=training)
-        hidden = self.dropout(self.hidden(self.hidden_norm(states_BLD)), training=training)
-        return states_BLD + self.dropout(self.hidden_output(hidden), training=training)
-
-
-class LiGRBlock(_Block):
-    """``x + σ(x W) ⊙ f(norm(x))`` for attention and for a SwiGLU feed-forward.
-
-    Borisyuk et al., "From Features to Transformers: Redefining Ranking for
-    Scalable Impact" (2025); the block of eSASRec (Tikhonovich et al., 2025).
-    """
-
-    def __init__(self, dim: int, positions: int, config: AttentionConfig, **kwargs) -> None:
-        super().__init__(dim, positions, config, **kwargs)
-        self.projection = self._dense(3 * dim, "projection")
-        self.attention_gate = self._dense(dim, "attention_gate", activation="sigmoid")
-        self.hidden_norm = self._norm("hidden_norm")
-        self.hidden = self._dense(2 * config.feed_forward * dim, "hidden")
-        self.hidden_output = self._dense(dim, "hidden_output")
-        self.hidden_gate = self._dense(dim, "hidden_gate", activation="sigmoid")
-
-    def build(self, input_shape) -> None:
-        super().build(input_shape)
-        for layer in (
-            self.projection,
-            self.attention_gate,
-            self.hidden_norm,
-            self.hidden,
-            self.hidden_gate,
-        ):
-            layer.build(input_shape)
-        self.hidden_output.build((*input_shape[:-1], self.hidden.units // 2))
-
-    def call(self, states_BLD, buckets_BLL=None, training: bool = False):
-        attended = self._softmax_attention(self.attention_norm(states_BLD), buckets_BLL, training)
-        attended = self.dropout(attended, training=training)
-        states_BLD = states_BLD + self.attention_gate(states_BLD) * attended
-        gate, value = ops.split(self.hidden(self.hidden_norm(states_BLD)), 2, axis=-1)
-        hidden = self.hidden_output(self.dropout(ops.silu(gate) * value, training=training))
-        hidden = self.dropout(hidden, training=training)
-        return states_BLD + self.hidden_gate(states_BLD) * hidden
-
-
-class HSTUBlock(_Block):
-    """``x + W (norm(SiLU(q · k + bias) v) ⊙ u)`` with q, k, v, u = SiLU(norm(x) W').
-
-    Zhai et al., "Actions Speak Louder than Words: Trillion-Parameter Sequential
-    Transducers for Generative Recommendations" (2024), equations 1 to 3. Scores
-    are divided by the number of positions instead of a softmax.
-    """
-
-    def __init__(self, dim: int, positions: int, config: AttentionConfig, **kwargs) -> None:
-        super().__init__(dim, positions, config, **kwargs)
-        self.projection = self._dense(4 * dim, "projection", activation="silu")
-        self.gated_norm = self._norm("gated_norm")
-
-    def build(self, input_shape) -> None:
-        super().build(input_shape)
-        self.projection.build(input_shape)
-        self.gated_norm.build(input_shape)
-
-    def call(self, states_BLD, buckets_BLL=None, training: bool = False):
-        projected = self.projection(self.attention_norm(states_BLD))
-        query, key, value, gate = self._split_heads(projected, 4)
-        scores_BHLL = self._scores(query, key, buckets_BLL)
-        weights_BHLL = ops.where(self._is_past(scores_BHLL), ops.silu(scores_BHLL), 0.0)
-        weights_BHLL = ops.cast(weights_BHLL / self.positions, self.compute_dtype)
-        weights_BHLL = self.attention_dropout(weights_BHLL, training=training)
-        attended = self._join_heads(ops.matmul(weights_BHLL, value))
-        gated = self.gated_norm(attended) * self._join_heads(gate)
-        gated = self.dropout(gated, training=training)
-        return states_BLD + self.output_layer(gated)

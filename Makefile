@@ -39,7 +39,7 @@ quickstart: install  ## MovieLens-100K: train, evaluate, track and export two mo
 	$(BIN)/python scripts/quickstart.py
 
 test: install  ## run every test
-	$(BIN)/python -m pytest -q -n 2 --dist loadscope
+	$(BIN)/python -m pytest -q -n 2 --dist loadscope --no-loadscope-reorder
 
 format: install  ## format the code
 	$(BIN)/ruff check --fix-only --quiet .

@@ -73,7 +73,7 @@ def write_dataset(
     return Dataset(folder)
 
 
-def checkerboard(folder: Path, users: int = 24, items: int = 12) -> Dataset:
+def checkerboard(folder: Path, users: int = 24, items: int = 12, has_order: bool = True) -> Dataset:
     """Even users like even items, odd users odd ones.
 
     Each user has had all but two items of their colour, in an order of their
@@ -85,4 +85,4 @@ def checkerboard(folder: Path, users: int = 24, items: int = 12) -> Dataset:
     for user in range(users):
         liked = generator.permutation(np.arange(user % 2, items, 2)).tolist()
         rows.append([liked[:-2], liked[-2:-1], liked[-1:]])
-    return write_dataset(folder, rows, items)
+    return write_dataset(folder, rows, items, has_order=has_order)

@@ -17,6 +17,7 @@ import yaml
 from recsys import cli
 from tests.logs import write_log
 
+pytestmark = pytest.mark.slow
 EXPERIMENT = {
     "data": {
         "log": {"path": "log.csv", "columns": {"user": "user", "item": "item", "time": "time"}},
@@ -184,6 +185,7 @@ def test_mlflow_holds_the_run(folder, run):
 def test_steps_alone_on_jax(folder):
     name = ["--name", "stepwise"]
     short = ["training.epochs=2", "model.loss={kind: sampled_softmax}", "training.refit=true"]
+    short += ["training.steps_per_dispatch=1"]  # fewer shapes to compile
     for step in (["prepare"], ["train", *name], ["evaluate", *name], ["export", *name]):
         arguments = [step[0], "circle.yaml", *short, *step[1:]]
         done = recsys_process(*arguments, cwd=folder, KERAS_BACKEND="jax")

@@ -21,6 +21,7 @@ from recsys.training.fit import Progress, TrainingDiverged
 from tests.logs import write_log
 from tests.test_pipeline import recsys
 
+pytestmark = pytest.mark.slow
 RATE = "training.optimizer.learning_rate"
 EXPERIMENT = {
     "data": {

@@ -6,6 +6,7 @@ import sys
 
 import keras
 import numpy as np
+import pytest
 
 from recsys.data.dataset import Dataset
 from recsys.export.export import ExportRequest, child_environment
@@ -14,6 +15,7 @@ from recsys.models.retriever import Retriever
 from tests.datasets import checkerboard
 from tests.models import zoo
 
+pytestmark = pytest.mark.slow
 # One process for all of them: starting TensorFlow takes longer than exporting.
 PROGRAM = """
 import sys

@@ -5,8 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.slow
 HERE = Path(__file__).parent
-# Saving and configs are Keras' own, the same on every backend.
+# Saving and configs are Keras' own, the same on every backend; the query model is TensorFlow's.
 ARITHMETIC = "not saves and not survives and not query_model"
 
 

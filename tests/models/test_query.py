@@ -21,7 +21,7 @@ def encode(config, **further):
 
 
 def reading_values(encoder):
-    """The first block with queries and keys of 0, so that its biases alone weigh, and values as is."""
+    """The first block: queries and keys of 0, so that biases alone weigh; values as they are."""
     block = encoder.blocks[0]
     kernel = np.zeros((8, 24), np.float32)
     kernel[:, 16:] = np.eye(8)

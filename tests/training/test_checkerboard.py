@@ -11,6 +11,7 @@ import pytest
 from tests.datasets import checkerboard
 from tests.models import zoo
 
+pytestmark = pytest.mark.slow
 REPOSITORY = Path(__file__).parents[2]
 PAIRS = [(query, "cross_entropy") for query in zoo.QUERIES] + [
     ("two-tower", loss) for loss in zoo.LOSSES if loss != "cross_entropy"

@@ -9,8 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from recsys.evaluation.metrics import ranking_metrics
+from recsys.evaluation.ranking import RetrieverScorer, rank
+from recsys.models.retriever import ModelConfig
+from recsys.training.build import build_retriever
+from recsys.training.fit import Progress, TrainingConfig, fit
 from tests.datasets import checkerboard
+from tests.models import zoo
 
+pytestmark = pytest.mark.slow
 REPOSITORY = Path(__file__).parents[2]
 TRAINING = {
     "epochs": 3,
@@ -54,6 +61,7 @@ def folder(tmp_path):
 )
 def test_a_killed_run_ends_as_if_it_had_not_been(folder, backend, query, loss):
     training = TRAINING | {"checkpoint_seconds": 0, "epochs": 3, "steps_per_dispatch": 1}
+    training |= {"average_decay": 0.5, "crop": 0.5}
     settings = {"query": query, "loss": loss, "training": training}
     whole = train(folder, backend, checkpoints="whole", **settings)
     killed = start(folder, backend, kill_at=[1, 2], **settings)
@@ -72,3 +80,53 @@ def test_equal_seeds_are_bit_equal_and_compile_and_fit_reaches_the_same_loss(fol
     first = train(folder, backend, checkpoints="first", **settings)
     np.testing.assert_allclose(first["losses"], first["keras_losses"], rtol=2e-4)
     assert train(folder, backend, checkpoints="second", **settings) == first
+
+
+def fit_here(folder, **settings) -> tuple[Progress, np.ndarray]:
+    """Two epochs of a small model in this process: what happened, and its item vectors."""
+    dataset = checkerboard(folder / "dataset", users=40, items=16)
+    config = ModelConfig.model_validate(zoo.model("average") | {"max_events": 3})
+    training = TrainingConfig.model_validate(TRAINING | {"epochs": 2} | settings)
+    retriever = build_retriever(config, dataset, "train", 1, training.precision)
+    progress = fit(retriever, dataset, training, 1, folder / "checkpoints")
+    return progress, np.asarray(retriever.item_vectors())
+
+
+def losses(progress: Progress) -> list[float]:
+    return [row["loss"] for row in progress.history]
+
+
+def test_the_average_of_the_epochs_is_kept_and_training_goes_on_without_it(tmp_path):
+    plain, last = fit_here(tmp_path / "plain")
+    averaged, average = fit_here(tmp_path / "averaged", average_decay=0.5)
+    assert losses(averaged) == losses(plain)
+    assert np.abs(average - last).max() > 1e-3
+
+
+def test_overlapping_rows_see_more_history(tmp_path):
+    plain, _ = fit_here(tmp_path / "plain")
+    overlapping, _ = fit_here(tmp_path / "overlapping", overlap=0.5)
+    assert overlapping.events == plain.events
+    assert losses(overlapping) != losses(plain)
+
+
+def test_cropped_rows_predict_fewer_events(tmp_path):
+    plain, _ = fit_here(tmp_path / "plain")
+    cropped, _ = fit_here(tmp_path / "cropped", crop=1.0)
+    assert cropped.events < plain.events
+
+
+def test_an_unordered_history_is_averaged_over_the_others(tmp_path):
+    """Trained on sets: a user's two hidden items are those of the right colour."""
+    dataset = checkerboard(tmp_path / "dataset", users=100, items=16, has_order=False)
+    encoder = {"encoder": {"kind": "average", "over": "others"}}
+    config = ModelConfig.model_validate(zoo.model("average") | {"query": encoder})
+    training = TrainingConfig.model_validate(
+        {"epochs": 20, "batch_size": 10, "optimizer": {"learning_rate": 0.02, "decay": "cosine"}}
+    )
+    retriever = build_retriever(config, dataset, "train", 1, training.precision)
+    fit(retriever, dataset, training, 1, tmp_path / "checkpoints")
+    ranked = rank(
+        RetrieverScorer(retriever, dataset), dataset, dataset.queries("test"), "exclude", 2
+    )
+    assert ranking_metrics(ranked, [2])["hit_rate@2"].mean() >= 0.95

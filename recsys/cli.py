@@ -56,7 +56,9 @@ def run(
     for pipeline in _pipelines(experiment, overrides, name, runs_dir, overwrite):
         folder = pipeline.run()
         print(summary(folder))
-        say(f"report: {folder.report}\nMLflow page: {page_command(runs_dir)}")
+        say(f"report: {folder.report}")
+        if pipeline.experiment.tracking.enabled:
+            say(f"MLflow page: {page_command(runs_dir)}")
 
 
 @app.command()
@@ -138,10 +140,12 @@ def sweep(
     from recsys.tracking import page_command
 
     command = shlex.join(["recsys", *sys.argv[1:]])
-    best = Sweep(load_experiment(experiment, overrides, name), runs_dir, overwrite, command).run()
+    document = load_experiment(experiment, overrides, name)
+    best = Sweep(document, runs_dir, overwrite, command).run()
     print(best)
     say(f"run the winner: recsys run {shlex.quote(str(best))}")
-    say(f"MLflow page: {page_command(runs_dir)}")
+    if document.tracking.enabled:
+        say(f"MLflow page: {page_command(runs_dir)}")
 
 
 @app.command()

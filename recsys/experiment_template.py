@@ -43,6 +43,7 @@ def _document(log: str, guess: RoleGuess) -> str:
     span = f", from {statistics.first} to {statistics.last}" if statistics.first else ""
     has_order = guess.log.columns.time is not None or guess.log.columns.order is not None
     split = "time" if guess.log.columns.time else "leave_one_out" if has_order else "fixed"
+    split_is_known = has_order or guess.log.columns.split is not None
     default = _default(statistics.moments_per_user, has_order)
     lines = [
         f"# Guessed from {log}:",
@@ -62,7 +63,11 @@ def _document(log: str, guess: RoleGuess) -> str:
         "  minimum_user_events: 1",
         "  minimum_item_events: 1",
         f"  split: {{kind: {split}}}  # time, leave_one_out or fixed (a column says)",
-        *([] if has_order else ["  # Neither time nor order: map a column to the role `split`."]),
+        *(
+            []
+            if split_is_known
+            else ["  # Neither time nor order: map a column to the role `split`."]
+        ),
         "",
         "# exclude: what the user had is not recommended again; allow: it may be (groceries).",
         "seen: exclude",

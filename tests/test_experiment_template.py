@@ -34,3 +34,15 @@ def test_the_default_follows_from_the_log(tmp_path, text, default):
     sections = yaml.safe_load((DEFAULTS / f"{default}.yaml").read_text())
     assert {name: written[name] for name in ("model", "training")} == sections
     assert load_experiment(tmp_path / "experiment.yaml").model.dim == sections["model"]["dim"]
+
+
+def test_a_log_that_is_split_already_needs_no_order(tmp_path):
+    lines = [
+        f"u{user},i{item},{'test' if item == 3 else 'train'}"
+        for user in range(9)
+        for item in range(4)
+    ]
+    (tmp_path / "log.csv").write_text("\n".join(["user,item,split", *lines]))
+    write_template(str(tmp_path / "log.csv"), tmp_path / "experiment.yaml")
+    text = (tmp_path / "experiment.yaml").read_text()
+    assert "split: {kind: fixed}" in text and "Neither time nor order" not in text

@@ -135,7 +135,7 @@ def test_a_person_is_told_what_happened(folder):
     said = (folder / "stdout").read_text()
     assert "better than popular" in said
     told = (folder / "stderr").read_text()
-    assert "epoch 1/12" in told and "report:" in told and "mlflow" in told
+    assert "epoch 1/12" in told and "report:" in told and "mlflow ui" in told
 
 
 def test_run_again_it_has_nothing_to_do(folder, run):

@@ -8,7 +8,6 @@ import numpy as np
 
 from recsys.data.dataset import Dataset, Part
 from recsys.data.histories import elapsed, slices, whole_seconds
-from recsys.errors import InputError
 
 SMALLEST_WIDTH = 4
 # Shapes of a width's predictions, at most.
@@ -37,15 +36,12 @@ class Draw(NamedTuple):
     """What one epoch draws before it begins.
 
     Attributes:
-        items: of each event, in the epoch's order; int32.
-        targets, weights: item and weight of the event that is predicted in each
-            event's place; int32 and float32.
+        items, weights: of each event, in the epoch's order; int32 and float32.
         begins: int64 [rows], where each row begins.
         contexts: int64 [rows], its first events, which are history alone.
     """
 
     items: np.ndarray
-    targets: np.ndarray
     weights: np.ndarray
     begins: np.ndarray
     contexts: np.ndarray
@@ -65,12 +61,6 @@ class TrainingBatches:
 
     Logs without an order are shuffled within each user, anew each epoch.
 
-    With a ``horizon``, a position predicts one of the next few events instead of
-    the very next one: the dense all-action loss of PinnerFormer (Pancha et al.,
-    2022), sampled anew each epoch. What follows one event later says almost as
-    much of an item as what follows at once, and shops log the events of a basket
-    in an arbitrary order.
-
     Args:
         dataset: where the events are.
         last_part: ``train``, or ``validation`` to fit on both.
@@ -83,15 +73,12 @@ class TrainingBatches:
             more rows.
         crop: share of rows that, anew each epoch, begin at a random later event:
             their history is forgotten and what came before is not predicted.
-        horizon: events ahead, at most, of which a position predicts one, drawn
-            with a chance in inverse proportion to its distance; 1 is the next.
         times: whether to add the times of the events.
         whole_rows: whether the history holds the row's last event too, for an
             encoder that predicts an event from all the others.
 
     Raises:
-        InputError: times are asked of a dataset without them, or a ``horizon`` of
-            an encoder that reads whole rows.
+        InputError: times are asked of a dataset without them.
     """
 
     def __init__(
@@ -105,15 +92,9 @@ class TrainingBatches:
         user_features: tuple[str, ...] = (),
         overlap: float = 0.0,
         crop: float = 0.0,
-        horizon: int = 1,
         times: bool = False,
         whole_rows: bool = False,
     ) -> None:
-        if horizon > 1 and whole_rows:
-            raise InputError(
-                "training.horizon must be 1 where the history is averaged over the others: "
-                "every event but the predicted one is read, the later ones too"
-            )
         self.batch_size = batch_size
         self.seed = seed
         self._dataset = dataset
@@ -126,7 +107,6 @@ class TrainingBatches:
         cut = _cut(begins, ends, max_events, stride)
         self._users, self._begins, self._ends, self._contexts = cut
         self._crop = crop
-        self._horizon = horizon
         self._history_end = None if whole_rows else -1
         self._first_events = begins
         self.max_width = max_events + 1
@@ -171,18 +151,14 @@ class TrainingBatches:
         return -(-fullest // grain) * grain
 
     def draw(self, epoch: int) -> Draw:
-        """The epoch's order of events, its targets and its crops.
+        """The epoch's order of events and its crops.
 
         Args:
             epoch: number of the epoch, from 0.
         """
         items, weights = self._events(epoch)
-        targets = items
-        if self._horizon > 1:
-            ahead = np.arange(self._dataset.events) + self._distances(epoch)
-            targets, weights = items[ahead], weights[ahead]
         if not self._crop:
-            return Draw(items, targets, weights, self._begins, self._contexts)
+            return Draw(items, weights, self._begins, self._contexts)
         generator = np.random.default_rng([self.seed, epoch, 3])
         cropped = generator.random(len(self._begins)) < self._crop
         # At least one event is left to predict, and one before it.
@@ -190,35 +166,20 @@ class TrainingBatches:
         shifts = np.where(cropped, generator.integers(0, longest, endpoint=True) + 1, 0)
         shifts[self._predictions < 2] = 0
         contexts = np.where(shifts > 0, np.maximum(self._contexts - shifts, 1), self._contexts)
-        return Draw(items, targets, weights, self._begins + shifts, contexts)
-
-    def _distances(self, epoch: int) -> np.ndarray:
-        """How far behind each event the one is that is predicted in its place, from 0.
-
-        Only fitted events are predicted; beyond them the distance is 0.
-        """
-        generator = np.random.default_rng([self.seed, epoch, 4])
-        events = np.arange(self._dataset.events)
-        left = np.repeat(self._fitted_ends(), self._events_of_user()) - events
-        chances = np.cumsum(1 / np.arange(1, self._horizon + 1))
-        most = chances[np.clip(left, 1, self._horizon) - 1]
-        return np.searchsorted(chances, generator.random(len(events)) * most, side="right")
+        return Draw(items, weights, self._begins + shifts, contexts)
 
     def _events(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
         items, weights = self._dataset.event_items, self._dataset.event_weights
         if self._dataset.manifest.has_order:
             return items, weights
         generator = np.random.default_rng([self.seed, epoch, 1])
-        counts = self._events_of_user()
+        counts = np.diff(np.append(self._first_events, self._dataset.events))
         keys = generator.random(self._dataset.events)
         # Parts stay apart: an event after the fitted parts must not move before their end.
         later = np.arange(self._dataset.events) >= np.repeat(self._fitted_ends(), counts)
         users = np.repeat(np.arange(len(counts)), counts)
         order = np.lexsort((keys, later, users))
         return items[order], weights[order]
-
-    def _events_of_user(self) -> np.ndarray:
-        return np.diff(np.append(self._first_events, self._dataset.events))
 
     def _fitted_ends(self) -> np.ndarray:
         ends = np.array(self._first_events)
@@ -248,7 +209,6 @@ class TrainingBatches:
         begins = np.where(real, draw.begins[rows], 0)
         ends = np.where(real, self._ends[rows], 0)
         row_items, lengths = slices(draw.items, begins, ends, width)
-        row_targets, _ = slices(draw.targets, begins, ends, width)
         row_weights, _ = slices(draw.weights, begins, ends, width)
         columns = np.arange(width)
         predicted = (columns < lengths[:, None]) & (columns >= draw.contexts[rows][:, None])
@@ -262,7 +222,7 @@ class TrainingBatches:
         batch = {
             "history": history,
             "positions": np.pad(positions.astype(np.int32), missing),
-            "targets": np.pad(row_targets[predicted], missing),
+            "targets": np.pad(row_items[predicted], missing),
             "weights": np.pad(row_weights[predicted], missing),
             "user": users,
         }

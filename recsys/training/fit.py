@@ -47,12 +47,6 @@ class TrainingConfig(StrictConfig):
         le=1,
         description="share of rows that begin at a random later event, anew each epoch",
     )
-    horizon: int = Field(
-        1,
-        ge=1,
-        description="events ahead, at most, of which a position predicts one, drawn anew each "
-        "epoch with a chance in inverse proportion to its distance; 1 is the next event",
-    )
     average_decay: float = Field(
         0.0,
         ge=0,
@@ -143,7 +137,7 @@ def fit(
 
     Raises:
         InputError: the checkpoint in ``folder`` is of another backend, dataset or
-            seed, or the encoder cannot be fitted with ``config.horizon``.
+            seed.
         TrainingDiverged: the loss is no longer a number.
     """
     batches = TrainingBatches(
@@ -155,7 +149,6 @@ def fit(
         user_features=tuple(retriever.config.query.user_features),
         overlap=config.overlap,
         crop=config.crop,
-        horizon=config.horizon,
         times=retriever.reads_times,
         whole_rows=retriever.reads_whole_rows,
     )

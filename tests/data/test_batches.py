@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from recsys.data.batches import TrainingBatches
-from recsys.errors import InputError
 from tests.datasets import write_dataset
 
 
@@ -86,31 +85,6 @@ def test_crops_forget_the_beginning(dataset):
     assert dict(predictions_by_target(cropped, 1)) != found
     half = len(list(predictions(batches_of(dataset, crop=0.5))))
     assert len(found) < half < len(whole)
-
-
-def test_a_horizon_draws_one_of_the_next_events(dataset):
-    """The longest history is 52 to 91; position t reads the events before 52 + t."""
-    batches = batches_of(dataset, max_events=40, horizon=3)
-    distances = []
-    for number in range(40):
-        drawn = list(predictions(batches, number))
-        assert len(drawn) == 92
-        for history, target in drawn:
-            if len(history) and history[0] == 52:
-                distances.append((target - history[-1], history[-1]))
-                assert target <= 91
-    inner = np.array([distance for distance, last in distances if last <= 88])
-    assert set(inner) == {1, 2, 3}
-    # In proportion to 1, 1/2 and 1/3, within four standard errors.
-    shares = np.array([(inner == distance).mean() for distance in (1, 2, 3)])
-    np.testing.assert_allclose(shares, np.array([6, 3, 2]) / 11, atol=4 * 0.5 / len(inner) ** 0.5)
-    assert all(distance == 1 for distance, last in distances if last == 90)
-    assert list(predictions(batches, 1)) == list(predictions(batches, 1))
-
-
-def test_a_horizon_would_leak_into_whole_rows(dataset):
-    with pytest.raises(InputError, match="horizon must be 1"):
-        batches_of(dataset, horizon=2, whole_rows=True)
 
 
 def predictions_by_target(batches, number):

@@ -110,13 +110,6 @@ def test_overlapping_rows_see_more_history(tmp_path):
     assert losses(overlapping) != losses(plain)
 
 
-def test_a_horizon_predicts_other_events(tmp_path):
-    plain, _ = fit_here(tmp_path / "plain")
-    ahead, _ = fit_here(tmp_path / "ahead", horizon=3)
-    assert ahead.events == plain.events
-    assert losses(ahead) != losses(plain)
-
-
 def test_cropped_rows_predict_fewer_events(tmp_path):
     plain, _ = fit_here(tmp_path / "plain")
     cropped, _ = fit_here(tmp_path / "cropped", crop=1.0)

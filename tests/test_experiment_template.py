@@ -1,10 +1,14 @@
 """`recsys init`: the default that suits a log, unchanged."""
 
+from pathlib import Path
+
 import pytest
 import yaml
 
 from recsys.experiment import load_experiment
 from recsys.experiment_template import DEFAULTS, write_template
+
+EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 
 
 def log(events: int, moments: int, timed: bool = True) -> str:
@@ -46,3 +50,13 @@ def test_a_log_that_is_split_already_needs_no_order(tmp_path):
     write_template(str(tmp_path / "log.csv"), tmp_path / "experiment.yaml")
     text = (tmp_path / "experiment.yaml").read_text()
     assert "split: {kind: fixed}" in text and "Neither time nor order" not in text
+
+
+@pytest.mark.parametrize(
+    "log, default",
+    [("musical-instruments", "sparse"), ("online-retail", "sparse"), ("movielens-100k", "dense")],
+)
+def test_what_is_published_of_a_default_was_measured_with_it(log, default):
+    experiment = yaml.safe_load((EXPERIMENTS / f"default-{log}.yaml").read_text())
+    sections = yaml.safe_load((DEFAULTS / f"{default}.yaml").read_text())
+    assert {name: experiment[name] for name in ("model", "training")} == sections

@@ -23,6 +23,7 @@ ROWS = {
     "beauty-attention": {"ndcg@10": 0.0543, "hit_rate@10": 0.0921},
     "movielens-1m-attention": {"ndcg@10": 0.1901, "hit_rate@10": 0.3209},
     "movielens-1m-recurrent": {"ndcg@10": 0.1640, "hit_rate@10": 0.2869},
+    "beauty-recurrent": {"ndcg@10": 0.0493, "hit_rate@10": 0.0842},
     "beauty-time": {"ndcg@10": 0.0329, "hit_rate@10": 0.0592},
 }
 

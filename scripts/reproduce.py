@@ -25,6 +25,7 @@ ROWS = {
     "movielens-1m-recurrent": {"ndcg@10": 0.1640, "hit_rate@10": 0.2869},
     "beauty-recurrent": {"ndcg@10": 0.0493, "hit_rate@10": 0.0842},
     "beauty-time": {"ndcg@10": 0.0329, "hit_rate@10": 0.0592},
+    "gowalla-two-tower": {"ndcg@20": 0.1360, "recall@20": 0.1668},
 }
 
 

@@ -140,11 +140,11 @@ def sweep(
     from recsys.tracking import page_command
 
     command = shlex.join(["recsys", *sys.argv[1:]])
-    document = load_experiment(experiment, overrides, name)
-    best = Sweep(document, runs_dir, overwrite, command).run()
+    loaded = load_experiment(experiment, overrides, name)
+    best = Sweep(loaded, runs_dir, overwrite, command).run()
     print(best)
     say(f"run the winner: recsys run {shlex.quote(str(best))}")
-    if document.tracking.enabled:
+    if loaded.tracking.enabled:
         say(f"MLflow page: {page_command(runs_dir)}")
 
 

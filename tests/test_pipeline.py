@@ -146,6 +146,12 @@ def test_run_again_it_has_nothing_to_do(folder, run):
     assert (run / "metrics.json").stat().st_mtime_ns == before
 
 
+def test_without_tracking_no_page_is_named(folder):
+    done = recsys("run", "circle.yaml", "tracking.enabled=false", cwd=folder)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "report:" in done.stderr and "mlflow ui" not in done.stderr
+
+
 def test_another_experiment_of_the_name_is_refused(folder):
     done = recsys_process("run", "circle.yaml", "training.epochs=1", cwd=folder)
     assert done.returncode == 2

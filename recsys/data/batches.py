@@ -6,12 +6,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from recsys.data.dataset import Dataset, Part
+from recsys.data.dataset import Dataset, Part, ranges
 from recsys.data.histories import elapsed, slices, whole_seconds
+from recsys.data.rows import Rows, cut_rows
 
 SMALLEST_WIDTH = 4
-# Shapes of a width's predictions, at most.
-PREDICTION_GRAINS = 16
+# Sizes between one power of two and the next, so that epochs share compiled shapes.
+SIZES = 8
 
 
 @dataclass(frozen=True)
@@ -23,12 +24,14 @@ class Run:
         rows: int64 [steps, batch_size], row numbers; -1 fills the last batch
             of a width up.
         width: events a row.
-        predictions: room for the predicted events of a batch.
+        queries: room for the positions of a batch that predict something.
+        predictions: room for its predicted events.
     """
 
     first_step: int
     rows: np.ndarray
     width: int
+    queries: int
     predictions: int
 
 
@@ -54,6 +57,10 @@ class TrainingBatches:
     row's events are its targets and, but for the last, its history: position 0
     (empty history) predicts the user's very first event; a row that continues
     a longer history repeats the last events before it, as history alone.
+
+    Events of one moment, such as a basket, are all predicted from what happened
+    before it, as they are when a model is evaluated: one at a time they would
+    give each other away.
 
     Rows of similar length share batches: each is padded to the next of a few
     widths, so little work is padding and few shapes are compiled. What a batch
@@ -102,18 +109,21 @@ class TrainingBatches:
         # A log with times has an order: they are never shuffled.
         self._times = dataset.event_times if times else None
         begins = np.asarray(dataset.user_offsets[:-1])
-        _, ends = dataset.part_range(last_part)
+        _, self._fitted_ends = dataset.part_range(last_part)
+        # A set has no moments: its events are predicted one by one.
+        apart = dataset.manifest.has_order and not whole_rows
+        moments = np.asarray(dataset.history_ends) if apart else np.arange(dataset.events)
         stride = max_events - round(overlap * (max_events - 1))
-        cut = _cut(begins, ends, max_events, stride)
-        self._users, self._begins, self._ends, self._contexts = cut
+        self._rows = cut_rows(begins, self._fitted_ends, moments, max_events, stride)
+        self._moments = moments
+        self._alone = bool((moments == np.arange(dataset.events)).all())
         self._crop = crop
         self._history_end = None if whole_rows else -1
-        self._first_events = begins
         self.max_width = max_events + 1
         self.widths = _widths(self.max_width)
-        lengths = self._ends - self._begins
-        self._width_of_row = np.searchsorted(self.widths, lengths)
-        self._predictions = lengths - self._contexts
+        self._width_of_row = np.searchsorted(self.widths, self._rows.ends - self._rows.begins)
+        self._predictions = self._rows.target_ends - self._rows.target_begins
+        self._queries = self._count_queries()
         counts = np.bincount(self._width_of_row, minlength=len(self.widths))
         self.steps_per_epoch = int(np.sum(-(-counts // batch_size)))
         self.events_per_epoch = int(np.sum(self._predictions))
@@ -127,28 +137,28 @@ class TrainingBatches:
                 in runs of one step.
         """
         generator = np.random.default_rng([self.seed, epoch])
-        runs: list[tuple[int, int, np.ndarray]] = []
+        runs: list[tuple[tuple[int, int, int], np.ndarray]] = []
         for index, width in enumerate(self.widths):
             rows = generator.permutation(np.flatnonzero(self._width_of_row == index))
             if not len(rows):
                 continue
             missing = -len(rows) % self.batch_size
             batches = np.append(rows, np.full(missing, -1)).reshape(-1, self.batch_size)
-            room = self._room(batches, width)
+            shape = (width, _fullest(self._queries, batches), _fullest(self._predictions, batches))
             whole = len(batches) // steps_per_run * steps_per_run
             grouped = batches[:whole].reshape(-1, steps_per_run, self.batch_size)
-            runs += [(width, room, run) for run in (*grouped, *batches[whole:, None])]
+            runs += [(shape, run) for run in (*grouped, *batches[whole:, None])]
         step = 0
         for index in generator.permutation(len(runs)):
-            width, room, rows = runs[index]
-            yield Run(step, rows, width, room)
+            shape, rows = runs[index]
+            yield Run(step, rows, *shape)
             step += len(rows)
 
-    def _room(self, batches: np.ndarray, width: int) -> int:
-        """Predictions of the fullest batch, rounded up so that epochs share compiled shapes."""
-        fullest = int(np.where(batches >= 0, self._predictions[batches], 0).sum(axis=1).max())
-        grain = max(1, self.batch_size * width // PREDICTION_GRAINS)
-        return -(-fullest // grain) * grain
+    def _count_queries(self) -> np.ndarray:
+        """Moments that each row predicts."""
+        begins_moment = self._moments == np.arange(len(self._moments))
+        before = np.concatenate(([0], np.cumsum(begins_moment)))
+        return before[self._rows.target_ends] - before[self._rows.target_begins]
 
     def draw(self, epoch: int) -> Draw:
         """The epoch's order of events and its crops.
@@ -157,34 +167,30 @@ class TrainingBatches:
             epoch: number of the epoch, from 0.
         """
         items, weights = self._events(epoch)
+        rows = self._rows
         if not self._crop:
-            return Draw(items, weights, self._begins, self._contexts)
+            return Draw(items, weights, rows.begins, rows.contexts)
         generator = np.random.default_rng([self.seed, epoch, 3])
-        cropped = generator.random(len(self._begins)) < self._crop
+        cropped = generator.random(len(rows.begins)) < self._crop
         # At least one event is left to predict, and one before it.
-        longest = np.maximum(self._predictions - 2, 0)
-        shifts = np.where(cropped, generator.integers(0, longest, endpoint=True) + 1, 0)
-        shifts[self._predictions < 2] = 0
-        contexts = np.where(shifts > 0, np.maximum(self._contexts - shifts, 1), self._contexts)
-        return Draw(items, weights, self._begins + shifts, contexts)
+        longest = rows.ends - rows.begins - 2
+        shifts = generator.integers(1, np.maximum(longest, 1), endpoint=True)
+        shifts = np.where(cropped & (longest > 0), shifts, 0)
+        contexts = np.where(shifts > 0, np.maximum(rows.contexts - shifts, 1), rows.contexts)
+        return Draw(items, weights, rows.begins + shifts, contexts)
 
     def _events(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
         items, weights = self._dataset.event_items, self._dataset.event_weights
         if self._dataset.manifest.has_order:
             return items, weights
         generator = np.random.default_rng([self.seed, epoch, 1])
-        counts = np.diff(np.append(self._first_events, self._dataset.events))
+        counts = np.diff(self._dataset.user_offsets)
         keys = generator.random(self._dataset.events)
         # Parts stay apart: an event after the fitted parts must not move before their end.
-        later = np.arange(self._dataset.events) >= np.repeat(self._fitted_ends(), counts)
+        later = np.arange(self._dataset.events) >= np.repeat(self._fitted_ends, counts)
         users = np.repeat(np.arange(len(counts)), counts)
         order = np.lexsort((keys, later, users))
         return items[order], weights[order]
-
-    def _fitted_ends(self) -> np.ndarray:
-        ends = np.array(self._first_events)
-        np.maximum.at(ends, self._users, self._ends)
-        return ends
 
     def batch(self, run: Run, step: int, draw: Draw) -> dict[str, np.ndarray]:
         """Assembles one batch of P predictions.
@@ -199,31 +205,38 @@ class TrainingBatches:
             and their ``length`` int32 [batch], right-padded with 0; ``positions``
             int32 [P], where in the flattened positions, one more than events of
             history, each prediction is made; ``targets`` int32 [P] and
-            ``weights`` float32 [P], 0 beyond the last prediction; ``user``
+            ``weights`` float32 [P], 0 beyond the last prediction; if events
+            share moments, ``positions`` are those of the moments, int32 [Q], and
+            ``moment`` int32 [P] says which of them predicts an event; ``user``
             int32 [batch], -1 for an empty row; ``user_feature.<name>``; and if
             asked for ``history_times`` int32 [batch, width - 1], seconds since
             the row's first event.
         """
-        rows, width = run.rows[step], run.width
-        real = rows >= 0
-        begins = np.where(real, draw.begins[rows], 0)
-        ends = np.where(real, self._ends[rows], 0)
-        row_items, lengths = slices(draw.items, begins, ends, width)
-        row_weights, _ = slices(draw.weights, begins, ends, width)
-        columns = np.arange(width)
-        predicted = (columns < lengths[:, None]) & (columns >= draw.contexts[rows][:, None])
+        # An empty row, number -1, reads and predicts nothing.
+        numbers, width = run.rows[step], run.width
+        rows = Rows(*(np.where(numbers >= 0, each[numbers], 0) for each in self._rows))
+        begins = np.where(numbers >= 0, draw.begins[numbers], 0)
+        row_items, lengths = slices(draw.items, begins, rows.ends, width)
         history = row_items[:, : self._history_end]
+        events = ranges(rows.target_begins, rows.target_ends)
+        row_of_event = np.repeat(np.arange(len(numbers)), rows.target_ends - rows.target_begins)
+        columns = self._moments[events] - begins[row_of_event]
+        predicted = columns >= draw.contexts[numbers][row_of_event]
         # There is one position more than events of history: the start.
-        grid = np.zeros((len(rows), history.shape[1] + 1), dtype=bool)
-        grid[:, :width] = predicted
-        positions = np.flatnonzero(grid)
+        positions = (row_of_event * (history.shape[1] + 1) + columns)[predicted]
         missing = (0, run.predictions - len(positions))
-        users = np.where(real, self._users[rows], -1).astype(np.int32)
+        moments = {}
+        if not self._alone:
+            begins_moment = np.diff(positions, prepend=-1) > 0
+            moments["moment"] = np.pad(np.cumsum(begins_moment, dtype=np.int32) - 1, missing)
+            positions = positions[begins_moment]
+        users = np.where(numbers >= 0, rows.users, -1).astype(np.int32)
         batch = {
             "history": history,
-            "positions": np.pad(positions.astype(np.int32), missing),
-            "targets": np.pad(row_items[predicted], missing),
-            "weights": np.pad(row_weights[predicted], missing),
+            "positions": np.pad(positions.astype(np.int32), (0, run.queries - len(positions))),
+            **moments,
+            "targets": np.pad(draw.items[events[predicted]], missing),
+            "weights": np.pad(draw.weights[events[predicted]], missing),
             "user": users,
         }
         if self._history_end is None:
@@ -231,7 +244,7 @@ class TrainingBatches:
         for name, values in self._features.items():
             batch[f"user_feature.{name}"] = values[users]
         if self._times is not None:
-            row_times, _ = slices(self._times, begins, ends, width)
+            row_times, _ = slices(self._times, begins, rows.ends, width)
             batch["history_times"] = elapsed(whole_seconds(row_times), lengths)[
                 :, : self._history_end
             ]
@@ -248,25 +261,8 @@ def _widths(largest: int) -> list[int]:
     return [*widths, largest]
 
 
-def _cut(
-    begins: np.ndarray, ends: np.ndarray, max_events: int, stride: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Cuts users' events into rows that end ``stride`` events apart.
-
-    The last row of a user is full (``max_events`` of history for its last
-    target), the first one takes what remains.
-
-    Returns:
-        user, begin, end, and events that the row before it predicts, of every row.
-    """
-    counts = ends - begins
-    beyond_one_row = np.maximum(counts - max_events - 1, 0)
-    rows_of_user = np.where(counts > 0, 1 + -(-beyond_one_row // stride), 0)
-    users = np.repeat(np.arange(len(counts)), rows_of_user)
-    first_row = np.repeat(np.cumsum(rows_of_user) - rows_of_user, rows_of_user)
-    place = np.arange(len(users)) - first_row
-    after = rows_of_user[users] - 1 - place
-    row_ends = ends[users] - after * stride
-    row_begins = np.maximum(row_ends - max_events - 1, begins[users])
-    contexts = np.where(place > 0, row_ends - stride - row_begins, 0)
-    return users, row_begins, row_ends, contexts
+def _fullest(counts: np.ndarray, batches: np.ndarray) -> int:
+    """Room for the fullest of the batches (row numbers, -1: none), rounded up."""
+    fullest = int(np.where(batches >= 0, counts[batches], 0).sum(axis=1).max())
+    grain = max(1, (1 << (fullest - 1).bit_length()) // (2 * SIZES))
+    return -(-fullest // grain) * grain

@@ -214,12 +214,15 @@ class Retriever(keras.Model):
         items = outputs["items"]
         if self.loss_function.needs_whole_catalogue:
             items = items[: self.known_items]
-        queries_XD = ops.reshape(outputs["queries"], (-1, self.config.dim))
+        queries_QD = ops.reshape(outputs["queries"], (-1, self.config.dim))
+        positions, query_of_P = batch["positions"], batch.get("moment")
         if self.query_tower.encoder is None:
-            width = ops.shape(batch["history"])[1] + 1
-            return self.loss_function(queries_XD, items, batch, batch["positions"] // width)
-        queries_PD = ops.take(queries_XD, batch["positions"], axis=0)
-        return self.loss_function(queries_PD, items, batch)
+            # All positions of a row are alike.
+            rows = positions // (ops.shape(batch["history"])[1] + 1)
+            query_of_P = rows if query_of_P is None else ops.take(rows, query_of_P)
+        else:
+            queries_QD = ops.take(queries_QD, positions, axis=0)
+        return self.loss_function(queries_QD, items, batch, query_of_P)
 
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True, **kwargs

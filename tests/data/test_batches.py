@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from recsys.data.batches import TrainingBatches
+from recsys.data.dataset import Dataset
 from tests.datasets import write_dataset
 
 
@@ -31,12 +32,26 @@ def epoch(batches: TrainingBatches, number: int, steps_per_run: int = 4):
 
 
 def predictions(batches, number=0):
-    """(history, target) of every position that predicts."""
+    """(history, target) of every predicted event."""
     for _, batch in epoch(batches, number):
         width = batch["history"].shape[1] + 1
         for index in np.flatnonzero(batch["weights"]):
-            row, position = divmod(int(batch["positions"][index]), width)
+            query = batch["moment"][index] if "moment" in batch else index
+            row, position = divmod(int(batch["positions"][query]), width)
             yield batch["history"][row, :position].tolist(), int(batch["targets"][index])
+
+
+def with_baskets(dataset, sizes):
+    """The training events of each user as baskets of so many events, in turn."""
+    moments = np.arange(dataset.events)
+    for begin, end in zip(*dataset.part_range("train"), strict=True):
+        starts = begin + np.cumsum([0, *sizes])
+        while starts[-1] < end:
+            starts = np.append(starts, starts[-1] + np.cumsum(sizes))
+        events = np.arange(begin, end)
+        moments[begin:end] = starts[np.searchsorted(starts, events, side="right") - 1]
+    np.save(dataset.path / "history_ends.npy", moments)
+    return Dataset(dataset.path)
 
 
 def test_each_event_is_predicted_once_from_what_preceded_it(dataset):
@@ -57,6 +72,47 @@ def test_each_event_is_predicted_once_from_what_preceded_it(dataset):
 def test_the_last_row_of_a_long_history_is_full(dataset):
     longest = max((h for h, t in predictions(batches_of(dataset)) if t == 91), key=len)
     assert longest == [85, 86, 87, 88, 89, 90]
+
+
+@pytest.mark.parametrize("sizes", [(2,), (1, 3), (5, 1, 2), (9,)])
+@pytest.mark.parametrize("settings", [{}, {"overlap": 0.5}, {"crop": 0.5}])
+def test_a_basket_is_predicted_from_what_happened_before_it(dataset, sizes, settings):
+    dataset = with_baskets(dataset, sizes)
+    found = list(predictions(batches_of(dataset, **settings)))
+    targets = [target for _, target in found]
+    assert len(targets) == len(set(targets))
+    if "crop" not in settings:
+        assert sorted(targets) == list(range(92))
+    items = np.asarray(dataset.event_items)
+    starts = np.asarray(dataset.user_offsets)
+    event_of = {item: np.flatnonzero(items == item)[-1] for item in targets}
+    histories: dict[int, list[int]] = {}
+    for history, target in found:
+        moment = dataset.history_ends[event_of[target]]
+        begin = starts[np.searchsorted(starts, moment, side="right") - 1]
+        preceding = items[begin:moment].tolist()
+        assert history == preceding[len(preceding) - len(history) :]
+        assert len(history) <= 6 and (history or not preceding or "crop" in settings)
+        # One query answers for the whole basket.
+        assert histories.setdefault(moment, history) == history
+
+
+def test_a_moment_is_one_query(dataset):
+    dataset = with_baskets(dataset, (4,))
+    batches = batches_of(dataset)
+    asked = 0
+    for _, batch in epoch(batches, 0):
+        used = np.unique(batch["moment"][batch["weights"] > 0])
+        assert used.tolist() == list(range(len(used)))
+        asked += len(used)
+    # 0, 1, 2, 5, 6, 7, 8, 23 and 40 events in baskets of four.
+    assert asked == 0 + 1 + 1 + 2 + 2 + 2 + 2 + 6 + 10
+    assert batches.events_per_epoch == 92
+
+
+def test_the_last_basket_of_a_long_history_sees_it_all(dataset):
+    found = predictions(batches_of(with_baskets(dataset, (4,))))
+    assert max((h for h, t in found if t == 91), key=len) == [82, 83, 84, 85, 86, 87]
 
 
 @pytest.mark.parametrize("overlap, least", [(0.0, 1), (0.4, 3), (0.99, 6)])

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
 from recsys.data.dataset import Dataset, Part, ranges
+from recsys.data.draws import Draw, Draws
 from recsys.data.histories import elapsed, slices, whole_seconds
 from recsys.data.rows import Rows, cut_rows
 
@@ -35,21 +35,6 @@ class Run:
     predictions: int
 
 
-class Draw(NamedTuple):
-    """What one epoch draws before it begins.
-
-    Attributes:
-        items, weights: of each event, in the epoch's order; int32 and float32.
-        begins: int64 [rows], where each row begins.
-        contexts: int64 [rows], its first events, which are history alone.
-    """
-
-    items: np.ndarray
-    weights: np.ndarray
-    begins: np.ndarray
-    contexts: np.ndarray
-
-
 class TrainingBatches:
     """Every event of the fitted parts, once an epoch, with what preceded it.
 
@@ -58,9 +43,10 @@ class TrainingBatches:
     (empty history) predicts the user's very first event; a row that continues
     a longer history repeats the last events before it, as history alone.
 
-    Events of one moment, such as a basket, are all predicted from what happened
-    before it, as they are when a model is evaluated: one at a time they would
-    give each other away.
+    Events of one moment, such as a basket, are predicted together from what
+    happened before it, as they are when a model is evaluated: their order in the
+    log says nothing. So that what is bought together is learned too, some moments
+    are split in two at random, the second part after the first.
 
     Rows of similar length share batches: each is padded to the next of a few
     widths, so little work is padding and few shapes are compiled. What a batch
@@ -80,6 +66,8 @@ class TrainingBatches:
             more rows.
         crop: share of rows that, anew each epoch, begin at a random later event:
             their history is forgotten and what came before is not predicted.
+        split_moments: share of the moments of several events that are split, anew
+            each epoch.
         times: whether to add the times of the events.
         whole_rows: whether the history holds the row's last event too, for an
             encoder that predicts an event from all the others.
@@ -99,6 +87,7 @@ class TrainingBatches:
         user_features: tuple[str, ...] = (),
         overlap: float = 0.0,
         crop: float = 0.0,
+        split_moments: float = 0.0,
         times: bool = False,
         whole_rows: bool = False,
     ) -> None:
@@ -109,33 +98,33 @@ class TrainingBatches:
         # A log with times has an order: they are never shuffled.
         self._times = dataset.event_times if times else None
         begins = np.asarray(dataset.user_offsets[:-1])
-        _, self._fitted_ends = dataset.part_range(last_part)
+        _, ends = dataset.part_range(last_part)
         # A set has no moments: its events are predicted one by one.
         apart = dataset.manifest.has_order and not whole_rows
         moments = np.asarray(dataset.history_ends) if apart else np.arange(dataset.events)
         stride = max_events - round(overlap * (max_events - 1))
-        self._rows = cut_rows(begins, self._fitted_ends, moments, max_events, stride)
-        self._moments = moments
+        self._rows = cut_rows(begins, ends, moments, max_events, stride)
+        self._draws = Draws(dataset, self._rows, moments, ends, seed, crop, split_moments)
         self._alone = bool((moments == np.arange(dataset.events)).all())
-        self._crop = crop
         self._history_end = None if whole_rows else -1
         self.max_width = max_events + 1
         self.widths = _widths(self.max_width)
         self._width_of_row = np.searchsorted(self.widths, self._rows.ends - self._rows.begins)
         self._predictions = self._rows.target_ends - self._rows.target_begins
-        self._queries = self._count_queries()
         counts = np.bincount(self._width_of_row, minlength=len(self.widths))
         self.steps_per_epoch = int(np.sum(-(-counts // batch_size)))
         self.events_per_epoch = int(np.sum(self._predictions))
 
-    def runs(self, epoch: int, steps_per_run: int) -> Iterator[Run]:
+    def runs(self, epoch: int, steps_per_run: int, draw: Draw) -> Iterator[Run]:
         """The epoch's steps in order, grouped by shape.
 
         Args:
             epoch: number of the epoch, from 0.
             steps_per_run: steps of a run; what is left over of a width comes
                 in runs of one step.
+            draw: what :meth:`draw` returned for the epoch.
         """
+        queries = self._queries(draw.moments)
         generator = np.random.default_rng([self.seed, epoch])
         runs: list[tuple[tuple[int, int, int], np.ndarray]] = []
         for index, width in enumerate(self.widths):
@@ -144,7 +133,7 @@ class TrainingBatches:
                 continue
             missing = -len(rows) % self.batch_size
             batches = np.append(rows, np.full(missing, -1)).reshape(-1, self.batch_size)
-            shape = (width, _fullest(self._queries, batches), _fullest(self._predictions, batches))
+            shape = (width, _fullest(queries, batches), _fullest(self._predictions, batches))
             whole = len(batches) // steps_per_run * steps_per_run
             grouped = batches[:whole].reshape(-1, steps_per_run, self.batch_size)
             runs += [(shape, run) for run in (*grouped, *batches[whole:, None])]
@@ -154,43 +143,19 @@ class TrainingBatches:
             yield Run(step, rows, *shape)
             step += len(rows)
 
-    def _count_queries(self) -> np.ndarray:
-        """Moments that each row predicts."""
-        begins_moment = self._moments == np.arange(len(self._moments))
-        before = np.concatenate(([0], np.cumsum(begins_moment)))
-        return before[self._rows.target_ends] - before[self._rows.target_begins]
-
     def draw(self, epoch: int) -> Draw:
-        """The epoch's order of events and its crops.
+        """The epoch's order of events, splits of moments and crops.
 
         Args:
             epoch: number of the epoch, from 0.
         """
-        items, weights = self._events(epoch)
-        rows = self._rows
-        if not self._crop:
-            return Draw(items, weights, rows.begins, rows.contexts)
-        generator = np.random.default_rng([self.seed, epoch, 3])
-        cropped = generator.random(len(rows.begins)) < self._crop
-        # At least one event is left to predict, and one before it.
-        longest = rows.ends - rows.begins - 2
-        shifts = generator.integers(1, np.maximum(longest, 1), endpoint=True)
-        shifts = np.where(cropped & (longest > 0), shifts, 0)
-        contexts = np.where(shifts > 0, np.maximum(rows.contexts - shifts, 1), rows.contexts)
-        return Draw(items, weights, rows.begins + shifts, contexts)
+        return self._draws.draw(epoch)
 
-    def _events(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
-        items, weights = self._dataset.event_items, self._dataset.event_weights
-        if self._dataset.manifest.has_order:
-            return items, weights
-        generator = np.random.default_rng([self.seed, epoch, 1])
-        counts = np.diff(self._dataset.user_offsets)
-        keys = generator.random(self._dataset.events)
-        # Parts stay apart: an event after the fitted parts must not move before their end.
-        later = np.arange(self._dataset.events) >= np.repeat(self._fitted_ends, counts)
-        users = np.repeat(np.arange(len(counts)), counts)
-        order = np.lexsort((keys, later, users))
-        return items[order], weights[order]
+    def _queries(self, moments: np.ndarray) -> np.ndarray:
+        """Moments that each row predicts, at most."""
+        begins_moment = moments == np.arange(len(moments))
+        before = np.concatenate(([0], np.cumsum(begins_moment)))
+        return before[self._rows.target_ends] - before[self._rows.target_begins]
 
     def batch(self, run: Run, step: int, draw: Draw) -> dict[str, np.ndarray]:
         """Assembles one batch of P predictions.
@@ -220,7 +185,9 @@ class TrainingBatches:
         history = row_items[:, : self._history_end]
         events = ranges(rows.target_begins, rows.target_ends)
         row_of_event = np.repeat(np.arange(len(numbers)), rows.target_ends - rows.target_begins)
-        columns = self._moments[events] - begins[row_of_event]
+        # A cut beyond what the row reads is moved to its end.
+        last = rows.ends[row_of_event] - 1
+        columns = np.minimum(draw.moments[events], last) - begins[row_of_event]
         predicted = columns >= draw.contexts[numbers][row_of_event]
         # There is one position more than events of history: the start.
         positions = (row_of_event * (history.shape[1] + 1) + columns)[predicted]

@@ -8,9 +8,10 @@ import numpy as np
 class Rows(NamedTuple):
     """Rows of events: what is read, and which events it predicts.
 
-    The events ``[begins, ends)`` of a row are read but for the last, whose place
-    is where the row's last moment begins. The events ``[target_begins,
-    target_ends)`` are predicted, each from what lies before its moment.
+    The events ``[begins, ends)`` of a row are read but for the last. The events
+    ``[target_begins, target_ends)`` are predicted: those of the moments that begin
+    among what the row reads and the row before does not predict. Of a moment that
+    does not fit, the end is predicted but not read.
 
     Attributes:
         users: int64 [rows].
@@ -69,7 +70,7 @@ def cut_rows(
     return Rows(
         users=users[kept],
         begins=row_begins[kept],
-        ends=history_ends[target_ends[kept] - 1] + 1,
+        ends=np.minimum(target_ends, row_begins + max_events + 1)[kept],
         contexts=contexts[kept],
         target_begins=target_begins[kept],
         target_ends=target_ends[kept],

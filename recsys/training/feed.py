@@ -55,7 +55,7 @@ class Feed:
         self, epoch: int, first_step: int
     ) -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
         draw = self._batches.draw(epoch)
-        for run in self._batches.runs(epoch, self._steps):
+        for run in self._batches.runs(epoch, self._steps, draw):
             if run.first_step < first_step:
                 continue
             steps = []

@@ -47,6 +47,14 @@ class TrainingConfig(StrictConfig):
         le=1,
         description="share of rows that begin at a random later event, anew each epoch",
     )
+    split_moments: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="share of baskets (events of a user at one moment) that are split at random, "
+        "anew each epoch: the second part is predicted from the first, too; all else is predicted "
+        "from what came before the basket",
+    )
     average_decay: float = Field(
         0.0,
         ge=0,
@@ -149,6 +157,7 @@ def fit(
         user_features=tuple(retriever.config.query.user_features),
         overlap=config.overlap,
         crop=config.crop,
+        split_moments=config.split_moments,
         times=retriever.reads_times,
         whole_rows=retriever.reads_whole_rows,
     )

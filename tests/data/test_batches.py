@@ -26,7 +26,7 @@ def batches_of(dataset, **settings) -> TrainingBatches:
 
 def epoch(batches: TrainingBatches, number: int, steps_per_run: int = 4):
     draw = batches.draw(number)
-    for run in batches.runs(number, steps_per_run):
+    for run in batches.runs(number, steps_per_run, draw):
         for offset in range(len(run.rows)):
             yield run.first_step + offset, batches.batch(run, offset, draw)
 
@@ -110,6 +110,48 @@ def test_a_moment_is_one_query(dataset):
     assert batches.events_per_epoch == 92
 
 
+@pytest.mark.parametrize("size", [3, 9])
+def test_a_split_basket_is_predicted_from_its_other_part(dataset, size):
+    dataset = with_baskets(dataset, (size,))
+    batches = batches_of(dataset, split_moments=1.0)
+    items = np.asarray(dataset.event_items)
+    starts = np.asarray(dataset.user_offsets)
+    seen_with: dict[int, set[int]] = {}
+    for number in range(3):
+        found = list(predictions(batches, number))
+        assert sorted(target for _, target in found) == list(range(92))
+        for history, target in found:
+            (event,) = np.flatnonzero(items[: starts[-1]] == target)
+            moment = dataset.history_ends[event]
+            basket = set(items[dataset.history_ends == moment].tolist())
+            own = [item for item in history if item in basket]
+            earlier = [item for item in history if item not in basket]
+            assert target not in history and len(history) <= 6
+            # What came before, in its order but for other splits, then some of its own.
+            assert history == earlier + own
+            begin = starts[np.searchsorted(starts, moment, side="right") - 1]
+            assert set(earlier) <= set(items[begin:moment].tolist())
+            seen_with.setdefault(target, set()).update(own)
+    # Baskets of three are cut after the first or the second, by chance.
+    together = sum(bool(others) for others in seen_with.values())
+    assert 40 < together <= 92
+    assert list(predictions(batches, 0)) != list(predictions(batches, 1))
+
+
+def test_half_of_the_baskets_are_split(dataset):
+    dataset = with_baskets(dataset, (2,))
+    alone, split = 0, 0
+    for number in range(20):
+        for _, batch in epoch(batches_of(dataset, split_moments=0.5), number):
+            counts = np.bincount(batch["moment"][batch["weights"] > 0])
+            alone += np.sum(counts == 2)
+            split += np.sum(counts == 1)
+    # Of 44 pairs; four users have an odd event more, which is never split.
+    pairs = (split - 20 * 4) / 2
+    assert alone + pairs == 20 * 44
+    assert 0.4 < pairs / (20 * 44) < 0.6
+
+
 def test_the_last_basket_of_a_long_history_sees_it_all(dataset):
     found = predictions(batches_of(with_baskets(dataset, (4,))))
     assert max((h for h, t in found if t == 91), key=len) == [82, 83, 84, 85, 86, 87]
@@ -171,7 +213,7 @@ def test_an_epoch_is_a_function_of_seed_and_number(dataset):
 def test_the_number_of_steps_per_run_changes_nothing_but_the_grouping(dataset):
     batches = batches_of(dataset)
     for steps in (1, 4):
-        widths = {(len(run.rows), run.width) for run in batches.runs(0, steps)}
+        widths = {(len(run.rows), run.width) for run in batches.runs(0, steps, batches.draw(0))}
         assert {length for length, _ in widths} <= {1, steps}
 
 

@@ -46,7 +46,7 @@ def keras_fit(retriever, dataset, training: TrainingConfig) -> list[float]:
     losses = []
     for epoch in range(training.epochs):
         draw = batches.draw(epoch)
-        for run in batches.runs(epoch, 1):
+        for run in batches.runs(epoch, 1, draw):
             batch = batches.batch(run, 0, draw)
             losses.append(float(retriever.train_on_batch(batch)))
     return losses

@@ -32,7 +32,7 @@ class Rows(NamedTuple):
 def cut_rows(
     begins: np.ndarray,
     ends: np.ndarray,
-    history_ends: np.ndarray,
+    moments: np.ndarray,
     max_events: int,
     stride: int,
 ) -> Rows:
@@ -43,7 +43,7 @@ def cut_rows(
 
     Args:
         begins, ends: int64 [users], the events of each user.
-        history_ends: int64 [events], where the moment of each event begins; never
+        moments: int64 [events], where the moment of each event begins; never
             falls, and never leaves the user.
         max_events: events of history that a row holds, at most.
         stride: in [1, ``max_events``].
@@ -52,7 +52,7 @@ def cut_rows(
         Rows in which every event is predicted once.
     """
     # Events of one moment are predicted at its first, so that is where the user ends.
-    last_moments = np.where(ends > begins, history_ends[np.maximum(ends - 1, 0)] + 1, begins)
+    last_moments = np.where(ends > begins, moments[np.maximum(ends - 1, 0)] + 1, begins)
     counts = last_moments - begins
     beyond_one_row = np.maximum(counts - max_events - 1, 0)
     rows_of_user = np.where(counts > 0, 1 + -(-beyond_one_row // stride), 0)
@@ -63,8 +63,8 @@ def cut_rows(
     row_ends = last_moments[users] - after * stride
     row_begins = np.maximum(row_ends - max_events - 1, begins[users])
     contexts = np.where(place > 0, row_ends - stride - row_begins, 0)
-    target_begins = np.searchsorted(history_ends, row_begins + contexts)
-    target_ends = np.searchsorted(history_ends, row_ends)
+    target_begins = np.searchsorted(moments, row_begins + contexts)
+    target_ends = np.searchsorted(moments, row_ends)
     # In the middle of a large moment no other begins, and nothing is predicted.
     kept = target_ends > target_begins
     return Rows(

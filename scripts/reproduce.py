@@ -23,7 +23,7 @@ ROWS = {
     "beauty-attention": {"ndcg@10": 0.0543, "hit_rate@10": 0.0921},
     "movielens-1m-attention": {"ndcg@10": 0.1901, "hit_rate@10": 0.3209},
     "movielens-1m-recurrent": {"ndcg@10": 0.1802, "hit_rate@10": 0.3106},
-    "beauty-recurrent": {"ndcg@10": 0.0493, "hit_rate@10": 0.0842},
+    "beauty-recurrent": {"ndcg@10": 0.0484, "hit_rate@10": 0.0835},
     "beauty-time": {"ndcg@10": 0.0329, "hit_rate@10": 0.0592},
     "gowalla-two-tower": {"ndcg@20": 0.1360, "recall@20": 0.1668},
 }

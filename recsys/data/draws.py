@@ -102,7 +102,7 @@ class Draws:
         """Where rows begin, and how much of them is history alone, once some are cropped."""
         rows = self._rows
         chosen = generator.random(len(rows.begins)) < self._crop
-        # At least one event is left to predict, and one before it.
+        # One event is left to read and one to predict (none, if they share a moment).
         longest = rows.ends - rows.begins - 2
         shifts = generator.integers(1, np.maximum(longest, 1), endpoint=True)
         shifts = np.where(chosen & (longest > 0), shifts, 0)

@@ -219,7 +219,7 @@ class Retriever(keras.Model):
         if self.query_tower.encoder is None:
             # All positions of a row are alike.
             rows = positions // (ops.shape(batch["history"])[1] + 1)
-            query_of_P = rows if query_of_P is None else ops.take(rows, query_of_P)
+            query_of_P = rows if query_of_P is None else ops.take(rows, query_of_P, axis=0)
         else:
             queries_QD = ops.take(queries_QD, positions, axis=0)
         return self.loss_function(queries_QD, items, batch, query_of_P)

@@ -185,6 +185,12 @@ def test_crops_forget_the_beginning(dataset):
     assert len(found) < half < len(whole)
 
 
+def test_a_crop_leaves_something_to_predict(tmp_path):
+    dataset = write_dataset(tmp_path / "dataset", [[[0, 1, 2], [3], [4]]], 5)
+    batches = batches_of(dataset, crop=1.0)
+    assert all(list(predictions(batches, number)) == [([1], 2)] for number in range(10))
+
+
 def predictions_by_target(batches, number):
     return [(target, history) for history, target in predictions(batches, number)]
 

@@ -71,6 +71,23 @@ class TestContract:
         longer = given | {name: np.pad(given[name], ((0, 0), (0, 1))) for name in events}
         np.testing.assert_allclose(embed(retriever, given), embed(retriever, longer), atol=1e-6)
 
+    def test_a_moment_costs_as_much_as_its_events_one_by_one(self, query):
+        retriever, losses = build(query), []
+        moment = np.array([0, 1, 1, 1, 2], dtype=np.int32)
+        positions = np.array([0, 8, 17], dtype=np.int32)
+        for places in (
+            {"positions": positions, "moment": moment},
+            {"positions": positions[moment]},
+        ):
+            events = {
+                "targets": np.array([3, 1, 4, 5, 9], dtype=np.int32),
+                "weights": np.array([1, 1, 0.5, 1, 2], dtype=np.float32),
+            }
+            batch = inputs() | events | places
+            outputs = retriever(batch)
+            losses.append(float(retriever.loss_of(outputs, batch)))
+        assert losses[0] == pytest.approx(losses[1], rel=1e-6)
+
     def test_an_empty_history_has_an_answer(self, query):
         given = {name: values[:1] for name, values in inputs().items()}
         assert np.isfinite(embed(build(query), given)).all()

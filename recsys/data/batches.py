@@ -7,10 +7,10 @@ import numpy as np
 
 from recsys.data.dataset import Dataset, Part, ranges
 from recsys.data.draws import Draw, Draws
-from recsys.data.histories import elapsed, slices, whole_seconds
+from recsys.data.histories import seconds_since, whole_seconds
+from recsys.data.layouts import Buckets, Layout, Layouts, PackedLanes
 from recsys.data.rows import Rows, cut_rows
 
-SMALLEST_WIDTH = 4
 # Sizes between one power of two and the next, so that epochs share compiled shapes.
 SIZES = 8
 
@@ -21,16 +21,13 @@ class Run:
 
     Attributes:
         first_step: number of its first step in the epoch.
-        rows: int64 [steps, batch_size], row numbers; -1 fills the last batch
-            of a width up.
-        width: events a row.
+        layout: where the rows of its steps lie.
         queries: room for the positions of a batch that predict something.
         predictions: room for its predicted events.
     """
 
     first_step: int
-    rows: np.ndarray
-    width: int
+    layout: Layout
     queries: int
     predictions: int
 
@@ -48,9 +45,9 @@ class TrainingBatches:
     log says nothing. So that what is bought together is learned too, some moments
     are split in two at random, the second part after the first.
 
-    Rows of similar length share batches: each is padded to the next of a few
-    widths, so little work is padding and few shapes are compiled. What a batch
-    predicts is listed apart from its padding: losses see real events only.
+    Little of a batch is padding: rows are packed one after the other, or share
+    batches with rows of similar length (see :mod:`recsys.data.layouts`). What a
+    batch predicts is listed apart: losses see real events only.
 
     Logs without an order are shuffled within each user, anew each epoch.
 
@@ -58,7 +55,7 @@ class TrainingBatches:
         dataset: where the events are.
         last_part: ``train``, or ``validation`` to fit on both.
         max_events: events of history that the query tower reads.
-        batch_size: rows a batch.
+        batch_size: rows a batch; on average, if they are packed.
         seed: of everything drawn.
         user_features: names of the user features to add.
         overlap: share of ``max_events`` that a row repeats of the one before it,
@@ -71,6 +68,8 @@ class TrainingBatches:
         times: whether to add the times of the events.
         whole_rows: whether the history holds the row's last event too, for an
             encoder that predicts an event from all the others.
+        packed: whether a lane of a batch may hold several rows, for an encoder that
+            keeps them apart.
 
     Raises:
         InputError: times are asked of a dataset without them.
@@ -90,8 +89,8 @@ class TrainingBatches:
         split_moments: float = 0.0,
         times: bool = False,
         whole_rows: bool = False,
+        packed: bool = False,
     ) -> None:
-        self.batch_size = batch_size
         self.seed = seed
         self._dataset = dataset
         self._features = {name: dataset.feature("user", name) for name in user_features}
@@ -106,42 +105,32 @@ class TrainingBatches:
         self._rows = cut_rows(begins, ends, moments, max_events, stride)
         self._draws = Draws(dataset, self._rows, moments, ends, seed, crop, split_moments)
         self._alone = bool((moments == np.arange(dataset.events)).all())
-        self._history_end = None if whole_rows else -1
-        self.max_width = max_events + 1
-        self.widths = _widths(self.max_width)
-        self._width_of_row = np.searchsorted(self.widths, self._rows.ends - self._rows.begins)
+        self._whole_rows = whole_rows
+        self._packed = packed
         self._predictions = self._rows.target_ends - self._rows.target_begins
-        counts = np.bincount(self._width_of_row, minlength=len(self.widths))
-        self.steps_per_epoch = int(np.sum(-(-counts // batch_size)))
+        lengths = self._rows.ends - self._rows.begins + whole_rows
+        self._layouts: Layouts = (PackedLanes if packed else Buckets)(lengths, batch_size)
+        self.steps_per_epoch = self._layouts.steps_per_epoch
         self.events_per_epoch = int(np.sum(self._predictions))
 
-    def runs(self, epoch: int, steps_per_run: int, draw: Draw) -> Iterator[Run]:
+    def runs(self, draw: Draw, steps_per_run: int) -> Iterator[Run]:
         """The epoch's steps in order, grouped by shape.
 
         Args:
-            epoch: number of the epoch, from 0.
-            steps_per_run: steps of a run; what is left over of a width comes
-                in runs of one step.
             draw: what :meth:`draw` returned for the epoch.
+            steps_per_run: steps of a run; what is left over of a shape comes
+                in runs of one step.
         """
         queries = self._queries(draw.moments)
-        generator = np.random.default_rng([self.seed, epoch])
-        runs: list[tuple[tuple[int, int, int], np.ndarray]] = []
-        for index, width in enumerate(self.widths):
-            rows = generator.permutation(np.flatnonzero(self._width_of_row == index))
-            if not len(rows):
-                continue
-            missing = -len(rows) % self.batch_size
-            batches = np.append(rows, np.full(missing, -1)).reshape(-1, self.batch_size)
-            shape = (width, _fullest(queries, batches), _fullest(self._predictions, batches))
-            whole = len(batches) // steps_per_run * steps_per_run
-            grouped = batches[:whole].reshape(-1, steps_per_run, self.batch_size)
-            runs += [(shape, run) for run in (*grouped, *batches[whole:, None])]
+        generator = np.random.default_rng([self.seed, draw.epoch])
+        runs: list[tuple[Layout, int, int]] = []
+        for layout in self._layouts.draw(generator):
+            room = _fullest(queries, layout.rows), _fullest(self._predictions, layout.rows)
+            runs += [(part, *room) for part in layout.parts(steps_per_run)]
         step = 0
         for index in generator.permutation(len(runs)):
-            shape, rows = runs[index]
-            yield Run(step, rows, *shape)
-            step += len(rows)
+            yield Run(step, *runs[index])
+            step += len(runs[index][0].rows)
 
     def draw(self, epoch: int) -> Draw:
         """The epoch's order of events, splits of moments and crops.
@@ -166,66 +155,93 @@ class TrainingBatches:
             draw: what :meth:`draw` returned for the epoch.
 
         Returns:
-            ``history`` int32 [batch, width - 1], or of whole rows [batch, width]
-            and their ``length`` int32 [batch], right-padded with 0; ``positions``
-            int32 [P], where in the flattened positions, one more than events of
-            history, each prediction is made; ``targets`` int32 [P] and
-            ``weights`` float32 [P], 0 beyond the last prediction; if events
-            share moments, ``positions`` are those of the moments, int32 [Q], and
-            ``moment`` int32 [P] says which of them predicts an event; ``user``
-            int32 [batch], -1 for an empty row; ``user_feature.<name>``; and if
-            asked for ``history_times`` int32 [batch, width - 1], seconds since
-            the row's first event.
+            ``history`` int32 [lanes, width - 1], right-padded with 0, and of whole
+            rows their ``length`` int32 [lanes]; if asked for ``history_times`` of
+            the same shape, seconds since the row's first event.
+
+            Of packed rows both are [lanes, width], with 0 before the first event of
+            each row, ``row`` int32 says whose each position is (-1: nobody's) and
+            ``place`` int32 how many events of the row are before it.
+
+            ``positions`` int32 [P], where in the flattened positions of all lanes
+            (without packing, one more than events of history) each prediction is
+            made; ``targets`` int32 [P] and ``weights`` float32 [P], 0 beyond the
+            last prediction; if events share moments, ``positions`` are those of the
+            moments, int32 [Q], and ``moment`` int32 [P] says which of them predicts
+            an event; ``user`` int32 [rows], -1 for an empty row; and
+            ``user_feature.<name>``.
         """
-        # An empty row, number -1, reads and predicts nothing.
-        numbers, width = run.rows[step], run.width
-        rows = Rows(*(np.where(numbers >= 0, each[numbers], 0) for each in self._rows))
-        begins = np.where(numbers >= 0, draw.begins[numbers], 0)
-        row_items, lengths = slices(draw.items, begins, rows.ends, width)
-        history = row_items[:, : self._history_end]
+        layout = run.layout
+        numbers = layout.rows[step]
+        # What fills the step up comes last, reads nothing and predicts nothing.
+        numbers = numbers[numbers >= 0]
+        rows = Rows(*(each[numbers] for each in self._rows))
+        begins = draw.begins[numbers]
+        # The cell of the flattened lanes that each row begins in.
+        origins = layout.row_lanes[step, : len(numbers)] * layout.width
+        origins = origins + layout.columns[step, : len(numbers)]
+        batch = self._histories(layout, rows, begins, origins, draw)
         events = ranges(rows.target_begins, rows.target_ends)
         row_of_event = np.repeat(np.arange(len(numbers)), rows.target_ends - rows.target_begins)
         # A cut beyond what the row reads is moved to its end.
         last = rows.ends[row_of_event] - 1
         columns = np.minimum(draw.moments[events], last) - begins[row_of_event]
         predicted = columns >= draw.contexts[numbers][row_of_event]
-        # There is one position more than events of history: the start.
-        positions = (row_of_event * (history.shape[1] + 1) + columns)[predicted]
+        positions = (origins[row_of_event] + columns)[predicted]
         missing = (0, run.predictions - len(positions))
-        moments = {}
         if not self._alone:
-            begins_moment = np.diff(positions, prepend=-1) > 0
-            moments["moment"] = np.pad(np.cumsum(begins_moment, dtype=np.int32) - 1, missing)
+            begins_moment = np.diff(positions, prepend=-1) != 0
+            batch["moment"] = np.pad(np.cumsum(begins_moment, dtype=np.int32) - 1, missing)
             positions = positions[begins_moment]
-        users = np.where(numbers >= 0, rows.users, -1).astype(np.int32)
-        batch = {
-            "history": history,
+        users = np.full(layout.rows.shape[1], -1, dtype=np.int32)
+        users[: len(numbers)] = rows.users
+        batch |= {
             "positions": np.pad(positions.astype(np.int32), (0, run.queries - len(positions))),
-            **moments,
             "targets": np.pad(draw.items[events[predicted]], missing),
             "weights": np.pad(draw.weights[events[predicted]], missing),
             "user": users,
         }
-        if self._history_end is None:
-            batch["length"] = lengths
         for name, values in self._features.items():
             batch[f"user_feature.{name}"] = values[users]
-        if self._times is not None:
-            row_times, _ = slices(self._times, begins, rows.ends, width)
-            batch["history_times"] = elapsed(whole_seconds(row_times), lengths)[
-                :, : self._history_end
-            ]
         return batch
 
+    def _histories(
+        self, layout: Layout, rows: Rows, begins: np.ndarray, origins: np.ndarray, draw: Draw
+    ) -> dict[str, np.ndarray]:
+        """What the rows read: of each the start, and the events but for the last."""
+        shape = (layout.lanes, layout.width)
+        counts = rows.ends - begins + self._whole_rows
+        row_of_position = np.repeat(np.arange(len(begins)), counts)
+        places = ranges(np.zeros_like(counts), counts)
+        cells = origins[row_of_position] + places
+        reads = places > 0
+        events = (begins[row_of_position] + places - 1)[reads]
+        arrays = {"history": _filled(shape, 0, cells[reads], draw.items[events])}
+        if self._times is not None:
+            first = self._times[begins[row_of_position[reads]]]
+            passed = seconds_since(whole_seconds(first), whole_seconds(self._times[events]))
+            arrays["history_times"] = _filled(shape, 0, cells[reads], passed)
+        if self._packed:
+            return {
+                **arrays,
+                "row": _filled(shape, -1, cells, row_of_position),
+                "place": _filled(shape, 0, cells, places),
+            }
+        # A lane is a row, which always begins with the start.
+        arrays = {name: array[:, 1:] for name, array in arrays.items()}
+        if self._whole_rows:
+            arrays["length"] = np.zeros(layout.lanes, dtype=np.int32)
+            arrays["length"][: len(counts)] = counts - 1
+        return arrays
 
-def _widths(largest: int) -> list[int]:
-    """Powers of two below the largest width, and that."""
-    widths = []
-    width = SMALLEST_WIDTH
-    while width < largest:
-        widths.append(width)
-        width *= 2
-    return [*widths, largest]
+
+def _filled(
+    shape: tuple[int, int], value: int, cells: np.ndarray, values: np.ndarray
+) -> np.ndarray:
+    """int32 matrix of one value but for some cells, counted row by row."""
+    matrix = np.full(shape, value, dtype=np.int32)
+    matrix.reshape(-1)[cells] = values
+    return matrix
 
 
 def _fullest(counts: np.ndarray, batches: np.ndarray) -> int:

@@ -12,12 +12,14 @@ class Draw(NamedTuple):
     """What one epoch draws before it begins.
 
     Attributes:
+        epoch: its number.
         items, weights: of each event, in the epoch's order; int32 and float32.
         moments: int64 [events], where what an event is predicted from ends.
         begins: int64 [rows], where each row begins.
         contexts: int64 [rows], its first events, which are history alone.
     """
 
+    epoch: int
     items: np.ndarray
     weights: np.ndarray
     moments: np.ndarray
@@ -75,7 +77,7 @@ class Draws:
         begins, contexts = self._rows.begins, self._rows.contexts
         if self._crop:
             begins, contexts = self._cropped(np.random.default_rng([self._seed, epoch, 3]))
-        return Draw(items, weights, moments, begins, contexts)
+        return Draw(epoch, items, weights, moments, begins, contexts)
 
     def _shuffle(self, generator: np.random.Generator) -> np.ndarray:
         """A new order of the events within each user."""

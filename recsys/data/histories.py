@@ -96,7 +96,7 @@ def whole_seconds(times: np.ndarray) -> np.ndarray:
 
 
 def elapsed(seconds: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """Seconds since the first event of each row, cut off at 0 and at 68 years.
+    """Seconds since the first event of each row.
 
     Args:
         seconds: int64 [rows, width], whole seconds since 1970.
@@ -105,6 +105,10 @@ def elapsed(seconds: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     Returns:
         int32 [rows, width], right-padded with 0.
     """
-    passed = np.clip(seconds - seconds[:, :1], 0, np.iinfo(np.int32).max)
     real = np.arange(seconds.shape[1]) < lengths[:, None]
-    return np.where(real, passed, 0).astype(np.int32)
+    return np.where(real, seconds_since(seconds[:, :1], seconds), 0)
+
+
+def seconds_since(first: np.ndarray, seconds: np.ndarray) -> np.ndarray:
+    """``seconds - first`` as int32, cut off at 0 and at 68 years."""
+    return np.clip(seconds - first, 0, np.iinfo(np.int32).max).astype(np.int32)

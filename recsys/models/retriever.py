@@ -95,6 +95,7 @@ class Retriever(keras.Model):
         self.user_features = [FeatureSpec.model_validate(spec) for spec in user_features]
         self.reads_user_id = self.config.query.user_id
         self.reads_times = self.config.query.reads_times
+        self.packs_rows = self.config.query.packs_rows
         self.reads_whole_rows = self.config.query.reads_whole_rows
         policy = self.dtype_policy
         dim = self.config.dim
@@ -162,14 +163,17 @@ class Retriever(keras.Model):
                 the row's first event, if times are read; ``length`` int32
                 [batch], events of each row, if it is read whole; ``user`` int32 [batch]
                 if the user id is read; ``user_feature.<name>`` for each user
-                feature. With ``item_ids`` int32 [n], ``history`` (and the
-                loss's indices) point into ``item_ids`` instead of the catalogue.
+                feature. With ``row`` and ``place`` int32 [lanes, positions] a lane of
+                ``history`` [lanes, positions] holds several rows (see
+                :class:`recsys.data.batches.TrainingBatches`). With ``item_ids``
+                int32 [n], ``history`` (and the loss's indices) point into ``item_ids`` instead of the catalogue.
             item_rows: float32 [n, dim], the id vectors of ``item_ids``.
             user_rows: float32 [m, dim]; ``user`` then points into them.
 
         Returns:
-            ``queries`` [batch, events + 1, dim], or [batch, 1, dim] if the
-            history is not read, and ``items`` [n or catalogue, dim].
+            ``queries`` [batch, events + 1, dim], [lanes, positions, dim] of packed
+            rows, or [batch, 1, dim] if the history is not read, and ``items``
+            [n or catalogue, dim].
         """
         items_ID = self._items(batch.get("item_ids"), item_rows, training)
         history_BED = ops.take(items_ID, batch["history"], axis=0)
@@ -181,23 +185,28 @@ class Retriever(keras.Model):
         return _unit(vectors_ID) if self.config.normalise else vectors_ID
 
     def _queries(self, history_BED, batch, user_rows=None, training: bool = False):
-        start_B1D = ops.zeros(
-            (ops.shape(history_BED)[0], 1, self.config.dim), dtype=history_BED.dtype
-        )
+        start_D = ops.zeros((self.config.dim,), dtype=history_BED.dtype)
         if self.query_tower.encoder is not None:
-            start_B1D = start_B1D + ops.cast(self.start, self.compute_dtype)
-        history_BLD = ops.concatenate([start_B1D, history_BED], axis=1)
+            start_D = ops.cast(self.start, history_BED.dtype)
+        times_BL = batch["history_times"] if self.reads_times else None
+        places_BL = batch.get("place")
+        if places_BL is None:
+            starts_B1D = ops.broadcast_to(start_D, (ops.shape(history_BED)[0], 1, self.config.dim))
+            history_BLD = ops.concatenate([starts_B1D, history_BED], axis=1)
+            if self.reads_times:
+                # The start vector stands at the first event, whose time is 0.
+                times_BL = ops.pad(times_BL, ((0, 0), (1, 0)))
+        else:
+            history_BLD = ops.where((places_BL == 0)[..., None], start_D, history_BED)
         features = {spec.name: batch[USER_FEATURE + spec.name] for spec in self.user_features}
-        times_BL = None
-        if self.reads_times:
-            # The start vector stands at the first event, whose time is 0.
-            times_BL = ops.pad(batch["history_times"], ((0, 0), (1, 0)))
         queries_BLD = self.query_tower(
             history_BLD,
             user=batch.get("user"),
             features=features,
             user_rows=user_rows,
             times_BL=times_BL,
+            rows_BL=batch.get("row"),
+            places_BL=places_BL,
             lengths_B=batch.get("length"),
             training=training,
         )

@@ -55,11 +55,11 @@ class Feed:
         self, epoch: int, first_step: int
     ) -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
         draw = self._batches.draw(epoch)
-        for run in self._batches.runs(epoch, self._steps, draw):
+        for run in self._batches.runs(draw, self._steps):
             if run.first_step < first_step:
                 continue
             steps = []
-            for offset in range(len(run.rows)):
+            for offset in range(len(run.layout.rows)):
                 batch = self._batches.batch(run, offset, draw)
                 steps.append(self._with_negatives(batch, epoch, run.first_step + offset))
             stacked = {name: np.stack([step[name] for step in steps]) for name in steps[0]}

@@ -160,6 +160,7 @@ def fit(
         split_moments=config.split_moments,
         times=retriever.reads_times,
         whole_rows=retriever.reads_whole_rows,
+        packed=retriever.packs_rows,
     )
     sampler = sampler_of(retriever, dataset, last_part)
     feed = Feed(batches, sampler, seed, config.steps_per_dispatch)

@@ -26,19 +26,26 @@ def batches_of(dataset, **settings) -> TrainingBatches:
 
 def epoch(batches: TrainingBatches, number: int, steps_per_run: int = 4):
     draw = batches.draw(number)
-    for run in batches.runs(number, steps_per_run, draw):
-        for offset in range(len(run.rows)):
+    for run in batches.runs(draw, steps_per_run):
+        for offset in range(len(run.layout.rows)):
             yield run.first_step + offset, batches.batch(run, offset, draw)
 
 
 def predictions(batches, number=0):
     """(history, target) of every predicted event."""
     for _, batch in epoch(batches, number):
-        width = batch["history"].shape[1] + 1
+        packed = "row" in batch
         for index in np.flatnonzero(batch["weights"]):
             query = batch["moment"][index] if "moment" in batch else index
-            row, position = divmod(int(batch["positions"][query]), width)
-            yield batch["history"][row, :position].tolist(), int(batch["targets"][index])
+            cell = int(batch["positions"][query])
+            lane, column = divmod(cell, batch["history"].shape[1] + (not packed))
+            past = slice(0, column)
+            if packed:
+                past = slice(column - batch["place"][lane, column] + 1, column + 1)
+                row = batch["row"][lane, column]
+                assert (batch["row"][lane, past] == row).all()
+                assert batch["user"][row] >= 0
+            yield batch["history"][lane, past].tolist(), int(batch["targets"][index])
 
 
 def with_baskets(dataset, sizes):
@@ -195,6 +202,34 @@ def predictions_by_target(batches, number):
     return [(target, history) for history, target in predictions(batches, number)]
 
 
+@pytest.mark.parametrize(
+    "settings", [{}, {"overlap": 0.5}, {"crop": 0.7}, {"split_moments": 1.0}, {"batch_size": 100}]
+)
+def test_packing_changes_no_prediction(dataset, settings):
+    with_baskets(dataset, (3, 1, 2))
+    for log in (dataset, Dataset(dataset.path)):
+        plain = sorted(predictions(batches_of(log, **settings)))
+        assert plain
+        assert sorted(predictions(batches_of(log, packed=True, **settings))) == plain
+
+
+def test_packed_rows_keep_their_times_and_users(tmp_path):
+    users = [[list(range(n)), [9], [9]] for n in (2, 3, 4, 5)]
+    dataset = write_dataset(tmp_path / "dataset", users, 10)
+    times = np.arange(dataset.events) ** 2 * 10**6
+    np.save(dataset.path / "event_times.npy", times)
+    batches = batches_of(dataset, max_events=9, batch_size=4, times=True, packed=True)
+    for _, batch in epoch(batches, 0):
+        for row, user in enumerate(batch["user"]):
+            if user < 0:
+                continue
+            begin = dataset.user_offsets[user]
+            read = np.arange(begin, begin + len(users[user][0]) - 1)
+            seconds = (times[read] - times[begin]) // 10**6
+            assert batch["history_times"][batch["row"] == row].tolist() == [0, *seconds]
+            assert batch["place"][batch["row"] == row].tolist() == list(range(len(read) + 1))
+
+
 def test_counts(dataset):
     batches = batches_of(dataset)
     assert batches.events_per_epoch == 92
@@ -219,19 +254,23 @@ def test_an_epoch_is_a_function_of_seed_and_number(dataset):
 def test_the_number_of_steps_per_run_changes_nothing_but_the_grouping(dataset):
     batches = batches_of(dataset)
     for steps in (1, 4):
-        widths = {(len(run.rows), run.width) for run in batches.runs(0, steps, batches.draw(0))}
-        assert {length for length, _ in widths} <= {1, steps}
+        lengths = {len(run.layout.rows) for run in batches.runs(batches.draw(0), steps)}
+        assert lengths <= {1, steps}
 
 
-def test_little_is_padding(tmp_path):
+@pytest.mark.parametrize(("packed", "least"), [(False, 0.6), (True, 0.9)])
+def test_little_is_padding(tmp_path, packed, least):
     generator = np.random.default_rng(0)
     users = [[[0] * int(n), [], []] for n in generator.geometric(0.1, size=3000).clip(1, 50)]
     batches = batches_of(
-        write_dataset(tmp_path / "dataset", users, 1), max_events=50, batch_size=64
+        write_dataset(tmp_path / "dataset", users, 1),
+        max_events=50,
+        batch_size=64,
+        packed=packed,
     )
     cells = sum(batch["history"].size for _, batch in epoch(batches, 0))
     scored = sum(batch["weights"].size for _, batch in epoch(batches, 0))
-    assert batches.events_per_epoch / cells > 0.6
+    assert batches.events_per_epoch / cells > least
     assert batches.events_per_epoch / scored > 0.75
 
 
@@ -254,7 +293,7 @@ def test_times_are_whole_seconds_since_the_row_began(tmp_path):
     times = np.array([10.9, 11.0, 12.0, 20.5, 50.0, 60.0, 70.0]) * 10**6
     np.save(dataset.path / "event_times.npy", times.astype(np.int64))
     ((_, batch),) = epoch(batches_of(dataset, max_events=8, batch_size=1, times=True), 0)
-    assert batch["history_times"][0].tolist() == [0, 1, 2, 10, 40, 0, 0]
+    assert batch["history_times"][0].tolist() == [0, 1, 2, 10]
     # Two events of history a row: the second row begins at item 2.
     cut = [b for _, b in epoch(batches_of(dataset, max_events=2, batch_size=1, times=True), 0)]
     assert sorted(b["history_times"][0].tolist() for b in cut) == [[0, 1], [0, 8]]

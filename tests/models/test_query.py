@@ -11,6 +11,7 @@ from recsys.models.retriever import ModelConfig, Retriever
 from tests.models import zoo
 
 HISTORY = np.random.default_rng(0).normal(size=(2, 9, 8)).astype(np.float32)
+PAST = np.tri(9, dtype=bool)[None]
 
 
 def encode(config, **further):
@@ -46,7 +47,7 @@ def test_attention_with_equal_keys_is_the_running_mean():
     config = AttentionConfig(blocks=1, heads=2, positions="relative")
     _, encoder = encode(config)
     block = reading_values(encoder)
-    attended = block._softmax_attention(HISTORY, training=False)
+    attended = block._softmax_attention(HISTORY, PAST)
     means = np.cumsum(HISTORY, axis=1) / np.arange(1, 10)[:, None]
     expected = means @ keras.ops.convert_to_numpy(block.output_layer.kernel)
     np.testing.assert_allclose(keras.ops.convert_to_numpy(attended), expected, atol=1e-5)
@@ -59,7 +60,7 @@ def test_the_relative_bias_belongs_to_distances():
     bias = np.zeros((9, 1), np.float32)
     bias[2] = 50.0
     block.distance_bias.assign(bias)
-    attended = keras.ops.convert_to_numpy(block._softmax_attention(HISTORY, training=False))
+    attended = keras.ops.convert_to_numpy(block._softmax_attention(HISTORY, PAST))
     output = keras.ops.convert_to_numpy(block.output_layer.kernel)
     np.testing.assert_allclose(attended[:, 2:], HISTORY[:, :-2] @ output, atol=1e-5)
 
@@ -80,7 +81,7 @@ def test_the_time_bias_belongs_to_the_time_before_the_last_event():
     bias[3] = 50.0
     block.time_bias.assign(bias)
     times = np.array([[0, 0, 10, 20, 30, 40, 50, 60, 70]] * 2, np.int32)
-    attended = block._softmax_attention(HISTORY, time_buckets(times))
+    attended = block._softmax_attention(HISTORY, PAST, time_buckets(times))
     found = keras.ops.convert_to_numpy(attended)
     output = keras.ops.convert_to_numpy(block.output_layer.kernel)
     np.testing.assert_allclose(found[:, 2], HISTORY[:, :2].mean(axis=1) @ output, atol=1e-5)

@@ -40,13 +40,20 @@ class Killer:
 
 def keras_fit(retriever, dataset, training: TrainingConfig) -> list[float]:
     """The same batches through ``compile`` and ``fit``."""
-    batches = TrainingBatches(dataset, "train", retriever.config.max_events, training.batch_size, 1)
+    batches = TrainingBatches(
+        dataset,
+        "train",
+        retriever.config.max_events,
+        training.batch_size,
+        1,
+        packed=retriever.packs_rows,
+    )
     total = training.epochs * batches.steps_per_epoch
     retriever.compile(optimizer=training.optimizer.build(total), jit_compile=False)
     losses = []
     for epoch in range(training.epochs):
         draw = batches.draw(epoch)
-        for run in batches.runs(epoch, 1, draw):
+        for run in batches.runs(draw, 1):
             batch = batches.batch(run, 0, draw)
             losses.append(float(retriever.train_on_batch(batch)))
     return losses

@@ -1,6 +1,6 @@
 """A history read by causal self-attention.
 
-Legend of shapes: B rows, L positions, D width of a vector.
+Legend of shapes: B lanes, of one row or several, L positions, D width of a vector.
 """
 
 from typing import Literal
@@ -80,22 +80,33 @@ class Attention(keras.layers.Layer):
         self.norm.build(input_shape)
         self.built = True
 
-    def call(self, history_BLD, times_BL=None, training: bool = False):
-        """float [batch, positions, dim] to the same shape; causal.
+    def call(
+        self, history_BLD, times_BL=None, rows_BL=None, places_BL=None, training: bool = False
+    ):
+        """float [lanes, positions, dim] to the same shape; causal.
 
         Args:
             history_BLD: a vector per position.
             times_BL: int32, seconds since the first event of the row; read with ``times`` only.
+            rows_BL: int32, the row that a position belongs to, where a lane holds several;
+                None: each lane is a row.
+            places_BL: int32, where in its row a position is; with ``rows_BL``.
         """
         states_BLD = history_BLD * float(np.sqrt(self.dim))
         if self.config.positions != "relative":
-            vectors_LD = self.position_vectors[: ops.shape(history_BLD)[1]]
-            states_BLD = states_BLD + ops.cast(vectors_LD, self.compute_dtype)
+            states_BLD = states_BLD + self._position_vectors(states_BLD, places_BL)
         states_BLD = self.dropout(states_BLD, training=training)
+        past_BLL = _past(ops.shape(history_BLD)[1], rows_BL)
         buckets_BLL = time_buckets(times_BL) if self.config.times else None
         for block in self.blocks:
-            states_BLD = block(states_BLD, buckets_BLL, training=training)
+            states_BLD = block(states_BLD, past_BLL, buckets_BLL, training=training)
         return self.norm(states_BLD)
+
+    def _position_vectors(self, states_BLD, places_BL):
+        vectors = self.position_vectors[: ops.shape(states_BLD)[1]]
+        if places_BL is not None:
+            vectors = ops.take(vectors, places_BL, axis=0)
+        return ops.cast(vectors, self.compute_dtype)
 
     def get_config(self) -> dict:
         config = {
@@ -104,6 +115,15 @@ class Attention(keras.layers.Layer):
             "config": self.config.model_dump(),
         }
         return {**super().get_config(), **config}
+
+
+def _past(length, rows_BL):
+    """bool [B or 1, L, L]: whether the second position is of the first's row and not later."""
+    steps_L = ops.arange(length)
+    past_1LL = (steps_L[:, None] >= steps_L[None, :])[None]
+    if rows_BL is None:
+        return past_1LL
+    return ops.logical_and(past_1LL, rows_BL[:, :, None] == rows_BL[:, None, :])
 
 
 def time_buckets(times_BL):

@@ -40,7 +40,11 @@ class BlockConfig(StrictConfig):
 
 
 class AttentionBlock(keras.layers.Layer):
-    """What the blocks share: heads, the causal scores, the relative biases."""
+    """What the blocks share: heads, the scores, the relative biases.
+
+    They are called with the states [B, L, D] and with what each position may look at:
+    ``past_BLL``, bool [B or 1, L, L].
+    """
 
     def __init__(self, dim: int, positions: int, config: BlockConfig, **kwargs) -> None:
         super().__init__(**kwargs)
@@ -102,14 +106,10 @@ class AttentionBlock(keras.layers.Layer):
             scores_BHLL = scores_BHLL + ops.transpose(bias_BLLH, (0, 3, 1, 2))
         return scores_BHLL
 
-    def _is_past(self, scores_BHLL):
-        steps_L = ops.arange(ops.shape(scores_BHLL)[-1])
-        return (steps_L[:, None] >= steps_L[None, :])[None, None]
-
-    def _softmax_attention(self, states_BLD, buckets_BLL=None, training: bool = False):
+    def _softmax_attention(self, states_BLD, past_BLL, buckets_BLL=None, training: bool = False):
         query, key, value = self._split_heads(self.projection(states_BLD), 3)
         scores_BHLL = self._scores(query, key, buckets_BLL)
-        scores_BHLL = ops.where(self._is_past(scores_BHLL), scores_BHLL, -1e9)
+        scores_BHLL = ops.where(past_BLL[:, None], scores_BHLL, -1e9)
         weights_BHLL = ops.cast(ops.softmax(scores_BHLL, axis=-1), self.compute_dtype)
         weights_BHLL = self.attention_dropout(weights_BHLL, training=training)
         return self.output_layer(self._join_heads(ops.matmul(weights_BHLL, value)))
@@ -132,8 +132,9 @@ class SASRecBlock(AttentionBlock):
         self.hidden.build(input_shape)
         self.hidden_output.build((*input_shape[:-1], self.hidden.units))
 
-    def call(self, states_BLD, buckets_BLL=None, training: bool = False):
-        attended = self._softmax_attention(self.attention_norm(states_BLD), buckets_BLL, training)
+    def call(self, states_BLD, past_BLL, buckets_BLL=None, training: bool = False):
+        normed = self.attention_norm(states_BLD)
+        attended = self._softmax_attention(normed, past_BLL, buckets_BLL, training)
         states_BLD = states_BLD + self.dropout(attended, training=training)
         hidden = self.dropout(self.hidden(self.hidden_norm(states_BLD)), training=training)
         return states_BLD + self.dropout(self.hidden_output(hidden), training=training)
@@ -167,8 +168,9 @@ class LiGRBlock(AttentionBlock):
             layer.build(input_shape)
         self.hidden_output.build((*input_shape[:-1], self.hidden.units // 2))
 
-    def call(self, states_BLD, buckets_BLL=None, training: bool = False):
-        attended = self._softmax_attention(self.attention_norm(states_BLD), buckets_BLL, training)
+    def call(self, states_BLD, past_BLL, buckets_BLL=None, training: bool = False):
+        normed = self.attention_norm(states_BLD)
+        attended = self._softmax_attention(normed, past_BLL, buckets_BLL, training)
         attended = self.dropout(attended, training=training)
         states_BLD = states_BLD + self.attention_gate(states_BLD) * attended
         gate, value = ops.split(self.hidden(self.hidden_norm(states_BLD)), 2, axis=-1)
@@ -195,11 +197,11 @@ class HSTUBlock(AttentionBlock):
         self.projection.build(input_shape)
         self.gated_norm.build(input_shape)
 
-    def call(self, states_BLD, buckets_BLL=None, training: bool = False):
+    def call(self, states_BLD, past_BLL, buckets_BLL=None, training: bool = False):
         projected = self.projection(self.attention_norm(states_BLD))
         query, key, value, gate = self._split_heads(projected, 4)
         scores_BHLL = self._scores(query, key, buckets_BLL)
-        weights_BHLL = ops.where(self._is_past(scores_BHLL), ops.silu(scores_BHLL), 0.0)
+        weights_BHLL = ops.where(past_BLL[:, None], ops.silu(scores_BHLL), 0.0)
         weights_BHLL = ops.cast(weights_BHLL / self.positions, self.compute_dtype)
         weights_BHLL = self.attention_dropout(weights_BHLL, training=training)
         attended = self._join_heads(ops.matmul(weights_BHLL, value))

@@ -53,6 +53,11 @@ class QueryTowerConfig(StrictConfig):
         return isinstance(self.encoder, AttentionConfig) and self.encoder.times
 
     @property
+    def packs_rows(self) -> bool:
+        """Whether the encoder keeps several rows of one lane apart."""
+        return isinstance(self.encoder, AttentionConfig)
+
+    @property
     def reads_whole_rows(self) -> bool:
         """Whether an event is predicted from those after it, too: a history is a set."""
         return isinstance(self.encoder, AverageConfig) and self.encoder.over == "others"
@@ -124,18 +129,25 @@ class QueryTower(keras.layers.Layer):
         features=None,
         user_rows=None,
         times_BL=None,
+        rows_BL=None,
+        places_BL=None,
         lengths_B=None,
         training: bool = False,
     ):
-        """One vector per position; position t has seen positions 0 to t.
+        """One vector per position; position t of a row has seen its positions 0 to t.
 
         Args:
-            history_BLD: [batch, positions, dim], the start vector and the item vectors.
-            user: int32 [batch], user index (-1: unknown) or index into ``user_rows``.
-            features: each user feature's array, a row per batch row.
+            history_BLD: [lanes, positions, dim], of each row the start vector and the
+                item vectors.
+            user: int32 [rows], user index (-1: unknown) or index into ``user_rows``.
+            features: each user feature's array, a row per row.
             user_rows: float32 [n, dim], rows of the user table gathered by the caller.
             times_BL: int32 [batch, positions], seconds since the first event of
                 the row; for an encoder that reads times.
+            rows_BL: int32 [lanes, positions], the row of each position (-1: none), if
+                lanes hold several; None: a lane is a row.
+            places_BL: int32 [lanes, positions], where in its row a position is; with
+                ``rows_BL``.
             lengths_B: int32 [batch], items of each history; for an encoder that
                 reads whole rows.
 
@@ -150,6 +162,8 @@ class QueryTower(keras.layers.Layer):
                 further["times_BL"] = times_BL
             if self.config.reads_whole_rows:
                 further["lengths_B"] = lengths_B
+            if rows_BL is not None:
+                further |= {"rows_BL": rows_BL, "places_BL": places_BL}
             encoded_BLD = self.encoder(history_BLD, **further, training=training)
         if self.mlp is None:
             return encoded_BLD
@@ -160,7 +174,11 @@ class QueryTower(keras.layers.Layer):
             context.append(self.features(features))
         positions = 1 if encoded_BLD is None else ops.shape(history_BLD)[1]
         parts = [] if encoded_BLD is None else [encoded_BLD]
-        parts += [ops.repeat(part[:, None, :], positions, axis=1) for part in context]
+        for part_RD in context:
+            if rows_BL is None:
+                parts.append(ops.repeat(part_RD[:, None, :], positions, axis=1))
+            else:
+                parts.append(ops.take(part_RD, ops.maximum(rows_BL, 0), axis=0))
         mixed = self.mlp(ops.concatenate(parts, axis=-1))
         return mixed if encoded_BLD is None else encoded_BLD + mixed
 

@@ -166,7 +166,8 @@ class Retriever(keras.Model):
                 feature. With ``row`` and ``place`` int32 [lanes, positions] a lane of
                 ``history`` [lanes, positions] holds several rows (see
                 :class:`recsys.data.batches.TrainingBatches`). With ``item_ids``
-                int32 [n], ``history`` (and the loss's indices) point into ``item_ids`` instead of the catalogue.
+                int32 [n], ``history`` (and the loss's indices) point into ``item_ids``
+                instead of the catalogue.
             item_rows: float32 [n, dim], the id vectors of ``item_ids``.
             user_rows: float32 [m, dim]; ``user`` then points into them.
 

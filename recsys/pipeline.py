@@ -19,7 +19,7 @@ from recsys.evaluation.baselines.candidates import check_baselines
 from recsys.evaluation.evaluate import write_ranks
 from recsys.evaluation.examples import examples
 from recsys.evaluation.final import evaluate_finally
-from recsys.evaluation.ranking import RetrieverScorer
+from recsys.evaluation.ranking import RetrieverEmbedder
 from recsys.evaluation.validation import Validation
 from recsys.experiment import Experiment
 from recsys.export.export import ExportRequest, export_in_subprocess
@@ -164,7 +164,7 @@ class Pipeline:
     def evaluate(self, dataset: Dataset) -> None:
         """Ranks the test part once, beside the baselines; writes ranks, examples and metrics."""
         experiment = self.experiment
-        scorer = RetrieverScorer(self._load(), dataset)
+        scorer = RetrieverEmbedder(self._load(), dataset)
         with working("ranking the test part, baselines too"):
             ranked, sections = evaluate_finally(
                 experiment.name,

@@ -35,7 +35,7 @@ from recsys.data.dataset import Dataset, Part, Queries
 from recsys.evaluation.comparison import Contender, compare
 from recsys.evaluation.confidence import intervals
 from recsys.evaluation.metrics import Ratio, ranking_metrics
-from recsys.evaluation.ranking import RankedQueries, RetrieverScorer, Scorer, rank
+from recsys.evaluation.ranking import Embedder, RankedQueries, RetrieverEmbedder, Scorer, rank
 from recsys.evaluation.slices import item_activity
 from recsys.run_folder import RunFolder
 
@@ -109,7 +109,7 @@ def places(*keys: np.ndarray) -> np.ndarray:
 class Among:
     """A scorer that ranks some items only (bool [items])."""
 
-    scorer: Scorer
+    scorer: Scorer | Embedder
     items: np.ndarray
 
     @property
@@ -174,7 +174,7 @@ def check(folder: RunFolder, part: Part, k: Sequence[int]) -> bool:
         f"{len(np.unique(queries.target_items))} new items, {len(queries)} queries of "
         f"{len(np.unique(queries.users))} users"
     )
-    model = RetrieverScorer(keras.saving.load_model(folder.retriever), dataset)
+    model = RetrieverEmbedder(keras.saving.load_model(folder.retriever), dataset)
     others: dict[str, Scorer] = {"random": Random(dataset.items)}
     for name, category in categories(dataset):
         others[f"popular in {name}"] = PopularInCategory(category, activity)

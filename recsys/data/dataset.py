@@ -147,6 +147,23 @@ class Queries:
         )
         return left, rows
 
+    def in_order(self, order: np.ndarray) -> tuple["Queries", np.ndarray]:
+        """The queries in another order, and where each of their targets was.
+
+        Args:
+            order: int64 [queries], the query to put at each place.
+        """
+        begins, ends = self.target_offsets[:-1][order], self.target_offsets[1:][order]
+        targets = ranges(begins, ends)
+        ordered = Queries(
+            users=self.users[order],
+            history_ends=self.history_ends[order],
+            target_offsets=np.concatenate(([0], np.cumsum(ends - begins))).astype(np.int64),
+            target_items=self.target_items[targets],
+            target_events=self.target_events[targets],
+        )
+        return ordered, targets
+
 
 class Dataset:
     """A prepared dataset, opened read-only in milliseconds.

@@ -156,10 +156,6 @@ def _longest_fitting(left: np.ndarray, width: int) -> list[int]:
 
 
 def _widths(longest: int) -> list[int]:
-    """Powers of two below the largest width, and that."""
-    widths = []
-    width = SMALLEST_WIDTH
-    while width < longest:
-        widths.append(width)
-        width *= 2
-    return [*widths, longest]
+    """Widths that grow by a factor of √2 (so a sixth of a lane is padding) up to the largest."""
+    steps = np.arange(2 * np.log2(max(longest / SMALLEST_WIDTH, 1)))
+    return sorted({*np.round(SMALLEST_WIDTH * 2 ** (steps / 2)).astype(int).tolist(), longest})

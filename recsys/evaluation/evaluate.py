@@ -290,7 +290,7 @@ def _headline(
     scorer: Scorer, dataset: Dataset, queries: Queries, seen: Seen, config: EvaluationConfig
 ) -> float:
     k = parse_metric(config.metric)[1]
-    ranked = rank(scorer, dataset, queries, seen, k, config.block_size)
+    ranked = rank(scorer, dataset, queries, seen, k, config.block_size, every_rank=False)
     if not len(ranked.queries):
         return 0.0
     return float(ranking_metrics(ranked, [k])[config.metric].mean())

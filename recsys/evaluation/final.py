@@ -11,12 +11,12 @@ from recsys.evaluation.evaluate import (
     evaluate,
     evaluate_baselines,
 )
-from recsys.evaluation.ranking import RankedQueries, Scorer, rank
+from recsys.evaluation.ranking import Embedder, RankedQueries, Scorer, rank
 
 
 def evaluate_finally(
     name: str,
-    scorer: Scorer,
+    scorer: Scorer | Embedder,
     dataset: Dataset,
     seen: Seen,
     config: EvaluationConfig,

@@ -1,7 +1,7 @@
 """Full ranking: where each held-out item stands among all items."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import keras
 import numpy as np
@@ -9,6 +9,8 @@ import numpy as np
 from recsys.config import Seen
 from recsys.data.dataset import Dataset, Queries, ranges
 from recsys.data.histories import Histories
+from recsys.data.layouts import SMALLEST_WIDTH
+from recsys.evaluation.block_ranker import COUNTED, BlockRanker
 from recsys.models.query_model import QueryModel
 from recsys.models.retriever import Retriever
 
@@ -25,8 +27,25 @@ class Scorer(Protocol):
         ...
 
 
-class RetrieverScorer:
-    """Scores with a trained retriever, in float32.
+@runtime_checkable
+class Embedder(Protocol):
+    """Scores items by products of vectors, which are left to the ranking.
+
+    Attributes:
+        catalogue_items: items that it scores, a prefix of the dataset's items.
+        item_vectors: float32 [catalogue_items, dim].
+    """
+
+    catalogue_items: int
+    item_vectors: np.ndarray
+
+    def embed(self, queries: Queries, block: slice) -> np.ndarray:
+        """float32 [block, dim]: the vectors of some of the queries."""
+        ...
+
+
+class RetrieverEmbedder:
+    """The vectors of a trained retriever, in float32.
 
     Args:
         retriever: the model.
@@ -52,25 +71,20 @@ class RetrieverScorer:
         if self._retriever is not self._trained:
             self._retriever.set_weights(self._trained.get_weights())
         self._model.refresh()
-        self._items_ID = keras.ops.convert_to_numpy(self._model.item_vectors)
-
-    def score(self, queries: Queries, block: slice) -> np.ndarray:
-        return self.embed(queries, block) @ self._items_ID.T
+        self.item_vectors = keras.ops.convert_to_numpy(self._model.item_vectors)
 
     def embed(self, queries: Queries, block: slice) -> np.ndarray:
-        """float32 [block, dim]: the query vectors."""
         users, ends = queries.users[block], queries.history_ends[block]
         inputs = self._histories.inputs(users, ends)
         if not self._retriever.reads_user_id:
             del inputs["user"]
-        # Blocks of one shape are compiled once: the last is filled up.
+        # Blocks of few shapes are compiled once: the last is filled up, and histories
+        # are cut to the next power of two.
         size = block.stop - block.start
-        missing = size - len(users)
-        if missing:
-            inputs = {
-                name: np.concatenate([values, np.repeat(values[:1], missing, axis=0)])
-                for name, values in inputs.items()
-            }
+        width = _power_of_two(max(int(inputs["length"].max()), SMALLEST_WIDTH))
+        for name in inputs.keys() & {"history", "history_times"}:
+            inputs[name] = inputs[name][:, :width]
+        inputs = {name: _filled(values, size) for name, values in inputs.items()}
         return np.asarray(self._model.predict_on_batch(inputs))[: len(users)]
 
 
@@ -94,12 +108,13 @@ class RankedQueries:
 
 
 def rank(
-    scorer: Scorer,
+    scorer: Scorer | Embedder,
     dataset: Dataset,
     queries: Queries,
     seen: Seen,
     k: int,
     block_size: int = 512,
+    every_rank: bool = True,
 ) -> RankedQueries:
     """Ranks every target of every query among all items of the scorer's catalogue.
 
@@ -110,71 +125,114 @@ def rank(
         seen: ``exclude``: items of a query's history, however old, are not
             ranked, and targets that repeat it are left out and counted;
             ``allow``: nothing is left out.
-        k: best items to keep of each query; 0 where ranks are enough, which
-            halves the work.
+        k: best items to keep of each query.
         block_size: queries scored at a time; a block takes
             ``4 * block_size * catalogue_items`` bytes a few times over.
+        every_rank: False where ranks up to ``k`` are enough: targets below are
+            :data:`UNRANKED`, and nobody counts how far.
 
     Raises:
         FloatingPointError: a score is not a number.
     """
-    repeats = 0
-    if seen == "exclude":
-        queries, repeats = _without_repeats(dataset, queries)
-    block_size = max(1, min(block_size, len(queries)))
-    ranks = np.full(len(queries.target_items), UNRANKED, dtype=np.int32)
-    top_items = np.full((len(queries), k), -1, dtype=np.int32)
-    for begin in range(0, len(queries), block_size):
-        block = slice(begin, begin + block_size)
-        scores = np.array(scorer.score(queries, block), dtype=np.float32)
-        if np.isnan(scores).any():
-            raise FloatingPointError(
-                f"{type(scorer).__name__} scored NaN: the model has diverged, or a feature is NaN"
-            )
-        if seen == "exclude":
-            rows, items = _history_pairs(dataset, queries, block)
-            known = items < scorer.catalogue_items
-            scores[rows[known], items[known]] = -np.inf
-        targets = slice(*queries.target_offsets[[begin, min(block.stop, len(queries))]])
-        ranks[targets] = _ranks(
-            scores, queries.target_queries[targets] - begin, queries.target_items[targets]
-        )
-        if k:
-            best = _best(scores, k)
-            top_items[block, : best.shape[1]] = best
-    return RankedQueries(queries, ranks, top_items, repeats)
+    return Ranker(scorer, dataset, seen, k, block_size, every_rank).rank(queries)
 
 
-def _ranks(scores: np.ndarray, rows: np.ndarray, items: np.ndarray) -> np.ndarray:
-    """int32 [targets]: 1 + other items that score at least as much."""
-    ranks = np.full(len(rows), UNRANKED, dtype=np.int32)
-    # A few rows at a time: one comparison is as large as its rows of scores.
-    step = max(1, 2**24 // scores.shape[1])
-    known = np.flatnonzero(items < scores.shape[1])
-    for begin in range(0, len(known), step):
-        chosen = known[begin : begin + step]
-        own = scores[rows[chosen], items[chosen]]
-        ranks[chosen] = np.count_nonzero(scores[rows[chosen]] >= own[:, None], axis=1)
-    return ranks
+class Ranker:
+    """Ranks again and again, compiled once; arguments as :func:`rank` has them."""
+
+    def __init__(
+        self,
+        scorer: Scorer | Embedder,
+        dataset: Dataset,
+        seen: Seen,
+        k: int,
+        block_size: int = 512,
+        every_rank: bool = True,
+    ) -> None:
+        self._scorer = scorer
+        self._dataset = dataset
+        self._seen = seen
+        self._k = k
+        self._block_size = block_size
+        self._every_rank = every_rank
+        # The catalogue may be smaller than what is asked for.
+        self._found = min(k, scorer.catalogue_items)
+        dim = scorer.item_vectors.shape[1] if isinstance(scorer, Embedder) else None
+        self._block_ranker = BlockRanker(scorer.catalogue_items, self._found, every_rank, dim)
+
+    def rank(self, queries: Queries) -> RankedQueries:
+        """Ranks what is asked, with the scorer as it is now; see :func:`rank`."""
+        repeats = 0
+        if self._seen == "exclude":
+            queries, repeats = _without_repeats(self._dataset, queries)
+        if isinstance(self._scorer, Embedder):
+            _refuse_nan(self._scorer, self._scorer.item_vectors)
+            self._block_ranker.take_up(self._scorer.item_vectors)
+        ranks = np.full(len(queries.target_items), UNRANKED, dtype=np.int32)
+        top_items = np.full((len(queries), self._k), -1, dtype=np.int32)
+        # Queries of similar history share a block, which is as wide as the longest.
+        lengths = queries.history_ends - self._dataset.user_offsets[queries.users]
+        order = np.argsort(lengths, kind="stable")
+        ordered, target_order = queries.in_order(order)
+        size = max(1, min(self._block_size, len(queries)))
+        for begin in range(0, len(queries), size):
+            block = slice(begin, begin + size)
+            targets = slice(*ordered.target_offsets[[begin, min(block.stop, len(queries))]])
+            items = ordered.target_items[targets]
+            known = np.flatnonzero(items < self._scorer.catalogue_items)
+            rows = ordered.target_queries[targets][known] - begin
+            answer = self._rank_block(ordered, block, rows, items[known])
+            ranks[target_order[targets][known]] = answer["places"][: len(known)]
+            top = answer["top_items"][: len(order[block])]
+            top_items[order[block], : self._found] = top
+        if not self._every_rank:
+            ranks[ranks > self._found] = UNRANKED
+        return RankedQueries(queries, ranks, top_items, repeats)
+
+    def _rank_block(
+        self, queries: Queries, block: slice, target_rows: np.ndarray, target_items: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        inputs = _scored(self._scorer, queries, block)
+        if self._seen == "exclude":
+            rows, items = _history_pairs(self._dataset, queries, block)
+            known = items < self._scorer.catalogue_items
+            pairs = np.stack([rows[known], items[known]], axis=1).astype(np.int32)
+            if len(pairs):
+                # What fills it up says again what is said already.
+                inputs["seen"] = _filled(pairs, _power_of_two(len(pairs)))
+        asked = np.stack([target_rows, target_items], axis=1).astype(np.int32)
+        room = max(_power_of_two(len(asked)), COUNTED)
+        inputs["targets"] = np.pad(asked, ((0, room - len(asked)), (0, 0)))
+        return self._block_ranker.predict_on_batch(inputs)
 
 
-def _best(scores: np.ndarray, k: int) -> np.ndarray:
-    """int32 [rows, min(k, items)]: best items first, -1 where a score is −∞."""
-    k = min(k, scores.shape[1])
-    if k < scores.shape[1]:
-        candidates = np.argpartition(scores, -k, axis=1)[:, -k:]
+def _scored(scorer: Scorer | Embedder, queries: Queries, block: slice) -> dict[str, np.ndarray]:
+    """What the block ranker reads of a scorer; as many rows as the block has room for."""
+    if isinstance(scorer, Embedder):
+        name, values = "queries", scorer.embed(queries, block)
     else:
-        candidates = np.tile(np.arange(k), (len(scores), 1))
-    # Ties go to the lower index, the more popular item, at the end of the list too.
-    last = np.take_along_axis(scores, candidates, axis=1).min(axis=1)
-    tied = np.flatnonzero(np.count_nonzero(scores >= last[:, None], axis=1) > k)
-    for row in tied:
-        candidates[row] = np.argsort(-scores[row], kind="stable")[:k]
-    candidates = np.sort(candidates, axis=1)
-    values = np.take_along_axis(scores, candidates, axis=1)
-    order = np.argsort(-values, axis=1, kind="stable")
-    best = np.take_along_axis(candidates, order, axis=1)
-    return np.where(np.take_along_axis(values, order, axis=1) == -np.inf, -1, best)
+        name, values = "scores", scorer.score(queries, block)
+    values = np.asarray(values, dtype=np.float32)
+    _refuse_nan(scorer, values)
+    return {name: _filled(values, block.stop - block.start)}
+
+
+def _refuse_nan(scorer: Scorer | Embedder, values: np.ndarray | None) -> None:
+    if values is not None and np.isnan(values).any():
+        raise FloatingPointError(
+            f"{type(scorer).__name__} scored NaN: the model has diverged, or a feature is NaN"
+        )
+
+
+def _filled(array: np.ndarray, rows: int) -> np.ndarray:
+    """As many rows; the first one again after those that there are."""
+    missing = rows - len(array)
+    return np.concatenate([array, np.repeat(array[:1], missing, axis=0)]) if missing else array
+
+
+def _power_of_two(count: int) -> int:
+    """The next power of two."""
+    return 1 << max(count - 1, 0).bit_length()
 
 
 def _history_pairs(

@@ -7,7 +7,7 @@ from recsys.data.dataset import Dataset
 from recsys.errors import InputError
 from recsys.evaluation.evaluate import EvaluationConfig, thinned
 from recsys.evaluation.metrics import ranking_metrics
-from recsys.evaluation.ranking import RetrieverScorer, rank
+from recsys.evaluation.ranking import Ranker, RetrieverEmbedder
 from recsys.models.retriever import Retriever
 
 
@@ -34,22 +34,14 @@ class Validation:
                 "widen it in data.split"
             )
         self._queries = thinned(queries, config.validation_queries)
-        self._dataset = dataset
-        self._seen = seen
-        self._config = config
-        self._scorer = RetrieverScorer(retriever, dataset)
+        self._k = config.k
+        self._embedder = RetrieverEmbedder(retriever, dataset)
+        self._ranker = Ranker(
+            self._embedder, dataset, seen, max(config.k), config.block_size, every_rank=False
+        )
 
     def __call__(self, retriever: Retriever) -> dict[str, float]:
         """The mean of every ranking metric, with the weights as they are now."""
-        config = self._config
-        self._scorer.refresh()
-        ranked = rank(
-            self._scorer,
-            self._dataset,
-            self._queries,
-            self._seen,
-            k=0,
-            block_size=config.block_size,
-        )
-        values = ranking_metrics(ranked, config.k)
+        self._embedder.refresh()
+        values = ranking_metrics(self._ranker.rank(self._queries), self._k)
         return {name: float(np.mean(value)) for name, value in values.items()}

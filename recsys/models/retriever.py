@@ -95,6 +95,7 @@ class Retriever(keras.Model):
         self.user_features = [FeatureSpec.model_validate(spec) for spec in user_features]
         self.reads_user_id = self.config.query.user_id
         self.reads_times = self.config.query.reads_times
+        self.reads_history = self.config.query.encoder is not None
         self.packs_rows = self.config.query.packs_rows
         self.reads_whole_rows = self.config.query.reads_whole_rows
         policy = self.dtype_policy
@@ -125,7 +126,7 @@ class Retriever(keras.Model):
         if self.built:
             return
         dim = self.config.dim
-        if self.query_tower.encoder is not None:
+        if self.reads_history:
             self.start = self.add_weight(
                 shape=(dim,), initializer=keras.initializers.RandomNormal(stddev=0.02), name="start"
             )
@@ -177,7 +178,7 @@ class Retriever(keras.Model):
             [n or catalogue, dim].
         """
         items_ID = self._items(batch.get("item_ids"), item_rows, training)
-        history_BED = ops.take(items_ID, batch["history"], axis=0)
+        history_BED = ops.take(items_ID, batch["history"], axis=0) if self.reads_history else None
         queries_BLD = self._queries(history_BED, batch, user_rows, training)
         return {"queries": queries_BLD, "items": items_ID}
 
@@ -186,19 +187,20 @@ class Retriever(keras.Model):
         return _unit(vectors_ID) if self.config.normalise else vectors_ID
 
     def _queries(self, history_BED, batch, user_rows=None, training: bool = False):
-        start_D = ops.zeros((self.config.dim,), dtype=history_BED.dtype)
-        if self.query_tower.encoder is not None:
-            start_D = ops.cast(self.start, history_BED.dtype)
         times_BL = batch["history_times"] if self.reads_times else None
         places_BL = batch.get("place")
-        if places_BL is None:
-            starts_B1D = ops.broadcast_to(start_D, (ops.shape(history_BED)[0], 1, self.config.dim))
-            history_BLD = ops.concatenate([starts_B1D, history_BED], axis=1)
-            if self.reads_times:
-                # The start vector stands at the first event, whose time is 0.
-                times_BL = ops.pad(times_BL, ((0, 0), (1, 0)))
-        else:
-            history_BLD = ops.where((places_BL == 0)[..., None], start_D, history_BED)
+        history_BLD = None
+        if self.reads_history:
+            start_D = ops.cast(self.start, history_BED.dtype)
+            if places_BL is None:
+                shape = (ops.shape(history_BED)[0], 1, self.config.dim)
+                starts_B1D = ops.broadcast_to(start_D, shape)
+                history_BLD = ops.concatenate([starts_B1D, history_BED], axis=1)
+            else:
+                history_BLD = ops.where((places_BL == 0)[..., None], start_D, history_BED)
+        if self.reads_times and places_BL is None:
+            # The start vector stands at the first event, whose time is 0.
+            times_BL = ops.pad(times_BL, ((0, 0), (1, 0)))
         features = {spec.name: batch[USER_FEATURE + spec.name] for spec in self.user_features}
         queries_BLD = self.query_tower(
             history_BLD,
@@ -226,12 +228,15 @@ class Retriever(keras.Model):
             items = items[: self.known_items]
         queries_QD = ops.reshape(outputs["queries"], (-1, self.config.dim))
         positions, query_of_P = batch["positions"], batch.get("moment")
-        if self.query_tower.encoder is None:
-            # All positions of a row are alike.
-            rows = positions // (ops.shape(batch["history"])[1] + 1)
-            query_of_P = rows if query_of_P is None else ops.take(rows, query_of_P, axis=0)
-        else:
+        if self.reads_history:
             queries_QD = ops.take(queries_QD, positions, axis=0)
+        else:
+            # All positions of a row are alike.
+            if "row" in batch:
+                rows = ops.take(ops.reshape(batch["row"], (-1,)), positions, axis=0)
+            else:
+                rows = positions // (ops.shape(batch["history"])[1] + 1)
+            query_of_P = rows if query_of_P is None else ops.take(rows, query_of_P, axis=0)
         return self.loss_function(queries_QD, items, batch, query_of_P)
 
     def compute_loss(
@@ -265,6 +270,8 @@ class Retriever(keras.Model):
         Returns:
             float32 [batch, dim].
         """
+        if not self.reads_history:
+            return ops.cast(self._queries(None, inputs)[:, 0, :], "float32")
         history = inputs["history"]
         if item_vectors is None:
             history_BED = ops.reshape(
@@ -274,10 +281,8 @@ class Retriever(keras.Model):
         else:
             history_BED = ops.cast(ops.take(item_vectors, history, axis=0), self.compute_dtype)
         queries_BLD = self._queries(history_BED, inputs)
-        queries_B1D = queries_BLD
-        if self.query_tower.encoder is not None:
-            last_B11 = ops.cast(inputs["length"], "int32")[:, None, None]
-            queries_B1D = ops.take_along_axis(queries_BLD, last_B11, axis=1)
+        last_B11 = ops.cast(inputs["length"], "int32")[:, None, None]
+        queries_B1D = ops.take_along_axis(queries_BLD, last_B11, axis=1)
         return ops.cast(queries_B1D[:, 0, :], "float32")
 
     def in_float32(self) -> "Retriever":

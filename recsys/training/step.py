@@ -9,6 +9,7 @@ import numpy as np
 from recsys.errors import InputError
 from recsys.models.retriever import Retriever
 from recsys.training.checkpoint import State
+from recsys.training.compiler import compiles
 from recsys.training.optimizer import OptimizerConfig
 
 
@@ -63,5 +64,5 @@ def build_step(retriever: Retriever, config: OptimizerConfig, total_steps: int) 
     if backend == "tensorflow":
         from recsys.training.step_tensorflow import TensorFlowStep
 
-        return TensorFlowStep(retriever, config, total_steps)
+        return TensorFlowStep(retriever, config, total_steps, compiled=compiles(retriever))
     raise InputError(f"KERAS_BACKEND is {backend!r}: training runs on tensorflow or jax")

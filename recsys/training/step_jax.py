@@ -90,7 +90,11 @@ class JaxStep:
         batch = dict(batch)
         unique = {}
         if "item" in self._tables.keys() - self._whole:
-            names = ("history", "targets", "negatives")
+            names = (
+                *(("history",) if self._retriever.reads_history else ()),
+                "targets",
+                "negatives",
+            )
             ids = jnp.concatenate([batch[name].ravel() for name in names])
             catalogue = self._retriever.catalogue_items
             unique["item"], local = jnp.unique(

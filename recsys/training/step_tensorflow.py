@@ -1,6 +1,6 @@
 """The training step on TensorFlow: a loop inside one ``tf.function``."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -13,7 +13,9 @@ from recsys.training.optimizer import OptimizerConfig, Rows, update_rows
 class TensorFlowStep:
     """See :class:`recsys.training.step.Step`."""
 
-    def __init__(self, retriever: Retriever, config: OptimizerConfig, total_steps: int) -> None:
+    def __init__(
+        self, retriever: Retriever, config: OptimizerConfig, total_steps: int, compiled: bool
+    ) -> None:
         self._retriever = retriever
         self._config = config
         self._schedule = config.schedule(total_steps)
@@ -31,10 +33,21 @@ class TensorFlowStep:
         self._optimizer = config.build(total_steps)
         self._optimizer.build(self._dense)
         self._step_count = tf.Variable(0, trainable=False)
-        self._loop = tf.function(self._steps, reduce_retracing=True)
+        self._update = tf.function(self._update_weights, jit_compile=compiled)
+        self._loops: dict[tuple, Callable] = {}
 
     def run(self, batches: Mapping[str, np.ndarray]) -> tf.Tensor:
-        return self._loop({name: tf.convert_to_tensor(array) for name, array in batches.items()})
+        # One trace per shape of a batch, whatever the number of steps.
+        signature = {
+            name: tf.TensorSpec([None, *array.shape[1:]], array.dtype)
+            for name, array in batches.items()
+        }
+        shapes = tuple(sorted((name, *array.shape[1:]) for name, array in batches.items()))
+        if shapes not in self._loops:
+            self._loops[shapes] = tf.function(self._steps, input_signature=[signature])
+        return self._loops[shapes](
+            {name: tf.convert_to_tensor(array) for name, array in batches.items()}
+        )
 
     def _steps(self, batches):
         steps = tf.shape(batches["targets"])[0]
@@ -45,12 +58,27 @@ class TensorFlowStep:
         return losses.stack()
 
     def _step(self, batch):
-        batch, unique = self._localise(batch)
+        batch, unique, rooms = self._localise(batch)
         rows = {
             # Nobody (-1, an empty row) reads some row and writes none.
-            name: Rows(*(tf.gather(part, tf.maximum(ids, 0)) for part in self._tables[name]))
+            name: Rows(
+                *(
+                    _padded(tf.gather(part, tf.maximum(ids, 0)), rooms[name])
+                    for part in self._tables[name]
+                )
+            )
             for name, ids in unique.items()
         }
+        loss, updated = self._update(batch, rows)
+        for name, ids in unique.items():
+            somebody = tf.where(ids >= 0)[:, 0]
+            ids = tf.gather(ids, somebody)
+            for table, new in zip(self._tables[name], updated[name], strict=True):
+                table.scatter_update(tf.IndexedSlices(tf.gather(new, somebody), ids))
+        return loss
+
+    def _update_weights(self, batch, rows):
+        """Updates what is no table, and tables as a whole; returns the loss and the new rows."""
         values = {name: row.values for name, row in rows.items()}
         wholes = {name: self._tables[name].values for name in self._whole}
         with tf.GradientTape() as tape:
@@ -68,32 +96,40 @@ class TensorFlowStep:
             updated = update_rows(table, gradient, self._step_count, rate, self._config)
             for part, new in zip(self._tables[name], updated, strict=True):
                 part.assign(new)
-        for name, row in rows.items():
-            gradient = tf.convert_to_tensor(row_gradient[name])
-            updated = update_rows(row, gradient, self._step_count, rate, self._config)
-            somebody = unique[name] >= 0
-            ids = tf.boolean_mask(unique[name], somebody)
-            for table, new in zip(self._tables[name], updated, strict=True):
-                table.scatter_update(tf.IndexedSlices(tf.boolean_mask(new, somebody), ids))
+        new_rows = {
+            name: update_rows(
+                row, tf.convert_to_tensor(row_gradient[name]), self._step_count, rate, self._config
+            )
+            for name, row in rows.items()
+        }
         self._optimizer.apply(dense_gradient, self._dense)
         self._step_count.assign_add(1)
-        return loss
+        return loss, new_rows
 
     def _localise(self, batch):
-        """Replaces ids by positions among the batch's unique ids."""
+        """Replaces ids by positions among the batch's unique ids, of which there is room for all.
+
+        The room is that of every id, repeated or not: shapes are static, as compilers want them.
+        """
         batch = dict(batch)
-        unique = {}
+        unique, rooms = {}, {}
         if "item" in self._tables.keys() - self._whole:
-            names = ("history", "targets", "negatives")
-            sizes = [tf.size(batch[name]) for name in names]
+            names = (
+                *(("history",) if self._retriever.reads_history else ()),
+                "targets",
+                "negatives",
+            )
+            sizes = [batch[name].shape.num_elements() for name in names]
             ids = tf.concat([tf.reshape(batch[name], (-1,)) for name in names], axis=0)
             unique["item"], local = tf.unique(ids)
             for name, part in zip(names, tf.split(local, sizes), strict=True):
-                batch[name] = tf.reshape(part, tf.shape(batch[name]))
-            batch["item_ids"] = unique["item"]
+                batch[name] = tf.reshape(part, batch[name].shape)
+            rooms["item"] = sum(sizes)
+            batch["item_ids"] = _padded(unique["item"], rooms["item"])
         if "user" in self._tables:
+            rooms["user"] = batch["user"].shape[0]
             unique["user"], batch["user"] = tf.unique(batch["user"])
-        return batch, unique
+        return batch, unique, rooms
 
     def _variables(self) -> dict[str, tf.Variable]:
         named = {"step": self._step_count}
@@ -115,3 +151,9 @@ class TensorFlowStep:
 
     def synchronise(self) -> None:
         """The model's own variables are what is trained."""
+
+
+def _padded(array: tf.Tensor, rows: int) -> tf.Tensor:
+    """As many rows, zero after those that there are."""
+    missing = [[0, rows - tf.shape(array)[0]], *([[0, 0]] * (len(array.shape) - 1))]
+    return tf.ensure_shape(tf.pad(array, missing), [rows, *array.shape[1:]])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from recsys.evaluation.ranking import UNRANKED, RetrieverScorer, rank
+from recsys.evaluation.ranking import UNRANKED, RetrieverEmbedder, rank
 from recsys.models.retriever import ModelConfig
 from recsys.training.build import build_retriever
 from tests.datasets import checkerboard, write_dataset
@@ -75,6 +75,13 @@ def test_blocks_change_nothing(dataset):
     np.testing.assert_array_equal(whole.top_items, parts.top_items)
 
 
+def test_ranks_beyond_k_may_be_left_uncounted(dataset):
+    found = ranks(dataset, [1, 1, 1, 1, 1], every_rank=False)
+    assert found.ranks.tolist() == [UNRANKED, 3, UNRANKED]
+    full = ranks(dataset, [1, 1, 1, 1, 1])
+    np.testing.assert_array_equal(found.top_items, full.top_items)
+
+
 def test_not_a_number_is_refused(dataset):
     with pytest.raises(FloatingPointError, match="NaN"):
         ranks(dataset, [1, np.nan, 0, 0, 0])
@@ -84,7 +91,7 @@ def test_a_retriever_is_ranked_by_its_dot_products(tmp_path):
     dataset = checkerboard(tmp_path / "dataset")
     retriever = build_retriever(ModelConfig(dim=8, max_events=4), dataset, "train", seed=1)
     queries = dataset.queries("test")
-    scorer = RetrieverScorer(retriever, dataset)
+    scorer = RetrieverEmbedder(retriever, dataset)
     found = rank(scorer, dataset, queries, "exclude", 3, block_size=7)
     vectors = np.asarray(retriever.item_vectors())
     start = np.asarray(retriever.start)
@@ -95,10 +102,9 @@ def test_a_retriever_is_ranked_by_its_dot_products(tmp_path):
         scores = vectors @ vector
         scores[history] = -np.inf
         target = scores[queries.target_items[query]]
+        (found_vector,) = scorer.embed(queries, slice(query, query + 1))
         np.testing.assert_allclose(
-            scorer.score(queries, slice(query, query + 1))[0, queries.target_items[query]],
-            target,
-            rtol=1e-4,
+            scorer.item_vectors[queries.target_items[query]] @ found_vector, target, rtol=1e-4
         )
         assert found.ranks[query] == np.count_nonzero(scores >= target)
 
@@ -106,9 +112,10 @@ def test_a_retriever_is_ranked_by_its_dot_products(tmp_path):
 def test_refreshing_takes_up_new_weights(tmp_path):
     dataset = checkerboard(tmp_path / "dataset")
     retriever = build_retriever(ModelConfig(dim=8), dataset, "train", 1, "mixed_bfloat16")
-    scorer = RetrieverScorer(retriever, dataset)
+    scorer = RetrieverEmbedder(retriever, dataset)
     queries = dataset.queries("test")
-    before = scorer.score(queries, slice(0, 4))
+    before = scorer.embed(queries, slice(0, 4)) @ scorer.item_vectors.T
     retriever.set_weights([weight * 2 for weight in retriever.get_weights()])
     scorer.refresh()
-    np.testing.assert_allclose(scorer.score(queries, slice(0, 4)), before * 4, rtol=1e-3)
+    after = scorer.embed(queries, slice(0, 4)) @ scorer.item_vectors.T
+    np.testing.assert_allclose(after, before * 4, rtol=1e-3)

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from recsys.data.dataset import Dataset
-from recsys.evaluation.ranking import RetrieverScorer, rank
+from recsys.evaluation.ranking import RetrieverEmbedder, rank
 from recsys.models.retriever import ModelConfig
 from recsys.training.build import build_retriever
 from recsys.training.fit import TrainingConfig, fit
@@ -48,7 +48,7 @@ for query, loss in pairs:
     # Two items of the right colour are left: the validation and the test event.
     for part in ("validation", "test"):
         queries = dataset.queries(part)
-        ranked = rank(RetrieverScorer(retriever, dataset), dataset, queries, "exclude", 2)
+        ranked = rank(RetrieverEmbedder(retriever, dataset), dataset, queries, "exclude", 2)
         hits[f"{query} {loss} {part}"] = float(np.mean(ranked.ranks <= 2))
 print(json.dumps(hits))
 """

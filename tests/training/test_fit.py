@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from recsys.evaluation.metrics import ranking_metrics
-from recsys.evaluation.ranking import RetrieverScorer, rank
+from recsys.evaluation.ranking import RetrieverEmbedder, rank
 from recsys.models.retriever import ModelConfig
 from recsys.training.build import build_retriever
 from recsys.training.fit import Progress, TrainingConfig, fit
@@ -127,6 +127,6 @@ def test_an_unordered_history_is_averaged_over_the_others(tmp_path):
     retriever = build_retriever(config, dataset, "train", 1, training.precision)
     fit(retriever, dataset, training, 1, tmp_path / "checkpoints")
     ranked = rank(
-        RetrieverScorer(retriever, dataset), dataset, dataset.queries("test"), "exclude", 2
+        RetrieverEmbedder(retriever, dataset), dataset, dataset.queries("test"), "exclude", 2
     )
     assert ranking_metrics(ranked, [2])["hit_rate@2"].mean() >= 0.95

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from recsys.data.dataset import Feature
-from recsys.evaluation.ranking import RetrieverScorer, rank
+from recsys.evaluation.ranking import RetrieverEmbedder, rank
 from recsys.models.retriever import ModelConfig
 from recsys.training.build import build_retriever
 from recsys.training.fit import TrainingConfig, fit
@@ -44,8 +44,9 @@ def test_the_new_items_of_the_right_colour_come_first(dataset, tmp_path, item, l
     config = ModelConfig.model_validate(zoo.model("average", loss, item=zoo.ITEMS[item]))
     retriever = build_retriever(config, dataset, "train", seed=1)
     fit(retriever, dataset, TRAINING, 1, tmp_path)
-    scores = RetrieverScorer(retriever, dataset).score(dataset.queries("test"), slice(0, 60))
-    new = scores[:, KNOWN:]
+    embedder = RetrieverEmbedder(retriever, dataset)
+    queries = embedder.embed(dataset.queries("test"), slice(0, 60))
+    new = queries @ embedder.item_vectors[KNOWN:].T
     colour = np.arange(60) % 2
     right = np.stack([new[user, colour[user] :: 2] for user in range(60)])
     wrong = np.stack([new[user, 1 - colour[user] :: 2] for user in range(60)])
@@ -62,7 +63,7 @@ def test_a_catalogue_of_one_item(tmp_path):
     progress = fit(retriever, dataset, TRAINING, 1, tmp_path)
     assert progress.history[-1]["loss"] == pytest.approx(0, abs=1e-6)
     ranked = rank(
-        RetrieverScorer(retriever, dataset), dataset, dataset.queries("test"), "allow", k=3
+        RetrieverEmbedder(retriever, dataset), dataset, dataset.queries("test"), "allow", k=3
     )
     assert ranked.ranks.tolist() == [1, 1]
     assert ranked.top_items.tolist() == [[0, -1, -1]] * 2

@@ -17,7 +17,7 @@ import numpy as np
 from recsys.data.batches import TrainingBatches
 from recsys.data.dataset import Dataset
 from recsys.evaluation.metrics import ranking_metrics
-from recsys.evaluation.ranking import RetrieverScorer, rank
+from recsys.evaluation.ranking import RetrieverEmbedder, rank
 from recsys.models.retriever import ModelConfig
 from recsys.training.build import build_retriever
 from recsys.training.fit import TrainingConfig, fit
@@ -68,7 +68,7 @@ def main() -> None:
 
     def validate(model):
         ranked = rank(
-            RetrieverScorer(model, dataset), dataset, dataset.queries("validation"), "exclude", 5
+            RetrieverEmbedder(model, dataset), dataset, dataset.queries("validation"), "exclude", 5
         )
         return {"mrr@5": float(ranking_metrics(ranked, [5])["mrr@5"].mean())}
 
@@ -84,7 +84,7 @@ def main() -> None:
         callbacks=callbacks,
     )
     ranked = rank(
-        RetrieverScorer(retriever, dataset), dataset, dataset.queries("test"), "exclude", 5
+        RetrieverEmbedder(retriever, dataset), dataset, dataset.queries("test"), "exclude", 5
     )
     vectors = keras.ops.convert_to_numpy(retriever.item_vectors())
     theirs = None

@@ -6,7 +6,8 @@ from keras import ops
 from pydantic import Field
 
 from recsys.config import StrictConfig
-from recsys.models.losses.reduction import mean_over_events
+from recsys.models.losses.log_partition import weighted_log_partition
+from recsys.models.losses.reduction import mean_over_events, weight_of
 
 
 class CrossEntropyConfig(StrictConfig):
@@ -51,12 +52,13 @@ class CrossEntropy:
             query_of_P: int32 [predictions], the query of each; None: its own.
         """
         # Scaled here, not among the logits, of which there are many more.
-        queries_PD = queries_QD / self.temperature
-        logits_QI = ops.cast(ops.matmul(queries_PD, ops.transpose(items_ID)), "float32")
-        partition_P = ops.logsumexp(logits_QI, axis=-1)
+        queries_QD = queries_QD / self.temperature
+        weights_P = weights_Q = batch["weights"]
+        queries_PD = queries_QD
         if query_of_P is not None:
-            queries_PD = ops.take(queries_PD, query_of_P, axis=0)
-            partition_P = ops.take(partition_P, query_of_P, axis=0)
+            queries_PD = ops.take(queries_QD, query_of_P, axis=0)
+            weights_Q = ops.segment_sum(weights_P, query_of_P, num_segments=queries_QD.shape[0])
+        partition = weighted_log_partition(queries_QD, items_ID, weights_Q)
         # The target's logit is computed apart: gathering it from the logits
         # would scatter a gradient as large as they are.
         targets_PD = ops.take(items_ID, batch["targets"], axis=0)
@@ -66,4 +68,4 @@ class CrossEntropy:
             targets_PD = targets_PD + self.label_smoothing * (mean_D - targets_PD)
             queries_PD = ops.cast(queries_PD, "float32")
         positive_P = ops.cast(ops.sum(queries_PD * targets_PD, axis=-1), "float32")
-        return mean_over_events(partition_P - positive_P, batch["weights"])
+        return partition / weight_of(weights_P) - mean_over_events(positive_P, weights_P)

@@ -15,4 +15,9 @@ def mean_over_events(losses, weights):
     """
     # An infinite loss at a position that does not count must not become NaN.
     losses = ops.where(weights > 0, losses, 0.0)
-    return ops.sum(losses * weights) / ops.maximum(ops.sum(weights), 1e-9)
+    return ops.sum(losses * weights) / weight_of(weights)
+
+
+def weight_of(weights):
+    """The weight of a batch's events, above 0 even if there are none."""
+    return ops.maximum(ops.sum(weights), 1e-9)

@@ -45,11 +45,11 @@ def sampled_scores(queries_QD, items_ID, batch, query_of_P, temperature: float) 
     if query_of_P is not None:
         queries_PD = ops.take(queries_PD, query_of_P, axis=0)
     targets_P, negatives_N = batch["targets"], batch["negatives"]
-    positive_P = ops.sum(queries_PD * ops.take(items_ID, targets_P, axis=0), axis=-1)
+    positive_P = paired_scores(queries_PD, ops.take(items_ID, targets_P, axis=0))
     negatives_ND = ops.take(items_ID, negatives_N, axis=0)
     negative_PN = ops.matmul(queries_PD, ops.transpose(negatives_ND))
     return SampledScores(
-        ops.cast(positive_P, "float32"),
+        positive_P,
         ops.cast(negative_PN, "float32"),
         negatives_N[None, :] == targets_P[:, None],
     )
@@ -58,3 +58,8 @@ def sampled_scores(queries_QD, items_ID, batch, query_of_P, temperature: float) 
 def without(scores_PN, left_out_PN):
     """Scores that no exponential sees: -inf where ``left_out_PN``."""
     return ops.where(left_out_PN, -np.inf, scores_PN)
+
+
+def paired_scores(queries_PD, items_PD):
+    """Each query with the item of the same row; float32 [predictions]."""
+    return ops.cast(ops.sum(queries_PD * items_PD, axis=-1), "float32")

@@ -5,8 +5,9 @@ from typing import Literal
 from keras import ops
 from pydantic import Field
 
-from recsys.models.losses.reduction import mean_over_events
-from recsys.models.losses.sampled import SampledLossConfig, sampled_scores, without
+from recsys.models.losses.log_partition import Others, weighted_log_partition
+from recsys.models.losses.reduction import mean_over_events, weight_of
+from recsys.models.losses.sampled import SampledLossConfig, paired_scores
 
 
 class SampledSoftmaxConfig(SampledLossConfig):
@@ -60,16 +61,23 @@ class SampledSoftmax:
                 int32 [draws], ``negative_log_counts`` float32 [draws].
             query_of_P: int32 [predictions], the query of each; None: its own.
         """
-        scores = sampled_scores(queries_QD, items_ID, batch, query_of_P, self.temperature)
-        corrected_PN = scores.negative_PN
-        if self.correct_logq:
-            corrected_PN = corrected_PN - batch["negative_log_counts"][None, :]
-        corrected_PN = without(corrected_PN, scores.accidental_PN)
-        all_scores = ops.concatenate([scores.positive_P[:, None], corrected_PN], axis=-1)
-        expected_P = scores.positive_P
+        weights_P, targets_P, negatives_N = batch["weights"], batch["targets"], batch["negatives"]
+        queries_QD = queries_QD / self.temperature
+        queries_PD = queries_QD if query_of_P is None else ops.take(queries_QD, query_of_P, axis=0)
+        positive_P = paired_scores(queries_PD, ops.take(items_ID, targets_P, axis=0))
+        negatives_ND = ops.take(items_ID, negatives_N, axis=0)
+        log_counts_N = batch["negative_log_counts"]
+        others = Others(
+            ops.exp(-log_counts_N) if self.correct_logq else ops.ones_like(log_counts_N),
+            first_P=positive_P,
+            ids_I=negatives_N,
+            left_out_P=targets_P,
+            query_of_P=query_of_P,
+        )
+        partition = weighted_log_partition(queries_QD, negatives_ND, weights_P, others)
+        expected_P = positive_P
         if self.label_smoothing:
-            shares_N = ops.softmax(-batch["negative_log_counts"])
-            mean_P = ops.matmul(scores.negative_PN, shares_N[:, None])[:, 0]
+            shares_N = ops.cast(ops.softmax(-log_counts_N), negatives_ND.dtype)
+            mean_P = paired_scores(queries_PD, ops.matmul(shares_N[None], negatives_ND))
             expected_P = expected_P + self.label_smoothing * (mean_P - expected_P)
-        losses_P = ops.logsumexp(all_scores, axis=-1) - expected_P
-        return mean_over_events(losses_P, batch["weights"])
+        return partition / weight_of(weights_P) - mean_over_events(expected_P, weights_P)

@@ -54,8 +54,8 @@ class QueryTowerConfig(StrictConfig):
 
     @property
     def packs_rows(self) -> bool:
-        """Whether the encoder keeps several rows of one lane apart."""
-        return isinstance(self.encoder, AttentionConfig)
+        """Whether a lane may hold several rows: the encoder keeps them apart, or there is none."""
+        return self.encoder is None or isinstance(self.encoder, AttentionConfig)
 
     @property
     def reads_whole_rows(self) -> bool:
@@ -138,7 +138,7 @@ class QueryTower(keras.layers.Layer):
 
         Args:
             history_BLD: [lanes, positions, dim], of each row the start vector and the
-                item vectors.
+                item vectors; not read without an encoder.
             user: int32 [rows], user index (-1: unknown) or index into ``user_rows``.
             features: each user feature's array, a row per row.
             user_rows: float32 [n, dim], rows of the user table gathered by the caller.
@@ -152,8 +152,8 @@ class QueryTower(keras.layers.Layer):
                 reads whole rows.
 
         Returns:
-            [batch, positions, dim] in the layer's compute dtype; without an
-            encoder [batch, 1, dim], as all positions are alike.
+            [lanes, positions, dim] in the layer's compute dtype; without an
+            encoder [rows, 1, dim], as all positions of a row are alike.
         """
         encoded_BLD = None
         if self.encoder is not None:
@@ -172,15 +172,16 @@ class QueryTower(keras.layers.Layer):
             context.append(self.hide_user(self.table(user, user_rows), training=training))
         if self.features is not None:
             context.append(self.features(features))
-        positions = 1 if encoded_BLD is None else ops.shape(history_BLD)[1]
-        parts = [] if encoded_BLD is None else [encoded_BLD]
+        if encoded_BLD is None:
+            return self.mlp(ops.concatenate(context, axis=-1))[:, None, :]
+        parts = [encoded_BLD]
         for part_RD in context:
             if rows_BL is None:
-                parts.append(ops.repeat(part_RD[:, None, :], positions, axis=1))
+                part_BLD = ops.repeat(part_RD[:, None, :], ops.shape(history_BLD)[1], axis=1)
             else:
-                parts.append(ops.take(part_RD, ops.maximum(rows_BL, 0), axis=0))
-        mixed = self.mlp(ops.concatenate(parts, axis=-1))
-        return mixed if encoded_BLD is None else encoded_BLD + mixed
+                part_BLD = ops.take(part_RD, ops.maximum(rows_BL, 0), axis=0)
+            parts.append(part_BLD)
+        return encoded_BLD + self.mlp(ops.concatenate(parts, axis=-1))
 
     def get_config(self) -> dict:
         config = {

@@ -1,4 +1,4 @@
-"""AdamW with warm-up and decay, for dense weights and for tables or single rows of them."""
+"""AdamW and Adagrad with warm-up and decay, for dense weights and tables or rows of them."""
 
 import math
 from typing import Any, Literal, NamedTuple
@@ -15,8 +15,11 @@ SPARED = ["bias", "position_vectors", "gamma", "beta", "start", "embeddings"]
 
 
 class OptimizerConfig(StrictConfig):
-    """AdamW; biases, normalisations and positions never decay."""
+    """AdamW or Adagrad; biases, normalisations and positions never decay."""
 
+    kind: Literal["adam", "adagrad"] = Field(
+        "adam", description="adagrad: one slot a weight instead of two, and a rate near 0.1"
+    )
     learning_rate: float = Field(1e-3, gt=0, description="the highest one, after the warm-up")
     warmup_steps: int = Field(0, ge=0, description="steps over which the rate rises from 0")
     decay: Literal["constant", "linear", "cosine"] = Field(
@@ -30,8 +33,11 @@ class OptimizerConfig(StrictConfig):
     table_weight_decay: float = Field(
         0.0, ge=0, description="the same of the tables of item and user vectors"
     )
-    beta_1: float = Field(0.9, ge=0, lt=1, description="memory of the gradient's mean")
-    beta_2: float = Field(0.999, ge=0, lt=1, description="memory of the gradient's square")
+    beta_1: float = Field(0.9, ge=0, lt=1, description="Adam's memory of the gradient's mean")
+    beta_2: float = Field(0.999, ge=0, lt=1, description="Adam's memory of the gradient's square")
+    initial_accumulator: float = Field(
+        0.1, ge=0, description="Adagrad's sum of squares before the first step"
+    )
     epsilon: float = Field(1e-7, gt=0, description="keeps the division finite")
 
     def schedule(self, total_steps: int) -> "WarmupDecay":
@@ -39,17 +45,25 @@ class OptimizerConfig(StrictConfig):
 
     def build(self, total_steps: int) -> keras.optimizers.Optimizer:
         """The Keras optimizer for every weight that is not a table."""
-        arguments = {
+        arguments: dict[str, Any] = {
             "learning_rate": self.schedule(total_steps),
-            "beta_1": self.beta_1,
-            "beta_2": self.beta_2,
             "epsilon": self.epsilon,
+            "weight_decay": self.weight_decay or None,
         }
-        if not self.weight_decay:
-            return keras.optimizers.Adam(**arguments)
-        optimizer = keras.optimizers.AdamW(weight_decay=self.weight_decay, **arguments)
-        optimizer.exclude_from_weight_decay(var_names=SPARED)
+        if self.kind == "adagrad":
+            arguments["initial_accumulator_value"] = self.initial_accumulator
+            optimizer = keras.optimizers.Adagrad(**arguments)
+        else:
+            arguments |= {"beta_1": self.beta_1, "beta_2": self.beta_2}
+            optimizer = keras.optimizers.Adam(**arguments)
+        if self.weight_decay:
+            optimizer.exclude_from_weight_decay(var_names=SPARED)
         return optimizer
+
+    @property
+    def initial_slots(self) -> tuple[float, ...]:
+        """What each slot of a weight begins with."""
+        return (self.initial_accumulator,) if self.kind == "adagrad" else (0.0, 0.0)
 
 
 class WarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
@@ -81,19 +95,24 @@ class WarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
 
 
 class Rows(NamedTuple):
-    """Some rows of a table with their optimizer slots, each float32 [n, dim]."""
+    """Some rows of a table with their optimizer slots, each float32 [n, dim].
+
+    Attributes:
+        values: the rows.
+        slots: Adam's mean and mean square of the gradient, or Adagrad's sum of squares.
+    """
 
     values: Any
-    momentum: Any
-    velocity: Any
+    slots: tuple[Any, ...]
 
 
 def update_rows(rows: Rows, gradient, step, rate, config: OptimizerConfig) -> Rows:
-    """One AdamW step of the rows that a batch holds.
+    """One step of the rows that a batch holds.
 
     Rows of other batches keep their values and slots ("lazy"): they neither
     decay nor drift on momentum. On a batch that holds every row it equals the
-    dense optimizer (Kingma and Ba, 2015; Loshchilov and Hutter, 2019).
+    dense optimizer (Duchi et al., 2011; Kingma and Ba, 2015; Loshchilov and
+    Hutter, 2019).
 
     Args:
         rows: what the batch holds, each row once.
@@ -102,10 +121,15 @@ def update_rows(rows: Rows, gradient, step, rate, config: OptimizerConfig) -> Ro
         rate: the step's learning rate.
         config: the constants.
     """
+    values = rows.values * (1.0 - rate * config.table_weight_decay)
+    if config.kind == "adagrad":
+        (squares,) = rows.slots
+        squares = squares + ops.square(gradient)
+        return Rows(values - rate * gradient / ops.sqrt(squares + config.epsilon), (squares,))
+    momentum, velocity = rows.slots
     count = ops.cast(step, "float32") + 1.0
     correction = ops.sqrt(1.0 - config.beta_2**count) / (1.0 - config.beta_1**count)
-    momentum = rows.momentum + (gradient - rows.momentum) * (1.0 - config.beta_1)
-    velocity = rows.velocity + (ops.square(gradient) - rows.velocity) * (1.0 - config.beta_2)
-    values = rows.values * (1.0 - rate * config.table_weight_decay)
+    momentum = momentum + (gradient - momentum) * (1.0 - config.beta_1)
+    velocity = velocity + (ops.square(gradient) - velocity) * (1.0 - config.beta_2)
     values = values - momentum * (rate * correction) / (ops.sqrt(velocity) + config.epsilon)
-    return Rows(values, momentum, velocity)
+    return Rows(values, (momentum, velocity))

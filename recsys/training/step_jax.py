@@ -34,7 +34,10 @@ class JaxStep:
             "fixed": [jnp.array(v.value) for v in self._fixed],
             "optimizer": [jnp.array(v.value) for v in self._optimizer.variables],
             "tables": {
-                name: Rows(jnp.array(v.value), jnp.zeros(v.shape), jnp.zeros(v.shape))
+                name: Rows(
+                    jnp.array(v.value),
+                    tuple(jnp.full(v.shape, initial) for initial in config.initial_slots),
+                )
                 for name, v in self._tables.items()
             },
             "step": jnp.zeros((), dtype="int32"),

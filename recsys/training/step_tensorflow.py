@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -22,8 +23,10 @@ class TensorFlowStep:
         self._tables = {
             name: Rows(
                 variable.value,
-                tf.Variable(tf.zeros(variable.shape), trainable=False),
-                tf.Variable(tf.zeros(variable.shape), trainable=False),
+                tuple(
+                    tf.Variable(tf.fill(variable.shape, initial), trainable=False)
+                    for initial in config.initial_slots
+                ),
             )
             for name, variable in retriever.tables.items()
         }
@@ -61,11 +64,11 @@ class TensorFlowStep:
         batch, unique, rooms = self._localise(batch)
         rows = {
             # Nobody (-1, an empty row) reads some row and writes none.
-            name: Rows(
-                *(
-                    _padded(tf.gather(part, tf.maximum(ids, 0)), rooms[name])
-                    for part in self._tables[name]
-                )
+            name: keras.tree.map_structure(
+                lambda part, ids=ids, room=rooms[name]: _padded(
+                    tf.gather(part, tf.maximum(ids, 0)), room
+                ),
+                self._tables[name],
             )
             for name, ids in unique.items()
         }
@@ -73,8 +76,8 @@ class TensorFlowStep:
         for name, ids in unique.items():
             somebody = tf.where(ids >= 0)[:, 0]
             ids = tf.gather(ids, somebody)
-            for table, new in zip(self._tables[name], updated[name], strict=True):
-                table.scatter_update(tf.IndexedSlices(tf.gather(new, somebody), ids))
+            for part, new in _pairs(self._tables[name], updated[name]):
+                part.scatter_update(tf.IndexedSlices(tf.gather(new, somebody), ids))
         return loss
 
     def _update_weights(self, batch, rows):
@@ -91,10 +94,10 @@ class TensorFlowStep:
         dense_gradient, row_gradient, whole_gradient = tape.gradient(loss, (dense, values, wholes))
         rate = self._schedule(self._step_count)
         for name, gradient in whole_gradient.items():
-            table = Rows(*(part.value() for part in self._tables[name]))
+            table = keras.tree.map_structure(lambda part: part.value(), self._tables[name])
             gradient = tf.convert_to_tensor(gradient)
             updated = update_rows(table, gradient, self._step_count, rate, self._config)
-            for part, new in zip(self._tables[name], updated, strict=True):
+            for part, new in _pairs(self._tables[name], updated):
                 part.assign(new)
         new_rows = {
             name: update_rows(
@@ -138,8 +141,8 @@ class TensorFlowStep:
         for index, variable in enumerate(self._optimizer.variables):
             named[f"optimizer_{index:04d}"] = variable.value
         for name, rows in self._tables.items():
-            named[f"{name}_momentum"] = rows.momentum
-            named[f"{name}_velocity"] = rows.velocity
+            for index, slot in enumerate(rows.slots):
+                named[f"{name}_slot_{index}"] = slot
         return named
 
     def state(self) -> State:
@@ -151,6 +154,11 @@ class TensorFlowStep:
 
     def synchronise(self) -> None:
         """The model's own variables are what is trained."""
+
+
+def _pairs(variables: Rows, new: Rows) -> zip:
+    """Each variable of some rows with its new value."""
+    return zip(keras.tree.flatten(variables), keras.tree.flatten(new), strict=True)
 
 
 def _padded(array: tf.Tensor, rows: int) -> tf.Tensor:

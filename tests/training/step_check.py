@@ -30,13 +30,16 @@ BATCH = {
     "negative_log_counts": np.zeros(4, dtype=np.float32),
 }
 HELD = {"item": [0, 1, 2, 3, 4], "user": [3, 5]}
-OPTIMIZER = OptimizerConfig(learning_rate=0.05)
+OPTIMIZERS = [
+    OptimizerConfig(learning_rate=0.05),
+    OptimizerConfig(kind="adagrad", learning_rate=0.5),
+]
 
 
-def dense_step(retriever) -> None:
+def dense_step(retriever, optimizer: OptimizerConfig) -> None:
     """One step of Keras' optimizer on dense gradients."""
     if keras.backend.backend() == "jax":
-        retriever.compile(optimizer=OPTIMIZER.build(10))
+        retriever.compile(optimizer=optimizer.build(10))
         retriever.train_on_batch(BATCH)
         return
     import tensorflow as tf
@@ -47,7 +50,7 @@ def dense_step(retriever) -> None:
     # Keras 3.15's optimizers square an IndexedSlices before they sum its
     # duplicates, which is another gradient: hence not train_on_batch.
     gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
-    OPTIMIZER.build(10).apply(gradients, retriever.trainable_variables)
+    optimizer.build(10).apply(gradients, retriever.trainable_variables)
 
 
 def main() -> None:
@@ -63,23 +66,25 @@ def main() -> None:
     def tables(retriever):
         return {n: keras.ops.convert_to_numpy(v).copy() for n, v in retriever.tables.items()}
 
-    before = tables(fresh())
-    rowwise = fresh()
-    step = build_step(rowwise, OPTIMIZER, 10)
-    step.run({name: array[None] for name, array in BATCH.items()})
-    step.synchronise()
-    after = tables(rowwise)
-    dense = fresh()
-    dense_step(dense)
-    expected = tables(dense)
     found = {}
-    for name, held in HELD.items():
-        others = np.setdiff1d(np.arange(len(before[name])), held)
-        found[name] = {
-            "others_moved": float(np.abs(after[name][others] - before[name][others]).max()),
-            "held_moved": float(np.abs(after[name][held] - before[name][held]).min(axis=1).max()),
-            "held_differs": float(np.abs(after[name][held] - expected[name][held]).max()),
-        }
+    for optimizer in OPTIMIZERS:
+        before = tables(fresh())
+        rowwise = fresh()
+        step = build_step(rowwise, optimizer, 10)
+        step.run({name: array[None] for name, array in BATCH.items()})
+        step.synchronise()
+        after = tables(rowwise)
+        dense = fresh()
+        dense_step(dense, optimizer)
+        expected = tables(dense)
+        for name, held in HELD.items():
+            others = np.setdiff1d(np.arange(len(before[name])), held)
+            moved = np.abs(after[name] - before[name])
+            found[f"{optimizer.kind} {name}"] = {
+                "others_moved": float(moved[others].max()),
+                "held_moved": float(moved[held].min(axis=1).max()),
+                "held_differs": float(np.abs(after[name][held] - expected[name][held]).max()),
+            }
     print(json.dumps(found))
 
 

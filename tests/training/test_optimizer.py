@@ -20,10 +20,12 @@ def test_schedules_by_hand():
     assert rates([2, 6, 10], warmup_steps=2, decay="linear") == [1, 0.5, 0]
 
 
+@pytest.mark.parametrize("kind", ["adam", "adagrad"])
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])
-def test_rows_follow_the_dense_optimizer(weight_decay):
+def test_rows_follow_the_dense_optimizer(kind, weight_decay):
     """On batches that hold every row, several steps of both agree."""
     config = OptimizerConfig(
+        kind=kind,
         learning_rate=0.1,
         weight_decay=weight_decay,
         table_weight_decay=weight_decay,
@@ -34,7 +36,7 @@ def test_rows_follow_the_dense_optimizer(weight_decay):
     variable = keras.Variable(start)
     optimizer = config.build(total_steps=10)
     optimizer.build([variable])
-    rows = Rows(start, np.zeros_like(start), np.zeros_like(start))
+    rows = Rows(start, tuple(np.full_like(start, slot) for slot in config.initial_slots))
     for step in range(6):
         gradient = generator.normal(size=(5, 3)).astype(np.float32)
         optimizer.apply([keras.ops.convert_to_tensor(gradient)], [variable])

@@ -32,7 +32,7 @@ BATCH = {
 HELD = {"item": [0, 1, 2, 3, 4], "user": [3, 5]}
 OPTIMIZERS = [
     OptimizerConfig(learning_rate=0.05),
-    OptimizerConfig(kind="adagrad", learning_rate=0.5),
+    OptimizerConfig(kind="adagrad", learning_rate=0.05, initial_accumulator=1e-6),
 ]
 
 

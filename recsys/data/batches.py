@@ -70,6 +70,8 @@ class TrainingBatches:
             encoder that predicts an event from all the others.
         packed: whether a lane of a batch may hold several rows, for an encoder that
             keeps them apart.
+        shares: what the first size of every array of a batch, but for the rows'
+            own and the negatives, can be divided by.
 
     Raises:
         InputError: times are asked of a dataset without them.
@@ -90,6 +92,7 @@ class TrainingBatches:
         times: bool = False,
         whole_rows: bool = False,
         packed: bool = False,
+        shares: int = 1,
     ) -> None:
         self.seed = seed
         self._dataset = dataset
@@ -107,9 +110,10 @@ class TrainingBatches:
         self._alone = bool((moments == np.arange(dataset.events)).all())
         self._whole_rows = whole_rows
         self._packed = packed
+        self._shares = shares
         self._predictions = self._rows.target_ends - self._rows.target_begins
         lengths = self._rows.ends - self._rows.begins + whole_rows
-        self._layouts: Layouts = (PackedLanes if packed else Buckets)(lengths, batch_size)
+        self._layouts: Layouts = (PackedLanes if packed else Buckets)(lengths, batch_size, shares)
         self.steps_per_epoch = self._layouts.steps_per_epoch
         self.events_per_epoch = int(np.sum(self._predictions))
 
@@ -125,7 +129,7 @@ class TrainingBatches:
         generator = np.random.default_rng([self.seed, draw.epoch])
         runs: list[tuple[Layout, int, int]] = []
         for layout in self._layouts.draw(generator):
-            room = _fullest(queries, layout.rows), _fullest(self._predictions, layout.rows)
+            room = self._room(queries, layout), self._room(self._predictions, layout)
             runs += [(part, *room) for part in layout.parts(steps_per_run)]
         step = 0
         for index in generator.permutation(len(runs)):
@@ -145,6 +149,13 @@ class TrainingBatches:
         begins_moment = moments == np.arange(len(moments))
         before = np.concatenate(([0], np.cumsum(begins_moment)))
         return before[self._rows.target_ends] - before[self._rows.target_begins]
+
+    def _room(self, counts: np.ndarray, layout: Layout) -> int:
+        """What the fullest of the steps needs, rounded up."""
+        by_row = np.where(layout.rows >= 0, counts[layout.rows], 0)
+        fullest = int(by_row.sum(axis=1).max())
+        grain = max(1, (1 << (fullest - 1).bit_length()) // (2 * SIZES))
+        return -(-fullest // (grain * self._shares)) * grain * self._shares
 
     def batch(self, run: Run, step: int, draw: Draw) -> dict[str, np.ndarray]:
         """Assembles one batch of P predictions.
@@ -242,10 +253,3 @@ def _filled(
     matrix = np.full(shape, value, dtype=np.int32)
     matrix.reshape(-1)[cells] = values
     return matrix
-
-
-def _fullest(counts: np.ndarray, batches: np.ndarray) -> int:
-    """Room for the fullest of the batches (row numbers, -1: none), rounded up."""
-    fullest = int(np.where(batches >= 0, counts[batches], 0).sum(axis=1).max())
-    grain = max(1, (1 << (fullest - 1).bit_length()) // (2 * SIZES))
-    return -(-fullest // grain) * grain

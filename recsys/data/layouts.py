@@ -64,10 +64,12 @@ class Buckets:
 
     Args:
         lengths: int64 [rows], positions of each row.
-        batch_size: rows a step.
+        batch_size: rows a step; rounded up to a multiple of ``shares``.
+        shares: what the number of lanes can be divided by.
     """
 
-    def __init__(self, lengths: np.ndarray, batch_size: int) -> None:
+    def __init__(self, lengths: np.ndarray, batch_size: int, shares: int = 1) -> None:
+        batch_size = -(-batch_size // shares) * shares
         self._batch_size = batch_size
         self._widths = _widths(int(lengths.max(initial=1)))
         self._width_of_row = np.searchsorted(self._widths, lengths)
@@ -98,13 +100,15 @@ class PackedLanes:
     Args:
         lengths: int64 [rows], positions of each row.
         batch_size: rows a step, on average.
+        shares: what the number of lanes can be divided by.
     """
 
-    def __init__(self, lengths: np.ndarray, batch_size: int) -> None:
+    def __init__(self, lengths: np.ndarray, batch_size: int, shares: int = 1) -> None:
         self._lengths = lengths
         self._width = int(lengths.max(initial=1))
         self._slot_lanes, self._slot_columns, self._lanes = _pack(lengths, self._width)
-        self._lanes_per_step = max(1, round(batch_size * self._lanes / max(len(lengths), 1)))
+        lanes = batch_size * self._lanes / max(len(lengths), 1)
+        self._lanes_per_step = max(1, round(lanes / shares)) * shares
         self.steps_per_epoch = -(-self._lanes // self._lanes_per_step)
 
     def draw(self, generator: np.random.Generator) -> list[Layout]:

@@ -17,6 +17,7 @@ from recsys.errors import InputError
 from recsys.models.retriever import Retriever
 from recsys.training.averaging import WeightAverage
 from recsys.training.checkpoint import State, load_checkpoint, save_checkpoint
+from recsys.training.devices import training_devices
 from recsys.training.feed import Feed, sampler_of
 from recsys.training.optimizer import OptimizerConfig
 from recsys.training.step import Step, build_step
@@ -145,7 +146,7 @@ def fit(
 
     Raises:
         InputError: the checkpoint in ``folder`` is of another backend, dataset or
-            seed.
+            seed; or see :func:`recsys.training.devices.training_devices`.
         TrainingDiverged: the loss is no longer a number.
     """
     batches = TrainingBatches(
@@ -161,6 +162,7 @@ def fit(
         times=retriever.reads_times,
         whole_rows=retriever.reads_whole_rows,
         packed=retriever.packs_rows,
+        shares=training_devices(),
     )
     sampler = sampler_of(retriever, dataset, last_part)
     feed = Feed(batches, sampler, seed, config.steps_per_dispatch)

@@ -42,11 +42,27 @@ class JaxStep:
             },
             "step": jnp.zeros((), dtype="int32"),
         }
+        self._mesh = jax.sharding.Mesh(np.array(jax.local_devices()), ("batch",))
+        self._state = jax.device_put(self._state, self._placed())
         self._scan = jax.jit(partial(jax.lax.scan, self._step), donate_argnums=0)
 
     def run(self, batches: Mapping[str, np.ndarray]) -> jax.Array:
-        self._state, losses = self._scan(self._state, dict(batches))
+        placed = {
+            name: jax.device_put(array, self._placed(array)) for name, array in batches.items()
+        }
+        self._state, losses = self._scan(self._state, placed)
         return losses
+
+    def _placed(self, stacked: np.ndarray | None = None) -> jax.sharding.NamedSharding:
+        """Where an array lies: a batch in equal shares on all devices, all else on each.
+
+        The step is written for the whole batch, and the compiler shares its work out: means,
+        negatives and unique rows are those of all devices together.
+        """
+        devices = self._mesh.size
+        if stacked is None or stacked.shape[1] % devices:
+            return jax.sharding.NamedSharding(self._mesh, jax.sharding.PartitionSpec())
+        return jax.sharding.NamedSharding(self._mesh, jax.sharding.PartitionSpec(None, "batch"))
 
     def _step(self, state, batch):
         batch, unique = self._localise(batch)
@@ -139,12 +155,18 @@ class JaxStep:
     def restore(self, state: State) -> None:
         leaves, structure = jax.tree.flatten(self._state)
         restored = [jnp.array(state[f"leaf_{index:04d}"]) for index in range(len(leaves))]
-        self._state = jax.tree.unflatten(structure, restored)
+        self._state = jax.device_put(jax.tree.unflatten(structure, restored), self._placed())
 
     def synchronise(self) -> None:
+        device = jax.local_devices()[0]
+
+        def assign(variable, value):
+            # A copy: the state is donated to the next step.
+            variable.assign(jnp.array(jax.device_put(value, device)))
+
         for variable, value in zip(self._dense, self._state["dense"], strict=True):
-            variable.assign(jnp.array(value))
+            assign(variable, value)
         for variable, value in zip(self._fixed, self._state["fixed"], strict=True):
-            variable.assign(jnp.array(value))
+            assign(variable, value)
         for name, variable in self._tables.items():
-            variable.assign(jnp.array(self._state["tables"][name].values))
+            assign(variable, self._state["tables"][name].values)

@@ -27,12 +27,13 @@ TRAINING = {
 }
 
 
-def start(folder, backend: str, **settings) -> subprocess.CompletedProcess:
+def start(folder, backend: str, devices: int = 1, **settings) -> subprocess.CompletedProcess:
     settings = {"query": "lstm", "loss": "cross_entropy", "training": TRAINING} | settings
     environment = os.environ | {
         "KERAS_BACKEND": backend,
         "PYTHONPATH": str(REPOSITORY),
         "TF_CPP_MIN_LOG_LEVEL": "3",
+        "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
     }
     return subprocess.run(
         [sys.executable, "-m", "tests.training.worker", str(folder), json.dumps(settings)],
@@ -68,6 +69,21 @@ def test_a_killed_run_ends_as_if_it_had_not_been(folder, backend, query, loss):
     assert killed.returncode == -9
     assert (folder / "checkpoints" / "last.npz").is_file()
     assert train(folder, backend, **settings) == whole
+
+
+@pytest.mark.parametrize(
+    "query, loss",
+    [("attention", "cross_entropy"), ("lstm", "cross_entropy"), ("two-tower", "mixed")],
+)
+def test_two_devices_train_as_one_does(folder, query, loss):
+    """Negatives, means and unique rows are those of the whole batch."""
+    settings = {"query": query, "loss": loss}
+    two = train(folder, "jax", devices=2, checkpoints="two", **settings)
+    one = train(folder, "jax", checkpoints="one", **settings)
+    assert two["devices"] == 2
+    assert one["devices"] == 1
+    for name in ("losses", "vectors"):
+        np.testing.assert_allclose(two[name], one[name], rtol=2e-4)
 
 
 @pytest.mark.parametrize("backend", ["tensorflow", "jax"])

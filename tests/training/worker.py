@@ -20,6 +20,7 @@ from recsys.evaluation.metrics import ranking_metrics
 from recsys.evaluation.ranking import RetrieverEmbedder, rank
 from recsys.models.retriever import ModelConfig
 from recsys.training.build import build_retriever
+from recsys.training.devices import training_devices
 from recsys.training.fit import TrainingConfig, fit
 from tests.models import zoo
 
@@ -98,6 +99,7 @@ def main() -> None:
                 "validation": [row.get("mrr@5") for row in progress.history],
                 "hits": float(np.mean(ranked.ranks == 1)),
                 "vectors": vectors.astype(np.float64).sum(axis=1).tolist(),
+                "devices": training_devices(),
                 "backend": keras.backend.backend(),
             }
         )

@@ -74,14 +74,13 @@ def main() -> None:
     case = read_case()
     torch.set_num_threads(case["threads"])
     torch.manual_seed(1)
-    rows = [torch.from_numpy(row) for row in np.load(case["rows"], allow_pickle=True)]
+    events = torch.from_numpy(np.load(case["row_items"]))
+    rows = torch.tensor_split(events, torch.from_numpy(np.load(case["row_offsets"])[1:-1]))
     items = case["items"]
     encoder = Attention(case) if case["encoder"] == "attention" else Recurrent(case)
     table = nn.Embedding(items, case["dim"])
     nn.init.normal_(table.weight, std=0.02)
-    optimizer = torch.optim.Adam(
-        [*encoder.parameters(), *table.parameters()], lr=1e-3, fused=case["fused"]
-    )
+    optimizer = torch.optim.Adam([*encoder.parameters(), *table.parameters()], fused=True)
     order = iter(())
 
     def batch() -> list:

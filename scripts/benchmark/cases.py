@@ -1,0 +1,145 @@
+"""The rows of the benchmark: what is measured, and against whom."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Role = Literal["ours", "fair peer", "library", "bare"]
+
+
+@dataclass(frozen=True)
+class Contender:
+    """Who does the work of a row.
+
+    Attributes:
+        name: what the table calls it.
+        role: ours, a fair peer (the same work, written by hand), a library, or the
+            bare operations that nobody can do without.
+        environment: see :mod:`environments`.
+        script: in ``contenders/``.
+        case: what it is told beyond what all of the row are told.
+    """
+
+    name: str
+    role: Role
+    environment: str
+    script: str
+    case: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One kind of work.
+
+    Attributes:
+        name: on the command line.
+        unit: what is counted.
+        data: ``movielens-1m``, ``beauty`` or ``gowalla``.
+        case: what all contenders are told.
+        contenders: ours first.
+    """
+
+    name: str
+    unit: str
+    data: str
+    case: dict[str, Any]
+    contenders: tuple[Contender, ...]
+
+
+DIM, NEGATIVES = 64, 1024
+MAX_EVENTS = {"movielens-1m": 200, "beauty": 50}
+
+
+def _sequence(encoder: str, data: str, loss: str) -> Row:
+    """Two blocks of attention, or an LSTM, of 64 units: 128 users a step."""
+    case = {
+        "encoder": encoder,
+        "loss": loss,
+        "dim": DIM,
+        "units": DIM,
+        "heads": 2,
+        "blocks": 2,
+        "dropout": 0.2,
+        "max_events": MAX_EVENTS[data],
+        "negatives": NEGATIVES,
+        "batch_size": 128,
+        "jit_compile": encoder == "attention",
+    }
+    attention = {"kind": "attention", "blocks": 2, "heads": 2, "feed_forward": 1, "dropout": 0.2}
+    lstm = {"kind": "lstm", "units": DIM, "dropout": 0.2}
+    sampled = {"kind": "sampled_softmax", "negatives": {"kind": "uniform", "count": NEGATIVES}}
+    model = {
+        "dim": DIM,
+        "max_events": MAX_EVENTS[data],
+        "query": {"encoder": attention if encoder == "attention" else lstm},
+        "loss": {"kind": "cross_entropy"} if loss == "cross_entropy" else sampled,
+    }
+    ours = {"model": model, "training": {"batch_size": 128}}
+    contenders = [
+        Contender("ours", "ours", "ours", "ours_training.py", ours),
+        Contender("PyTorch", "fair peer", "torch", "torch_sequence.py"),
+    ]
+    if encoder == "attention":
+        contenders.append(Contender("RecTools SASRec", "library", "rectools", "rectools_sasrec.py"))
+    if loss == "cross_entropy":
+        name = "RecBole SASRec" if encoder == "attention" else "RecBole GRU4Rec"
+        contenders += [
+            Contender("Keras fit", "fair peer", "ours", "keras_sequence.py"),
+            Contender(name, "library", "recbole", "recbole_sequence.py"),
+        ]
+    short = "full" if loss == "cross_entropy" else "sampled"
+    return Row(f"{encoder}-{data}-{short}", "events", data, case, tuple(contenders))
+
+
+def _two_tower(negatives: str | int) -> Row:
+    """User and item tables of dim 64, 4,096 predictions a step."""
+    case = {"dim": DIM, "batch_size": 4096, "negatives": negatives, "jit_compile": True}
+    kind = "in_batch" if negatives == "in_batch" else "uniform"
+    count = 4096 if negatives == "in_batch" else negatives
+    loss = {"kind": "sampled_softmax", "negatives": {"kind": kind, "count": count}}
+    model = {
+        "dim": DIM,
+        "max_events": 1000,
+        "query": {"encoder": None, "user_id": True},
+        "loss": loss,
+    }
+    # 27 events a user.
+    ours = {"model": model, "training": {"batch_size": 151, "optimizer": {"kind": "adagrad"}}}
+    contenders = [
+        Contender("ours", "ours", "ours", "ours_training.py", ours),
+        Contender("PyTorch", "fair peer", "torch", "torch_two_tower.py"),
+        Contender("Keras", "fair peer", "ours", "keras_two_tower.py"),
+    ]
+    if negatives == "in_batch":
+        legacy = {"environment_variables": {"TF_USE_LEGACY_KERAS": "1"}}
+        contenders.append(Contender("TFRS", "library", "ours", "tfrs_two_tower.py", legacy))
+    name = "in-batch" if negatives == "in_batch" else f"sampled-{negatives}"
+    return Row(f"two-tower-gowalla-{name}", "events", "gowalla", case, tuple(contenders))
+
+
+EVALUATION = Row(
+    "evaluation-gowalla",
+    "users",
+    "gowalla",
+    {"k": 20, "batch_size": 512, "dim": DIM},
+    (
+        Contender("ours", "ours", "ours", "ours_evaluation.py", {"every_rank": False}),
+        Contender("ours, every rank", "bare", "ours", "ours_evaluation.py", {"every_rank": True}),
+        Contender("PyTorch, masked", "fair peer", "torch", "torch_evaluation.py", {"mask": True}),
+        Contender("PyTorch, bare", "bare", "torch", "torch_evaluation.py", {"mask": False}),
+        Contender("implicit", "library", "ours", "implicit_evaluation.py"),
+    ),
+)
+ROWS = {
+    row.name: row
+    for row in (
+        *(
+            _sequence(encoder, data, loss)
+            for encoder in ("attention", "lstm")
+            for data in ("movielens-1m", "beauty")
+            for loss in ("cross_entropy", "sampled")
+        ),
+        _two_tower("in_batch"),
+        _two_tower(800),
+        EVALUATION,
+    )
+}

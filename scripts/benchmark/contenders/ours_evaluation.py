@@ -1,0 +1,40 @@
+"""This framework's ranking: best 20 of every item, seen items masked, places of the targets."""
+
+from pathlib import Path
+
+import numpy as np
+from contender import read_case, serve
+
+from recsys.data.dataset import Dataset
+from recsys.evaluation.ranking import Ranker
+
+
+class Vectors:
+    """Given vectors of users and items."""
+
+    def __init__(self, users: np.ndarray, items: np.ndarray) -> None:
+        self.item_vectors = items
+        self.catalogue_items = len(items)
+        self._users = users
+
+    def embed(self, queries, block):
+        return self._users[queries.users[block]]
+
+
+def main() -> None:
+    case = read_case()
+    dataset = Dataset(Path(case["dataset"]))
+    vectors = Vectors(np.load(case["user_vectors"]), np.load(case["item_vectors"]))
+    ranker = Ranker(
+        vectors, dataset, "exclude", case["k"], case["batch_size"], every_rank=case["every_rank"]
+    )
+    queries = dataset.queries("test")
+
+    def work() -> int:
+        return len(ranker.rank(queries).queries)
+
+    serve(work)
+
+
+if __name__ == "__main__":
+    main()

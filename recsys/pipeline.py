@@ -130,6 +130,7 @@ class Pipeline:
                 "best_epoch": progress.best_epoch,
                 "train_seconds": progress.seconds,
                 "events_per_second": progress.events / max(progress.seconds, 1e-9),
+                "input_wait_share": progress.waited / max(progress.seconds, 1e-9),
                 "backend": keras.backend.backend(),
             },
         )

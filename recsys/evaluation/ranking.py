@@ -252,7 +252,10 @@ def _without_repeats(dataset: Dataset, queries: Queries) -> tuple[Queries, int]:
         block = slice(begin, min(begin + 4096, len(queries)))
         rows, items = _history_pairs(dataset, queries, block)
         targets = slice(*queries.target_offsets[[block.start, block.stop]])
-        seen = np.unique(rows.astype(np.int64) * dataset.items + items)
+        seen = np.sort(rows.astype(np.int64) * dataset.items + items)
         asked = (queries.target_queries[targets] - begin) * dataset.items
-        repeated[targets] = np.isin(asked + queries.target_items[targets], seen)
+        asked = asked + queries.target_items[targets]
+        places = np.searchsorted(seen, asked)
+        there = np.flatnonzero(places < len(seen))
+        repeated[targets.start + there] = seen[places[there]] == asked[there]
     return queries.with_targets(~repeated)[0], int(repeated.sum())

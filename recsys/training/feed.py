@@ -37,19 +37,35 @@ class Feed:
         self._sampler = sampler
         self._seed = seed
         self._steps = steps_per_dispatch
+        self._ahead: tuple[int, _Prefetched] | None = None
 
     def epoch(
         self, epoch: int, first_step: int
     ) -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
         """Stacked batches [steps, batch, ...] and each step's sum of weights.
 
-        They are assembled in a thread of its own, a few groups ahead.
+        They are assembled in a thread of its own, a few groups ahead; the next
+        epoch's first ones while this epoch is validated.
 
         Args:
             epoch: number of the epoch, from 0.
             first_step: steps before it are left out.
         """
-        return _prefetch(self._stacked(epoch, first_step))
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and ahead[0] == epoch and first_step == 0:
+            batches = ahead[1]
+        else:
+            batches = _Prefetched(self._stacked(epoch, first_step))
+        try:
+            yield from batches
+            self._ahead = epoch + 1, _Prefetched(self._stacked(epoch + 1, 0))
+        finally:
+            batches.stop()
+
+    def stop(self) -> None:
+        """Ends the assembly of what nobody will ask for."""
+        if self._ahead is not None:
+            self._ahead[1].stop()
 
     def _stacked(
         self, epoch: int, first_step: int
@@ -95,34 +111,43 @@ def sampler_of(retriever: Retriever, dataset: Dataset, last_part: Part) -> Sampl
     return build_sampler(loss.negatives, counts)
 
 
-def _prefetch(source: Iterator[Any]) -> Iterator[Any]:
-    """Runs an iterator in a thread of its own, a few elements ahead."""
-    end = object()
-    elements: queue.Queue[Any] = queue.Queue(PREFETCHED_RUNS)
-    stopped = threading.Event()
+class _Prefetched:
+    """Runs an iterator in a thread of its own, a few elements ahead.
 
-    def put(element: Any) -> None:
-        while not stopped.is_set():
-            try:
-                return elements.put(element, timeout=0.1)
-            except queue.Full:
-                continue
+    Args:
+        source: the iterator.
+    """
 
-    def fill() -> None:
-        try:
-            for element in source:
-                put(element)
-                if stopped.is_set():
-                    return
-            put(end)
-        except BaseException as error:  # handed to the reader, who raises it
-            put(error)
+    _END = object()
 
-    threading.Thread(target=fill, daemon=True).start()
-    try:
-        while (element := elements.get()) is not end:
+    def __init__(self, source: Iterator[Any]) -> None:
+        self._elements: queue.Queue[Any] = queue.Queue(PREFETCHED_RUNS)
+        self._stopped = threading.Event()
+        threading.Thread(target=self._fill, args=(source,), daemon=True).start()
+
+    def __iter__(self) -> Iterator[Any]:
+        while (element := self._elements.get()) is not self._END:
             if isinstance(element, BaseException):
                 raise element
             yield element
-    finally:
-        stopped.set()
+
+    def stop(self) -> None:
+        """Ends the thread."""
+        self._stopped.set()
+
+    def _fill(self, source: Iterator[Any]) -> None:
+        try:
+            for element in source:
+                self._put(element)
+                if self._stopped.is_set():
+                    return
+            self._put(self._END)
+        except BaseException as error:  # handed to the reader, who raises it
+            self._put(error)
+
+    def _put(self, element: Any) -> None:
+        while not self._stopped.is_set():
+            try:
+                return self._elements.put(element, timeout=0.1)
+            except queue.Full:
+                continue

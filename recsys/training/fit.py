@@ -86,13 +86,18 @@ class TrainingDiverged(InputError):
 
 @dataclass
 class Progress:
-    """Where training stands; what a checkpoint remembers beside the arrays."""
+    """Where training stands; what a checkpoint remembers beside the arrays.
+
+    ``waited`` are the seconds, of ``seconds``, in which the loop had nothing to give the
+    device, which may have been busy still.
+    """
 
     epoch: int = 0
     step: int = 0
     loss_sum: float = 0.0
     weight_sum: float = 0.0
     seconds: float = 0.0
+    waited: float = 0.0
     events: int = 0
     best_epoch: int = 0
     best_value: float | None = None
@@ -187,6 +192,7 @@ def fit(
         for callback in callbacks:
             callback.epoch_ended(progress.epoch, metrics)
         checkpoint.save(progress)
+    feed.stop()
     weights, _ = load_checkpoint(best)
     for variable, name in zip(retriever.variables, sorted(weights), strict=True):
         variable.assign(weights[name])
@@ -255,7 +261,14 @@ def _run_epoch(
         while len(pending) > left:
             _account(progress, pending.pop(0))
 
-    for stacked, weights in feed.epoch(progress.epoch, progress.step):
+    batches = feed.epoch(progress.epoch, progress.step)
+    while True:
+        asked = time.monotonic()
+        element = next(batches, None)
+        progress.waited += time.monotonic() - asked
+        if element is None:
+            break
+        stacked, weights = element
         pending.append((step.run(stacked), weights))
         progress.step += len(weights)
         progress.events += int(np.count_nonzero(stacked["weights"]))
@@ -292,6 +305,7 @@ def _end_epoch(
         if progress.best_value is None or metrics[metric] > progress.best_value:
             progress.best_value, progress.best_epoch = metrics[metric], progress.epoch
     metrics["train_seconds"] = progress.seconds
+    metrics["input_wait_share"] = progress.waited / max(progress.seconds, 1e-9)
     progress.history.append({"epoch": progress.epoch, **metrics})
     return metrics
 

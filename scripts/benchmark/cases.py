@@ -33,20 +33,28 @@ class Row:
     Attributes:
         name: on the command line.
         unit: what is counted.
-        data: ``movielens-1m``, ``beauty`` or ``gowalla``.
+        data: ``movielens-1m``, ``beauty`` or ``gowalla``; None: none is read.
         case: what all contenders are told.
         contenders: ours first.
+        operations: floor of a unit, in millions: six a weight and position, six a
+            query, item and element of the softmax. What the share of
+            :data:`MATRIX_PRODUCT`'s rate is reckoned with.
     """
 
     name: str
     unit: str
-    data: str
+    data: str | None
     case: dict[str, Any]
     contenders: tuple[Contender, ...]
+    operations: float | None = None
 
 
+MATRIX_PRODUCT = Contender("matrix product", "bare", "ours", "matrix_product.py")
 DIM, NEGATIVES = 64, 1024
 MAX_EVENTS = {"movielens-1m": 200, "beauty": 50}
+ITEMS = {"movielens-1m": 3416, "beauty": 12101}
+# Events that an average prediction of the training part looks back at.
+CONTEXT = {"movielens-1m": 80, "beauty": 8}
 
 
 def _sequence(encoder: str, data: str, loss: str) -> Row:
@@ -87,7 +95,15 @@ def _sequence(encoder: str, data: str, loss: str) -> Row:
             Contender(name, "library", "recbole", "recbole_sequence.py"),
         ]
     short = "full" if loss == "cross_entropy" else "sampled"
-    return Row(f"{encoder}-{data}-{short}", "events", data, case, tuple(contenders))
+    contenders.append(MATRIX_PRODUCT)
+    softmax = 6 * DIM * (ITEMS[data] if loss == "cross_entropy" else NEGATIVES)
+    # A block: four matrices of attention, two of the feed-forward layer, and twice the context.
+    block = 6 * 6 * DIM**2 + 12 * CONTEXT[data] * DIM
+    # Four gates read the input and the state; the projection.
+    encoding = 2 * block if encoder == "attention" else 6 * 9 * DIM**2
+    operations = (softmax + encoding) / 10**6
+    name = f"{encoder}-{data}-{short}"
+    return Row(name, "events", data, case, tuple(contenders), operations)
 
 
 def _two_tower(negatives: str | int) -> Row:
@@ -129,6 +145,42 @@ EVALUATION = Row(
         Contender("implicit", "library", "ours", "implicit_evaluation.py"),
     ),
 )
+
+
+def _growth(optimizer: str) -> Row:
+    """Two towers on catalogues of growing size; the ratio is how much longer a step takes."""
+    case = {"dim": DIM, "batch_size": 4096, "optimizer": optimizer}
+    sizes = {"100 thousand": 10**5, "10 thousand": 10**4, "1 million": 10**6, "10 million": 10**7}
+    contenders = [
+        Contender(f"{name} items", "ours", "ours", "ours_growth.py", {"catalogue": size})
+        for name, size in sizes.items()
+    ]
+    return Row(f"growth-{optimizer}", "events", None, case, tuple(contenders))
+
+
+def _start(name: str, role: Role, environment: str, program: str) -> Contender:
+    return Contender(name, role, environment, "command.py", {"program": program})
+
+
+HELP = "import sys, recsys.cli; sys.argv = ['recsys', '--help']; recsys.cli.main()"
+START = Row(
+    "start",
+    "starts",
+    None,
+    {},
+    (
+        _start(
+            "recsys --help",
+            "ours",
+            "ours",
+            "import sys; sys.argv = ['recsys', '--help']; import recsys.cli; recsys.cli.main()",
+        ),
+        _start("our training", "bare", "ours", "import recsys.pipeline, recsys.training.fit"),
+        _start("TensorFlow, Keras", "bare", "ours", "import tensorflow, keras"),
+        _start("RecTools", "library", "rectools", "import rectools.models"),
+        _start("RecBole", "library", "recbole", "import recbole.quick_start"),
+    ),
+)
 ROWS = {
     row.name: row
     for row in (
@@ -141,5 +193,8 @@ ROWS = {
         _two_tower("in_batch"),
         _two_tower(800),
         EVALUATION,
+        _growth("adam"),
+        _growth("adagrad"),
+        START,
     )
 }

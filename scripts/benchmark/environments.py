@@ -9,7 +9,7 @@ from pathlib import Path
 REQUIREMENTS = {
     "torch": ["torch==2.13.0", "numpy==2.4.6"],
     "rectools": ["torch==2.13.0", "rectools[torch]==0.19.0"],
-    "recbole": ["torch==2.13.0", "recbole==1.2.1", "setuptools<81", "pandas<3", "numpy<2.4"],
+    "recbole": ["torch==2.13.0", "recbole==1.2.1", "setuptools<81", "pandas<3", "numpy<2"],
 }
 
 

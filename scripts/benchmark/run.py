@@ -10,8 +10,10 @@ row → ratio to the fastest fair peer, to the fastest library, and to each cont
 """
 
 import argparse
+import contextlib
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -22,7 +24,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from arrays import arrays_of
-from cases import ROWS, Contender, Row
+from cases import MATRIX_PRODUCT, ROWS, Contender, Row
 from environments import python_of
 
 HERE = Path(__file__).parent
@@ -51,6 +53,7 @@ class Running:
             stderr=log.open("w"),
             env=environment,
             text=True,
+            start_new_session=True,
         )
 
     def answer(self) -> str:
@@ -61,6 +64,7 @@ class Running:
     def rate(self, seconds: float) -> float | None:
         """What it does in a second, over a turn of so many; None if it has died."""
         assert self._process.stdin is not None
+        self._signal(signal.SIGCONT)
         try:
             self._process.stdin.write(f"{seconds}\n")
             self._process.stdin.flush()
@@ -69,20 +73,31 @@ class Running:
         answer = self.answer()
         if not answer:
             return None
+        self.pause()
         found = json.loads(answer)
         return found["done"] / found["seconds"]
 
+    def pause(self) -> None:
+        """Stops it and its workers until its next turn: idle threads may spin."""
+        self._signal(signal.SIGSTOP)
+
     def stop(self) -> None:
         """Ends it."""
-        self._process.kill()
+        self._signal(signal.SIGKILL)
         self._process.wait()
+
+    def _signal(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, number)
 
 
 def measure(
     row: Row, rounds: int, seconds: float, environments: Path, folder: Path
 ) -> dict[str, list[float]]:
     """Rates of each contender, a turn per round; one that fails is named and left out."""
-    data = arrays_of(row.data, row.case.get("max_events", 50), row.case["dim"], folder)
+    data = {}
+    if row.data:
+        data = arrays_of(row.data, row.case.get("max_events", 50), row.case["dim"], folder)
     running = []
     for contender in row.contenders:
         print(f"{row.name}: warming {contender.name} up", file=sys.stderr, flush=True)
@@ -90,6 +105,7 @@ def measure(
         log = folder / f"{row.name}-{contender.name.replace(' ', '-')}.log"
         process = Running(contender, case, python_of(contender.environment, environments), log)
         if process.answer() == "ready":
+            process.pause()
             running.append(process)
         else:
             process.stop()
@@ -119,16 +135,22 @@ def summary(row: Row, rates: dict[str, list[float]]) -> dict[str, Any]:
         if contender.name not in rates:
             continue
         theirs = rates[contender.name]
-        ratios = [mine / their for mine, their in zip(ours, theirs, strict=True)]
-        ratio = statistics.median(ratios)
-        print(
+        line = (
             f"  {contender.name:18s} {contender.role:10s} {statistics.median(theirs):10,.0f}"
             f" {min(theirs):10,.0f} to {max(theirs):10,.0f}"
-            f"   ours is {ratio:6.2f} times ({min(ratios):.2f} to {max(ratios):.2f})"
         )
+        ratios = [mine / their for mine, their in zip(ours, theirs, strict=True)]
+        if contender is MATRIX_PRODUCT:
+            assert row.operations is not None
+            share = statistics.median(ratios) * row.operations
+            print(f"{line}   million operations; ours reaches {share:.2f} of it")
+            found["share_of_matrix_product"] = round(share, 3)
+            continue
+        ratio = statistics.median(ratios)
+        print(f"{line}   ours is {ratio:6.2f} times ({min(ratios):.2f} to {max(ratios):.2f})")
         found["peers"][contender.name] = {
             "ratio": round(ratio, 3),
-            f"{row.unit}_per_second": round(statistics.median(theirs)),
+            f"{row.unit}_per_second": round(statistics.median(theirs), 2),
         }
         best[contender.role] = min(best.get(contender.role, ratio), ratio)
     for role, key in (("fair peer", "fastest_fair_peer"), ("library", "fastest_library")):

@@ -10,7 +10,7 @@ from recsys.training.devices import training_devices
 def test_several_gpus_are_refused_on_tensorflow(monkeypatch):
     monkeypatch.setattr(keras.distribution, "list_devices", lambda: ["gpu:0", "gpu:1"])
     monkeypatch.setattr(keras.backend, "backend", lambda: "tensorflow")
-    with pytest.raises(InputError, match="KERAS_BACKEND=jax.*CUDA_VISIBLE_DEVICES"):
+    with pytest.raises(InputError, match=r"KERAS_BACKEND=jax.*CUDA_VISIBLE_DEVICES"):
         training_devices()
 
 

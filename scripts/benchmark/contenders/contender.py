@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -21,7 +22,9 @@ def read_case() -> dict[str, Any]:
         return json.load(file)
 
 
-def serve(work: Callable[[], int], warm: Callable[[], None] | None = None) -> None:
+def serve(
+    work: Callable[[], int], warm: Callable[[], None] | None = None, first_calls: int = 3
+) -> None:
     """Works on command until standard input ends.
 
     Args:
@@ -29,12 +32,13 @@ def serve(work: Callable[[], int], warm: Callable[[], None] | None = None) -> No
             users); it returns when that is done, not when it is under way.
         warm: everything that is paid once, such as compilation, but for the first
             calls of ``work``.
+        first_calls: calls of ``work`` that are not timed.
     """
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # libraries print what they like
     if warm is not None:
         warm()
-    for _ in range(3):
+    for _ in range(first_calls):
         work()
     print("ready", file=answers, flush=True)
     for line in sys.stdin:
@@ -69,9 +73,9 @@ class Stepper:
             while True:
                 train(self)
         except BaseException:
+            traceback.print_exc()
             self._failed = True
             self._finished.release()
-            raise
 
     def began(self) -> None:
         """Waits until a step is asked for."""

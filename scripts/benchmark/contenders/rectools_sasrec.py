@@ -15,6 +15,9 @@ class Steps(Callback):
     def __init__(self, stepper: Stepper) -> None:
         self._stepper = stepper
 
+    def __deepcopy__(self, memo):
+        return self  # RecTools copies its trainer
+
     def on_train_batch_start(self, trainer, module, batch, batch_idx):
         self._stepper.began()
 

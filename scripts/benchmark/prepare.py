@@ -1,6 +1,6 @@
 """Seconds and peak memory of preparing a generated log.
 
-    python scripts/benchmark_prepare.py --events 25000000
+    python scripts/benchmark/prepare.py --events 25000000
 
 Each step runs in a process of its own, so that its peak memory (resident, in
 GiB) is its own.

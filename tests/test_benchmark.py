@@ -1,0 +1,83 @@
+"""The benchmark: contenders take turns, ratios are of turns of one round."""
+
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARK = Path(__file__).parents[1] / "scripts" / "benchmark"
+
+
+@pytest.fixture
+def benchmark(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARK))
+    return importlib.import_module("run")
+
+
+def test_a_row_is_measured_from_end_to_end(benchmark, tmp_path, capsys):
+    cases = importlib.import_module("cases")
+    contenders = tuple(
+        cases.Contender(name, role, "ours", "command.py", {"program": program})
+        for name, role, program in (
+            ("quick", "ours", "pass"),
+            ("slow", "fair peer", "import time; time.sleep(0.3)"),
+            ("broken", "library", "raise ValueError('no such thing')"),
+        )
+    )
+    row = cases.Row("start", "starts", None, {}, contenders)
+    rates = benchmark.measure(row, 2, 0.1, tmp_path / "environments", tmp_path)
+    assert set(rates) == {"quick", "slow"}
+    assert all(len(each) == 2 for each in rates.values())
+    found = benchmark.summary(row, rates)
+    assert found["fastest_fair_peer"] > 1.5
+    assert found["fastest_library"] is None
+    assert "broken failed" in capsys.readouterr().err
+
+
+def test_medians_of_ratios_by_hand(benchmark):
+    cases = importlib.import_module("cases")
+    row = cases.Row(
+        "row",
+        "events",
+        None,
+        {},
+        (
+            cases.Contender("ours", "ours", "ours", ""),
+            cases.Contender("peer", "fair peer", "ours", ""),
+            cases.Contender("other", "fair peer", "ours", ""),
+            cases.MATRIX_PRODUCT,
+        ),
+        operations=2.0,
+    )
+    rates = {
+        "ours": [10.0, 20.0, 30.0],
+        "peer": [10.0, 10.0, 10.0],
+        "other": [5.0, 5.0, 5.0],
+        "matrix product": [100.0, 100.0, 100.0],
+    }
+    found = benchmark.summary(row, rates)
+    assert found["fastest_fair_peer"] == 2.0
+    assert found["peers"]["other"]["ratio"] == 4.0
+    assert found["share_of_matrix_product"] == 0.4
+
+
+def test_every_contender_has_a_script_and_an_environment(benchmark):
+    cases = importlib.import_module("cases")
+    environments = importlib.import_module("environments")
+    for row in cases.ROWS.values():
+        assert row.contenders[0].role == "ours"
+        for contender in row.contenders:
+            assert (BENCHMARK / "contenders" / contender.script).is_file()
+            assert contender.environment in {"ours", *environments.REQUIREMENTS}
+
+
+def test_an_unknown_row_is_refused():
+    done = subprocess.run(
+        [sys.executable, str(BENCHMARK / "run.py"), "nothing", "--data", "."],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert "no such row: nothing" in done.stderr

@@ -151,9 +151,15 @@ class TrainingBatches:
         return before[self._rows.target_ends] - before[self._rows.target_begins]
 
     def _room(self, counts: np.ndarray, layout: Layout) -> int:
-        """What the fullest of the steps needs, rounded up."""
+        """What the fullest of the steps needs, rounded up; if it fits closely, a place a cell.
+
+        The number of cells is the same in every epoch, and so is what is compiled for it.
+        """
         by_row = np.where(layout.rows >= 0, counts[layout.rows], 0)
         fullest = int(by_row.sum(axis=1).max())
+        cells = layout.lanes * layout.width
+        if fullest <= cells <= 1.1 * fullest:
+            return cells
         grain = max(1, (1 << (fullest - 1).bit_length()) // (2 * SIZES))
         return -(-fullest // (grain * self._shares)) * grain * self._shares
 

@@ -110,6 +110,9 @@ class PackedLanes:
         lanes = batch_size * self._lanes / max(len(lengths), 1)
         self._lanes_per_step = max(1, round(lanes / shares)) * shares
         self.steps_per_epoch = -(-self._lanes // self._lanes_per_step)
+        # Room for the rows of any lanes that may meet, so that every epoch has the same shape.
+        rows_of_lane = np.sort(np.bincount(self._slot_lanes, minlength=self._lanes))
+        self._rows_per_step = int(rows_of_lane[-self._lanes_per_step :].sum())
 
     def draw(self, generator: np.random.Generator) -> list[Layout]:
         if not self._lanes:
@@ -120,7 +123,7 @@ class PackedLanes:
         steps, lanes = np.divmod(lanes, self._lanes_per_step)
         order = np.lexsort((self._slot_columns, lanes, steps))
         counts = np.bincount(steps, minlength=self.steps_per_epoch)
-        there = np.arange(counts.max()) < counts[:, None]
+        there = np.arange(self._rows_per_step) < counts[:, None]
         table = np.full((3, *there.shape), -1)
         table[:, there] = np.stack([rows, lanes, self._slot_columns])[:, order]
         return [Layout(self._width, self._lanes_per_step, *table)]

@@ -47,6 +47,12 @@ def test_a_step_has_as_many_rows_as_asked_for_on_average():
     assert 56 < (layout.rows >= 0).sum(axis=1)[:-1].mean() < 72
 
 
+def test_packed_epochs_have_the_same_shape():
+    layouts = PackedLanes(LENGTHS["short"], 64)
+    shapes = {layouts.draw(np.random.default_rng(seed))[0].rows.shape for seed in range(5)}
+    assert len(shapes) == 1
+
+
 def test_rows_meet_others_in_every_epoch():
     layouts = PackedLanes(LENGTHS["short"], 64)
     companions = []

@@ -1,7 +1,9 @@
 """Epoch order and batches, a pure function of (seed, epoch, step)."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -11,8 +13,10 @@ from recsys.data.histories import seconds_since, whole_seconds
 from recsys.data.layouts import Buckets, Layout, Layouts, PackedLanes
 from recsys.data.rows import Rows, cut_rows
 
-# Sizes between one power of two and the next, so that epochs share compiled shapes.
-SIZES = 8
+# Room is made for so many standard deviations above the mean: one step in millions needs more.
+DEVIATIONS = 5
+# Room is a multiple of what a vector instruction takes.
+ALIGNMENT = 8
 
 
 @dataclass(frozen=True)
@@ -126,11 +130,16 @@ class TrainingBatches:
                 in runs of one step.
         """
         queries = self._queries(draw.moments)
-        generator = np.random.default_rng([self.seed, draw.epoch])
+        generator = self._generator(draw.epoch)
         runs: list[tuple[Layout, int, int]] = []
         for layout in self._layouts.draw(generator):
-            room = self._room(queries, layout), self._room(self._predictions, layout)
-            runs += [(part, *room) for part in layout.parts(steps_per_run)]
+            usual = self._usual_rooms[layout.width]
+            needed = _by_step(queries, layout), _by_step(self._predictions, layout)
+            rooms = [
+                room if sums.max() <= room else self._ample(sums, layout)
+                for room, sums in zip(usual, needed, strict=True)
+            ]
+            runs += [(part, *rooms) for part in layout.parts(steps_per_run)]
         step = 0
         for index in generator.permutation(len(runs)):
             yield Run(step, *runs[index])
@@ -150,18 +159,35 @@ class TrainingBatches:
         before = np.concatenate(([0], np.cumsum(begins_moment)))
         return before[self._rows.target_ends] - before[self._rows.target_begins]
 
-    def _room(self, counts: np.ndarray, layout: Layout) -> int:
-        """What the fullest of the steps needs, rounded up; if it fits closely, a place a cell.
+    @cached_property
+    def _usual_rooms(self) -> dict[int, tuple[int, int]]:
+        """By a layout's width, the room for queries and for predictions that nearly any step needs.
 
-        The number of cells is the same in every epoch, and so is what is compiled for it.
+        It follows from the first epoch's draw, so that all epochs have the same shapes, compiled
+        once.
         """
-        by_row = np.where(layout.rows >= 0, counts[layout.rows], 0)
-        fullest = int(by_row.sum(axis=1).max())
-        cells = layout.lanes * layout.width
-        if fullest <= cells <= 1.1 * fullest:
-            return cells
-        grain = max(1, (1 << (fullest - 1).bit_length()) // (2 * SIZES))
-        return -(-fullest // (grain * self._shares)) * grain * self._shares
+        queries = self._queries(self.draw(0).moments)
+        return {
+            layout.width: (self._room(queries, layout), self._room(self._predictions, layout))
+            for layout in self._layouts.draw(self._generator(0))
+        }
+
+    def _room(self, counts: np.ndarray, layout: Layout) -> int:
+        by_lane = _by_lane(counts, layout)
+        lanes = min(layout.lanes, len(by_lane))
+        usual = by_lane.mean() * lanes + DEVIATIONS * by_lane.std() * lanes**0.5
+        return min(self._aligned(usual), self._ample(_by_step(counts, layout), layout))
+
+    def _ample(self, sums: np.ndarray, layout: Layout) -> int:
+        """A place a cell; a row may predict more events than it has cells, all of one moment."""
+        return max(layout.lanes * layout.width, self._aligned(sums.max()))
+
+    def _aligned(self, room: float) -> int:
+        grain = ALIGNMENT * self._shares
+        return -(-math.ceil(room) // grain) * grain
+
+    def _generator(self, epoch: int) -> np.random.Generator:
+        return np.random.default_rng([self.seed, epoch])
 
     def batch(self, run: Run, step: int, draw: Draw) -> dict[str, np.ndarray]:
         """Assembles one batch of P predictions.
@@ -250,6 +276,19 @@ class TrainingBatches:
             arrays["length"] = np.zeros(layout.lanes, dtype=np.int32)
             arrays["length"][: len(counts)] = counts - 1
         return arrays
+
+
+def _by_step(counts: np.ndarray, layout: Layout) -> np.ndarray:
+    """The sums over the rows of each step."""
+    return np.where(layout.rows >= 0, counts[layout.rows], 0).sum(axis=1)
+
+
+def _by_lane(counts: np.ndarray, layout: Layout) -> np.ndarray:
+    """The sums over the rows of each lane that holds any."""
+    there = layout.rows >= 0
+    lanes = (layout.row_lanes + layout.lanes * np.arange(len(there))[:, None])[there]
+    rows = np.bincount(lanes)
+    return np.bincount(lanes, weights=counts[layout.rows[there]])[rows > 0]
 
 
 def _filled(

@@ -14,6 +14,7 @@ from recsys.models.losses.sampled import SampledLossConfig
 from recsys.models.retriever import Retriever
 
 PREFETCHED_RUNS = 4
+ASSEMBLY = "assembly of batches"
 
 
 class Feed:
@@ -24,6 +25,7 @@ class Feed:
         sampler: draws negatives; None for a loss that needs none.
         seed: of the negatives.
         steps_per_dispatch: steps of one group, at most.
+        epochs: epochs that will be asked for, at most.
     """
 
     def __init__(
@@ -32,12 +34,14 @@ class Feed:
         sampler: Sampler | None,
         seed: int,
         steps_per_dispatch: int,
+        epochs: int,
     ) -> None:
         self._batches = batches
         self._sampler = sampler
         self._seed = seed
         self._steps = steps_per_dispatch
-        self._ahead: tuple[int, _Prefetched] | None = None
+        self._epochs = epochs
+        self._assembled: tuple[int, _Prefetched] | None = None
 
     def epoch(
         self, epoch: int, first_step: int
@@ -51,21 +55,21 @@ class Feed:
             epoch: number of the epoch, from 0.
             first_step: steps before it are left out.
         """
-        ahead, self._ahead = self._ahead, None
-        if ahead is not None and ahead[0] == epoch and first_step == 0:
-            batches = ahead[1]
-        else:
-            batches = _Prefetched(self._stacked(epoch, first_step))
-        try:
-            yield from batches
-            self._ahead = epoch + 1, _Prefetched(self._stacked(epoch + 1, 0))
-        finally:
-            batches.stop()
+        if first_step or self._assembled is None or self._assembled[0] != epoch:
+            self._assemble(epoch, first_step)
+        assert self._assembled is not None
+        yield from self._assembled[1]
+        if epoch + 1 < self._epochs:
+            self._assemble(epoch + 1, 0)
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """Ends the assembly of what nobody will ask for."""
-        if self._ahead is not None:
-            self._ahead[1].stop()
+        if self._assembled is not None:
+            self._assembled[1].stop()
+
+    def _assemble(self, epoch: int, first_step: int) -> None:
+        self.close()
+        self._assembled = epoch, _Prefetched(self._stacked(epoch, first_step))
 
     def _stacked(
         self, epoch: int, first_step: int
@@ -123,7 +127,7 @@ class _Prefetched:
     def __init__(self, source: Iterator[Any]) -> None:
         self._elements: queue.Queue[Any] = queue.Queue(PREFETCHED_RUNS)
         self._stopped = threading.Event()
-        threading.Thread(target=self._fill, args=(source,), daemon=True).start()
+        threading.Thread(target=self._fill, args=(source,), name=ASSEMBLY, daemon=True).start()
 
     def __iter__(self) -> Iterator[Any]:
         while (element := self._elements.get()) is not self._END:

@@ -1,5 +1,6 @@
 """The training loop: epochs, validation, early stopping, checkpoints."""
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -170,29 +171,30 @@ def fit(
         shares=training_devices(),
     )
     sampler = sampler_of(retriever, dataset, last_part)
-    feed = Feed(batches, sampler, seed, config.steps_per_dispatch)
-    step = build_step(retriever, config.optimizer, config.epochs * batches.steps_per_epoch)
     last_epoch = epochs or config.epochs
+    feed = Feed(batches, sampler, seed, config.steps_per_dispatch, last_epoch)
+    step = build_step(retriever, config.optimizer, config.epochs * batches.steps_per_epoch)
     best = folder / "best.npz"
     origin = {"backend": keras.backend.backend(), "dataset": dataset.fingerprint, "seed": seed}
     average = WeightAverage(config.average_decay)
     checkpoint = _Checkpoint(folder / "last.npz", origin, step, average)
     progress = checkpoint.resume()
-    while not progress.finished:
-        _run_epoch(progress, feed, batches.steps_per_epoch, step, checkpoint, config, callbacks)
-        step.synchronise()
-        average.update(retriever)
-        with average.applied(retriever):
-            metrics = _end_epoch(progress, validate, metric, retriever)
-            if progress.best_epoch == progress.epoch:
-                save_checkpoint(best, _weights(retriever), {"epoch": progress.epoch})
-        waited = progress.epoch - progress.best_epoch
-        progress.finished = progress.epoch >= last_epoch or waited >= config.patience
-        # Before the checkpoint: who is killed in between hears of the epoch again.
-        for callback in callbacks:
-            callback.epoch_ended(progress.epoch, metrics)
-        checkpoint.save(progress)
-    feed.stop()
+    # Whatever ends it, a callback's error too, no thread is left behind.
+    with contextlib.closing(feed):
+        while not progress.finished:
+            _run_epoch(progress, feed, batches.steps_per_epoch, step, checkpoint, config, callbacks)
+            step.synchronise()
+            average.update(retriever)
+            with average.applied(retriever):
+                metrics = _end_epoch(progress, validate, metric, retriever)
+                if progress.best_epoch == progress.epoch:
+                    save_checkpoint(best, _weights(retriever), {"epoch": progress.epoch})
+            waited = progress.epoch - progress.best_epoch
+            progress.finished = progress.epoch >= last_epoch or waited >= config.patience
+            # Before the checkpoint: who is killed in between hears of the epoch again.
+            for callback in callbacks:
+                callback.epoch_ended(progress.epoch, metrics)
+            checkpoint.save(progress)
     weights, _ = load_checkpoint(best)
     for variable, name in zip(retriever.variables, sorted(weights), strict=True):
         variable.assign(weights[name])

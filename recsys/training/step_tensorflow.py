@@ -36,6 +36,7 @@ class TensorFlowStep:
         self._optimizer = config.build(total_steps)
         self._optimizer.build(self._dense)
         self._step_count = tf.Variable(0, trainable=False)
+        self._compiled = compiled
         self._update = tf.function(self._update_weights, jit_compile=compiled)
         self._loops: dict[tuple, Callable] = {}
 
@@ -61,16 +62,13 @@ class TensorFlowStep:
         return losses.stack()
 
     def _step(self, batch):
-        batch, unique, rooms = self._localise(batch)
+        batch, unique, read = self._localise(batch)
         rows = {
             # Nobody (-1, an empty row) reads some row and writes none.
             name: keras.tree.map_structure(
-                lambda part, ids=ids, room=rooms[name]: _padded(
-                    tf.gather(part, tf.maximum(ids, 0)), room
-                ),
-                self._tables[name],
+                lambda part, ids=ids: tf.gather(part, tf.maximum(ids, 0)), self._tables[name]
             )
-            for name, ids in unique.items()
+            for name, ids in read.items()
         }
         loss, updated = self._update(batch, rows)
         for name, ids in unique.items():
@@ -110,12 +108,14 @@ class TensorFlowStep:
         return loss, new_rows
 
     def _localise(self, batch):
-        """Replaces ids by positions among the batch's unique ids, of which there is room for all.
+        """Replaces ids by positions among the batch's unique ids.
 
-        The room is that of every id, repeated or not: shapes are static, as compilers want them.
+        Returns:
+            The batch; the unique ids by table, which are written; and those that are read: the
+            same, but for XLA, which wants static shapes, as many as there are ids.
         """
         batch = dict(batch)
-        unique, rooms = {}, {}
+        unique, read = {}, {}
         if "item" in self._tables.keys() - self._whole:
             names = (
                 *(("history",) if self._retriever.reads_history else ()),
@@ -127,12 +127,20 @@ class TensorFlowStep:
             unique["item"], local = tf.unique(ids)
             for name, part in zip(names, tf.split(local, sizes), strict=True):
                 batch[name] = tf.reshape(part, batch[name].shape)
-            rooms["item"] = sum(sizes)
-            batch["item_ids"] = _padded(unique["item"], rooms["item"])
+            read["item"] = self._filled_up(unique["item"], sum(sizes))
+            batch["item_ids"] = read["item"]
         if "user" in self._tables:
-            rooms["user"] = batch["user"].shape[0]
+            rows = batch["user"].shape[0]
             unique["user"], batch["user"] = tf.unique(batch["user"])
-        return batch, unique, rooms
+            read["user"] = self._filled_up(unique["user"], rows)
+        return batch, unique, read
+
+    def _filled_up(self, unique: tf.Tensor, room: int) -> tf.Tensor:
+        """As many ids as there is room for, if shapes must be static."""
+        if not self._compiled:
+            return unique
+        filled = tf.pad(unique, [[0, room - tf.shape(unique)[0]]])
+        return tf.ensure_shape(filled, [room])
 
     def _variables(self) -> dict[str, tf.Variable]:
         named = {"step": self._step_count}
@@ -159,9 +167,3 @@ class TensorFlowStep:
 def _pairs(variables: Rows, new: Rows) -> zip:
     """Each variable of some rows with its new value."""
     return zip(keras.tree.flatten(variables), keras.tree.flatten(new), strict=True)
-
-
-def _padded(array: tf.Tensor, rows: int) -> tf.Tensor:
-    """As many rows, zero after those that there are."""
-    missing = [[0, rows - tf.shape(array)[0]], *([[0, 0]] * (len(array.shape) - 1))]
-    return tf.ensure_shape(tf.pad(array, missing), [rows, *array.shape[1:]])

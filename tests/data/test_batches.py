@@ -213,6 +213,26 @@ def test_packing_changes_no_prediction(dataset, settings):
         assert sorted(predictions(batches_of(log, packed=True, **settings))) == plain
 
 
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("basket", [1, 3])
+def test_epochs_have_the_same_shapes(tmp_path, packed, basket):
+    """So that each is compiled once."""
+    lengths = np.random.default_rng(0).geometric(0.1, size=500).clip(1, 60)
+    users = [[np.arange(length).tolist(), [0], [1]] for length in lengths]
+    dataset = with_baskets(write_dataset(tmp_path / "dataset", users, 60), (basket,))
+    batches = batches_of(dataset, max_events=40, batch_size=16, split_moments=0.5, packed=packed)
+    shapes = [
+        {
+            tuple((name, *array.shape) for name, array in batch.items())
+            for _, batch in epoch(batches, number)
+        }
+        for number in range(5)
+    ]
+    assert shapes == shapes[:1] * 5
+    predicted = sum(batch["weights"].size for _, batch in epoch(batches, 0))
+    assert predicted < 1.5 * batches.events_per_epoch
+
+
 def test_packed_rows_keep_their_times_and_users(tmp_path):
     users = [[list(range(n)), [9], [9]] for n in (2, 3, 4, 5)]
     dataset = write_dataset(tmp_path / "dataset", users, 10)

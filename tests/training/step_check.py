@@ -1,6 +1,6 @@
 """Prints what one step on some rows does to the tables, on the backend of the environment.
 
-Usage: step_check.py DATASET. Prints one JSON line with, for each table, the
+Usage: step_check.py DATASET [compiled]. Prints one JSON line with, for each table, the
 largest change of a row that the batch does not hold, and the largest
 difference, on rows that it holds, from one dense step of Keras' optimizer.
 """
@@ -16,7 +16,7 @@ from recsys.data.dataset import Dataset
 from recsys.models.retriever import ModelConfig
 from recsys.training.build import build_retriever
 from recsys.training.optimizer import OptimizerConfig
-from recsys.training.step import build_step
+from recsys.training.step import Step, build_step
 from tests.models import zoo
 
 # Users 3 and 5 (3 twice, and an empty row), items 0 to 4 of 16 (0 pads), some of them twice.
@@ -34,6 +34,15 @@ OPTIMIZERS = [
     OptimizerConfig(learning_rate=0.05),
     OptimizerConfig(kind="adagrad", learning_rate=0.05, initial_accumulator=1e-6),
 ]
+
+
+def step_of(retriever, optimizer: OptimizerConfig, compiled: bool) -> Step:
+    """The step that training takes, or TensorFlow's as XLA compiles it."""
+    if not compiled:
+        return build_step(retriever, optimizer, 10)
+    from recsys.training.step_tensorflow import TensorFlowStep
+
+    return TensorFlowStep(retriever, optimizer, 10, compiled=True)
 
 
 def dense_step(retriever, optimizer: OptimizerConfig) -> None:
@@ -70,7 +79,7 @@ def main() -> None:
     for optimizer in OPTIMIZERS:
         before = tables(fresh())
         rowwise = fresh()
-        step = build_step(rowwise, optimizer, 10)
+        step = step_of(rowwise, optimizer, compiled=sys.argv[2:] == ["compiled"])
         step.run({name: array[None] for name, array in BATCH.items()})
         step.synchronise()
         after = tables(rowwise)

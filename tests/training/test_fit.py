@@ -4,15 +4,19 @@ import json
 import os
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from recsys.data.batches import TrainingBatches
 from recsys.evaluation.metrics import ranking_metrics
 from recsys.evaluation.ranking import RetrieverEmbedder, rank
 from recsys.models.retriever import ModelConfig
 from recsys.training.build import build_retriever
+from recsys.training.feed import ASSEMBLY
 from recsys.training.fit import Progress, TrainingConfig, fit
 from tests.datasets import checkerboard
 from tests.models import zoo
@@ -80,8 +84,8 @@ def test_two_devices_train_as_one_does(folder, query, loss):
     settings = {"query": query, "loss": loss}
     two = train(folder, "jax", devices=2, checkpoints="two", **settings)
     one = train(folder, "jax", checkpoints="one", **settings)
-    assert two["devices"] == 2
-    assert one["devices"] == 1
+    assert two["devices"] == 2 and 0.5 in two["parts"]
+    assert one["devices"] == 1 and one["parts"] == [1.0]
     for name in ("losses", "vectors"):
         np.testing.assert_allclose(two[name], one[name], rtol=2e-4)
 
@@ -98,13 +102,13 @@ def test_equal_seeds_are_bit_equal_and_compile_and_fit_reaches_the_same_loss(fol
     assert train(folder, backend, checkpoints="second", **settings) == first
 
 
-def fit_here(folder, **settings) -> tuple[Progress, np.ndarray]:
+def fit_here(folder, callbacks=(), **settings) -> tuple[Progress, np.ndarray]:
     """Two epochs of a small model in this process: what happened, and its item vectors."""
     dataset = checkerboard(folder / "dataset", users=40, items=16)
     config = ModelConfig.model_validate(zoo.model("average") | {"max_events": 3})
     training = TrainingConfig.model_validate(TRAINING | {"epochs": 2} | settings)
     retriever = build_retriever(config, dataset, "train", 1, training.precision)
-    progress = fit(retriever, dataset, training, 1, folder / "checkpoints")
+    progress = fit(retriever, dataset, training, 1, folder / "checkpoints", callbacks=callbacks)
     return progress, np.asarray(retriever.item_vectors())
 
 
@@ -117,6 +121,46 @@ def test_the_average_of_the_epochs_is_kept_and_training_goes_on_without_it(tmp_p
     averaged, average = fit_here(tmp_path / "averaged", average_decay=0.5)
     assert losses(averaged) == losses(plain)
     assert np.abs(average - last).max() > 1e-3
+
+
+def assemblies() -> int:
+    return sum(thread.name == ASSEMBLY for thread in threading.enumerate())
+
+
+class Pruned(Exception):
+    """What a sweep raises to end a trial."""
+
+
+class Pruner:
+    """Ends training after its first epoch."""
+
+    def step_ended(self, progress, steps_per_epoch) -> None:
+        pass
+
+    def epoch_ended(self, epoch, metrics) -> None:
+        assert assemblies() == 1
+        raise Pruned
+
+
+def test_a_pruned_trial_leaves_no_thread_behind(tmp_path):
+    with pytest.raises(Pruned):
+        fit_here(tmp_path, [Pruner()], epochs=20, batch_size=2)
+    deadline = time.monotonic() + 10
+    while assemblies() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert assemblies() == 0
+
+
+def test_waiting_for_batches_is_told(tmp_path, monkeypatch):
+    assemble = TrainingBatches.batch
+
+    def slow(*arguments):
+        time.sleep(0.3)
+        return assemble(*arguments)
+
+    monkeypatch.setattr(TrainingBatches, "batch", slow)
+    progress, _ = fit_here(tmp_path)
+    assert 0.5 < progress.history[-1]["input_wait_share"] < 1
 
 
 def test_overlapping_rows_see_more_history(tmp_path):

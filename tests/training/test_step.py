@@ -13,12 +13,14 @@ from tests.datasets import checkerboard
 REPOSITORY = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
-def test_rows_of_the_batch_move_as_in_the_dense_optimizer_and_no_others(tmp_path, backend):
+@pytest.mark.parametrize(
+    "backend, how", [("tensorflow", ""), ("tensorflow", "compiled"), ("jax", "")]
+)
+def test_rows_of_the_batch_move_as_in_the_dense_optimizer_and_no_others(tmp_path, backend, how):
     """The batch has duplicates, padding and an empty row."""
     checkerboard(tmp_path / "dataset", users=10, items=16)
     done = subprocess.run(
-        [sys.executable, "-m", "tests.training.step_check", str(tmp_path / "dataset")],
+        [sys.executable, "-m", "tests.training.step_check", str(tmp_path / "dataset"), how],
         env=os.environ | {"KERAS_BACKEND": backend, "PYTHONPATH": str(REPOSITORY)},
         cwd=REPOSITORY,
         capture_output=True,

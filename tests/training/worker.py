@@ -39,6 +39,29 @@ class Killer:
         pass
 
 
+class Placements:
+    """The part of each batch's arrays that a device holds, on JAX.
+
+    Attributes:
+        parts: what was seen: 1.0 for an array that every device holds.
+    """
+
+    def __init__(self) -> None:
+        self.parts: set[float] = set()
+        if keras.backend.backend() != "jax":
+            return
+        import jax
+
+        self._put = jax.device_put
+        jax.device_put = self
+
+    def __call__(self, array, *arguments):
+        placed = self._put(array, *arguments)
+        if isinstance(array, np.ndarray):
+            self.parts.add(placed.addressable_shards[0].data.size / array.size)
+        return placed
+
+
 def keras_fit(retriever, dataset, training: TrainingConfig) -> list[float]:
     """The same batches through ``compile`` and ``fit``."""
     batches = TrainingBatches(
@@ -73,6 +96,7 @@ def main() -> None:
         )
         return {"mrr@5": float(ranking_metrics(ranked, [5])["mrr@5"].mean())}
 
+    placements = Placements()
     callbacks = [Killer(*settings["kill_at"])] if "kill_at" in settings else []
     progress = fit(
         retriever,
@@ -100,6 +124,7 @@ def main() -> None:
                 "hits": float(np.mean(ranked.ranks == 1)),
                 "vectors": vectors.astype(np.float64).sum(axis=1).tolist(),
                 "devices": training_devices(),
+                "parts": sorted(placements.parts),
                 "backend": keras.backend.backend(),
             }
         )

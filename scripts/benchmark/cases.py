@@ -53,8 +53,11 @@ MATRIX_PRODUCT = Contender("matrix product", "bare", "ours", "matrix_product.py"
 DIM, NEGATIVES = 64, 1024
 MAX_EVENTS = {"movielens-1m": 200, "beauty": 50}
 ITEMS = {"movielens-1m": 3416, "beauty": 12101}
-# Events that an average prediction of the training part looks back at.
+# Positions that a prediction of the training part reads, the mean of all.
 CONTEXT = {"movielens-1m": 80, "beauty": 8}
+ATTENTION = {"kind": "attention", "blocks": 2, "heads": 2, "feed_forward": 1, "dropout": 0.2}
+LSTM = {"kind": "lstm", "units": DIM, "dropout": 0.2}
+CONVOLUTION = {"kind": "cnn", "dropout": 0.2}
 
 
 def _sequence(encoder: str, data: str, loss: str) -> Row:
@@ -72,16 +75,7 @@ def _sequence(encoder: str, data: str, loss: str) -> Row:
         "batch_size": 128,
         "jit_compile": encoder == "attention",
     }
-    attention = {"kind": "attention", "blocks": 2, "heads": 2, "feed_forward": 1, "dropout": 0.2}
-    lstm = {"kind": "lstm", "units": DIM, "dropout": 0.2}
-    sampled = {"kind": "sampled_softmax", "negatives": {"kind": "uniform", "count": NEGATIVES}}
-    model = {
-        "dim": DIM,
-        "max_events": MAX_EVENTS[data],
-        "query": {"encoder": attention if encoder == "attention" else lstm},
-        "loss": {"kind": "cross_entropy"} if loss == "cross_entropy" else sampled,
-    }
-    ours = {"model": model, "training": {"batch_size": 128}}
+    ours = _ours(ATTENTION if encoder == "attention" else LSTM, data, loss)
     contenders = [
         Contender("ours", "ours", "ours", "ours_training.py", ours),
         Contender("PyTorch", "fair peer", "torch", "torch_sequence.py"),
@@ -104,6 +98,29 @@ def _sequence(encoder: str, data: str, loss: str) -> Row:
     operations = (softmax + encoding) / 10**6
     name = f"{encoder}-{data}-{short}"
     return Row(name, "events", data, case, tuple(contenders), operations)
+
+
+def _ours(encoder: dict[str, Any], data: str, loss: str) -> dict[str, Any]:
+    """What our side of a row with a history encoder is told."""
+    sampled = {"kind": "sampled_softmax", "negatives": {"kind": "uniform", "count": NEGATIVES}}
+    model = {
+        "dim": DIM,
+        "max_events": MAX_EVENTS[data],
+        "query": {"encoder": encoder},
+        "loss": {"kind": "cross_entropy"} if loss == "cross_entropy" else sampled,
+    }
+    return {"model": model, "training": {"batch_size": 128}}
+
+
+def _compiler(encoder: dict[str, Any], data: str, loss: str) -> Row:
+    """Our step on TensorFlow without XLA, and with it."""
+    contenders = tuple(
+        Contender(name, "ours", "ours", "ours_training.py", {"compiled": compiled})
+        for name, compiled in (("without XLA", False), ("with XLA", True))
+    )
+    short = "full" if loss == "cross_entropy" else "sampled"
+    case = {"dim": DIM, "max_events": MAX_EVENTS[data], **_ours(encoder, data, loss)}
+    return Row(f"compiler-{encoder['kind']}-{data}-{short}", "events", data, case, contenders)
 
 
 def _two_tower(negatives: str | int) -> Row:
@@ -162,19 +179,14 @@ def _start(name: str, role: Role, environment: str, program: str) -> Contender:
     return Contender(name, role, environment, "command.py", {"program": program})
 
 
-HELP = "import sys, recsys.cli; sys.argv = ['recsys', '--help']; recsys.cli.main()"
+HELP = "import sys; sys.argv = ['recsys', '--help']; import recsys.cli; recsys.cli.main()"
 START = Row(
     "start",
     "starts",
     None,
     {},
     (
-        _start(
-            "recsys --help",
-            "ours",
-            "ours",
-            "import sys; sys.argv = ['recsys', '--help']; import recsys.cli; recsys.cli.main()",
-        ),
+        _start("recsys --help", "ours", "ours", HELP),
         _start("our training", "bare", "ours", "import recsys.pipeline, recsys.training.fit"),
         _start("TensorFlow, Keras", "bare", "ours", "import tensorflow, keras"),
         _start("RecTools", "library", "rectools", "import rectools.models"),
@@ -196,5 +208,16 @@ ROWS = {
         _growth("adam"),
         _growth("adagrad"),
         START,
+        *(
+            _compiler(encoder, data, loss)
+            for data in ("movielens-1m", "beauty")
+            for encoder, loss in (
+                (ATTENTION, "cross_entropy"),
+                (ATTENTION, "sampled"),
+                (LSTM, "cross_entropy"),
+                (LSTM, "sampled"),
+                (CONVOLUTION, "cross_entropy"),
+            )
+        ),
     )
 }

@@ -28,7 +28,7 @@ from cases import MATRIX_PRODUCT, ROWS, Contender, Row
 from environments import python_of
 
 HERE = Path(__file__).parent
-# A third faster for PyTorch on CPUs: freed memory is kept instead of given back.
+# Freed memory is kept instead of given back, which PyTorch on CPUs gains from.
 MALLOC = {
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": str(2**34),
@@ -52,6 +52,7 @@ class Running:
             stdout=subprocess.PIPE,
             stderr=log.open("w"),
             env=environment,
+            cwd=log.parent,  # libraries write beside themselves
             text=True,
             start_new_session=True,
         )

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 
@@ -48,6 +48,19 @@ def serve(
         answer = {"done": done, "seconds": time.perf_counter() - began}
         print(json.dumps(answer), file=answers, flush=True)
     os._exit(0)  # a library's training may still be held in its thread
+
+
+def endless(shuffle: Callable[[], Sequence], size: int) -> Iterator[Sequence]:
+    """Batches of one size, shuffled anew each time that fewer than a batch are left.
+
+    Args:
+        shuffle: everything in a new order; a sequence that can be sliced.
+        size: of a batch.
+    """
+    while True:
+        order = shuffle()
+        for begin in range(0, len(order) - size + 1, size):
+            yield order[begin : begin + size]
 
 
 class Stepper:

@@ -35,21 +35,6 @@ def recurrent(states, case: dict):
     return layers.Dense(case["dim"])(layers.Dropout(case["dropout"])(states))
 
 
-class Steps(keras.callbacks.Callback):
-    """Hands each step to the benchmark."""
-
-    def __init__(self, stepper: Stepper, events: int) -> None:
-        super().__init__()
-        self._stepper = stepper
-        self._events = events
-
-    def on_train_batch_begin(self, batch, logs=None):
-        self._stepper.began()
-
-    def on_train_batch_end(self, batch, logs=None):
-        self._stepper.ended(self._events)
-
-
 def main() -> None:
     case = read_case()
     keras.utils.set_random_seed(1)
@@ -76,13 +61,17 @@ def main() -> None:
     events = round(float(lengths.mean()) * case["batch_size"])
 
     def train(stepper: Stepper) -> None:
+        steps = keras.callbacks.LambdaCallback(
+            on_train_batch_begin=lambda batch, logs: stepper.began(),
+            on_train_batch_end=lambda batch, logs: stepper.ended(events),
+        )
         model.fit(
             rows[:, :-1],
             rows[:, 1:],
             sample_weight=weights,
             batch_size=case["batch_size"],
             verbose=0,
-            callbacks=[Steps(stepper, events)],
+            callbacks=[steps],
         )
 
     serve(Stepper(train).work)

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import tensorflow as tf
-from contender import read_case, serve
+from contender import endless, read_case, serve
 
 
 def main() -> None:
@@ -38,17 +38,10 @@ def main() -> None:
         return loss
 
     generator = np.random.default_rng(1)
-    order = iter(())
+    batches = endless(lambda: generator.permutation(len(users)), case["batch_size"])
 
     def step() -> int:
-        nonlocal order
-        chosen = next(order, None)
-        if chosen is None or len(chosen) < case["batch_size"]:
-            shuffled = generator.permutation(len(users))
-            order = iter(
-                np.split(shuffled, range(case["batch_size"], len(users), case["batch_size"]))
-            )
-            return step()
+        chosen = next(batches)
         count = 1 if in_batch else case["negatives"]
         drawn = generator.integers(0, case["items"], count).astype(np.int32)
         train(tf.constant(users[chosen]), tf.constant(items[chosen]), tf.constant(drawn)).numpy()

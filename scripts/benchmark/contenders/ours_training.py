@@ -1,5 +1,6 @@
 """This framework: batches, negatives and steps as ``recsys train`` takes them."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -7,11 +8,21 @@ from contender import read_case, serve
 
 from recsys.data.batches import TrainingBatches
 from recsys.data.dataset import Dataset
-from recsys.models.retriever import ModelConfig
+from recsys.models.retriever import ModelConfig, Retriever
 from recsys.training.build import build_retriever
 from recsys.training.feed import Feed, sampler_of
 from recsys.training.fit import TrainingConfig
-from recsys.training.step import build_step
+from recsys.training.optimizer import OptimizerConfig
+from recsys.training.step import Step, build_step
+
+
+def step_of(retriever: Retriever, optimizer: OptimizerConfig, compiled: bool | None) -> Step:
+    """The step that training takes; on TensorFlow compiled by XLA or not, where that is asked."""
+    if compiled is None:
+        return build_step(retriever, optimizer, 100_000)
+    from recsys.training.step_tensorflow import TensorFlowStep
+
+    return TensorFlowStep(retriever, optimizer, 100_000, compiled)
 
 
 def main() -> None:
@@ -29,8 +40,9 @@ def main() -> None:
         split_moments=training.split_moments,
         packed=retriever.packs_rows,
     )
-    feed = Feed(batches, sampler_of(retriever, dataset, "train"), 1, training.steps_per_dispatch)
-    step = build_step(retriever, training.optimizer, 100_000)
+    sampler = sampler_of(retriever, dataset, "train")
+    feed = Feed(batches, sampler, 1, training.steps_per_dispatch, sys.maxsize)
+    step = step_of(retriever, training.optimizer, case.get("compiled"))
 
     def runs():
         epoch = 0

@@ -20,21 +20,6 @@ class TwoTower(tfrs.Model):
         return self.task(queries, items, compute_metrics=False)
 
 
-class Steps(tf.keras.callbacks.Callback):
-    """Hands each step to the benchmark."""
-
-    def __init__(self, stepper: Stepper, events: int) -> None:
-        super().__init__()
-        self._stepper = stepper
-        self._events = events
-
-    def on_train_batch_begin(self, batch, logs=None):
-        self._stepper.began()
-
-    def on_train_batch_end(self, batch, logs=None):
-        self._stepper.ended(self._events)
-
-
 def main() -> None:
     case = read_case()
     pairs = {"user": np.load(case["pair_users"]), "item": np.load(case["pair_items"])}
@@ -46,7 +31,11 @@ def main() -> None:
     model.compile(optimizer=tf.keras.optimizers.Adagrad(0.05))
 
     def train(stepper: Stepper) -> None:
-        model.fit(log, verbose=0, callbacks=[Steps(stepper, case["batch_size"])])
+        steps = tf.keras.callbacks.LambdaCallback(
+            on_train_batch_begin=lambda batch, logs: stepper.began(),
+            on_train_batch_end=lambda batch, logs: stepper.ended(case["batch_size"]),
+        )
+        model.fit(log, verbose=0, callbacks=[steps])
 
     serve(Stepper(train).work)
 

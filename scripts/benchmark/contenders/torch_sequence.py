@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 import torch
-from contender import read_case, serve
+from contender import endless, read_case, serve
 from torch import nn
 from torch.nn import functional
 
@@ -81,18 +81,10 @@ def main() -> None:
     table = nn.Embedding(items, case["dim"])
     nn.init.normal_(table.weight, std=0.02)
     optimizer = torch.optim.Adam([*encoder.parameters(), *table.parameters()], fused=True)
-    order = iter(())
-
-    def batch() -> list:
-        nonlocal order
-        chosen = [index for index, _ in zip(order, range(case["batch_size"]), strict=False)]
-        if len(chosen) < case["batch_size"]:
-            order = iter(np.random.permutation(len(rows)))
-            return batch()
-        return [rows[index] for index in chosen]
+    batches = endless(lambda: np.random.permutation(len(rows)), case["batch_size"])
 
     def step() -> int:
-        chosen = batch()
+        chosen = [rows[index] for index in next(batches)]
         history = nn.utils.rnn.pad_sequence([row[:-1] for row in chosen], batch_first=True)
         targets = torch.cat([row[1:] for row in chosen]).long()
         lengths = torch.tensor([len(row) - 1 for row in chosen])

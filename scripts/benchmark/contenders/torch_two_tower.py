@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from contender import read_case, serve
+from contender import endless, read_case, serve
 from torch.nn import functional
 
 
@@ -16,14 +16,10 @@ def main() -> None:
     item_table = torch.nn.Embedding(case["items"], case["dim"], sparse=True)
     optimizer = torch.optim.Adagrad([*user_table.parameters(), *item_table.parameters()], lr=0.05)
     own = torch.arange(case["batch_size"])
-    order = iter(())
+    batches = endless(lambda: torch.randperm(len(users)), case["batch_size"])
 
     def step() -> int:
-        nonlocal order
-        chosen = next(order, None)
-        if chosen is None or len(chosen) < case["batch_size"]:
-            order = iter(torch.randperm(len(users)).split(case["batch_size"]))
-            return step()
+        chosen = next(batches)
         queries, positives = user_table(users[chosen]), item_table(targets[chosen])
         if case["negatives"] == "in_batch":
             loss = functional.cross_entropy(queries @ positives.T, own)

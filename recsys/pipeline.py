@@ -131,6 +131,7 @@ class Pipeline:
                 "train_seconds": progress.seconds,
                 "events_per_second": progress.events / max(progress.seconds, 1e-9),
                 "input_wait_share": progress.waited / max(progress.seconds, 1e-9),
+                "memory_forecast_gib": progress.memory_bytes / 2**30,
                 "backend": keras.backend.backend(),
             },
         )

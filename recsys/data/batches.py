@@ -133,13 +133,10 @@ class TrainingBatches:
         generator = self._generator(draw.epoch)
         runs: list[tuple[Layout, int, int]] = []
         for layout in self._layouts.draw(generator):
-            usual = self._usual_rooms[layout.width]
-            needed = _by_step(queries, layout), _by_step(self._predictions, layout)
-            rooms = [
-                room if sums.max() <= room else self._ample(sums, layout)
-                for room, sums in zip(usual, needed, strict=True)
-            ]
-            runs += [(part, *rooms) for part in layout.parts(steps_per_run)]
+            for_queries, for_predictions = self._usual_rooms[layout.width]
+            for_queries = self._enough(for_queries, queries, layout)
+            for_predictions = self._enough(for_predictions, self._predictions, layout)
+            runs += [(part, for_queries, for_predictions) for part in layout.parts(steps_per_run)]
         step = 0
         for index in generator.permutation(len(runs)):
             yield Run(step, *runs[index])
@@ -177,6 +174,10 @@ class TrainingBatches:
         lanes = min(layout.lanes, len(by_lane))
         usual = by_lane.mean() * lanes + DEVIATIONS * by_lane.std() * lanes**0.5
         return min(self._aligned(usual), self._ample(_by_step(counts, layout), layout))
+
+    def _enough(self, usual: int, counts: np.ndarray, layout: Layout) -> int:
+        sums = _by_step(counts, layout)
+        return usual if sums.max() <= usual else self._ample(sums, layout)
 
     def _ample(self, sums: np.ndarray, layout: Layout) -> int:
         """A place a cell; a row may predict more events than it has cells, all of one moment."""

@@ -6,6 +6,8 @@ from recsys.data.dataset import Dataset, Feature, Part, Side
 from recsys.errors import InputError
 from recsys.models.features import FeatureSpec
 from recsys.models.retriever import ModelConfig, Retriever
+from recsys.training.memory import FLOAT, MemoryForecast, require_memory
+from recsys.training.step import free_memory
 
 
 def build_retriever(
@@ -27,11 +29,14 @@ def build_retriever(
         precision: a Keras dtype policy.
 
     Raises:
-        InputError: see :func:`check_model`.
+        InputError: see :func:`check_model`; or its tables do not fit into memory.
     """
     item_features, user_features = check_model(config, dataset)
     manifest = dataset.manifest
     known = manifest.known_items[last_part]
+    rows = known * config.item.id + manifest.users * config.query.user_id
+    tables = MemoryForecast(tables=FLOAT * rows * config.dim)
+    require_memory(tables, tables.total, free_memory())
     # Each weight and dropout mask follows from the seed alone.
     keras.utils.set_random_seed(seed)
     retriever = Retriever(

@@ -62,6 +62,17 @@ class Feed:
         if epoch + 1 < self._epochs:
             self._assemble(epoch + 1, 0)
 
+    def largest(self) -> dict[str, np.ndarray]:
+        """Stacked batches of the widest kind; all their steps are the same."""
+        draw = self._batches.draw(0)
+        run = max(
+            self._batches.runs(draw, self._steps),
+            key=lambda run: run.layout.rows.shape[0] * run.layout.lanes * run.layout.width,
+        )
+        batch = self._with_negatives(self._batches.batch(run, 0, draw), 0, run.first_step)
+        steps = len(run.layout.rows)
+        return {name: np.broadcast_to(each, (steps, *each.shape)) for name, each in batch.items()}
+
     def close(self) -> None:
         """Ends the assembly of what nobody will ask for."""
         if self._assembled is not None:

@@ -20,16 +20,22 @@ from recsys.training.averaging import WeightAverage
 from recsys.training.checkpoint import State, load_checkpoint, save_checkpoint
 from recsys.training.devices import training_devices
 from recsys.training.feed import Feed, sampler_of
+from recsys.training.memory import MemoryForecast, forecast, held_by, require_memory
 from recsys.training.optimizer import OptimizerConfig
-from recsys.training.step import Step, build_step
+from recsys.training.step import Step, build_step, free_memory
 
 
 class TrainingConfig(StrictConfig):
     """How a retriever is fitted."""
 
     epochs: int = Field(20, ge=1, description="passes over the training events, at most")
-    batch_size: int = Field(128, ge=1, description="rows (users, or cuts of long histories) a step")
-    optimizer: OptimizerConfig = Field(OptimizerConfig(), description="Adam(W)")
+    batch_size: int = Field(
+        128,
+        ge=1,
+        description="rows (users, or cuts of long histories) a step; on average, for encoders "
+        "that pack several into a lane",
+    )
+    optimizer: OptimizerConfig = Field(OptimizerConfig(), description="AdamW or Adagrad")
     precision: Literal["float32", "mixed_bfloat16"] = Field(
         "float32", description="what layers compute in; weights and the softmax stay float32"
     )
@@ -90,7 +96,8 @@ class Progress:
     """Where training stands; what a checkpoint remembers beside the arrays.
 
     ``waited`` are the seconds, of ``seconds``, in which the loop had nothing to give the
-    device, which may have been busy still.
+    device, which may have been busy still. ``memory_bytes`` is what training was forecast
+    to take of the device's memory.
     """
 
     epoch: int = 0
@@ -100,6 +107,7 @@ class Progress:
     seconds: float = 0.0
     waited: float = 0.0
     events: int = 0
+    memory_bytes: int = 0
     best_epoch: int = 0
     best_value: float | None = None
     history: list[dict[str, float]] = field(default_factory=list)
@@ -152,7 +160,8 @@ def fit(
 
     Raises:
         InputError: the checkpoint in ``folder`` is of another backend, dataset or
-            seed; or see :func:`recsys.training.devices.training_devices`.
+            seed; training does not fit into memory; or see
+            :func:`recsys.training.devices.training_devices`.
         TrainingDiverged: the loss is no longer a number.
     """
     batches = TrainingBatches(
@@ -173,12 +182,14 @@ def fit(
     sampler = sampler_of(retriever, dataset, last_part)
     last_epoch = epochs or config.epochs
     feed = Feed(batches, sampler, seed, config.steps_per_dispatch, last_epoch)
-    step = build_step(retriever, config.optimizer, config.epochs * batches.steps_per_epoch)
+    total_steps = config.epochs * batches.steps_per_epoch
+    step, memory = _step_that_fits(retriever, config.optimizer, total_steps, feed)
     best = folder / "best.npz"
     origin = {"backend": keras.backend.backend(), "dataset": dataset.fingerprint, "seed": seed}
     average = WeightAverage(config.average_decay)
     checkpoint = _Checkpoint(folder / "last.npz", origin, step, average)
     progress = checkpoint.resume()
+    progress.memory_bytes = memory.total
     # Whatever ends it, a callback's error too, no thread is left behind.
     with contextlib.closing(feed):
         while not progress.finished:
@@ -199,6 +210,20 @@ def fit(
     for variable, name in zip(retriever.variables, sorted(weights), strict=True):
         variable.assign(weights[name])
     return progress
+
+
+def _step_that_fits(
+    retriever: Retriever, optimizer: OptimizerConfig, total_steps: int, feed: Feed
+) -> tuple[Step, MemoryForecast]:
+    """The step, and what training takes of memory; refused before anything of it is allocated."""
+    needed = forecast(retriever, optimizer)
+    require_memory(needed, needed.total - held_by(retriever), free_memory())
+    step = build_step(retriever, optimizer, total_steps)
+    largest = feed.largest()
+    working = step.working_memory(largest)
+    needed = forecast(retriever, optimizer, largest, working)
+    require_memory(needed, working, free_memory())
+    return step, needed
 
 
 class _Checkpoint:

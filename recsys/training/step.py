@@ -37,6 +37,14 @@ class Step(Protocol):
         """
         ...
 
+    def working_memory(self, batches: Mapping[str, np.ndarray]) -> int:
+        """Bytes that :meth:`run` needs for such batches, beside weights and slots.
+
+        On JAX the compiler says it; on TensorFlow it is estimated (see
+        :func:`recsys.training.memory.estimate_working_memory`).
+        """
+        ...
+
     def state(self) -> State:
         """Everything that training changes, by name: weights, slots, counters, seeds."""
         ...
@@ -48,6 +56,23 @@ class Step(Protocol):
     def synchronise(self) -> None:
         """Brings the retriever's variables up to date."""
         ...
+
+
+def free_memory() -> int | None:
+    """Bytes that the device of the backend that Keras runs on has left.
+
+    None where that is main memory, or on another backend.
+    """
+    backend = keras.backend.backend()
+    if backend == "jax":
+        from recsys.training import step_jax
+
+        return step_jax.free_memory()
+    if backend == "tensorflow":
+        from recsys.training import step_tensorflow
+
+        return step_tensorflow.free_memory()
+    return None
 
 
 def build_step(retriever: Retriever, config: OptimizerConfig, total_steps: int) -> Step:

@@ -44,14 +44,33 @@ class JaxStep:
         }
         self._mesh = jax.sharding.Mesh(np.array(jax.local_devices()), ("batch",))
         self._state = jax.device_put(self._state, self._placed())
-        self._scan = jax.jit(partial(jax.lax.scan, self._step), donate_argnums=0)
+        self._scan = jax.jit(
+            partial(jax.lax.scan, self._step), donate_argnums=0, out_shardings=self._placed()
+        )
+        self._executables: dict[tuple, jax.stages.Compiled] = {}
 
     def run(self, batches: Mapping[str, np.ndarray]) -> jax.Array:
         placed = {
             name: jax.device_put(array, self._placed(array)) for name, array in batches.items()
         }
-        self._state, losses = self._scan(self._state, placed)
+        self._state, losses = self._executable(batches)(self._state, placed)
         return losses
+
+    def working_memory(self, batches: Mapping[str, np.ndarray]) -> int:
+        # The compiler has laid its buffers out.
+        analysis = self._executable(batches).memory_analysis()
+        return analysis.temp_size_in_bytes if analysis else 0
+
+    def _executable(self, batches: Mapping[str, np.ndarray]) -> jax.stages.Compiled:
+        """What is compiled for batches of these shapes."""
+        shapes = tuple(sorted((name, array.shape) for name, array in batches.items()))
+        if shapes not in self._executables:
+            described = {
+                name: jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=self._placed(array))
+                for name, array in batches.items()
+            }
+            self._executables[shapes] = self._scan.lower(self._state, described).compile()
+        return self._executables[shapes]
 
     def _placed(self, stacked: np.ndarray | None = None) -> jax.sharding.NamedSharding:
         """Where an array lies: a batch in equal shares on all devices, all else on each.
@@ -170,3 +189,11 @@ class JaxStep:
             assign(variable, value)
         for name, variable in self._tables.items():
             assign(variable, self._state["tables"][name].values)
+
+
+def free_memory() -> int | None:
+    """Bytes that a device has left; None where that is main memory."""
+    statistics = jax.local_devices()[0].memory_stats()
+    if not statistics or "bytes_limit" not in statistics:
+        return None
+    return statistics["bytes_limit"] - statistics["bytes_in_use"]

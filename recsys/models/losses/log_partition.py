@@ -242,6 +242,11 @@ def _chunk(
     return _Chunk(loss, of_items_ID, of_queries_CD, of_first_P)
 
 
+def logits_at_a_time(queries: int, items: int) -> int:
+    """How many logits :func:`weighted_log_partition` holds."""
+    return _chunks(queries, items)[1] * items
+
+
 def _chunks(queries: int, items: int) -> tuple[int, int]:
     """How many chunks there are, and how many queries each has."""
     logits = LOGITS_ON_ACCELERATOR if _on_accelerator() else LOGITS_ON_CPU

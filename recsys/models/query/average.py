@@ -20,6 +20,10 @@ class AverageConfig(StrictConfig):
     )
     dropout: float = Field(0.0, ge=0, lt=1, description="share of the result's elements dropped")
 
+    def activations(self, dim: int, width: int) -> float:
+        """Numbers of each position that training keeps on TensorFlow; measured, on CPUs."""
+        return 0.0
+
     def build(self, dim: int, positions: int, **kwargs) -> "Average":
         return Average(over=self.over, dropout=self.dropout, **kwargs)
 

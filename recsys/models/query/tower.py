@@ -15,7 +15,8 @@ from recsys.models.query.average import AverageConfig
 from recsys.models.query.convolution import ConvolutionConfig
 from recsys.models.query.recurrent import RecurrentConfig
 
-# A new encoder is one file in this folder and one entry here.
+# A new encoder is one file in this folder and one entry here: its config builds the layer, and
+# says how many numbers of a position training keeps (``activations``).
 EncoderConfig = Annotated[
     AverageConfig | RecurrentConfig | ConvolutionConfig | AttentionConfig,
     Field(discriminator="kind"),

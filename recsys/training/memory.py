@@ -1,0 +1,158 @@
+"""What training takes of the device's memory, known before its first step."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from recsys.errors import InputError
+from recsys.models.losses.log_partition import logits_at_a_time
+from recsys.models.retriever import Retriever
+from recsys.training.optimizer import OptimizerConfig
+
+FLOAT = 4
+GIB = 2**30
+# What TensorFlow holds at its peak, measured on CPUs (see scripts/benchmark/README.md). Of each
+# position, in vectors: what the encoder reads, its output, queries, and their gradients.
+VECTORS_OF_A_POSITION = 10
+# A sampled loss also has the positive's vector, what is left out, and their gradients.
+VECTORS_OF_A_PREDICTION = 3
+# Copies of a chunk's logits, of a table that a step updates as a whole, and of a table's rows.
+COPIES_OF_LOGITS, COPIES_OF_TABLE, COPIES_OF_ROWS = 3, 18, 8
+
+
+@dataclass(frozen=True)
+class MemoryForecast:
+    """Bytes on the device, or on each of several.
+
+    Attributes:
+        tables: one vector per item and user.
+        weights: all others.
+        optimizer: the optimizer's slots.
+        logits: of one chunk of the loss.
+        activations: everything else that a step needs while it runs.
+    """
+
+    tables: int
+    weights: int = 0
+    optimizer: int = 0
+    logits: int = 0
+    activations: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.tables + self.weights + self.optimizer + self.logits + self.activations
+
+    def __str__(self) -> str:
+        parts = ", ".join(f"{name} {value / GIB:.2f}" for name, value in vars(self).items())
+        return f"{self.total / GIB:.2f} GiB ({parts})"
+
+
+def forecast(
+    retriever: Retriever,
+    optimizer: OptimizerConfig,
+    batches: Mapping[str, np.ndarray] | None = None,
+    working: int = 0,
+) -> MemoryForecast:
+    """What training holds.
+
+    Args:
+        retriever: what is trained.
+        optimizer: whose slots each weight has.
+        batches: the largest that a step will see; None before the step is built.
+        working: what :meth:`recsys.training.step.Step.working_memory` says of them.
+    """
+    tables = sum(_bytes(variable.shape) for variable in retriever.tables.values())
+    weights = held_by(retriever) - tables
+    slots = len(optimizer.initial_slots) * (tables + weights)
+    if keras.backend.backend() == "jax":
+        # A step's weights are its own: they are donated to the next.
+        tables, weights = 2 * tables, 2 * weights
+    logits = 0 if batches is None else min(FLOAT * _logits(retriever, batches), working)
+    return MemoryForecast(tables, weights, slots, logits, working - logits)
+
+
+def held_by(retriever: Retriever) -> int:
+    """Bytes of a retriever's own weights."""
+    return sum(_bytes(variable.shape) for variable in retriever.variables)
+
+
+def require_memory(needed: MemoryForecast, unallocated: int, free: int | None) -> None:
+    """Compares what is still to be allocated with what is free.
+
+    Args:
+        needed: everything, for the message.
+        unallocated: bytes of it that are not yet.
+        free: bytes that the device has left; None: main memory.
+
+    Raises:
+        InputError: it does not fit.
+    """
+    free = _free_main_memory() if free is None else free
+    if free is not None and unallocated > free:
+        raise InputError(
+            f"training needs about {needed}; {unallocated / GIB:.2f} GiB of it are not allocated "
+            f"yet, and the device has {free / GIB:.2f} GiB left. Activations shrink with "
+            "training.batch_size and model.max_events, tables and slots with model.dim and with "
+            "fewer rare items (data.minimum_item_events); training.optimizer.kind adagrad has one "
+            "slot a weight instead of two."
+        )
+
+
+def estimate_working_memory(retriever: Retriever, batches: Mapping[str, np.ndarray]) -> int:
+    """Bytes that a step on TensorFlow needs beside weights and slots.
+
+    A formula with measured constants, on CPUs within a fifth of the peak of the zoo's
+    encoders; item features are not in it.
+
+    Args:
+        retriever: what is trained.
+        batches: as :meth:`recsys.training.step.Step.run` takes them.
+    """
+    _, lanes, width = batches["history"].shape
+    config = retriever.config
+    packed = "row" in batches
+    width += not packed
+    encoder = config.query.encoder
+    numbers = 0.0
+    if encoder is not None:
+        each = VECTORS_OF_A_POSITION * config.dim + encoder.activations(config.dim, width)
+        numbers += lanes * width * each
+    whole = retriever.loss_function.needs_whole_catalogue
+    predictions = batches["targets"].shape[1]
+    if encoder is None or not whole:
+        numbers += VECTORS_OF_A_PREDICTION * config.dim * predictions
+    rows = COPIES_OF_ROWS * batches["user"].shape[1] if "user" in retriever.tables else 0
+    if whole:
+        rows += COPIES_OF_TABLE * retriever.known_items
+    else:
+        ids = predictions + batches["negatives"].shape[1]
+        ids += lanes * width if retriever.reads_history else 0
+        rows += COPIES_OF_ROWS * min(ids, retriever.known_items)
+    itemsize = 2 if retriever.compute_dtype in ("bfloat16", "float16") else FLOAT
+    shared = COPIES_OF_LOGITS * _logits(retriever, batches) + rows * config.dim
+    return round(itemsize * numbers + FLOAT * shared)
+
+
+def _logits(retriever: Retriever, batches: Mapping[str, np.ndarray]) -> int:
+    """Logits that the loss holds at a time."""
+    queries = batches["positions"].shape[1]
+    if retriever.loss_function.needs_whole_catalogue:
+        return logits_at_a_time(queries, retriever.known_items)
+    return logits_at_a_time(queries, batches["negatives"].shape[1])
+
+
+def _bytes(shape: tuple[int, ...]) -> int:
+    return FLOAT * int(np.prod(shape))
+
+
+def _free_main_memory() -> int | None:
+    """What the operating system would give, in bytes; None where it does not say."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return None
+    fields = dict(line.split(":") for line in lines)
+    return int(fields["MemAvailable"].split()[0]) * 1024

@@ -27,10 +27,11 @@ def test_a_row_is_measured_from_end_to_end(benchmark, tmp_path, capsys):
         )
     )
     row = cases.Row("start", "starts", None, {}, contenders)
-    rates = benchmark.measure(row, 2, 0.1, tmp_path / "environments", tmp_path)
-    assert set(rates) == {"quick", "slow"}
-    assert all(len(each) == 2 for each in rates.values())
-    found = benchmark.summary(row, rates)
+    measured = benchmark.measure(row, 2, 0.1, tmp_path / "environments", tmp_path)
+    assert set(measured) == {"quick", "slow"}
+    assert all(len(each.rates) == 2 for each in measured.values())
+    assert all(0 < each.peak_gib < 1 for each in measured.values())
+    found = benchmark.summary(row, measured)
     assert found["fastest_fair_peer"] > 1.5
     assert found["fastest_library"] is None
     assert "broken failed" in capsys.readouterr().err
@@ -57,7 +58,8 @@ def test_medians_of_ratios_by_hand(benchmark):
         "other": [5.0, 5.0, 5.0],
         "matrix product": [100.0, 100.0, 100.0],
     }
-    found = benchmark.summary(row, rates)
+    measured = {name: benchmark.Measured(each, 1.0) for name, each in rates.items()}
+    found = benchmark.summary(row, measured)
     assert found["fastest_fair_peer"] == 2.0
     assert found["peers"]["other"]["ratio"] == 4.0
     assert found["share_of_matrix_product"] == 0.4

@@ -63,7 +63,8 @@ class BlockRanker(keras.Model):
         Args:
             inputs: ``queries`` float32 [B, dim], or ``scores`` float32 [B, items];
                 ``seen`` int32 [S, 2], rows and items that are not ranked (may be
-                missing); ``targets`` int32 [T, 2], rows and items.
+                missing); ``targets`` int32 [T, 2], rows and items, T a multiple of
+                :data:`COUNTED` if every place is counted.
 
         Returns:
             ``top_items`` int32 [B, K], -1 where there are fewer; ``places`` int32

@@ -1,9 +1,10 @@
-"""The same data for everyone: the prepared dataset, and its rows as plain arrays."""
+"""The same data for everyone: a generated log; or the prepared dataset, and its rows as arrays."""
 
 from pathlib import Path
 
 import numpy as np
 
+from recsys.data.generate import generate
 from recsys.data.prepare import prepare
 from recsys.data.rows import cut_rows
 from recsys.experiment import load_experiment
@@ -14,6 +15,18 @@ EXPERIMENTS = {
     "gowalla": "gowalla-two-tower",
 }
 REPOSITORY = Path(__file__).parents[2]
+
+
+def generated_log(events: int, folder: Path) -> dict[str, object]:
+    """Writes a log with side tables: half a million users, 100 thousand items.
+
+    Returns:
+        ``log``, its folder.
+    """
+    log = folder / f"log-{events}"
+    if not log.exists():
+        generate(log, events, users=500_000, items=100_000)
+    return {"log": str(log)}
 
 
 def arrays_of(data: str, max_events: int, dim: int, folder: Path) -> dict[str, object]:

@@ -33,7 +33,8 @@ class Row:
     Attributes:
         name: on the command line.
         unit: what is counted.
-        data: ``movielens-1m``, ``beauty`` or ``gowalla``; None: none is read.
+        data: ``movielens-1m``, ``beauty``, ``gowalla`` or :data:`GENERATED`; None: none is
+            read.
         case: what all contenders are told.
         contenders: ours first.
         operations: floor of a unit, in millions: six a weight and position, six a
@@ -49,6 +50,7 @@ class Row:
     operations: float | None = None
 
 
+GENERATED = "generated"
 MATRIX_PRODUCT = Contender("matrix product", "bare", "ours", "matrix_product.py")
 DIM, NEGATIVES = 64, 1024
 MAX_EVENTS = {"movielens-1m": 200, "beauty": 50}
@@ -175,6 +177,15 @@ def _growth(optimizer: str) -> Row:
     return Row(f"growth-{optimizer}", "events", None, case, tuple(contenders))
 
 
+def _prepare(name: str, events: int) -> Row:
+    """A generated log to a dataset; the bare sort of it."""
+    contenders = (
+        Contender("ours", "ours", "ours", "ours_prepare.py"),
+        Contender("DuckDB's sort", "bare", "ours", "duckdb_sort.py"),
+    )
+    return Row(f"prepare-{name}", "events", GENERATED, {"events": events}, contenders)
+
+
 def _start(name: str, role: Role, environment: str, program: str) -> Contender:
     return Contender(name, role, environment, "command.py", {"program": program})
 
@@ -208,6 +219,8 @@ ROWS = {
         _growth("adam"),
         _growth("adagrad"),
         START,
+        _prepare("25m", 25_000_000),
+        _prepare("100m", 100_000_000),
         *(
             _compiler(encoder, data, loss)
             for data in ("movielens-1m", "beauty")

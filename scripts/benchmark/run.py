@@ -18,13 +18,14 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from arrays import arrays_of
-from cases import MATRIX_PRODUCT, ROWS, Contender, Row
+from arrays import arrays_of, generated_log
+from cases import GENERATED, MATRIX_PRODUCT, ROWS, Contender, Row
 from environments import python_of
 
 HERE = Path(__file__).parent
@@ -42,6 +43,8 @@ class Running:
     def __init__(self, contender: Contender, case: dict[str, Any], python: str, log: Path) -> None:
         self.contender = contender
         self.log = log
+        self.rates: list[float] = []
+        self.peak_gib = 0.0
         path = log.with_suffix(".json")
         path.write_text(json.dumps(case))
         environment = os.environ | MALLOC | case.get("environment_variables", {})
@@ -62,21 +65,24 @@ class Running:
         assert self._process.stdout is not None
         return self._process.stdout.readline().strip()
 
-    def rate(self, seconds: float) -> float | None:
-        """What it does in a second, over a turn of so many; None if it has died."""
+    def turn(self, seconds: float) -> None:
+        """Lets it work for so many; notes what it does in a second.
+
+        Raises:
+            SystemExit: it has died.
+        """
         assert self._process.stdin is not None
         self._signal(signal.SIGCONT)
-        try:
+        with contextlib.suppress(BrokenPipeError):
             self._process.stdin.write(f"{seconds}\n")
             self._process.stdin.flush()
-        except BrokenPipeError:
-            return None
         answer = self.answer()
         if not answer:
-            return None
+            raise SystemExit(f"{self.contender.name} died: {self.log.read_text()[-2000:]}")
         self.pause()
         found = json.loads(answer)
-        return found["done"] / found["seconds"]
+        self.rates.append(found["done"] / found["seconds"])
+        self.peak_gib = found["peak_gib"]
 
     def pause(self) -> None:
         """Stops it and its workers until its next turn: idle threads may spin."""
@@ -92,12 +98,22 @@ class Running:
             os.killpg(self._process.pid, number)
 
 
+@dataclass(frozen=True)
+class Measured:
+    """What a contender did: its rate in each round, and the most memory that it ever had."""
+
+    rates: list[float]
+    peak_gib: float
+
+
 def measure(
     row: Row, rounds: int, seconds: float, environments: Path, folder: Path
-) -> dict[str, list[float]]:
-    """Rates of each contender, a turn per round; one that fails is named and left out."""
+) -> dict[str, Measured]:
+    """What each contender does, a turn per round; one that fails is named and left out."""
     data = {}
-    if row.data:
+    if row.data == GENERATED:
+        data = generated_log(row.case["events"], folder)
+    elif row.data:
         data = arrays_of(row.data, row.case.get("max_events", 50), row.case["dim"], folder)
     running = []
     for contender in row.contenders:
@@ -112,33 +128,28 @@ def measure(
             process.stop()
             lines = log.read_text().strip().splitlines()
             print(f"{contender.name} failed: {' / '.join(lines[-3:])}", file=sys.stderr)
-    rates: dict[str, list[float]] = {each.contender.name: [] for each in running}
     for _ in range(rounds):
         for process in running:
-            rate = process.rate(seconds)
-            if rate is None:
-                raise SystemExit(
-                    f"{process.contender.name} died: {process.log.read_text()[-2000:]}"
-                )
-            rates[process.contender.name].append(rate)
+            process.turn(seconds)
     for process in running:
         process.stop()
-    return rates
+    return {each.contender.name: Measured(each.rates, each.peak_gib) for each in running}
 
 
-def summary(row: Row, rates: dict[str, list[float]]) -> dict[str, Any]:
+def summary(row: Row, measured: dict[str, Measured]) -> dict[str, Any]:
     """Ratios to ours, medians over rounds, and a printed table."""
-    ours = rates[row.contenders[0].name]
+    ours = measured[row.contenders[0].name].rates
     found: dict[str, Any] = {"peers": {}}
     best: dict[str, float] = {}
-    print(f"\n{row.name} ({row.unit} a second, median, lowest to highest)")
+    print(f"\n{row.name} ({row.unit} a second, median, lowest to highest, peak memory)")
     for contender in row.contenders:
-        if contender.name not in rates:
+        if contender.name not in measured:
             continue
-        theirs = rates[contender.name]
+        theirs = measured[contender.name].rates
+        peak = measured[contender.name].peak_gib
         line = (
             f"  {contender.name:18s} {contender.role:10s} {statistics.median(theirs):10,.0f}"
-            f" {min(theirs):10,.0f} to {max(theirs):10,.0f}"
+            f" {min(theirs):10,.0f} to {max(theirs):10,.0f} {peak:5.1f} GiB"
         )
         ratios = [mine / their for mine, their in zip(ours, theirs, strict=True)]
         if contender is MATRIX_PRODUCT:
@@ -152,6 +163,7 @@ def summary(row: Row, rates: dict[str, list[float]]) -> dict[str, Any]:
         found["peers"][contender.name] = {
             "ratio": round(ratio, 3),
             f"{row.unit}_per_second": round(statistics.median(theirs), 2),
+            "peak_gib": round(peak, 2),
         }
         best[contender.role] = min(best.get(contender.role, ratio), ratio)
     for role, key in (("fair peer", "fastest_fair_peer"), ("library", "fastest_library")):
@@ -185,10 +197,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name in arguments.rows or ROWS:
             row = ROWS[name]
-            rates = measure(
+            measured = measure(
                 row, arguments.rounds, arguments.seconds, arguments.environments, Path(folder)
             )
-            found[name] = summary(row, rates)
+            found[name] = summary(row, measured)
     print(json.dumps(found))
 
 

@@ -3,11 +3,13 @@
 Imported by the contenders, each in an environment of its own: the standard library
 alone. A contender is started as ``python CONTENDER.py CASE.json`` and talks through
 its standard streams: it says ``ready`` once it is warm, and for each number of
-seconds that it reads it works as long and says how much it did.
+seconds that it reads it works as long and says how much it did, and the most memory
+that it ever had.
 """
 
 import json
 import os
+import resource
 import sys
 import threading
 import time
@@ -45,7 +47,11 @@ def serve(
         seconds, done, began = float(line), 0, time.perf_counter()
         while time.perf_counter() - began < seconds:
             done += work()
-        answer = {"done": done, "seconds": time.perf_counter() - began}
+        answer = {
+            "done": done,
+            "seconds": time.perf_counter() - began,
+            "peak_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+        }
         print(json.dumps(answer), file=answers, flush=True)
     os._exit(0)  # a library's training may still be held in its thread
 

@@ -1,23 +1,26 @@
 """Whether XLA compiles a model's step on TensorFlow.
 
-On JAX every step is compiled. On TensorFlow it was measured on two CPU cores (2026-11-22,
-TensorFlow 2.21, dim 64, events a second without and with XLA, medians of 2 to 3 runs; then
-the seconds of the first steps of every shape):
+On JAX every step is compiled. On TensorFlow it was measured on two shared CPU cores
+(2026-11-22, TensorFlow 2.21, dim 64), in events a second without and with XLA. The first
+two rows are those of ``scripts/benchmark/run.py compiler-…`` (two rounds of four seconds);
+the others are single runs of some seconds, before the shapes of batches were made the same
+in all epochs, to be measured again:
 
-=============================== ======== ======== ===== =====
-what                             without     with     s     s
-=============================== ======== ======== ===== =====
-attention, Beauty, softmax        16,300   16,800     5     9
-attention, Beauty, sampled        44,700   47,200     6    16
-attention, MovieLens-1M, softmax  39,600   35,200     9    17
-LSTM, Beauty, softmax             16,900   16,800    10    20
-LSTM, MovieLens-1M, softmax       59,400   48,900    15    29
-CNN, Beauty, softmax              16,400   15,600    19    39
-average, Gowalla, sampled        146,300  168,100    13    22
-=============================== ======== ======== ===== =====
+================================== ======= ======
+what                               without   with
+================================== ======= ======
+attention, MovieLens-1M, softmax    39,800 38,300
+attention, MovieLens-1M, sampled    50,700  6,500
+attention, Beauty, softmax          16,300 16,800
+attention, Beauty, sampled          44,700 47,200
+LSTM, Beauty, softmax               16,900 16,800
+LSTM, MovieLens-1M, softmax         59,400 48,900
+CNN, Beauty, softmax                16,400 15,600
+================================== ======= ======
 
-What XLA gains there is within the noise of the machine, or less than its compilation
-costs; so it is not used. On a GPU it could not be measured.
+XLA gains nothing there beyond the noise of the machine, may lose much, and takes twice as
+long over the first step of every shape; so it is not used. On a GPU it could not be
+measured.
 """
 
 import keras

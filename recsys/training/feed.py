@@ -41,7 +41,8 @@ class Feed:
         self._seed = seed
         self._steps = steps_per_dispatch
         self._epochs = epochs
-        self._assembled: tuple[int, _Prefetched] | None = None
+        self._assembled: _Prefetched | None = None
+        self._ahead: int | None = None
 
     def epoch(
         self, epoch: int, first_step: int
@@ -55,12 +56,12 @@ class Feed:
             epoch: number of the epoch, from 0.
             first_step: steps before it are left out.
         """
-        if first_step or self._assembled is None or self._assembled[0] != epoch:
-            self._assemble(epoch, first_step)
-        assert self._assembled is not None
-        yield from self._assembled[1]
+        if first_step or self._assembled is None or self._ahead != epoch:
+            self._assembled = self._assemble(epoch, first_step)
+        self._ahead = None
+        yield from self._assembled
         if epoch + 1 < self._epochs:
-            self._assemble(epoch + 1, 0)
+            self._assembled, self._ahead = self._assemble(epoch + 1, 0), epoch + 1
 
     def largest(self) -> dict[str, np.ndarray]:
         """Stacked batches of the widest kind; all their steps are the same."""
@@ -76,11 +77,11 @@ class Feed:
     def close(self) -> None:
         """Ends the assembly of what nobody will ask for."""
         if self._assembled is not None:
-            self._assembled[1].stop()
+            self._assembled.stop()
 
-    def _assemble(self, epoch: int, first_step: int) -> None:
+    def _assemble(self, epoch: int, first_step: int) -> "_Prefetched":
         self.close()
-        self._assembled = epoch, _Prefetched(self._stacked(epoch, first_step))
+        return _Prefetched(self._stacked(epoch, first_step))
 
     def _stacked(
         self, epoch: int, first_step: int

@@ -12,6 +12,7 @@ from recsys.models.losses.log_partition import logits_at_a_time
 from recsys.models.retriever import Retriever
 from recsys.training.optimizer import OptimizerConfig
 
+CONTAINER = Path("/sys/fs/cgroup")
 FLOAT = 4
 GIB = 2**30
 # What TensorFlow holds at its peak, measured on CPUs (see scripts/benchmark/README.md). Of each
@@ -155,4 +156,12 @@ def _free_main_memory() -> int | None:
     except OSError:
         return None
     fields = dict(line.split(":") for line in lines)
-    return int(fields["MemAvailable"].split()[0]) * 1024
+    free = int(fields["MemAvailable"].split()[0]) * 1024
+    try:
+        limit = int((CONTAINER / "memory.max").read_text())
+        used = int((CONTAINER / "memory.current").read_text())
+        parts = dict(line.split() for line in (CONTAINER / "memory.stat").read_text().splitlines())
+    except (OSError, ValueError):
+        return free  # no control group, or one without a limit
+    # Files that nobody reads any more are given back.
+    return min(free, limit - used + int(parts["inactive_file"]))

@@ -1,0 +1,120 @@
+"""The events of a prepared dataset as a table of the data engine."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import ibis
+import ibis.expr.types as ir
+import numpy as np
+import pyarrow as pa
+from ibis.backends.duckdb import Backend
+
+from recsys.data.dataset import Dataset
+from recsys.errors import InputError
+
+DAY = 86_400 * 10**6
+OPTIONAL = {"value": "event_values", "session": "event_sessions"}
+
+
+@dataclass(frozen=True)
+class Events:
+    """What happened, opened in an engine.
+
+    Attributes:
+        con: the engine; closed with the context.
+        table: a row per event: ``user`` and ``item`` int32 (indices of the dataset),
+            ``time`` int64 (microseconds since 1970 UTC), ``weight`` float32, and where the
+            log maps them ``value`` float32 (null: missing) and ``session`` int64.
+        categories: a row per item and category that it has: ``item`` int32, ``category``
+            int32 (vocabulary index, from 1). Empty unless a feature was named.
+        category_names: by index, from 1.
+    """
+
+    con: Backend
+    table: ir.Table
+    categories: ir.Table
+    category_names: tuple[str, ...]
+
+
+@contextmanager
+def open_events(dataset: Dataset, category: str | None = None) -> Iterator[Events]:
+    """Opens the events of all parts: a moment, not the split, says what may be known.
+
+    Args:
+        dataset: with times.
+        category: a categorical or multi-valued item feature.
+
+    Raises:
+        InputError: the dataset has no times, or no such feature.
+    """
+    if not dataset.manifest.has_time:
+        raise InputError(
+            f"{dataset.path} has no times, and what users do next is asked of a moment: map a "
+            "time column (data.log.columns.time)"
+        )
+    # A category's shares are asked for seldom; an absent one must not pass for an empty one.
+    items, categories, names = _categories(dataset, category)
+    lengths = np.diff(dataset.user_offsets)
+    columns = {
+        "user": np.repeat(np.arange(dataset.users, dtype=np.int32), lengths),
+        "item": np.asarray(dataset.event_items),
+        "time": np.asarray(dataset.event_times),
+        "weight": np.asarray(dataset.event_weights),
+    }
+    for role, name in OPTIONAL.items():
+        if (dataset.path / f"{name}.npy").is_file():
+            columns[role] = np.load(dataset.path / f"{name}.npy", mmap_mode="r")
+    con = ibis.duckdb.connect()
+    try:
+        con.raw_sql("SET enable_progress_bar = false")
+        # Registered, not copied; a missing value is null.
+        con.con.register(
+            "events",
+            pa.table({name: pa.array(each, from_pandas=True) for name, each in columns.items()}),
+        )
+        con.con.register("categories", pa.table({"item": items, "category": categories}))
+        yield Events(con, con.table("events"), con.table("categories"), names)
+    finally:
+        con.disconnect()
+
+
+def occasions_before(events: Events, moment: int) -> ir.Table:
+    """The occasions of all users before a moment; see :func:`occasions_of`."""
+    return occasions_of(events.table.filter(events.table.time < moment))
+
+
+def occasions_of(events: ir.Table) -> ir.Table:
+    """A row per occasion: the events of one session, or of one time where there are none.
+
+    Returns:
+        ``user``, ``occasion``, ``time`` (of its first event), ``events``, ``value`` (the sum, if
+        values are mapped), and ``gap``, days since the user's last occasion (null of the first).
+    """
+    occasion = events.session if "session" in events.columns else events.time
+    measures = {"time": events.time.min(), "events": events.count()}
+    if "value" in events.columns:
+        measures["value"] = events.value.sum().fill_null(0)
+    occasions = events.group_by(events.user, occasion=occasion).aggregate(**measures)
+    in_order = ibis.window(group_by="user", order_by=["time", "occasion"])
+    return occasions.mutate(gap=(occasions.time - occasions.time.lag().over(in_order)) / DAY)
+
+
+def _categories(
+    dataset: Dataset, category: str | None
+) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Item and category of each pair, and the names of the categories."""
+    empty = np.zeros(0, dtype=np.int32)
+    if category is None:
+        return empty, empty, ()
+    kinds = {each.name: each.kind for each in dataset.manifest.item_features}
+    if kinds.get(category) not in ("categorical", "multivalued"):
+        usable = [name for name, kind in kinds.items() if kind in ("categorical", "multivalued")]
+        raise InputError(
+            f"no item feature {category!r} of categories; there are: "
+            f"{', '.join(usable) or 'none'}. Name it in data.items.features."
+        )
+    values = np.asarray(dataset.feature("item", category)).reshape(dataset.items, -1)
+    items, columns = np.nonzero(values)
+    names = tuple(dataset.vocabulary("item", category))
+    return items.astype(np.int32), values[items, columns].astype(np.int32), names

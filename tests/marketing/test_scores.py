@@ -1,0 +1,50 @@
+"""Scores of predictions, by hand."""
+
+import numpy as np
+import pytest
+
+from recsys.marketing.scores import CLASSIFICATION, REGRESSION, difference, gains, lift, score
+
+
+def test_lift_by_hand():
+    happened = np.array([1, 1, 0, 0, 0, 0, 0, 0, 0, 0], dtype=bool)
+    assert lift(happened, np.arange(10)[::-1], 0.1) == pytest.approx(1 / 0.2)
+    assert lift(happened, np.arange(10)[::-1], 0.2) == pytest.approx(1 / 0.2)
+    assert lift(happened, np.arange(10), 0.2) == 0
+
+
+def test_equal_predictions_have_no_lift():
+    happened = np.arange(20) < 5
+    assert lift(happened, np.zeros(20)) == pytest.approx(1)
+    half = np.where(np.arange(20) < 10, 1.0, 0.0)  # half of the first ten did it
+    assert lift(happened, half, 0.1) == pytest.approx(0.5 / 0.25)
+
+
+def test_gains_rise_from_none_to_all():
+    happened = np.array([True, False, True, False])
+    found = gains(happened, np.array([0.9, 0.8, 0.7, 0.1]), points=5)
+    np.testing.assert_allclose(found, [0, 0.5, 0.5, 1, 1])
+
+
+def test_intervals_hold_the_value_and_narrow_with_users():
+    generator = np.random.default_rng(0)
+    widths = []
+    for users in (100, 2000):
+        truth = generator.random(users) < 0.3
+        predicted = np.clip(0.3 + 0.2 * truth + generator.normal(0, 0.2, users), 0, 1)
+        found = score(truth, predicted, CLASSIFICATION)
+        assert set(found) == set(CLASSIFICATION)
+        for each in found.values():
+            assert each["low"] < each["value"] < each["high"]
+        widths.append(found["auc"]["high"] - found["auc"]["low"])
+    assert widths[1] < widths[0] / 3
+
+
+def test_the_difference_of_two_predictions_is_paired():
+    generator = np.random.default_rng(0)
+    truth = generator.gamma(2.0, 10.0, 500)
+    good, bad = truth + generator.normal(0, 1, 500), truth + generator.normal(0, 3, 500)
+    found = difference(truth, good, bad, REGRESSION["mae"])
+    assert found["low"] < found["value"] < found["high"] < 0
+    same = difference(truth, good, good, REGRESSION["mae"])
+    assert same["value"] == same["low"] == same["high"] == 0

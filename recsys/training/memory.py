@@ -17,7 +17,7 @@ FLOAT = 4
 GIB = 2**30
 # What TensorFlow holds at its peak, measured on CPUs (see scripts/benchmark/README.md). Of each
 # position, in vectors: what the encoder reads, its output, queries, and their gradients.
-VECTORS_OF_A_POSITION = 10
+VECTORS_OF_A_POSITION = 9
 # A sampled loss also has the positive's vector, what is left out, and their gradients.
 VECTORS_OF_A_PREDICTION = 3
 # Copies of a chunk's logits, of a table that a step updates as a whole, and of a table's rows.

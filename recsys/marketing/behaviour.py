@@ -37,9 +37,9 @@ def behaviour(events: Events, moment: int, config: BehaviourConfig) -> pd.DataFr
     Events of one session, or where there are none of one time, are one *occasion*:
     a visit, an order.
 
-    ======================  =====================================================
+    ======================  ===========================================================
     column                  meaning
-    ======================  =====================================================
+    ======================  ===========================================================
     ``recency_days``        since the last occasion
     ``tenure_days``         since the first
     ``occasions``           how many (frequency)
@@ -49,12 +49,14 @@ def behaviour(events: Events, moment: int, config: BehaviourConfig) -> pd.DataFr
     ``overdue``             recency over the mean gap: above 1, later than usual
     ``items``               different ones
     ``diversity``           items over events: 1, never the same again
-    ``value``, ``value_of_occasion``, ``largest_value``  money: sum, mean and largest of
-                            the occasions, in the log's unit; if values are mapped
-    ``occasions_30d``, …    in the last days of each window; ``value_30d``
+    ``value``               money in the log's unit, if values are mapped: the sum
+    ``value_of_occasion``   the mean of the occasions
+    ``largest_value``       the largest of them
+    ``occasions_30d``, …    occasions in the last days of each window
+    ``value_30d``, …        money in them
     ``trend_30d``, …        (in the window - in the one before) / (both), -1 to 1; 0 of none
     ``share_<category>``    of the user's events; an item of several categories counts in each
-    ======================  =====================================================
+    ======================  ===========================================================
 
     Args:
         events: what happened.

@@ -53,7 +53,6 @@ def open_events(dataset: Dataset, category: str | None = None) -> Iterator[Event
             f"{dataset.path} has no times, and what users do next is asked of a moment: map a "
             "time column (data.log.columns.time)"
         )
-    # A category's shares are asked for seldom; an absent one must not pass for an empty one.
     items, categories, names = _categories(dataset, category)
     lengths = np.diff(dataset.user_offsets)
     columns = {

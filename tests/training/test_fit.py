@@ -76,18 +76,27 @@ def test_a_killed_run_ends_as_if_it_had_not_been(folder, backend, query, loss):
 
 
 @pytest.mark.parametrize(
-    "query, loss",
-    [("attention", "cross_entropy"), ("lstm", "cross_entropy"), ("two-tower", "mixed")],
+    "query, loss, precision",
+    [
+        ("attention", "cross_entropy", "float32"),
+        ("lstm", "cross_entropy", "float32"),
+        ("two-tower", "mixed", "float32"),
+        ("attention", "cross_entropy", "mixed_bfloat16"),
+    ],
 )
-def test_two_devices_train_as_one_does(folder, query, loss):
+def test_two_devices_train_as_one_does(folder, query, loss, precision):
     """Negatives, means and unique rows are those of the whole batch."""
-    settings = {"query": query, "loss": loss}
+    training = TRAINING | {"precision": precision}
+    settings = {"query": query, "loss": loss, "training": training}
     two = train(folder, "jax", devices=2, checkpoints="two", **settings)
     one = train(folder, "jax", checkpoints="one", **settings)
     assert two["devices"] == 2 and 0.5 in two["parts"]
     assert one["devices"] == 1 and one["parts"] == [1.0]
-    for name in ("losses", "vectors"):
-        np.testing.assert_allclose(two[name], one[name], rtol=2e-4)
+    if precision == "float32":
+        for name in ("losses", "vectors"):
+            np.testing.assert_allclose(two[name], one[name], rtol=2e-4)
+    else:  # sums of another order round differently, and Adam makes steps of the signs of noise
+        np.testing.assert_allclose(two["losses"], one["losses"], rtol=2e-2)
 
 
 @pytest.mark.parametrize("backend", ["tensorflow", "jax"])

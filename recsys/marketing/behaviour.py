@@ -1,8 +1,5 @@
 """What a user has done up to a moment, in numbers: recency, frequency, money and the like."""
 
-import re
-from functools import cached_property
-
 import ibis.expr.types as ir
 import pandas as pd
 from pydantic import Field, PositiveInt
@@ -26,7 +23,7 @@ class BehaviourConfig(StrictConfig):
         10, description="categories that have a share of their own, the first of the vocabulary"
     )
 
-    @cached_property
+    @property
     def windows(self) -> tuple[int, ...]:
         return tuple(sorted(set(self.windows_days)))
 
@@ -116,13 +113,8 @@ def _of_categories(past: ir.Table, events: Events, config: BehaviourConfig) -> i
     totals = past.group_by("user").aggregate(all=past.count())
     names = events.category_names[: config.categories]
     counts = {
-        f"share_{_plain(name)}": paired.count(where=paired.category == index)
+        f"share_{name}": paired.count(where=paired.category == index)
         for index, name in enumerate(names, start=1)
     }
     counted = paired.group_by("user").aggregate(**counts).join(totals, "user")
     return counted.select("user", **{name: counted[name] / counted["all"] for name in counts})
-
-
-def _plain(name: str) -> str:
-    """A category as part of a column's name."""
-    return re.sub(r"\W+", "_", name.strip().casefold()).strip("_") or "other"

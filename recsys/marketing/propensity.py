@@ -53,6 +53,11 @@ class PropensityConfig(StrictConfig):
         return CLASSIFICATION if self.classifies else REGRESSION
 
     @property
+    def rule(self) -> str:
+        """What the simple rule goes by; see :func:`predict`."""
+        return "recency" if self.classifies else "last_period"
+
+    @property
     def deciding(self) -> str:
         return self.metric or ("auc" if self.classifies else "mae")
 
@@ -135,8 +140,7 @@ def predict(events: Events, config: PropensityConfig) -> Judged:
     if config.classifies:
         refuse_leaking(train.features, train.target)
     tried = [_best_of_kind(kind, config, train, validation) for kind in config.estimators]
-    sign = -1 if config.deciding in ERRORS else 1
-    best = max(tried, key=lambda each: sign * each.validation)
+    best = _best(tried, config)
     both = _together(train, validation)
     refitted = clone(best.pipeline).fit(both.features, both.target)
     chosen = Fitted(best.kind, best.settings, best.validation, refitted)
@@ -151,7 +155,7 @@ def predict(events: Events, config: PropensityConfig) -> Judged:
         predicted,
         rule,
         score(truth, predicted, config.scores, config.seed),
-        {"recency" if config.classifies else "last_period": score(truth, rule, config.scores)},
+        {config.rule: score(truth, rule, config.scores, config.seed)},
         difference(truth, predicted, rule, config.scores[config.deciding], config.seed),
     )
 
@@ -164,8 +168,8 @@ def refuse_leaking(features: pd.DataFrame, target: pd.Series) -> None:
     """
     truth = target.to_numpy()
     for name in features.columns:
-        values = features[name].fillna(features[name].min() - 1).to_numpy(dtype=float)
-        auc = CLASSIFICATION["auc"](truth, values)
+        # A missing value ranks lowest: that it is missing may be the answer.
+        auc = CLASSIFICATION["auc"](truth, features[name].rank(na_option="top").to_numpy())
         if max(auc, 1 - auc) >= LEAKING_AUC:
             raise InputError(
                 f"the feature {name!r} tells who does from who does not almost without a mistake "
@@ -187,14 +191,19 @@ def _require_both(name: str, table: Table, config: PropensityConfig) -> None:
 
 
 def _best_of_kind(kind: Kind, config: PropensityConfig, train: Table, validation: Table) -> Fitted:
-    metric, sign = config.scores[config.deciding], -1 if config.deciding in ERRORS else 1
+    metric = config.scores[config.deciding]
     truth = validation.target.to_numpy()
     found = []
     for settings, pipeline in candidates(kind, config.classifies, config.seed):
         pipeline.fit(train.features, train.target)
         value = metric(truth, _predictions(pipeline, validation.features, config))
         found.append(Fitted(kind, settings, value, pipeline))
-    return max(found, key=lambda each: sign * each.validation)
+    return _best(found, config)
+
+
+def _best(fitted: list[Fitted], config: PropensityConfig) -> Fitted:
+    sign = -1 if config.deciding in ERRORS else 1
+    return max(fitted, key=lambda each: sign * each.validation)
 
 
 def _predictions(

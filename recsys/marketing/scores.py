@@ -63,23 +63,9 @@ def score(
         scores: :data:`CLASSIFICATION` or :data:`REGRESSION`.
         seed: of the resampling.
     """
-    found = {}
-    for name, metric in scores.items():
-        interval = stats.bootstrap(
-            (truth, predicted),
-            metric,
-            paired=True,
-            vectorized=False,
-            n_resamples=RESAMPLES,
-            method="percentile",
-            rng=np.random.default_rng(seed),
-        ).confidence_interval
-        found[name] = {
-            "value": metric(truth, predicted),
-            "low": float(interval.low),
-            "high": float(interval.high),
-        }
-    return found
+    return {
+        name: _with_interval(metric, (truth, predicted), seed) for name, metric in scores.items()
+    }
 
 
 def difference(
@@ -90,9 +76,15 @@ def difference(
     def paired(truth: np.ndarray, one: np.ndarray, other: np.ndarray) -> float:
         return metric(truth, one) - metric(truth, other)
 
+    return _with_interval(paired, (truth, predicted, rule), seed)
+
+
+def _with_interval(
+    statistic: Callable[..., float], users: tuple[np.ndarray, ...], seed: int
+) -> dict[str, float]:
     interval = stats.bootstrap(
-        (truth, predicted, rule),
-        paired,
+        users,
+        statistic,
         paired=True,
         vectorized=False,
         n_resamples=RESAMPLES,
@@ -100,7 +92,7 @@ def difference(
         rng=np.random.default_rng(seed),
     ).confidence_interval
     return {
-        "value": paired(truth, predicted, rule),
+        "value": statistic(*users),
         "low": float(interval.low),
         "high": float(interval.high),
     }

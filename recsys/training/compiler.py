@@ -6,9 +6,9 @@ two rows are those of ``scripts/benchmark/run.py compiler-…`` (two rounds of f
 the others are single runs of some seconds, before the shapes of batches were made the same
 in all epochs, to be measured again:
 
-================================== ======= ======
-what                               without   with
-================================== ======= ======
+================================== ======= =======
+what                               without    with
+================================== ======= =======
 attention, MovieLens-1M, softmax    39,800 38,300
 attention, MovieLens-1M, sampled    50,700  6,500
 attention, Beauty, softmax          16,300 16,800
@@ -16,11 +16,11 @@ attention, Beauty, sampled          44,700 47,200
 LSTM, Beauty, softmax               16,900 16,800
 LSTM, MovieLens-1M, softmax         59,400 48,900
 CNN, Beauty, softmax                16,400 15,600
-================================== ======= ======
+average, Gowalla, sampled          146,300 168,100
+================================== ======= =======
 
-XLA gains nothing there beyond the noise of the machine, may lose much, and takes twice as
-long over the first step of every shape; so it is not used. On a GPU it could not be
-measured.
+XLA gains a sixth at best, may lose much, and takes two to three times as long over the
+first step of every shape; so it is not used. On a GPU it could not be measured.
 """
 
 import keras

@@ -64,11 +64,11 @@ class Feed:
             self._assembled, self._ahead = self._assemble(epoch + 1, 0), epoch + 1
 
     def largest(self) -> dict[str, np.ndarray]:
-        """Stacked batches of the widest kind; all their steps are the same."""
+        """Stacked batches whose steps have the most cells; all their steps are the same."""
         draw = self._batches.draw(0)
         run = max(
             self._batches.runs(draw, self._steps),
-            key=lambda run: run.layout.rows.shape[0] * run.layout.lanes * run.layout.width,
+            key=lambda run: (run.layout.lanes * run.layout.width, len(run.layout.rows)),
         )
         batch = self._with_negatives(self._batches.batch(run, 0, draw), 0, run.first_step)
         steps = len(run.layout.rows)

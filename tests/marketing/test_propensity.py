@@ -82,7 +82,8 @@ def test_a_feature_that_knows_the_answer_is_named():
     generator = np.random.default_rng(0)
     target = pd.Series(generator.random(500) < 0.4)
     features = pd.DataFrame({"honest": generator.random(500), "refund": 3.0 * ~target})
-    refuse_leaking(features[["honest"]], target)
+    features["silent"] = np.nan
+    refuse_leaking(features[["honest", "silent"]], target)
     with pytest.raises(InputError, match="'refund' tells who does"):
         refuse_leaking(features, target)
 

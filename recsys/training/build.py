@@ -6,8 +6,8 @@ from recsys.data.dataset import Dataset, Feature, Part, Side
 from recsys.errors import InputError
 from recsys.models.features import FeatureSpec
 from recsys.models.retriever import ModelConfig, Retriever
+from recsys.training.devices import free_memory
 from recsys.training.memory import FLOAT, MemoryForecast, require_memory
-from recsys.training.step import free_memory
 
 
 def build_retriever(

@@ -18,11 +18,11 @@ from recsys.errors import InputError
 from recsys.models.retriever import Retriever
 from recsys.training.averaging import WeightAverage
 from recsys.training.checkpoint import State, load_checkpoint, save_checkpoint
-from recsys.training.devices import training_devices
+from recsys.training.devices import free_memory, training_devices
 from recsys.training.feed import Feed, sampler_of
 from recsys.training.memory import MemoryForecast, forecast, held_by, require_memory
 from recsys.training.optimizer import OptimizerConfig
-from recsys.training.step import Step, build_step, free_memory
+from recsys.training.step import Step, build_step
 
 
 class TrainingConfig(StrictConfig):

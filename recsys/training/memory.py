@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -12,7 +11,6 @@ from recsys.models.losses.log_partition import logits_at_a_time
 from recsys.models.retriever import Retriever
 from recsys.training.optimizer import OptimizerConfig
 
-CONTAINER = Path("/sys/fs/cgroup")
 FLOAT = 4
 GIB = 2**30
 # What TensorFlow holds at its peak, measured on CPUs (see scripts/benchmark/README.md). Of each
@@ -86,12 +84,11 @@ def require_memory(needed: MemoryForecast, unallocated: int, free: int | None) -
     Args:
         needed: everything, for the message.
         unallocated: bytes of it that are not yet.
-        free: bytes that the device has left; None: main memory.
+        free: bytes that the device has left; None: unknown, nothing is refused.
 
     Raises:
         InputError: it does not fit.
     """
-    free = _free_main_memory() if free is None else free
     if free is not None and unallocated > free:
         raise InputError(
             f"training needs about {needed}; {unallocated / GIB:.2f} GiB of it are not allocated "
@@ -147,21 +144,3 @@ def _logits(retriever: Retriever, batches: Mapping[str, np.ndarray]) -> int:
 
 def _bytes(shape: tuple[int, ...]) -> int:
     return FLOAT * int(np.prod(shape))
-
-
-def _free_main_memory() -> int | None:
-    """What the operating system would give, in bytes; None where it does not say."""
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-    except OSError:
-        return None
-    fields = dict(line.split(":") for line in lines)
-    free = int(fields["MemAvailable"].split()[0]) * 1024
-    try:
-        limit = int((CONTAINER / "memory.max").read_text())
-        used = int((CONTAINER / "memory.current").read_text())
-        parts = dict(line.split() for line in (CONTAINER / "memory.stat").read_text().splitlines())
-    except (OSError, ValueError):
-        return free  # no control group, or one without a limit
-    # Files that nobody reads any more are given back.
-    return min(free, limit - used + int(parts["inactive_file"]))

@@ -58,23 +58,6 @@ class Step(Protocol):
         ...
 
 
-def free_memory() -> int | None:
-    """Bytes that the device of the backend that Keras runs on has left.
-
-    None where that is main memory, or on another backend.
-    """
-    backend = keras.backend.backend()
-    if backend == "jax":
-        from recsys.training import step_jax
-
-        return step_jax.free_memory()
-    if backend == "tensorflow":
-        from recsys.training import step_tensorflow
-
-        return step_tensorflow.free_memory()
-    return None
-
-
 def build_step(retriever: Retriever, config: OptimizerConfig, total_steps: int) -> Step:
     """The step of the backend that Keras runs on.
 

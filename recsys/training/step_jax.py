@@ -189,11 +189,3 @@ class JaxStep:
             assign(variable, value)
         for name, variable in self._tables.items():
             assign(variable, self._state["tables"][name].values)
-
-
-def free_memory() -> int | None:
-    """Bytes that a device has left; None where that is main memory."""
-    statistics = jax.local_devices()[0].memory_stats()
-    if not statistics or "bytes_limit" not in statistics:
-        return None
-    return statistics["bytes_limit"] - statistics["bytes_in_use"]

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 import keras
 import numpy as np
 import tensorflow as tf
-from tensorflow.python.client import device_lib
 
 from recsys.models.retriever import Retriever
 from recsys.training.checkpoint import State
@@ -172,15 +171,3 @@ class TensorFlowStep:
 def _pairs(variables: Rows, new: Rows) -> zip:
     """Each variable of some rows with its new value."""
     return zip(keras.tree.flatten(variables), keras.tree.flatten(new), strict=True)
-
-
-def free_memory() -> int | None:
-    """Bytes that the GPU has left; None where that is main memory."""
-    if not tf.config.list_physical_devices("GPU"):
-        return None
-    limits = [
-        device.memory_limit
-        for device in device_lib.list_local_devices()
-        if device.device_type == "GPU"
-    ]
-    return limits[0] - tf.config.experimental.get_memory_info("GPU:0")["current"]

@@ -120,9 +120,7 @@ def _explain(error: ValidationError, schema: type[BaseModel]) -> str:
     return "\n".join(lines)
 
 
-def _sections(
-    location: tuple[int | str, ...], schema: type[BaseModel]
-) -> list[type[BaseModel]]:
+def _sections(location: tuple[int | str, ...], schema: type[BaseModel]) -> list[type[BaseModel]]:
     """The config classes that the parent of a location may be."""
     sections: list[type[BaseModel]] = [schema]
     for part in location[:-1]:

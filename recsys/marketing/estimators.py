@@ -6,6 +6,7 @@ from typing import Any, Literal
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import ColumnTransformer, make_column_selector
 from sklearn.decomposition import PCA
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,
@@ -17,7 +18,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.kernel_approximation import Nystroem
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC, LinearSVR
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
@@ -32,6 +33,8 @@ KINDS: tuple[Kind, ...] = (
 # Landmarks of the support-vector machine's kernel: an exact one takes the square of the users.
 LANDMARKS = 300
 EXPLAINED_VARIANCE = 0.99
+# Users of a category, below which it is taken together with others.
+RARE = 20
 
 
 def candidates(kind: Kind, classifies: bool, seed: int) -> list[tuple[dict[str, Any], Pipeline]]:
@@ -39,8 +42,8 @@ def candidates(kind: Kind, classifies: bool, seed: int) -> list[tuple[dict[str, 
 
     Linear models are logistic regression and ridge regression; the support-vector machine
     has a Gaussian kernel, approximated (Williams and Seeger, 2001), and its margins are
-    calibrated (Platt, 1999). Both see features on a signed logarithmic scale, standardised,
-    with and without a reduction to principal components.
+    calibrated (Platt, 1999). Both see numbers on a signed logarithmic scale, standardised,
+    with and without a reduction to principal components. Categories are one-hot for all.
 
     Args:
         kind: of the estimator.
@@ -69,22 +72,43 @@ _SETTINGS: dict[Kind, list[dict[str, Any]]] = {
 
 def _pipeline(kind: Kind, classifies: bool, seed: int, settings: dict[str, Any]) -> Pipeline:
     if kind in ("linear", "svm"):
+        steps: list[tuple[str, BaseEstimator]] = [("encode", encoding(scale=True))]
+        if settings["reduce"]:
+            steps.append(("reduce", PCA(EXPLAINED_VARIANCE, random_state=seed)))
         estimator = _SCALED[kind](classifies, seed, settings["strength"])
-        return make_pipeline(*scaling(settings["reduce"], seed), estimator)
-    if kind == "gradient_boosting":  # reads missing values as they are
-        return make_pipeline(_boosting(classifies, seed, settings["rate"]))
-    return make_pipeline(_imputer(), _trees(kind, classifies, seed, settings["leaf"]))
+    elif kind == "gradient_boosting":
+        steps = [("encode", encoding(impute=False))]  # it reads missing values as they are
+        estimator = _boosting(classifies, seed, settings["rate"])
+    else:
+        steps = [("encode", encoding())]
+        estimator = _trees(kind, classifies, seed, settings["leaf"])
+    return Pipeline([*steps, ("estimator", estimator)])
 
 
-def _imputer() -> SimpleImputer:
-    return SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
+def encoding(scale: bool = False, impute: bool = True) -> ColumnTransformer:
+    """Features as a matrix of numbers: categories one-hot, rare ones together.
 
-
-def scaling(reduce: bool, seed: int) -> list[BaseEstimator]:
-    """Steps that fill gaps, take a signed logarithm, standardise, and reduce the dimension."""
-    logarithm = FunctionTransformer(_signed_logarithm, feature_names_out="one-to-one")
-    steps: list[BaseEstimator] = [_imputer(), logarithm, StandardScaler()]
-    return [*steps, PCA(EXPLAINED_VARIANCE, random_state=seed)] if reduce else steps
+    Args:
+        scale: take a signed logarithm of numbers, and standardise them.
+        impute: fill a missing number with the median, and say in a column that it was missing.
+    """
+    steps: list[BaseEstimator] = []
+    if impute:
+        steps.append(SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True))
+    if scale:
+        logarithm = FunctionTransformer(_signed_logarithm, feature_names_out="one-to-one")
+        steps += [logarithm, StandardScaler()]
+    numbers = make_pipeline(*steps) if steps else "passthrough"
+    categories = OneHotEncoder(
+        handle_unknown="infrequent_if_exist", min_frequency=RARE, sparse_output=False
+    )
+    return ColumnTransformer(
+        [
+            ("numbers", numbers, make_column_selector(dtype_include="number")),
+            ("categories", categories, make_column_selector(dtype_exclude="number")),
+        ],
+        verbose_feature_names_out=False,
+    )
 
 
 def _signed_logarithm(values: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import ibis
 import ibis.expr.types as ir
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 from ibis.backends.duckdb import Backend
 
@@ -29,12 +30,17 @@ class Events:
         categories: a row per item and category that it has: ``item`` int32, ``category``
             int32 (vocabulary index, from 1). Empty unless a feature was named.
         category_names: by index, from 1.
+        user_ids: as in the log, by index.
+        users: the categories (text, "" where missing) and numbers (in their own unit) of the
+            user table, by index of the user.
     """
 
     con: Backend
     table: ir.Table
     categories: ir.Table
     category_names: tuple[str, ...]
+    user_ids: pd.Index
+    users: pd.DataFrame
 
 
 @contextmanager
@@ -73,7 +79,14 @@ def open_events(dataset: Dataset, category: str | None = None) -> Iterator[Event
             pa.table({name: pa.array(each, from_pandas=True) for name, each in columns.items()}),
         )
         con.con.register("categories", pa.table({"item": items, "category": categories}))
-        yield Events(con, con.table("events"), con.table("categories"), names)
+        yield Events(
+            con,
+            con.table("events"),
+            con.table("categories"),
+            names,
+            pd.Index(dataset.user_ids),
+            _user_table(dataset),
+        )
     finally:
         con.disconnect()
 
@@ -97,6 +110,18 @@ def occasions_of(events: ir.Table) -> ir.Table:
     occasions = events.group_by(events.user, occasion=occasion).aggregate(**measures)
     in_order = ibis.window(group_by="user", order_by=["time", "occasion"])
     return occasions.mutate(gap=(occasions.time - occasions.time.lag().over(in_order)) / DAY)
+
+
+def _user_table(dataset: Dataset) -> pd.DataFrame:
+    columns = {}
+    for feature in dataset.manifest.user_features:
+        values = np.asarray(dataset.feature("user", feature.name))
+        if feature.kind == "categorical":
+            names = np.array(["", *dataset.vocabulary("user", feature.name)], dtype=object)
+            columns[feature.name] = names[values]
+        elif feature.kind == "numeric":
+            columns[feature.name] = values * feature.deviation + feature.mean
+    return pd.DataFrame(columns, index=pd.RangeIndex(dataset.users, name="user"))
 
 
 def _categories(

@@ -1,6 +1,5 @@
-"""The moments at which predictions are asked for, and what users did in the period after each."""
+"""A question to a log: when it is asked, and what users did in the period after."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,10 +8,14 @@ from pydantic import Field, PositiveInt
 
 from recsys.config import StrictConfig
 from recsys.errors import InputError
-from recsys.marketing.behaviour import BehaviourConfig, behaviour
+from recsys.marketing.answers import Amount, Answer, OneOf, YesNo
+from recsys.marketing.description import SEGMENT, Description, FeaturesConfig
 from recsys.marketing.events import DAY, Events
+from recsys.marketing.question import Known, Question, Rule, Table, together
+from recsys.marketing.rules import LastPeriod, Recency, Transitions
+from recsys.marketing.segments import SEGMENTS, Thresholds, learn_thresholds
 
-Target = Literal["buys", "leaves", "value"]
+Target = Literal["buys", "leaves", "value", "segment"]
 
 
 class PeriodConfig(StrictConfig):
@@ -21,7 +24,7 @@ class PeriodConfig(StrictConfig):
     target: Target = Field(
         "buys",
         description="buys: something happens in the period; leaves: nothing does, of those who "
-        "were active; value: how much they spend in it",
+        "were active; value: how much they spend in it; segment: which one they are in at its end",
     )
     days: PositiveInt = Field(90, description="length of the period that is predicted")
     training_moments: PositiveInt = Field(
@@ -51,11 +54,17 @@ class Moments:
         train: moments that are learned from.
         validation: the moment that estimators are chosen at.
         test: the moment that the choice is judged at; its period ends with the log.
+        now: the end of the log, when nobody knows yet what comes.
     """
 
     train: tuple[int, ...]
     validation: int
     test: int
+    now: int
+
+    @property
+    def all(self) -> tuple[int, ...]:
+        return (*self.train, self.validation, self.test, self.now)
 
 
 def place_moments(events: Events, config: PeriodConfig) -> Moments:
@@ -77,71 +86,143 @@ def place_moments(events: Events, config: PeriodConfig) -> Moments:
             f"predicted: {3 * config.days} days and something before them are needed to learn, "
             "to choose and to test. Shorten propensity.period.days."
         )
-    return Moments(tuple(train), end - 2 * period, end - period)
+    return Moments(tuple(train), end - 2 * period, end - period, end)
 
 
 @dataclass(frozen=True)
-class Table:
-    """Users as they were at some moments, and what they did next.
+class LogQuestion:
+    """A question to a log.
 
     Attributes:
-        features: a row per user and moment; see :func:`recsys.marketing.behaviour.behaviour`.
-        target: of each row: bool, or a number for ``value``.
-        users: int, index of the dataset.
+        question: what is asked.
+        moments: when.
+        thresholds: of the segments; None where the log's rhythm is unknown.
+        description: of the users at the moments.
     """
 
-    features: pd.DataFrame
-    target: pd.Series
-    users: pd.Series
+    question: Question
+    moments: Moments
+    thresholds: Thresholds | None
+    description: Description
 
 
-def observe(
-    events: Events, moments: Sequence[int], config: PeriodConfig, describing: BehaviourConfig
-) -> Table:
-    """What is known of the users at some moments, and what they did in the periods after.
+def ask_log(events: Events, config: PeriodConfig, features: FeaturesConfig) -> LogQuestion:
+    """What is known of users at each moment, and what they did in the period after it.
 
     Args:
         events: what happened.
-        moments: microseconds since 1970 UTC.
         config: what is predicted, of whom.
-        describing: which features.
+        features: from what.
 
     Raises:
-        InputError: money is asked for, and the log has none; nobody is left to ask about.
+        InputError: the log is too short; money is asked for, and it has none; segments are, and
+            hardly anybody came back; or nobody is left to ask about.
     """
     if config.target == "value" and "value" not in events.table.columns:
         raise InputError(
             "how much users spend is predicted (propensity.period.target: value), but the log has "
             "no values: map data.log.columns.value"
         )
-    parts = []
-    for moment in moments:
-        known = behaviour(events, moment, describing)
-        if config.active_within is not None:
-            known = known[known["recency_days"] <= config.active_within]
-        next_period = _next_period(events, moment, config).reindex(known.index)
-        parts.append(known.assign(target=_target(next_period, config)))
-    table = pd.concat(parts).reset_index()
-    if table.empty:
+    moments = place_moments(events, config)
+    thresholds = _thresholds(events, moments.train[0], config)
+    description = Description(events, _with_rule_window(features, config), thresholds)
+    train = [observe(description, moment, config) for moment in moments.train]
+    validation = observe(description, moments.validation, config)
+    test = observe(description, moments.test, config)
+    known = _known(description, moments.now, config)
+    now = Known(known.reset_index(drop=True), _ids(events, known))
+    question = Question(_answer(config), together(*train), validation, test, _rule(config), now)
+    return LogQuestion(question, moments, thresholds, description)
+
+
+def observe(description: Description, moment: int, config: PeriodConfig) -> Table:
+    """What is known of the users at a moment, and what they did in the period after.
+
+    Args:
+        description: of users.
+        moment: microseconds since 1970 UTC.
+        config: what is predicted, of whom.
+
+    Raises:
+        InputError: nobody is left to ask about.
+    """
+    known = _known(description, moment, config)
+    if known.empty:
         raise InputError(
-            "nobody did anything before the moments that are learned from; "
-            "propensity.period.active_days leaves nobody, or the period is too long"
+            f"nobody did anything in time before a moment that is asked about "
+            f"({pd.Timestamp(moment, unit='us'):%Y-%m-%d}): propensity.period.active_days leaves "
+            "nobody, or the period is too long"
         )
-    return Table(table.drop(columns=["user", "target"]), table["target"], table["user"])
+    target = _target(description, known.index, moment, config)
+    ids = _ids(description.events, known)
+    return Table(known.reset_index(drop=True), ids, target.reset_index(drop=True))
 
 
-def _next_period(events: Events, moment: int, config: PeriodConfig) -> pd.DataFrame:
-    """Events and money of each user in the period after a moment."""
+def _known(description: Description, moment: int, config: PeriodConfig) -> pd.DataFrame:
+    known = description.at(moment)
+    if config.active_within is None:
+        return known
+    return known[known["recency_days"] <= config.active_within]
+
+
+def _ids(events: Events, known: pd.DataFrame) -> pd.Series:
+    return pd.Series(events.user_ids[known.index], name="user")
+
+
+def _thresholds(events: Events, moment: int, config: PeriodConfig) -> Thresholds | None:
+    try:
+        return learn_thresholds(events, moment)
+    except InputError:
+        if config.target == "segment":
+            raise
+        return None
+
+
+def _with_rule_window(features: FeaturesConfig, config: PeriodConfig) -> FeaturesConfig:
+    """With what users spent in the period before, which the rule reads."""
+    windows = features.behaviour.windows_days
+    if config.days in windows:
+        return features
+    behaviour = features.behaviour.model_copy(update={"windows_days": [*windows, config.days]})
+    return features.model_copy(update={"behaviour": behaviour})
+
+
+def _answer(config: PeriodConfig) -> Answer:
+    asked = f"propensity.period.target: {config.target}, days: {config.days}"
+    match config.target:
+        case "value":
+            return Amount(asked)
+        case "segment":
+            return OneOf(asked, SEGMENTS)
+        case _:
+            return YesNo(asked)
+
+
+def _rule(config: PeriodConfig) -> Rule:
+    match config.target:
+        case "value":
+            return LastPeriod(f"value_{config.days}d")
+        case "segment":
+            return Transitions(SEGMENT, SEGMENTS)
+        case _:
+            return Recency(rises=config.target == "leaves")
+
+
+def _target(
+    description: Description, users: pd.Index, moment: int, config: PeriodConfig
+) -> pd.Series:
+    """What came true of the users in the period after a moment."""
+    if config.target == "segment":
+        return description.at(moment + config.days * DAY)[SEGMENT].astype(str).reindex(users)
+    events = description.events
     table = events.table
     within = table.filter((table.time >= moment) & (table.time < moment + config.days * DAY))
     measures = {"events": within.count()}
     if "value" in table.columns:
         measures["value"] = within.value.sum().fill_null(0)
-    return events.con.to_pandas(within.group_by("user").aggregate(**measures)).set_index("user")
-
-
-def _target(next_period: pd.DataFrame, config: PeriodConfig) -> pd.Series:
+    period = events.con.to_pandas(within.group_by("user").aggregate(**measures))
+    period = period.set_index("user").reindex(users)
     if config.target == "value":
-        return next_period["value"].fillna(0.0)
-    happened = next_period["events"].fillna(0) > 0
+        return period["value"].fillna(0.0)
+    happened = period["events"].fillna(0) > 0
     return happened if config.target == "buys" else ~happened

@@ -35,7 +35,7 @@ def gains(happened: np.ndarray, predicted: np.ndarray, points: int = 101) -> np.
     return np.interp(places, np.arange(len(predicted) + 1), found)
 
 
-CLASSIFICATION: dict[str, Score] = {
+PROBABILITIES: dict[str, Score] = {
     "auc": lambda happened, predicted: float(metrics.roc_auc_score(happened, predicted)),
     "average_precision": lambda happened, predicted: float(
         metrics.average_precision_score(happened, predicted)
@@ -43,13 +43,35 @@ CLASSIFICATION: dict[str, Score] = {
     "brier": lambda happened, predicted: float(metrics.brier_score_loss(happened, predicted)),
     "lift@10%": lift,
 }
-REGRESSION: dict[str, Score] = {
+AMOUNTS: dict[str, Score] = {
     "mae": lambda spent, predicted: float(metrics.mean_absolute_error(spent, predicted)),
     "rmse": lambda spent, predicted: float(metrics.root_mean_squared_error(spent, predicted)),
-    "rank_correlation": lambda spent, predicted: float(stats.spearmanr(spent, predicted)[0]),
+    "rank_correlation": lambda spent, predicted: _rank_correlation(spent, predicted),
+}
+CLASSES: dict[str, Score] = {
+    "log_loss": lambda found, predicted: float(
+        metrics.log_loss(found, _proper(predicted), labels=range(predicted.shape[1]))
+    ),
+    "accuracy": lambda found, predicted: float((found == predicted.argmax(axis=1)).mean()),
+    "macro_f1": lambda found, predicted: float(
+        metrics.f1_score(found, predicted.argmax(axis=1), average="macro", zero_division=0)
+    ),
 }
 # Of these less is better.
-ERRORS = frozenset({"brier", "mae", "rmse"})
+ERRORS = frozenset({"brier", "mae", "rmse", "log_loss"})
+
+
+def _rank_correlation(spent: np.ndarray, predicted: np.ndarray) -> float:
+    """Spearman's; 0 of equal predictions, which order nobody."""
+    if np.ptp(spent) == 0 or np.ptp(predicted) == 0:
+        return 0.0
+    return float(stats.spearmanr(spent, predicted)[0])
+
+
+def _proper(probabilities: np.ndarray) -> np.ndarray:
+    """Rows that sum to 1 and hold no 0, which would cost infinitely much."""
+    above = np.clip(probabilities, 1e-6, None)
+    return above / above.sum(axis=1, keepdims=True)
 
 
 def score(
@@ -59,8 +81,8 @@ def score(
 
     Args:
         truth: [users], what happened.
-        predicted: float [users].
-        scores: :data:`CLASSIFICATION` or :data:`REGRESSION`.
+        predicted: float [users], or [users, classes].
+        scores: :data:`PROBABILITIES`, :data:`AMOUNTS` or :data:`CLASSES`.
         seed: of the resampling.
     """
     return {
@@ -82,10 +104,12 @@ def difference(
 def _with_interval(
     statistic: Callable[..., float], users: tuple[np.ndarray, ...], seed: int
 ) -> dict[str, float]:
+    def resampled(rows: np.ndarray) -> float:
+        return statistic(*(each[rows] for each in users))
+
     interval = stats.bootstrap(
-        users,
-        statistic,
-        paired=True,
+        (np.arange(len(users[0])),),
+        resampled,
         vectorized=False,
         n_resamples=RESAMPLES,
         method="percentile",

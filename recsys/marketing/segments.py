@@ -9,7 +9,7 @@ from sklearn.metrics import silhouette_score
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from recsys.errors import InputError
-from recsys.marketing.estimators import scaling
+from recsys.marketing.estimators import encoding
 from recsys.marketing.events import Events, occasions_before
 
 SEGMENTS = ("new", "loyal", "active", "cooling", "dormant", "lost")
@@ -141,7 +141,7 @@ def cluster(features: pd.DataFrame, seed: int) -> Clusters:
         raise InputError(f"{len(features)} users are too few for clusters")
     found = {}
     for count in range(2, MOST_CLUSTERS + 1):
-        model = make_pipeline(*scaling(False, seed), KMeans(count, n_init=10, random_state=seed))
+        model = make_pipeline(encoding(scale=True), KMeans(count, n_init=10, random_state=seed))
         labels = model.fit_predict(features)
         apart = silhouette_score(
             model[:-1].transform(features),

@@ -4,9 +4,9 @@ import pandas as pd
 import pytest
 
 from recsys.errors import InputError
-from recsys.marketing.behaviour import BehaviourConfig
+from recsys.marketing.description import Description, FeaturesConfig
 from recsys.marketing.events import DAY, open_events
-from recsys.marketing.periods import PeriodConfig, observe, place_moments
+from recsys.marketing.periods import PeriodConfig, ask_log, observe, place_moments
 from tests.marketing.logs import microseconds, prepared, random_log
 
 ROWS = pd.DataFrame(
@@ -27,8 +27,9 @@ ROWS = pd.DataFrame(
 def asked(dataset, day, **settings):
     """Targets by user id."""
     with open_events(dataset) as events:
-        table = observe(events, [microseconds(day)], PeriodConfig(**settings), BehaviourConfig())
-    return dict(zip([dataset.user_ids[user] for user in table.users], table.target, strict=True))
+        description = Description(events, FeaturesConfig())
+        table = observe(description, microseconds(day), PeriodConfig(**settings))
+    return dict(zip(table.users, table.target, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -65,8 +66,12 @@ def test_a_short_log_has_fewer_moments_and_a_shorter_one_none(tmp_path):
 
 def test_money_is_asked_of_a_log_without(tmp_path):
     dataset = prepared(tmp_path, ROWS.drop(columns="value"))
-    with pytest.raises(InputError, match=r"map data\.log\.columns\.value"):
-        asked(dataset, 100, target="value")
+    money = PeriodConfig(target="value", days=10)
+    with (
+        open_events(dataset) as events,
+        pytest.raises(InputError, match=r"map data\.log\.columns\.value"),
+    ):
+        ask_log(events, money, FeaturesConfig())
 
 
 def test_nobody_is_left(tmp_path):

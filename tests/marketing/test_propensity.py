@@ -5,12 +5,17 @@ import pandas as pd
 import pytest
 
 from recsys.errors import InputError
+from recsys.marketing.answers import Amount, OneOf, YesNo, refuse_leaking
+from recsys.marketing.description import FeaturesConfig
 from recsys.marketing.estimators import KINDS
 from recsys.marketing.events import open_events
-from recsys.marketing.propensity import PropensityConfig, predict, refuse_leaking
+from recsys.marketing.periods import PeriodConfig, ask_log
+from recsys.marketing.propensity import EstimatorsConfig, fit_for_now, judge
+from recsys.marketing.segments import SEGMENTS
 from tests.marketing.logs import prepared, shoppers
 
-QUICK = {"estimators": ["linear", "decision_tree"], "behaviour": {"windows_days": [30]}}
+QUICK = ["linear", "decision_tree"]
+FEATURES = FeaturesConfig.model_validate({"behaviour": {"windows_days": [30]}})
 
 
 @pytest.fixture(scope="module")
@@ -18,45 +23,73 @@ def dataset(tmp_path_factory):
     return prepared(tmp_path_factory.mktemp("shoppers"), shoppers())
 
 
-def judged(dataset, **settings):
+def asked(dataset, target="buys", days=60, **period):
     with open_events(dataset) as events:
-        return predict(events, PropensityConfig.model_validate(QUICK | settings))
+        config = PeriodConfig(target=target, days=days, **period)
+        return ask_log(events, config, FEATURES)
+
+
+def judged(question, **settings):
+    return judge(question, EstimatorsConfig.model_validate({"estimators": QUICK} | settings))
 
 
 @pytest.mark.parametrize("target", ["buys", "leaves"])
 def test_who_will_buy_and_who_will_leave(dataset, target):
-    found = judged(dataset, period={"target": target, "days": 60})
-    assert found.metrics["auc"]["low"] > 0.6
-    assert found.metrics["lift@10%"]["value"] > 1
-    truth = found.test.target.to_numpy()
-    assert found.predicted.mean() == pytest.approx(truth.mean(), abs=0.1)
-    assert set(found.baselines) == {"recency"}
-    assert [each.kind for each in found.tried] == QUICK["estimators"]
+    question = asked(dataset, target).question
+    found = judged(question)
+    assert found.test["auc"]["low"] > 0.6
+    assert found.test["lift@10%"]["value"] > 1
+    assert found.predicted.mean() == pytest.approx(question.test.target.mean(), abs=0.1)
+    assert question.rule.name == "recency"
+    assert found.baseline["auc"]["low"] > 0.5
+    assert [each.kind for each in found.tried] == QUICK
     assert found.chosen.validation == max(each.validation for each in found.tried)
+    assert found.validation["auc"]["value"] == found.chosen.validation
 
 
 def test_how_much_they_will_spend(dataset):
-    found = judged(dataset, period={"target": "value", "days": 60})
-    assert found.metrics["rank_correlation"]["low"] > 0.3
+    question = asked(dataset, "value").question
+    found = judged(question)
+    assert found.test["rank_correlation"]["low"] > 0.3
     assert (found.predicted >= 0).all()
-    spent = found.test.target.to_numpy()
-    assert found.metrics["mae"]["value"] < np.abs(spent - spent.mean()).mean()
+    spent = question.test.target.to_numpy()
+    assert found.test["mae"]["value"] < np.abs(spent - spent.mean()).mean()
     assert found.chosen.validation == min(each.validation for each in found.tried)
+
+
+def test_which_segment_they_will_be_in(dataset):
+    question = asked(dataset, "segment").question
+    found = judged(question)
+    assert found.predicted.shape == (len(question.test.target), len(SEGMENTS))
+    np.testing.assert_allclose(found.predicted.sum(axis=1), 1, rtol=1e-6)
+    assert found.comparison["high"] < 0  # a smaller loss than the transitions'
+    common = question.test.target.value_counts(normalize=True).max()
+    assert found.test["accuracy"]["low"] > common
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("target", ["buys", "value"])
 def test_every_estimator_learns(dataset, kind, target):
-    found = judged(dataset, estimators=[kind], period={"target": target, "days": 60})
+    found = judged(asked(dataset, target).question, estimators=[kind])
     name, least = ("auc", 0.6) if target == "buys" else ("rank_correlation", 0.3)
-    assert found.metrics[name]["value"] > least
+    assert found.test[name]["value"] > least
+
+
+def test_who_is_asked_about_now_is_predicted_by_all_that_is_known(dataset):
+    question = asked(dataset).question
+    found = judged(question, estimators=["linear"])
+    fitted = fit_for_now(question, found)
+    predicted = question.answer.predictions(fitted, question.now.features)
+    assert len(predicted) == len(question.now.users) == question.now.users.nunique()
+    assert predicted.mean() == pytest.approx(question.test.target.mean(), abs=0.15)
 
 
 def test_a_prediction_repeats_itself_to_the_bit(dataset):
-    settings = {"estimators": ["svm", "random_forest"], "period": {"days": 60}}
-    one, other = judged(dataset, **settings), judged(dataset, **settings)
+    settings = {"estimators": ["svm", "random_forest"]}
+    question = asked(dataset).question
+    one, other = judged(question, **settings), judged(question, **settings)
     np.testing.assert_array_equal(one.predicted, other.predicted)
-    assert one.metrics == other.metrics
+    assert one.test == other.test
     assert [each.validation for each in one.tried] == [each.validation for each in other.tried]
 
 
@@ -67,32 +100,43 @@ def test_the_choice_does_not_look_at_the_test_period(dataset, tmp_path):
     late = rows["day"] > last - 60
     # Somebody still closes the log at the same moment.
     silent = rows[~late | (rows["day"] == last) | (rows["user"] < "u2")]
-    one = judged(dataset, period={"days": 60})
-    other = judged(prepared(tmp_path, silent), period={"days": 60})
+    one, other = asked(dataset), asked(prepared(tmp_path, silent))
     assert one.moments == other.moments
+    one, other = judged(one.question), judged(other.question)
     assert one.chosen.settings == other.chosen.settings
     assert one.chosen.validation == pytest.approx(other.chosen.validation)
     np.testing.assert_allclose(
         np.sort(one.predicted), np.sort(other.predicted), rtol=1e-6, atol=1e-9
     )
-    assert one.metrics["auc"] != other.metrics["auc"]
+    assert one.test["auc"] != other.test["auc"]
 
 
 def test_a_feature_that_knows_the_answer_is_named():
     generator = np.random.default_rng(0)
     target = pd.Series(generator.random(500) < 0.4)
-    features = pd.DataFrame({"honest": generator.random(500), "refund": 3.0 * ~target})
+    features = pd.DataFrame({"honest": generator.random(500)})
     features["silent"] = np.nan
-    refuse_leaking(features[["honest", "silent"]], target)
-    with pytest.raises(InputError, match="'refund' tells who does"):
-        refuse_leaking(features, target)
+    features["id"] = [f"u{row}" for row in range(500)]  # tells nothing of other rows
+    refuse_leaking(features, target, YesNo(""))
+    with pytest.raises(InputError, match="'refund' tells the answers apart"):
+        refuse_leaking(features.assign(refund=3.0 * ~target), target, YesNo(""))
+    reason = np.where(target, "too dear", "")
+    with pytest.raises(InputError, match="'reason' tells the answers apart"):
+        refuse_leaking(features.assign(reason=reason), target, YesNo(""))
+    spent = pd.Series(generator.gamma(2, 10, 500))
+    refuse_leaking(features, spent, Amount(""))
+    with pytest.raises(InputError, match="'invoice' tells the answers apart"):
+        refuse_leaking(features.assign(invoice=1.19 * spent), spent, Amount(""))
+    names = ("a", "b", "c")
+    plan = pd.Series(generator.choice(names, 500))
+    refuse_leaking(features, plan, OneOf("", names))
 
 
 def test_one_class_only_is_refused(dataset):
-    with pytest.raises(InputError, match=r"of \d+ users do what is predicted"):
-        judged(dataset, period={"target": "leaves", "days": 60, "active_days": 1})
+    with pytest.raises(InputError, match=r"have the answer yes .*target: leaves"):
+        judged(asked(dataset, "leaves", active_days=1).question)
 
 
 def test_an_unknown_metric_is_refused(dataset):
-    with pytest.raises(InputError, match="'mae'; of 'buys' there are auc"):
-        judged(dataset, metric="mae")
+    with pytest.raises(InputError, match="'mae'; of such an answer there are auc"):
+        judged(asked(dataset).question, metric="mae")

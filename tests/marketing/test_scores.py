@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from recsys.marketing.scores import CLASSIFICATION, REGRESSION, difference, gains, lift, score
+from recsys.marketing.scores import AMOUNTS, PROBABILITIES, difference, gains, lift, score
 
 
 def test_lift_by_hand():
@@ -32,8 +32,8 @@ def test_intervals_hold_the_value_and_narrow_with_users():
     for users in (100, 2000):
         truth = generator.random(users) < 0.3
         predicted = np.clip(0.3 + 0.2 * truth + generator.normal(0, 0.2, users), 0, 1)
-        found = score(truth, predicted, CLASSIFICATION)
-        assert set(found) == set(CLASSIFICATION)
+        found = score(truth, predicted, PROBABILITIES)
+        assert set(found) == set(PROBABILITIES)
         for each in found.values():
             assert each["low"] < each["value"] < each["high"]
         widths.append(found["auc"]["high"] - found["auc"]["low"])
@@ -44,7 +44,7 @@ def test_the_difference_of_two_predictions_is_paired():
     generator = np.random.default_rng(0)
     truth = generator.gamma(2.0, 10.0, 500)
     good, bad = truth + generator.normal(0, 1, 500), truth + generator.normal(0, 3, 500)
-    found = difference(truth, good, bad, REGRESSION["mae"])
+    found = difference(truth, good, bad, AMOUNTS["mae"])
     assert found["low"] < found["value"] < found["high"] < 0
-    same = difference(truth, good, good, REGRESSION["mae"])
+    same = difference(truth, good, good, AMOUNTS["mae"])
     assert same["value"] == same["low"] == same["high"] == 0

@@ -1,0 +1,72 @@
+"""Everything that is known of users as of a moment."""
+
+import pandas as pd
+from pydantic import Field
+
+from recsys.config import StrictConfig
+from recsys.errors import InputError
+from recsys.marketing.behaviour import BehaviourConfig, behaviour
+from recsys.marketing.events import Events
+from recsys.marketing.segments import Thresholds, segments
+
+SEGMENT = "segment"
+
+
+class FeaturesConfig(StrictConfig):
+    """What predictions are made from."""
+
+    behaviour: BehaviourConfig = BehaviourConfig()
+    user_table: list[str] = Field(
+        [],
+        description="user features of the log (data.users.features): categories, numbers. They "
+        "are taken as known at every moment",
+    )
+
+
+class Description:
+    """Describes users as of any moment, reading nothing that happened later.
+
+    Args:
+        events: what happened.
+        config: which features.
+        thresholds: of the segments, learned before the first moment; None: no segments.
+
+    Raises:
+        InputError: the user table has no such feature.
+    """
+
+    def __init__(
+        self, events: Events, config: FeaturesConfig, thresholds: Thresholds | None = None
+    ) -> None:
+        self.events = events
+        self._config = config
+        self._thresholds = thresholds
+        unknown = [name for name in config.user_table if name not in events.users.columns]
+        if unknown:
+            raise InputError(
+                f"propensity.features.user_table names {', '.join(unknown)}; the user table has "
+                f"{', '.join(events.users.columns) or 'no'} categories or numbers. Name them in "
+                "data.users.features."
+            )
+        self._found: dict[int, pd.DataFrame] = {}
+
+    def at(self, moment: int) -> pd.DataFrame:
+        """A row per user who did something before a moment, by ``user``, the dataset's index.
+
+        The columns are those of :func:`recsys.marketing.behaviour.behaviour`, the segment, and
+        what else the config names.
+
+        Args:
+            moment: microseconds since 1970 UTC.
+        """
+        if moment not in self._found:
+            self._found[moment] = self._describe(moment)
+        return self._found[moment]
+
+    def _describe(self, moment: int) -> pd.DataFrame:
+        found = behaviour(self.events, moment, self._config.behaviour)
+        if self._thresholds is not None:
+            found[SEGMENT] = segments(found, self._thresholds)
+        if self._config.user_table:
+            found = found.join(self.events.users[self._config.user_table])
+        return found

@@ -1,0 +1,182 @@
+"""A question to a plain table: a row per user, one of whose columns is the answer."""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+from sklearn.model_selection import train_test_split
+
+from recsys.data.engine import connect
+from recsys.data.sources import FileConfig, column, locate, read_table
+from recsys.errors import InputError
+from recsys.marketing.answers import Amount, Answer, OneOf, YesNo
+from recsys.marketing.question import Known, Question, Table
+from recsys.marketing.rules import Prior
+
+# Shares of the rows that choose and that judge.
+VALIDATION, TEST = 0.2, 0.2
+# Numbers of more different values are amounts.
+MOST_CLASSES = 20
+# A column is one of numbers if so many of its values are.
+NUMERIC = 0.95
+# Rows of the rarest class, from which on each part gets its share of them.
+FEWEST = 5
+MEMORY_GIB = 2.0
+YES = ("1", "true", "yes", "y", "t")
+NO = ("0", "false", "no", "n", "f")
+
+
+class LabelledTableConfig(FileConfig):
+    """A table with an answer for each user, such as who left."""
+
+    label: str = Field(description="column with the answer")
+    positive: str | None = Field(
+        None,
+        description="the value that means yes; not needed of yes and no, true and false, 1 and 0",
+    )
+    key: str | None = Field(None, description="column with the user's id; the row's number")
+    time: str | None = Field(
+        None,
+        description="column to split by, oldest first: 60 % are learned from, 20 % choose, 20 % "
+        "judge; at random by default",
+    )
+    leave_out: list[str] = Field([], description="columns that are no features")
+
+
+def ask_table(config: LabelledTableConfig, seed: int) -> Question:
+    """Reads a table and splits its rows.
+
+    Rows without an answer are those that are asked about *now*.
+
+    Args:
+        config: the table.
+        seed: of the split, unless it goes by time.
+
+    Raises:
+        InputError: it cannot be read, a column is missing, there is but one answer, or nothing
+            is left to predict from.
+    """
+    rows = _read(config)
+    ids = rows[config.key] if config.key else pd.Series(np.arange(1, len(rows) + 1).astype(str))
+    ids = ids.astype(str).rename("user")
+    given = rows[config.label].str.strip()
+    answered = given.notnull() & (given != "")
+    answer, target = _answer(given[answered], config)
+    left_out = {config.label, config.key, config.time, *config.leave_out}
+    features = _features(rows[[name for name in rows if name not in left_out]])
+    if features.columns.empty:
+        raise InputError(
+            f"{config.path}: no column is left to predict {config.label!r} from; see "
+            "table.leave_out"
+        )
+    train, validation, test = (
+        Table(
+            features.loc[part].reset_index(drop=True),
+            ids.loc[part].reset_index(drop=True),
+            target.loc[part].reset_index(drop=True),
+        )
+        for part in _split(target, answer, rows, config, seed)
+    )
+    asked = Known(features[~answered].reset_index(drop=True), ids[~answered].reset_index(drop=True))
+    now = None if answered.all() else asked
+    return Question(answer, train, validation, test, Prior(answer), now)
+
+
+def _read(config: LabelledTableConfig) -> pd.DataFrame:
+    """All columns as text, missing where they are empty."""
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        con = connect(scratch, MEMORY_GIB)
+        try:
+            files = locate(config, "users", scratch)
+            raw = read_table(con, files, config, "given")
+            named = [("label", config.label), ("key", config.key), ("time", config.time)]
+            named += [("leave_out", name) for name in config.leave_out]
+            for role, name in named:
+                if name is not None:
+                    column(raw, name, f"table.{role}", files)
+            text = raw.select(**{name: raw[name].cast("string") for name in raw.columns})
+            return con.to_pandas(text)
+        finally:
+            con.disconnect()
+
+
+def _answer(given: pd.Series, config: LabelledTableConfig) -> tuple[Answer, pd.Series]:
+    """The kind of the answers, and each of them."""
+    asked = f"table.label: {config.label}"
+    values = given.str.casefold()
+    different = sorted(values.unique())
+    if len(different) < 2:
+        raise InputError(
+            f"{config.path}: the label {config.label!r} has one value only, "
+            f"{different[0] if different else 'none'!r}: there is nothing to tell apart"
+        )
+    if config.positive is not None:
+        positive = config.positive.strip().casefold()
+        if positive not in different:
+            raise InputError(
+                f"{config.path}: no {config.label!r} is {config.positive!r} (table.positive); "
+                f"there are {', '.join(different[:10])}"
+            )
+        return YesNo(f"{asked}, positive: {config.positive}"), values == positive
+    if set(different) <= {*YES, *NO} and len(different) == 2:
+        return YesNo(asked), values.isin(YES)
+    numbers = pd.to_numeric(values, errors="coerce")
+    if numbers.notnull().all() and len(different) > MOST_CLASSES:
+        return Amount(asked, least=min(0.0, float(numbers.min()))), numbers
+    if len(different) > MOST_CLASSES:
+        raise InputError(
+            f"{config.path}: the label {config.label!r} has {len(different)} different texts, and "
+            f"at most {MOST_CLASSES} are told apart; table.positive says which one means yes"
+        )
+    if len(different) == 2:
+        raise InputError(
+            f"{config.path}: the label {config.label!r} is {different[0]!r} or {different[1]!r}: "
+            "say in table.positive which of them means yes"
+        )
+    return OneOf(asked, tuple(sorted(given.unique()))), given
+
+
+def _features(given: pd.DataFrame) -> pd.DataFrame:
+    """Columns of numbers as numbers, all others as text; what never varies is left out."""
+    columns = {}
+    for name in given:
+        text = given[name].str.strip()
+        text = text.mask(text == "")
+        numbers = pd.to_numeric(text, errors="coerce")
+        if numbers.count() >= NUMERIC * text.count() and text.count():
+            columns[name] = numbers
+        else:
+            columns[name] = text.fillna("")
+    found = pd.DataFrame(columns, index=given.index)
+    return found.loc[:, found.nunique(dropna=False) > 1]
+
+
+def _split(
+    target: pd.Series,
+    answer: Answer,
+    rows: pd.DataFrame,
+    config: LabelledTableConfig,
+    seed: int,
+) -> list[pd.Index]:
+    """Rows to learn from, to choose by and to judge."""
+    if config.time is not None:
+        when = rows.loc[target.index, config.time]
+        numbers = pd.to_numeric(when, errors="coerce")
+        times = numbers if numbers.notnull().all() else pd.to_datetime(when, errors="coerce")
+        if times.isnull().any():
+            example = when[times.isnull()].iloc[0]
+            raise InputError(
+                f"{config.path}: {example!r} in the column {config.time!r} (table.time) is no time"
+            )
+        first, second = times.quantile([1 - VALIDATION - TEST, 1 - TEST])
+        early, late = times <= first, times > second
+        return [times.index[part] for part in (early, ~early & ~late, late)]
+    alike = target if answer.classifies and target.value_counts().min() >= FEWEST else None
+    rest, test = train_test_split(target.index, test_size=TEST, random_state=seed, stratify=alike)
+    alike = None if alike is None else alike.loc[rest]
+    share = VALIDATION / (1 - TEST)
+    train, validation = train_test_split(rest, test_size=share, random_state=seed, stratify=alike)
+    return [train, validation, test]

@@ -1,0 +1,78 @@
+"""What is asked of users: who they are, what is known of them, and what came true."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+
+from recsys.marketing.answers import Answer
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of some users at some moments.
+
+    Attributes:
+        features: a row per user and moment; numbers, and categories as text.
+        users: the id of each row's user, as in the log.
+    """
+
+    features: pd.DataFrame
+    users: pd.Series
+
+
+@dataclass(frozen=True)
+class Table(Known):
+    """What is known of some users, and what came true.
+
+    Attributes:
+        target: of each row: bool, a number, or a category, as the answer says.
+    """
+
+    target: pd.Series
+
+
+class Rule(Protocol):
+    """A simple rule that an estimator must beat.
+
+    Attributes:
+        name: of the rule.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    def __call__(self, learned: Table, features: pd.DataFrame) -> np.ndarray:
+        """Predictions of the kind that the answer has, for each row of the features."""
+        ...
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question with what answers it, apart by what each part is for.
+
+    Attributes:
+        answer: of which kind, and by what it is judged.
+        train: to learn from.
+        validation: to choose by.
+        test: to judge the choice, once.
+        rule: what is to be beaten.
+        now: users whose answer nobody knows yet; None if there are none.
+    """
+
+    answer: Answer
+    train: Table
+    validation: Table
+    test: Table
+    rule: Rule
+    now: Known | None = None
+
+
+def together(*tables: Table) -> Table:
+    """The rows of several tables as one."""
+    return Table(
+        pd.concat([table.features for table in tables], ignore_index=True),
+        pd.concat([table.users for table in tables], ignore_index=True),
+        pd.concat([table.target for table in tables], ignore_index=True),
+    )

@@ -1,0 +1,102 @@
+"""Questions to a plain table with an answer in each row."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from recsys.errors import InputError
+from recsys.marketing.answers import Amount, OneOf, YesNo
+from recsys.marketing.labelled import LabelledTableConfig, ask_table
+from recsys.marketing.propensity import EstimatorsConfig, judge
+
+
+def customers(rows: int = 1200, seed: int = 0) -> pd.DataFrame:
+    """Customers who leave when they are new, pay by the month and called the help line."""
+    generator = np.random.default_rng(seed)
+    table = pd.DataFrame(
+        {
+            "customer": [f"c{row}" for row in range(rows)],
+            "months": generator.integers(0, 60, rows),
+            "contract": generator.choice(["month", "year", "two years"], rows),
+            "calls": generator.poisson(1.5, rows),
+            "fee": generator.normal(50, 10, rows).round(2),
+            "same": "everywhere",
+        }
+    )
+    score = 1.5 * (table.contract == "month") + 0.8 * table.calls - 0.06 * table.months - 1
+    table["churned"] = np.where(generator.random(rows) < 1 / (1 + np.exp(-score)), "Yes", "No")
+    table["spent"] = (table.months * table.fee * generator.lognormal(0, 0.2, rows)).round(2)
+    return table
+
+
+def question(tmp_path, table: pd.DataFrame, **settings):
+    table.to_csv(tmp_path / "customers.csv", index=False)
+    given = {"path": str(tmp_path / "customers.csv"), "label": "churned"} | settings
+    return ask_table(LabelledTableConfig.model_validate(given), seed=1)
+
+
+def test_who_churns(tmp_path):
+    asked = question(tmp_path, customers(), key="customer", leave_out=["spent"])
+    assert asked.answer == YesNo("table.label: churned")
+    assert set(asked.train.features) == {"months", "contract", "calls", "fee"}
+    assert pd.api.types.is_numeric_dtype(asked.train.features["months"])
+    sizes = [len(part.target) for part in (asked.train, asked.validation, asked.test)]
+    assert sizes == [720, 240, 240]
+    users = pd.concat([part.users for part in (asked.train, asked.validation, asked.test)])
+    assert users.nunique() == 1200
+    found = judge(asked, EstimatorsConfig(estimators=["linear", "gradient_boosting"]))
+    assert found.test["auc"]["low"] > 0.7
+    assert found.baseline["auc"]["value"] == 0.5
+    assert found.comparison["low"] > 0
+
+
+def test_how_much_they_spend(tmp_path):
+    asked = question(tmp_path, customers().drop(columns="churned"), label="spent", key="customer")
+    assert isinstance(asked.answer, Amount)
+    found = judge(asked, EstimatorsConfig(estimators=["random_forest"]))
+    assert found.test["rank_correlation"]["low"] > 0.9
+
+
+def test_which_of_several(tmp_path):
+    asked = question(tmp_path, customers(), label="contract", key="customer")
+    assert isinstance(asked.answer, OneOf)
+    assert asked.answer.names == ("month", "two years", "year")
+    found = judge(asked, EstimatorsConfig(estimators=["linear"]))
+    assert found.test["accuracy"]["low"] > 0.34
+
+
+def test_rows_without_an_answer_are_asked_about(tmp_path):
+    table = customers()
+    table.loc[table.index[:100], "churned"] = " "
+    asked = question(tmp_path, table, key="customer")
+    assert asked.now.users.tolist() == [f"c{row}" for row in range(100)]
+    assert len(asked.now.features) == 100
+    assert "c5" not in set(asked.train.users)
+
+
+def test_a_split_by_time_judges_on_the_latest(tmp_path):
+    table = customers().assign(since=pd.date_range("2020-01-01", periods=1200).astype(str))
+    asked = question(tmp_path, table, key="customer", time="since")
+    assert asked.train.users.iloc[-1] == "c719"
+    assert asked.test.users.tolist() == [f"c{row}" for row in range(960, 1200)]
+
+
+@pytest.mark.parametrize(
+    ("change", "settings", "message"),
+    [
+        ({}, {"label": "churn"}, r"no column 'churn' \(table.label\). Did you mean 'churned'"),
+        ({"churned": "No"}, {}, "has one value only, 'no'"),
+        ({}, {"positive": "left"}, "no 'churned' is 'left'"),
+        ({"churned": ["in", "out"] * 600}, {}, "say in table.positive"),
+        ({}, {"label": "customer"}, "has 1200 different texts"),
+        (
+            {},
+            {"leave_out": ["customer", "months", "contract", "calls", "fee", "spent"]},
+            "no column is left",
+        ),
+        ({"since": "soon"}, {"time": "since"}, "'soon' in the column 'since'"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused(tmp_path, change, settings, message):
+    with pytest.raises(InputError, match=message):
+        question(tmp_path, customers().assign(**change), **settings)

@@ -17,6 +17,7 @@ from recsys.errors import InputError
 from recsys.quiet import start_backend
 
 if TYPE_CHECKING:
+    from recsys.data.prepare import DataConfig
     from recsys.pipeline import Pipeline
 
 app = typer.Typer(
@@ -49,10 +50,14 @@ def run(
 ) -> None:
     """Prepare, train, evaluate and export; continues a run that was stopped."""
     start_backend()
+    from recsys.experiment_file import DEFAULT_TASK, read_document
     from recsys.progress import say
     from recsys.summary import summary
     from recsys.tracking import page_command
 
+    if read_document(experiment, overrides)["task"] != DEFAULT_TASK:
+        _run_task(experiment, overrides, name, runs_dir, overwrite)
+        return
     for pipeline in _pipelines(experiment, overrides, name, runs_dir, overwrite):
         folder = pipeline.run()
         print(summary(folder))
@@ -67,10 +72,9 @@ def prepare(
 ) -> None:
     """Turn the log into a dataset on disk."""
     start_backend()
-    from recsys.experiment import load_experiment
-    from recsys.pipeline import prepare_dataset
+    from recsys.preparation import prepare_dataset
 
-    print(prepare_dataset(load_experiment(experiment, overrides), runs_dir).path)
+    print(prepare_dataset(_data_of(experiment, overrides), runs_dir).path)
 
 
 @app.command()
@@ -262,10 +266,9 @@ def check(
     import yaml
 
     start_backend()
-    from recsys.experiment import load_experiment
-    from recsys.pipeline import prepare_dataset
+    from recsys.preparation import prepare_dataset
 
-    dataset = prepare_dataset(load_experiment(experiment, overrides), runs_dir)
+    dataset = prepare_dataset(_data_of(experiment, overrides), runs_dir)
     found = {"quality": dataset.manifest.quality, "split": dataset.manifest.split}
     print(yaml.safe_dump(found, sort_keys=False, allow_unicode=True))
     print(f"rows left out: {dataset.path / 'quarantine.parquet'}")
@@ -285,6 +288,38 @@ def _pipelines(
     loaded = load_experiment(experiment, overrides, name)
     for seed in loaded.training.seeds:
         yield Pipeline(loaded, seed, runs_dir, overwrite)
+
+
+def _run_task(
+    path: Path, overrides: list[str] | None, name: str | None, runs_dir: Path, overwrite: bool
+) -> None:
+    """Runs an experiment that asks about users."""
+    from recsys.marketing.experiment import load_task
+    from recsys.marketing.propensity_run import run_propensity
+    from recsys.marketing.summary import summary
+    from recsys.progress import say
+    from recsys.tracking import page_command
+
+    experiment = load_task(path, overrides, name)
+    folder = run_propensity(experiment, runs_dir, overwrite)
+    print(summary(folder))
+    say(f"report: {folder.report}")
+    if experiment.tracking.enabled:
+        say(f"MLflow page: {page_command(runs_dir)}")
+
+
+def _data_of(path: Path, overrides: list[str] | None) -> "DataConfig":
+    """The log that an experiment of any task reads."""
+    from recsys.experiment import load_experiment
+    from recsys.experiment_file import DEFAULT_TASK, read_document
+    from recsys.marketing.experiment import load_task
+
+    if read_document(path, overrides)["task"] == DEFAULT_TASK:
+        return load_experiment(path, overrides).data
+    data = load_task(path, overrides).data
+    if data is None:
+        raise InputError(f"{path} reads no log: it has no `data` section")
+    return data
 
 
 def main() -> None:

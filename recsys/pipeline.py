@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import time
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +12,6 @@ import keras
 from recsys import tracking
 from recsys.atomic import atomic_path
 from recsys.data.dataset import Dataset, Part
-from recsys.data.prepare import prepare
 from recsys.errors import InputError
 from recsys.evaluation.baselines.candidates import check_baselines
 from recsys.evaluation.evaluate import write_ranks
@@ -27,6 +25,7 @@ from recsys.export.inputs import user_features_of
 from recsys.export.probes import write_probes
 from recsys.export.recommend import Recommender
 from recsys.models.retriever import Retriever
+from recsys.preparation import prepare_dataset
 from recsys.progress import TrainingProgress, say, working
 from recsys.reports.report import write_report
 from recsys.run_folder import RunFolder
@@ -89,7 +88,7 @@ class Pipeline:
 
         What could not be trained, compared or exported is refused now.
         """
-        dataset = prepare_dataset(self.experiment, self.runs_dir)
+        dataset = prepare_dataset(self.experiment.data, self.runs_dir)
         check_experiment(self.experiment, dataset)
         check_baselines(self.experiment.evaluation.baselines, dataset, "validation")
         return dataset
@@ -282,20 +281,6 @@ class Pipeline:
             self.folder.claim(self.experiment, self.seed, dataset, self._overwrite)
             with self._tracker(dataset) as tracker:
                 yield tracker
-
-
-def prepare_dataset(experiment: Experiment, runs_dir: Path) -> Dataset:
-    """Prepares an experiment's dataset under ``<runs-dir>/datasets``."""
-    began = time.monotonic()
-    with working("preparing the log") as tell:
-        dataset = prepare(experiment.data, runs_dir / "datasets", progress=tell)
-    manifest = dataset.manifest
-    parts = ", ".join(f"{count:,} {part}" for part, count in manifest.part_events.items())
-    say(
-        f"dataset {dataset.fingerprint[:12]}: {manifest.events:,} events ({parts}), "
-        f"{manifest.users:,} users, {manifest.items:,} items in {time.monotonic() - began:.1f} s"
-    )
-    return dataset
 
 
 def check_experiment(experiment: Experiment, dataset: Dataset) -> None:

@@ -48,12 +48,7 @@ class RunFolder:
             return
         there = _read_yaml(self.experiment)
         here = _of_one_seed(experiment, seed)
-        changed = _differences(_what_trained(there), _what_trained(here))
-        if changed:
-            raise InputError(
-                f"{self.path} holds a run of another experiment (it differs in "
-                f"{', '.join(changed)}). Choose another --name, or replace it with --overwrite."
-            )
+        self._refuse(_differences(_what_trained(there), _what_trained(here)))
 
     def claim(
         self, experiment: Experiment, seed: int, dataset: Dataset, overwrite: bool = False
@@ -77,14 +72,8 @@ class RunFolder:
             shutil.rmtree(self.path)
         self.check(experiment, seed)
         document = _of_one_seed(experiment, seed)
-        if self.checkpoints.is_dir() and self.dataset_record.is_file():
-            before = json.loads(self.dataset_record.read_text())["fingerprint"]
-            if before != dataset.fingerprint:
-                raise InputError(
-                    f"{self.path} was trained on the dataset {before}; the log has changed since, "
-                    f"it is now {dataset.fingerprint}. Choose another --name, or replace the run "
-                    "with --overwrite."
-                )
+        if self.checkpoints.is_dir():
+            self._refuse_another_log(dataset)
         if self.experiment.is_file():
             there = _read_yaml(self.experiment)
             judged_otherwise = there.get("evaluation") != document["evaluation"]
@@ -92,10 +81,57 @@ class RunFolder:
                 self.metrics.unlink(missing_ok=True)
             if judged_otherwise or there.get("export") != document["export"]:
                 shutil.rmtree(self.model / experiment.export.version, ignore_errors=True)
+        self._record(document, dataset)
+
+    def claim_whole(
+        self, document: dict[str, Any], dataset: Dataset | None, overwrite: bool = False
+    ) -> None:
+        """Makes the folder of a run that is made in one go, or finds an equal one there.
+
+        Call it while the folder is :meth:`locked`.
+
+        Args:
+            document: the experiment as resolved; only where it is tracked may differ.
+            dataset: what the run reads, if it reads one.
+            overwrite: start afresh whatever is there.
+
+        Raises:
+            InputError: what is there belongs to another experiment or another log.
+        """
+        if overwrite and self.path.exists():
+            shutil.rmtree(self.path)
+        if self.metrics.is_file():
+            there = {**_read_yaml(self.experiment), "tracking": None}
+            self._refuse(_differences(there, {**document, "tracking": None}))
+            if dataset is not None:
+                self._refuse_another_log(dataset)
+        self._record(document, dataset)
+
+    def _refuse(self, changed: list[str]) -> None:
+        if changed:
+            raise InputError(
+                f"{self.path} holds a run of another experiment (it differs in "
+                f"{', '.join(changed)}). Choose another --name, or replace it with --overwrite."
+            )
+
+    def _refuse_another_log(self, dataset: Dataset) -> None:
+        if not self.dataset_record.is_file():
+            return
+        before = json.loads(self.dataset_record.read_text())["fingerprint"]
+        if before != dataset.fingerprint:
+            raise InputError(
+                f"{self.path} was trained on the dataset {before}; the log has changed since, "
+                f"it is now {dataset.fingerprint}. Choose another --name, or replace the run "
+                "with --overwrite."
+            )
+
+    def _record(self, document: dict[str, Any], dataset: Dataset | None) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
         _write(self.experiment, yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
-        relative = os.path.relpath(dataset.path, self.path)
-        self.write_json(self.dataset_record, {"fingerprint": dataset.fingerprint, "path": relative})
+        if dataset is not None:
+            relative = os.path.relpath(dataset.path, self.path)
+            record = {"fingerprint": dataset.fingerprint, "path": relative}
+            self.write_json(self.dataset_record, record)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:

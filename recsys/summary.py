@@ -2,6 +2,8 @@
 
 import io
 import json
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -20,16 +22,30 @@ def summary(folder: RunFolder) -> str:
     headline = experiment.evaluation.metric
     k = headline.rpartition("@")[2]
     names = list(dict.fromkeys([headline, f"recall@{k}", f"hit_rate@{k}", f"mrr@{k}"]))
-    table = Table("", *names, box=None, title=f"{folder.path}: test", title_justify="left")
-    for name, values in [(experiment.name, metrics["test"]), *metrics["baselines"].items()]:
+    rows = {experiment.name: metrics["test"], **metrics["baselines"]}
+    sentences = [comparison["sentence"] for comparison in metrics["comparisons"]]
+    return metrics_table(f"{folder.path}: test", names, rows) + "\n".join(sentences)
+
+
+def metrics_table(
+    title: str, names: Sequence[str], rows: Mapping[str, Mapping[str, Mapping[str, Any]]]
+) -> str:
+    """Metrics with their intervals as text.
+
+    Args:
+        title: above it.
+        names: of the metrics, a column each.
+        rows: of each contender, the metrics as ``metrics.json`` has them.
+    """
+    table = Table("", *names, box=None, title=title, title_justify="left")
+    for name, values in rows.items():
         table.add_row(name, *(_cell(values[metric]) for metric in names))
     text = io.StringIO()
     Console(file=text, width=160).print(table)
-    sentences = [comparison["sentence"] for comparison in metrics["comparisons"]]
-    return text.getvalue() + "\n".join(sentences)
+    return text.getvalue()
 
 
-def _cell(value: dict) -> str:
+def _cell(value: Mapping[str, Any]) -> str:
     if value["low"] is None:
         return f"{value['value']:.4f}"
     return f"{value['value']:.4f} ({value['low']:.4f} to {value['high']:.4f})"

@@ -29,7 +29,8 @@ from recsys.atomic import atomic_path
 from recsys.data.dataset import Dataset
 from recsys.errors import InputError
 from recsys.experiment import Experiment
-from recsys.pipeline import Pipeline, check_experiment, prepare_dataset
+from recsys.pipeline import Pipeline, check_experiment
+from recsys.preparation import prepare_dataset
 from recsys.progress import say, working
 from recsys.run_folder import RunFolder
 from recsys.search_space import SweepConfig
@@ -89,7 +90,7 @@ class Sweep:
                 sweep has the name, or no trial came to its end.
         """
         corners = list(self._corners())  # before the log is read, which may take long
-        dataset = prepare_dataset(self.experiment, self.runs_dir)
+        dataset = prepare_dataset(self.experiment.data, self.runs_dir)
         for corner in corners:
             check_experiment(corner, dataset)
         with self.folder.locked():

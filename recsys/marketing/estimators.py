@@ -96,7 +96,8 @@ def encoding(scale: bool = False, impute: bool = True) -> ColumnTransformer:
     if impute:
         steps.append(SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True))
     if scale:
-        logarithm = FunctionTransformer(_signed_logarithm, feature_names_out="one-to-one")
+        # Of large numbers a logarithm, of either sign.
+        logarithm = FunctionTransformer(np.arcsinh, feature_names_out="one-to-one")
         steps += [logarithm, StandardScaler()]
     numbers = make_pipeline(*steps) if steps else "passthrough"
     categories = OneHotEncoder(
@@ -109,10 +110,6 @@ def encoding(scale: bool = False, impute: bool = True) -> ColumnTransformer:
         ],
         verbose_feature_names_out=False,
     )
-
-
-def _signed_logarithm(values: np.ndarray) -> np.ndarray:
-    return np.sign(values) * np.log1p(np.abs(values))
 
 
 def _linear(classifies: bool, seed: int, strength: float) -> BaseEstimator:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy import stats
 from sklearn import metrics
+from sklearn.calibration import calibration_curve
 
 RESAMPLES = 500
 Score = Callable[[np.ndarray, np.ndarray], float]
@@ -33,6 +34,20 @@ def gains(happened: np.ndarray, predicted: np.ndarray, points: int = 101) -> np.
     found = np.concatenate(([0.0], np.cumsum(happened[order]) / max(happened.sum(), 1)))
     places = np.linspace(0, len(predicted), points)
     return np.interp(places, np.arange(len(predicted) + 1), found)
+
+
+def calibration(happened: np.ndarray, predicted: np.ndarray) -> dict[str, list[float]]:
+    """What was predicted and what happened, of ten groups of users with like predictions.
+
+    Args:
+        happened: bool [users].
+        predicted: float [users], probabilities.
+
+    Returns:
+        ``predicted`` and ``happened``: the means of each group, lowest first.
+    """
+    found, said = calibration_curve(happened, predicted, n_bins=10, strategy="quantile")
+    return {"predicted": said.tolist(), "happened": found.tolist()}
 
 
 PROBABILITIES: dict[str, Score] = {

@@ -7,7 +7,8 @@ from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import recsys.tracking.model as pyfunc_model
+from recsys.tracking import estimator_model, saved_model
+from recsys.tracking.logged_model import digest, register
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric
@@ -165,16 +166,17 @@ class Run:
             self.client.log_artifact(self.id, str(path))
 
     def log_model(
-        self, saved_model: Path, signature: "ModelSignature", registered_name: str | None
+        self, folder: Path, signature: "ModelSignature", registered_name: str | None
     ) -> None:
-        """Logs a SavedModel as a pyfunc, unless the run holds that very model."""
-        digest = pyfunc_model.digest(saved_model)
-        if self.client.get_run(self.id).data.tags.get(DIGEST_TAG) == digest:
+        """Logs the SavedModel or the estimator of a folder, unless the run holds that very one."""
+        found = digest(folder)
+        if self.client.get_run(self.id).data.tags.get(DIGEST_TAG) == found:
             return
-        model_id = pyfunc_model.log(self, saved_model, signature)
+        kind = estimator_model if estimator_model.holds(folder) else saved_model
+        model_id = kind.log(self, folder, signature)
         if registered_name:
-            pyfunc_model.register(self, model_id, registered_name)
-        self.set_tags({DIGEST_TAG: digest, NAME_TAG: registered_name or ""})
+            register(self, model_id, registered_name)
+        self.set_tags({DIGEST_TAG: found, NAME_TAG: registered_name or ""})
 
     def finish(self, status: str, end_time: int | None = None) -> None:
         """Ends the run as ``FINISHED``, ``FAILED`` or ``KILLED``."""

@@ -9,10 +9,9 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-import recsys.tracking.model as pyfunc_model
 import recsys.tracking.store as store
 from recsys.errors import InputError
-from recsys.tracking import record
+from recsys.tracking import estimator_model, record, saved_model
 from recsys.tracking.config import TrackingConfig
 from recsys.tracking.run import PARENT_TAG, Run, flatten, to_metrics
 
@@ -37,13 +36,13 @@ class Tracker(Protocol):
     def log_artifact(self, path: Path) -> None:
         """Keeps a file or a folder with the run."""
 
-    def log_model(self, saved_model: Path, input_example: Mapping[str, list]) -> None:
-        """Logs and registers a SavedModel.
+    def log_model(self, folder: Path, input_example: Mapping[str, list]) -> None:
+        """Logs and registers a SavedModel, or an estimator (``model.skops``).
 
         Args:
-            saved_model: its folder.
-            input_example: a list per input of ``serving_default``, with a value
-                per request: ``{"history": [["a", "b"]], "user_id": ["u"]}``.
+            folder: its own.
+            input_example: a list per input, with a value per request: of ``serving_default``
+                ``{"history": [["a", "b"]], "user_id": ["u"]}``, of an estimator its features.
         """
 
     def flush(self) -> None:
@@ -101,7 +100,7 @@ class NoTracker:
     def log_artifact(self, path: Path) -> None:
         pass
 
-    def log_model(self, saved_model: Path, input_example: Mapping[str, list]) -> None:
+    def log_model(self, folder: Path, input_example: Mapping[str, list]) -> None:
         pass
 
     def flush(self) -> None:
@@ -224,12 +223,13 @@ class MlflowTracker:
         """Keeps a file or a folder with the run."""
         self._do(lambda run: run.log_artifact(path))
 
-    def log_model(self, saved_model: Path, input_example: Mapping[str, list]) -> None:
-        """Logs and registers a SavedModel (see :class:`Tracker`)."""
+    def log_model(self, folder: Path, input_example: Mapping[str, list]) -> None:
+        """Logs and registers a SavedModel or an estimator (see :class:`Tracker`)."""
         name = self._config.model_name or self._name.replace("/", "-").replace(":", "-")
-        signature = pyfunc_model.signature(input_example)
+        kind = estimator_model if estimator_model.holds(folder) else saved_model
+        signature = kind.signature(input_example)
         registered = name if self._config.register_model else None
-        self._do(lambda run: run.log_model(saved_model, signature, registered))
+        self._do(lambda run: run.log_model(folder, signature, registered))
 
     def _do(self, action: Callable[[Run], None]) -> None:
         """Sends now, and remembers how to send again to another store."""

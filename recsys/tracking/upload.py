@@ -5,7 +5,7 @@ from pathlib import Path
 
 import recsys.tracking.store as store
 from recsys.errors import InputError
-from recsys.tracking import record
+from recsys.tracking import estimator_model, record
 from recsys.tracking.run import DIGEST_TAG, NAME_TAG, PARENT_TAG, Run
 
 SOURCE_TAG = "uploaded_from_run"
@@ -109,5 +109,7 @@ def _copy_model(source: Run, target: Run) -> None:
     with tempfile.TemporaryDirectory() as folder:
         location = source.client.get_logged_model(newest).artifact_location
         path = download_artifacts(location, dst_path=folder)
-        (saved_model,) = (Path(path) / "artifacts").iterdir()
-        target.log_model(saved_model, Model.load(path).signature, registered_name)
+        model = Path(path)
+        if not estimator_model.holds(model):
+            (model,) = (model / "artifacts").iterdir()
+        target.log_model(model, Model.load(path).signature, registered_name)

@@ -1,0 +1,83 @@
+"""Experiments that ask about users, typed."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, PositiveInt, model_validator
+
+from recsys.config import StrictConfig
+from recsys.data.prepare import DataConfig
+from recsys.errors import InputError
+from recsys.experiment_file import read_document, validated
+from recsys.marketing.description import FeaturesConfig
+from recsys.marketing.labelled import LabelledTableConfig
+from recsys.marketing.periods import PeriodConfig
+from recsys.marketing.propensity import EstimatorsConfig
+from recsys.tracking import TrackingConfig
+
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+
+
+class PropensityConfig(EstimatorsConfig):
+    """What is predicted of users, from what, by what."""
+
+    period: PeriodConfig = PeriodConfig()
+    features: FeaturesConfig = FeaturesConfig()
+    explained_users: PositiveInt = Field(
+        300, description="users who get reasons, those with the highest predictions"
+    )
+
+
+class PropensityExperiment(StrictConfig):
+    """What users will do: a question to a log, or to a table with a label column."""
+
+    task: Literal["propensity"]
+    name: str = Field(pattern=NAME, description="names the run folder and the model")
+    data: DataConfig | None = Field(None, description="a log; or else `table`")
+    table: LabelledTableConfig | None = Field(
+        None, description="a row per user with the answer in a column; or else `data`"
+    )
+    propensity: PropensityConfig = PropensityConfig()
+    tracking: TrackingConfig = TrackingConfig()
+
+    @model_validator(mode="after")
+    def _asks_one_source(self) -> "PropensityExperiment":
+        if (self.data is None) == (self.table is None):
+            raise ValueError("give either `data`, a log, or `table`, rows with a label")
+        log_only = {"period", "features"} & self.propensity.model_fields_set
+        if self.table is not None and log_only:
+            raise ValueError(
+                f"propensity.{min(log_only)} is asked of a log; a table has its own columns"
+            )
+        return self
+
+    @property
+    def seed(self) -> int:
+        return self.propensity.seed
+
+    def dump(self) -> dict[str, Any]:
+        """As plain JSON values, every default spelled out."""
+        return self.model_dump(mode="json")
+
+
+TASKS: dict[str, type[PropensityExperiment]] = {"propensity": PropensityExperiment}
+
+
+def load_task(
+    path: Path, overrides: list[str] | None = None, name: str | None = None
+) -> PropensityExperiment:
+    """Reads an experiment that asks about users.
+
+    Args:
+        path, overrides, name: see :func:`recsys.experiment_file.read_document`.
+
+    Raises:
+        InputError: there is none, no such task, or something in it is wrong.
+    """
+    document = read_document(path, overrides, name)
+    if document["task"] not in TASKS:
+        raise InputError(
+            f"{path}: there is no `task: {document['task']}`; there are recommendation, "
+            f"{', '.join(TASKS)}"
+        )
+    return validated(TASKS[document["task"]], document, str(path))

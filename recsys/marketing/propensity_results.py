@@ -1,0 +1,135 @@
+"""What a propensity run says: tables of users, and documents of its report."""
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.pipeline import Pipeline
+
+from recsys.marketing.answers import Amount, OneOf, YesNo
+from recsys.marketing.description import SEGMENT
+from recsys.marketing.explanations import contributions
+from recsys.marketing.periods import LogQuestion
+from recsys.marketing.propensity import Judged
+from recsys.marketing.question import Known, Question, together
+from recsys.marketing.scores import ERRORS, calibration, gains
+from recsys.marketing.segments import SEGMENTS, cluster, transitions
+
+
+def tested_users(question: Question, judged: Judged) -> pd.DataFrame:
+    """Tested users: what was predicted by estimator and rule, and what came true."""
+    test = question.test
+    found = pd.DataFrame({"user": test.users, "truth": test.target})
+    found = found.join(_predicted(question, judged.predicted))
+    return found.join(_predicted(question, judged.rule).add_prefix(f"{question.rule.name}_"))
+
+
+def _predicted(question: Question, predicted: np.ndarray) -> pd.DataFrame:
+    """Predictions as columns: ``probability``, ``amount``, or one per class and ``predicted``."""
+    match question.answer:
+        case OneOf(names=names):
+            found = pd.DataFrame(predicted, columns=[f"probability_{name}" for name in names])
+            return found.assign(predicted=np.array(names)[predicted.argmax(axis=1)])
+        case Amount():
+            return pd.DataFrame({"amount": predicted})
+        case _:
+            return pd.DataFrame({"probability": predicted})
+
+
+def users_now(
+    question: Question, asked: Known, fitted: Pipeline, explained: int, seed: int
+) -> pd.DataFrame:
+    """Users as they are: features, prediction, and reasons of those with the highest ones."""
+    answer = question.answer
+    predicted = answer.predictions(fitted, asked.features)
+    found = asked.features.assign(user=asked.users)
+    found = found.join(_predicted(question, predicted))
+    height = predicted.max(axis=1) if predicted.ndim == 2 else predicted
+    highest = np.argsort(-height, kind="stable")[:explained]
+    known = together(question.train, question.validation, question.test).features
+    users = asked.features.iloc[highest]
+    reasons = contributions(fitted, known, users, answer, seed).reasons()
+    column = pd.Series([[] for _ in range(len(found))], index=found.index)
+    column.iloc[highest] = pd.Series(reasons, index=users.index)
+    first = ["user", *[name for name in found if name not in ("user", *asked.features)]]
+    return found.assign(reasons=column)[[*first, "reasons", *asked.features.columns]]
+
+
+def comparison(question: Question, judged: Judged) -> dict[str, Any]:
+    """The estimator minus the rule, and a sentence that says which one wins."""
+    metric, rule = judged.metric, question.rule.name
+    difference, low, high = (judged.comparison[name] for name in ("value", "low", "high"))
+    fewer_is_better = metric in ERRORS
+    kind = judged.chosen.kind.replace("_", " ")
+    found = f"{judged.test[metric]['value']:.4f} against {judged.baseline[metric]['value']:.4f}"
+    if low <= 0 <= high:
+        verdict = f"no real difference between {kind} and the rule {rule!r} in {metric}: {found}"
+    elif (difference < 0) == fewer_is_better:
+        verdict = f"{kind} is better than the rule {rule!r} in {metric}: {found}"
+    else:
+        verdict = f"the rule {rule!r} is better than {kind} in {metric}: {found}"
+    sentence = f"{verdict} (difference {difference:+.4f}, 95 % {low:+.4f} to {high:+.4f})"
+    return {"metric": metric, "rule": rule, **judged.comparison, "sentence": sentence}
+
+
+def curves(question: Question, judged: Judged) -> dict[str, Any]:
+    """Gains and calibration of a yes or no on the tested users; nothing of other answers."""
+    if not isinstance(question.answer, YesNo):
+        return {}
+    truth = question.answer.truth(question.test.target)
+    return {
+        "gains": gains(truth, judged.predicted).tolist(),
+        "gains_rule": gains(truth, judged.rule).tolist(),
+        "calibration": calibration(truth, judged.predicted),
+    }
+
+
+def moments(log: LogQuestion) -> dict[str, Any]:
+    """When the log was asked, as dates in UTC."""
+    found = {name: moment for name, moment in asdict(log.moments).items() if name != "train"}
+    dates = {name: _date(moment) for name, moment in found.items()}
+    return {"train": [_date(moment) for moment in log.moments.train], **dates}
+
+
+def _date(moment: int) -> str:
+    return pd.Timestamp(moment, unit="us").isoformat(sep=" ", timespec="minutes")
+
+
+def segments_over_time(log: LogQuestion) -> dict[str, Any]:
+    """Users of each segment at every moment, and their moves in the last period."""
+    if log.thresholds is None:
+        return {}
+    found = [log.description.at(moment)[SEGMENT] for moment in log.moments.all]
+    counts = pd.DataFrame([each.value_counts() for each in found])[list(SEGMENTS)]
+    moved = transitions(found[-2], found[-1])
+    return {
+        "thresholds": asdict(log.thresholds),
+        "moments": [_date(moment) for moment in log.moments.all],
+        "counts": {name: counts[name].tolist() for name in SEGMENTS},
+        "transitions": {str(row): moved.loc[row].tolist() for row in moved.index},
+    }
+
+
+def clusters_of(log: LogQuestion, now: pd.DataFrame, seed: int) -> dict[str, Any]:
+    """Clusters of the users of now, written into their table, and each cluster's middle."""
+    assert log.question.now is not None  # a log is asked about now
+    features = log.question.now.features
+    found = cluster(features, seed)
+    now.insert(1, "cluster", found.labels)
+    middle = features.select_dtypes("number").groupby(found.labels).median()
+    return {
+        "silhouette": {str(count): apart for count, apart in found.silhouette.items()},
+        "users": found.labels.value_counts().sort_index().tolist(),
+        "median": {str(name): _plain(middle[name]) for name in middle},
+    }
+
+
+def example(question: Question) -> dict[str, list]:
+    """A few users as plain lists, None where a number is missing."""
+    rows = question.test.features.head(5)
+    return {str(name): _plain(rows[name]) for name in rows}
+
+
+def _plain(values: pd.Series) -> list:
+    return values.astype(object).where(values.notnull(), None).tolist()

@@ -1,0 +1,140 @@
+"""One propensity experiment on one page: log or table in, judged predictions of users out."""
+
+import contextlib
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import skops.io
+
+from recsys.atomic import atomic_path
+from recsys.data.dataset import Dataset
+from recsys.marketing.at_work import at_work, versions
+from recsys.marketing.events import open_events
+from recsys.marketing.experiment import PropensityExperiment
+from recsys.marketing.explanations import coefficients, importance
+from recsys.marketing.labelled import ask_table
+from recsys.marketing.periods import LogQuestion, ask_log
+from recsys.marketing.propensity import fit_for_now, judge
+from recsys.marketing.propensity_results import (
+    clusters_of,
+    comparison,
+    curves,
+    example,
+    moments,
+    segments_over_time,
+    tested_users,
+    users_now,
+)
+from recsys.marketing.question import Question
+from recsys.preparation import prepare_dataset
+from recsys.progress import working
+from recsys.run_folder import RunFolder
+from recsys.tracking.estimator_model import FILE
+
+VERSION = "1"
+USERS, PREDICTIONS = "users.parquet", "predictions.parquet"
+
+
+def run_propensity(
+    experiment: PropensityExperiment, runs_dir: Path, overwrite: bool = False
+) -> RunFolder:
+    """Asks, learns, chooses, judges, and predicts what comes next; once per run folder.
+
+    Beside ``metrics.json`` it leaves ``predictions.parquet`` (tested users: what was
+    predicted, what came true), ``users.parquet`` (all users now: features, segment, cluster,
+    prediction, reasons) and ``model/1/model.skops`` (the estimator, fitted on everything).
+
+    Raises:
+        InputError: see :func:`recsys.marketing.periods.ask_log`,
+            :func:`recsys.marketing.labelled.ask_table` and
+            :func:`recsys.marketing.propensity.judge`.
+    """
+    dataset = None
+    if experiment.data is not None:
+        dataset = prepare_dataset(experiment.data, runs_dir)
+    with at_work(experiment, dataset, runs_dir, overwrite) as (folder, tracker):
+        if not folder.metrics.is_file():
+            _answer(experiment, dataset, folder)
+        metrics = json.loads(folder.metrics.read_text())
+        tracker.log_metrics({name: metrics[name] for name in ("test", "validation", "timing")})
+        tracker.log_metrics({f"baseline_{k}": v for k, v in metrics["baselines"].items()})
+        tracker.log_artifact(folder.metrics)
+        if experiment.tracking.enabled:
+            with working("logging the model to MLflow"):
+                tracker.log_model(folder.model / VERSION, metrics["input_example"])
+    return folder
+
+
+def _answer(experiment: PropensityExperiment, dataset: Dataset | None, folder: RunFolder) -> None:
+    began = time.monotonic()
+    config = experiment.propensity
+    with _asked(experiment, dataset) as (question, log), working("predicting") as tell:
+        judged = judge(question, config, lambda stage: tell(stage, 0.0))
+        tell("explaining", 0.0)
+        seed = config.seed
+        weights = coefficients(judged.judged)
+        shuffled = importance(judged.judged, question.test, question.answer, judged.metric, seed)
+        fitted = fit_for_now(question, judged)
+        now = None
+        if question.now is not None:
+            now = users_now(question, question.now, fitted, config.explained_users, seed)
+        segmented = {} if log is None else segments_over_time(log)
+        clustered = {} if log is None or now is None else clusters_of(log, now, seed)
+    _write_table(folder.path / PREDICTIONS, tested_users(question, judged))
+    if now is not None:
+        _write_table(folder.path / USERS, now)
+    (folder.model / VERSION).mkdir(parents=True, exist_ok=True)
+    with atomic_path(folder.model / VERSION / FILE) as temporary:
+        skops.io.dump(fitted, temporary)
+    folder.write_json(
+        folder.metrics,
+        {
+            "test": judged.test,
+            "validation": judged.validation,
+            "baselines": {question.rule.name: judged.baseline},
+            "comparison": comparison(question, judged),
+            "answer": type(question.answer).__name__,
+            "estimators": [
+                {"kind": each.kind, "settings": each.settings, judged.metric: each.validation}
+                for each in judged.tried
+            ],
+            "chosen": {"kind": judged.chosen.kind, "settings": judged.chosen.settings},
+            "importance": shuffled.to_dict(),
+            "coefficients": None if weights is None else weights.to_dict(),
+            "curves": curves(question, judged),
+            "counts": {
+                name: len(getattr(question, name).target)
+                for name in ("train", "validation", "test")
+            },
+            "moments": None if log is None else moments(log),
+            "segments": segmented,
+            "clusters": clustered,
+            "input_example": example(question),
+            "timing": {"seconds": time.monotonic() - began},
+            "quality": None if dataset is None else dataset.manifest.quality,
+            "versions": versions(),
+        },
+    )
+
+
+@contextlib.contextmanager
+def _asked(
+    experiment: PropensityExperiment, dataset: Dataset | None
+) -> Iterator[tuple[Question, LogQuestion | None]]:
+    config = experiment.propensity
+    if dataset is None:
+        assert experiment.table is not None  # the experiment's validator requires one of the two
+        yield ask_table(experiment.table, config.seed), None
+        return
+    with open_events(dataset, config.features.behaviour.category) as events:
+        with working("describing users"):
+            log = ask_log(events, config.period, config.features)
+        yield log.question, log
+
+
+def _write_table(path: Path, table: pd.DataFrame) -> None:
+    with atomic_path(path) as temporary:
+        table.to_parquet(temporary, index=False)

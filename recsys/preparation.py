@@ -1,0 +1,22 @@
+"""Prepares the dataset of an experiment, and says so."""
+
+import time
+from pathlib import Path
+
+from recsys.data.dataset import Dataset
+from recsys.data.prepare import DataConfig, prepare
+from recsys.progress import say, working
+
+
+def prepare_dataset(data: DataConfig, runs_dir: Path) -> Dataset:
+    """Prepares a dataset under ``<runs-dir>/datasets``, or finds it there."""
+    began = time.monotonic()
+    with working("preparing the log") as tell:
+        dataset = prepare(data, runs_dir / "datasets", progress=tell)
+    manifest = dataset.manifest
+    parts = ", ".join(f"{count:,} {part}" for part, count in manifest.part_events.items())
+    say(
+        f"dataset {dataset.fingerprint[:12]}: {manifest.events:,} events ({parts}), "
+        f"{manifest.users:,} users, {manifest.items:,} items in {time.monotonic() - began:.1f} s"
+    )
+    return dataset

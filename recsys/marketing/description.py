@@ -66,7 +66,8 @@ class Description:
     def _describe(self, moment: int) -> pd.DataFrame:
         found = behaviour(self.events, moment, self._config.behaviour)
         if self._thresholds is not None:
-            found[SEGMENT] = segments(found, self._thresholds)
+            found[SEGMENT] = segments(found, self._thresholds).astype(str)
         if self._config.user_table:
             found = found.join(self.events.users[self._config.user_table])
-        return found
+        numbers = found.select_dtypes("number").columns
+        return found.astype({name: float for name in numbers})

@@ -55,6 +55,7 @@ def coefficients(fitted: Pipeline) -> pd.Series | None:
     components are turned back into features; of several classes, it is the largest weight.
     """
     estimator = fitted.named_steps["estimator"]
+    estimator = getattr(estimator, "regressor_", estimator)  # of an amount's logarithm
     if not hasattr(estimator, "coef_"):
         return None
     weights = np.atleast_2d(estimator.coef_)

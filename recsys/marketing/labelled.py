@@ -147,9 +147,9 @@ def _features(given: pd.DataFrame) -> pd.DataFrame:
         text = text.mask(text == "")
         numbers = pd.to_numeric(text, errors="coerce")
         if numbers.count() >= NUMERIC * text.count() and text.count():
-            columns[name] = numbers
+            columns[name] = numbers.to_numpy(dtype=float)
         else:
-            columns[name] = text.fillna("")
+            columns[name] = text.fillna("").to_numpy()
     found = pd.DataFrame(columns, index=given.index)
     return found.loc[:, found.nunique(dropna=False) > 1]
 

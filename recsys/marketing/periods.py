@@ -213,7 +213,7 @@ def _target(
 ) -> pd.Series:
     """What came true of the users in the period after a moment."""
     if config.target == "segment":
-        return description.at(moment + config.days * DAY)[SEGMENT].astype(str).reindex(users)
+        return description.at(moment + config.days * DAY)[SEGMENT].reindex(users)
     events = description.events
     table = events.table
     within = table.filter((table.time >= moment) & (table.time < moment + config.days * DAY))

@@ -60,17 +60,18 @@ def comparison(question: Question, judged: Judged) -> dict[str, Any]:
     """The estimator minus the rule, and a sentence that says which one wins."""
     metric, rule = judged.metric, question.rule.name
     difference, low, high = (judged.comparison[name] for name in ("value", "low", "high"))
-    fewer_is_better = metric in ERRORS
+    better = (difference < 0) == (metric in ERRORS)
     kind = judged.chosen.kind.replace("_", " ")
     found = f"{judged.test[metric]['value']:.4f} against {judged.baseline[metric]['value']:.4f}"
     if low <= 0 <= high:
         verdict = f"no real difference between {kind} and the rule {rule!r} in {metric}: {found}"
-    elif (difference < 0) == fewer_is_better:
+    elif better:
         verdict = f"{kind} is better than the rule {rule!r} in {metric}: {found}"
     else:
         verdict = f"the rule {rule!r} is better than {kind} in {metric}: {found}"
     sentence = f"{verdict} (difference {difference:+.4f}, 95 % {low:+.4f} to {high:+.4f})"
-    return {"metric": metric, "rule": rule, **judged.comparison, "sentence": sentence}
+    document = {"metric": metric, "rule": rule, "better": better}
+    return {**document, **judged.comparison, "sentence": sentence}
 
 
 def curves(question: Question, judged: Judged) -> dict[str, Any]:
@@ -101,8 +102,10 @@ def segments_over_time(log: LogQuestion) -> dict[str, Any]:
     if log.thresholds is None:
         return {}
     found = [log.description.at(moment)[SEGMENT] for moment in log.moments.all]
-    counts = pd.DataFrame([each.value_counts() for each in found])[list(SEGMENTS)]
-    moved = transitions(found[-2], found[-1])
+    counts = pd.DataFrame([each.value_counts() for each in found]).fillna(0).astype(int)
+    counts = counts.reindex(columns=list(SEGMENTS), fill_value=0)
+    before, after = (each.astype(pd.CategoricalDtype(list(SEGMENTS))) for each in found[-2:])
+    moved = transitions(before, after)
     return {
         "thresholds": asdict(log.thresholds),
         "moments": [_date(moment) for moment in log.moments.all],

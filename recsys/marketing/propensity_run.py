@@ -31,6 +31,7 @@ from recsys.marketing.propensity_results import (
 from recsys.marketing.question import Question
 from recsys.preparation import prepare_dataset
 from recsys.progress import working
+from recsys.reports.users_report import write_users_report
 from recsys.run_folder import RunFolder
 from recsys.tracking.estimator_model import FILE
 
@@ -59,9 +60,11 @@ def run_propensity(
         if not folder.metrics.is_file():
             _answer(experiment, dataset, folder)
         metrics = json.loads(folder.metrics.read_text())
+        report = write_users_report([folder.path], folder.report, experiment.name)
         tracker.log_metrics({name: metrics[name] for name in ("test", "validation", "timing")})
         tracker.log_metrics({f"baseline_{k}": v for k, v in metrics["baselines"].items()})
         tracker.log_artifact(folder.metrics)
+        tracker.log_artifact(report)
         if experiment.tracking.enabled:
             with working("logging the model to MLflow"):
                 tracker.log_model(folder.model / VERSION, metrics["input_example"])

@@ -1,19 +1,13 @@
 """The one-file report of a run, for people who do not read code."""
 
-import base64
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import jinja2
-import yaml
-from matplotlib.figure import Figure
-
-from recsys.atomic import atomic_path
 from recsys.errors import InputError
 from recsys.evaluation.metrics import LIST_METRICS, RANKING_METRICS, parse_metric
 from recsys.reports import plots
+from recsys.reports.page import inline, read_document, write_page
 
 REPORT = "report.html"
 NAMES = {
@@ -58,63 +52,24 @@ def write_report(run_folder: Path) -> Path:
         InputError: a document is missing or damaged, or holds no test metrics.
     """
     run_folder = Path(run_folder)
-    metrics = _read(run_folder / "metrics.json")
+    metrics = read_document(run_folder / "metrics.json")
     if not metrics.get("test"):
         raise InputError(
             f"{run_folder / 'metrics.json'} holds no test metrics: evaluate the run first "
             "(`recsys evaluate`)"
         )
-    document = (
-        _environment()
-        .get_template("report.html")
-        .render(
-            _context(
-                metrics,
-                _read(run_folder / "experiment.yaml"),
-                (run_folder / "experiment.yaml").read_text(encoding="utf-8"),
-                _read(run_folder / "history.json", []),
-                _read(run_folder / "examples.json", []),
-            )
-        )
+    experiment = run_folder / "experiment.yaml"
+    return write_page(
+        run_folder / REPORT,
+        "report.html",
+        **_context(
+            metrics,
+            read_document(experiment),
+            experiment.read_text(encoding="utf-8"),
+            read_document(run_folder / "history.json", []),
+            read_document(run_folder / "examples.json", []),
+        ),
     )
-    return _write(run_folder / REPORT, document)
-
-
-def _read(path: Path, default: Any = None) -> Any:
-    """A JSON or YAML document; ``default``, if there is one, where the file is missing."""
-    if not path.is_file():
-        if default is not None:
-            return default
-        raise InputError(f"{path.parent} has no {path.name}: it is no run folder, or unfinished")
-    try:
-        text = path.read_text(encoding="utf-8")
-        return yaml.safe_load(text) if path.suffix == ".yaml" else json.loads(text)
-    except (ValueError, yaml.YAMLError) as error:
-        raise InputError(f"{path} is damaged ({error}): remove it and run again") from error
-
-
-def _write(path: Path, document: str) -> Path:
-    with atomic_path(path) as partial:
-        partial.write_text(document, encoding="utf-8")
-    return path
-
-
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("recsys.reports"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters |= {
-        "number": _number,
-        "words": lambda name: str(name).replace("_", " "),
-        "display": lambda name: NAMES.get(name, name),
-        "percent": lambda share: f"{100 * share:.1f} %",
-        "plain": _plain,
-    }
-    return environment
 
 
 def _context(
@@ -169,6 +124,7 @@ def _context(
         "history": history,
         "examples": examples,
         "experiment": experiment_text,
+        "names": NAMES,
         "images": _images(name, headline, metrics, history),
     }
 
@@ -205,32 +161,4 @@ def _images(
         figures["slices"] = plots.slices(metrics["slices"], headline)
     if metrics.get("popularity"):
         figures["popularity"] = plots.popularity(metrics["popularity"])
-    return {key: _inline(figure) for key, figure in figures.items()}
-
-
-def _inline(figure: Figure) -> str:
-    return "data:image/svg+xml;base64," + base64.b64encode(plots.to_svg(figure)).decode("ascii")
-
-
-def _number(value: float | None) -> str:
-    """A metric: four decimals, or two from 10 on."""
-    if value is None:
-        return "n/a"
-    return f"{value:.2f}" if abs(value) >= 10 else f"{value:.4f}"
-
-
-def _plain(value: Any) -> str:
-    """Any other value of a document in words: large numbers grouped, lists joined."""
-    match value:
-        case bool():
-            return "yes" if value else "no"
-        case None:
-            return "none"
-        case int():
-            return f"{value:,}"
-        case float():
-            return f"{value:,.1f}" if abs(value) >= 100 else f"{value:.4g}"
-        case list() | tuple():
-            return ", ".join(_plain(each) for each in value) or "none"
-        case _:
-            return str(value)
+    return {key: inline(figure) for key, figure in figures.items()}

@@ -1,0 +1,148 @@
+"""The one-file page of runs that asked about users, for people who do not read code."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from recsys.errors import InputError
+from recsys.reports import user_plots
+from recsys.reports.page import inline, read_document, write_page
+
+TITLES = {
+    "buys": "Who will buy",
+    "leaves": "Who will leave",
+    "value": "How much they will spend",
+    "segment": "Which segment they will be in",
+}
+MEANINGS = {
+    "auc": "how often somebody who does is placed above somebody who does not; .5 is chance",
+    "average_precision": "precision, averaged over all cuts; chance is the share of yes",
+    "brier": "mean squared error of the probability; less is better",
+    "lift@10%": "how much likelier yes is among the tenth with the highest predictions",
+    "mae": "mean absolute error, in the unit of the answer; less is better",
+    "rmse": "root of the mean squared error; less is better",
+    "rank_correlation": "whether the order of users is right; 1 is perfect",
+    "log_loss": "surprise at what came true; less is better",
+    "accuracy": "share of users whose likeliest class came true",
+    "macro_f1": "F1, the mean over classes: rare ones count as much as common ones",
+}
+MOST_USERS = 10
+
+
+def write_users_report(runs: Sequence[Path], path: Path, title: str) -> Path:
+    """Writes a page of one or several runs, in whole or not at all.
+
+    It reads the run folders only: ``experiment.yaml``, ``metrics.json``, and ``users.parquet``
+    where it is there. The page needs no network and no other file.
+
+    Args:
+        runs: folders of runs that asked about users.
+        path: of the page.
+        title: above it.
+
+    Raises:
+        InputError: a document is missing or damaged.
+    """
+    sections = [_section(Path(run)) for run in runs]
+    segmented = next((each for each in sections if each["metrics"].get("segments")), None)
+    standing = {} if segmented is None else _standing(segmented["metrics"])
+    return write_page(
+        path, "users.html", title=title, sections=sections, meanings=MEANINGS, standing=standing
+    )
+
+
+def _section(run: Path) -> dict[str, Any]:
+    """What the page shows of one run."""
+    experiment = read_document(run / "experiment.yaml")
+    if experiment.get("task") != "propensity":
+        raise InputError(f"{run} is no run of `task: propensity`")
+    metrics = read_document(run / "metrics.json")
+    table = run / "users.parquet"
+    users = pd.read_parquet(table) if table.is_file() else None
+    asked = experiment["table"] or {}
+    target = "" if asked else experiment["propensity"]["period"]["target"]
+    return {
+        "name": experiment["name"],
+        "title": TITLES.get(target, f"Prediction of {asked.get('label')!r}"),
+        "days": None if asked else experiment["propensity"]["period"]["days"],
+        "metrics": metrics,
+        "verdict": _verdict(metrics["comparison"]),
+        "users": [] if users is None else _highest(users),
+        "images": _images(metrics, users),
+        "experiment": (run / "experiment.yaml").read_text(encoding="utf-8"),
+    }
+
+
+def _verdict(comparison: Mapping[str, Any]) -> str:
+    if comparison["low"] <= 0 <= comparison["high"]:
+        return "level"
+    return "better" if comparison["better"] else "worse"
+
+
+def _prediction(users: pd.DataFrame) -> str | None:
+    """The column with the number that is predicted; None of several classes."""
+    return next((name for name in ("probability", "amount") if name in users), None)
+
+
+def _highest(users: pd.DataFrame) -> list[dict[str, Any]]:
+    """The users with the highest predictions, with what speaks for them."""
+    column = _prediction(users)
+    if column is None:
+        return []
+    found = []
+    for _, user in users.nlargest(MOST_USERS, column).iterrows():
+        reasons = [{"name": name, "value": user[name]} for name in user["reasons"]]
+        segment = user.get("segment")
+        found.append(
+            {
+                "user": user["user"],
+                "predicted": float(user[column]),
+                "segment": segment,
+                "reasons": reasons,
+            }
+        )
+    return found
+
+
+def _images(metrics: Mapping[str, Any], users: pd.DataFrame | None) -> dict[str, str]:
+    decides = metrics["comparison"]["metric"]
+    figures = {
+        "importance": user_plots.bars(
+            metrics["importance"], f"What {decides} loses when a feature is shuffled"
+        )
+    }
+    if curves := metrics["curves"]:
+        figures["curves"] = user_plots.gains_and_calibration(
+            curves["gains"], curves["gains_rule"], curves["calibration"]
+        )
+    if metrics["coefficients"]:
+        figures["coefficients"] = user_plots.bars(
+            metrics["coefficients"], "Weights of the linear model (standardised)"
+        )
+    column = None if users is None else _prediction(users)
+    if users is not None and column is not None and "segment" in users:
+        groups = {
+            name: users.loc[users["segment"] == name, column].tolist()
+            for name in user_plots.SEGMENT_COLOURS
+        }
+        shown = {name: values for name, values in groups.items() if values}
+        title = "Predicted for users of now, by segment (middle half, median)"
+        figures["by_segment"] = user_plots.by_segment(shown, title, column == "probability")
+    return {name: inline(figure) for name, figure in figures.items()}
+
+
+def _standing(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Where users stand: segments, moves, clusters."""
+    segments, clusters = metrics["segments"], metrics["clusters"]
+    names = list(segments["counts"])
+    images = {
+        "segments": user_plots.segments_over_time(segments["moments"], segments["counts"]),
+        "transitions": user_plots.transitions(segments["transitions"], names),
+    }
+    return {
+        "thresholds": segments["thresholds"],
+        "clusters": clusters,
+        "images": {name: inline(figure) for name, figure in images.items()},
+    }

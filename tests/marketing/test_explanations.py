@@ -1,0 +1,89 @@
+"""Why a prediction is as it is: reasons that matter more than others do."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from recsys.marketing.answers import YesNo
+from recsys.marketing.estimators import KINDS, candidates
+from recsys.marketing.explanations import coefficients, contributions, importance
+from recsys.marketing.question import Table
+from tests.marketing.test_labelled import customers
+
+ANSWER = YesNo("")
+
+
+@pytest.fixture(scope="module")
+def table() -> Table:
+    given = customers(rows=1500, seed=3)
+    features = given[["months", "contract", "calls", "fee"]].copy()
+    features["months"] = features["months"].astype(float)
+    features.loc[::7, "months"] = np.nan
+    features["noise"] = np.random.default_rng(1).random(len(features))
+    return Table(features, given["customer"], given["churned"] == "Yes")
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def fitted(request, table):
+    _, pipeline = candidates(request.param, True, seed=1)[-1]
+    return pipeline.fit(table.features, table.target)
+
+
+def test_contributions_add_up_to_the_prediction(fitted, table):
+    asked = table.features.head(40)
+    found = contributions(fitted, table.features, asked, ANSWER, seed=1)
+    assert list(found.values.columns) == list(asked.columns)
+    np.testing.assert_allclose(
+        found.base + found.values.sum(axis=1), ANSWER.predictions(fitted, asked), atol=1e-9
+    )
+
+
+def test_without_its_reason_a_prediction_falls_more_than_without_another_feature(fitted, table):
+    """A reason is taken away by the value of another user."""
+    asked = table.features.head(60)
+    found = contributions(fitted, table.features, asked, ANSWER, seed=1)
+    generator = np.random.default_rng(0)
+    others = table.features.sample(200, random_state=2)
+
+    def without(row: int, name: str) -> float:
+        changed = pd.concat([asked.iloc[[row]]] * len(others), ignore_index=True)
+        changed[name] = others[name].to_numpy()
+        return float(ANSWER.predictions(fitted, changed).mean())
+
+    before = ANSWER.predictions(fitted, asked)
+    named, random = [], []
+    for row, reasons in enumerate(found.reasons(most=1)):
+        if reasons:
+            rest = [name for name in asked if name != reasons[0]]
+            named.append(before[row] - without(row, reasons[0]))
+            random.append(before[row] - without(row, str(generator.choice(rest))))
+    assert len(named) > 20
+    assert np.mean(named) > 0.05
+    assert np.mean(named) > 3 * np.mean(random)
+
+
+def test_only_what_raises_a_prediction_is_a_reason(fitted, table):
+    found = contributions(fitted, table.features, table.features.head(40), ANSWER, seed=1)
+    for reasons, (_, values) in zip(found.reasons(), found.values.iterrows(), strict=True):
+        assert all(values[name] > 0 for name in reasons)
+        assert [values[name] for name in reasons] == sorted(values[values > 0])[::-1][:3]
+
+
+def test_what_matters_is_important_and_noise_is_not(fitted, table):
+    found = importance(fitted, table, ANSWER, "auc", seed=1)
+    assert set(found.index[:3]) == {"months", "contract", "calls"}
+    assert found["calls"] > 0.05
+    assert found["noise"] < 0.02 or found["noise"] < found["calls"] / 2
+
+
+@pytest.mark.parametrize("reduce", [False, True])
+def test_weights_of_a_linear_model_have_the_right_signs(table, reduce):
+    settings = [pair for pair in candidates("linear", True, 1) if pair[0]["reduce"] == reduce]
+    found = coefficients(settings[-1][1].fit(table.features, table.target))
+    assert found["calls"] > 0 > found["months"]
+    assert found["contract_month"] > found["contract_two years"]
+
+
+def test_trees_have_no_weights(table):
+    _, tree = candidates("decision_tree", True, seed=1)[0]
+    assert coefficients(tree.fit(table.features, table.target)) is None

@@ -1,0 +1,150 @@
+"""`recsys run` on experiments that ask about users."""
+
+import json
+import sys
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+import skops.io
+import yaml
+
+from recsys import cli
+from tests.marketing.logs import START, shoppers
+from tests.marketing.test_labelled import customers
+
+QUICK = {"estimators": ["linear"], "explained_users": 5}
+
+
+def run(monkeypatch, capsys, folder, *arguments) -> tuple[int, str]:
+    """Exit status, and what was said."""
+    command = ["recsys", "run", str(folder / "experiment.yaml")]
+    command += ["--runs-dir", str(folder / "runs"), *arguments]
+    monkeypatch.setattr(sys, "argv", command)
+    try:
+        cli.main()
+        status = 0
+    except SystemExit as left:
+        status = int(left.code or 0)
+    return status, "".join(capsys.readouterr())
+
+
+def write(folder, experiment) -> None:
+    (folder / "experiment.yaml").write_text(yaml.safe_dump(experiment))
+
+
+@pytest.fixture
+def log_experiment(tmp_path):
+    rows = shoppers(users=500)
+    log = rows.assign(time=START + pd.to_timedelta(rows["day"], unit="D"))
+    log.to_parquet(tmp_path / "log.parquet")
+    people = pd.DataFrame({"user": rows["user"].unique()})
+    people["country"] = np.where(np.arange(len(people)) % 3, "here", "there")
+    people.to_csv(tmp_path / "people.csv", index=False)
+    columns = {"user": "user", "item": "item", "time": "time", "value": "value"}
+    data = {
+        "log": {"path": str(tmp_path / "log.parquet"), "columns": columns},
+        "users": {
+            "path": str(tmp_path / "people.csv"),
+            "key": "user",
+            "features": {"country": "categorical"},
+        },
+    }
+    settings = {"period": {"days": 60}, "features": {"user_table": ["country"]}, **QUICK}
+    experiment = {"task": "propensity", "name": "buys", "data": data, "propensity": settings}
+    write(tmp_path, experiment)
+    return experiment
+
+
+def test_from_a_log_to_predictions_page_and_registry(tmp_path, monkeypatch, capsys, log_experiment):
+    status, said = run(monkeypatch, capsys, tmp_path)
+    assert status == 0, said
+    assert "the rule 'recency'" in said and "report:" in said
+    folder = tmp_path / "runs" / "buys" / "1"
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["test"]["auc"]["low"] > 0.6
+    assert set(metrics["importance"]) > {"recency_days", "segment", "country"}
+    assert sum(metrics["segments"]["counts"][name][-1] for name in metrics["segments"]["counts"])
+
+    users = pd.read_parquet(folder / "users.parquet")
+    assert users["user"].is_unique and users["probability"].between(0, 1).all()
+    assert set(users["country"]) == {"here", "there"}
+    assert (users["reasons"].str.len() > 0).sum() <= 5
+    assert users.nlargest(1, "probability")["reasons"].str.len().item() > 0
+    tested = pd.read_parquet(folder / "predictions.parquet")
+    assert set(tested) == {"user", "truth", "probability", "recency_probability"}
+    assert tested["truth"].mean() == pytest.approx(tested["probability"].mean(), abs=0.1)
+
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path / 'runs' / 'mlflow.db'}")
+    model = mlflow.pyfunc.load_model("models:/buys/1")
+    asked = users[list(metrics["input_example"])]
+    np.testing.assert_allclose(model.predict(asked)[:, 1], users["probability"], rtol=1e-6)
+
+    page = (folder / "report.html").read_text()
+    assert "Who will buy" in page and "Where users stand" in page
+    assert "http://" not in page.replace("http://www.w3.org", "") and "https://" not in page
+
+
+def test_the_saved_estimator_needs_scikit_learn_alone(
+    tmp_path, monkeypatch, capsys, log_experiment
+):
+    write(tmp_path, log_experiment | {"tracking": {"enabled": False}})
+    assert run(monkeypatch, capsys, tmp_path)[0] == 0
+    file = tmp_path / "runs" / "buys" / "1" / "model" / "1" / "model.skops"
+    assert not [name for name in skops.io.get_untrusted_types(file=file) if "recsys" in name]
+
+
+def test_run_again_nothing_is_done_again(tmp_path, monkeypatch, capsys, log_experiment):
+    write(tmp_path, log_experiment | {"tracking": {"enabled": False}})
+    run(monkeypatch, capsys, tmp_path)
+    metrics = tmp_path / "runs" / "buys" / "1" / "metrics.json"
+    before = metrics.stat().st_mtime_ns
+    assert run(monkeypatch, capsys, tmp_path)[0] == 0
+    assert metrics.stat().st_mtime_ns == before
+    status, said = run(monkeypatch, capsys, tmp_path, "propensity.period.days=50")
+    assert status == 2 and "propensity.period.days" in said and "--overwrite" in said
+    status, _ = run(monkeypatch, capsys, tmp_path, "propensity.period.days=50", "--overwrite")
+    assert status == 0
+    assert metrics.stat().st_mtime_ns > before
+
+
+def test_a_table_with_a_label(tmp_path, monkeypatch, capsys):
+    table = customers()
+    table.loc[table.index[:50], "churned"] = ""
+    table.to_csv(tmp_path / "customers.csv", index=False)
+    given = {"path": str(tmp_path / "customers.csv"), "label": "churned", "key": "customer"}
+    experiment = {"task": "propensity", "table": given, "propensity": QUICK}
+    write(tmp_path, experiment | {"name": "churn", "tracking": {"enabled": False}})
+    status, said = run(monkeypatch, capsys, tmp_path)
+    assert status == 0, said
+    users = pd.read_parquet(tmp_path / "runs" / "churn" / "1" / "users.parquet")
+    assert users["user"].tolist() == [f"c{row}" for row in range(50)]
+    assert "Prediction of" in (tmp_path / "runs" / "churn" / "1" / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"task": "clairvoyance"}, "there is no `task: clairvoyance`"),
+        ({"data": None}, "give either `data`, a log, or `table`"),
+        ({"propensity": {"estimator": ["linear"]}}, "did you mean 'estimators'"),
+        (
+            {"propensity": {"features": {"user_table": ["age"]}}},
+            "user_table names age; the user table has country",
+        ),
+        ({"propensity": {"period": {"days": 400}}}, "the log spans"),
+    ],
+)
+def test_bad_input_is_one_message(tmp_path, monkeypatch, capsys, log_experiment, change, message):
+    write(tmp_path, log_experiment | change)
+    status, said = run(monkeypatch, capsys, tmp_path)
+    assert status == 2 and message in said and "Traceback" not in said
+
+
+def test_the_other_commands_say_that_run_does_it(tmp_path, monkeypatch, capsys, log_experiment):
+    monkeypatch.setattr(sys, "argv", ["recsys", "train", str(tmp_path / "experiment.yaml")])
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    assert left.value.code == 2
+    assert "`recsys run` runs as a whole" in capsys.readouterr().err

@@ -110,6 +110,6 @@ def test_another_folder_is_refused(tmp_path):
 
 
 def test_vectors_of_a_missing_value_are_zeros(two_tower):
-    missing = two_tower._missing_values(0)
+    missing = two_tower.missing_values(0)
     assert np.isnan(missing["age"]).all() and missing["taste"].tolist() == [[0.0, 0.0]]
     assert missing["tags"].shape == (1, 0) and missing["city"].tolist() == [""]

@@ -8,7 +8,6 @@ import pytest
 import tensorflow as tf
 
 from recsys.data.dataset import Dataset
-from recsys.errors import InputError
 from recsys.export import reasons as module
 from recsys.export.export import ExportConfig, ExportRequest, child_environment
 from recsys.export.probes import write_probes
@@ -344,10 +343,3 @@ def test_reasons_in_words():
     ]
     assert in_words(some) == "because of: Star Wars (1977) (+0.42), city: Köln (+0.20)"
     assert "nothing" in in_words([])
-
-
-def test_a_query_that_does_not_suit_the_model_is_refused(random):
-    with pytest.raises(InputError, match="no further input 'town'"):
-        reasons(random["lstm"], Query(["fig"], {"town": np.array(["Köln"])}), ["hazel"])
-    with pytest.raises(InputError, match="a time per event"):
-        reasons(random["timed"], Query(["fig"], {"history_time": np.array([[1, 2]])}), ["hazel"])

@@ -160,6 +160,7 @@ def recommend(
     ] = None,
     user: Annotated[str | None, typer.Option(help="a user of the log")] = None,
     k: Annotated[int | None, typer.Option("-k", min=1, help="how many; 10 by default")] = None,
+    why: Annotated[bool, typer.Option("--why", help="name the reasons of each item")] = False,
 ) -> None:
     """Ask the exported SavedModel."""
     from rich.console import Console
@@ -167,6 +168,7 @@ def recommend(
     from rich.text import Text
 
     start_backend()
+    from recsys.export.reasons import in_words, reasons
     from recsys.export.recommend import Query, Recommender
     from recsys.run_folder import RunFolder
 
@@ -184,8 +186,12 @@ def recommend(
     table = Table("", "item", "title", "score", box=None)
     for column in table.columns[1:3]:
         column.overflow = "fold"
-    for place, row in enumerate(recommender.recommend(query, k), start=1):
+    rows = recommender.recommend(query, k)
+    found = reasons(recommender, query, [row.item_id for row in rows]) if why else []
+    for place, row in enumerate(rows, start=1):
         table.add_row(str(place), Text(row.item_id), Text(row.title), f"{row.score:.3f}")
+        if why:
+            table.add_row("", "", Text(in_words(found[place - 1]), style="dim"), "")
     Console().print(table)
 
 

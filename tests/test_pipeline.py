@@ -166,6 +166,13 @@ def test_recommend_for_a_history_and_for_a_user(folder):
     done = recsys("recommend", "runs/circle/1", "--user", "u1", cwd=folder)
     assert done.returncode == 0, done.stderr[-3000:]
     assert len(done.stdout.splitlines()) >= 5
+    assert "because of" not in done.stdout
+    done = recsys("recommend", "runs/circle", "--history", "i3,i4,i5", "-k1", "--why", cwd=folder)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "because of: Item <5> (+" in done.stdout.splitlines()[2]
+    done = recsys("recommend", "runs/circle", "--user", "u1", "-k2", "--why", cwd=folder)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.count("because of: Item <") == 2
     done = recsys("recommend", "runs/circle", "--user", "nobody", cwd=folder)
     assert done.returncode == 2 and "nobody" in done.stderr
     assert recsys("recommend", "runs/circle", cwd=folder).returncode == 2

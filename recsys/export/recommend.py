@@ -83,22 +83,15 @@ class Recommender:
         Raises:
             InputError: more items are asked for than the artefact returns.
         """
-        import tensorflow as tf
-
         largest = self.manifest["model"]["k"]
         if not 1 <= k <= largest:
             raise InputError(
                 f"{k} recommendations were asked for; {self.folder} returns 1 to {largest}. "
                 "Export again with a larger `export.k`."
             )
-        history = [item.strip() for item in query.history]
-        missing = self._missing_values(len(history))
-        inputs = {HISTORY: id_matrix([history]), **missing, **query.further}
-        answer = self._model.signatures[SIGNATURE](
-            **{name: tf.constant(value) for name, value in inputs.items()}
-        )
-        ids = [item.decode() for item in answer[ITEM_ID].numpy()[0, :k]]
-        scores = answer["score"].numpy()[0, :k]
+        answer = self._call(SIGNATURE, self.inputs(query))
+        ids = [item.decode() for item in answer[ITEM_ID][0, :k]]
+        scores = answer["score"][0, :k]
         return [
             Recommendation(item, self.titles.get(item, item), float(score))
             for item, score in zip(ids, scores, strict=True)
@@ -107,13 +100,55 @@ class Recommender:
 
     def unknown_ids(self, history: Sequence[str]) -> list[str]:
         """The ids of a history that the model does not know and therefore ignores."""
-        import tensorflow as tf
-
         ids = [item.strip() for item in history]
-        embed = self._model.signatures["embed_items"]
-        vectors = embed(**{ITEM_ID: tf.constant(ids, tf.string)})["embedding"].numpy()
+        vectors = self.embed_items(ids)
         # An unknown item's vector is zeros, by contract.
         return [item for item, vector in zip(ids, vectors, strict=True) if not vector.any()]
+
+    def inputs(self, query: Query) -> dict[str, np.ndarray]:
+        """A query as one row of everything that the signatures take; missing is what it lacks.
+
+        Raises:
+            InputError: an input that the model does not have, or times that are not the events'.
+        """
+        for name in query.further:
+            if name not in self.further_inputs:
+                known = ", ".join(self.further_inputs) or "none"
+                raise InputError(
+                    f"{self.folder} has no further input {name!r} (it has: {known}). Leave it out."
+                )
+        history = [item.strip() for item in query.history]
+        inputs = {HISTORY: id_matrix([history]), **self.missing_values(len(history))}
+        for name, value in query.further.items():
+            inputs[name] = np.asarray(value, inputs[name].dtype)
+        if HISTORY_TIME in inputs and inputs[HISTORY_TIME].shape != inputs[HISTORY].shape:
+            raise InputError(
+                f"a history of {len(history)} events came with {HISTORY_TIME} of the shape "
+                f"{list(inputs[HISTORY_TIME].shape)}: give [1, {len(history)}], a time per event."
+            )
+        return inputs
+
+    def embed_query(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Vectors of queries, float32 [batch, dim].
+
+        The score of an item is the dot product with its vector, in every signature.
+
+        Args:
+            inputs: as :meth:`inputs` makes them, any number of rows.
+        """
+        return self._call("embed_query", inputs)["embedding"]
+
+    def embed_items(self, item_ids: Sequence[str]) -> np.ndarray:
+        """Vectors of items, float32 [items, dim]; of unknown ones zeros."""
+        return self._call("embed_items", {ITEM_ID: np.array(item_ids, object)})["embedding"]
+
+    def _call(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        import tensorflow as tf
+
+        answer = self._model.signatures[signature](
+            **{name: tf.constant(value) for name, value in inputs.items()}
+        )
+        return {name: value.numpy() for name, value in answer.items()}
 
     def user_query(self, dataset: Dataset, user_id: str) -> Query:
         """The query of a user: all of the user's events, with times, id and features.
@@ -154,7 +189,7 @@ class Recommender:
             example[name] = [row[-EXAMPLE_EVENTS:] for row in example[name]]
         return example
 
-    def _missing_values(self, events: int) -> dict[str, np.ndarray]:
+    def missing_values(self, events: int) -> dict[str, np.ndarray]:
         """One row of every further input that says nothing about the user and the events."""
         values = {name: _missing(**spec) for name, spec in self.further_inputs.items()}
         if HISTORY_TIME in values:

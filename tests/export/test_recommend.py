@@ -110,6 +110,14 @@ def test_another_folder_is_refused(tmp_path):
 
 
 def test_vectors_of_a_missing_value_are_zeros(two_tower):
-    missing = two_tower._missing_values(0)
+    missing = two_tower.missing_values(0)
     assert np.isnan(missing["age"]).all() and missing["taste"].tolist() == [[0.0, 0.0]]
     assert missing["tags"].shape == (1, 0) and missing["city"].tolist() == [""]
+
+
+def test_a_query_that_does_not_suit_the_model_is_refused(lstm, exports):
+    with pytest.raises(InputError, match="no further input 'town'"):
+        lstm.recommend(Query(["fig"], {"town": np.array(["Köln"])}))
+    timed = Recommender(exports["timed"].folder)
+    with pytest.raises(InputError, match="a time per event"):
+        timed.recommend(Query(["fig"], {"history_time": np.array([[1, 2]])}), k=1)

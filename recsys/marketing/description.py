@@ -6,6 +6,7 @@ from pydantic import Field
 from recsys.config import StrictConfig
 from recsys.errors import InputError
 from recsys.marketing.behaviour import BehaviourConfig, behaviour
+from recsys.marketing.embedding import EmbeddingConfig, UserEmbedding
 from recsys.marketing.events import Events
 from recsys.marketing.segments import Thresholds, segments
 
@@ -21,6 +22,9 @@ class FeaturesConfig(StrictConfig):
         description="user features of the log (data.users.features): categories, numbers. They "
         "are taken as known at every moment",
     )
+    embedding: EmbeddingConfig | None = Field(
+        None, description="what a trained recommender's query tower makes of the history"
+    )
 
 
 class Description:
@@ -30,17 +34,23 @@ class Description:
         events: what happened.
         config: which features.
         thresholds: of the segments, learned before the first moment; None: no segments.
+        embedding: of users; None: none.
 
     Raises:
         InputError: the user table has no such feature.
     """
 
     def __init__(
-        self, events: Events, config: FeaturesConfig, thresholds: Thresholds | None = None
+        self,
+        events: Events,
+        config: FeaturesConfig,
+        thresholds: Thresholds | None = None,
+        embedding: UserEmbedding | None = None,
     ) -> None:
         self.events = events
         self._config = config
         self._thresholds = thresholds
+        self._embedding = embedding
         unknown = [name for name in config.user_table if name not in events.users.columns]
         if unknown:
             raise InputError(
@@ -69,5 +79,7 @@ class Description:
             found[SEGMENT] = segments(found, self._thresholds).astype(str)
         if self._config.user_table:
             found = found.join(self.events.users[self._config.user_table])
+        if self._embedding is not None:
+            found = found.join(self._embedding.at(moment))
         numbers = found.select_dtypes("number").columns
         return found.astype({name: float for name in numbers})

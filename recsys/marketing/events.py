@@ -23,6 +23,7 @@ class Events:
     """What happened, opened in an engine.
 
     Attributes:
+        dataset: where the events are.
         con: the engine; closed with the context.
         table: a row per event: ``user`` and ``item`` int32 (indices of the dataset),
             ``time`` int64 (microseconds since 1970 UTC), ``weight`` float32, and where the
@@ -35,6 +36,7 @@ class Events:
             user table, by index of the user.
     """
 
+    dataset: Dataset
     con: Backend
     table: ir.Table
     categories: ir.Table
@@ -80,6 +82,7 @@ def open_events(dataset: Dataset, category: str | None = None) -> Iterator[Event
         )
         con.con.register("categories", pa.table({"item": items, "category": categories}))
         yield Events(
+            dataset,
             con,
             con.table("events"),
             con.table("categories"),

@@ -10,6 +10,7 @@ from recsys.config import StrictConfig
 from recsys.errors import InputError
 from recsys.marketing.answers import Amount, Answer, OneOf, YesNo
 from recsys.marketing.description import SEGMENT, Description, FeaturesConfig
+from recsys.marketing.embedding import UserEmbedding
 from recsys.marketing.events import DAY, Events
 from recsys.marketing.question import Known, Question, Rule, Table, together
 from recsys.marketing.rules import LastPeriod, Recency, Transitions
@@ -125,7 +126,11 @@ def ask_log(events: Events, config: PeriodConfig, features: FeaturesConfig) -> L
         )
     moments = place_moments(events, config)
     thresholds = _thresholds(events, moments.train[0], config)
-    description = Description(events, _with_rule_window(features, config), thresholds)
+    embedding = None
+    if features.embedding is not None:
+        embedding = UserEmbedding(features.embedding, events.dataset, moments.train[0])
+    described = _with_rule_window(features, config)
+    description = Description(events, described, thresholds, embedding)
     train = [observe(description, moment, config) for moment in moments.train]
     validation = observe(description, moments.validation, config)
     test = observe(description, moments.test, config)

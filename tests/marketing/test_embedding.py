@@ -1,0 +1,115 @@
+"""What a recommender makes of a user's history, as of a moment."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from recsys.errors import InputError
+from recsys.experiment import Experiment
+from recsys.export.recommend import Query, Recommender
+from recsys.marketing.description import FeaturesConfig
+from recsys.marketing.embedding import EmbeddingConfig, UserEmbedding
+from recsys.marketing.events import open_events
+from recsys.marketing.periods import PeriodConfig, ask_log
+from recsys.pipeline import Pipeline
+from tests.marketing.logs import START, microseconds, prepared, random_log
+
+DAYS = 300
+FIRST = 150
+
+
+def log() -> pd.DataFrame:
+    """At random, of forty users."""
+    return random_log(users=40, events=1200, days=DAYS, seed=4)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A recommender that was fitted on the first half of the log."""
+    folder = tmp_path_factory.mktemp("recommender")
+    rows = log()
+    times = START + pd.to_timedelta(rows["day"], unit="D")
+    rows.assign(time=times).drop(columns="day").to_parquet(folder / "log.parquet")
+    moments = [START + pd.Timedelta(days=day) for day in (FIRST, 200)]
+    experiment = Experiment.model_validate(
+        {
+            "name": "tiny",
+            "data": {
+                "log": {
+                    "path": str(folder / "log.parquet"),
+                    "columns": {"user": "user", "item": "item", "time": "time"},
+                },
+                "split": {
+                    "kind": "time",
+                    "validation_from": moments[0].isoformat(),
+                    "test_from": moments[1].isoformat(),
+                },
+            },
+            "seen": "allow",
+            "model": {"dim": 8, "max_events": 6, "query": {"encoder": {"kind": "lstm"}}},
+            "training": {"epochs": 1, "refit": False},
+            "evaluation": {"baselines": []},
+            "export": {"k": 3},
+            "tracking": {"enabled": False},
+        }
+    )
+    return Pipeline(experiment, 1, folder / "runs").run().path
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    return prepared(tmp_path_factory.mktemp("log"), log())
+
+
+def test_it_is_the_served_embedding_of_what_was_known(run, dataset):
+    embedding = UserEmbedding(
+        EmbeddingConfig(run=str(run), components=8), dataset, microseconds(FIRST)
+    )
+    found = embedding.at(microseconds(220))
+    recommender = Recommender(run / "model" / "1")
+    served = []
+    for user in found.index:
+        begin, end = dataset.user_offsets[user : user + 2]
+        past = [
+            dataset.item_ids[item]
+            for item, time in zip(
+                dataset.event_items[begin:end], dataset.event_times[begin:end], strict=True
+            )
+            if time < microseconds(220)
+        ]
+        served.append(recommender.embed_query(recommender.inputs(Query(past, {})))[0])
+    # All components keep the distances between users.
+    one, other = found.to_numpy(), np.array(served)
+    np.testing.assert_allclose(
+        np.linalg.norm(one[:, None] - one, axis=-1),
+        np.linalg.norm(other[:, None] - other, axis=-1),
+        atol=1e-4,
+    )
+
+
+def test_it_is_a_feature_of_every_moment(run, dataset):
+    features = FeaturesConfig.model_validate({"embedding": {"run": str(run), "components": 3}})
+    with open_events(dataset) as events:
+        asked = ask_log(events, PeriodConfig(days=50, training_moments=1), features)
+    names = {"embedding_1", "embedding_2", "embedding_3"}
+    assert names <= set(asked.question.train.features)
+    assert asked.question.now.features[sorted(names)].notnull().all(axis=None)
+
+
+def test_a_model_that_has_read_what_came_later_is_refused(run, dataset):
+    with pytest.raises(InputError, match=r"has read events until 2025-.*validation_from=2025-03"):
+        UserEmbedding(EmbeddingConfig(run=str(run)), dataset, microseconds(70))
+
+
+def test_a_model_older_than_the_data_is_refused(run, tmp_path):
+    rows = log()
+    rows["item"] = np.where(rows["day"] < 200, rows["item"], "new " + rows["item"])
+    later = prepared(tmp_path, rows)
+    embedding = UserEmbedding(EmbeddingConfig(run=str(run)), later, microseconds(FIRST))
+    with pytest.raises(InputError, match="it is older than the data"):
+        embedding.at(microseconds(299))
+
+
+def test_no_such_run_is_refused(dataset, tmp_path):
+    with pytest.raises(InputError, match="is not the folder of one run"):
+        UserEmbedding(EmbeddingConfig(run=str(tmp_path)), dataset, microseconds(FIRST))

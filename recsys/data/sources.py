@@ -53,10 +53,19 @@ class Columns(StrictConfig):
     """Which column of the log plays which role."""
 
     user: str
-    item: str
+    item: str | None = Field(
+        None,
+        description="left out: every event is of one item, for predictions about users only; "
+        "there is nothing to recommend then",
+    )
     time: str | None = None
     event: str | None = Field(None, description="event type, weighted by `event_weights`")
-    value: str | None = Field(None, description="price, rating or quantity")
+    value: str | None = Field(
+        None, description="money, rating or quantity; of one piece where `quantity` is named"
+    )
+    quantity: str | None = Field(
+        None, description="pieces: an event's value is `value` times it; negative = returned"
+    )
     session: str | None = None
     order: str | None = Field(None, description="a number: breaks ties of time, or replaces it")
     split: str | None = Field(None, description="train, validation or test, for `kind: fixed`")
@@ -98,6 +107,7 @@ class LogConfig(FileConfig):
         needs = {
             "event_weights": (bool(self.event_weights), "event"),
             "minimum_value": (self.minimum_value is not None, "value"),
+            "columns.quantity": (self.columns.quantity is not None, "value"),
             "minimum_order": (self.minimum_order is not None, "order"),
         }
         for setting, (used, role) in needs.items():

@@ -212,7 +212,7 @@ class TableConfig(FileConfig):
 def locate(config: FileConfig, side: public.Table, scratch: Path) -> SourceFiles:
     """Finds the files of a source, fetching a public data set when that is what it names."""
     if config.public is not None:
-        path: str | list[str] = str(public.fetch(config.public) / public.FILES[side])
+        path: str | list[str] = str(public.table_file(config.public, side))
     else:
         assert config.path is not None  # the model's validator requires one of the two
         path = config.path

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from recsys.data.public import FILES
+from recsys.data.public.movielens import FILES
 from tests.logs import write_log
 
 pytestmark = pytest.mark.slow

@@ -16,7 +16,8 @@ file                       dtype, shape      holds
                                              the first event of its user that shares its
                                              part, time and order
 ``event_times.npy``        int64 [events]    microseconds since 1970 UTC (if mapped)
-``event_values.npy``       float32 [events]  price, rating, quantity (if mapped)
+``event_values.npy``       float32 [events]  money, rating or quantity (if mapped); of repeats
+                                             collapsed into one event, the sum at its time
 ``event_sessions.npy``     int64 [events]    session number (if mapped)
 ``item_counts.npy``        int64 [items, 3]  events of an item in each part
 ``users.parquet``          --                ``user_id``, in index order
@@ -90,6 +91,7 @@ class Manifest(StrictConfig):
     )
     has_order: bool = Field(description="events of a user have an order (time or order column)")
     has_time: bool = Field(description="event_times.npy is there")
+    has_items: bool = Field(True, description="the log names items; else all events are of one")
     user_features: tuple[Feature, ...] = ()
     item_features: tuple[Feature, ...] = ()
     settings: dict[str, Any] = Field(description="the experiment's `data` section, resolved")

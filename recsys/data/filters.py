@@ -16,13 +16,21 @@ def in_order(events: ir.Table) -> list[str]:
 
 
 def collapse_repeats(events: ir.Table, keep: Repeats) -> ir.Table:
-    """Keeps one event of each (user, item, event type): the first or the last."""
+    """Keeps one event of each (user, item, event type): the first or the last.
+
+    Its ``value`` is the sum of what happened at its time: money of a moment is not lost.
+    Money of other times is left out: added here, it would be known too early.
+    """
     if keep == "keep":
         return events
     group = [key for key in ("user", "item", "event") if key in events.columns]
     order = [events[key] if keep == "first" else ibis.desc(events[key]) for key in in_order(events)]
     window = ibis.window(group_by=group, order_by=order)
-    numbered = events.mutate(repeat=ibis.row_number().over(window))
+    collapsed: dict[str, ir.Value] = {"repeat": ibis.row_number().over(window)}
+    if "value" in events.columns and "time" in events.columns:
+        moment = ibis.window(group_by=[*group, "time"])
+        collapsed["value"] = events.value.sum().over(moment).cast("float32")
+    numbered = events.mutate(**collapsed)
     return numbered.filter(numbered.repeat == 0).drop("repeat")
 
 

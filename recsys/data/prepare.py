@@ -21,7 +21,7 @@ import ibis.expr.types as ir
 import numpy as np
 import pyarrow as pa
 from ibis.backends.duckdb import Backend
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from recsys.config import StrictConfig
 from recsys.data import filters, quality, splits
@@ -54,7 +54,9 @@ class DataConfig(StrictConfig):
     users: TableConfig | None = Field(None, description="side table of users")
     items: TableConfig | None = Field(None, description="side table of items")
     repeats: filters.Repeats = Field(
-        "keep", description="of the same user, item and event type: all, the first or the last"
+        "keep",
+        description="of the same user, item and event type: all, the first or the last (its value "
+        "is the sum at its time)",
     )
     minimum_user_events: int = Field(
         1, ge=1, description="users with fewer are removed, until all have as many"
@@ -70,6 +72,18 @@ class DataConfig(StrictConfig):
         if users is not None and users.title is not None:
             raise ValueError("only items have a title")
         return users
+
+    @model_validator(mode="after")
+    def _items_are_named(self) -> "DataConfig":
+        about_items = {
+            "items": self.items is not None,
+            "repeats": self.repeats != "keep",
+            "minimum_item_events": self.minimum_item_events > 1,
+        }
+        for setting, used in about_items.items():
+            if used and self.log.columns.item is None:
+                raise ValueError(f"`{setting}` needs a column of the log with the role `item`")
+        return self
 
 
 def prepare(
@@ -204,6 +218,7 @@ class _Builder:
             known_items=catalogue.known,
             has_order=columns.time is not None or columns.order is not None,
             has_time=columns.time is not None,
+            has_items=columns.item is not None,
             user_features=user_features,
             item_features=item_features,
             settings=self.config.model_dump(mode="json"),
@@ -254,11 +269,13 @@ class _Builder:
 
     def _refuse_tiny(self, user_parts: np.ndarray, item_parts: np.ndarray) -> None:
         for side, parts in (("user", user_parts), ("item", item_parts)):
+            if side == "item" and self.config.log.columns.item is None:
+                continue
             left = int(parts.any(axis=1).sum())
             if left < 2:
                 raise InputError(
-                    f"{self.files['log']}: {left or 'no'} {side} is left of {len(parts)}; a "
-                    f"recommender needs at least two. Check `columns.{side}`, "
+                    f"{self.files['log']}: {left or 'no'} {side} is left of {len(parts)}; "
+                    f"at least two are needed. Check `columns.{side}`, "
                     "`minimum_user_events` and `minimum_item_events`."
                 )
 

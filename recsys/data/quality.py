@@ -24,6 +24,8 @@ from recsys.data.times import guess_unit, microseconds
 from recsys.errors import InputError
 
 ROLES = tuple(Columns.model_fields)
+# Where the log names no items.
+ONLY_ITEM = "any"
 # Rows left out because the user asked for it say nothing against the log.
 WANTED = ("value below minimum", "missing value", "order below minimum")
 SPLIT_NAMES = {
@@ -57,10 +59,10 @@ def clean_log(con: Backend, raw: ir.Table, config: LogConfig, where: object) -> 
 
     Returns:
         Columns ``row`` (position in the log, from 0), ``user`` and ``item``
-        (text), ``weight`` (float32), ``reason`` (null = usable), ``given`` (the
-        unusable row as it was), and by role mapped: ``time`` (int64
-        microseconds), ``order``, ``value`` (float32), ``session`` and ``event``
-        (text), ``split``.
+        (text; ``any`` in a log without items), ``weight`` (float32), ``reason``
+        (null = usable), ``given`` (the unusable row as it was), and by role
+        mapped: ``time`` (int64 microseconds), ``order``, ``value`` (float32; of
+        all pieces), ``session`` and ``event`` (text), ``split``.
     """
     named = config.columns.model_dump(exclude_none=True)
     given = {role: column(raw, name, role, where) for role, name in named.items()}
@@ -75,7 +77,10 @@ def clean_log(con: Backend, raw: ir.Table, config: LogConfig, where: object) -> 
 
 def _by_role(given: dict[str, ir.Column], config: LogConfig) -> dict[str, ir.Value]:
     """The columns in the form that the dataset needs; null where a value cannot be used."""
-    clean: dict[str, ir.Value] = {role: identifier(given[role]) for role in ("user", "item")}
+    clean: dict[str, ir.Value] = {
+        "user": identifier(given["user"]),
+        "item": identifier(given["item"]) if "item" in given else ibis.literal(ONLY_ITEM),
+    }
     if "time" in given:
         needs_unit = config.time_unit is None and config.time_format is None
         unit = guess_unit(given["time"], "time") if needs_unit else config.time_unit
@@ -83,7 +88,10 @@ def _by_role(given: dict[str, ir.Column], config: LogConfig) -> dict[str, ir.Val
     if "order" in given:
         clean["order"] = _order(given["order"])
     if "value" in given:
-        clean["value"] = _number(given["value"]).try_cast("float32")
+        value = _number(given["value"])
+        if "quantity" in given:
+            value = value * _number(given["quantity"])
+        clean["value"] = value.try_cast("float32")
     for role in ("session", "event"):
         if role in given:
             clean[role] = identifier(given[role])
@@ -98,6 +106,11 @@ def _number(value: ir.Column) -> ir.FloatingValue:
         value.cast("float64") if value.type().is_numeric() else _text(value).try_cast("float64")
     )
     return ibis.ifelse(number.isnan() | number.isinf(), ibis.null("float64"), number)
+
+
+def _missing_number(value: ir.Column) -> ir.BooleanValue:
+    missing = _text(value).nullif("").isnull()
+    return missing | value.isnan() if value.type().is_floating() else missing
 
 
 def _order(value: ir.Column) -> ir.NumericValue:
@@ -137,10 +150,11 @@ def _reason(
         rules.append((clean["event"].isnull(), "empty event"))
     if "split" in clean:
         rules.append((clean["split"].isnull(), "unlisted split value"))
+    if "quantity" in given:
+        rules.append((_missing_number(given["quantity"]), "missing quantity"))
+        rules.append((_number(given["quantity"]).isnull(), "non-numeric quantity"))
     if "value" in clean:
-        missing = _text(given["value"]).nullif("").isnull()
-        if given["value"].type().is_floating():
-            missing = missing | given["value"].isnan()
+        missing = _missing_number(given["value"])
         rules.append((~missing & clean["value"].isnull(), "non-numeric value"))
         if config.minimum_value is not None:
             rules.append((missing, "missing value"))

@@ -44,8 +44,8 @@ NAMES: dict[str, tuple[str, ...]] = {
         "interactiontype", "interaction", "type",
     ),
     "value": (
-        "rating", "overall", "stars", "score", "value", "quantity", "qty", "amount", "price",
-        "unitprice", "revenue", "salesvalue",
+        "rating", "overall", "stars", "score", "value", "revenue", "salesvalue", "quantity", "qty",
+        "amount", "price", "unitprice",
     ),
     "session": (
         "sessionid", "session", "usersession", "visitid", "invoiceno", "invoice", "basketid",
@@ -54,6 +54,9 @@ NAMES: dict[str, tuple[str, ...]] = {
     "order": ("position", "sequence", "seq", "sequencenumber", "step", "ordinal"),
     "split": ("split", "fold", "subset", "part", "partition"),
 }  # fmt: skip
+# Spellings of `value` that are no money by themselves, and those of what a piece costs.
+QUANTITIES = ("quantity", "qty")
+PRICES = ("price", "unitprice")
 TIME_FORMATS = (
     "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M", "%m/%d/%y %H:%M", "%m/%d/%Y",
     "%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%d/%m/%y %H:%M", "%d/%m/%Y",
@@ -195,6 +198,8 @@ class _Guesser:
             taken = set(self.roles.values())
             named = [c for c in _named(sample.columns, spellings) if c not in taken]
             fitting = [c for c in named if self._fits(role, sample[c])]
+            if role == "value" and self._priced(fitting):
+                continue
             if fitting:
                 others = f"; also possible: {', '.join(fitting[1:])}" if fitting[1:] else ""
                 self._take(role, fitting[0], f"by its name{others}")
@@ -211,7 +216,8 @@ class _Guesser:
         if missing:
             raise InputError(
                 f"{where}: no column looks like the {' or the '.join(missing)}. Name it in "
-                f"`columns`; the columns are: {', '.join(sample.columns)}"
+                f"`columns` (`item` may be left out, for predictions about users only); the "
+                f"columns are: {', '.join(sample.columns)}"
             )
 
     def settings(self, raw: ir.Table) -> None:
@@ -226,12 +232,21 @@ class _Guesser:
                 name: EVENT_WEIGHTS.get(_folded(name), 1.0) for name in types
             }
             self.reasons["event_weights"] = "a guess: 0 makes an event part of histories only"
-        value = self.roles.get("value")
-        if value is not None and _folded(value) in ("quantity", "qty", "amount"):
-            number = raw[value].cast("string").try_cast("float64")
+        pieces = self.roles.get("quantity", self.roles.get("value"))
+        if pieces is not None and _folded(pieces) in (*QUANTITIES, "amount"):
+            number = raw[pieces].cast("string").try_cast("float64")
             if (number <= 0).any().execute():
                 self.options["minimum_value"] = 0.01
                 self.reasons["minimum_value"] = "rows of zero or less look like returns"
+
+    def _priced(self, fitting: list[str]) -> bool:
+        """Takes price and quantity together, where the likeliest value is a quantity."""
+        prices = [name for name in fitting if _folded(name) in PRICES]
+        if not prices or _folded(fitting[0]) not in QUANTITIES:
+            return False
+        self._take("value", prices[0], "by its name, of one piece")
+        self._take("quantity", fitting[0], "by its name; an event's value is price times quantity")
+        return True
 
     def _take(self, role: str, name: str, reason: str) -> None:
         self.roles[role] = name

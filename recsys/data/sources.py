@@ -53,10 +53,19 @@ class Columns(StrictConfig):
     """Which column of the log plays which role."""
 
     user: str
-    item: str
+    item: str | None = Field(
+        None,
+        description="left out: every event is of one item, for predictions about users only; "
+        "there is nothing to recommend then",
+    )
     time: str | None = None
     event: str | None = Field(None, description="event type, weighted by `event_weights`")
-    value: str | None = Field(None, description="price, rating or quantity")
+    value: str | None = Field(
+        None, description="money, rating or quantity; of one piece where `quantity` is named"
+    )
+    quantity: str | None = Field(
+        None, description="pieces: an event's value is `value` times it; negative = returned"
+    )
     session: str | None = None
     order: str | None = Field(None, description="a number: breaks ties of time, or replaces it")
     split: str | None = Field(None, description="train, validation or test, for `kind: fixed`")
@@ -98,6 +107,7 @@ class LogConfig(FileConfig):
         needs = {
             "event_weights": (bool(self.event_weights), "event"),
             "minimum_value": (self.minimum_value is not None, "value"),
+            "columns.quantity": (self.columns.quantity is not None, "value"),
             "minimum_order": (self.minimum_order is not None, "order"),
         }
         for setting, (used, role) in needs.items():
@@ -202,7 +212,7 @@ class TableConfig(FileConfig):
 def locate(config: FileConfig, side: public.Table, scratch: Path) -> SourceFiles:
     """Finds the files of a source, fetching a public data set when that is what it names."""
     if config.public is not None:
-        path: str | list[str] = str(public.fetch(config.public) / public.FILES[side])
+        path: str | list[str] = str(public.table_file(config.public, side))
     else:
         assert config.path is not None  # the model's validator requires one of the two
         path = config.path

@@ -62,10 +62,16 @@ def check_model(config: ModelConfig, dataset: Dataset) -> tuple[list[dict], list
         The specs of the item features and of the user features that it reads.
 
     Raises:
-        InputError: the model names a feature that the dataset does not hold, or
-            reads the order or the times of a log without them.
+        InputError: the log has no items; or the model names a feature that the
+            dataset does not hold, or reads the order or the times of a log
+            without them.
     """
     manifest = dataset.manifest
+    if not manifest.has_items:
+        raise InputError(
+            "there is nothing to recommend: the log names no items. Name their column in "
+            "data.log.columns.item; without it, predictions about users alone can be made."
+        )
     encoder = config.query.encoder
     if not manifest.has_order and encoder is not None and encoder.kind != "average":
         raise InputError(

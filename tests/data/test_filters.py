@@ -43,6 +43,22 @@ def test_k_core_unravels_to_nothing(con):
     assert k_core(con, con.table("events"), 2, 2).count().execute() == 0
 
 
+@pytest.mark.parametrize("keep, values", [("first", [5.0, 16.0]), ("last", [8.0, 16.0])])
+def test_money_of_the_moment_of_an_event_is_kept(con, keep, values):
+    """Of 2 + 3 at time 1 and 8 at time 2, never what was spent at another time."""
+    columns = {
+        "user": [0, 0, 0, 1],
+        "item": [5, 5, 5, 5],
+        "time": [1, 1, 2, 1],
+        "row": [0, 1, 2, 3],
+        "value": pa.array([2, 3, 8, 16], pa.float32()),
+    }
+    con.create_table("events", pa.table(columns))
+    left = collapse_repeats(con.table("events"), keep).order_by("user").to_pyarrow()
+    assert left["value"].to_pylist() == values
+    assert left["value"].type == pa.float32()
+
+
 def test_repeats_are_of_one_event_type_in_time(con):
     columns = {
         "user": [0, 0, 0, 0, 1],

@@ -183,11 +183,31 @@ def test_progress_rises_to_one(write, tmp_path):
 def test_a_log_with_one_user_or_item(write, prepared, tmp_path, side):
     rows = [("a", item) if side == "user" else (item, "a") for item in "pqrstu"]
     text = "user,item,time\n" + "".join(f"{u},{i},{n}\n" for n, (u, i) in enumerate(rows))
-    with pytest.raises(
-        InputError, match=f"1 {side} is left of 1; a recommender needs at least two"
-    ):
+    with pytest.raises(InputError, match=f"1 {side} is left of 1; at least two are needed"):
         prepared(write("log.csv", text))
     assert list((tmp_path / "datasets").iterdir()) == []
+
+
+def test_a_log_without_items(write, prepared):
+    """Every event is of the item `any`; rows of one day are events of one moment."""
+    rows = [("a", 1, 2), ("a", 1, 3), ("b", 2, 5), ("a", 3, 7), ("b", 4, 11)]
+    text = "user,time,value\n" + "".join(f"{u},{t},{v}\n" for u, t, v in rows)
+    columns = {"user": "user", "time": "time", "value": "value"}
+    dataset = prepared(write("log.csv", text), log={"columns": columns})
+    assert dataset.item_ids == ["any"] and not dataset.manifest.has_items
+    assert dataset.event_items.tolist() == [0] * 5
+    assert dataset.history_ends.tolist() == [0, 0, 2, 3, 4]
+    assert np.load(dataset.path / "event_values.npy").tolist() == [2, 3, 7, 5, 11]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"repeats": "first"}, {"minimum_item_events": 2}, {"items": {"path": "i.csv", "key": "id"}}],
+)
+def test_settings_of_items_that_the_log_does_not_name(settings):
+    log = {"path": "log.csv", "columns": {"user": "user", "time": "time"}}
+    with pytest.raises(ValidationError, match=f"`{next(iter(settings))}` needs a column"):
+        DataConfig.model_validate({"log": log, **settings})
 
 
 def test_k_core_that_leaves_nothing(write, prepared):

@@ -1,3 +1,5 @@
+import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -36,6 +38,44 @@ def test_every_reason_is_counted_and_kept_aside(write, prepared):
     ]
     assert kept[3] == {"row": 4, "reason": "unparseable time", "user": "a", "item": "x",
                        "time": "soon", "value": "1", "order": "1"}  # fmt: skip
+
+
+def test_money_is_quantity_times_price(write, prepared):
+    """Returns are negative quantities, and `minimum_value` is of the money."""
+    bad = [
+        ("a,x,1,2.5,", "missing quantity"),
+        ("a,x,1,2.5,some", "non-numeric quantity"),
+        ("a,x,1,cheap,2", "non-numeric value"),
+        ("a,x,1,,2", "missing value"),
+        ("a,x,1,2.5,-4", "value below minimum"),
+        ("a,x,1,0.5,4", "value below minimum"),
+    ]
+    good = [f"{line},2.5,{n}" for n, line in enumerate(SMALL_LOG.splitlines()[1:], start=1)]
+    text = "\n".join(["user,item,time,price,pieces", *(row for row, _ in bad), *good])
+    options = {
+        "columns": {**COLUMNS, "value": "price", "quantity": "pieces"},
+        "minimum_value": 2.5,
+    }
+    dataset = prepared(write("log.csv", text), log=options)
+    values = np.load(dataset.path / "event_values.npy")
+    assert values.tolist() == [2.5 * n for n in (1, 3, 5, 7, 9, 2, 4, 6, 8, 10)]
+    kept = pq.read_table(dataset.path / "quarantine.parquet").to_pylist()
+    assert [row["reason"] for row in kept] == [reason for _, reason in bad]
+    assert kept[1]["quantity"] == "some"
+
+
+def test_quantities_that_are_no_numbers_in_typed_files(tmp_path, prepared):
+    rows = [line.split(",") for line in SMALL_LOG.splitlines()[1:]]
+    log = pd.DataFrame(rows, columns=["user", "item", "time"]).assign(price=2.0, pieces=3.0)
+    log["time"] = log["time"].astype(int)
+    log.loc[0, "pieces"] = np.nan
+    log.loc[1, "price"] = np.nan  # without `minimum_value`, an event without money is one
+    log.to_parquet(tmp_path / "log.parquet")
+    columns = {**COLUMNS, "value": "price", "quantity": "pieces"}
+    dataset = prepared(tmp_path / "log.parquet", log={"columns": columns})
+    assert dataset.manifest.quality["quarantined"] == {"missing quantity": 1}
+    values = np.load(dataset.path / "event_values.npy")
+    np.testing.assert_array_equal(values, [6.0] * 4 + [np.nan] + [6.0] * 4)
 
 
 def test_wrong_settings_are_refused_with_an_example(write, prepared, tmp_path):

@@ -20,8 +20,8 @@ LOGS = {
         "536365,85123A,LAMP,6,12/1/2010 8:26,2.55,17850.0,UK\n"
         "C536366,71053,MUG,-1,12/13/2010 8:28,3.39,17851.0,UK\n"
         "536367,71053,MUG,2,12/13/2010 8:28,3.39,17851.0,UK\n",
-        {"user": "CustomerID", "item": "StockCode", "time": "InvoiceDate", "value": "Quantity",
-         "session": "InvoiceNo"},
+        {"user": "CustomerID", "item": "StockCode", "time": "InvoiceDate",
+         "value": "UnitPrice", "quantity": "Quantity", "session": "InvoiceNo"},
         {"time_format": "%m/%d/%Y %H:%M", "minimum_value": 0.01},
     ),
     "amazon": (
@@ -71,6 +71,12 @@ def test_common_logs(write, name):
     assert set(guess.reasons) >= set(roles)
 
 
+def test_money_rather_than_pieces(write):
+    text = "user,item,quantity,sales_value\n1,2,3,4.5\n2,3,1,2.5\n"
+    columns = guess_roles(str(write("log.csv", text))).log.columns
+    assert (columns.value, columns.quantity) == ("sales_value", None)
+
+
 def test_statistics(write):
     text = "user,item,time\na,x,0\na,y,86400\nb,x,1000000000\n,x,1000000000\nb,x,1000000000\n"
     text = text.replace(",0\n", ",999000000\n").replace(",86400\n", ",999086400\n")
@@ -93,6 +99,14 @@ def test_encoding_is_tried(write):
     guess = guess_roles(str(write("log.csv", "user,item\n1,café\n2,thé\n".encode("latin-1"))))
     assert guess.log.encoding == "latin-1"
     assert "latin-1 was tried" in guess.notes[0]
+
+
+def test_a_log_without_items_is_told_what_it_is_good_for(write):
+    text = "customer,date,dollars\n1,1997-01-01,11.77\n2,1997-01-12,12.00\n"
+    with pytest.raises(
+        InputError, match=r"looks like the item\. .*left out, for predictions about users only"
+    ):
+        guess_roles(str(write("log.csv", text)))
 
 
 def test_no_guess_lists_the_columns(write):

@@ -156,6 +156,7 @@ def test_time_settings_that_do_not_exist(write, prepared, options, message):
         ({"path": "x", "public": "movielens-100k"}, "either `path` or `public`"),
         ({"path": "x", "columns": {"user": "u", "item": "i"}, "event_weights": {"a": 1}}, "event"),
         ({"path": "x", "columns": {"user": "u", "item": "i"}, "minimum_value": 1}, "value"),
+        ({"path": "x", "columns": {"user": "u", "quantity": "q"}}, "`columns.quantity` needs"),
         ({"path": "x", "columns": {"user": "u", "item": "i", "tiem": "t"}}, "tiem"),
         (
             {

@@ -12,7 +12,7 @@ START = pd.Timestamp("2025-01-01", tz="UTC")
 
 
 def prepared(folder: Path, rows: pd.DataFrame, categories: dict[str, str] | None = None) -> Dataset:
-    """A dataset of columns ``user``, ``item``, ``day`` and optionally ``value``, ``order``.
+    """A dataset of columns ``user``, ``day`` and optionally ``item``, ``value``, ``session``.
 
     Args:
         folder: where the log and the dataset go.
@@ -22,8 +22,8 @@ def prepared(folder: Path, rows: pd.DataFrame, categories: dict[str, str] | None
     folder.mkdir(parents=True, exist_ok=True)
     log = rows.assign(time=START + pd.to_timedelta(rows["day"], unit="D")).drop(columns="day")
     log.to_parquet(folder / "log.parquet")
-    columns = {"user": "user", "item": "item", "time": "time"}
-    columns |= {role: role for role in ("value", "session") if role in log.columns}
+    columns = {"user": "user", "time": "time"}
+    columns |= {role: role for role in ("item", "value", "session") if role in log.columns}
     # No prediction reads the split; it must only leave something in each part.
     validation, test = sorted(log["time"].unique())[-2:]
     split = {

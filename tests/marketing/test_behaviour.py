@@ -21,6 +21,18 @@ def described(dataset, day, **settings) -> pd.DataFrame:
     return found.set_axis([dataset.user_ids[user] for user in found.index])
 
 
+def test_a_log_without_items_keeps_its_money(tmp_path):
+    """Two rows of one customer and day are one occasion, and both are paid for."""
+    rows = pd.DataFrame(
+        [("anna", 0, 12.0), ("anna", 0, 77.0), ("anna", 30, 5.0), ("ben", 20, 1.0), ("ben", 40, 1)],
+        columns=["user", "day", "value"],
+    )
+    found = described(prepared(tmp_path, rows), 41, windows_days=[30])
+    anna = found.loc["anna"]
+    assert (anna["occasions"], anna["events"], anna["items"]) == (2, 3, 1)
+    assert (anna["value"], anna["largest_value"], anna["value_30d"]) == (94, 89, 5)
+
+
 def test_numbers_by_hand(tmp_path):
     """Anna came on days 0, 10 (two things), 40 and 95; at day 100 she is last seen 5 days ago."""
     rows = pd.DataFrame(

@@ -19,6 +19,13 @@ def test_times_are_read_of_a_log_with_times_only(tmp_path):
     check_model(ModelConfig.model_validate(zoo.model("attention")), dataset)
 
 
+def test_a_log_without_items_has_nothing_to_recommend(tmp_path):
+    dataset = write_dataset(tmp_path / "dataset", [[[0], [0], [0]]], 1)
+    dataset.manifest = dataset.manifest.model_copy(update={"has_items": False})
+    with pytest.raises(InputError, match=r"nothing to recommend.*data\.log\.columns\.item"):
+        check_model(ModelConfig(), dataset)
+
+
 def test_whole_rows_are_read_of_a_log_without_order_only(tmp_path):
     users = [[[0, 1], [2], [3]]]
     sets = ModelConfig.model_validate(

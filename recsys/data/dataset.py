@@ -19,9 +19,12 @@ file                       dtype, shape      holds
 ``event_values.npy``       float32 [events]  money, rating or quantity (if mapped); of repeats
                                              collapsed into one event, the sum at its time
 ``event_sessions.npy``     int64 [events]    session number (if mapped)
+``event_channels.npy``     int32 [events]    channel, -1 = none (if mapped)
+``event_campaigns.npy``    int32 [events]    campaign that is answered, -1 = none (if mapped)
 ``item_counts.npy``        int64 [items, 3]  events of an item in each part
 ``users.parquet``          --                ``user_id``, in index order
 ``items.parquet``          --                ``item_id``, ``title``, in index order
+``channels.parquet``, ``campaigns.parquet``  ``name``, in index order (if mapped)
 ``features/<side>.<name>.npy``               see :class:`Feature`
 ``features/<side>.<name>.vocabulary.parquet``  ``value``, in index order, from index 1
 ``quarantine.parquet``     --                rows left out, with the reason
@@ -49,6 +52,8 @@ from recsys.errors import InputError
 Part = Literal["train", "validation", "test"]
 Side = Literal["user", "item"]
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
+# Roles whose values are few and have names.
+NAMED_ROLES = ("channel", "campaign")
 FORMAT = 2
 # What separates the words of a text feature, for the log and for the served model alike: all but
 # letters, digits and the marks on them. Variation selectors count as marks, but colour emoji.
@@ -268,6 +273,14 @@ class Dataset:
     def item_titles(self) -> list[str]:
         """Item titles in index order; the id where the item table has none."""
         return self._column(self.path / "items.parquet", "title")
+
+    def event_names(self, role: str) -> list[str]:
+        """Names of the channels or campaigns, in index order.
+
+        Args:
+            role: one of :data:`NAMED_ROLES` that the log maps.
+        """
+        return self._column(self.path / f"{role}s.parquet", "name")
 
     @staticmethod
     def _column(file: Path, column: str) -> list[str]:

@@ -7,6 +7,8 @@ import numpy as np
 import pyarrow as pa
 from ibis.backends.duckdb import Backend
 
+from recsys.data.dataset import NAMED_ROLES
+
 
 @dataclass(frozen=True)
 class EncodedLog:
@@ -14,14 +16,17 @@ class EncodedLog:
 
     Attributes:
         events: the log's table (see :func:`recsys.data.quality.clean_log`) with
-            int32 ``user``, ``item`` and ``session`` (-1 = none).
+            int32 ``user``, ``item``, ``session``, ``channel`` and ``campaign``
+            (-1 = none).
         users: user ids by code, in the order of the ids.
         items: item ids by code, in the order of the ids.
+        names: of the channels and the campaigns that are mapped, by code.
     """
 
     events: ir.Table
     users: pa.ChunkedArray
     items: pa.ChunkedArray
+    names: dict[str, pa.ChunkedArray]
 
 
 def encode_ids(con: Backend, log: ir.Table) -> EncodedLog:
@@ -31,11 +36,14 @@ def encode_ids(con: Backend, log: ir.Table) -> EncodedLog:
     items = _number(con, usable.item, "items")
     coded = _replace(usable, "user", con.table("users"))
     coded = _replace(coded, "item", con.table("items"))
-    if "session" in usable.columns:
-        _number(con, usable.session, "sessions")
-        coded = _replace(coded, "session", con.table("sessions"))
+    found = {}
+    for role in ("session", *NAMED_ROLES):
+        if role in usable.columns:
+            found[role] = _number(con, usable[role], f"{role}s")
+            coded = _replace(coded, role, con.table(f"{role}s"))
     con.create_table("coded", coded)
-    return EncodedLog(con.table("coded"), users, items)
+    names = {role: found[role] for role in NAMED_ROLES if role in found}
+    return EncodedLog(con.table("coded"), users, items, names)
 
 
 def _number(con: Backend, ids: ir.Column, name: str) -> pa.ChunkedArray:

@@ -20,6 +20,7 @@ from pathlib import Path
 import ibis.expr.types as ir
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from ibis.backends.duckdb import Backend
 from pydantic import Field, field_validator, model_validator
 
@@ -205,6 +206,8 @@ class _Builder:
         write_offsets(user_parts[is_kept], self.folder)
         write_events(self.con, events, catalogue.numbers, report.rows_kept, each_alone, self.folder)
         self.tell("writing ids and features", 0.9)
+        for role, names in encoded.names.items():
+            pq.write_table(pa.table({"name": names}), self.folder / f"{role}s.parquet")
         users = encoded.users.filter(pa.array(is_kept))
         user_features = self._write_users(users, tables.get("user"), report)
         item_features = self._write_items(catalogue, tables.get("item"), report)

@@ -62,7 +62,8 @@ def clean_log(con: Backend, raw: ir.Table, config: LogConfig, where: object) -> 
         (text; ``any`` in a log without items), ``weight`` (float32), ``reason``
         (null = usable), ``given`` (the unusable row as it was), and by role
         mapped: ``time`` (int64 microseconds), ``order``, ``value`` (float32; of
-        all pieces), ``session`` and ``event`` (text), ``split``.
+        all pieces), ``session``, ``event``, ``channel`` and ``campaign`` (text),
+        ``split``.
     """
     named = config.columns.model_dump(exclude_none=True)
     given = {role: column(raw, name, role, where) for role, name in named.items()}
@@ -92,7 +93,7 @@ def _by_role(given: dict[str, ir.Column], config: LogConfig) -> dict[str, ir.Val
         if "quantity" in given:
             value = value * _number(given["quantity"])
         clean["value"] = value.try_cast("float32")
-    for role in ("session", "event"):
+    for role in ("session", "event", "channel", "campaign"):
         if role in given:
             clean[role] = identifier(given[role])
     if "split" in given:

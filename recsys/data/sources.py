@@ -67,6 +67,10 @@ class Columns(StrictConfig):
         None, description="pieces: an event's value is `value` times it; negative = returned"
     )
     session: str | None = None
+    channel: str | None = Field(None, description="where it happened, such as shop, web or app")
+    campaign: str | None = Field(
+        None, description="the campaign that the event answers; empty: none"
+    )
     order: str | None = Field(None, description="a number: breaks ties of time, or replaces it")
     split: str | None = Field(None, description="train, validation or test, for `kind: fixed`")
 

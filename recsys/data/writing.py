@@ -20,12 +20,16 @@ COLUMNS: dict[str, type[np.generic]] = {
     "event_times": np.int64,
     "event_values": np.float32,
     "event_sessions": np.int64,
+    "event_channels": np.int32,
+    "event_campaigns": np.int32,
 }
 BY_ROLE = {
     "event_weights": "weight",
     "event_times": "time",
     "event_values": "value",
     "event_sessions": "session",
+    "event_channels": "channel",
+    "event_campaigns": "campaign",
 }
 
 
@@ -117,7 +121,7 @@ def write_events(
         con: the engine.
         events: integer columns ``user``, ``item``, ``part``, ``row``, the
             ``weight``, and by role mapped ``time``, ``order``, ``value``,
-            ``session``.
+            ``session``, ``channel``, ``campaign``.
         item_numbers: int32, the index of each item by its code in ``events``.
         size: number of events.
         each_alone: every event is a moment of its own (leave-one-out); else

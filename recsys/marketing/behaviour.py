@@ -22,6 +22,9 @@ class BehaviourConfig(StrictConfig):
     categories: PositiveInt = Field(
         10, description="categories that have a share of their own, the first of the vocabulary"
     )
+    channels: PositiveInt = Field(
+        10, description="channels that have a share of their own, the first by name"
+    )
 
     @property
     def windows(self) -> tuple[int, ...]:
@@ -53,6 +56,10 @@ def behaviour(events: Events, moment: int, config: BehaviourConfig) -> pd.DataFr
     ``value_30d``, …        money in them
     ``trend_30d``, …        (in the window - in the one before) / (both), -1 to 1; 0 of none
     ``share_<category>``    of the user's events; an item of several categories counts in each
+    ``channel_<name>``      share of the user's events there, if channels are mapped
+    ``campaign_share``      of the user's events that answer a campaign, if these are mapped
+    ``campaigns``           different ones answered
+    ``campaign_days``       since the last answer; missing of none
     ======================  ===========================================================
 
     Args:
@@ -68,6 +75,9 @@ def behaviour(events: Events, moment: int, config: BehaviourConfig) -> pd.DataFr
     if config.category is not None:
         shares = _of_categories(past, events, config)
         described = described.left_join(shares, "user").drop("user_right")
+    if responses := _responses(past, moment, events, config):
+        answered = past.group_by("user").aggregate(**responses)
+        described = described.left_join(answered, "user").drop("user_right")
     ordered = described.order_by("user")
     return events.con.to_pandas(ordered).set_index("user")
 
@@ -106,6 +116,23 @@ def _of_occasions(past: ir.Table, moment: int, config: BehaviourConfig) -> ir.Ta
 def _of_items(past: ir.Table) -> ir.Table:
     users = past.group_by("user").aggregate(items=past.item.nunique(), seen=past.count())
     return users.mutate(diversity=users["items"] / users.seen).drop("seen")
+
+
+def _responses(
+    past: ir.Table, moment: int, events: Events, config: BehaviourConfig
+) -> dict[str, ir.Value]:
+    """Through which channels users come, and which campaigns bring them."""
+    found: dict[str, ir.Value] = {}
+    if "channel" in past.columns:
+        names = events.dataset.event_names("channel")[: config.channels]
+        for index, name in enumerate(names):
+            found[f"channel_{name}"] = (past.channel == index).mean()
+    if "campaign" in past.columns:
+        answers = past.campaign >= 0
+        found["campaign_share"] = answers.mean()
+        found["campaigns"] = past.campaign.nunique(where=answers)
+        found["campaign_days"] = (moment - past.time.max(where=answers)) / DAY
+    return found
 
 
 def _of_categories(past: ir.Table, events: Events, config: BehaviourConfig) -> ir.Table:

@@ -15,7 +15,12 @@ from recsys.data.dataset import Dataset
 from recsys.errors import InputError
 
 DAY = 86_400 * 10**6
-OPTIONAL = {"value": "event_values", "session": "event_sessions"}
+OPTIONAL = {
+    "value": "event_values",
+    "session": "event_sessions",
+    "channel": "event_channels",
+    "campaign": "event_campaigns",
+}
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,8 @@ class Events:
         con: the engine; closed with the context.
         table: a row per event: ``user`` and ``item`` int32 (indices of the dataset),
             ``time`` int64 (microseconds since 1970 UTC), ``weight`` float32, and where the
-            log maps them ``value`` float32 (null: missing) and ``session`` int64.
+            log maps them ``value`` float32 (null: missing), ``session`` int64, ``channel`` and
+            ``campaign`` int32 (-1: none).
         categories: a row per item and category that it has: ``item`` int32, ``category``
             int32 (vocabulary index, from 1). Empty unless a feature was named.
         category_names: by index, from 1.

@@ -10,6 +10,7 @@ def test_codes_follow_the_ids_of_usable_rows(tmp_path):
         "user": ["b", "a", None, "b"],
         "item": ["10", "9", "9", "é"],
         "session": ["s", None, "t", "r"],
+        "channel": ["web", "shop", "app", None],
         "row": [0, 1, 2, 3],
         "reason": [None, None, "empty user", None],
         "given": [None, None, "x", None],
@@ -22,4 +23,8 @@ def test_codes_follow_the_ids_of_usable_rows(tmp_path):
     assert events["user"] == [1, 0, 1]
     assert events["item"] == [0, 1, 2]
     assert events["session"] == [1, -1, 0]
+    assert events["channel"] == [1, 0, -1]
+    assert {role: names.to_pylist() for role, names in encoded.names.items()} == {
+        "channel": ["shop", "web"]
+    }
     assert "reason" not in events and "given" not in events

@@ -23,7 +23,11 @@ def prepared(folder: Path, rows: pd.DataFrame, categories: dict[str, str] | None
     log = rows.assign(time=START + pd.to_timedelta(rows["day"], unit="D")).drop(columns="day")
     log.to_parquet(folder / "log.parquet")
     columns = {"user": "user", "time": "time"}
-    columns |= {role: role for role in ("item", "value", "session") if role in log.columns}
+    columns |= {
+        role: role
+        for role in ("item", "value", "session", "channel", "campaign")
+        if role in log.columns
+    }
     # No prediction reads the split; it must only leave something in each part.
     validation, test = sorted(log["time"].unique())[-2:]
     split = {

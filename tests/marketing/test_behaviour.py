@@ -78,12 +78,17 @@ def test_numbers_by_hand(tmp_path):
 def test_nothing_later_leaks_in(tmp_path, day):
     """Whatever follows the moment, the numbers are those of a log that ends there."""
     rows = random_log()
+    rows["channel"] = np.where(rows.index % 3, "web", "shop")
+    rows["campaign"] = np.where(rows.index % 4, None, "spring")
     settings = {"windows_days": [20, 70], "category": "kind"}
     whole = described(prepared(tmp_path / "whole", rows, CATEGORIES), day, **settings)
     before = prepared(tmp_path / "before", rows[rows["day"] < day], CATEGORIES)
     after = rows["day"] >= day
     other = rows.assign(
-        value=rows["value"].where(~after, 1e6), item=rows["item"].where(~after, "i0")
+        value=rows["value"].where(~after, 1e6),
+        item=rows["item"].where(~after, "i0"),
+        channel=rows["channel"].where(~after, "web"),
+        campaign=rows["campaign"].where(~after, "spring"),
     )
     for dataset in (before, prepared(tmp_path / "other", other, CATEGORIES)):
         found = described(dataset, day, **settings)
@@ -113,6 +118,26 @@ def test_events_of_a_session_are_one_occasion(tmp_path):
     assert found.loc["anna", "occasions"] == 2
     assert found.loc["anna", "gap_days"] == 9
     assert "value" not in found.columns
+
+
+def test_channels_and_campaigns(tmp_path):
+    rows = pd.DataFrame(
+        [
+            ("anna", "i0", 0, "shop", "spring"),
+            ("anna", "i1", 4, "app", "summer"),
+            ("anna", "i1", 6, "app", None),
+            ("anna", "i1", 7, "app", "spring"),
+            ("ben", "i0", 3, None, None),
+        ],
+        columns=["user", "item", "day", "channel", "campaign"],
+    )
+    found = described(prepared(tmp_path, rows), 10)
+    anna, ben = found.loc["anna"], found.loc["ben"]
+    assert anna["channel_app"] == 0.75 and anna["channel_shop"] == 0.25
+    assert anna["campaign_share"] == 0.75 and anna["campaigns"] == 2
+    assert anna["campaign_days"] == 3
+    assert ben["channel_app"] == ben["campaign_share"] == ben["campaigns"] == 0
+    assert np.isnan(ben["campaign_days"])
 
 
 def test_a_category_that_is_none_is_refused(tmp_path):

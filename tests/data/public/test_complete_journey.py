@@ -31,8 +31,18 @@ TABLES = {
     ),
     "campaigns": pd.DataFrame({"campaign_id": [1], "household_id": [900]}),
     "campaign_descriptions": pd.DataFrame({"campaign_id": [1], "campaign_type": ["Type B"]}),
-    "coupons": pd.DataFrame({"coupon_upc": [51380041013], "product_id": [25671]}),
-    "coupon_redemptions": pd.DataFrame({"household_id": [900], "coupon_upc": [51380041013]}),
+    "coupons": pd.DataFrame(
+        {"coupon_upc": [51380041013], "product_id": [25671], "campaign_id": [7]}
+    ),
+    "coupon_redemptions": pd.DataFrame(
+        {
+            "household_id": [900, 1],
+            "coupon_upc": [51380041013, 51380041013],
+            "campaign_id": [7, 7],
+            # Household 1 bought nothing on that day.
+            "redemption_date": pd.to_datetime(["2017-01-01", "2017-03-03"]),
+        }
+    ),
     "promotions": pd.DataFrame({"product_id": [25671], "store_id": [316]}),
 }
 
@@ -63,7 +73,9 @@ def test_tables(folder):
         "items",
         "users",
     ]
-    assert pd.read_parquet(folder / "interactions.parquet").equals(TABLES["transactions"])
+    log = pd.read_parquet(folder / "interactions.parquet")
+    assert log.drop(columns="campaign").equals(TABLES["transactions"])
+    assert log["campaign"].fillna(0).tolist() == [7, 0, 0, 0]
     assert pd.read_parquet(folder / "coupons.parquet").equals(TABLES["coupons"])
     assert pd.read_parquet(folder / "users.parquet").to_dict("list") == {"id": [1], "age": ["65+"]}
     items = pd.read_parquet(folder / "items.parquet")
@@ -87,3 +99,5 @@ def test_an_experiment_of_it(folder, tmp_path):
     assert np.load(dataset.path / "event_values.npy").tolist() == [2.0, 4.0, 0.5, 1.0]
     assert dataset.event_times[2] == 1_483_271_606 * 10**6
     assert (dataset.path / "event_sessions.npy").is_file()
+    assert np.load(dataset.path / "event_campaigns.npy").tolist() == [-1, -1, 0, -1]
+    assert dataset.event_names("campaign") == ["7"]

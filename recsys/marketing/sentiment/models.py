@@ -25,7 +25,7 @@ class NetworkConfig(StrictConfig):
     units: PositiveInt = Field(
         64, description="width of a recurrent state; filters of each width of a convolution"
     )
-    dropout: float = Field(0.3, ge=0, lt=1, description="share dropped in the reader and after it")
+    dropout: float = Field(0.5, ge=0, lt=1, description="share dropped in the reader and after it")
     epochs: PositiveInt = Field(15, description="at most")
     patience: PositiveInt = Field(
         2, description="epochs without a lower loss on validation before training stops"

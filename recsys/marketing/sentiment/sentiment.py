@@ -7,7 +7,6 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 from pydantic import Field, field_validator
-from sklearn import metrics
 from sklearn.model_selection import StratifiedKFold
 
 from recsys.config import StrictConfig
@@ -34,14 +33,22 @@ FEWEST_OF_A_CLASS = 20
 BASELINE: Literal["tfidf"] = "tfidf"
 DECIDING = "auc"
 
+
+def balanced_accuracy(positive: np.ndarray, scores: np.ndarray) -> float:
+    """The mean of the shares of positive and of negative texts that .5 tells right."""
+    right = (scores >= 0.5) == positive
+    # A resample may lack a class, of which scikit-learn's warns each time.
+    shares = [
+        np.sum(right & (positive == each)) / max(np.sum(positive == each), 1)
+        for each in (True, False)
+    ]
+    return float(np.mean(shares))
+
+
 SENTIMENT: dict[str, Score] = {
     **{name: CLASSIFICATION[name] for name in ("auc", "average_precision", "brier")},
     "accuracy": lambda positive, scores: float(np.mean(positive == (scores >= 0.5))),
-    # By hand: scikit-learn's warns of every resample without one of the classes.
-    "balanced_accuracy": lambda positive, scores: float(
-        metrics.recall_score(positive, scores >= 0.5, pos_label=True, zero_division=0) / 2
-        + metrics.recall_score(positive, scores >= 0.5, pos_label=False, zero_division=0) / 2
-    ),
+    "balanced_accuracy": balanced_accuracy,
 }
 
 
@@ -268,19 +275,20 @@ class _Fitting:
 
     def tfidf(self, train: Labelled) -> Fitted:
         self._tell(BASELINE, len(self.config.readers))
-        found = []
-        for settings in SETTINGS:
-            scorer = self._fit_tfidf(settings, train)
-            predicted, _ = scorer.score(self.validation.texts)
-            found.append((SENTIMENT[DECIDING](self.validation.positive, predicted), settings))
-        _, settings = max(found, key=lambda each: each[0])
-        scorer = self._fit_tfidf(settings, train)
+        vocabulary = self.vocabulary(train)
+        found = [(each, self._fit_tfidf(each, train, vocabulary)) for each in SETTINGS]
+        settings, scorer = max(found, key=lambda each: self._auc(each[1]))
         return Fitted(BASELINE, settings, self._judge(scorer), scorer)
 
-    def _fit_tfidf(self, settings: dict[str, float], train: Labelled) -> Scorer:
-        vocabulary = self.vocabulary(train)
+    def _fit_tfidf(
+        self, settings: dict[str, float], train: Labelled, vocabulary: Vocabulary
+    ) -> Scorer:
         least = self.config.tokens.minimum_reviews
         return fit_tfidf(train, vocabulary, least, settings, self.config.seed)
+
+    def _auc(self, scorer: Scorer) -> float:
+        predicted, _ = scorer.score(self.validation.texts)
+        return SENTIMENT[DECIDING](self.validation.positive, predicted)
 
     def _judge(self, scorer: Scorer) -> dict[str, float]:
         predicted, _ = scorer.score(self.validation.texts)
@@ -296,7 +304,8 @@ class _Fitting:
         for index, (others, fold) in enumerate(split):
             self._tell(f"scores, fold {index + 1}", len(self.config.readers) + 1 + index)
             if fitted.kind == BASELINE:
-                scorer = self._fit_tfidf(fitted.settings, train[others])
+                known = train[others]
+                scorer = self._fit_tfidf(fitted.settings, known, self.vocabulary(known))
             else:
                 scorer, _ = self._train(fitted.kind, train[others])
             scores[fold], unread[fold] = scorer.score(train[fold].texts)
@@ -335,7 +344,8 @@ def _require_enough(name: str, positive: np.ndarray) -> None:
     raise InputError(
         f"too few reviews: of {len(positive)} in the {name} part {int(positive.sum())} are "
         f"positive, and {FEWEST_OF_A_CLASS} positive and as many negative ones are needed in each "
-        "part to tell them apart. Give more reviews, or change reviews.positive_from."
+        "part (reviews of one moment are in one part). Give more reviews, or change "
+        "reviews.positive_from."
     )
 
 

@@ -11,7 +11,9 @@ from recsys.marketing.sentiment.models import NetworkConfig, build_model, fit_ne
 from recsys.marketing.sentiment.tokens import TokensConfig, learn_vocabulary, split_words
 from tests.marketing.sentiment.texts import texts
 
-QUICK = NetworkConfig(dim=16, units=16, dropout=0.1, learning_rate=0.01, epochs=10, patience=3)
+QUICK = NetworkConfig(
+    dim=16, units=16, dropout=0.1, learning_rate=0.01, batch_size=32, epochs=15, patience=4
+)
 
 
 def labelled(count: int, seed: int) -> Labelled:
@@ -31,20 +33,18 @@ def fit(kind, seed=1, config=QUICK):
     return fit_network(kind, TRAIN, VALIDATION, VOCABULARY, 32, config, seed)
 
 
-@pytest.mark.parametrize("kind", ["gru", "lstm", "cnn"])
+@pytest.mark.parametrize("kind", ["rnn", "lstm", "cnn"])
 def test_networks_understand_a_negation_before_its_word(kind):
     scorer, epochs = fit(kind)
     assert auc(scorer) > 0.95
     assert 1 <= epochs <= QUICK.epochs
 
 
-def test_a_simple_rnn_learns_more_than_single_words_say():
-    assert auc(fit("rnn")[0]) > 0.8
-
-
-def test_single_words_say_nothing_where_negations_turn_them():
-    settings = {"ngrams": 1, "strength": 1.0}
-    assert auc(fit_tfidf(TRAIN, VOCABULARY, 2, settings, seed=1)) < 0.65
+@pytest.mark.parametrize("ngrams", [1, 2])
+def test_a_bag_of_words_cannot_tell_what_a_negation_turns(ngrams):
+    """Nor can pairs of neighbours, as another word stands between."""
+    scorer = fit_tfidf(TRAIN, VOCABULARY, 2, {"ngrams": ngrams, "strength": 1.0}, seed=1)
+    assert 0.6 < auc(scorer) < 0.85
 
 
 def test_tfidf_learns_what_single_words_say():
@@ -56,16 +56,20 @@ def test_tfidf_learns_what_single_words_say():
 
 def test_a_network_repeats_itself():
     short = QUICK.model_copy(update={"epochs": 1})
-    one, other, third = (fit("cnn", seed, short)[0].score(TEST.texts)[0] for seed in (1, 1, 2))
+    one, other = (fit("cnn", 1, short)[0].score(TEST.texts)[0] for _ in range(2))
     np.testing.assert_allclose(one, other, atol=1e-6)
-    assert np.abs(one - third).max() > 1e-3
 
 
-def test_training_keeps_the_best_epoch_and_stops():
-    eager = NetworkConfig(dim=16, units=16, dropout=0.0, learning_rate=0.05, epochs=30, patience=1)
-    scorer, epochs = fit("cnn", config=eager)
-    assert epochs < 30
-    assert auc(scorer) > 0.95
+def test_training_stops_and_keeps_the_best_epoch():
+    """Stars of validation that are the other way round: what is learned only does harm."""
+    wrong = Labelled(VALIDATION.texts, ~VALIDATION.positive)
+    patient = QUICK.model_copy(update={"epochs": 30, "patience": 2})
+    scorer, epochs = fit_network("cnn", TRAIN, wrong, VOCABULARY, 32, patient, 1)
+    assert epochs == 1
+    once, _ = fit_network(
+        "cnn", TRAIN, wrong, VOCABULARY, 32, QUICK.model_copy(update={"epochs": 1}), 1
+    )
+    np.testing.assert_allclose(scorer.score(TEST.texts)[0], once.score(TEST.texts)[0], atol=1e-5)
 
 
 def test_padding_does_not_matter_and_a_text_without_words_answers_the_prior():

@@ -20,7 +20,7 @@ from recsys.marketing.sentiment.tokens import (
 @pytest.mark.parametrize(
     "text, words",
     [
-        ("I don’t LIKE it; 'tis no-one's £5.", ["i", "don't", "like", "it", "tis", "no", "one's", "5"]),
+        ("I don’t LIKE 'it'; no-one's £5.", ["i", "don't", "like", "it", "no", "one's", "5"]),
         ("Ｆｕｌｌ ﬁne Straße", ["full", "fine", "strasse"]),
         ("我不喜欢这把吉他，5 stars!", ["我", "不", "喜欢", "这", "把", "吉他", "5", "stars"]),
         ("गिटार अच्छा है।", ["गिटार", "अच्छा", "है"]),  # vowel signs belong to their words

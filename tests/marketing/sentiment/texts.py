@@ -10,7 +10,7 @@ from recsys.marketing.sentiment.reviews import Reviews, ReviewsConfig, read_revi
 START = 1_600_000_000
 DAY = 86_400
 COLUMNS = {name: name for name in ("user", "item", "text", "stars", "time")}
-FILLERS = ["the", "guitar", "case", "arrived", "on", "friday", "and", "my", "band", "used", "it", "at", "home", "with", "a", "red", "cable"]
+FILLERS = ["the", "guitar", "case", "arrived", "on", "friday", "and", "used", "it", "at", "home"]
 ENGLISH = ["good", "great", "lovely", "solid"], ["bad", "awful", "ugly", "poor"]
 CHINESE = ["喜欢", "满意", "便宜"], ["讨厌", "失望", "粗糙"]
 NOUNS = ["吉他", "音箱", "琴弦", "踏板"]

@@ -13,7 +13,7 @@ from recsys.config import StrictConfig
 from recsys.data.dataset import PARTS
 from recsys.data.splits import iso
 from recsys.errors import InputError
-from recsys.marketing.scores import CLASSIFICATION, Score, difference, score
+from recsys.marketing.scores import PROBABILITIES, Score, difference, score
 from recsys.marketing.sentiment.baseline import SETTINGS, fit_tfidf
 from recsys.marketing.sentiment.classifier import Labelled, Scorer, refuse_unseen_language
 from recsys.marketing.sentiment.models import NetworkConfig, ReaderKind, fit_network
@@ -46,7 +46,7 @@ def balanced_accuracy(positive: np.ndarray, scores: np.ndarray) -> float:
 
 
 SENTIMENT: dict[str, Score] = {
-    **{name: CLASSIFICATION[name] for name in ("auc", "average_precision", "brier")},
+    **{name: PROBABILITIES[name] for name in ("auc", "average_precision", "brier")},
     "accuracy": lambda positive, scores: float(np.mean(positive == (scores >= 0.5))),
     "balanced_accuracy": balanced_accuracy,
 }

@@ -1,17 +1,22 @@
 """What reviews say, judged on a later period."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from recsys.errors import InputError
 from recsys.marketing import scores
 from recsys.marketing.sentiment import sentiment
 from recsys.marketing.sentiment.classifier import Scorer
 from recsys.marketing.sentiment.features import quality_before
+from recsys.marketing.sentiment.reviews import ReviewsConfig
 from recsys.marketing.sentiment.sentiment import SENTIMENT, SentimentConfig, judge_sentiment
 from tests.marketing.sentiment.texts import DAY, START, read, rows
 
+EXPERIMENTS = Path(__file__).parents[3] / "experiments"
 NETWORK = {
     "dim": 16,
     "units": 16,
@@ -239,3 +244,11 @@ def test_metrics_at_one_half_by_hand():
     predicted = np.array([0.9, 0.5, 0.4, 0.6])
     assert SENTIMENT["accuracy"](positive, predicted) == 0.5
     assert SENTIMENT["balanced_accuracy"](positive, predicted) == pytest.approx(1 / 3)
+
+
+def test_what_is_published_was_measured_with_the_defaults():
+    text = (EXPERIMENTS / "sentiment-musical-instruments.yaml").read_text()
+    document = yaml.safe_load(text)
+    assert set(document) == {"task", "reviews", "sentiment"} and document["task"] == "sentiment"
+    ReviewsConfig.model_validate(document["reviews"])
+    assert SentimentConfig.model_validate(document["sentiment"]) == SentimentConfig()

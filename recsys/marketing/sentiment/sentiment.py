@@ -2,97 +2,30 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, field_validator
-from sklearn.model_selection import StratifiedKFold
 
-from recsys.config import StrictConfig
 from recsys.data.dataset import PARTS
 from recsys.data.splits import iso
 from recsys.errors import InputError
-from recsys.marketing.scores import PROBABILITIES, Score, difference, score
-from recsys.marketing.sentiment.baseline import SETTINGS, fit_tfidf
-from recsys.marketing.sentiment.classifier import Labelled, Scorer, refuse_unseen_language
-from recsys.marketing.sentiment.models import NetworkConfig, ReaderKind, fit_network
-from recsys.marketing.sentiment.reviews import Reviews
-from recsys.marketing.sentiment.tokens import (
-    TokensConfig,
-    Vocabulary,
-    drop_words,
-    learn_vocabulary,
-    split_words,
+from recsys.marketing.scores import difference, score
+from recsys.marketing.sentiment.classifier import Labelled, refuse_unseen_language
+from recsys.marketing.sentiment.fitting import (
+    DECIDING,
+    SENTIMENT,
+    Fitted,
+    Fitting,
+    SentimentConfig,
 )
+from recsys.marketing.sentiment.reviews import Reviews
+from recsys.marketing.sentiment.tokens import drop_words, split_words
 
 # Shares of the reviews up to the end of training, and of validation.
 TRAIN_SHARE, VALIDATION_SHARE = 0.8, 0.9
 # Reviews of the rarer class in each part, below which no metric has an interval.
 FEWEST_OF_A_CLASS = 20
-BASELINE: Literal["tfidf"] = "tfidf"
-DECIDING = "auc"
-
-
-def balanced_accuracy(positive: np.ndarray, scores: np.ndarray) -> float:
-    """The mean of the shares of positive and of negative texts that .5 tells right."""
-    right = (scores >= 0.5) == positive
-    # A resample may lack a class, of which scikit-learn's warns each time.
-    shares = [
-        np.sum(right & (positive == each)) / max(np.sum(positive == each), 1)
-        for each in (True, False)
-    ]
-    return float(np.mean(shares))
-
-
-SENTIMENT: dict[str, Score] = {
-    **{name: PROBABILITIES[name] for name in ("auc", "average_precision", "brier")},
-    "accuracy": lambda positive, scores: float(np.mean(positive == (scores >= 0.5))),
-    "balanced_accuracy": balanced_accuracy,
-}
-
-
-class SentimentConfig(StrictConfig):
-    """What reads reviews, and how it learns."""
-
-    readers: list[ReaderKind] = Field(
-        ["rnn", "lstm", "cnn"],
-        min_length=1,
-        description="networks that are tried; validation chooses, TF-IDF is always beside them",
-    )
-    tokens: TokensConfig = TokensConfig()
-    network: NetworkConfig = NetworkConfig()
-    folds: int = Field(
-        3,
-        ge=2,
-        description="parts that the training reviews are cut into, each scored by a model of the "
-        "others",
-    )
-    seed: int = Field(1, ge=0, description="of everything drawn")
-
-    @field_validator("readers")
-    @classmethod
-    def _differ(cls, kinds: list[ReaderKind]) -> list[ReaderKind]:
-        if len(set(kinds)) < len(kinds):
-            raise ValueError("each reader may be named once")
-        return kinds
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """A reader or TF-IDF, fitted to the training part.
-
-    Attributes:
-        kind: which.
-        settings: chosen on validation: its best epoch, or the terms and penalty of TF-IDF.
-        validation: the area under the ROC curve there, with its interval.
-        scorer: reads texts.
-    """
-
-    kind: ReaderKind | Literal["tfidf"]
-    settings: dict[str, float]
-    validation: dict[str, float]
-    scorer: Scorer
 
 
 @dataclass(frozen=True)
@@ -200,7 +133,7 @@ def judge_sentiment(
     words = [drop_words(split_words(text), left_out) for text in table["text"]]
     labelled = {name: Labelled(words, truth)[rows] for name, rows in parts.items()}
     train, validation, test = labelled["train"], labelled["validation"], labelled["test"]
-    fitting = _Fitting(config, validation, progress)
+    fitting = Fitting(config, validation, progress)
     for name in ("validation", "test"):
         refuse_unseen_language(fitting.vocabulary(train), labelled[name].texts, name)
 
@@ -236,83 +169,6 @@ def judge_sentiment(
         _scored(table, parts, sentiment, unread),
         left_out,
     )
-
-
-@dataclass(frozen=True)
-class _Fitting:
-    """Fits networks and TF-IDF, and tells how far it is."""
-
-    config: SentimentConfig
-    validation: Labelled
-    progress: Callable[[str, float], None]
-
-    def vocabulary(self, train: Labelled) -> Vocabulary:
-        """The words of what is learned from."""
-        learned = learn_vocabulary(train.texts, self.config.tokens)
-        if not learned.numbers:
-            raise InputError(
-                f"no word occurs in {self.config.tokens.minimum_reviews} reviews of the training "
-                "part: lower sentiment.tokens.minimum_reviews, or give more reviews"
-            )
-        return learned
-
-    def network(self, kind: ReaderKind, train: Labelled) -> Fitted:
-        self._tell(kind, self.config.readers.index(kind))
-        scorer, epochs = self._train(kind, train)
-        return Fitted(kind, {"epochs": epochs}, self._judge(scorer), scorer)
-
-    def _train(self, kind: ReaderKind, train: Labelled) -> tuple[Scorer, int]:
-        config = self.config
-        return fit_network(
-            kind,
-            train,
-            self.validation,
-            self.vocabulary(train),
-            config.tokens.max_words,
-            config.network,
-            config.seed,
-        )
-
-    def tfidf(self, train: Labelled) -> Fitted:
-        self._tell(BASELINE, len(self.config.readers))
-        vocabulary = self.vocabulary(train)
-        found = [(each, self._fit_tfidf(each, train, vocabulary)) for each in SETTINGS]
-        settings, scorer = max(found, key=lambda each: self._auc(each[1]))
-        return Fitted(BASELINE, settings, self._judge(scorer), scorer)
-
-    def _fit_tfidf(
-        self, settings: dict[str, float], train: Labelled, vocabulary: Vocabulary
-    ) -> Scorer:
-        least = self.config.tokens.minimum_reviews
-        return fit_tfidf(train, vocabulary, least, settings, self.config.seed)
-
-    def _auc(self, scorer: Scorer) -> float:
-        predicted, _ = scorer.score(self.validation.texts)
-        return SENTIMENT[DECIDING](self.validation.positive, predicted)
-
-    def _judge(self, scorer: Scorer) -> dict[str, float]:
-        predicted, _ = scorer.score(self.validation.texts)
-        only = {DECIDING: SENTIMENT[DECIDING]}
-        return score(self.validation.positive, predicted, only, self.config.seed)[DECIDING]
-
-    def out_of_fold(self, fitted: Fitted, train: Labelled) -> tuple[np.ndarray, np.ndarray]:
-        """Scores of the training reviews, each of a model that did not see its stars."""
-        scores = np.empty(len(train.positive))
-        unread = np.empty(len(train.positive), dtype=bool)
-        folds = StratifiedKFold(self.config.folds, shuffle=True, random_state=self.config.seed)
-        split = folds.split(train.positive, train.positive)
-        for index, (others, fold) in enumerate(split):
-            self._tell(f"scores, fold {index + 1}", len(self.config.readers) + 1 + index)
-            if fitted.kind == BASELINE:
-                known = train[others]
-                scorer = self._fit_tfidf(fitted.settings, known, self.vocabulary(known))
-            else:
-                scorer, _ = self._train(fitted.kind, train[others])
-            scores[fold], unread[fold] = scorer.score(train[fold].texts)
-        return scores, unread
-
-    def _tell(self, stage: str, done: int) -> None:
-        self.progress(stage, done / (len(self.config.readers) + 1 + self.config.folds))
 
 
 def _deciding(fitted: Fitted) -> float:

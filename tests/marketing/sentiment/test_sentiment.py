@@ -9,11 +9,12 @@ import yaml
 
 from recsys.errors import InputError
 from recsys.marketing import scores
-from recsys.marketing.sentiment import sentiment
+from recsys.marketing.sentiment import fitting, sentiment
 from recsys.marketing.sentiment.classifier import Scorer
 from recsys.marketing.sentiment.features import quality_before
+from recsys.marketing.sentiment.fitting import SENTIMENT, SentimentConfig
 from recsys.marketing.sentiment.reviews import ReviewsConfig
-from recsys.marketing.sentiment.sentiment import SENTIMENT, SentimentConfig, judge_sentiment
+from recsys.marketing.sentiment.sentiment import judge_sentiment
 from tests.marketing.sentiment.texts import DAY, START, read, rows
 
 EXPERIMENTS = Path(__file__).parents[3] / "experiments"
@@ -23,7 +24,7 @@ NETWORK = {
     "dropout": 0.1,
     "learning_rate": 0.01,
     "batch_size": 32,
-    "epochs": 12,
+    "epochs": 7,
     "patience": 3,
 }
 QUICK = SentimentConfig.model_validate({"readers": ["cnn"], "network": NETWORK, "folds": 2})
@@ -84,7 +85,7 @@ def fake(monkeypatch):
         fitted.append((kind, train))
         return Scorer(Fake(train, len(fitted) / 10), vocabulary, float(train.positive.mean())), 1
 
-    monkeypatch.setattr(sentiment, "fit_network", fit)
+    monkeypatch.setattr(fitting, "fit_network", fit)
     return fitted
 
 
@@ -154,7 +155,7 @@ def test_the_result_as_a_document(judged):
 def test_no_review_is_scored_by_a_model_that_saw_its_stars(tmp_path, fake, monkeypatch, wins):
     """The fake network refuses texts that it was trained on; so does the regression here."""
     config = QUICK.model_copy(update={"readers": ["rnn", "lstm"], "folds": 3})
-    real = sentiment.fit_tfidf
+    real = fitting.fit_tfidf
     parts = []
 
     def fit(train, vocabulary, *others):
@@ -164,7 +165,7 @@ def test_no_review_is_scored_by_a_model_that_saw_its_stars(tmp_path, fake, monke
         scorer = real(train, vocabulary, *others)
         return Scorer(Checked(train, scorer.classifier), vocabulary, scorer.mean)
 
-    monkeypatch.setattr(sentiment, "fit_tfidf", fit)
+    monkeypatch.setattr(fitting, "fit_tfidf", fit)
     monkeypatch.setattr(sentiment, "_deciding", lambda each: each.kind == wins)
     judged = judge_sentiment(read(tmp_path, apart(rows())), config)
     assert judged.scoring.kind == wins

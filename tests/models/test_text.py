@@ -17,6 +17,8 @@ READERS = {
     "average": {"kind": "average"},
     "cnn": {"kind": "cnn", "filters": 8},
     "rnn": {"kind": "rnn", "units": 8},
+    "lstm": {"kind": "rnn", "cell": "lstm", "units": 8},
+    "simple rnn": {"kind": "rnn", "cell": "rnn", "units": 8},
 }
 
 

@@ -10,41 +10,49 @@ import keras
 from keras import ops
 from pydantic import Field
 
+from recsys.models.query.recurrent import CELLS
 from recsys.models.text.words import WordsConfig
 
 
 class RecurrentTextConfig(WordsConfig):
-    """A GRU that reads word by word; the state after the last word counts."""
+    """A recurrent network that reads word by word; the state after the last word counts."""
 
     kind: Literal["rnn"]
+    cell: Literal["gru", "lstm", "rnn"] = Field(
+        "gru", description="what is repeated; rnn: a simple RNN"
+    )
     units: int = Field(64, ge=1, description="width of the recurrent state")
     dropout: float = Field(
         0.2, ge=0, lt=1, description="share of elements dropped of word vectors and of the state"
     )
 
     def build(self, dim: int, **kwargs) -> "RecurrentText":
-        return RecurrentText(dim, self.units, self.dropout, **kwargs)
+        return RecurrentText(dim, self.units, self.dropout, self.cell, **kwargs)
 
 
 @keras.saving.register_keras_serializable(package="recsys")
 class RecurrentText(keras.layers.Layer):
-    """The state of a GRU (Cho et al., 2014) after the last word, projected.
+    """The state after the last word, projected.
+
+    The cell is a GRU (Cho et al., 2014), an LSTM (Hochreiter and Schmidhuber, 1997) or a
+    simple RNN (Elman, 1990).
 
     The last state is read by length instead of by a mask, which would give up
     the fused GPU kernels.
 
     Args:
         dim: width of the result.
-        units, dropout: see :class:`RecurrentTextConfig`.
+        units, dropout, cell: see :class:`RecurrentTextConfig`.
     """
 
-    def __init__(self, dim: int, units: int, dropout: float, **kwargs) -> None:
+    def __init__(self, dim: int, units: int, dropout: float, cell: str = "gru", **kwargs) -> None:
         super().__init__(**kwargs)
         self.dim = dim
         self.units = units
         self.rate = dropout
+        self.kind = cell
         policy = self.dtype_policy
-        self.cell = keras.layers.GRU(units, return_sequences=True, dtype=policy, name="gru")
+        self.cell = CELLS[cell](units, return_sequences=True, dtype=policy, name=cell)
         self.dropouts = [keras.layers.Dropout(dropout, dtype=policy) for _ in range(2)]
         # Without a bias, so that a text without words stays the zero vector.
         self.projection = keras.layers.Dense(dim, use_bias=False, dtype=policy, name="projection")
@@ -65,5 +73,10 @@ class RecurrentText(keras.layers.Layer):
         return self.projection(after(state_NU, training=training))
 
     def get_config(self) -> dict:
-        config = {"dim": self.dim, "units": self.units, "dropout": self.rate}
+        config = {
+            "dim": self.dim,
+            "units": self.units,
+            "dropout": self.rate,
+            "cell": self.kind,
+        }
         return {**super().get_config(), **config}

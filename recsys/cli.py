@@ -196,6 +196,27 @@ def recommend(
 
 
 @app.command()
+def page(
+    runs: Annotated[
+        list[Path], typer.Argument(help="folders of runs of task propensity or sentiment")
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="file to write")] = Path(
+        "users.html"
+    ),
+    title: Annotated[str, typer.Option(help="above the page")] = "Users",
+    recommender: Annotated[
+        Path | None,
+        typer.Option(help="folder of a recommender's run: what each segment is recommended"),
+    ] = None,
+) -> None:
+    """Write one page about users: predictions, segments, reviews, recommendations."""
+    start_backend()
+    from recsys.marketing.page import write_page
+
+    print(write_page(runs, output, title, recommender))
+
+
+@app.command()
 def init(
     log: Annotated[str, typer.Argument(help="file, folder or glob of the interaction log")],
     output: Annotated[Path, typer.Option("-o", "--output", help="file to write")] = Path(
@@ -301,13 +322,13 @@ def _run_task(
 ) -> None:
     """Runs an experiment that asks about users."""
     from recsys.marketing.experiment import load_task
-    from recsys.marketing.propensity_run import run_propensity
+    from recsys.marketing.run import run_task
     from recsys.marketing.summary import summary
     from recsys.progress import say
     from recsys.tracking import page_command
 
     experiment = load_task(path, overrides, name)
-    folder = run_propensity(experiment, runs_dir, overwrite)
+    folder = run_task(experiment, runs_dir, overwrite)
     print(summary(folder))
     say(f"report: {folder.report}")
     if experiment.tracking.enabled:
@@ -322,7 +343,7 @@ def _data_of(path: Path, overrides: list[str] | None) -> "DataConfig":
 
     if read_document(path, overrides)["task"] == DEFAULT_TASK:
         return load_experiment(path, overrides).data
-    data = load_task(path, overrides).data
+    data = getattr(load_task(path, overrides), "data", None)
     if data is None:
         raise InputError(f"{path} reads no log: it has no `data` section")
     return data

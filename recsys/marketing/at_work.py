@@ -7,7 +7,7 @@ from pathlib import Path
 
 from recsys import tracking
 from recsys.data.dataset import Dataset
-from recsys.marketing.experiment import PropensityExperiment
+from recsys.marketing.experiment import TaskExperiment
 from recsys.run_folder import RunFolder
 
 PACKAGES = ("recsys", "scikit-learn", "numpy", "pandas", "duckdb")
@@ -15,7 +15,7 @@ PACKAGES = ("recsys", "scikit-learn", "numpy", "pandas", "duckdb")
 
 @contextlib.contextmanager
 def at_work(
-    experiment: PropensityExperiment,
+    experiment: TaskExperiment,
     dataset: Dataset | None,
     runs_dir: Path,
     overwrite: bool,
@@ -31,16 +31,17 @@ def at_work(
     Raises:
         InputError: the folder holds another run, or a process is at work in it.
     """
+    document = experiment.model_dump(mode="json")
     folder = RunFolder(runs_dir / experiment.name / str(experiment.seed))
     with folder.locked():
-        folder.claim_whole(experiment.dump(), dataset, overwrite)
+        folder.claim_whole(document, dataset, overwrite)
         config = experiment.tracking
         tracker = tracking.start(
             config.model_copy(update={"model_name": config.model_name or experiment.name}),
             folder.path,
             runs_dir,
             f"{experiment.name}-{experiment.seed}",
-            experiment.dump(),
+            document,
             {"task": experiment.task},
         )
         if dataset is not None:

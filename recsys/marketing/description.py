@@ -1,12 +1,14 @@
 """Everything that is known of users as of a moment."""
 
+from collections.abc import Callable, Sequence
+
 import pandas as pd
 from pydantic import Field
 
 from recsys.config import StrictConfig
 from recsys.errors import InputError
 from recsys.marketing.behaviour import BehaviourConfig, behaviour
-from recsys.marketing.embedding import EmbeddingConfig, UserEmbedding
+from recsys.marketing.embedding import EmbeddingConfig
 from recsys.marketing.events import Events
 from recsys.marketing.segments import Thresholds, segments
 
@@ -25,6 +27,11 @@ class FeaturesConfig(StrictConfig):
     embedding: EmbeddingConfig | None = Field(
         None, description="what a trained recommender's query tower makes of the history"
     )
+    sentiment: str | None = Field(
+        None,
+        description="folder of a run of `task: sentiment` on reviews with the log's ids: moods of "
+        "users, and how good what they chose is found",
+    )
 
 
 class Description:
@@ -34,7 +41,7 @@ class Description:
         events: what happened.
         config: which features.
         thresholds: of the segments, learned before the first moment; None: no segments.
-        embedding: of users; None: none.
+        sources: of further numbers: a row per user, by ``user``, as of a moment.
 
     Raises:
         InputError: the user table has no such feature.
@@ -45,12 +52,12 @@ class Description:
         events: Events,
         config: FeaturesConfig,
         thresholds: Thresholds | None = None,
-        embedding: UserEmbedding | None = None,
+        sources: Sequence[Callable[[int], pd.DataFrame]] = (),
     ) -> None:
         self.events = events
         self._config = config
         self._thresholds = thresholds
-        self._embedding = embedding
+        self._sources = sources
         unknown = [name for name in config.user_table if name not in events.users.columns]
         if unknown:
             raise InputError(
@@ -79,7 +86,7 @@ class Description:
             found[SEGMENT] = segments(found, self._thresholds).astype(str)
         if self._config.user_table:
             found = found.join(self.events.users[self._config.user_table])
-        if self._embedding is not None:
-            found = found.join(self._embedding.at(moment))
+        for source in self._sources:
+            found = found.join(source(moment))
         numbers = found.select_dtypes("number").columns
         return found.astype({name: float for name in numbers})

@@ -1,7 +1,7 @@
 """Experiments that ask about users, typed."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
@@ -13,6 +13,8 @@ from recsys.marketing.description import FeaturesConfig
 from recsys.marketing.labelled import LabelledTableConfig
 from recsys.marketing.periods import PeriodConfig
 from recsys.marketing.propensity import EstimatorsConfig
+from recsys.marketing.sentiment.fitting import SentimentConfig
+from recsys.marketing.sentiment.reviews import ReviewsConfig
 from recsys.tracking import TrackingConfig
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
@@ -55,17 +57,31 @@ class PropensityExperiment(StrictConfig):
     def seed(self) -> int:
         return self.propensity.seed
 
-    def dump(self) -> dict[str, Any]:
-        """As plain JSON values, every default spelled out."""
-        return self.model_dump(mode="json")
+
+class SentimentExperiment(StrictConfig):
+    """What reviews say of items, and of the mood of those who write them."""
+
+    task: Literal["sentiment"]
+    name: str = Field(pattern=NAME, description="names the run folder")
+    reviews: ReviewsConfig
+    sentiment: SentimentConfig = SentimentConfig()
+    tracking: TrackingConfig = TrackingConfig()
+
+    @property
+    def seed(self) -> int:
+        return self.sentiment.seed
 
 
-TASKS: dict[str, type[PropensityExperiment]] = {"propensity": PropensityExperiment}
+TaskExperiment = PropensityExperiment | SentimentExperiment
+TASKS: dict[str, type[TaskExperiment]] = {
+    "propensity": PropensityExperiment,
+    "sentiment": SentimentExperiment,
+}
 
 
 def load_task(
     path: Path, overrides: list[str] | None = None, name: str | None = None
-) -> PropensityExperiment:
+) -> TaskExperiment:
     """Reads an experiment that asks about users.
 
     Args:

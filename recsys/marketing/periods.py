@@ -1,6 +1,8 @@
 """A question to a log: when it is asked, and what users did in the period after."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import pandas as pd
@@ -13,6 +15,7 @@ from recsys.marketing.description import SEGMENT, Description, FeaturesConfig
 from recsys.marketing.embedding import UserEmbedding
 from recsys.marketing.events import DAY, Events
 from recsys.marketing.question import Known, Question, Rule, Table, together
+from recsys.marketing.reviewed_users import ReviewedUsers
 from recsys.marketing.rules import LastPeriod, Recency, Transitions
 from recsys.marketing.segments import SEGMENTS, Thresholds, learn_thresholds
 
@@ -126,11 +129,13 @@ def ask_log(events: Events, config: PeriodConfig, features: FeaturesConfig) -> L
         )
     moments = place_moments(events, config)
     thresholds = _thresholds(events, moments.train[0], config)
-    embedding = None
+    sources: list[Callable[[int], pd.DataFrame]] = []
     if features.embedding is not None:
-        embedding = UserEmbedding(features.embedding, events.dataset, moments.train[0])
+        sources.append(UserEmbedding(features.embedding, events.dataset, moments.train[0]).at)
+    if features.sentiment is not None:
+        sources.append(ReviewedUsers(Path(features.sentiment), events).at)
     described = _with_rule_window(features, config)
-    description = Description(events, described, thresholds, embedding)
+    description = Description(events, described, thresholds, sources)
     train = [observe(description, moment, config) for moment in moments.train]
     validation = observe(description, moments.validation, config)
     test = observe(description, moments.test, config)

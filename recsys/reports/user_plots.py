@@ -150,3 +150,29 @@ def by_segment(predicted: Mapping[str, Sequence[float]], title: str, shares: boo
         axes.grid(visible=False, axis="y")
         axes.set(title=title)
     return figure
+
+
+def sentiment(
+    by: str, groups: Sequence[tuple[str, float, int]], years: Sequence[tuple[int, float, int]]
+) -> Figure:
+    """How positive reviews are, in groups and over the years.
+
+    Args:
+        by: what the groups are.
+        groups: name, mean sentiment and reviews of each.
+        years: likewise.
+    """
+    shown = sorted(groups, key=lambda each: -each[2])[:MOST_BARS][::-1]
+    with mpl.rc_context(STYLE):
+        height = max(2.6, 0.9 + 0.26 * len(shown))
+        figure = Figure(figsize=(WIDTH, height), layout="constrained")
+        grouped, yearly = figure.subplots(1, 2)
+        grouped.barh(range(len(shown)), [mean for _, mean, _ in shown], 0.65, color=MODEL_COLOUR)
+        grouped.set_yticks(range(len(shown)), [f"{name} ({n:,})" for name, _, n in shown])
+        grouped.grid(visible=False, axis="y")
+        grouped.set(title=f"Mean sentiment by {by} (reviews)", xlim=(0, 1))
+        places = [year for year, _, _ in years]
+        yearly.plot(places, [mean for _, mean, _ in years], "o-", color=MODEL_COLOUR, markersize=4)
+        yearly.set(title="Mean sentiment by year", ylim=(0, 1))
+        yearly.xaxis.get_major_locator().set_params(integer=True)
+    return figure

@@ -25,48 +25,83 @@ MEANINGS = {
     "rmse": "root of the mean squared error; less is better",
     "rank_correlation": "whether the order of users is right; 1 is perfect",
     "log_loss": "surprise at what came true; less is better",
-    "accuracy": "share of users whose likeliest class came true",
+    "accuracy": "share of those whose likeliest class came true",
+    "balanced_accuracy": "accuracy, the mean over classes",
     "macro_f1": "F1, the mean over classes: rare ones count as much as common ones",
 }
 MOST_USERS = 10
 
 
-def write_users_report(runs: Sequence[Path], path: Path, title: str) -> Path:
+def write_users_report(
+    runs: Sequence[Path],
+    path: Path,
+    title: str,
+    recommended: Sequence[Mapping[str, Any]] = (),
+) -> Path:
     """Writes a page of one or several runs, in whole or not at all.
 
     It reads the run folders only: ``experiment.yaml``, ``metrics.json``, and ``users.parquet``
     where it is there. The page needs no network and no other file.
 
     Args:
-        runs: folders of runs that asked about users.
+        runs: folders of runs of ``task: propensity`` or ``task: sentiment``.
         path: of the page.
         title: above it.
+        recommended: what each segment is recommended: ``segment``, ``users`` asked, and
+            ``items``, each with ``title``, ``share`` of these users, and ``lift``.
 
     Raises:
-        InputError: a document is missing or damaged.
+        InputError: a document is missing or damaged, or a run is of another task.
     """
-    sections = [_section(Path(run)) for run in runs]
-    segmented = next((each for each in sections if each["metrics"].get("segments")), None)
-    standing = {} if segmented is None else _standing(segmented["metrics"])
+    by_task: dict[str, list[Path]] = {"propensity": [], "sentiment": []}
+    for run in map(Path, runs):
+        task = read_document(run / "experiment.yaml").get("task")
+        if task not in by_task:
+            raise InputError(f"{run} is a run of `task: {task}`; give {' or '.join(by_task)}")
+        by_task[task].append(run)
+    predictions = [_prediction_section(run) for run in by_task["propensity"]]
+    segmented = next((each for each in predictions if each["metrics"]["segments"]), None)
     return write_page(
-        path, "users.html", title=title, sections=sections, meanings=MEANINGS, standing=standing
+        path,
+        "users.html",
+        title=title,
+        sections=predictions,
+        sentiments=[_sentiment_section(run) for run in by_task["sentiment"]],
+        meanings=MEANINGS,
+        standing={} if segmented is None else _standing(segmented["metrics"]),
+        recommended=recommended,
     )
 
 
-def _section(run: Path) -> dict[str, Any]:
-    """What the page shows of one run."""
+def _sentiment_section(run: Path) -> dict[str, Any]:
+    """What the page shows of what reviews say."""
     experiment = read_document(run / "experiment.yaml")
-    if experiment.get("task") != "propensity":
-        raise InputError(f"{run} is no run of `task: propensity`")
+    metrics = read_document(run / "metrics.json")
+    found = metrics["sentiment"]
+    figure = user_plots.sentiment(found["by"], found["groups"], found["years"])
+    return {
+        "name": experiment["name"],
+        "title": "What reviews say",
+        "days": None,
+        "metrics": metrics,
+        "verdict": _verdict(metrics["comparison"]),
+        "images": {"sentiment": inline(figure)},
+        "experiment": (run / "experiment.yaml").read_text(encoding="utf-8"),
+    }
+
+
+def _prediction_section(run: Path) -> dict[str, Any]:
+    """What the page shows of one prediction."""
+    experiment = read_document(run / "experiment.yaml")
     metrics = read_document(run / "metrics.json")
     table = run / "users.parquet"
     users = pd.read_parquet(table) if table.is_file() else None
     asked = experiment["table"] or {}
-    target = "" if asked else experiment["propensity"]["period"]["target"]
+    period = {} if asked else experiment["propensity"]["period"]
     return {
         "name": experiment["name"],
-        "title": TITLES.get(target, f"Prediction of {asked.get('label')!r}"),
-        "days": None if asked else experiment["propensity"]["period"]["days"],
+        "title": TITLES.get(period.get("target", ""), f"Prediction of {asked.get('label')!r}"),
+        "days": period.get("days"),
         "metrics": metrics,
         "verdict": _verdict(metrics["comparison"]),
         "users": [] if users is None else _highest(users),

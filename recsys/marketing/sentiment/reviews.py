@@ -20,6 +20,8 @@ from recsys.data.times import TimeUnit, guess_unit, microseconds
 from recsys.errors import InputError
 
 MEMORY_GIB = 2.0
+# Of a finished run: every review with its sentiment.
+SCORED = "reviews.parquet"
 
 
 class ReviewColumns(StrictConfig):
@@ -30,6 +32,7 @@ class ReviewColumns(StrictConfig):
     text: str
     stars: str = Field(description="a number, more is better: the truth that sentiment is held to")
     time: str
+    category: str | None = Field(None, description="of the item; sentiment is shown by it")
 
 
 class ReviewsConfig(FileConfig):
@@ -100,7 +103,7 @@ def write_quarantine(reviews: Reviews, path: Path) -> None:
 
 
 def _read(con: Backend, raw: ir.Table, config: ReviewsConfig, files: SourceFiles) -> Reviews:
-    roles = config.columns.model_dump()
+    roles = config.columns.model_dump(exclude_none=True)
     given = {role: column(raw, name, role, files) for role, name in roles.items()}
     clean = _by_role(given, config)
     as_given = {f"given_{role}": value.cast("string") for role, value in given.items()}
@@ -127,13 +130,16 @@ def _by_role(given: dict[str, ir.Column], config: ReviewsConfig) -> dict[str, ir
     needs_unit = config.time_unit is None and config.time_format is None
     unit = guess_unit(given["time"], "time") if needs_unit else config.time_unit
     stars = given["stars"].cast("string").strip().try_cast("float64")
-    return {
+    clean = {
         "user": identifier(given["user"]),
         "item": identifier(given["item"]),
         "text": given["text"].cast("string").strip().nullif(""),
         "stars": ibis.ifelse(stars.isnan() | stars.isinf(), ibis.null("float64"), stars),
         "time": microseconds(given["time"], unit, config.time_format, config.timezone),
     }
+    if "category" in given:
+        clean["category"] = identifier(given["category"]).fill_null("none")
+    return clean
 
 
 def _reason(given: dict[str, ir.Column], clean: dict[str, ir.Value]) -> ir.StringValue:
@@ -159,7 +165,7 @@ def _refuse_unusable(found: Reviews, config: ReviewsConfig, files: SourceFiles) 
         return
     reason, rows = next(iter(found.reasons.items()))
     example = found.quarantined[found.quarantined["reason"] == reason].iloc[0]
-    shown = {role: example[role] for role in ReviewColumns.model_fields}
+    shown = {role: example[role] for role in config.columns.model_dump(exclude_none=True)}
     raise InputError(
         f"{files}: {bad} of {kept + bad} reviews cannot be used, {rows} of them for: {reason}. For "
         f"example row {example['row']}: {shown}. Check `columns`; `max_quarantined` (now "

@@ -1,0 +1,108 @@
+"""One page of several runs: predictions, segments, reviews, and what a recommender found."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from recsys.errors import InputError
+from recsys.export.recommend import Recommender
+from recsys.marketing.propensity_run import USERS
+from recsys.marketing.segments import SEGMENTS
+from recsys.reports.users_report import write_users_report
+from recsys.run_folder import RunFolder
+
+# Users of a segment whose recommendations are looked at.
+ASKED = 200
+LIST = 10
+MOST_ITEMS = 6
+
+
+def write_page(
+    runs: Sequence[Path], path: Path, title: str, recommender: Path | None = None, seed: int = 0
+) -> Path:
+    """Writes a page that works offline.
+
+    Args:
+        runs: folders of runs of ``task: propensity`` or ``task: sentiment``.
+        path: of the page.
+        title: above it.
+        recommender: folder of a recommender's run on the same users; None: no recommendations.
+        seed: of the users who are asked for.
+
+    Raises:
+        InputError: a folder is none of such a run, no run has segments, or the recommender
+            knows none of their users.
+    """
+    folders = [RunFolder.open(run).path for run in runs]
+    recommended = []
+    if recommender is not None:
+        recommended = recommended_by_segment(folders, recommender, seed)
+    return write_users_report(folders, path, title, recommended)
+
+
+def recommended_by_segment(
+    runs: Sequence[Path], recommender: Path, seed: int = 0
+) -> list[dict[str, Any]]:
+    """What each segment gets: the items that most of its users are recommended.
+
+    Args:
+        runs: folders of runs; the first with segments says who is in which.
+        recommender: folder of a recommender's run.
+        seed: of the users who are drawn from each segment.
+
+    Returns:
+        Of each segment ``segment``, ``users`` who were asked for, and ``items``: their
+        ``title``, ``share`` of the users who get it, and ``lift``, that share over the same of
+        all users who were asked for.
+    """
+    users = _segments(runs)
+    folder = RunFolder.open(recommender)
+    model, dataset = Recommender(folder.model_version()), folder.dataset()
+    known = users[users["user"].isin(set(dataset.user_ids))]
+    if known.empty:
+        raise InputError(f"the recommender of {recommender} knows none of the segments' users")
+    drawn = known.groupby("segment", observed=True)[["user", "segment"]].apply(
+        lambda each: each.sample(min(ASKED, len(each)), random_state=seed)
+    )
+    found: dict[str, Counter[str]] = {}
+    for segment, group in drawn.groupby(drawn["segment"].to_numpy()):
+        found[str(segment)] = Counter(
+            item.title
+            for user in group["user"]
+            for item in model.recommend(model.user_query(dataset, user), LIST)
+        )
+    sizes = drawn["segment"].value_counts()
+    everybody = sum(found.values(), Counter())
+    return [
+        {
+            "segment": segment,
+            "users": int(sizes[segment]),
+            "items": [
+                {
+                    "title": title,
+                    "share": count / sizes[segment],
+                    "lift": (count / sizes[segment]) / (everybody[title] / len(drawn)),
+                }
+                for title, count in found[segment].most_common(MOST_ITEMS)
+            ],
+        }
+        for segment in SEGMENTS
+        if segment in found
+    ]
+
+
+def _segments(runs: Sequence[Path]) -> pd.DataFrame:
+    """``user`` and ``segment`` of the first run that has them."""
+    for run in runs:
+        table = run / USERS
+        if table.is_file():
+            users = pd.read_parquet(table)
+            if "segment" in users:
+                return users[["user", "segment"]]
+    raise InputError(
+        "none of the runs has segments, by which recommendations are shown: give a run of "
+        "`task: propensity` on a log whose users come back"
+    )

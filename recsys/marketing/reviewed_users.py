@@ -1,0 +1,63 @@
+"""What reviews add to what is known of users: their mood, and the quality of what they chose."""
+
+from pathlib import Path
+
+import ibis
+import pandas as pd
+
+from recsys.errors import InputError
+from recsys.marketing.events import Events
+from recsys.marketing.sentiment.features import mood_before, quality_before
+from recsys.marketing.sentiment.reviews import SCORED
+from recsys.run_folder import RunFolder
+
+
+class ReviewedUsers:
+    """Users by the reviews of a run of ``task: sentiment``.
+
+    Only reviews before a moment are read. Their scores come from models that did not see their
+    stars, but may have seen other, later reviews'; see
+    :func:`recsys.marketing.sentiment.sentiment.judge_sentiment`.
+
+    Args:
+        run: its folder.
+        events: the log; its ids are the reviews'.
+
+    Raises:
+        InputError: there is no such run, or no id is common.
+    """
+
+    def __init__(self, run: Path, events: Events) -> None:
+        path = RunFolder.open(run).path / SCORED
+        if not path.is_file():
+            raise InputError(f"{run} has no {SCORED}: it is no finished run of `task: sentiment`")
+        self._scored = pd.read_parquet(path)
+        self._events = events
+        self._items = pd.Index(events.dataset.item_ids)
+        if not self._scored["user"].isin(events.user_ids).any():
+            raise InputError(
+                f"no user of the reviews of {run} is in the log: their ids are of another kind "
+                f"(reviews: {self._scored['user'].iloc[0]!r}, log: {events.user_ids[0]!r})"
+            )
+
+    def at(self, moment: int) -> pd.DataFrame:
+        """``reviews``, ``mood``, ``mood_trend`` and ``quality_of_items``, by ``user``.
+
+        Missing of users who wrote nothing, and of those whose items nobody reviewed.
+        """
+        moods = mood_before(self._scored, moment)[["reviews", "mood", "mood_trend"]]
+        moods = moods[moods.index.isin(self._events.user_ids)]
+        moods.index = self._events.user_ids.get_indexer(moods.index)
+        return moods.rename_axis("user").join(self._quality(moment), how="outer")
+
+    def _quality(self, moment: int) -> pd.DataFrame:
+        """The mean quality of what each user chose before a moment."""
+        found = quality_before(self._scored, moment)["quality"]
+        found = found[found.index.isin(self._items)]
+        known = pd.DataFrame(
+            {"item": self._items.get_indexer(found.index), "quality": found.to_numpy()}
+        )
+        past = self._events.table.filter(self._events.table.time < moment)
+        rated = past.join(ibis.memtable(known), "item")
+        means = rated.group_by("user").aggregate(quality_of_items=rated.quality.mean())
+        return self._events.con.to_pandas(means).set_index("user")

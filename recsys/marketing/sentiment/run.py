@@ -1,0 +1,105 @@
+"""One sentiment experiment on one page: reviews in, judged scores of every review out."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from recsys.atomic import atomic_path
+from recsys.marketing.at_work import at_work, versions
+from recsys.marketing.experiment import SentimentExperiment
+from recsys.marketing.sentiment.features import quality_before
+from recsys.marketing.sentiment.reviews import SCORED, Reviews, read_reviews, write_quarantine
+from recsys.marketing.sentiment.sentiment import Judged, judge_sentiment
+from recsys.progress import say, working
+from recsys.reports.users_report import write_users_report
+from recsys.run_folder import RunFolder
+
+MOST_ITEMS = 10
+# Fewer reviews say little of an item.
+FEWEST_REVIEWS = 5
+
+
+def run_sentiment(
+    experiment: SentimentExperiment, runs_dir: Path, overwrite: bool = False
+) -> RunFolder:
+    """Reads, learns, chooses, judges, and scores every review; once per run folder.
+
+    Beside ``metrics.json`` it leaves ``reviews.parquet`` (every review with its sentiment) and
+    ``quarantine.parquet`` (rows that could not be used).
+
+    Raises:
+        InputError: see :func:`recsys.marketing.sentiment.reviews.read_reviews` and
+            :func:`recsys.marketing.sentiment.sentiment.judge_sentiment`.
+    """
+    with at_work(experiment, None, runs_dir, overwrite) as (folder, tracker):
+        if not folder.metrics.is_file():
+            began = time.monotonic()
+            reviews = read_reviews(experiment.reviews)
+            say(f"{len(reviews.table):,} reviews, {len(reviews.quarantined):,} rows left out")
+            with working("reading reviews") as tell:
+                judged = judge_sentiment(reviews, experiment.sentiment, tell)
+            write_quarantine(reviews, folder.path / "quarantine.parquet")
+            with atomic_path(folder.path / SCORED) as temporary:
+                judged.scored.to_parquet(temporary, index=False)
+            document = _document(judged, reviews, time.monotonic() - began)
+            folder.write_json(folder.metrics, document)
+        metrics = json.loads(folder.metrics.read_text())
+        report = write_users_report([folder.path], folder.report, experiment.name)
+        tracker.log_metrics({name: metrics[name] for name in ("test", "validation", "timing")})
+        tracker.log_metrics({f"baseline_{k}": v for k, v in metrics["baselines"].items()})
+        for artefact in (folder.metrics, report):
+            tracker.log_artifact(artefact)
+    return folder
+
+
+def _document(judged: Judged, reviews: Reviews, seconds: float) -> dict[str, Any]:
+    """What ``metrics.json`` holds; the network's metrics are ``test``, TF-IDF the baseline."""
+    chosen, baseline = judged.chosen.kind, judged.baseline.kind
+    said = judged.as_document()
+    return {
+        "test": judged.metrics[chosen],
+        "validation": {"auc": judged.chosen.validation},
+        "baselines": {baseline: judged.metrics[baseline]},
+        "comparison": {
+            "metric": "auc",
+            "rule": baseline,
+            "better": judged.comparison["value"] > 0,
+            **judged.comparison,
+            "sentence": judged.verdict,
+        },
+        "chosen": {"kind": chosen, "settings": judged.chosen.settings},
+        "scoring": judged.scoring.kind,
+        "estimators": said["tried"],
+        "parts": judged.parts,
+        "sentiment": _described(judged.scored),
+        "quality": {"rows_kept": len(reviews.table), "quarantined": reviews.reasons},
+        "timing": {"seconds": seconds},
+        "versions": versions(),
+    }
+
+
+def _described(scored: pd.DataFrame) -> dict[str, Any]:
+    """Sentiment by category or by stars, over the years, and of the best and the worst items."""
+    by = "category" if "category" in scored else "stars"
+    groups = scored.groupby(by)["sentiment"].agg(["mean", "size"])
+    years = pd.to_datetime(scored["time"], unit="us").dt.year
+    yearly = scored.groupby(years)["sentiment"].agg(["mean", "size"])
+    items = quality_before(scored, int(scored["time"].max()) + 1)
+    items = items[items["reviews"] >= FEWEST_REVIEWS].sort_values("quality", ascending=False)
+    return {
+        "by": by,
+        "groups": [[str(name), float(m), int(n)] for name, m, n in groups.itertuples()],
+        "years": [[int(year), float(m), int(n)] for year, m, n in yearly.itertuples()],
+        "best": _items(items.head(MOST_ITEMS)),
+        "worst": _items(items.tail(MOST_ITEMS)[::-1]),
+    }
+
+
+def _items(found: pd.DataFrame) -> list[dict[str, Any]]:
+    return [
+        {"item": str(item), "quality": float(row["quality"]), "reviews": int(row["reviews"])}
+        for item, row in found.iterrows()
+    ]

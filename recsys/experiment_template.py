@@ -56,7 +56,7 @@ def _document(log: str, guess: RoleGuess) -> str:
         "data:",
         "  log:",
         *_log_section(guess),
-        "  # Side tables; each feature is categorical, multivalued, numeric, text or vector.",
+        "  # Side tables; each feature is categorical, multivalued, numeric, text, vector, image.",
         "  # items: {path: items.csv, key: item_id, title: title, features: {brand: categorical}}",
         "  # users: {path: users.csv, key: user_id, features: {country: categorical}}",
         "  repeats: keep  # or first, last: of the same user and item",

@@ -119,7 +119,10 @@ class Among:
 
     def score(self, queries: Queries, block: slice) -> np.ndarray:
         """float32 [block, catalogue_items], −∞ for the other items."""
-        scores = self.scorer.score(queries, block)
+        if isinstance(self.scorer, Embedder):
+            scores = self.scorer.embed(queries, block) @ self.scorer.item_vectors.T
+        else:
+            scores = self.scorer.score(queries, block)
         return np.where(self.items[: self.catalogue_items], scores, np.float32(-np.inf))
 
 

@@ -66,6 +66,24 @@ def test_repeats_and_known_items_are_not_asked_for(script, dataset):
     assert queries.users.tolist() == [0, 1]
 
 
+class Tower:
+    """A model whose vectors are known."""
+
+    catalogue_items = 4  # the fifth item is not in its catalogue
+    item_vectors = np.array([[4.0], [1.0], [2.0], [3.0]], np.float32)
+
+    def embed(self, queries, block):
+        return np.ones((len(queries.users[block]), 1), np.float32)
+
+
+def test_a_model_and_a_scorer_rank_new_items_only(script, dataset):
+    queries = script.new_item_queries(dataset, "test", ACTIVITY == 0)
+    popular = script.PopularInCategory(dataset.feature("item", "brand"), ACTIVITY)
+    for scorer, left in ((Tower(), [3]), (popular, [3, 4])):
+        scores = script.Among(scorer, ACTIVITY == 0).score(queries, slice(0, 2))
+        assert all(np.flatnonzero(np.isfinite(row)).tolist() == left for row in scores)
+
+
 def test_categories_of_every_feature(script, dataset):
     found = {name: values.tolist() for name, values in script.categories(dataset)}
     assert found == {

@@ -71,12 +71,15 @@ class Feature(StrictConfig):
     text          int32 [n, width]    word indices in order, padded with 0
     numeric       float32 [n]         (value - mean) / deviation, 0 = missing
     vector        float32 [n, width]  as given, zeros = missing
+    image         uint8 [n, width,    brightness, 1 (black) to 255; 0 everywhere =
+                  width, channels]    missing
     ============  ==================  ============================================
     """
 
     name: str
-    kind: Literal["categorical", "multivalued", "text", "numeric", "vector"]
-    width: int = Field(1, description="columns of the array")
+    kind: Literal["categorical", "multivalued", "text", "numeric", "vector", "image"]
+    width: int = Field(1, description="columns of the array; of an image, pixels a side")
+    channels: int = Field(0, description="of an image: 1 (grey) or 3 (colours)")
     vocabulary_size: int = Field(0, description="known values plus one for index 0")
     mean: float = Field(0.0, description="of a numeric column, in its own unit")
     deviation: float = Field(1.0, description="of a numeric column, in its own unit")

@@ -14,11 +14,14 @@ import pyarrow.parquet as pq
 from ibis.backends.duckdb import Backend
 
 from recsys.data.dataset import NOT_A_WORD, Feature, Side
+from recsys.data.files import SourceFiles
 from recsys.data.ids import identifier
+from recsys.data.images import ImageReader, content_mark, write_images
 from recsys.data.sources import (
     CategoricalFeature,
+    FeatureConfig,
+    ImageFeature,
     MultivaluedFeature,
-    NumericFeature,
     TableConfig,
     TextFeature,
     VectorFeature,
@@ -26,7 +29,6 @@ from recsys.data.sources import (
 )
 from recsys.errors import InputError
 
-AnyFeature = CategoricalFeature | MultivaluedFeature | TextFeature | NumericFeature | VectorFeature
 NOT_A_NUMBER = r"[\[\](){}\s,;|]+"
 # Letters of scripts that put no space between words, with the marks that belong to each.
 UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}][\p{M}ー]*"
@@ -42,17 +44,19 @@ class SideTable:
         table: columns ``id`` (text), ``title`` if one is named, and
             ``feature.<name>`` as read.
         config: what the experiment says of it.
+        folder: where relative paths in it begin; None if it is remote.
         notes: what was left out.
     """
 
     side: Side
     table: ir.Table
     config: TableConfig
+    folder: Path | None
     notes: tuple[str, ...]
 
 
 def read_side_table(
-    con: Backend, raw: ir.Table, side: Side, config: TableConfig, where: object
+    con: Backend, raw: ir.Table, side: Side, config: TableConfig, where: SourceFiles
 ) -> SideTable:
     """Writes a side table into the engine, one row per id.
 
@@ -74,11 +78,12 @@ def read_side_table(
     repeated = counted.filter(counted.rows > 1).order_by("id")
     if config.duplicates == "refuse":
         _refuse_repeated(repeated, side, where)
-        return SideTable(side, rows.drop("row"), config, tuple(notes))
+        return SideTable(side, rows.drop("row"), config, where.folder, tuple(notes))
     merged = repeated.count().execute()
     if merged:
         notes.append(f"ids of the {side} table with several rows, merged: {merged}")
-    return SideTable(side, _one_row_each(con, rows, side, config), config, tuple(notes))
+    unique = _one_row_each(con, rows, side, config)
+    return SideTable(side, unique, config, where.folder, tuple(notes))
 
 
 def _present(value: ir.Column) -> ir.Value:
@@ -108,8 +113,8 @@ def _one_row_each(con: Backend, rows: ir.Table, side: Side, config: TableConfig)
 
 def encode_features(
     con: Backend, side_table: SideTable, index: ir.Table, size: int, folder: Path
-) -> tuple[Feature, ...]:
-    """Writes every feature of a side table and returns what describes them.
+) -> tuple[tuple[Feature, ...], list[str]]:
+    """Writes every feature of a side table.
 
     Args:
         con: the engine.
@@ -118,18 +123,26 @@ def encode_features(
         size: rows of the arrays.
         folder: the dataset's ``features`` folder.
 
+    Returns:
+        What describes the features, and notes on values that cannot be used.
+
     Raises:
         InputError: a feature whose values cannot be read as its kind.
     """
-    described = []
+    described, notes = [], []
     for name, config in side_table.config.features.items():
         source = side_table.table
         values = source.select(id=source.id, value=source[f"feature.{name}"])
         joined = index.inner_join(values, "id").select("index", "value")
         joined = joined.filter(joined.value.notnull())
         encoder = _Encoder(con, side_table.side, name, size, folder)
-        described.append(encoder.encode(joined, config))
-    return tuple(described)
+        if isinstance(config, ImageFeature):
+            feature, wrong = encoder.encode_images(joined, config, side_table.folder)
+            notes += wrong
+        else:
+            feature = encoder.encode(joined, config)
+        described.append(feature)
+    return tuple(described), notes
 
 
 @dataclass(frozen=True)
@@ -140,7 +153,7 @@ class _Encoder:
     size: int
     folder: Path
 
-    def encode(self, rows: ir.Table, config: AnyFeature) -> Feature:
+    def encode(self, rows: ir.Table, config: FeatureConfig) -> Feature:
         if isinstance(config, CategoricalFeature):
             one = rows.select("index", position=ibis.literal(0), value=identifier(rows.value))
             return self._indices(one, config, width=1)
@@ -227,8 +240,58 @@ class _Encoder:
         self._save(array)
         return Feature(name=self.name, kind="vector", width=width)
 
+    def encode_images(
+        self, rows: ir.Table, config: ImageFeature, home: Path | None
+    ) -> tuple[Feature, list[str]]:
+        """Reads the pictures; also returns notes on those that are not there."""
+        table = rows.select("index", path=rows.value.cast("string")).to_pyarrow()
+        paths: list[str | None] = [None] * self.size
+        for index, path in zip(table["index"].to_pylist(), table["path"].to_pylist(), strict=True):
+            paths[index] = path
+        reader = ImageReader(_local(home), config.size, config.channels)
+        wrong = write_images(paths, reader, self.folder / f"{self.side}.{self.name}.npy")
+        shown = ", ".join(wrong[:EXAMPLES])
+        if len(wrong) == len(table):
+            found = f"none of {len(wrong)} can be read: {shown}" if wrong else "no row names one"
+            raise InputError(
+                f"the {self.side} feature {self.name!r} holds pictures, but {found}. Its column "
+                f"must hold paths of picture files, absolute or relative to {reader.folder}."
+            )
+        feature = Feature(name=self.name, kind="image", width=config.size, channels=config.channels)
+        notes = []
+        if unnamed := self.size - len(table):
+            notes.append(f"{self.side}s without a picture ({self.name}): {unnamed}")
+        if wrong:
+            what = f"pictures ({self.name}) that cannot be read"
+            notes.append(f"{what}: {len(wrong)} of {len(table)}, such as {shown}")
+        return feature, notes
+
     def _save(self, array: np.ndarray) -> None:
         np.save(self.folder / f"{self.side}.{self.name}.npy", np.ascontiguousarray(array))
+
+
+def mark_images(raw: ir.Table, config: TableConfig, where: SourceFiles) -> list[str]:
+    """Changes when a picture that a side table names changes; an entry per image feature.
+
+    Raises:
+        InputError: a column is missing, or the table is remote.
+    """
+    marks = []
+    for name, feature in config.features.items():
+        if isinstance(feature, ImageFeature):
+            given = column(raw, feature.column or name, f"feature {name}", where)
+            paths = raw.select(path=_present(given.cast("string"))).distinct().order_by("path")
+            named = paths.filter(paths.path.notnull()).to_pyarrow()["path"].to_pylist()
+            marks.append(content_mark(_local(where.folder), named))
+    return marks
+
+
+def _local(folder: Path | None) -> Path:
+    if folder is None:
+        raise InputError(
+            "a table with pictures must be a local file, as their paths are: copy it beside them"
+        )
+    return folder
 
 
 def _as_number(value: ir.Column) -> ir.FloatingValue:

@@ -57,6 +57,8 @@ class SourceFiles:
         compression: how CSV and JSON files are compressed.
         filesystem: of remote files; None when they are local.
         fingerprint: changes when the content changes.
+        folder: of the first file, where relative paths in a table begin; None when
+            it is remote.
     """
 
     paths: tuple[str, ...]
@@ -64,6 +66,7 @@ class SourceFiles:
     compression: Compression
     filesystem: fsspec.AbstractFileSystem | None
     fingerprint: str
+    folder: Path | None
 
     def __str__(self) -> str:
         more = f" and {len(self.paths) - 1} more" if len(self.paths) > 1 else ""
@@ -100,6 +103,7 @@ def find_files(
     if remote and len(remote) < len(found):
         raise InputError("`path` mixes local files and remote addresses: use one kind")
     filesystem = _filesystem(remote[0]) if remote else None
+    folder = None if remote else Path(found[0]).parent
     if filesystem is not None and _is_http(found[0]):
         found = [_download(filesystem, url, scratch, number) for number, url in enumerate(found)]
         filesystem = None
@@ -109,7 +113,8 @@ def find_files(
     digest = hashlib.sha256()
     for file in found:
         digest.update(_content_mark(file, filesystem))
-    files = SourceFiles(tuple(found), kind, compression, filesystem, digest.hexdigest())
+    fingerprint = digest.hexdigest()
+    files = SourceFiles(tuple(found), kind, compression, filesystem, fingerprint, folder)
     return _as_utf8(files, encoding, scratch)
 
 

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import ibis.expr.types as ir
 import numpy as np
@@ -37,10 +38,10 @@ from recsys.data.catalogue import (
 from recsys.data.dataset import FORMAT, PARTS, Dataset, Feature, Manifest, Side
 from recsys.data.encode import encode_ids
 from recsys.data.engine import blaming_input, connect
-from recsys.data.features import SideTable, encode_features, read_side_table
+from recsys.data.features import SideTable, encode_features, mark_images, read_side_table
 from recsys.data.files import SourceFiles
 from recsys.data.public import Table
-from recsys.data.sources import LogConfig, TableConfig, locate, read_table
+from recsys.data.sources import ImageFeature, LogConfig, TableConfig, locate, read_table
 from recsys.data.writing import write_events, write_offsets
 from recsys.errors import InputError
 
@@ -69,9 +70,15 @@ class DataConfig(StrictConfig):
 
     @field_validator("users")
     @classmethod
-    def _untitled(cls, users: TableConfig | None) -> TableConfig | None:
+    def _only_what_users_have(cls, users: TableConfig | None) -> TableConfig | None:
         if users is not None and users.title is not None:
             raise ValueError("only items have a title")
+        for name, feature in (users.features if users is not None else {}).items():
+            if isinstance(feature, ImageFeature):
+                raise ValueError(
+                    f"the feature {name!r} is an image, and only items have pictures: whoever asks "
+                    "the exported model would have to send the user's. Make a vector of it first."
+                )
         return users
 
     @model_validator(mode="after")
@@ -111,7 +118,7 @@ def prepare(
     with blaming_input(str(datasets)), _workshop(datasets) as scratch:
         tell("finding files", 0.0)
         files = _locate(config, scratch)
-        fingerprint = _fingerprint(config, files)
+        fingerprint = _fingerprint(config, files, _mark_images(config, files, scratch, memory_gib))
         final = datasets / fingerprint
         if final.exists():
             return Dataset(final)
@@ -161,13 +168,33 @@ def _locate(config: DataConfig, scratch: Path) -> dict[Table, SourceFiles]:
     return found
 
 
-def _fingerprint(config: DataConfig, files: dict[Table, SourceFiles]) -> str:
+def _mark_images(
+    config: DataConfig, files: dict[Table, SourceFiles], scratch: Path, memory_gib: float
+) -> list[str]:
+    """What tells of changes in pictures; an engine is started only if there are any."""
+    if config.items is None or not config.items.has_images:
+        return []
+    where, folder = files["items"], scratch / "image_paths"
+    folder.mkdir()
+    con = connect(folder, memory_gib)
+    try:
+        with blaming_input(str(where)):
+            return mark_images(read_table(con, where, config.items, "items"), config.items, where)
+    finally:
+        con.disconnect()
+
+
+def _fingerprint(
+    config: DataConfig, files: dict[Table, SourceFiles], image_marks: list[str]
+) -> str:
     """Content of the sources and settings; where the files lie makes no difference."""
     place = {"path", "public"}
     settings = config.model_dump(
         mode="json", exclude={"log": place, "users": place, "items": place}
     )
-    contents = {side: source.fingerprint for side, source in files.items()}
+    contents: dict[str, Any] = {side: source.fingerprint for side, source in files.items()}
+    if image_marks:
+        contents["images"] = image_marks
     document = json.dumps([FORMAT, settings, contents], sort_keys=True)
     return hashlib.sha256(document.encode()).hexdigest()[:16]
 
@@ -310,7 +337,11 @@ class _Builder:
             report.notes.append(f"{table.side}s of the log without a row in their table: {missing}")
         with blaming_input(f"the {table.side} table"):
             size = index.count().execute()
-            return encode_features(self.con, table, index, size, self.folder / "features")
+            features, notes = encode_features(
+                self.con, table, index, size, self.folder / "features"
+            )
+        report.notes += notes
+        return features
 
 
 def _count_parts(events: ir.Table, side: str, size: int) -> np.ndarray:

@@ -166,13 +166,27 @@ class VectorFeature(StrictConfig):
     column: str | None = None
 
 
+class ImageFeature(StrictConfig):
+    """A picture file, named by its path: absolute, or relative to the folder of the table."""
+
+    kind: Literal["image"]
+    column: str | None = None
+    size: int = Field(32, ge=4, le=512, description="pixels a side that pictures are scaled to")
+    channels: Literal[1, 3] = Field(3, description="1 = grey, 3 = colours")
+
+
 def _long_form(given: Any) -> Any:
     return {"kind": given} if isinstance(given, str) else given
 
 
 FeatureConfig = Annotated[
     Annotated[
-        CategoricalFeature | MultivaluedFeature | TextFeature | NumericFeature | VectorFeature,
+        CategoricalFeature
+        | MultivaluedFeature
+        | TextFeature
+        | NumericFeature
+        | VectorFeature
+        | ImageFeature,
         Field(discriminator="kind"),
     ],
     BeforeValidator(_long_form),
@@ -192,6 +206,11 @@ class TableConfig(FileConfig):
     features: dict[str, FeatureConfig] = Field(
         {}, description="name: kind, or name: {kind: …, column: …, …}"
     )
+
+    @property
+    def has_images(self) -> bool:
+        """Whether it names files beside it."""
+        return any(isinstance(feature, ImageFeature) for feature in self.features.values())
 
     @model_validator(mode="before")
     @classmethod

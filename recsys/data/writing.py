@@ -34,16 +34,22 @@ BY_ROLE = {
 
 
 class ArrayFile:
-    """A one-dimensional ``.npy`` file written in pieces.
+    """A ``.npy`` file written in pieces, row after row.
 
     Plain writes rather than a memory map: on a full disk they fail with an
     exception, where a map kills the process.
     """
 
-    def __init__(self, path: Path, dtype: type[np.generic], length: int) -> None:
+    def __init__(
+        self,
+        path: Path,
+        dtype: type[np.generic],
+        length: int,
+        row_shape: tuple[int, ...] = (),
+    ) -> None:
         self._dtype = np.dtype(dtype)
         self._file = open(path, "wb")  # noqa: SIM115, closed by __exit__
-        header = {"descr": self._dtype.str, "fortran_order": False, "shape": (length,)}
+        header = {"descr": self._dtype.str, "fortran_order": False, "shape": (length, *row_shape)}
         np.lib.format.write_array_header_1_0(self._file, header)
 
     def write(self, values: np.ndarray) -> None:

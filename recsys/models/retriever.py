@@ -149,6 +149,17 @@ class Retriever(keras.Model):
         """The tables of which every batch touches every row; the others are updated by row."""
         return frozenset({"item"} if self.loss_function.needs_whole_catalogue else ())
 
+    @property
+    def gathers_items(self) -> bool:
+        """Whether a step needs the vectors of a batch's items only, and not the catalogue's."""
+        return not self.loss_function.needs_whole_catalogue
+
+    @property
+    def changing_variables(self) -> list[keras.Variable]:
+        """The variables but for the catalogue's features, which stay as they are."""
+        features = {id(variable) for variable in self.item_tower.feature_values.values()}
+        return [variable for variable in self.variables if id(variable) not in features]
+
     def call(
         self,
         batch: Mapping[str, Any],
@@ -246,7 +257,7 @@ class Retriever(keras.Model):
         return self.loss_of(y_pred, x)
 
     def item_vectors(self, item_ids=None):
-        """Vectors of some items, or of the whole catalogue.
+        """Vectors of some items, or of the whole catalogue, block by block.
 
         Args:
             item_ids: int32 [n], or None.
@@ -254,7 +265,18 @@ class Retriever(keras.Model):
         Returns:
             float32 [n or catalogue_items, dim].
         """
-        return ops.cast(self._items(item_ids), "float32")
+        if item_ids is not None:
+            return ops.cast(self._items(item_ids), "float32")
+        items, block = self.catalogue_items, self.item_tower.items_at_a_time
+        if block >= items:
+            return ops.cast(self._items(None), "float32")
+        blocks = [
+            ops.cast(
+                self._items(ops.arange(begin, min(begin + block, items), dtype="int32")), "float32"
+            )
+            for begin in range(0, items, block)
+        ]
+        return ops.concatenate(blocks, axis=0)
 
     def embed_query(self, inputs: Mapping[str, Any], item_vectors=None):
         """The query vector after a whole history.

@@ -29,14 +29,19 @@ def build_retriever(
         precision: a Keras dtype policy.
 
     Raises:
-        InputError: see :func:`check_model`; or its tables do not fit into memory.
+        InputError: see :func:`check_model`; or its tables and the items' features do
+            not fit into memory.
     """
     item_features, user_features = check_model(config, dataset)
     manifest = dataset.manifest
     known = manifest.known_items[last_part]
     rows = known * config.item.id + manifest.users * config.query.user_id
-    tables = MemoryForecast(tables=FLOAT * rows * config.dim)
-    require_memory(tables, tables.total, free_memory())
+    specs = [FeatureSpec.model_validate(spec) for spec in item_features]
+    needed = MemoryForecast(
+        tables=FLOAT * rows * config.dim,
+        features=manifest.items * sum(spec.row_bytes for spec in specs),
+    )
+    require_memory(needed, needed.total, free_memory())
     # Each weight and dropout mask follows from the seed alone.
     keras.utils.set_random_seed(seed)
     retriever = Retriever(

@@ -207,7 +207,7 @@ def fit(
                 callback.epoch_ended(progress.epoch, metrics)
             checkpoint.save(progress)
     weights, _ = load_checkpoint(best)
-    for variable, name in zip(retriever.variables, sorted(weights), strict=True):
+    for variable, name in zip(retriever.changing_variables, sorted(weights), strict=True):
         variable.assign(weights[name])
     return progress
 
@@ -352,5 +352,5 @@ def _account(progress: Progress, pending: tuple[Any, np.ndarray]) -> None:
 def _weights(retriever: Retriever) -> State:
     return {
         f"{index:04d}": keras.ops.convert_to_numpy(variable)
-        for index, variable in enumerate(retriever.variables)
+        for index, variable in enumerate(retriever.changing_variables)
     }

@@ -25,7 +25,10 @@ class JaxStep:
         self._whole = retriever.whole_tables & self._tables.keys()
         tables = {id(variable) for variable in self._tables.values()}
         self._dense = [v for v in retriever.trainable_variables if id(v) not in tables]
-        self._fixed = retriever.non_trainable_variables
+        features = retriever.item_tower.feature_values.values()
+        self._features = list(features)
+        fixed = {id(v) for v in retriever.non_trainable_variables}
+        self._fixed = [v for v in retriever.changing_variables if id(v) in fixed]
         self._optimizer = config.build(total_steps)
         self._optimizer.build(self._dense)
         # Copies: the state is donated to the step, the model's own buffers must survive it.
@@ -44,16 +47,17 @@ class JaxStep:
         }
         self._mesh = jax.sharding.Mesh(np.array(jax.local_devices()), ("batch",))
         self._state = jax.device_put(self._state, self._placed())
-        self._scan = jax.jit(
-            partial(jax.lax.scan, self._step), donate_argnums=0, out_shardings=self._placed()
-        )
+        # No part of the state: nobody changes them, so one copy is enough.
+        self._feature_values = jax.device_put([v.value for v in self._features], self._placed())
+        self._scan = jax.jit(self._steps, donate_argnums=0, out_shardings=self._placed())
         self._executables: dict[tuple, jax.stages.Compiled] = {}
 
     def run(self, batches: Mapping[str, np.ndarray]) -> jax.Array:
         placed = {
             name: jax.device_put(array, self._placed(array)) for name, array in batches.items()
         }
-        self._state, losses = self._executable(batches)(self._state, placed)
+        executable = self._executable(batches)
+        self._state, losses = executable(self._state, self._feature_values, placed)
         return losses
 
     def working_memory(self, batches: Mapping[str, np.ndarray]) -> int:
@@ -69,7 +73,8 @@ class JaxStep:
                 name: jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=self._placed(array))
                 for name, array in batches.items()
             }
-            self._executables[shapes] = self._scan.lower(self._state, described).compile()
+            lowered = self._scan.lower(self._state, self._feature_values, described)
+            self._executables[shapes] = lowered.compile()
         return self._executables[shapes]
 
     def _placed(self, stacked: np.ndarray | None = None) -> jax.sharding.NamedSharding:
@@ -83,7 +88,10 @@ class JaxStep:
             return jax.sharding.NamedSharding(self._mesh, jax.sharding.PartitionSpec())
         return jax.sharding.NamedSharding(self._mesh, jax.sharding.PartitionSpec(None, "batch"))
 
-    def _step(self, state, batch):
+    def _steps(self, state, features, batches):
+        return jax.lax.scan(partial(self._step, features), state, batches)
+
+    def _step(self, features, state, batch):
         batch, unique = self._localise(batch)
         rows = {
             name: jax.tree.map(
@@ -95,7 +103,7 @@ class JaxStep:
         values = {name: row.values for name, row in rows.items()}
         gradient = jax.value_and_grad(self._loss, argnums=(0, 1), has_aux=True)
         (loss, fixed), (dense_gradient, row_gradient) = gradient(
-            state["dense"], values, state["fixed"], batch
+            state["dense"], values, [*state["fixed"], *features], batch
         )
         dense, optimizer = self._optimizer.stateless_apply(
             state["optimizer"], dense_gradient, state["dense"]
@@ -127,7 +135,7 @@ class JaxStep:
         """
         batch = dict(batch)
         unique = {}
-        if "item" in self._tables.keys() - self._whole:
+        if self._retriever.gathers_items:
             names = (
                 *(("history",) if self._retriever.reads_history else ()),
                 "targets",
@@ -135,14 +143,16 @@ class JaxStep:
             )
             ids = jnp.concatenate([batch[name].ravel() for name in names])
             catalogue = self._retriever.catalogue_items
-            unique["item"], local = jnp.unique(
+            found, local = jnp.unique(
                 ids, return_inverse=True, size=min(len(ids), catalogue), fill_value=catalogue
             )
             cuts = np.cumsum([batch[name].size for name in names])[:-1]
             for name, part in zip(names, jnp.split(local, cuts), strict=True):
                 batch[name] = part.reshape(batch[name].shape)
             # Features are gathered by these: one past the end would be NaN.
-            batch["item_ids"] = jnp.minimum(unique["item"], catalogue - 1)
+            batch["item_ids"] = jnp.minimum(found, catalogue - 1)
+            if "item" in self._tables:
+                unique["item"] = found
         if "user" in self._tables:
             # Nobody (-1, an empty row) is one past the end too.
             users = jnp.where(batch["user"] < 0, self._retriever.users, batch["user"])
@@ -157,7 +167,7 @@ class JaxStep:
         rows = {name: values for name, values in tables.items() if name not in self._whole}
         mapping = [
             *zip(self._dense, dense, strict=True),
-            *zip(self._fixed, fixed, strict=True),
+            *zip([*self._fixed, *self._features], fixed, strict=True),
             *wholes,
         ]
         with keras.StatelessScope(state_mapping=mapping) as scope:

@@ -120,7 +120,7 @@ class TensorFlowStep:
         """
         batch = dict(batch)
         unique, read = {}, {}
-        if "item" in self._tables.keys() - self._whole:
+        if self._retriever.gathers_items:
             names = (
                 *(("history",) if self._retriever.reads_history else ()),
                 "targets",
@@ -128,11 +128,12 @@ class TensorFlowStep:
             )
             sizes = [batch[name].shape.num_elements() for name in names]
             ids = tf.concat([tf.reshape(batch[name], (-1,)) for name in names], axis=0)
-            unique["item"], local = tf.unique(ids)
+            found, local = tf.unique(ids)
             for name, part in zip(names, tf.split(local, sizes), strict=True):
                 batch[name] = tf.reshape(part, batch[name].shape)
-            read["item"] = self._filled_up(unique["item"], sum(sizes))
-            batch["item_ids"] = read["item"]
+            batch["item_ids"] = self._filled_up(found, sum(sizes))
+            if "item" in self._tables:
+                unique["item"], read["item"] = found, batch["item_ids"]
         if "user" in self._tables:
             rows = batch["user"].shape[0]
             unique["user"], batch["user"] = tf.unique(batch["user"])
@@ -148,7 +149,7 @@ class TensorFlowStep:
 
     def _variables(self) -> dict[str, tf.Variable]:
         named = {"step": self._step_count}
-        for index, variable in enumerate(self._retriever.variables):
+        for index, variable in enumerate(self._retriever.changing_variables):
             named[f"retriever_{index:04d}"] = variable.value
         for index, variable in enumerate(self._optimizer.variables):
             named[f"optimizer_{index:04d}"] = variable.value

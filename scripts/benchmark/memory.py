@@ -49,6 +49,14 @@ CASES["catalogue-sampled"] = {
     "loss": SAMPLED,
     "items": 3_000_000,
 }
+PHOTO = {"name": "photo", "kind": "image", "width": 32, "channels": 3}
+for short, loss in (("full", FULL), ("sampled", SAMPLED)):
+    CASES[f"pictures-{short}"] = {
+        "encoder": ENCODERS["average"],
+        "loss": loss,
+        "items": 2000,
+        "features": [PHOTO],
+    }
 LANES, WIDTH, DIM = 128, 200, 64
 # Memory that is freed is given back, and not counted.
 ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(2**16)}
@@ -75,16 +83,20 @@ class Training:
 
 
 def _retriever(case: dict[str, Any], width: int) -> Retriever:
+    features = case.get("features", [])
     config = ModelConfig.model_validate(
         {
             "dim": DIM,
             "max_events": width - 1,
             "query": {"encoder": case["encoder"]},
             "loss": case["loss"],
+            "item": {"features": [feature["name"] for feature in features]},
         }
     )
     items = case["items"]
-    return Retriever(config, catalogue_items=items, known_items=items, users=1)
+    return Retriever(
+        config, catalogue_items=items, known_items=items, users=1, item_features=features
+    )
 
 
 def _batches(case: dict[str, Any], lanes: int, width: int, packed: bool) -> dict[str, np.ndarray]:

@@ -35,6 +35,14 @@ def test_array_file_is_a_numpy_file(tmp_path):
     assert array.dtype == np.int32 and array.tolist() == [1, 2, 3, 4, 5]
 
 
+def test_rows_of_any_shape(tmp_path):
+    rows = np.arange(12, dtype=np.uint8).reshape(3, 2, 2)
+    with ArrayFile(tmp_path / "x.npy", np.uint8, 3, (2, 2)) as file:
+        file.write(rows[0])
+        file.write(rows[1:])
+    np.testing.assert_array_equal(np.load(tmp_path / "x.npy"), rows)
+
+
 def test_offsets(tmp_path):
     write_offsets(np.array([[3, 1, 0], [0, 0, 2]]), tmp_path)
     assert np.load(tmp_path / "user_offsets.npy").tolist() == [0, 4, 6]

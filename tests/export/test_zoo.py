@@ -68,7 +68,7 @@ def request(name: str, dataset: Dataset, folder) -> str:
 
 def test_every_model_is_exported_with_parity(tmp_path):
     dataset = checkerboard(tmp_path / "dataset")
-    names = [*zoo.QUERIES, "text-cnn", "text-rnn"]
+    names = [*zoo.QUERIES, "text-cnn", "text-rnn", "image"]
     requests = [request(name, dataset, tmp_path / name) for name in names]
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, *requests],

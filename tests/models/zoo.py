@@ -55,6 +55,7 @@ ITEM_FEATURES: list[dict[str, Any]] = [
     {"name": "tags", "kind": "multivalued", "width": 3, "vocabulary_size": 5},
     {"name": "picture", "kind": "vector", "width": 4},
     {"name": "title", "kind": "text", "width": 4, "vocabulary_size": 7},
+    {"name": "photo", "kind": "image", "width": 6, "channels": 3},
 ]
 TITLE = {"id_dropout": 0.5, "features": ["title"]}
 ITEMS: dict[str, dict[str, Any]] = {
@@ -62,6 +63,12 @@ ITEMS: dict[str, dict[str, Any]] = {
     "text-average": {**TITLE, "text": {"kind": "average", "word_dropout": 0.1}},
     "text-cnn": {**TITLE, "text": {"kind": "cnn", "filters": 8}},
     "text-rnn": {**TITLE, "text": {"kind": "rnn", "units": 8}},
+    "image": {
+        "id_dropout": 0.5,
+        "features": ["photo"],
+        "image": {"filters": 4, "blocks": 2, "dropout": 0.0},
+    },
+    "image-alone": {"id": False, "features": ["photo"]},
     "text-alone": {"id": False, "features": ["title"], "text": {"kind": "cnn", "filters": 8}},
 }
 
@@ -72,17 +79,20 @@ def item_specs(item: str) -> list[dict[str, Any]]:
 
 
 def item_values(items: int) -> dict[str, np.ndarray]:
-    """Values of all features; the last item has no title."""
+    """Values of all features; the last item has no title and no photo."""
     generator = np.random.default_rng(0)
     title = generator.integers(1, 7, (items, 4)).astype(np.int32)
     title[np.arange(4) >= generator.integers(1, 5, items)[:, None]] = 0
     title[-1] = 0
+    photo = generator.integers(1, 256, (items, 6, 6, 3)).astype(np.uint8)
+    photo[-1] = 0
     return {
         "kind": np.arange(items, dtype=np.int32) % 3,
         "price": np.linspace(-1, 1, items, dtype=np.float32),
         "tags": np.tile(np.array([1, 2, 0], dtype=np.int32), (items, 1)),
         "picture": np.ones((items, 4), dtype=np.float32),
         "title": title,
+        "photo": photo,
     }
 
 

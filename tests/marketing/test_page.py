@@ -1,0 +1,182 @@
+"""Runs about users seen together: a page, a notebook, reviews as features."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from nbclient.exceptions import CellExecutionError
+
+from recsys.data.prepare import DataConfig
+from recsys.errors import InputError
+from recsys.experiment import Experiment
+from recsys.marketing.description import FeaturesConfig
+from recsys.marketing.events import open_events
+from recsys.marketing.experiment import PropensityExperiment, SentimentExperiment
+from recsys.marketing.page import recommended_by_segment, write_page
+from recsys.marketing.periods import PeriodConfig, ask_log
+from recsys.marketing.reviewed_users import ReviewedUsers
+from recsys.marketing.run import run_task
+from recsys.pipeline import Pipeline
+from recsys.preparation import prepare_dataset
+from tests.marketing.logs import START, microseconds, shoppers
+from tests.marketing.sentiment.texts import rows, written
+from tests.notebooks import NOTEBOOKS, execute_notebook, output
+
+OFF = {"enabled": False}
+DAYS = 720
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("users")
+
+
+@pytest.fixture(scope="module")
+def data(folder) -> DataConfig:
+    bought = shoppers(users=300)
+    times = START + pd.to_timedelta(bought["day"], unit="D")
+    bought.assign(time=times).to_parquet(folder / "log.parquet")
+    columns = {"user": "user", "item": "item", "time": "time", "value": "value"}
+    return DataConfig.model_validate(
+        {"log": {"path": str(folder / "log.parquet"), "columns": columns}}
+    )
+
+
+@pytest.fixture(scope="module")
+def prediction(folder, data) -> Path:
+    settings = {"period": {"days": 60}, "estimators": ["linear"], "explained_users": 20}
+    experiment = PropensityExperiment.model_validate(
+        {
+            "task": "propensity",
+            "name": "buys",
+            "data": data.model_dump(),
+            "propensity": settings,
+            "tracking": OFF,
+        }
+    )
+    return run_task(experiment, folder / "runs").path
+
+
+@pytest.fixture(scope="module")
+def sentiment(folder) -> Path:
+    reviews = rows(count=900)
+    reviews["time"] = int(START.timestamp()) + np.arange(900) * (DAYS * 86_400 // 900)
+    experiment = SentimentExperiment.model_validate(
+        {
+            "task": "sentiment",
+            "name": "reviews",
+            "reviews": written(folder, reviews).model_dump(),
+            "sentiment": {"readers": ["cnn"], "network": {"epochs": 2}, "folds": 2},
+            "tracking": OFF,
+        }
+    )
+    return run_task(experiment, folder / "runs").path
+
+
+@pytest.fixture(scope="module")
+def recommender(folder, data) -> Path:
+    experiment = Experiment.model_validate(
+        {
+            "name": "tiny",
+            "data": data.model_dump(),
+            "seen": "allow",
+            "model": {"dim": 8, "query": {"encoder": {"kind": "average"}}},
+            "training": {"epochs": 1, "refit": False},
+            "evaluation": {"baselines": []},
+            "tracking": OFF,
+        }
+    )
+    return Pipeline(experiment, 0, folder / "runs").run().path
+
+
+def test_one_page_shows_them_all(tmp_path, prediction, sentiment, recommender):
+    page = write_page([prediction, sentiment], tmp_path / "users.html", "Our users", recommender)
+    text = page.read_text()
+    for heading in (
+        "Our users",
+        "Who will buy",
+        "Where users stand",
+        "What reviews say",
+        "What each segment is recommended",
+    ):
+        assert heading in text
+    assert "https://" not in text and 'src="http' not in text
+
+
+def test_recommendations_of_a_segment_are_shares_of_its_users(prediction, recommender):
+    found = recommended_by_segment([prediction], recommender)
+    users = pd.read_parquet(prediction / "users.parquet")
+    assert {each["segment"] for each in found} == set(users["segment"])
+    for each in found:
+        assert each["users"] == min(200, (users["segment"] == each["segment"]).sum())
+        shares = [item["share"] for item in each["items"]]
+        assert shares == sorted(shares, reverse=True) and 0 < shares[0] <= 1
+    # Over all who were asked, lifts of an item average to one, weighted by users.
+    title = found[0]["items"][0]["title"]
+    held = [(e["users"], i["lift"]) for e in found for i in e["items"] if i["title"] == title]
+    if len(held) == len(found):
+        assert np.average(*zip(*held, strict=True)[::-1]) == pytest.approx(1)
+
+
+def test_a_page_of_another_task_is_refused(tmp_path, recommender):
+    with pytest.raises(InputError, match="is a run of `task: recommendation`"):
+        write_page([recommender], tmp_path / "users.html", "Users")
+
+
+def test_without_segments_there_are_no_recommendations_by_them(tmp_path, sentiment, recommender):
+    with pytest.raises(InputError, match="none of the runs has segments"):
+        write_page([sentiment], tmp_path / "users.html", "Users", recommender)
+
+
+def test_moods_and_quality_are_features(folder, data, sentiment):
+    features = FeaturesConfig.model_validate({"sentiment": str(sentiment)})
+    with open_events(prepare_dataset(data, folder / "runs")) as events:
+        question = ask_log(events, PeriodConfig(days=60), features).question
+    test = question.test.features
+    assert {"reviews", "mood", "mood_trend", "quality_of_items"} <= set(test)
+    assert test["mood"].notnull().sum() > 10
+    assert test["quality_of_items"].between(0, 1).mean() > 0.9
+
+
+def test_no_later_review_leaks_in(folder, data, sentiment, tmp_path):
+    with open_events(prepare_dataset(data, folder / "runs")) as events:
+        found = ReviewedUsers(sentiment, events).at(microseconds(300))
+        earlier = pd.read_parquet(sentiment / "reviews.parquet")
+        earlier = earlier[earlier["time"] < microseconds(300)]
+        cut = tmp_path / "1"
+        cut.mkdir()
+        (cut / "experiment.yaml").write_text("task: sentiment")
+        earlier.to_parquet(cut / "reviews.parquet")
+        pd.testing.assert_frame_equal(ReviewedUsers(cut, events).at(microseconds(300)), found)
+
+
+def test_reviews_with_other_ids_are_refused(folder, data, sentiment, tmp_path):
+    strangers = pd.read_parquet(sentiment / "reviews.parquet")
+    (tmp_path / "experiment.yaml").write_text("task: sentiment")
+    strangers.assign(user="x" + strangers["user"]).to_parquet(tmp_path / "reviews.parquet")
+    with (
+        open_events(prepare_dataset(data, folder / "runs")) as events,
+        pytest.raises(InputError, match="their ids are of another kind"),
+    ):
+        ReviewedUsers(tmp_path, events)
+
+
+@pytest.mark.usefixtures("kernel_environment")
+def test_the_notebook_runs_from_top_to_bottom(
+    folder, prediction, sentiment, recommender, monkeypatch
+):
+    monkeypatch.setenv("RECSYS_SENTIMENT", str(sentiment))
+    monkeypatch.setenv("RECSYS_RECOMMENDER", str(recommender))
+    notebook = execute_notebook(NOTEBOOKS / "users.ipynb", folder)
+    printed = output(notebook, "stdout")
+    assert "buys: runs/buys/1" in printed and "the rule 'recency'" in printed
+    assert "users; predicted" in printed and "TF-IDF" in printed
+    assert output(notebook, "image/svg+xml").count("<svg ") == 5
+    assert "users asked" in output(notebook, "text/html")
+
+
+@pytest.mark.usefixtures("kernel_environment")
+def test_the_notebook_says_what_to_run(tmp_path):
+    with pytest.raises(CellExecutionError, match=r"experiments/cdnow-buys\.yaml"):
+        execute_notebook(NOTEBOOKS / "users.ipynb", tmp_path, cells=3)

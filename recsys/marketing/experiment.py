@@ -9,12 +9,12 @@ from recsys.config import StrictConfig
 from recsys.data.prepare import DataConfig
 from recsys.errors import InputError
 from recsys.experiment_file import read_document, validated
-from recsys.marketing.description import FeaturesConfig
-from recsys.marketing.labelled import LabelledTableConfig
-from recsys.marketing.periods import PeriodConfig
-from recsys.marketing.propensity import EstimatorsConfig
+from recsys.marketing.propensity.judging import EstimatorsConfig
+from recsys.marketing.propensity.labelled import LabelledTableConfig
+from recsys.marketing.propensity.periods import PeriodConfig
 from recsys.marketing.sentiment.fitting import SentimentConfig
 from recsys.marketing.sentiment.reviews import ReviewsConfig
+from recsys.marketing.users.description import FeaturesConfig
 from recsys.tracking import TrackingConfig
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"

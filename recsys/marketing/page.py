@@ -10,7 +10,7 @@ import pandas as pd
 from recsys.errors import InputError
 from recsys.export.recommend import Recommender
 from recsys.marketing.propensity_run import USERS
-from recsys.marketing.segments import SEGMENTS
+from recsys.marketing.users.segments import SEGMENTS
 from recsys.reports.users_report import write_users_report
 from recsys.run_folder import RunFolder
 

@@ -12,13 +12,13 @@ import skops.io
 from recsys.atomic import atomic_path
 from recsys.data.dataset import Dataset
 from recsys.marketing.at_work import at_work, versions
-from recsys.marketing.events import open_events
 from recsys.marketing.experiment import PropensityExperiment
-from recsys.marketing.explanations import coefficients, importance
-from recsys.marketing.labelled import ask_table
-from recsys.marketing.periods import LogQuestion, ask_log
-from recsys.marketing.propensity import fit_for_now, judge
-from recsys.marketing.propensity_results import (
+from recsys.marketing.propensity.explanations import coefficients, importance
+from recsys.marketing.propensity.judging import fit_for_now, judge
+from recsys.marketing.propensity.labelled import ask_table
+from recsys.marketing.propensity.periods import LogQuestion, ask_log
+from recsys.marketing.propensity.question import Question
+from recsys.marketing.propensity.results import (
     clusters_of,
     comparison,
     curves,
@@ -28,7 +28,7 @@ from recsys.marketing.propensity_results import (
     tested_users,
     users_now,
 )
-from recsys.marketing.question import Question
+from recsys.marketing.users.events import open_events
 from recsys.preparation import prepare_dataset
 from recsys.progress import working
 from recsys.reports.users_report import write_users_report
@@ -49,9 +49,9 @@ def run_propensity(
     prediction, reasons) and ``model/1/model.skops`` (the estimator, fitted on everything).
 
     Raises:
-        InputError: see :func:`recsys.marketing.periods.ask_log`,
-            :func:`recsys.marketing.labelled.ask_table` and
-            :func:`recsys.marketing.propensity.judge`.
+        InputError: see :func:`recsys.marketing.propensity.periods.ask_log`,
+            :func:`recsys.marketing.propensity.labelled.ask_table` and
+            :func:`recsys.marketing.propensity.judging.judge`.
     """
     dataset = None
     if experiment.data is not None:

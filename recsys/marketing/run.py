@@ -18,7 +18,7 @@ def run_task(experiment: TaskExperiment, runs_dir: Path, overwrite: bool = False
         InputError: see the tasks' own.
     """
     if isinstance(experiment, SentimentExperiment):
-        from recsys.marketing.sentiment.run import run_sentiment
+        from recsys.marketing.sentiment_run import run_sentiment
 
         return run_sentiment(experiment, runs_dir, overwrite)
     from recsys.marketing.propensity_run import run_propensity

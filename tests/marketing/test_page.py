@@ -10,13 +10,13 @@ from nbclient.exceptions import CellExecutionError
 from recsys.data.prepare import DataConfig
 from recsys.errors import InputError
 from recsys.experiment import Experiment
-from recsys.marketing.description import FeaturesConfig
-from recsys.marketing.events import open_events
 from recsys.marketing.experiment import PropensityExperiment, SentimentExperiment
 from recsys.marketing.page import recommended_by_segment, write_page
-from recsys.marketing.periods import PeriodConfig, ask_log
-from recsys.marketing.reviewed_users import ReviewedUsers
+from recsys.marketing.propensity.periods import PeriodConfig, ask_log
 from recsys.marketing.run import run_task
+from recsys.marketing.users.description import FeaturesConfig
+from recsys.marketing.users.events import open_events
+from recsys.marketing.users.reviewed_users import ReviewedUsers
 from recsys.pipeline import Pipeline
 from recsys.preparation import prepare_dataset
 from tests.marketing.logs import START, microseconds, shoppers

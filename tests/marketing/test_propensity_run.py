@@ -12,7 +12,7 @@ import yaml
 
 from recsys import cli
 from tests.marketing.logs import START, shoppers
-from tests.marketing.test_labelled import customers
+from tests.marketing.propensity.test_labelled import customers
 
 QUICK = {"estimators": ["linear"], "explained_users": 5}
 

@@ -11,9 +11,9 @@ from sklearn.model_selection import train_test_split
 from recsys.data.engine import connect
 from recsys.data.sources import FileConfig, column, locate, read_table
 from recsys.errors import InputError
-from recsys.marketing.answers import Amount, Answer, OneOf, YesNo
-from recsys.marketing.question import Known, Question, Table
-from recsys.marketing.rules import Prior
+from recsys.marketing.propensity.answers import Amount, Answer, OneOf, YesNo
+from recsys.marketing.propensity.question import Known, Question, Table
+from recsys.marketing.propensity.rules import Prior
 
 # Shares of the rows that choose and that judge.
 VALIDATION, TEST = 0.2, 0.2

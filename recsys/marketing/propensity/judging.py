@@ -11,9 +11,9 @@ from sklearn.pipeline import Pipeline
 
 from recsys.config import StrictConfig
 from recsys.errors import InputError
-from recsys.marketing.answers import Answer, better, refuse_leaking
-from recsys.marketing.estimators import KINDS, Kind, candidates
-from recsys.marketing.question import Question, together
+from recsys.marketing.propensity.answers import Answer, better, refuse_leaking
+from recsys.marketing.propensity.estimators import KINDS, Kind, candidates
+from recsys.marketing.propensity.question import Question, together
 from recsys.marketing.scores import difference, score
 
 

@@ -4,9 +4,9 @@ import pandas as pd
 import pytest
 
 from recsys.errors import InputError
-from recsys.marketing.description import Description, FeaturesConfig
-from recsys.marketing.events import DAY, open_events
-from recsys.marketing.periods import PeriodConfig, ask_log, observe, place_moments
+from recsys.marketing.propensity.periods import PeriodConfig, ask_log, observe, place_moments
+from recsys.marketing.users.description import Description, FeaturesConfig
+from recsys.marketing.users.events import DAY, open_events
 from tests.marketing.logs import microseconds, prepared, random_log
 
 ROWS = pd.DataFrame(

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from recsys.errors import InputError
-from recsys.marketing.answers import Amount, OneOf, YesNo
-from recsys.marketing.labelled import LabelledTableConfig, ask_table
-from recsys.marketing.propensity import EstimatorsConfig, judge
+from recsys.marketing.propensity.answers import Amount, OneOf, YesNo
+from recsys.marketing.propensity.judging import EstimatorsConfig, judge
+from recsys.marketing.propensity.labelled import LabelledTableConfig, ask_table
 
 
 def customers(rows: int = 1200, seed: int = 0) -> pd.DataFrame:

@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from recsys.marketing.answers import Amount, OneOf, YesNo
-from recsys.marketing.description import SEGMENT
-from recsys.marketing.explanations import contributions
-from recsys.marketing.periods import LogQuestion
-from recsys.marketing.propensity import Judged
-from recsys.marketing.question import Known, Question, together
+from recsys.marketing.propensity.answers import Amount, OneOf, YesNo
+from recsys.marketing.propensity.explanations import contributions
+from recsys.marketing.propensity.judging import Judged
+from recsys.marketing.propensity.periods import LogQuestion
+from recsys.marketing.propensity.question import Known, Question, together
 from recsys.marketing.scores import ERRORS, calibration, gains
-from recsys.marketing.segments import SEGMENTS, cluster, transitions
+from recsys.marketing.users.description import SEGMENT
+from recsys.marketing.users.segments import SEGMENTS, cluster, transitions
 
 
 def tested_users(question: Question, judged: Judged) -> pd.DataFrame:

@@ -7,10 +7,10 @@ import pytest
 from recsys.errors import InputError
 from recsys.experiment import Experiment
 from recsys.export.recommend import Query, Recommender
-from recsys.marketing.description import FeaturesConfig
-from recsys.marketing.embedding import EmbeddingConfig, UserEmbedding
-from recsys.marketing.events import open_events
-from recsys.marketing.periods import PeriodConfig, ask_log
+from recsys.marketing.propensity.periods import PeriodConfig, ask_log
+from recsys.marketing.users.description import FeaturesConfig
+from recsys.marketing.users.embedding import EmbeddingConfig, UserEmbedding
+from recsys.marketing.users.events import open_events
 from recsys.pipeline import Pipeline
 from tests.marketing.logs import START, microseconds, prepared, random_log
 

@@ -6,9 +6,9 @@ import ibis
 import pandas as pd
 
 from recsys.errors import InputError
-from recsys.marketing.events import Events
 from recsys.marketing.sentiment.features import mood_before, quality_before
 from recsys.marketing.sentiment.reviews import SCORED
+from recsys.marketing.users.events import Events
 from recsys.run_folder import RunFolder
 
 

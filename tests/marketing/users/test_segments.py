@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from recsys.errors import InputError
-from recsys.marketing.behaviour import BehaviourConfig, behaviour
-from recsys.marketing.events import open_events
-from recsys.marketing.segments import (
+from recsys.marketing.users.behaviour import BehaviourConfig, behaviour
+from recsys.marketing.users.events import open_events
+from recsys.marketing.users.segments import (
     SEGMENTS,
     Thresholds,
     cluster,

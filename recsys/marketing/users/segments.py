@@ -9,8 +9,8 @@ from sklearn.metrics import silhouette_score
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from recsys.errors import InputError
-from recsys.marketing.estimators import encoding
-from recsys.marketing.events import Events, occasions_before
+from recsys.marketing.users.encoding import encoding
+from recsys.marketing.users.events import Events, occasions_before
 
 SEGMENTS = ("new", "loyal", "active", "cooling", "dormant", "lost")
 # Shares of the gaps between two occasions that are no longer than each threshold.
@@ -81,7 +81,7 @@ def segments(features: pd.DataFrame, thresholds: Thresholds) -> pd.Series:
     *dormant* were last here no longer ago than their threshold; all others are *lost*.
 
     Args:
-        features: of :func:`recsys.marketing.behaviour.behaviour`.
+        features: of :func:`recsys.marketing.users.behaviour.behaviour`.
         thresholds: of one moment for all moments that are compared.
 
     Returns:
@@ -131,7 +131,7 @@ def cluster(features: pd.DataFrame, seed: int) -> Clusters:
     """Clusters users by k-means, as many clusters as are the farthest apart.
 
     Args:
-        features: of :func:`recsys.marketing.behaviour.behaviour`.
+        features: of :func:`recsys.marketing.users.behaviour.behaviour`.
         seed: of what is drawn.
 
     Raises:

@@ -5,7 +5,7 @@ import pandas as pd
 from pydantic import Field, PositiveInt
 
 from recsys.config import StrictConfig
-from recsys.marketing.events import DAY, Events, occasions_of
+from recsys.marketing.users.events import DAY, Events, occasions_of
 
 
 class BehaviourConfig(StrictConfig):

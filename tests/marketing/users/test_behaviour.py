@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from recsys.errors import InputError
-from recsys.marketing.behaviour import BehaviourConfig, behaviour
-from recsys.marketing.events import open_events
+from recsys.marketing.users.behaviour import BehaviourConfig, behaviour
+from recsys.marketing.users.events import open_events
 from tests.datasets import write_dataset
 from tests.marketing.logs import microseconds, prepared, random_log
 

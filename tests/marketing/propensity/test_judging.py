@@ -5,13 +5,13 @@ import pandas as pd
 import pytest
 
 from recsys.errors import InputError
-from recsys.marketing.answers import Amount, OneOf, YesNo, refuse_leaking
-from recsys.marketing.description import FeaturesConfig
-from recsys.marketing.estimators import KINDS
-from recsys.marketing.events import open_events
-from recsys.marketing.periods import PeriodConfig, ask_log
-from recsys.marketing.propensity import EstimatorsConfig, fit_for_now, judge
-from recsys.marketing.segments import SEGMENTS
+from recsys.marketing.propensity.answers import Amount, OneOf, YesNo, refuse_leaking
+from recsys.marketing.propensity.estimators import KINDS
+from recsys.marketing.propensity.judging import EstimatorsConfig, fit_for_now, judge
+from recsys.marketing.propensity.periods import PeriodConfig, ask_log
+from recsys.marketing.users.description import FeaturesConfig
+from recsys.marketing.users.events import open_events
+from recsys.marketing.users.segments import SEGMENTS
 from tests.marketing.logs import prepared, shoppers
 
 QUICK = ["linear", "decision_tree"]

@@ -10,8 +10,8 @@ from sklearn.decomposition import PCA
 from sklearn.inspection import permutation_importance
 from sklearn.pipeline import Pipeline
 
-from recsys.marketing.answers import Answer, OneOf
-from recsys.marketing.question import Table
+from recsys.marketing.propensity.answers import Answer, OneOf
+from recsys.marketing.propensity.question import Table
 from recsys.marketing.scores import ERRORS
 
 REPEATS = 5

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from sklearn.isotonic import IsotonicRegression
 
-from recsys.marketing.answers import Amount, Answer, OneOf
-from recsys.marketing.question import Table
+from recsys.marketing.propensity.answers import Amount, Answer, OneOf
+from recsys.marketing.propensity.question import Table
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,7 @@ from typing import Any, Literal
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.compose import (
-    ColumnTransformer,
-    TransformedTargetRegressor,
-    make_column_selector,
-)
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.decomposition import PCA
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,
@@ -18,13 +14,13 @@ from sklearn.ensemble import (
     RandomForestClassifier,
     RandomForestRegressor,
 )
-from sklearn.impute import SimpleImputer
 from sklearn.kernel_approximation import Nystroem
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC, LinearSVR
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+from recsys.marketing.users.encoding import encoding
 
 Kind = Literal["linear", "svm", "decision_tree", "random_forest", "gradient_boosting"]
 KINDS: tuple[Kind, ...] = (
@@ -37,8 +33,6 @@ KINDS: tuple[Kind, ...] = (
 # Landmarks of the support-vector machine's kernel: an exact one takes the square of the users.
 LANDMARKS = 300
 EXPLAINED_VARIANCE = 0.99
-# Users of a category, below which it is taken together with others.
-RARE = 20
 
 
 def candidates(kind: Kind, classifies: bool, seed: int) -> list[tuple[dict[str, Any], Pipeline]]:
@@ -95,33 +89,6 @@ def _pipeline(kind: Kind, classifies: bool, seed: int, settings: dict[str, Any])
             estimator, func=np.arcsinh, inverse_func=np.sinh, check_inverse=False
         )
     return Pipeline([*steps, ("estimator", estimator)])
-
-
-def encoding(scale: bool = False, impute: bool = True) -> ColumnTransformer:
-    """Features as a matrix of numbers: categories one-hot, rare ones together.
-
-    Args:
-        scale: take a signed logarithm of numbers, and standardise them.
-        impute: fill a missing number with the median, and say in a column that it was missing.
-    """
-    steps: list[BaseEstimator] = []
-    if impute:
-        steps.append(SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True))
-    if scale:
-        # Of large numbers a logarithm, of either sign.
-        logarithm = FunctionTransformer(np.arcsinh, feature_names_out="one-to-one")
-        steps += [logarithm, StandardScaler()]
-    numbers = make_pipeline(*steps) if steps else "passthrough"
-    categories = OneHotEncoder(
-        handle_unknown="infrequent_if_exist", min_frequency=RARE, sparse_output=False
-    )
-    return ColumnTransformer(
-        [
-            ("numbers", numbers, make_column_selector(dtype_include="number")),
-            ("categories", categories, make_column_selector(dtype_exclude="number")),
-        ],
-        verbose_feature_names_out=False,
-    )
 
 
 def _linear(classifies: bool, seed: int, strength: float) -> BaseEstimator:

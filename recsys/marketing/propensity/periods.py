@@ -10,14 +10,14 @@ from pydantic import Field, PositiveInt
 
 from recsys.config import StrictConfig
 from recsys.errors import InputError
-from recsys.marketing.answers import Amount, Answer, OneOf, YesNo
-from recsys.marketing.description import SEGMENT, Description, FeaturesConfig
-from recsys.marketing.embedding import UserEmbedding
-from recsys.marketing.events import DAY, Events
-from recsys.marketing.question import Known, Question, Rule, Table, together
-from recsys.marketing.reviewed_users import ReviewedUsers
-from recsys.marketing.rules import LastPeriod, Recency, Transitions
-from recsys.marketing.segments import SEGMENTS, Thresholds, learn_thresholds
+from recsys.marketing.propensity.answers import Amount, Answer, OneOf, YesNo
+from recsys.marketing.propensity.question import Known, Question, Rule, Table, together
+from recsys.marketing.propensity.rules import LastPeriod, Recency, Transitions
+from recsys.marketing.users.description import SEGMENT, Description, FeaturesConfig
+from recsys.marketing.users.embedding import UserEmbedding
+from recsys.marketing.users.events import DAY, Events
+from recsys.marketing.users.reviewed_users import ReviewedUsers
+from recsys.marketing.users.segments import SEGMENTS, Thresholds, learn_thresholds
 
 Target = Literal["buys", "leaves", "value", "segment"]
 

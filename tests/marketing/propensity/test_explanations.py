@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsys.marketing.answers import YesNo
-from recsys.marketing.estimators import KINDS, candidates
-from recsys.marketing.explanations import coefficients, contributions, importance
-from recsys.marketing.question import Table
-from tests.marketing.test_labelled import customers
+from recsys.marketing.propensity.answers import YesNo
+from recsys.marketing.propensity.estimators import KINDS, candidates
+from recsys.marketing.propensity.explanations import coefficients, contributions, importance
+from recsys.marketing.propensity.question import Table
+from tests.marketing.propensity.test_labelled import customers
 
 ANSWER = YesNo("")
 

@@ -7,10 +7,10 @@ from pydantic import Field
 
 from recsys.config import StrictConfig
 from recsys.errors import InputError
-from recsys.marketing.behaviour import BehaviourConfig, behaviour
-from recsys.marketing.embedding import EmbeddingConfig
-from recsys.marketing.events import Events
-from recsys.marketing.segments import Thresholds, segments
+from recsys.marketing.users.behaviour import BehaviourConfig, behaviour
+from recsys.marketing.users.embedding import EmbeddingConfig
+from recsys.marketing.users.events import Events
+from recsys.marketing.users.segments import Thresholds, segments
 
 SEGMENT = "segment"
 
@@ -70,8 +70,8 @@ class Description:
     def at(self, moment: int) -> pd.DataFrame:
         """A row per user who did something before a moment, by ``user``, the dataset's index.
 
-        The columns are those of :func:`recsys.marketing.behaviour.behaviour`, the segment, and
-        what else the config names.
+        The columns are those of :func:`~recsys.marketing.users.behaviour.behaviour`, the segment,
+        and what else the config names.
 
         Args:
             moment: microseconds since 1970 UTC.

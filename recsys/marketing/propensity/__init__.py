@@ -1,0 +1,1 @@
+"""What users will do: asked, learned, judged, explained."""

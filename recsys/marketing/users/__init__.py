@@ -1,0 +1,1 @@
+"""What is known of users as of a moment."""

@@ -47,8 +47,10 @@ class JaxStep:
         }
         self._mesh = jax.sharding.Mesh(np.array(jax.local_devices()), ("batch",))
         self._state = jax.device_put(self._state, self._placed())
-        # No part of the state: nobody changes them, so one copy is enough.
-        self._feature_values = jax.device_put([v.value for v in self._features], self._placed())
+        self._replicated = None
+        if self._mesh.size > 1:
+            values = [v.value for v in self._features]
+            self._replicated = jax.device_put(values, self._placed(), may_alias=False)
         self._scan = jax.jit(self._steps, donate_argnums=0, out_shardings=self._placed())
         self._executables: dict[tuple, jax.stages.Compiled] = {}
 
@@ -57,8 +59,18 @@ class JaxStep:
             name: jax.device_put(array, self._placed(array)) for name, array in batches.items()
         }
         executable = self._executable(batches)
-        self._state, losses = executable(self._state, self._feature_values, placed)
+        self._state, losses = executable(self._state, self._feature_values(), placed)
         return losses
+
+    def _feature_values(self) -> list[jax.Array]:
+        """The catalogue's features, which are no part of the state: nobody changes them.
+
+        On one device they are the model's own, not a copy, and read anew for every call:
+        Keras's prediction donates the model's buffers, and puts others in their place.
+        """
+        if self._replicated is not None:
+            return self._replicated
+        return jax.device_put([v.value for v in self._features], self._placed())
 
     def working_memory(self, batches: Mapping[str, np.ndarray]) -> int:
         # The compiler has laid its buffers out.
@@ -73,7 +85,7 @@ class JaxStep:
                 name: jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=self._placed(array))
                 for name, array in batches.items()
             }
-            lowered = self._scan.lower(self._state, self._feature_values, described)
+            lowered = self._scan.lower(self._state, self._feature_values(), described)
             self._executables[shapes] = lowered.compile()
         return self._executables[shapes]
 

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recsys.tracking.logged_model import log_model
+from recsys.tracking.run import Run
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
-
-    from recsys.tracking.run import Run
 
 FILE = "model.skops"
 PACKAGES = ("mlflow", "scikit-learn", "skops", "numpy", "pandas")
@@ -38,7 +37,7 @@ def signature(input_example: Mapping[str, list]) -> "ModelSignature":
     return ModelSignature(inputs=Schema(columns))
 
 
-def log(run: "Run", folder: Path, model_signature: "ModelSignature") -> str:
+def log(run: Run, folder: Path, model_signature: "ModelSignature") -> str:
     """Logs an estimator to a run and returns the logged model's id.
 
     A model of classes answers with probabilities, in the order of its classes.

@@ -7,20 +7,14 @@ from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from recsys.tracking import estimator_model, saved_model
-from recsys.tracking.logged_model import digest, register
-
 if TYPE_CHECKING:
     from mlflow.entities import Metric
-    from mlflow.models import ModelSignature
     from mlflow.tracking import MlflowClient
 
 LONGEST_VALUE = 500
 # MLflow refuses requests with more than these.
 PARAMS_PER_REQUEST = 100
 METRICS_PER_REQUEST = 1000
-DIGEST_TAG = "saved_model_digest"
-NAME_TAG = "registered_model"
 # MLflow's own: the id of the run that this one is shown under.
 PARENT_TAG = "mlflow.parentRunId"
 
@@ -164,19 +158,6 @@ class Run:
             self.client.log_artifacts(self.id, str(path), artifact_path=path.name)
         else:
             self.client.log_artifact(self.id, str(path))
-
-    def log_model(
-        self, folder: Path, signature: "ModelSignature", registered_name: str | None
-    ) -> None:
-        """Logs the SavedModel or the estimator of a folder, unless the run holds that very one."""
-        found = digest(folder)
-        if self.client.get_run(self.id).data.tags.get(DIGEST_TAG) == found:
-            return
-        kind = estimator_model if estimator_model.holds(folder) else saved_model
-        model_id = kind.log(self, folder, signature)
-        if registered_name:
-            register(self, model_id, registered_name)
-        self.set_tags({DIGEST_TAG: found, NAME_TAG: registered_name or ""})
 
     def finish(self, status: str, end_time: int | None = None) -> None:
         """Ends the run as ``FINISHED``, ``FAILED`` or ``KILLED``."""

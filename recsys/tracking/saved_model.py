@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recsys.tracking.logged_model import log_model
+from recsys.tracking.run import Run
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
-
-    from recsys.tracking.run import Run
 
 CODE = Path(__file__).parent / "pyfunc_model.py"
 
@@ -50,7 +49,7 @@ def signature(input_example: Mapping[str, list]) -> "ModelSignature":
     return ModelSignature(inputs=Schema(inputs), outputs=Schema(outputs))
 
 
-def log(run: "Run", saved_model: Path, model_signature: "ModelSignature") -> str:
+def log(run: Run, saved_model: Path, model_signature: "ModelSignature") -> str:
     """Logs a SavedModel to a run and returns the logged model's id."""
     from mlflow.pyfunc import save_model
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import recsys.tracking.store as store
 from recsys.errors import InputError
-from recsys.tracking import estimator_model, record, saved_model
+from recsys.tracking import models, record
 from recsys.tracking.config import TrackingConfig
 from recsys.tracking.run import PARENT_TAG, Run, flatten, to_metrics
 
@@ -226,10 +226,9 @@ class MlflowTracker:
     def log_model(self, folder: Path, input_example: Mapping[str, list]) -> None:
         """Logs and registers a SavedModel or an estimator (see :class:`Tracker`)."""
         name = self._config.model_name or self._name.replace("/", "-").replace(":", "-")
-        kind = estimator_model if estimator_model.holds(folder) else saved_model
-        signature = kind.signature(input_example)
+        signature = models.signature(folder, input_example)
         registered = name if self._config.register_model else None
-        self._do(lambda run: run.log_model(folder, signature, registered))
+        self._do(lambda run: models.log(run, folder, signature, registered))
 
     def _do(self, action: Callable[[Run], None]) -> None:
         """Sends now, and remembers how to send again to another store."""

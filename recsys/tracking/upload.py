@@ -5,8 +5,9 @@ from pathlib import Path
 
 import recsys.tracking.store as store
 from recsys.errors import InputError
-from recsys.tracking import estimator_model, record
-from recsys.tracking.run import DIGEST_TAG, NAME_TAG, PARENT_TAG, Run
+from recsys.tracking import estimator_model, models, record
+from recsys.tracking.models import DIGEST_TAG, NAME_TAG
+from recsys.tracking.run import PARENT_TAG, Run
 
 SOURCE_TAG = "uploaded_from_run"
 MODEL_TAGS = (DIGEST_TAG, NAME_TAG)
@@ -112,4 +113,4 @@ def _copy_model(source: Run, target: Run) -> None:
         model = Path(path)
         if not estimator_model.holds(model):
             (model,) = (model / "artifacts").iterdir()
-        target.log_model(model, Model.load(path).signature, registered_name)
+        models.log(target, model, Model.load(path).signature, registered_name)

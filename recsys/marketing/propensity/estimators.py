@@ -113,7 +113,6 @@ def _trees(kind: Kind, classifies: bool, seed: int, leaf: int) -> BaseEstimator:
         tree = DecisionTreeClassifier if classifies else DecisionTreeRegressor
         return tree(min_samples_leaf=leaf, random_state=seed)
     forest = RandomForestClassifier if classifies else RandomForestRegressor
-    # One thread: several add the trees up in the order in which they happen to finish.
     return forest(n_estimators=200, min_samples_leaf=leaf, random_state=seed)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import joblib
 import numpy as np
 from pydantic import Field, field_validator
 from sklearn.base import clone
@@ -13,7 +14,7 @@ from recsys.config import StrictConfig
 from recsys.errors import InputError
 from recsys.marketing.propensity.answers import Answer, better, refuse_leaking
 from recsys.marketing.propensity.estimators import KINDS, Kind, candidates
-from recsys.marketing.propensity.question import Question, together
+from recsys.marketing.propensity.question import Question, Table, together
 from recsys.marketing.scores import difference, score
 
 
@@ -116,7 +117,7 @@ def judge(
     chosen = _best(tried, answer, metric)
     tell(f"judging {chosen.kind.replace('_', ' ')}")
     both = together(train, validation)
-    judged = clone(chosen.pipeline).fit(both.features, both.target)
+    judged = _fit(clone(chosen.pipeline), both)
     predicted = answer.predictions(judged, test.features)
     rule = question.rule(both, test.features)
     truth = answer.truth(test.target)
@@ -138,7 +139,13 @@ def judge(
 def fit_for_now(question: Question, judged: Judged) -> Pipeline:
     """The chosen estimator, fitted on everything that is known: it predicts what comes next."""
     known = together(question.train, question.validation, question.test)
-    return clone(judged.chosen.pipeline).fit(known.features, known.target)
+    return _fit(clone(judged.chosen.pipeline), known)
+
+
+def _fit(pipeline: Pipeline, table: Table) -> Pipeline:
+    """Trees grow side by side, and are the same; predictions add them up one by one, in order."""
+    with joblib.parallel_config(backend="threading", n_jobs=-1):
+        return pipeline.fit(table.features, table.target)
 
 
 def _best_of_kind(kind: Kind, metric: str, question: Question, seed: int) -> Fitted:
@@ -146,7 +153,7 @@ def _best_of_kind(kind: Kind, metric: str, question: Question, seed: int) -> Fit
     truth = answer.truth(validation.target)
     found = []
     for settings, pipeline in candidates(kind, answer.classifies, seed):
-        pipeline.fit(train.features, train.target)
+        _fit(pipeline, train)
         value = answer.scores[metric](truth, answer.predictions(pipeline, validation.features))
         found.append(Fitted(kind, settings, value, pipeline))
     return _best(found, answer, metric)

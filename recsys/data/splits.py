@@ -4,6 +4,7 @@ A split gives every event a part: 0 training, 1 validation, 2 test. The leakage
 audit that goes with it is computed from the events as they were written.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
@@ -11,7 +12,7 @@ from typing import Annotated, Any, Literal
 import ibis
 import ibis.expr.types as ir
 import numpy as np
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import AwareDatetime, BeforeValidator, Field, model_validator
 
 from recsys.config import StrictConfig
 from recsys.data.dataset import PARTS
@@ -21,6 +22,16 @@ from recsys.errors import InputError
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TRAIN, VALIDATION, TEST = range(3)
+
+
+def _midnight(given: Any) -> Any:
+    """A date without a time is its first moment, in UTC."""
+    if isinstance(given, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", given.strip()):
+        return f"{given.strip()}T00:00:00Z"
+    return given
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_midnight)]
 
 
 class TimeSplit(StrictConfig):
@@ -37,11 +48,13 @@ class TimeSplit(StrictConfig):
     test_quantile: float = Field(
         0.9, gt=0, lt=1, description="share of events up to the second cut"
     )
-    validation_from: AwareDatetime | None = Field(
-        None, description="first moment of validation, with zone; instead of the quantile"
+    validation_from: Moment | None = Field(
+        None,
+        description="first moment of validation, with zone, or a date (in UTC); instead of the "
+        "quantile",
     )
-    test_from: AwareDatetime | None = Field(
-        None, description="first moment of test, with zone; instead of the quantile"
+    test_from: Moment | None = Field(
+        None, description="first moment of test, likewise; instead of the quantile"
     )
 
     @model_validator(mode="after")

@@ -60,6 +60,13 @@ def test_time_from_given_moments(parts):
     assert found == [0, 1, 1, 2]
 
 
+def test_a_date_is_its_first_moment(parts):
+    config = split_config(kind="time", validation_from="1970-01-02", test_from="1970-01-03")
+    day = 86_400_000_000
+    found, _, _ = parts(config, user=[0] * 4, time=[day - 1, day, 2 * day - 1, 2 * day])
+    assert found == [0, 1, 1, 2]
+
+
 def test_leave_one_out(parts):
     """The last event is test, the last but one validation; ties of time go by order, then row."""
     config = split_config(kind="leave_one_out")

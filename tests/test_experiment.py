@@ -175,3 +175,15 @@ class TestRunFolder:
     def test_what_is_no_run(self, tmp_path):
         with pytest.raises(InputError, match="none"):
             RunFolder.open(tmp_path)
+
+
+def test_moments_may_be_dates(tmp_path):
+    """As YAML reads them too, which makes dates of them unless they are quoted."""
+    file = tmp_path / "dated.yaml"
+    file.write_text(
+        "data:\n  log: {path: log.csv, columns: {user: u, item: i, time: t}}\n"
+        "  split: {kind: time, validation_from: 2025-01-25, test_from: '2025-02-11T00:00:00+01:00'}"
+    )
+    split = load_experiment(file).data.split
+    assert split.validation_from.isoformat() == "2025-01-25T00:00:00+00:00"
+    assert split.test_from.isoformat() == "2025-02-11T00:00:00+01:00"

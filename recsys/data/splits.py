@@ -4,7 +4,6 @@ A split gives every event a part: 0 training, 1 validation, 2 test. The leakage
 audit that goes with it is computed from the events as they were written.
 """
 
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
@@ -24,15 +23,19 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TRAIN, VALIDATION, TEST = range(3)
 
 
-def _midnight(given: Any) -> Any:
-    """A date without a time is its first moment, in UTC."""
-    if isinstance(given, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", given.strip()):
-        return f"{given.strip()}T00:00:00Z"
-    return given
+def _moment(given: Any) -> Any:
+    """ISO 8601 text as a moment; a date without a time is its first one, in UTC."""
+    if not isinstance(given, str):
+        return given
+    try:
+        moment = datetime.fromisoformat(given.strip())
+    except ValueError as error:
+        raise ValueError("no date, and no moment in ISO 8601") from error
+    is_date = len(given.strip()) <= len("2025-01-25")
+    return moment.replace(tzinfo=UTC) if is_date else moment
 
 
-# Not strict: behind a function of ours, text is no longer known to be JSON's way of a moment.
-Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_midnight)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
 
 
 class TimeSplit(StrictConfig):

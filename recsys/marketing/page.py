@@ -18,6 +18,8 @@ from recsys.run_folder import RunFolder
 ASKED = 200
 LIST = 10
 MOST_ITEMS = 6
+# Users of a segment who must get an item, for it to be the segment's.
+LEAST_SHARE = 0.05
 
 
 def write_page(
@@ -46,7 +48,7 @@ def write_page(
 def recommended_by_segment(
     runs: Sequence[Path], recommender: Path, seed: int = 0
 ) -> list[dict[str, Any]]:
-    """What each segment gets: the items that most of its users are recommended.
+    """What sets the segments apart: items that their users are recommended more than others.
 
     Args:
         runs: folders of runs; the first with segments says who is in which.
@@ -80,18 +82,22 @@ def recommended_by_segment(
         {
             "segment": segment,
             "users": int(sizes[segment]),
-            "items": [
-                {
-                    "title": title,
-                    "share": count / sizes[segment],
-                    "lift": (count / sizes[segment]) / (everybody[title] / len(drawn)),
-                }
-                for title, count in found[segment].most_common(MOST_ITEMS)
-            ],
+            "items": _typical(found[segment], int(sizes[segment]), everybody, len(drawn)),
         }
         for segment in SEGMENTS
         if segment in found
     ]
+
+
+def _typical(
+    found: Counter[str], users: int, everybody: Counter[str], asked: int
+) -> list[dict[str, Any]]:
+    """Of what many of a segment's users get, what others get least."""
+    shares = {title: count / users for title, count in found.items()}
+    lifts = {title: share * asked / everybody[title] for title, share in shares.items()}
+    common = [title for title, share in shares.items() if share >= LEAST_SHARE]
+    chosen = sorted(common, key=lambda title: (-lifts[title], -shares[title]))[:MOST_ITEMS]
+    return [{"title": title, "share": shares[title], "lift": lifts[title]} for title in chosen]
 
 
 def _segments(runs: Sequence[Path]) -> pd.DataFrame:

@@ -23,6 +23,8 @@ from tests.marketing.logs import START, microseconds, shoppers
 from tests.marketing.sentiment.texts import rows, written
 from tests.notebooks import NOTEBOOKS, execute_notebook, output
 
+pytestmark = pytest.mark.slow
+
 OFF = {"enabled": False}
 DAYS = 720
 

@@ -14,6 +14,8 @@ from recsys.marketing.users.events import open_events
 from recsys.marketing.users.segments import SEGMENTS
 from tests.marketing.logs import prepared, shoppers
 
+pytestmark = pytest.mark.slow
+
 QUICK = ["linear", "decision_tree"]
 FEATURES = FeaturesConfig.model_validate({"behaviour": {"windows_days": [30]}})
 
@@ -140,3 +142,11 @@ def test_one_class_only_is_refused(dataset):
 def test_an_unknown_metric_is_refused(dataset):
     with pytest.raises(InputError, match="'mae'; of such an answer there are auc"):
         judged(asked(dataset).question, metric="mae")
+
+
+def test_a_period_without_purchases_is_refused(tmp_path):
+    rows = shoppers(users=300)
+    last = rows["day"].max()
+    quiet = rows[~rows["day"].between(last - 120, last - 60)]
+    with pytest.raises(InputError, match="that are validated, 0 have the answer yes"):
+        judged(asked(prepared(tmp_path, quiet)).question)

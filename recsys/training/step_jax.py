@@ -49,8 +49,8 @@ class JaxStep:
         self._state = jax.device_put(self._state, self._placed())
         self._replicated = None
         if self._mesh.size > 1:
-            values = [v.value for v in self._features]
-            self._replicated = jax.device_put(values, self._placed(), may_alias=False)
+            copies = [jnp.array(v.value) for v in self._features]
+            self._replicated = jax.device_put(copies, self._placed())
         self._scan = jax.jit(self._steps, donate_argnums=0, out_shardings=self._placed())
         self._executables: dict[tuple, jax.stages.Compiled] = {}
 

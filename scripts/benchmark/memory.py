@@ -70,6 +70,12 @@ class Training:
         self.retriever = _retriever(case, width)
         self.batches = _batches(case, lanes, width, self.retriever.packs_rows)
         self.step = build_step(self.retriever, self.optimizer, 100)
+        if keras.backend.backend() == "jax":
+            import jax
+
+            # Arrays are filled in the background: what is not yet would be taken for the
+            # compiler's.
+            jax.block_until_ready(jax.live_arrays())
 
     def forecast(self) -> MemoryForecast:
         """What is forecast; on JAX it compiles the step."""

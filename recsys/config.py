@@ -1,11 +1,24 @@
 """What every room's ``Config`` is made of."""
 
-from typing import Literal
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 # Whether items of a history may be recommended again.
 Seen = Literal["exclude", "allow"]
+
+
+Value = TypeVar("Value")
+
+
+def _each_once(values: list[Value]) -> list[Value]:
+    if len(set(values)) < len(values):
+        raise ValueError("each may be given once")
+    return values
+
+
+# A list without repeats, such as Distinct[list[int]].
+Distinct = Annotated[Value, AfterValidator(_each_once)]
 
 
 class StrictConfig(BaseModel):

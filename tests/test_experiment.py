@@ -177,6 +177,13 @@ class TestRunFolder:
             RunFolder.open(tmp_path)
 
 
+@pytest.mark.parametrize("seeds", ["[1, 2, 1]", "[3, 3]"])
+def test_a_seed_is_given_once(tmp_path, seeds):
+    assert "training.seeds: each may be given once" in refused(
+        tmp_path, overrides=[f"training.seeds={seeds}"]
+    )
+
+
 def test_moments_may_be_dates(tmp_path):
     """As YAML reads them too, which makes dates of them unless they are quoted."""
     file = tmp_path / "dated.yaml"

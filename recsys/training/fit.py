@@ -9,9 +9,9 @@ from typing import Any, Literal, Protocol
 
 import keras
 import numpy as np
-from pydantic import Field, NonNegativeInt, field_validator
+from pydantic import Field, NonNegativeInt
 
-from recsys.config import StrictConfig
+from recsys.config import Distinct, StrictConfig
 from recsys.data.batches import TrainingBatches
 from recsys.data.dataset import Dataset, Part
 from recsys.errors import InputError
@@ -73,18 +73,11 @@ class TrainingConfig(StrictConfig):
     refit: bool = Field(
         False, description="fit again on train and validation, for the best number of epochs"
     )
-    seeds: list[NonNegativeInt] = Field([1], min_length=1, description="one run each")
+    seeds: Distinct[list[NonNegativeInt]] = Field([1], min_length=1, description="one run each")
     steps_per_dispatch: int = Field(8, ge=1, description="steps that the device takes in one call")
     checkpoint_seconds: float = Field(
         60.0, ge=0, description="seconds between checkpoints within an epoch"
     )
-
-    @field_validator("seeds")
-    @classmethod
-    def _differ(cls, seeds: list[int]) -> list[int]:
-        if len(set(seeds)) < len(seeds):
-            raise ValueError("each seed may be given once")
-        return seeds
 
 
 class TrainingDiverged(InputError):

@@ -6,11 +6,11 @@ from typing import Any
 
 import joblib
 import numpy as np
-from pydantic import Field, field_validator
+from pydantic import Field
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
-from recsys.config import StrictConfig
+from recsys.config import Distinct, StrictConfig
 from recsys.errors import InputError
 from recsys.marketing.propensity.answers import Answer, better, refuse_leaking
 from recsys.marketing.propensity.estimators import KINDS, Kind, candidates
@@ -21,7 +21,7 @@ from recsys.marketing.scores import difference, score
 class EstimatorsConfig(StrictConfig):
     """By what a question is answered."""
 
-    estimators: list[Kind] = Field(
+    estimators: Distinct[list[Kind]] = Field(
         list(KINDS), min_length=1, description="kinds that are tried; validation chooses"
     )
     metric: str | None = Field(
@@ -30,13 +30,6 @@ class EstimatorsConfig(StrictConfig):
         "several classes",
     )
     seed: int = Field(1, ge=0, description="of everything drawn")
-
-    @field_validator("estimators")
-    @classmethod
-    def _differ(cls, kinds: list[Kind]) -> list[Kind]:
-        if len(set(kinds)) < len(kinds):
-            raise ValueError("each estimator may be named once")
-        return kinds
 
 
 @dataclass(frozen=True)

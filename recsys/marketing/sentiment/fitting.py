@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from pydantic import Field, field_validator
+from pydantic import Field
 from sklearn.model_selection import StratifiedKFold
 
-from recsys.config import StrictConfig
+from recsys.config import Distinct, StrictConfig
 from recsys.errors import InputError
 from recsys.marketing.scores import PROBABILITIES, Score, score
 from recsys.marketing.sentiment.baseline import SETTINGS, fit_tfidf
@@ -41,7 +41,7 @@ SENTIMENT: dict[str, Score] = {
 class SentimentConfig(StrictConfig):
     """What reads reviews, and how it learns."""
 
-    readers: list[ReaderKind] = Field(
+    readers: Distinct[list[ReaderKind]] = Field(
         ["rnn", "lstm", "cnn"],
         min_length=1,
         description="networks that are tried; validation chooses, TF-IDF is always beside them",
@@ -55,13 +55,6 @@ class SentimentConfig(StrictConfig):
         "others",
     )
     seed: int = Field(1, ge=0, description="of everything drawn")
-
-    @field_validator("readers")
-    @classmethod
-    def _differ(cls, kinds: list[ReaderKind]) -> list[ReaderKind]:
-        if len(set(kinds)) < len(kinds):
-            raise ValueError("each reader may be named once")
-        return kinds
 
 
 @dataclass(frozen=True)

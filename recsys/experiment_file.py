@@ -40,6 +40,7 @@ def read_document(
     document.setdefault("task", DEFAULT_TASK)
     for override in overrides or []:
         _override(document, override)
+    document["task"] = str(document["task"])
     if name:
         document["name"] = name
     return document

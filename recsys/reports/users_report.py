@@ -161,7 +161,8 @@ def _images(metrics: Mapping[str, Any], users: pd.DataFrame | None) -> dict[str,
             metrics["coefficients"], "Weights of the linear model (standardised)"
         )
     column = None if users is None else _prediction(users)
-    if users is not None and column is not None and "segment" in users:
+    # A table may have segments of its own.
+    if users is not None and column is not None and metrics["segments"]:
         groups = {
             name: users.loc[users["segment"] == name, column].tolist()
             for name in user_plots.SEGMENT_COLOURS

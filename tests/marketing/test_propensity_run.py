@@ -109,8 +109,18 @@ def test_run_again_nothing_is_done_again(tmp_path, monkeypatch, capsys, log_expe
     assert metrics.stat().st_mtime_ns > before
 
 
+def test_a_log_that_changed_is_not_mixed_into_a_run(tmp_path, monkeypatch, capsys, log_experiment):
+    write(tmp_path, log_experiment | {"tracking": {"enabled": False}})
+    run(monkeypatch, capsys, tmp_path)
+    log = pd.read_parquet(tmp_path / "log.parquet")
+    log.iloc[:-1].to_parquet(tmp_path / "log.parquet")
+    status, said = run(monkeypatch, capsys, tmp_path)
+    assert status == 2 and "the log has changed since" in said
+
+
 def test_a_table_with_a_label(tmp_path, monkeypatch, capsys):
-    table = customers()
+    table = customers().assign(segment="ours")
+    table.loc[::2, "segment"] = "theirs"
     table.loc[table.index[:50], "churned"] = ""
     table.to_csv(tmp_path / "customers.csv", index=False)
     given = {"path": str(tmp_path / "customers.csv"), "label": "churned", "key": "customer"}
@@ -134,12 +144,25 @@ def test_a_table_with_a_label(tmp_path, monkeypatch, capsys):
             "user_table names age; the user table has country",
         ),
         ({"propensity": {"period": {"days": 400}}}, "the log spans"),
+        ({"task": ["propensity"]}, "there is no `task: ['propensity']`"),
     ],
 )
 def test_bad_input_is_one_message(tmp_path, monkeypatch, capsys, log_experiment, change, message):
     write(tmp_path, log_experiment | change)
     status, said = run(monkeypatch, capsys, tmp_path)
     assert status == 2 and message in said and "Traceback" not in said
+
+
+def test_a_user_feature_with_a_name_of_ours_is_refused(
+    tmp_path, monkeypatch, capsys, log_experiment
+):
+    users = {**log_experiment["data"]["users"]}
+    users["features"] = {"items": {"kind": "categorical", "column": "country"}}
+    document = log_experiment | {"data": log_experiment["data"] | {"users": users}}
+    settings = log_experiment["propensity"] | {"features": {"user_table": ["items"]}}
+    write(tmp_path, document | {"propensity": settings})
+    status, said = run(monkeypatch, capsys, tmp_path)
+    assert status == 2 and "the user table's 'items' has the name of a number" in said
 
 
 def test_the_other_commands_say_that_run_does_it(tmp_path, monkeypatch, capsys, log_experiment):

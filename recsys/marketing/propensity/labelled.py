@@ -24,6 +24,8 @@ NUMERIC = 0.95
 # Rows of the rarest class, from which on each part gets its share of them.
 FEWEST = 5
 MEMORY_GIB = 2.0
+# Columns that stand beside the features in what is written.
+RESERVED = {"user", "probability", "amount", "predicted", "reasons"}
 YES = ("1", "true", "yes", "y", "t")
 NO = ("0", "false", "no", "n", "f")
 
@@ -66,6 +68,13 @@ def ask_table(config: LabelledTableConfig, seed: int) -> Question:
     answer, target = _answer(given[answered], config)
     left_out = {config.label, config.key, config.time, *config.leave_out}
     features = _features(rows[[name for name in rows if name not in left_out]])
+    taken = sorted({*features.columns} & RESERVED)
+    if taken:
+        raise InputError(
+            f"{config.path}: the column {taken[0]!r} has the name of a column of the answer "
+            f"(users.parquet has {', '.join(sorted(RESERVED))}): rename it, or name it in "
+            "table.leave_out"
+        )
     if features.columns.empty:
         raise InputError(
             f"{config.path}: no column is left to predict {config.label!r} from; see "

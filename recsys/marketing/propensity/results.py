@@ -14,7 +14,7 @@ from recsys.marketing.propensity.periods import LogQuestion
 from recsys.marketing.propensity.question import Known, Question, together
 from recsys.marketing.scores import ERRORS, calibration, gains
 from recsys.marketing.users.description import SEGMENT
-from recsys.marketing.users.segments import SEGMENTS, cluster, transitions
+from recsys.marketing.users.segments import MOST_CLUSTERS, SEGMENTS, cluster, transitions
 
 
 def tested_users(question: Question, judged: Judged) -> pd.DataFrame:
@@ -115,9 +115,14 @@ def segments_over_time(log: LogQuestion) -> dict[str, Any]:
 
 
 def clusters_of(log: LogQuestion, now: pd.DataFrame, seed: int) -> dict[str, Any]:
-    """Clusters of the users of now, written into their table, and each cluster's middle."""
+    """Clusters of the users of now, written into their table, and each cluster's middle.
+
+    Nothing where hardly anybody is asked about.
+    """
     assert log.question.now is not None  # a log is asked about now
     features = log.question.now.features
+    if len(features) <= MOST_CLUSTERS:
+        return {}
     found = cluster(features, seed)
     now.insert(1, "cluster", found.labels)
     middle = features.select_dtypes("number").groupby(found.labels).median()

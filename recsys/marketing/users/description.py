@@ -85,8 +85,17 @@ class Description:
         if self._thresholds is not None:
             found[SEGMENT] = segments(found, self._thresholds).astype(str)
         if self._config.user_table:
+            self._refuse_taken(found)
             found = found.join(self.events.users[self._config.user_table])
         for source in self._sources:
             found = found.join(source(moment))
         numbers = found.select_dtypes("number").columns
         return found.astype({name: float for name in numbers})
+
+    def _refuse_taken(self, found: pd.DataFrame) -> None:
+        taken = [name for name in self._config.user_table if name in found.columns]
+        if taken:
+            raise InputError(
+                f"the user table's {taken[0]!r} has the name of a number that is known of every "
+                f"user. Give it another name in data.users.features and say `column: {taken[0]}`."
+            )

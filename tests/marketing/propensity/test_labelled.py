@@ -95,8 +95,16 @@ def test_a_split_by_time_judges_on_the_latest(tmp_path):
             "no column is left",
         ),
         ({"since": "soon"}, {"time": "since"}, "'soon' in the column 'since'"),
+        ({"probability": [0.1, 0.2] * 600}, {}, "'probability' has the name of a column of the"),
     ],
 )
 def test_what_cannot_be_asked_is_refused(tmp_path, change, settings, message):
     with pytest.raises(InputError, match=message):
         question(tmp_path, customers().assign(**change), **settings)
+
+
+def test_a_column_that_follows_from_the_answer_stops_the_judging(tmp_path):
+    table = customers()
+    table["last_bill"] = np.where(table["churned"] == "Yes", "final", "monthly")
+    with pytest.raises(InputError, match="'last_bill' tells the answers apart"):
+        judge(question(tmp_path, table, key="customer"), EstimatorsConfig(estimators=["linear"]))

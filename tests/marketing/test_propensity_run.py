@@ -130,7 +130,10 @@ def test_a_table_with_a_label(tmp_path, monkeypatch, capsys):
     assert status == 0, said
     users = pd.read_parquet(tmp_path / "runs" / "churn" / "1" / "users.parquet")
     assert users["user"].tolist() == [f"c{row}" for row in range(50)]
-    assert "Prediction of" in (tmp_path / "runs" / "churn" / "1" / "report.html").read_text()
+    page = (tmp_path / "runs" / "churn" / "1" / "report.html").read_text()
+    assert "Prediction of" in page
+    # The table's segments are not the log's.
+    assert "Predictions of users of now by segment" not in page
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Keeps the libraries quiet, off the network and off the user's settings; slow tests first."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,3 +27,11 @@ def kernel_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
     for name in ("RECSYS_RUN", "RECSYS_SENTIMENT", "RECSYS_RECOMMENDER"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def no_store_left_behind() -> Iterator[None]:
+    """``mlflow.set_tracking_uri`` writes the environment, which later tests would then read."""
+    yield
+    if address := os.environ.pop("MLFLOW_TRACKING_URI", None):
+        pytest.fail(f"this test left MLFLOW_TRACKING_URI set, to {address}")

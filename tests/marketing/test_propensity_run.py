@@ -11,6 +11,7 @@ import skops.io
 import yaml
 
 from recsys import cli
+from recsys.tracking import store
 from tests.marketing.logs import START, shoppers
 from tests.marketing.propensity.test_labelled import customers
 
@@ -76,8 +77,8 @@ def test_from_a_log_to_predictions_page_and_registry(tmp_path, monkeypatch, caps
     assert set(tested) == {"user", "truth", "probability", "recency_probability"}
     assert tested["truth"].mean() == pytest.approx(tested["probability"].mean(), abs=0.1)
 
-    mlflow.set_tracking_uri(f"sqlite:///{tmp_path / 'runs' / 'mlflow.db'}")
-    model = mlflow.pyfunc.load_model("models:/buys/1")
+    with store.active_store(store.local_uri(tmp_path / "runs")):
+        model = mlflow.pyfunc.load_model("models:/buys/1")
     asked = users[list(metrics["input_example"])]
     np.testing.assert_allclose(model.predict(asked)[:, 1], users["probability"], rtol=1e-6)
 

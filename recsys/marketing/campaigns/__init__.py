@@ -1,0 +1,1 @@
+"""Who gets which message where: files that channels import, with a holdout."""

@@ -1,0 +1,1 @@
+"""What a message changes: power before, uplift after, policies never tried."""

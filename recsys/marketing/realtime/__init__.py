@@ -1,0 +1,1 @@
+"""What a stream of events sets off, answered by the exported model."""

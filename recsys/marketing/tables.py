@@ -1,0 +1,49 @@
+"""Small tables that a marketer brings: opt-outs, contacts, stock, messages, outcomes."""
+
+import tempfile
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from recsys.data.engine import blaming_input, connect
+from recsys.data.ids import identifier
+from recsys.data.sources import FileConfig, column, locate, read_table
+
+MEMORY_GIB = 2.0
+
+
+def read_columns(
+    config: FileConfig, columns: Mapping[str, str | None], ids: Collection[str]
+) -> pd.DataFrame:
+    """Some columns of a table, as text without blanks around it; None where empty.
+
+    Args:
+        config: the table.
+        columns: by role the column's name; a role without one is left out.
+        ids: roles whose values are ids, which take the form that they have in a dataset
+            (``17850.0`` is ``17850``).
+
+    Returns:
+        A column per role, in the order of the file.
+
+    Raises:
+        InputError: the table cannot be read, or has no such column (the nearest is named).
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        con = connect(scratch, MEMORY_GIB)
+        try:
+            files = locate(config, "users", scratch)
+            raw = read_table(con, files, config, "given")
+            chosen = {}
+            for role, name in columns.items():
+                if name is not None:
+                    values = column(raw, name, role, files)
+                    text = values.cast("string").strip().nullif("")
+                    chosen[role] = identifier(values) if role in ids else text
+            with blaming_input(str(files)):
+                found = con.to_pandas(raw.select(**chosen)).astype(object)
+            return found.where(found.notnull(), None)
+        finally:
+            con.disconnect()

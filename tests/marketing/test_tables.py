@@ -1,0 +1,25 @@
+import pandas as pd
+import pytest
+
+from recsys.data.sources import FileConfig
+from recsys.errors import InputError
+from recsys.marketing.tables import read_columns
+
+
+def test_ids_take_their_form_and_other_text_loses_its_blanks(tmp_path):
+    file = tmp_path / "given.parquet"
+    pd.DataFrame({"who": [17850.0, None, 3.0], "mail": [" a@b.org ", "", None]}).to_parquet(file)
+    found = read_columns(
+        FileConfig(path=str(file)), {"user": "who", "email": "mail", "phone": None}, ["user"]
+    )
+    assert found.to_dict("list") == {
+        "user": ["17850", None, "3"],
+        "email": ["a@b.org", None, None],
+    }
+
+
+def test_a_missing_column_is_named_with_the_nearest(tmp_path):
+    file = tmp_path / "given.csv"
+    file.write_text("custmer,mail\n1,a@b.org\n")
+    with pytest.raises(InputError, match=r"no column 'customer' \(user\).*mean 'custmer'"):
+        read_columns(FileConfig(path=str(file)), {"user": "customer"}, ["user"])

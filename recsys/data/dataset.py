@@ -268,6 +268,11 @@ class Dataset:
         return self._column(self.path / "users.parquet", "user_id")
 
     @cached_property
+    def user_places(self) -> dict[str, int]:
+        """Index of each user id."""
+        return {user: place for place, user in enumerate(self.user_ids)}
+
+    @cached_property
     def item_ids(self) -> list[str]:
         """Item ids in index order."""
         return self._column(self.path / "items.parquet", "item_id")

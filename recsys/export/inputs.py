@@ -70,6 +70,24 @@ def _matrix(rows: Iterable[Sequence | np.ndarray], padding: str | int, dtype: ty
     return matrix
 
 
+def stack_rows(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """The rows of all arrays; matrices are padded on the right to one width."""
+    if arrays[0].ndim == 1:
+        return np.concatenate(arrays)
+    widest = max(array.shape[1] for array in arrays)
+    stacked = np.full((sum(map(len, arrays)), widest), padding(arrays[0]), dtype=arrays[0].dtype)
+    begin = 0
+    for array in arrays:
+        stacked[begin : begin + len(array), : array.shape[1]] = array
+        begin += len(array)
+    return stacked
+
+
+def padding(values: np.ndarray) -> str | int:
+    """What stands where there is nothing."""
+    return "" if values.dtype == object else 0
+
+
 def event_times(dataset: Dataset, events: slice) -> np.ndarray:
     """Times of some events, int64 seconds since 1970; zeros if the log has none."""
     if not dataset.manifest.has_time:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from recsys.export.inputs import HISTORY, HISTORY_TIME
+from recsys.export.inputs import HISTORY, HISTORY_TIME, padding, stack_rows
 from recsys.export.recommend import Query, Recommender
 
 Inputs = Mapping[str, np.ndarray]
@@ -82,7 +82,9 @@ def reasons_of_many(
         ids = sorted({item for inputs, items in chunk for item in (*inputs[HISTORY][0], *items)})
         vectors = dict(zip(ids, recommender.embed_items(ids), strict=True))
         variants = [_Variants.of(recommender, inputs, vectors, window) for inputs, _ in chunk]
-        stacked = {name: _stack([each.inputs[name] for each in variants]) for name in chunk[0][0]}
+        stacked = {
+            name: stack_rows([each.inputs[name] for each in variants]) for name in chunk[0][0]
+        }
         ends = np.cumsum([len(each.left_out) + 1 for each in variants])
         embedded = np.split(_embed(recommender, stacked), ends[:-1])
         for each, queries_VD, (_, items) in zip(variants, embedded, chunk, strict=True):
@@ -159,7 +161,7 @@ class _Variants:
         for row, name in enumerate(features, start=1 + len(read)):
             before, after = row, len(kept_VN) - row - 1
             value = inputs[name]
-            varied[name] = _stack(
+            varied[name] = stack_rows(
                 [np.repeat(value, before, axis=0), missing[name], np.repeat(value, after, axis=0)]
             )
         titles = recommender.titles
@@ -182,27 +184,10 @@ def _readable(kept_VN: np.ndarray, known_N: np.ndarray, window: int) -> np.ndarr
 def _compact(values_N: np.ndarray, kept_VN: np.ndarray) -> np.ndarray:
     """Of each row the values kept, padded on the right."""
     widest = kept_VN.sum(axis=1).max(initial=0)
-    compact = np.full((len(kept_VN), widest), _padding(values_N), values_N.dtype)
+    compact = np.full((len(kept_VN), widest), padding(values_N), values_N.dtype)
     rows, columns = np.nonzero(kept_VN)
     compact[rows, (np.cumsum(kept_VN, axis=1) - 1)[rows, columns]] = values_N[columns]
     return compact
-
-
-def _stack(arrays: Sequence[np.ndarray]) -> np.ndarray:
-    """The rows of all arrays; matrices are padded on the right to one width."""
-    if arrays[0].ndim == 1:
-        return np.concatenate(arrays)
-    widest = max(array.shape[1] for array in arrays)
-    stacked = np.full((sum(map(len, arrays)), widest), _padding(arrays[0]), dtype=arrays[0].dtype)
-    begin = 0
-    for array in arrays:
-        stacked[begin : begin + len(array), : array.shape[1]] = array
-        begin += len(array)
-    return stacked
-
-
-def _padding(values: np.ndarray) -> str | int:
-    return "" if values.dtype == object else 0
 
 
 def _embed(recommender: Recommender, inputs: Inputs) -> np.ndarray:

@@ -22,6 +22,7 @@ from recsys.export.inputs import (
     event_times,
     id_matrix,
     input_name,
+    stack_rows,
     time_matrix,
     user_inputs,
 )
@@ -128,6 +129,15 @@ class Recommender:
             )
         return inputs
 
+    def stacked_inputs(self, queries: Sequence[Query]) -> dict[str, np.ndarray]:
+        """Queries as the rows of one call, each as :meth:`inputs` makes it.
+
+        Raises:
+            InputError: see :meth:`inputs`.
+        """
+        rows = [self.inputs(query) for query in queries]
+        return {name: stack_rows([row[name] for row in rows]) for name in rows[0]}
+
     def embed_query(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
         """Vectors of queries, float32 [batch, dim].
 
@@ -165,12 +175,12 @@ class Recommender:
                 f"{self.folder} was exported with the dataset "
                 f"{self.manifest['data']['fingerprint']}, not {dataset.fingerprint}."
             )
-        if user_id not in dataset.user_ids:
+        user = dataset.user_places.get(user_id)
+        if user is None:
             raise InputError(
                 f"there is no user {user_id!r} in the dataset {dataset.path}. "
                 "Give the history itself: --history ITEM,ITEM,..."
             )
-        user = dataset.user_ids.index(user_id)
         begin, end = dataset.user_offsets[user : user + 2]
         history = [dataset.item_ids[item] for item in dataset.event_items[begin:end]]
         names = set(self.further_inputs)

@@ -1,13 +1,11 @@
 """Folders of which every content is kept under a number: what was addressed stays on record."""
 
-import contextlib
 import fcntl
 import hashlib
 import json
-import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,38 +23,33 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
-def find_version(folder: Path, mark: str) -> Path | None:
-    """The version that was made from the same, if there is one."""
-    for version in versions(folder):
-        if json.loads((version / RECORD).read_text())["fingerprint"] == mark:
-            return version
-    return None
-
-
 def versions(folder: Path) -> list[Path]:
     """The versions in a folder, oldest first."""
     numbered = [each for each in folder.glob("*") if each.name.isdigit()]
     return sorted(numbered, key=lambda each: int(each.name))
 
 
-@contextlib.contextmanager
-def new_version(folder: Path, mark: str) -> Iterator[Path]:
-    """Yields an empty folder that becomes the next version when all went well.
+def keep_version(folder: Path, mark: str, write: Callable[[Path], None]) -> Path:
+    """The version that was made from the same, or else the next one.
 
     Args:
         folder: of all versions.
-        mark: of :func:`fingerprint`, by which :func:`find_version` finds it.
+        mark: of what it is made from (:func:`fingerprint`).
+        write: fills an empty folder, which becomes the version when all went well.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        there = versions(folder)
+        for version in there:
+            if json.loads((version / RECORD).read_text())["fingerprint"] == mark:
+                return version
         draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=folder))
         try:
-            yield draft
+            write(draft)
             (draft / RECORD).write_text(json.dumps({"fingerprint": mark}) + "\n")
-            number = max((int(each.name) for each in versions(folder)), default=0) + 1
             draft.chmod(0o755)
-            os.replace(draft, folder / str(number))
+            return draft.rename(folder / str(int(there[-1].name) + 1 if there else 1))
         except BaseException:
             shutil.rmtree(draft)
             raise

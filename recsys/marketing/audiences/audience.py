@@ -1,0 +1,151 @@
+"""An audience: users that a condition picks, large enough that nobody in it is singled out."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+from pydantic import Field, PositiveInt
+
+from recsys.config import StrictConfig
+from recsys.errors import InputError
+from recsys.marketing.audiences.query import rows_where
+from recsys.marketing.audiences.suppression import (
+    Suppressed,
+    SuppressionConfig,
+    read_suppressed,
+)
+from recsys.marketing.audiences.users_table import SEGMENT, USER, UsersTable, read_users
+from recsys.marketing.versions import fingerprint, keep_version
+from recsys.run_folder import RunFolder
+
+MEMBERS, DEFINITION, COUNTS = "members.parquet", "audience.yaml", "audience.json"
+CHANNELS = frozenset({"push", "email", "social"})
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+
+
+class Definition(StrictConfig):
+    """Who is meant."""
+
+    where: str = Field(
+        description="condition on features, segments and predictions, in SQL, such as "
+        "`segment = 'dormant' and leaves > 0.6`",
+    )
+
+
+class AudienceConfig(Definition):
+    """An audience file."""
+
+    name: str = Field(pattern=NAME, description="names its folder")
+    runs: dict[str, str] = Field(
+        min_length=1,
+        description="folders of runs of `task: propensity`, by the name that their prediction "
+        "gets in `where`",
+    )
+    minimum_size: PositiveInt = Field(
+        50, ge=5, description="users that an audience has at least (k-anonymity)"
+    )
+    suppress: SuppressionConfig | None = Field(None, description="who opted out")
+
+
+@dataclass(frozen=True)
+class Audience:
+    """Who is meant, now.
+
+    Attributes:
+        rows: of the users table, those of the members.
+        of: how many users were asked.
+        suppressed: members who opted out of every channel and were taken out.
+    """
+
+    rows: pd.DataFrame
+    of: int
+    suppressed: int
+
+    @property
+    def users(self) -> list[str]:
+        return self.rows[USER].tolist()
+
+
+def pick(
+    name: str,
+    definition: Definition,
+    table: UsersTable,
+    suppressed: Suppressed,
+    minimum_size: int,
+) -> Audience:
+    """Picks the members, without those who opted out.
+
+    Args:
+        name: for messages.
+        definition: who is meant.
+        table: all users.
+        suppressed: who opted out.
+        minimum_size: users that it must have.
+
+    Raises:
+        InputError: the condition is none, or too few are left. How few is not said: the answer
+            to a question about few people is what the minimum keeps back.
+    """
+    meant = table.rows[rows_where(table.rows, definition.where, f"audience {name!r}")]
+    out = meant[USER].isin(suppressed.everywhere)
+    audience = Audience(meant[~out].reset_index(drop=True), len(table.rows), int(out.sum()))
+    if len(audience.rows) < minimum_size:
+        raise InputError(
+            f"audience {name!r} has fewer than {minimum_size} users (of {audience.of}): so few "
+            "could be told apart by what is said of them. Widen its `where`, or lower "
+            "`minimum_size` if that is allowed."
+        )
+    return audience
+
+
+def save_audience(config: AudienceConfig, runs_dir: Path) -> Path:
+    """Picks an audience and keeps it as ``<runs-dir>/audiences/<name>/<version>/``.
+
+    The folder holds ``members.parquet``, ``audience.yaml`` (as resolved) and ``audience.json``
+    (counts). An audience that has not changed keeps its version.
+
+    Raises:
+        InputError: see :func:`pick`, :func:`read_users` and :func:`read_suppressed`.
+    """
+    table = read_users(config.runs)
+    suppressed = read_suppressed(config.suppress, table.known, CHANNELS)
+    audience = pick(config.name, config, table, suppressed, config.minimum_size)
+    definition = config.model_dump(mode="json")
+    mark = fingerprint([definition, sorted(audience.users), sorted(table.marks.items())])
+
+    def write(draft: Path) -> None:
+        text = yaml.safe_dump(definition, sort_keys=False, allow_unicode=True)
+        (draft / DEFINITION).write_text(text, encoding="utf-8")
+        audience.rows[[USER]].to_parquet(draft / MEMBERS, index=False)
+        document = {"name": config.name, "unknown_opt_outs": suppressed.unknown}
+        document |= counts(audience, config.minimum_size)
+        RunFolder.write_json(draft / COUNTS, document)
+
+    return keep_version(runs_dir / "audiences" / config.name, mark, write)
+
+
+def counts(audience: Audience, minimum_size: int) -> dict[str, Any]:
+    """How many there are, in all and by segment.
+
+    A segment of fewer than the minimum is None; so are the next larger ones, until those that
+    are None have the minimum together: otherwise the difference to all would tell.
+    """
+    document: dict[str, Any] = {
+        "users": len(audience.rows),
+        "of": audience.of,
+        "opted_out": audience.suppressed,
+        "minimum_size": minimum_size,
+    }
+    if SEGMENT in audience.rows:
+        sizes = audience.rows[SEGMENT].value_counts().sort_values()
+        sizes = sizes[sizes > 0]
+        kept_back = 0
+        told: dict[str, int | None] = {}
+        for segment, size in sizes.items():
+            hidden = size < minimum_size or 0 < kept_back < minimum_size
+            kept_back += int(size) if hidden else 0
+            told[str(segment)] = None if hidden else int(size)
+        document["segments"] = dict(reversed(told.items()))
+    return document

@@ -1,0 +1,48 @@
+import pandas as pd
+import pytest
+
+from recsys.errors import InputError
+from recsys.marketing.audiences.query import rows_where
+
+TABLE = pd.DataFrame(
+    {
+        "user": ["a", "b", "c"],
+        "value": [1.0, None, 3.0],
+        "segment": pd.Categorical(["new", "lost", "new"]),
+        "tags": [["x"], [], ["x", "y"]],
+    },
+    index=[7, 8, 9],
+)
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ("value > 1", [False, False, True]),
+        ("value > 1 or segment = 'lost'", [False, True, True]),
+        ("not value > 1", [True, False, False]),
+        ("list_contains(tags, 'x')", [True, False, True]),
+        ("user in (select max(user) from given)", [False, False, True]),
+    ],
+)
+def test_the_condition_holds_where_it_is_known_to(condition, expected):
+    found = rows_where(TABLE, condition, "here")
+    assert found.tolist() == expected and found.index.tolist() == [7, 8, 9]
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "value >",
+        "valu > 1",
+        "user",
+        "true) union all select * from given where (true",
+        "true; drop table given",
+        "user in (select user from read_csv('{file}'))",
+    ],
+)
+def test_anything_else_is_refused(condition, tmp_path):
+    file = tmp_path / "file.csv"
+    file.write_text("user\na\n")
+    with pytest.raises(InputError, match=r"^here: .* is no condition on the columns user, value"):
+        rows_where(TABLE, condition.replace("{file}", str(file)), "here")

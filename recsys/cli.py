@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from recsys.errors import InputError
+from recsys.marketing import commands
 from recsys.quiet import start_backend
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ app = typer.Typer(
 )
 data_app = typer.Typer(help="Public, generated and your own logs.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
+app.add_typer(commands.audience_app, name="audience")
+app.add_typer(commands.campaign_app, name="campaign")
+app.command()(commands.page)
 
 ExperimentFile = Annotated[Path, typer.Argument(metavar="EXPERIMENT.yaml")]
 Overrides = Annotated[
@@ -193,27 +197,6 @@ def recommend(
         if why:
             table.add_row("", "", Text(in_words(found[place - 1]), style="dim"), "")
     Console().print(table)
-
-
-@app.command()
-def page(
-    runs: Annotated[
-        list[Path], typer.Argument(help="folders of runs of task propensity or sentiment")
-    ],
-    output: Annotated[Path, typer.Option("-o", "--output", help="file to write")] = Path(
-        "users.html"
-    ),
-    title: Annotated[str, typer.Option(help="above the page")] = "Users",
-    recommender: Annotated[
-        Path | None,
-        typer.Option(help="folder of a recommender's run: what each segment is recommended"),
-    ] = None,
-) -> None:
-    """Write one page about users: predictions, segments, reviews, recommendations."""
-    start_backend()
-    from recsys.marketing.page import write_page
-
-    print(write_page(runs, output, title, recommender))
 
 
 @app.command()

@@ -46,6 +46,27 @@ def read_document(
     return document
 
 
+def read_as(
+    schema: type[Schema],
+    path: Path,
+    overrides: Sequence[str] | None = None,
+    name: str | None = None,
+) -> Schema:
+    """A file that is no experiment, such as an audience or a campaign.
+
+    Args:
+        schema: what it is.
+        path, overrides, name: see :func:`read_document`.
+
+    Raises:
+        InputError: there is none, it is an experiment, or something in it is wrong.
+    """
+    document = read_document(path, overrides, name)
+    if (task := document.pop("task")) != DEFAULT_TASK:
+        raise InputError(f"{path} is an experiment (task: {task}), which `recsys run` takes")
+    return validated(schema, document, str(path))
+
+
 def validated(schema: type[Schema], document: dict[str, Any], origin: str) -> Schema:
     """A document as an experiment.
 

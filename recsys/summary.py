@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -37,9 +37,21 @@ def metrics_table(
         names: of the metrics, a column each.
         rows: of each contender, the metrics as ``metrics.json`` has them.
     """
-    table = Table("", *names, box=None, title=title, title_justify="left")
-    for name, values in rows.items():
-        table.add_row(name, *(_cell(values[metric]) for metric in names))
+    cells = {name: [_cell(values[metric]) for metric in names] for name, values in rows.items()}
+    return as_text(title, names, [(name, *values) for name, values in cells.items()])
+
+
+def as_text(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table as text.
+
+    Args:
+        title: above it.
+        columns: heads of all columns but the first.
+        rows: of cells.
+    """
+    table = Table("", *columns, box=None, title=title, title_justify="left")
+    for row in rows:
+        table.add_row(*row)
     text = io.StringIO()
     Console(file=text, width=160).print(table)
     return text.getvalue()

@@ -1,13 +1,15 @@
-"""A run that asked about users in a few lines: the estimator beside the rule, and who wins."""
+"""What a command of marketing leaves behind, in a few lines."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 from recsys.run_folder import RunFolder
-from recsys.summary import metrics_table
+from recsys.summary import as_text, metrics_table
 
 
 def summary(folder: RunFolder) -> str:
-    """The headline of a run's ``metrics.json`` as text.
+    """The headline of a run's ``metrics.json``: the estimator beside the rule, and who wins.
 
     Args:
         folder: of a finished run.
@@ -16,3 +18,79 @@ def summary(folder: RunFolder) -> str:
     rows = {metrics["chosen"]["kind"].replace("_", " "): metrics["test"], **metrics["baselines"]}
     table = metrics_table(f"{folder.path}: test", list(metrics["test"]), rows)
     return table + metrics["comparison"]["sentence"]
+
+
+def audience_summary(folder: Path) -> str:
+    """How many users a saved audience has.
+
+    Args:
+        folder: of its version.
+    """
+    counts = json.loads((folder / "audience.json").read_text())
+    lines = [f"{folder}: {counts['users']:,} of {counts['of']:,} users"]
+    if counts["opted_out"]:
+        lines.append(f"{counts['opted_out']:,} more opted out")
+    if segments := counts.get("segments"):
+        few = f"fewer than {counts['minimum_size']}, or kept back with them"
+        lines += [
+            f"  {name}: {few if users is None else f'{users:,}'}"
+            for name, users in segments.items()
+        ]
+    return "\n".join(lines)
+
+
+def campaign_summary(folder: Path) -> str:
+    """Where the users of a campaign's audiences went.
+
+    Args:
+        folder: of its version.
+    """
+    document = json.loads((folder / "campaign.json").read_text())
+    columns = ("audience", "users", "opted out", "left out", "held out", "sent", "shows")
+    rows = [
+        (
+            f"{each['name']} ({each['channel']})",
+            each["audience"]["name"],
+            f"{each['audience']['users'] + each['audience']['opted_out']:,}",
+            f"{each['audience']['opted_out'] + each['opted_out_of_channel']:,}",
+            f"{sum(each['left_out'].values()):,}",
+            f"{each['held_out']:,}",
+            f"{each['sent']:,}",
+            "" if each["smallest_uplift"] is None else f"{each['smallest_uplift']:+.1%}",
+        )
+        for each in document["campaigns"]
+    ]
+    text = as_text(f"{folder}: to be sent on {document['at']}", columns, rows)
+    return text + "shows: the smallest uplift of the response rate that the holdout probably shows"
+
+
+def uplift_summary(file: Path) -> str:
+    """What a campaign changed.
+
+    Args:
+        file: ``uplift.json``.
+    """
+    document = json.loads(file.read_text())
+    rows, unmeasured = [], []
+    for campaign in document["campaigns"]:
+        if "not_measured" in campaign:
+            unmeasured.append(f"{campaign['name']}: {campaign['not_measured']}")
+        for outcome in ("responded", "value"):
+            if outcome in campaign:
+                found = campaign[outcome]
+                rows.append(_uplift_row(f"{campaign['name']}: {outcome}", found["overall"]))
+                rows += [_uplift_row(f"  {name}", each) for name, each in found["segments"].items()]
+    columns = ("sent", "held out", "mean sent", "mean held out", "uplift (95 %)", "p")
+    return as_text(f"{file}: within {document['days']} days", columns, rows) + "\n".join(unmeasured)
+
+
+def _uplift_row(name: str, found: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        name,
+        f"{found['treated']:,}",
+        f"{found['held_out']:,}",
+        f"{found['treated_mean']:.4f}",
+        f"{found['held_out_mean']:.4f}",
+        f"{found['difference']:+.4f} ({found['low']:+.4f} to {found['high']:+.4f})",
+        f"{found['p_value']:.3f}",
+    )

@@ -9,6 +9,7 @@ import pandas as pd
 from recsys.data.engine import blaming_input, connect
 from recsys.data.ids import identifier
 from recsys.data.sources import FileConfig, column, locate, read_table
+from recsys.errors import InputError
 
 MEMORY_GIB = 2.0
 
@@ -47,3 +48,42 @@ def read_columns(
             return found.where(found.notnull(), None)
         finally:
             con.disconnect()
+
+
+def as_times(values: pd.Series, where: str) -> pd.Series:
+    """Text as times in UTC.
+
+    Args:
+        values: ISO 8601, such as ``2026-01-31`` or ``2026-01-31T09:00:00+01:00``; without a
+            zone, in UTC.
+        where: the file and the column, for messages.
+
+    Raises:
+        InputError: one is missing, or no such time.
+    """
+    times = pd.to_datetime(values, format="ISO8601", utc=True, errors="coerce")
+    if times.isnull().any():
+        row = int(times.isnull().to_numpy().argmax())
+        raise InputError(
+            f"{where}: {values.iloc[row]!r} in row {row + 1} is no time; write it as 2026-01-31 "
+            "or 2026-01-31T09:00:00Z"
+        )
+    return times
+
+
+def as_numbers(values: pd.Series, where: str) -> pd.Series:
+    """Text as numbers, NaN where it is missing.
+
+    Args:
+        values: text.
+        where: the file and the column, for messages.
+
+    Raises:
+        InputError: one is no number.
+    """
+    numbers = pd.to_numeric(values, errors="coerce").astype(float)
+    odd = (values.notnull() & numbers.isnull()).to_numpy()
+    if odd.any():
+        row = int(odd.argmax())
+        raise InputError(f"{where}: {values.iloc[row]!r} in row {row + 1} is no number")
+    return numbers

@@ -17,12 +17,12 @@ from recsys.marketing.audiences.suppression import (
     read_suppressed,
 )
 from recsys.marketing.audiences.users_table import SEGMENT, USER, UsersTable, read_users
+from recsys.marketing.experiment import NAME
 from recsys.marketing.versions import fingerprint, keep_version
 from recsys.run_folder import RunFolder
 
 MEMBERS, DEFINITION, COUNTS = "members.parquet", "audience.yaml", "audience.json"
 CHANNELS = frozenset({"push", "email", "social"})
-NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 
 
 class Definition(StrictConfig):

@@ -1,0 +1,78 @@
+"""What each channel's tool imports: files of push notifications, e-mails, social audiences."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import pandas as pd
+from pydantic import Field
+
+from recsys.config import StrictConfig
+from recsys.marketing.campaigns.offers import OfferConfig, Offered
+from recsys.marketing.campaigns.platforms import PlatformName
+from recsys.marketing.campaigns.wording import REASON, Wording, written
+
+# Between the items, and the titles, of one row.
+BETWEEN = "|"
+
+
+class PushConfig(StrictConfig):
+    """Push notifications: ``user``, ``items`` (ids), ``reason``."""
+
+    kind: Literal["push"]
+    offer: OfferConfig = OfferConfig()
+    reason: Wording = Field(REASON, description="what the notification says")
+
+    def write(self, users: Sequence[str], offers: Offered, path: Path) -> None:
+        """Writes a row per user as CSV."""
+        _write_csv(
+            path,
+            {
+                "user": list(users),
+                "items": [BETWEEN.join(offers[user].items) for user in users],
+                "reason": [written(self.reason, offers[user]) for user in users],
+            },
+        )
+
+
+class EmailConfig(StrictConfig):
+    """E-mails: ``user``, ``subject``, ``items`` (ids), ``titles``, ``reason``."""
+
+    kind: Literal["email"]
+    subject: Wording = Field(description="of the e-mail, such as `We miss you: {{ titles[0] }}`")
+    offer: OfferConfig = OfferConfig()
+    reason: Wording = Field(REASON, description="why the first item")
+
+    def write(self, users: Sequence[str], offers: Offered, path: Path) -> None:
+        """Writes a row per user as CSV."""
+        _write_csv(
+            path,
+            {
+                "user": list(users),
+                "subject": [written(self.subject, offers[user]) for user in users],
+                "items": [BETWEEN.join(offers[user].items) for user in users],
+                "titles": [_joined(offers[user].titles) for user in users],
+                "reason": [written(self.reason, offers[user]) for user in users],
+            },
+        )
+
+
+class SocialConfig(StrictConfig):
+    """An audience for an advertising platform: hashed identifiers, and nothing else."""
+
+    kind: Literal["social"]
+    platform: PlatformName
+    fields: list[Detail] | None = Field(
+        None, description="contact details to give away; e-mail and phone by default"
+    )
+
+
+Channel = Annotated[PushConfig | EmailConfig | SocialConfig, Field(discriminator="kind")]
+
+
+def _joined(titles: Sequence[str]) -> str:
+    return BETWEEN.join(title.replace(BETWEEN, "/") for title in titles)
+
+
+def _write_csv(path: Path, columns: dict[str, list[str]]) -> None:
+    pd.DataFrame(columns).to_csv(path, index=False, lineterminator="\n")

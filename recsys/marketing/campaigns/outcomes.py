@@ -1,0 +1,103 @@
+"""What a campaign changed: those it was sent to against those held out."""
+
+import json
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pydantic import Field, PositiveInt
+
+from recsys.data.sources import FileConfig
+from recsys.errors import InputError
+from recsys.marketing.audiences.users_table import SEGMENT
+from recsys.marketing.campaigns.campaign import ASSIGNMENTS, COUNTS
+from recsys.marketing.measurement.uplift import SegmentedUplift, uplift, uplift_by_segment
+from recsys.marketing.tables import as_numbers, as_times, read_columns
+from recsys.run_folder import RunFolder
+
+UPLIFT = "uplift.json"
+
+
+class OutcomesConfig(FileConfig):
+    """What users did: a row per event, such as the log of orders."""
+
+    user: str = Field("user", description="column with the user's id as in the log")
+    time: str = Field("time", description="column with the time, in ISO 8601")
+    value: str | None = Field(None, description="column with the money, if it is compared, too")
+    days: PositiveInt = Field(14, description="from the day of sending on, that count")
+
+
+def measure_campaign(folder: Path, config: OutcomesConfig) -> Path:
+    """Compares, in each campaign of a built folder, those sent it with those held out.
+
+    Everybody assigned counts as assigned, whether a message arrived or not; who is not among the
+    outcomes did nothing. Written beside the assignments as ``uplift.json``: of each campaign the
+    share of users who did something, and the money per user, overall and by segment; or why
+    it cannot be measured (nobody held out, say).
+
+    Args:
+        folder: ``<runs-dir>/campaigns/<name>/<version>``.
+        config: what users did.
+
+    Raises:
+        InputError: the folder is none of a campaign, the outcomes cannot be read, or none of
+            them is of the campaign's users and days.
+    """
+    if not (folder / ASSIGNMENTS).is_file():
+        raise InputError(
+            f"{folder} is no campaign: give the folder that `recsys campaign build` printed, such "
+            "as runs/campaigns/spring/1"
+        )
+    assigned = pd.read_parquet(folder / ASSIGNMENTS)
+    document = json.loads((folder / COUNTS).read_text())
+    did = _within(config, date.fromisoformat(document["at"]), set(assigned["user"]))
+    done = did.groupby("user")["value"].agg(["size", "sum"])
+    outcomes = ["responded"] if config.value is None else ["responded", "value"]
+    done = done.reindex(assigned["user"]).fillna(0).reset_index(drop=True)
+    found = []
+    for name, rows in assigned.groupby("campaign", sort=False):
+        users = rows[["user"]].assign(
+            treated=~rows["held_out"],
+            responded=done.loc[rows.index, "size"] > 0,
+            value=done.loc[rows.index, "sum"],
+        )
+        if SEGMENT in rows:
+            users[SEGMENT] = rows[SEGMENT].fillna("none")
+        try:
+            measured = {each: _compared(users, each) for each in outcomes}
+        except InputError as error:
+            measured = {"not_measured": str(error)}
+        found.append({"name": name, **measured})
+    RunFolder.write_json(folder / UPLIFT, {"days": config.days, "campaigns": found})
+    return folder / UPLIFT
+
+
+def _within(config: OutcomesConfig, at: date, users: set[str]) -> pd.DataFrame:
+    """``user`` and ``value`` (0 without one) of what assigned users did in the days."""
+    columns = {"user": config.user, "time": config.time, "value": config.value}
+    rows = read_columns(config, columns, ids=["user"])
+    times = as_times(rows["time"], f"{config.path}, {config.time!r} of the outcomes")
+    value = pd.Series(0.0, index=rows.index)
+    if config.value is not None:
+        value = as_numbers(rows["value"], f"{config.path}, {config.value!r} of the outcomes")
+    first = pd.Timestamp(at, tz="UTC")
+    within = (times >= first) & (times < first + pd.Timedelta(days=config.days))
+    kept = rows[["user"]].assign(value=value.fillna(0))[within & rows["user"].isin(users)]
+    if kept.empty:
+        raise InputError(
+            f"{config.path}: none of {len(rows)} outcomes is of the campaign's users and of the "
+            f"{config.days} days from {at} on (the outcomes are from {times.min():%Y-%m-%d} to "
+            f"{times.max():%Y-%m-%d}): check the ids, and wait until the days are over"
+        )
+    return kept
+
+
+def _compared(users: pd.DataFrame, outcome: str) -> dict[str, Any]:
+    found = (
+        uplift_by_segment(users, outcome)
+        if SEGMENT in users
+        else SegmentedUplift(uplift(users, outcome), {}, {})
+    )
+    return asdict(found)

@@ -1,0 +1,121 @@
+"""Who a campaign reaches: not too often, with something to offer, at an address."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recsys.errors import InputError
+from recsys.marketing.campaigns.assignment import Plan
+from recsys.marketing.campaigns.campaign_file import CampaignConfig, CampaignFile
+from recsys.marketing.campaigns.caps import Frequency
+from recsys.marketing.campaigns.channels import EmailConfig, PushConfig, SocialConfig
+from recsys.marketing.campaigns.contacts import read_contacts
+from recsys.marketing.campaigns.offers import Offer, Offers
+from recsys.marketing.campaigns.social import Hashed, hash_contacts, write_social
+from recsys.marketing.campaigns.stock import in_stock
+
+OFTEN, NO_OFFER = "addressed too often", "nothing to offer"
+
+
+class Reach:
+    """What stands between a campaign and each user; keeps on the way what will be written.
+
+    Args:
+        config: the campaigns.
+        tell: called with what is being done.
+    """
+
+    def __init__(self, config: CampaignFile, tell: Callable[[str], None]) -> None:
+        self._config = config
+        self._campaigns = {each.name: each for each in config.campaigns}
+        self._tell = tell
+        self._frequency = Frequency(config.caps, config.sent, config.name, config.at)
+        self._contacts = None if config.contacts is None else read_contacts(config.contacts)
+        self._offers: dict[str, dict[str, Offer]] = {}
+        self._hashed: dict[str, Hashed] = {}
+
+    @cached_property
+    def _recommender(self) -> Offers:
+        assert self._config.recommender is not None  # the file's validator asks for it
+        return Offers(self._config.recommender)
+
+    @cached_property
+    def _stock(self) -> np.ndarray:
+        return in_stock(self._config.stock, self._recommender.dataset)
+
+    def __call__(self, plan: Plan, users: Sequence[str]) -> Mapping[str, str]:
+        """Of users, those whom a campaign cannot reach, and why.
+
+        Raises:
+            InputError: the channel lacks what it needs.
+        """
+        self._tell(plan.name)
+        reasons = {user: OFTEN for user in users if self._frequency.is_reached(user, plan.channel)}
+        rest = [user for user in users if user not in reasons]
+        campaign = self._campaigns[plan.name]
+        match campaign.channel:
+            case SocialConfig(platform=platform, fields=fields):
+                assert self._contacts is not None and self._config.contacts is not None
+                region = self._config.contacts.region
+                hashed = hash_contacts(rest, self._contacts, platform, fields=fields, region=region)
+                self._hashed[campaign.name] = hashed
+                unreached = dict(
+                    zip(hashed.left_out["user"], hashed.left_out["reason"], strict=True)
+                )
+            case PushConfig() | EmailConfig():
+                unreached = self._without_offer(campaign, campaign.channel, rest)
+        return reasons | unreached
+
+    def _without_offer(
+        self, campaign: CampaignConfig, channel: PushConfig | EmailConfig, users: Sequence[str]
+    ) -> dict[str, str]:
+        origin = f"campaign {campaign.name!r}"
+        if isinstance(channel, EmailConfig) and not self._recommender.titled():
+            raise InputError(
+                f"{origin}: an e-mail names items by their titles, and the recommender "
+                f"{self._config.recommender} knows none: map data.items.title in its experiment "
+                "and run it again"
+            )
+        choice = self._recommender.choice(channel.offer, self._stock, origin)
+        offers = dict(self._recommender.of(users, channel.offer, choice))
+        found = {user: offer for user, offer in offers.items() if offer is not None}
+        self._offers[campaign.name] = found
+        return {user: NO_OFFER for user in users if user not in found}
+
+    def unusable(self, campaign: CampaignConfig) -> dict[str, int]:
+        """How many contact details could not be used, by field and reason."""
+        if campaign.name not in self._hashed:
+            return {}
+        details = self._hashed[campaign.name].unusable
+        named = details["field"] + ": " + details["reason"]
+        return {str(why): int(users) for why, users in named.value_counts().items()}
+
+    def content(self) -> list[Any]:
+        """What would be written, for a fingerprint."""
+        offers = {
+            name: {user: asdict(offer) for user, offer in found.items()}
+            for name, found in self._offers.items()
+        }
+        return [offers, {name: each.cells for name, each in self._hashed.items()}]
+
+    def write(self, campaign: CampaignConfig, users: Sequence[str], path: Path) -> None:
+        """Writes what the campaign's channel imports.
+
+        Raises:
+            InputError: so few would be in a social audience that the platform could tell who.
+        """
+        if isinstance(campaign.channel, PushConfig | EmailConfig):
+            campaign.channel.write(users, self._offers[campaign.name], path)
+            return
+        least = self._config.minimum_size
+        if len(users) < least:
+            raise InputError(
+                f"campaign {campaign.name!r}: fewer than {least} users would be in its social "
+                "audience, which leaves the house: widen the audience, lower its holdout, or "
+                "take the campaign out"
+            )
+        write_social(self._hashed[campaign.name], users, path)

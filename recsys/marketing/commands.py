@@ -1,0 +1,119 @@
+"""The commands of marketing: parse, call, print. Rooms are imported by who needs them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from recsys.quiet import start_backend
+
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[KEY=VALUE]...", help="such as minimum_size=100", show_default=False),
+]
+RunsDir = Annotated[Path, typer.Option(help="where runs, audiences and campaigns lie")]
+RUNS = Path("runs")
+
+audience_app = typer.Typer(help="Users picked by what is known of them.", no_args_is_help=True)
+campaign_app = typer.Typer(
+    help="Who gets which message where, and what it changed.", no_args_is_help=True
+)
+
+
+def page(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            help="folders: of runs of task propensity or sentiment, of campaigns, of replays"
+        ),
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="file to write")] = Path(
+        "users.html"
+    ),
+    title: Annotated[str, typer.Option(help="above the page")] = "Users",
+    recommender: Annotated[
+        Path | None,
+        typer.Option(help="folder of a recommender's run: what each segment is recommended"),
+    ] = None,
+) -> None:
+    """Write one page about users: predictions, segments, reviews, recommendations, campaigns."""
+    start_backend()
+    from recsys.marketing.page import write_page
+
+    print(write_page(runs, output, title, recommender))
+
+
+@audience_app.command("build")
+def build_audience(
+    audience: Annotated[Path, typer.Argument(metavar="AUDIENCE.yaml")],
+    overrides: Overrides = None,
+    runs_dir: RunsDir = RUNS,
+) -> None:
+    """Pick an audience, count it and save it; one that has not changed keeps its version."""
+    start_backend()
+    from recsys.experiment_file import read_as
+    from recsys.marketing.audiences.audience import AudienceConfig, save_audience
+    from recsys.marketing.summary import audience_summary
+
+    print(audience_summary(save_audience(read_as(AudienceConfig, audience, overrides), runs_dir)))
+
+
+@campaign_app.command("build")
+def build(
+    campaign: Annotated[Path, typer.Argument(metavar="CAMPAIGN.yaml")],
+    overrides: Overrides = None,
+    runs_dir: RunsDir = RUNS,
+) -> None:
+    """Write what each channel imports, with a holdout to compare with."""
+    start_backend()
+    from recsys.experiment_file import read_as
+    from recsys.marketing.campaigns.campaign import build_campaign
+    from recsys.marketing.campaigns.campaign_file import CampaignFile
+    from recsys.marketing.summary import campaign_summary
+
+    print(campaign_summary(build_campaign(read_as(CampaignFile, campaign, overrides), runs_dir)))
+
+
+@campaign_app.command()
+def measure(
+    folder: Annotated[
+        Path, typer.Argument(help="of the campaign, such as runs/campaigns/spring/1")
+    ],
+    outcomes: Annotated[str, typer.Argument(help="file of what users did, such as orders.csv")],
+    user: Annotated[str, typer.Option(help="column with the user's id")] = "user",
+    time: Annotated[str, typer.Option(help="column with the time")] = "time",
+    value: Annotated[str | None, typer.Option(help="column with the money")] = None,
+    days: Annotated[int, typer.Option(min=1, help="from the day of sending on, that count")] = 14,
+) -> None:
+    """Compare those who were sent a campaign with those held out, overall and by segment."""
+    start_backend()
+    from recsys.marketing.campaigns.outcomes import OutcomesConfig, measure_campaign
+    from recsys.marketing.summary import uplift_summary
+
+    config = OutcomesConfig(path=outcomes, user=user, time=time, value=value, days=days)
+    print(uplift_summary(measure_campaign(folder, config)))
+
+
+@campaign_app.command()
+def size(
+    uplift: Annotated[float, typer.Option(help="the smallest worth knowing: .01 is one point")],
+    rate: Annotated[
+        float | None, typer.Option(help="share of users who respond without a campaign")
+    ] = None,
+    deviation: Annotated[
+        float | None, typer.Option(help="instead: standard deviation of the money per user")
+    ] = None,
+    holdout: Annotated[float, typer.Option(help="share that gets nothing")] = 0.1,
+    power: Annotated[
+        float, typer.Option(help="how likely the uplift is shown if it is there")
+    ] = 0.8,
+) -> None:
+    """Say how many users a campaign needs to show an uplift."""
+    from recsys.errors import InputError
+    from recsys.marketing.measurement.power import Money, Rate, users_needed
+
+    if (rate is None) == (deviation is None):
+        raise InputError("give either --rate, of a yes or no, or --deviation, of money per user")
+    outcome = Rate(rate) if rate is not None else Money(deviation or 0.0)
+    arms = users_needed(outcome, uplift, holdout, power)
+    print(f"{arms.users:,} users: {arms.treated:,} addressed, {arms.held_out:,} held out")

@@ -1,0 +1,58 @@
+from datetime import date
+
+import pandas as pd
+import pytest
+
+from recsys.errors import InputError
+from recsys.marketing.campaigns.caps import CapConfig, Frequency, SentConfig
+
+AT = date(2026, 3, 10)
+
+
+def frequency(tmp_path, caps, sent):
+    rows = pd.DataFrame(sent, columns=["user", "channel", "time", "campaign"])
+    rows.to_csv(tmp_path / "sent.csv", index=False)
+    caps = {channel: CapConfig(messages=n, days=days) for channel, (n, days) in caps.items()}
+    return Frequency(caps, SentConfig(path=str(tmp_path / "sent.csv")), "spring", AT)
+
+
+def test_messages_count_within_their_days(tmp_path):
+    found = frequency(
+        tmp_path,
+        {"push": (2, 7)},
+        [
+            ("1", "push", "2026-03-09T23:59:00Z", ""),
+            ("1", "push", "2026-03-04", ""),
+            ("2", "push", "2026-03-09", ""),
+            ("2", "push", "2026-03-03T23:59:00Z", ""),
+            ("3", "email", "2026-03-09", ""),
+            ("3", "email", "2026-03-08", ""),
+        ],
+    )
+    assert [found.is_reached(user, "push") for user in "1234"] == [True, False, False, False]
+    assert not found.is_reached("1", "email")
+
+
+def test_a_cap_of_all_channels_counts_them_together(tmp_path):
+    sent = [("1", "email", "2026-03-09", ""), ("1", "Push", "2026-03-08", "")]
+    found = frequency(tmp_path, {"all": (2, 7), "push": (3, 7)}, sent)
+    assert found.is_reached("1", "push") and found.is_reached("1", "social")
+
+
+def test_its_own_messages_of_the_day_do_not_count(tmp_path):
+    own = [("1", "push", "2026-03-10", "spring/restock")]
+    assert not frequency(tmp_path, {"push": (1, 7)}, own).is_reached("1", "push")
+    others = [("1", "push", "2026-03-10", "spring2/restock")]
+    assert frequency(tmp_path, {"push": (1, 7)}, others).is_reached("1", "push")
+
+
+def test_a_cap_of_none_silences_a_channel():
+    found = Frequency({"push": CapConfig(messages=0)}, None, "spring", AT)
+    assert found.is_reached("1", "push") and not found.is_reached("1", "email")
+
+
+def test_a_time_that_is_none_is_named(tmp_path):
+    with pytest.raises(InputError, match="'time' of the messages sent before: 'yesterday' in row 2"):
+        frequency(
+            tmp_path, {}, [("1", "push", "2026-03-09", ""), ("1", "push", "yesterday", "")]
+        )

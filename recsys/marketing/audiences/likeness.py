@@ -108,5 +108,5 @@ def profiles(dataset: Dataset, features: Sequence[str]) -> tuple[sp.csr_matrix, 
         values = np.asarray(dataset.feature("user", name)).reshape(-1, 1)
         described |= values[:, 0] != 0
         one_hot = kinds[name] == "categorical"
-        columns.append(OneHotEncoder().fit_transform(values) if one_hot else values)
+        columns.append(OneHotEncoder().fit_transform(values) if one_hot else sp.csr_matrix(values))
     return sp.hstack(columns, format="csr", dtype=np.float64), described

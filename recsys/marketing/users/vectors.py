@@ -65,7 +65,7 @@ class UserVectors:
     @cached_property
     def _known_items(self) -> np.ndarray:
         # An unknown item's vector is zeros, by contract.
-        return self.recommender.embed_items(self._dataset.item_ids).any(axis=1)
+        return np.asarray(self.recommender.embed_items(self._dataset.item_ids).any(axis=1))
 
     def at(self, moment: int | None = None) -> Embedded:
         """The users who did something before a moment.
@@ -96,7 +96,8 @@ class UserVectors:
             end = min(begin + rows, len(users))
             part = events[bounds[begin] : bounds[end]]
             parts.append(self.recommender.embed_query(self._inputs(part, read[begin:end])))
-        return Embedded(users, np.concatenate(parts), np.logical_or.reduceat(known, bounds[:-1]))
+        any_known = np.add.reduceat(known, bounds[:-1], dtype=np.int64) > 0
+        return Embedded(users, np.concatenate(parts), any_known)
 
     def _events_before(self, moment: int | None) -> np.ndarray:
         """int64 [users]: how many events each has before a moment; they are their first."""

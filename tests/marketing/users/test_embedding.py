@@ -11,6 +11,7 @@ from recsys.marketing.propensity.periods import PeriodConfig, ask_log
 from recsys.marketing.users.description import FeaturesConfig
 from recsys.marketing.users.embedding import EmbeddingConfig, UserEmbedding
 from recsys.marketing.users.events import open_events
+from recsys.marketing.users.vectors import UserVectors
 from recsys.pipeline import Pipeline
 from tests.marketing.logs import START, microseconds, prepared, random_log
 
@@ -85,6 +86,24 @@ def test_it_is_the_served_embedding_of_what_was_known(run, dataset):
         np.linalg.norm(other[:, None] - other, axis=-1),
         atol=1e-4,
     )
+
+
+def test_without_a_moment_every_event_is_read(run, dataset):
+    vectors = UserVectors(str(run), dataset)
+    for now, later in zip(vectors.at(), vectors.at(microseconds(DAYS)), strict=True):
+        np.testing.assert_array_equal(now, later)
+    earlier = vectors.at(microseconds(220))
+    assert not np.allclose(vectors.at().vectors[earlier.users], earlier.vectors)
+
+
+def test_who_chose_nothing_that_the_model_knows_is_told_apart(run, tmp_path):
+    strange = pd.DataFrame({"user": "stranger", "item": "new", "day": [1, 250]})
+    dataset = prepared(tmp_path, pd.concat([log(), strange]))
+    users, vectors, known = UserVectors(str(run), dataset).at()
+    assert [dataset.user_ids[user] for user in users[~known]] == ["stranger"]
+    recommender = Recommender(run / "model" / "1")
+    unread = recommender.embed_query(recommender.inputs(Query(["new", "new"], {})))
+    np.testing.assert_allclose(vectors[~known], unread, atol=1e-6)
 
 
 def test_it_is_a_feature_of_every_moment(run, dataset):

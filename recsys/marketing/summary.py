@@ -36,6 +36,8 @@ def audience_summary(folder: Path) -> str:
             f"  {name}: {few if users is None else f'{users:,}'}"
             for name, users in segments.items()
         ]
+    if likeness := counts.get("likeness"):
+        lines.append(likeness["sentence"])
     return "\n".join(lines)
 
 

@@ -7,19 +7,16 @@ import pandas as pd
 import pytest
 from nbclient.exceptions import CellExecutionError
 
-from recsys.data.prepare import DataConfig
 from recsys.errors import InputError
-from recsys.experiment import Experiment
-from recsys.marketing.experiment import PropensityExperiment, SentimentExperiment
+from recsys.marketing.experiment import SentimentExperiment
 from recsys.marketing.page import recommended_by_segment, write_page
 from recsys.marketing.propensity.periods import PeriodConfig, ask_log
 from recsys.marketing.run import run_task
 from recsys.marketing.users.description import FeaturesConfig
 from recsys.marketing.users.events import open_events
 from recsys.marketing.users.reviewed_users import ReviewedUsers
-from recsys.pipeline import Pipeline
 from recsys.preparation import prepare_dataset
-from tests.marketing.logs import START, microseconds, shoppers
+from tests.marketing.logs import START, microseconds
 from tests.marketing.sentiment.texts import rows, written
 from tests.notebooks import NOTEBOOKS, execute_notebook, output
 
@@ -27,37 +24,6 @@ pytestmark = pytest.mark.slow
 
 OFF = {"enabled": False}
 DAYS = 720
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    return tmp_path_factory.mktemp("users")
-
-
-@pytest.fixture(scope="module")
-def data(folder) -> DataConfig:
-    bought = shoppers(users=300)
-    times = START + pd.to_timedelta(bought["day"], unit="D")
-    bought.assign(time=times).to_parquet(folder / "log.parquet")
-    columns = {"user": "user", "item": "item", "time": "time", "value": "value"}
-    return DataConfig.model_validate(
-        {"log": {"path": str(folder / "log.parquet"), "columns": columns}}
-    )
-
-
-@pytest.fixture(scope="module")
-def prediction(folder, data) -> Path:
-    settings = {"period": {"days": 60}, "estimators": ["linear"], "explained_users": 20}
-    experiment = PropensityExperiment.model_validate(
-        {
-            "task": "propensity",
-            "name": "buys",
-            "data": data.model_dump(),
-            "propensity": settings,
-            "tracking": OFF,
-        }
-    )
-    return run_task(experiment, folder / "runs").path
 
 
 @pytest.fixture(scope="module")
@@ -74,22 +40,6 @@ def sentiment(folder) -> Path:
         }
     )
     return run_task(experiment, folder / "runs").path
-
-
-@pytest.fixture(scope="module")
-def recommender(folder, data) -> Path:
-    experiment = Experiment.model_validate(
-        {
-            "name": "tiny",
-            "data": data.model_dump(),
-            "seen": "allow",
-            "model": {"dim": 8, "query": {"encoder": {"kind": "average"}}},
-            "training": {"epochs": 1, "refit": False},
-            "evaluation": {"baselines": []},
-            "tracking": OFF,
-        }
-    )
-    return Pipeline(experiment, 0, folder / "runs").run().path
 
 
 def test_one_page_shows_them_all(tmp_path, prediction, sentiment, recommender):

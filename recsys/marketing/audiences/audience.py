@@ -10,6 +10,8 @@ from pydantic import Field, PositiveInt
 
 from recsys.config import StrictConfig
 from recsys.errors import InputError
+from recsys.marketing.audiences.hidden_seed import Measured, measure
+from recsys.marketing.audiences.lookalikes import LookalikeConfig, Lookalikes
 from recsys.marketing.audiences.query import rows_where
 from recsys.marketing.audiences.suppression import (
     Suppressed,
@@ -31,6 +33,10 @@ class Definition(StrictConfig):
     where: str = Field(
         description="condition on features, segments and predictions, in SQL, such as "
         "`segment = 'dormant' and leaves > 0.6`",
+    )
+    lookalike: LookalikeConfig | None = Field(
+        None,
+        description="take the users most like those that `where` picks, and not these themselves",
     )
 
 
@@ -57,11 +63,13 @@ class Audience:
         rows: of the users table, those of the members.
         of: how many users were asked.
         suppressed: members who opted out of every channel and were taken out.
+        likeness: how well look-alikes of the seed are found; None of another audience.
     """
 
     rows: pd.DataFrame
     of: int
     suppressed: int
+    likeness: Measured | None = None
 
     @property
     def users(self) -> list[str]:
@@ -91,13 +99,33 @@ def pick(
     meant = table.rows[rows_where(table.rows, definition.where, f"audience {name!r}")]
     out = meant[USER].isin(suppressed.everywhere)
     audience = Audience(meant[~out].reset_index(drop=True), len(table.rows), int(out.sum()))
+    _refuse_few(name, audience, minimum_size)
+    if definition.lookalike is None:
+        return audience
+    found = _alike(definition.lookalike, audience, table, suppressed)
+    _refuse_few(name, found, minimum_size)
+    return found
+
+
+def _refuse_few(name: str, audience: Audience, minimum_size: int) -> None:
     if len(audience.rows) < minimum_size:
         raise InputError(
             f"audience {name!r} has fewer than {minimum_size} users (of {audience.of}): so few "
             "could be told apart by what is said of them. Widen its `where`, or lower "
             "`minimum_size` if that is allowed."
         )
-    return audience
+
+
+def _alike(
+    config: LookalikeConfig, seed: Audience, table: UsersTable, suppressed: Suppressed
+) -> Audience:
+    """The users most like those of a seed, as far as the recommender's log has the seed."""
+    dataset = RunFolder.open(Path(config.recommender)).dataset()
+    known = [user for user in seed.users if user in dataset.user_places]
+    lookalikes = Lookalikes(config, dataset)
+    found = lookalikes.find(known, leave_out=suppressed.everywhere | set(seed.users))["user"]
+    rows = table.rows[table.rows[USER].isin(set(found))].reset_index(drop=True)
+    return Audience(rows, seed.of, seed.suppressed, measure(lookalikes, known))
 
 
 def save_audience(config: AudienceConfig, runs_dir: Path) -> Path:
@@ -138,6 +166,8 @@ def counts(audience: Audience, minimum_size: int) -> dict[str, Any]:
         "opted_out": audience.suppressed,
         "minimum_size": minimum_size,
     }
+    if audience.likeness is not None:
+        document["likeness"] = audience.likeness.as_dict()
     if SEGMENT in audience.rows:
         sizes = audience.rows[SEGMENT].value_counts().sort_values()
         sizes = sizes[sizes > 0]

@@ -13,6 +13,7 @@ from ibis.backends.duckdb import Backend
 
 from recsys.data.dataset import Dataset
 from recsys.errors import InputError
+from recsys.marketing.feature_table import feature_table
 
 DAY = 86_400 * 10**6
 OPTIONAL = {
@@ -94,7 +95,7 @@ def open_events(dataset: Dataset, category: str | None = None) -> Iterator[Event
             con.table("categories"),
             names,
             pd.Index(dataset.user_ids),
-            _user_table(dataset),
+            _single_valued(dataset),
         )
     finally:
         con.disconnect()
@@ -121,16 +122,10 @@ def occasions_of(events: ir.Table) -> ir.Table:
     return occasions.mutate(gap=(occasions.time - occasions.time.lag().over(in_order)) / DAY)
 
 
-def _user_table(dataset: Dataset) -> pd.DataFrame:
-    columns = {}
-    for feature in dataset.manifest.user_features:
-        values = np.asarray(dataset.feature("user", feature.name))
-        if feature.kind == "categorical":
-            names = np.array(["", *dataset.vocabulary("user", feature.name)], dtype=object)
-            columns[feature.name] = names[values]
-        elif feature.kind == "numeric":
-            columns[feature.name] = values * feature.deviation + feature.mean
-    return pd.DataFrame(columns, index=pd.RangeIndex(dataset.users, name="user"))
+def _single_valued(dataset: Dataset) -> pd.DataFrame:
+    """The features of which each user has one value."""
+    several = [each.name for each in dataset.manifest.user_features if each.kind == "multivalued"]
+    return feature_table(dataset, "user").drop(columns=several)
 
 
 def _categories(

@@ -30,8 +30,7 @@ def plan(name, users, priority=1, holdout=0.0, channel="push"):
 )
 def test_each_user_gets_the_first_campaign_that_reaches_the_user(audiences, unreached, seed):
     plans = [
-        plan(f"c{place}", users, place + 1, share)
-        for place, (users, share) in enumerate(audiences)
+        plan(f"c{place}", users, place + 1, share) for place, (users, share) in enumerate(audiences)
     ]
     obstacles = lambda plan, users: {u: "none" for u in users if u in unreached}  # noqa: E731
     try:

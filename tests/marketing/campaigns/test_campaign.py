@@ -1,0 +1,246 @@
+"""Campaign files built as a marketer would, from a real prediction and a real recommender."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from recsys.errors import InputError
+from recsys.experiment_file import validated
+from recsys.export.recommend import Recommender
+from recsys.marketing.campaigns.campaign import build_campaign
+from recsys.marketing.campaigns.campaign_file import CampaignFile
+from recsys.marketing.campaigns.offers import OfferConfig, Offers
+from recsys.marketing.campaigns.outcomes import OutcomesConfig, measure_campaign
+from recsys.marketing.summary import campaign_summary, uplift_summary
+from recsys.run_folder import RunFolder
+
+pytestmark = pytest.mark.slow
+
+ACTIVE, QUIET = "segment in ('active', 'loyal', 'new')", "segment in ('cooling', 'dormant')"
+
+
+@pytest.fixture
+def document(tmp_path, prediction, recommender):
+    """A file of three campaigns; the fourth quarter of the users opted out."""
+    users = pd.read_parquet(prediction / "users.parquet")["user"]
+    contacts = pd.DataFrame({"user": users, "mail": users + "@Example.org"})
+    contacts.to_csv(tmp_path / "contacts.csv", index=False)
+    users[::4].to_csv(tmp_path / "no.csv", index=False)
+    pd.DataFrame({"item": [f"i{item}" for item in range(6)]}).to_csv(
+        tmp_path / "stock.csv", index=False
+    )
+    return {
+        "name": "spring",
+        "at": "2026-12-01",
+        "runs": {"buys": str(prediction)},
+        "recommender": str(recommender),
+        "minimum_size": 20,
+        "holdout": 0.3,
+        "suppress": {"path": str(tmp_path / "no.csv")},
+        "stock": {"path": str(tmp_path / "stock.csv")},
+        "contacts": {"path": str(tmp_path / "contacts.csv"), "key": "user", "email": "mail"},
+        "audiences": {
+            "active": {"where": ACTIVE},
+            "quiet": {"where": QUIET},
+            "all": {"where": "true"},
+        },
+        "campaigns": [
+            {
+                "name": "restock",
+                "audience": "active",
+                "channel": {"kind": "push", "offer": {"items": 2}},
+                "priority": 1,
+            },
+            {
+                "name": "we-miss-you",
+                "audience": "quiet",
+                "channel": {
+                    "kind": "email",
+                    "subject": "We miss you: {{ titles[0] }}",
+                    "offer": {"items": 3, "where": "kind = 'a'"},
+                },
+                "priority": 2,
+            },
+            {
+                "name": "reach",
+                "audience": "all",
+                "channel": {"kind": "social", "platform": "meta"},
+                "priority": 3,
+            },
+        ],
+    }
+
+
+def build(document, tmp_path, **changes):
+    config = validated(CampaignFile, {**document, **changes}, "spring.yaml")
+    return build_campaign(config, tmp_path / "runs")
+
+
+def test_each_channel_gets_what_it_imports(document, tmp_path, prediction, recommender):
+    folder = build(document, tmp_path)
+    users = pd.read_parquet(prediction / "users.parquet").set_index("user")
+    out = set(users.index[::4])
+    push = pd.read_csv(folder / "push-restock.csv", dtype=str)
+    email = pd.read_csv(folder / "email-we-miss-you.csv", dtype=str)
+    social = pd.read_csv(folder / "social-reach.csv", dtype=str)
+    assert list(push) == ["user", "items", "reason"]
+    assert list(email) == ["user", "subject", "items", "titles", "reason"]
+    assert set(users.loc[push["user"], "segment"]) <= {"active", "loyal", "new"}
+    assert set(users.loc[email["user"], "segment"]) <= {"cooling", "dormant"}
+    assert push["items"].str.count(r"\|").eq(1).all()
+    stock = {f"i{item}" for item in range(6)}
+    assert set("|".join(push["items"]).split("|")) <= stock
+    # Of the kind, and in stock.
+    assert set("|".join(email["items"]).split("|")) == {"i0", "i2", "i4"}
+    first = email.iloc[0]
+    assert first["subject"] == f"We miss you: {first['titles'].split('|')[0]}"
+    assert first["titles"].startswith("Thing i") and push["reason"].str.len().min() > 5
+    # The rest is lost, and in the platform's file no one can be read.
+    assert list(social) == ["email"] and social["email"].str.fullmatch("[0-9a-f]{64}").all()
+
+    rows = pd.read_parquet(folder / "assignments.parquet")
+    assert rows["user"].is_unique and not set(rows["user"]) & out
+    assert rows["held_out"].mean() == pytest.approx(0.3, abs=0.12)
+    sent = rows[~rows["held_out"]]
+    for name, file in (("restock", push), ("we-miss-you", email)):
+        assert set(file["user"]) == set(sent.loc[sent["campaign"] == name, "user"])
+    assert len(social) == (sent["campaign"] == "reach").sum()
+    assert (rows["segment"] == users.loc[rows["user"], "segment"].to_numpy()).all()
+    # Nobody who opted out is in any file, under any name.
+    everything = "".join(path.read_text() for path in folder.glob("*.csv"))
+    assert not [user for user in out if f"{user}," in everything]
+    for path in folder.glob("*.parquet"):
+        assert not set(pd.read_parquet(path)["user"]) & out
+
+    counts = {
+        each["name"]: each
+        for each in json.loads((folder / "campaign.json").read_text())["campaigns"]
+    }
+    assert counts["restock"]["sent"] == len(push)
+    assert counts["all" if "all" in counts else "reach"]["left_out"]["has another campaign"] > 0
+    readme = (folder / "README.md").read_text()
+    assert all(
+        path.name in readme
+        for path in folder.iterdir()
+        if path.name not in ("README.md", "version.json")
+    )
+    assert f"{len(email):,}" in campaign_summary(folder)
+
+    assert build(document, tmp_path) == folder
+    assert build(document, tmp_path, holdout=0.2).name == "2"
+
+
+def test_what_was_sent_caps_the_next_file(document, tmp_path):
+    first = build(document, tmp_path)
+    sent = {"path": str(tmp_path / "runs/campaigns/spring/*/messages.parquet")}
+    caps = {"all": {"messages": 1, "days": 7}}
+    # Built again, it is the same, though its own messages are known by now.
+    again = build(document, tmp_path, sent=sent, caps=caps)
+    one, other = (pd.read_parquet(each / "assignments.parquet") for each in (first, again))
+    pd.testing.assert_frame_equal(one, other)
+    messages = pd.read_parquet(again / "messages.parquet")
+    assert set(messages["campaign"]) == {"spring/restock", "spring/we-miss-you", "spring/reach"}
+    # Who was held out then was not addressed, and few as they are, they can be.
+    later = {"name": "later", "at": "2026-12-06", "holdout": 0, "minimum_size": 5}
+    later = build({**document, **later}, tmp_path, sent=sent, caps=caps)
+    rows = pd.read_parquet(later / "assignments.parquet")
+    assert len(rows) and not set(rows["user"]) & set(messages["user"])
+    assert set(rows["user"]) == set(one.loc[one["held_out"], "user"])
+
+
+def test_an_offer_is_what_the_recommender_answers(recommender, prediction):
+    offers = Offers(recommender)
+    users = pd.read_parquet(prediction / "users.parquet")["user"].tolist()[:30]
+    config = OfferConfig(items=4)
+    everything = offers.choice(config, np.ones(offers.dataset.items, bool), "here")
+    found = dict(offers.of([*users, "stranger"], config, everything))
+    assert found["stranger"] is None
+    model = Recommender(RunFolder.open(recommender).model_version())
+    for user in users:
+        query = model.user_query(offers.dataset, user)
+        answer = model.recommend(query, 4)
+        scores = dict(zip(found[user].items, [row.score for row in answer], strict=True))
+        assert [row.item_id for row in answer] == list(scores)
+        assert found[user].again == (found[user].items[0] in query.history)
+        assert found[user].titles[0] == f"Thing {found[user].items[0]}"
+
+    config = OfferConfig(items=4, least=4, seen="exclude")
+    fresh = dict(offers.of(users, config, everything))
+    for user, offer in fresh.items():
+        history = set(model.user_query(offers.dataset, user).history)
+        if offer is None:
+            assert len(history) > 16
+        else:
+            assert not set(offer.items) & history and not offer.again
+
+
+def test_a_campaign_is_measured_against_its_holdout(document, tmp_path):
+    folder = build(document, tmp_path)
+    rows = pd.read_parquet(folder / "assignments.parquet")
+    push = rows[rows["campaign"] == "restock"]
+    # Everybody who was sent it orders within the days, and of the others who is the first.
+    did = pd.concat([push[~push["held_out"]], push[push["held_out"]][:1]])
+    orders = pd.DataFrame({"who": did["user"], "when": "2026-12-03T10:00:00", "money": 2.5})
+    late = orders.assign(when="2026-12-20")
+    pd.concat([orders, late]).to_csv(tmp_path / "orders.csv", index=False)
+    config = OutcomesConfig(
+        path=str(tmp_path / "orders.csv"), user="who", time="when", value="money"
+    )
+    file = measure_campaign(folder, config)
+    found = {each["name"]: each for each in json.loads(file.read_text())["campaigns"]}
+    held_out = int(push["held_out"].sum())
+    overall = found["restock"]["responded"]["overall"]
+    assert overall["difference"] == pytest.approx(1 - 1 / held_out)
+    assert overall["treated"] == len(push) - held_out and overall["low"] > 0.5
+    assert found["restock"]["value"]["overall"]["treated_mean"] == 2.5
+    assert found["reach"]["responded"]["overall"]["difference"] == 0
+    assert "restock: value" in uplift_summary(file)
+
+    with pytest.raises(InputError, match="none of 1 outcomes is of the campaign's users"):
+        orders.assign(when="2026-11-30")[:1].to_csv(tmp_path / "early.csv", index=False)
+        measure_campaign(folder, config.model_copy(update={"path": str(tmp_path / "early.csv")}))
+    with pytest.raises(InputError, match="is no campaign"):
+        measure_campaign(tmp_path, config)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"minimum_size": 5000}, "audience 'active' has fewer than 5000 users"),
+        ({"audiences": {"active": {"where": ACTIVE}}}, "audience 'quiet'; there are active"),
+        ({"contacts": None}, "goes to meta, which finds users by e-mail or phone"),
+        ({"recommender": None}, "'restock' offers items .channel push.: name the `recommender`"),
+        ({"at": "soon"}, "at: "),
+    ],
+)
+def test_bad_input_is_one_message(document, tmp_path, changes, message):
+    with pytest.raises(InputError, match=message):
+        build(document, tmp_path, **changes)
+    assert not (tmp_path / "runs" / "campaigns" / "spring" / "1").exists()
+
+
+def test_campaigns_that_contradict_each_other_are_refused(document, tmp_path):
+    document["campaigns"][1]["audience"] = "active"
+    del document["audiences"]["quiet"]
+    with pytest.raises(InputError, match="'we-miss-you' contradicts 'restock'"):
+        build(document, tmp_path)
+    document["campaigns"][1] |= {"priority": 1}
+    with pytest.raises(InputError, match="both have priority 1"):
+        build(document, tmp_path)
+    document["campaigns"][1]["name"] = "restock"
+    with pytest.raises(InputError, match="two campaigns are named 'restock'"):
+        build(document, tmp_path)
+
+
+def test_a_channel_without_its_columns_is_refused(document, tmp_path):
+    document["contacts"]["email"] = None
+    with pytest.raises(InputError, match=r"social channel meta needs email or phone"):
+        build(document, tmp_path)
+
+
+def test_nothing_to_offer_is_refused(document, tmp_path):
+    document["campaigns"][0]["channel"]["offer"] = {"where": "kind = 'z'"}
+    with pytest.raises(InputError, match="'restock': no item that the recommender knows"):
+        build(document, tmp_path)

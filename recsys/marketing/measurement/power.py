@@ -208,9 +208,9 @@ def smallest_uplift(
             f"with {treated} users treated and {held_out} held out no uplift up to {high:g} would "
             "be shown; take more users"
         )
-    low = high
+    low = high / 2
     while outcome.power(low, arms, alpha) >= power:
-        low /= 2
+        low, high = low / 2, low
 
     def above(uplift: float) -> float:
         return outcome.power(uplift, arms, alpha) - power

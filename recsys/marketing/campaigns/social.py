@@ -1,0 +1,200 @@
+"""Audiences for social networks: files of hashed identifiers that a platform matches.
+
+An unsalted hash of an e-mail address or a telephone number is found again by who tries enough
+of them. Platforms need it so, in order to compare it with those of their own users; the file
+remains personal data. By default it holds e-mail addresses and telephone numbers only: names,
+countries and postal codes, which narrow down who somebody is and of which Google takes the
+last two in clear, are there when asked for.
+"""
+
+import csv
+from collections import Counter
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from recsys.atomic import atomic_path
+from recsys.errors import InputError
+from recsys.marketing.campaigns.identifiers import (
+    Unusable,
+    advertising_id,
+    country_code,
+    email_address,
+    person_name,
+    phone_number,
+    postcode,
+)
+from recsys.marketing.campaigns.platforms import PLATFORMS, Platform, PlatformName
+
+DEFAULT_FIELDS = ("email", "phone")
+IDENTIFYING = ("email", "phone", "advertising_id")
+READERS: Mapping[str, Callable[[str], str]] = {
+    "email": email_address,
+    "first_name": person_name,
+    "last_name": person_name,
+    "country": country_code,
+    "postcode": postcode,
+    "advertising_id": advertising_id,
+}
+# Reasons of a message, the most frequent first.
+SHOWN = 5
+
+
+@dataclass(frozen=True)
+class SocialFile:
+    """What was written.
+
+    Attributes:
+        path: of the file.
+        rows: in it, one per user.
+        left_out: ``user`` and ``reason`` of those who are not in the file: without contact
+            details, or without a usable identifier.
+        unusable: ``user``, ``field`` and ``reason`` of every detail that was given and cannot
+            be used; never the value.
+    """
+
+    path: Path
+    rows: int
+    left_out: pd.DataFrame
+    unusable: pd.DataFrame
+
+
+def write_social(
+    users: Sequence[str],
+    contacts: pd.DataFrame,
+    platform: PlatformName,
+    path: Path,
+    *,
+    fields: Sequence[str] | None = None,
+    region: str | None = None,
+) -> SocialFile:
+    """Writes users as a platform's customer list: CSV in UTF-8, a header and a row per user.
+
+    Nobody's id is in it, and rows are in the order of their hashes, which says nothing. A cell
+    is empty where a detail is missing or cannot be used. Who has neither e-mail address nor
+    phone number nor advertising id among the fields that can be used is left out.
+
+    Args:
+        users: ids as in the dataset; who is given twice is written once.
+        contacts: of :func:`recsys.marketing.campaigns.contacts.read_contacts`.
+        platform: whose list it is.
+        path: of the file; its folder must be there. It is written in whole or not at all.
+        fields: contact details to write; by default e-mail and phone, as far as there are any.
+        region: of telephone numbers without a country code, ISO 3166-1 alpha-2.
+
+    Raises:
+        InputError: a field that the platform does not take or the contacts do not have, no
+            field that identifies anybody, or nobody who can be identified by them.
+    """
+    form = PLATFORMS[platform]
+    chosen = _chosen(platform, form, contacts, fields)
+    details = contacts.set_index("user").to_dict("index")
+    rows, left_out, unusable = [], [], []
+    for user in dict.fromkeys(users):
+        if user not in details:
+            left_out.append((user, "no contact details"))
+            continue
+        cells, reasons = _cells(form, chosen, {"user": user, **details[user]}, region)
+        unusable += [(user, name, reason) for name, reason in reasons.items()]
+        identifying = [name for name in chosen if name in IDENTIFYING]
+        if any(cells[name] for name in identifying):
+            rows.append([cells[name] for name in chosen])
+        else:
+            why = [f"{name}: {reasons.get(name, 'none given')}" for name in identifying]
+            left_out.append((user, "; ".join(why)))
+    if not rows:
+        raise InputError(_nobody(platform, left_out))
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([form.columns[name].header for name in chosen])
+        writer.writerows(sorted(rows))
+    return SocialFile(
+        path,
+        len(rows),
+        pd.DataFrame(left_out, columns=["user", "reason"]),
+        pd.DataFrame(unusable, columns=["user", "field", "reason"]),
+    )
+
+
+def _chosen(
+    platform: str, form: Platform, contacts: pd.DataFrame, fields: Sequence[str] | None
+) -> list[str]:
+    """The fields to write, in the order of the platform's file."""
+    known = [name for name in contacts.columns if name != "user"]
+    there = f"the contacts have {', '.join(known) or 'no such column'}"
+    wanted = [name for name in DEFAULT_FIELDS if name in known] if fields is None else fields
+    if foreign := [name for name in wanted if name not in form.columns]:
+        raise InputError(
+            f"{platform} takes {', '.join(form.columns)}, and not {', '.join(foreign)}: "
+            "take it out of `fields`"
+        )
+    if missing := [name for name in wanted if name not in known]:
+        raise InputError(
+            f"the social channel {platform} needs {', '.join(missing)}, and {there}: "
+            "name the column under `contacts`, or leave it out of `fields`"
+        )
+    if not set(wanted) & set(IDENTIFYING):
+        possible = [name for name in IDENTIFYING if name in form.columns]
+        raise InputError(
+            f"the social channel {platform} needs {' or '.join(possible)}, and {there}: "
+            "name the column under `contacts`, and the detail in `fields` if you give them"
+        )
+    if 0 < len(set(wanted) & set(form.together)) < len(form.together):
+        raise InputError(
+            f"{platform} matches {', '.join(form.together)} together or not at all: "
+            "give all of them in `fields`, or none"
+        )
+    return [name for name in form.columns if name in wanted]
+
+
+def _cells(
+    form: Platform, chosen: Sequence[str], details: Mapping[Hashable, object], region: str | None
+) -> tuple[dict[str, str], dict[str, str]]:
+    """A user's cells by field, and why fields that were given are empty."""
+    cells, reasons = dict.fromkeys(chosen, ""), {}
+    for name in chosen:
+        text = details[name]
+        if isinstance(text, str) and text.strip():
+            try:
+                cells[name] = form.columns[name].cell(_understood(name, text, details, region))
+            except Unusable as error:
+                reasons[name] = str(error)
+    if not all(cells.get(name) for name in form.together):
+        # What matches nobody is not told.
+        cells |= dict.fromkeys(form.together, "")
+    return cells, reasons
+
+
+def _understood(
+    name: str, text: str, details: Mapping[Hashable, object], region: str | None
+) -> str:
+    if name == "phone":
+        return phone_number(text, region)
+    found = READERS[name](text)
+    # The one detail that a platform may take in clear and that is not one of a known list.
+    if name == "postcode" and _repeats(found, details):
+        raise Unusable("the same as an identifier")
+    return found
+
+
+def _repeats(postcode: str, details: Mapping[Hashable, object]) -> bool:
+    """Whether it is the user's id or another detail that came into a wrong column."""
+    others = [str(other) for name, other in details.items() if name not in ("country", "postcode")]
+    others.append(str(details.get("email")).partition("@")[0])
+    return _bare(postcode) in map(_bare, others)
+
+
+def _bare(text: str) -> str:
+    return "".join(each for each in text.casefold() if each.isalnum())
+
+
+def _nobody(platform: str, left_out: Sequence[tuple[str, str]]) -> str:
+    counts = Counter(reason for _, reason in left_out).most_common(SHOWN)
+    why = ", ".join(f"{count} with {reason!r}" for reason, count in counts) or "none is given"
+    return (
+        f"none of {len(left_out)} users can be found on {platform} ({why}): check that `contacts` "
+        "names the right columns, `key` the ids of the log, and `region` the country of "
+        "telephone numbers without a country code"
+    )

@@ -11,6 +11,7 @@ import pytest
 from recsys.errors import InputError
 from recsys.export.recommend import Query, Recommender
 from recsys.marketing.realtime.replay import replay
+from recsys.marketing.realtime.summary import summary as text_of
 from tests.marketing.realtime.artefact import ITEMS, WINDOW, write_run
 from tests.marketing.realtime.streams import ANY, config, write_stream
 
@@ -87,14 +88,17 @@ def test_every_answer_is_that_of_the_history_up_to_its_event(tmp_path, artefacts
 
 
 def test_another_last_event_is_another_answer(tmp_path, artefacts):
-    answers = set()
-    for item in ITEMS[:4]:
-        rows = [("ann", "apple", 0, "view"), ("ann", "fig", 1, "view"), ("ann", item, 2, "view")]
-        path = write_stream(tmp_path / "log.csv", rows)
-        actions, _ = replayed(tmp_path, config(path, recommender=str(artefacts["exclude"])))
-        assert len(actions) == 3
-        answers.add(tuple(actions["items"].iloc[-1]))
-    assert len(answers) == 4
+    """A user per item, who are alike but for it."""
+    rows = [
+        (f"u{user}", item, minute, "view")
+        for minute, same in enumerate(["apple", "fig", None])
+        for user, item in enumerate([same] * len(ITEMS) if same else ITEMS)
+    ]
+    path = write_stream(tmp_path / "log.csv", rows)
+    actions, _ = replayed(tmp_path, config(path, recommender=str(artefacts["exclude"])))
+    answers = actions["items"].map(tuple).to_numpy().reshape(3, len(ITEMS))
+    assert [len(set(row)) for row in answers] == [1, 1, len(ITEMS)]
+    assert answers[0, 0] != answers[1, 0]
 
 
 def test_actions_say_why_and_what(tmp_path, artefacts, segmented):
@@ -169,6 +173,9 @@ def test_the_summary_counts_and_times(tmp_path, artefacts):
     assert 0 < latency["first_answer"] < math.inf
     assert 0 < summary["events_per_second"] < math.inf
     assert summary["settings"]["from"].startswith("2025-01-02")
+    told = text_of(tmp_path / "replays/tiny")
+    assert f"weekly: {fired['weekly']} actions, {within.sum() - fired['weekly']} held back" in told
+    assert "left out: 1 rows (duplicate)" in told and "ms at p99" in told
 
 
 def test_a_log_out_of_order_is_replayed_by_its_times(tmp_path, artefacts):

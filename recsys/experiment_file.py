@@ -127,7 +127,9 @@ def _explain(error: ValidationError, schema: type[BaseModel]) -> str:
     for mistake in error.errors():
         location = mistake["loc"]
         sections = _sections(location, schema)
-        fields = sorted({name for section in sections for name in section.model_fields})
+        fields = sorted(
+            {field.alias or name for each in sections for name, field in each.model_fields.items()}
+        )
         where = ".".join(str(part) for part in location)
         if mistake["type"] == "extra_forbidden":
             near = difflib.get_close_matches(str(location[-1]), fields, n=1)

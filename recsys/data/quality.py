@@ -164,11 +164,22 @@ def _reason(
 
 
 def inspect_log(log: ir.Table, config: LogConfig, where: object) -> Quality:
-    """Counts the unusable rows by reason.
+    """Counts the unusable rows by reason; see :func:`count_rows`.
 
     Raises:
-        InputError: the log is empty, too many rows are unusable (with an
-            example), or event types have no weight.
+        InputError: likewise, or event types have no weight.
+    """
+    quality = count_rows(log, config, where)
+    if config.columns.event is not None:
+        _check_event_types(log, config, where)
+    return quality
+
+
+def count_rows(log: ir.Table, config: LogConfig, where: object) -> Quality:
+    """Counts the unusable rows by reason, whatever their event types are worth.
+
+    Raises:
+        InputError: the log is empty, or too many rows are unusable (with an example).
     """
     counted = log.group_by("reason").aggregate(rows=log.count()).to_pyarrow().to_pylist()
     counts = {entry["reason"]: entry["rows"] for entry in counted}
@@ -179,8 +190,6 @@ def inspect_log(log: ir.Table, config: LogConfig, where: object) -> Quality:
     unusable = sum(n for reason, n in quality.quarantined.items() if reason not in WANTED)
     if quality.rows_kept == 0 or unusable > config.max_quarantined * quality.rows_read:
         raise InputError(_refusal(log, quality, config, where))
-    if config.columns.event is not None:
-        _check_event_types(log, config, where)
     return quality
 
 

@@ -150,7 +150,7 @@ def assign_parts(
 
 def _by_time(events: ir.Table, config: TimeSplit) -> tuple[ir.Table, Cuts]:
     if config.validation_from is not None and config.test_from is not None:
-        cuts = Cuts(_microseconds(config.validation_from) - 1, _microseconds(config.test_from) - 1)
+        cuts = Cuts(since_epoch(config.validation_from) - 1, since_epoch(config.test_from) - 1)
     else:
         quantiles = events.aggregate(
             train=events.time.quantile(config.validation_quantile),
@@ -317,7 +317,8 @@ def _unseen(parts: np.ndarray) -> float:
     return float((parts[tested, TRAIN] == 0).mean()) if tested.any() else 0.0
 
 
-def _microseconds(moment: datetime) -> int:
+def since_epoch(moment: datetime) -> int:
+    """A moment in microseconds since 1970 UTC."""
     return (moment - EPOCH) // timedelta(microseconds=1)
 
 

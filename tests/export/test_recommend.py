@@ -121,3 +121,21 @@ def test_a_query_that_does_not_suit_the_model_is_refused(lstm, exports):
     timed = Recommender(exports["timed"].folder)
     with pytest.raises(InputError, match="a time per event"):
         timed.recommend(Query(["fig"], {"history_time": np.array([[1, 2]])}), k=1)
+
+
+def test_the_last_known_events_are_all_that_the_encoder_reads(exports):
+    """What a caller may rely on who keeps no more of a user than the window."""
+    timed = Recommender(exports["timed"].folder)
+    history = ["fig", "apple", "?", "fig", "grape", "??", "hazel", "17850"]
+    times = np.arange(8)[None] ** 3 * 3600
+    known = [number for number, item in enumerate(history) if "?" not in item]
+    last = known[-timed.manifest["model"]["max_events"] :]
+    queries = [
+        Query([history[number] for number in numbers], {"history_time": times[:, numbers]})
+        for numbers in (range(len(history)), known, last)
+    ]
+    whole, *shorter = [timed.embed_query(timed.inputs(query)) for query in queries]
+    for vector in shorter:
+        np.testing.assert_array_equal(vector, whole)
+    other = timed.embed_query(timed.inputs(Query(history[:-1], {"history_time": times[:, :-1]})))
+    assert np.abs(other - whole).max() > 0.01

@@ -8,14 +8,18 @@ import pytest
 from nbclient.exceptions import CellExecutionError
 
 from recsys.errors import InputError
+from recsys.export.recommend import Query, Recommender
 from recsys.marketing.experiment import SentimentExperiment
 from recsys.marketing.page import recommended_by_segment, write_page
 from recsys.marketing.propensity.periods import PeriodConfig, ask_log
+from recsys.marketing.realtime.config import ReplayConfig
+from recsys.marketing.realtime.replay import replay
 from recsys.marketing.run import run_task
 from recsys.marketing.users.description import FeaturesConfig
 from recsys.marketing.users.events import open_events
 from recsys.marketing.users.reviewed_users import ReviewedUsers
 from recsys.preparation import prepare_dataset
+from recsys.run_folder import RunFolder
 from tests.marketing.logs import START, microseconds
 from tests.marketing.sentiment.texts import rows, written
 from tests.notebooks import NOTEBOOKS, execute_notebook, output
@@ -113,6 +117,32 @@ def test_reviews_with_other_ids_are_refused(folder, data, sentiment, tmp_path):
         pytest.raises(InputError, match="their ids are of another kind"),
     ):
         ReviewedUsers(tmp_path, events)
+
+
+def test_a_log_is_replayed_through_what_was_exported(folder, data, prediction, recommender):
+    """Segments of one run, answers of the other, each as of the event."""
+    config = ReplayConfig.model_validate(
+        {
+            "name": "weeks",
+            "stream": data.log.model_dump(),
+            "sorted": True,
+            "from": (START + pd.Timedelta(days=600)).isoformat(),
+            "until": (START + pd.Timedelta(days=610)).isoformat(),
+            "users": prediction,
+            "recommender": recommender,
+            "triggers": [{"kind": "segment", "name": "moved", "at_most_every_days": 0}],
+        }
+    )
+    actions = pd.read_parquet(replay(config, folder / "runs") / "actions.parquet")
+    assert {"active", "loyal"} & set(actions["segment_after"][actions["row"].notnull()])
+    assert {"cooling", "dormant", "lost"} & set(actions["segment_after"][actions["row"].isnull()])
+    log = pd.read_parquet(folder / "log.parquet").sort_values("time", kind="stable")
+    log["time"] = log["time"].dt.floor("us")
+    model = Recommender(RunFolder.open(recommender).model_version())
+    for action in actions.itertuples():
+        mine = log[(log["user"] == action.user) & (log["time"] <= action.time)]
+        expected = model.recommend(Query(mine["item"].tolist(), {}), 5)
+        assert list(action.items) == [each.item_id for each in expected]
 
 
 @pytest.mark.usefixtures("kernel_environment")

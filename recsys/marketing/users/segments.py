@@ -1,6 +1,8 @@
 """Who is new, loyal, active, cooling, dormant or lost, by the log's own rhythm; and clusters."""
 
+import math
 from dataclasses import dataclass
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -10,9 +12,10 @@ from sklearn.pipeline import Pipeline, make_pipeline
 
 from recsys.errors import InputError
 from recsys.marketing.users.encoding import encoding
-from recsys.marketing.users.events import Events, occasions_before
+from recsys.marketing.users.events import DAY, Events, occasions_before
 
-SEGMENTS = ("new", "loyal", "active", "cooling", "dormant", "lost")
+Segment = Literal["new", "loyal", "active", "cooling", "dormant", "lost"]
+SEGMENTS: tuple[Segment, ...] = get_args(Segment)
 # Shares of the gaps between two occasions that are no longer than each threshold.
 ACTIVE, COOLING, DORMANT = 0.8, 0.95, 0.99
 LOYAL = 0.8
@@ -36,6 +39,20 @@ class Thresholds:
     cooling_days: float
     dormant_days: float
     loyal_occasions: float
+
+    @property
+    def ends(self) -> tuple[int, ...]:
+        """Microseconds after the last occasion at which time alone moves a user, rising."""
+        days = self.active_days, self.cooling_days, self.dormant_days
+        return tuple(_first_beyond(each) for each in days)
+
+
+def _first_beyond(days: float) -> int:
+    """The fewest microseconds that are more than some days, by the division of the features."""
+    found = math.floor(days * DAY)
+    while found / DAY <= days:
+        found += 1
+    return found
 
 
 def learn_thresholds(events: Events, moment: int) -> Thresholds:
@@ -87,17 +104,27 @@ def segments(features: pd.DataFrame, thresholds: Thresholds) -> pd.Series:
     Returns:
         Categories of :data:`SEGMENTS`, by the features' index.
     """
-    recency, occasions = features["recency_days"], features["occasions"]
-    active = recency <= thresholds.active_days
-    rules = [
+    rules = _rules(features["recency_days"], features["occasions"], thresholds)
+    names = np.select(rules, SEGMENTS[:-1], default=SEGMENTS[-1])
+    return pd.Series(pd.Categorical(names, SEGMENTS), index=features.index, name="segment")
+
+
+def segment(recency_days: float, occasions: int, thresholds: Thresholds) -> Segment:
+    """The segment of one user, as :func:`segments` has it."""
+    rules = _rules(recency_days, occasions, thresholds)
+    return next((name for name, holds in zip(SEGMENTS, rules, strict=False) if holds), SEGMENTS[-1])
+
+
+def _rules(recency_days: Any, occasions: Any, thresholds: Thresholds) -> list[Any]:
+    """Whether each segment but the last holds; of numbers, or of columns of them."""
+    active = recency_days <= thresholds.active_days
+    return [
         active & (occasions == 1),
         active & (occasions >= thresholds.loyal_occasions),
         active,
-        recency <= thresholds.cooling_days,
-        recency <= thresholds.dormant_days,
+        recency_days <= thresholds.cooling_days,
+        recency_days <= thresholds.dormant_days,
     ]
-    names = np.select(rules, SEGMENTS[:-1], default=SEGMENTS[-1])
-    return pd.Series(pd.Categorical(names, SEGMENTS), index=features.index, name="segment")
 
 
 def transitions(before: pd.Series, after: pd.Series) -> pd.DataFrame:

@@ -1,0 +1,33 @@
+"""A replay in a few lines."""
+
+import json
+from pathlib import Path
+
+from recsys.marketing.realtime.replay import SUMMARY
+
+
+def summary(folder: Path) -> str:
+    """What ``replay.json`` says, as text.
+
+    Args:
+        folder: of :func:`recsys.marketing.realtime.replay.replay`.
+    """
+    found = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
+    stream, latency = found["stream"], found["latency_ms"]
+    lines = [
+        f"{folder}: {stream['events']:,} events from {stream['first']} to {stream['last']}, "
+        f"{stream['users']:,} users known"
+    ]
+    for reason, rows in stream["left_out"].items():
+        lines.append(f"  left out: {rows:,} rows ({reason})")
+    for name, fired in found["actions"].items():
+        held_back = found["held_back"][name]
+        lines.append(f"  {name}: {fired:,} actions, {held_back:,} held back")
+    for name in ("answer", "event"):
+        if (taken := latency[name]) is not None:
+            lines.append(
+                f"  an {name} takes {taken['p50']:.2f} ms at p50, {taken['p99']:.2f} ms at p99, "
+                f"{taken['max']:.2f} ms at most ({taken['count']:,} times)"
+            )
+    lines.append(f"  {found['events_per_second']:,.0f} events per second")
+    return "\n".join(lines)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from scipy.optimize import brentq
 from statsmodels.stats.power import ttest_power
 from statsmodels.stats.proportion import power_proportions_2indep
 
@@ -14,6 +13,8 @@ from recsys.errors import InputError
 from recsys.marketing.measurement.uplift import SMALLEST_ARM
 
 POWER, ALPHA = 0.8, 0.05
+FEWEST_RESPONDERS = 5
+PRECISION = 1e-9
 MOST_USERS = 10**11  # more than there are people: no campaign finds them
 
 
@@ -53,7 +54,9 @@ class Rate:
     variance pooled under no difference, and each arm's own under the alternative (Fleiss, Levin
     and Paik 2003, "Statistical methods for rates and proportions", 4.2). Cohen's arcsine effect
     size, the other usual way, belongs to another test and errs where rates are small and arms
-    unequal.
+    unequal. The normal distribution behind it needs 5 responders or more in either arm if there
+    were no difference (Cochran 1954, "Some methods for strengthening the common chi-squared
+    tests"): the power of fewer counts as 0.
 
     Attributes:
         base: the share of users who do it without the campaign, 0 to less than 1.
@@ -73,6 +76,9 @@ class Rate:
 
     def power(self, uplift: float, arms: Arms, alpha: float = ALPHA) -> float:
         ratio = arms.held_out / arms.treated
+        alike = self.base + uplift * arms.treated / arms.users
+        if alike * min(arms.treated, arms.held_out) < FEWEST_RESPONDERS:
+            return 0.0
         return _certain(
             lambda: power_proportions_2indep(
                 uplift, self.base, arms.treated, ratio=ratio, alpha=alpha, return_results=False
@@ -212,10 +218,10 @@ def smallest_uplift(
     while outcome.power(low, arms, alpha) >= power:
         low, high = low / 2, low
 
-    def above(uplift: float) -> float:
-        return outcome.power(uplift, arms, alpha) - power
-
-    return float(brentq(above, low, high, xtol=1e-9 * high))
+    while high - low > PRECISION * high:
+        middle = (low + high) / 2
+        low, high = (low, middle) if outcome.power(middle, arms, alpha) >= power else (middle, high)
+    return high
 
 
 def _check_test(power: float, alpha: float) -> None:

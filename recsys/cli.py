@@ -32,6 +32,7 @@ app.add_typer(data_app, name="data")
 app.add_typer(commands.audience_app, name="audience")
 app.add_typer(commands.campaign_app, name="campaign")
 app.command()(commands.page)
+app.command()(commands.replay)
 
 ExperimentFile = Annotated[Path, typer.Argument(metavar="EXPERIMENT.yaml")]
 Overrides = Annotated[

@@ -74,6 +74,21 @@ def build(
     print(campaign_summary(build_campaign(read_as(CampaignFile, campaign, overrides), runs_dir)))
 
 
+def replay(
+    replay: Annotated[Path, typer.Argument(metavar="REPLAY.yaml")],
+    overrides: Overrides = None,
+    runs_dir: RunsDir = RUNS,
+) -> None:
+    """Replay a log event by event: which triggers fire, and what the exported model answers."""
+    start_backend()
+    from recsys.experiment_file import read_as
+    from recsys.marketing.realtime.config import ReplayConfig
+    from recsys.marketing.realtime.replay import replay as replay_log
+    from recsys.marketing.realtime.summary import summary
+
+    print(summary(replay_log(read_as(ReplayConfig, replay, overrides), runs_dir)))
+
+
 @campaign_app.command()
 def measure(
     folder: Annotated[

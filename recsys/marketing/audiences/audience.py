@@ -24,7 +24,6 @@ from recsys.marketing.versions import fingerprint, keep_version
 from recsys.run_folder import RunFolder
 
 MEMBERS, DEFINITION, COUNTS = "members.parquet", "audience.yaml", "audience.json"
-CHANNELS = frozenset({"push", "email", "social"})
 
 
 class Definition(StrictConfig):
@@ -138,7 +137,7 @@ def save_audience(config: AudienceConfig, runs_dir: Path) -> Path:
         InputError: see :func:`pick`, :func:`read_users` and :func:`read_suppressed`.
     """
     table = read_users(config.runs)
-    suppressed = read_suppressed(config.suppress, table.known, CHANNELS)
+    suppressed = read_suppressed(config.suppress, table.known)
     audience = pick(config.name, config, table, suppressed, config.minimum_size)
     definition = config.model_dump(mode="json")
     mark = fingerprint([definition, sorted(audience.users), sorted(table.marks.items())])

@@ -10,6 +10,7 @@ from recsys.data.sources import FileConfig
 from recsys.errors import InputError
 from recsys.marketing.tables import read_columns
 
+CHANNELS = frozenset({"push", "email", "social"})
 EVERY_CHANNEL = "all"
 SHOWN = 3
 
@@ -49,15 +50,12 @@ class Suppressed:
         return self.everywhere | (self.channels or {}).get(channel, frozenset())
 
 
-def read_suppressed(
-    config: SuppressionConfig | None, known: Set[str], channels: Set[str]
-) -> Suppressed:
+def read_suppressed(config: SuppressionConfig | None, known: Set[str]) -> Suppressed:
     """Reads the list.
 
     Args:
         config: where it is; None: nobody opted out.
         known: ids of all users of the log.
-        channels: that can be opted out of.
 
     Raises:
         InputError: the list cannot be read, a row has no id or names no channel, or ids are
@@ -87,10 +85,10 @@ def read_suppressed(
     by_channel: dict[str, set[str]] = {}
     for user, channel in zip(rows["user"], where, strict=True):
         by_channel.setdefault(channel, set()).add(user)
-    if odd := sorted(set(by_channel) - channels - {EVERY_CHANNEL}):
+    if odd := sorted(set(by_channel) - CHANNELS - {EVERY_CHANNEL}):
         raise InputError(
             f"{config.path}: {odd[0]!r} in the opt-out list is no channel; there are "
-            f"{', '.join(sorted(channels))}, and {EVERY_CHANNEL!r}"
+            f"{', '.join(sorted(CHANNELS))}, and {EVERY_CHANNEL!r}"
         )
     everywhere = frozenset(by_channel.pop(EVERY_CHANNEL, set()))
     rest = {channel: frozenset(users) for channel, users in by_channel.items()}

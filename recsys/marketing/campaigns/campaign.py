@@ -8,7 +8,7 @@ import pandas as pd
 import yaml
 
 from recsys.errors import InputError
-from recsys.marketing.audiences.audience import CHANNELS, Audience, counts, pick
+from recsys.marketing.audiences.audience import Audience, counts, pick
 from recsys.marketing.audiences.suppression import read_suppressed
 from recsys.marketing.audiences.users_table import SEGMENT, USER, read_users
 from recsys.marketing.campaigns.assignment import Assignments, Plan, assign, seeded_draw
@@ -50,7 +50,7 @@ def build_campaign(config: CampaignFile, runs_dir: Path) -> Path:
             (:func:`assign`), a channel lacks what it needs, or a table cannot be read.
     """
     table = read_users(config.runs)
-    suppressed = read_suppressed(config.suppress, table.known, CHANNELS)
+    suppressed = read_suppressed(config.suppress, table.known)
     audiences = {
         name: pick(name, definition, table, suppressed, config.minimum_size)
         for name, definition in config.audiences.items()

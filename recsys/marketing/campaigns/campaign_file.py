@@ -73,13 +73,13 @@ class CampaignFile(StrictConfig):
                     f"campaign {campaign.name!r} is for the audience {campaign.audience!r}; there "
                     f"are {', '.join(self.audiences)}"
                 )
-            social = isinstance(campaign.channel, SocialConfig)
-            if social and self.contacts is None:
-                raise ValueError(
-                    f"campaign {campaign.name!r} goes to {campaign.channel.platform}, which finds "
-                    "users by e-mail or phone: name the table under `contacts`"
-                )
-            if self.recommender is None and not social:
+            if isinstance(campaign.channel, SocialConfig):
+                if self.contacts is None:
+                    raise ValueError(
+                        f"campaign {campaign.name!r} goes to {campaign.channel.platform}, which "
+                        "finds users by e-mail or phone: name the table under `contacts`"
+                    )
+            elif self.recommender is None:
                 raise ValueError(
                     f"campaign {campaign.name!r} offers items (channel {campaign.channel.kind}): "
                     "name the `recommender` that finds them"

@@ -1,6 +1,6 @@
 """How often a user may be addressed, and how often that has happened lately."""
 
-from collections.abc import Mapping
+from collections import Counter
 from datetime import date
 from typing import Literal
 
@@ -50,7 +50,7 @@ class Frequency:
 
     def __init__(self, caps: Caps, sent: SentConfig | None, name: str, at: date) -> None:
         self._caps = caps
-        self._lately: dict[str, Mapping[str, int]] = {}
+        self._lately: dict[str, Counter[str]] = {}
         if sent is None:
             return
         columns = {each: getattr(sent, each) for each in ("user", "channel", "time", "campaign")}
@@ -65,12 +65,12 @@ class Frequency:
             within &= times < day + pd.Timedelta(days=1)
             if channel != ALL:
                 within &= channels == channel
-            self._lately[channel] = rows.loc[within, "user"].value_counts().to_dict()
+            self._lately[channel] = Counter(rows.loc[within, "user"])
 
     def is_reached(self, user: str, channel: str) -> bool:
         """Whether one more message in the channel would be too many."""
         return any(
-            self._lately.get(each, {}).get(user, 0) >= cap.messages
+            self._lately.get(each, Counter())[user] >= cap.messages
             for each, cap in self._caps.items()
             if each in (channel, ALL)
         )

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 import pandas as pd
 from pydantic import Field
 
-from recsys.config import StrictConfig
+from recsys.config import Distinct, StrictConfig
+from recsys.marketing.campaigns.contacts import Detail
 from recsys.marketing.campaigns.offers import OfferConfig, Offered
 from recsys.marketing.campaigns.platforms import PlatformName
 from recsys.marketing.campaigns.wording import REASON, Wording, written
@@ -62,7 +63,7 @@ class SocialConfig(StrictConfig):
 
     kind: Literal["social"]
     platform: PlatformName
-    fields: list[Detail] | None = Field(
+    fields: Distinct[list[Detail]] | None = Field(
         None, description="contact details to give away; e-mail and phone by default"
     )
 

@@ -1,5 +1,7 @@
 """The table of contact details: how each user can be reached."""
 
+from typing import Literal, get_args
+
 import pandas as pd
 from pydantic import Field, field_validator
 
@@ -8,7 +10,10 @@ from recsys.errors import InputError
 from recsys.marketing.campaigns.identifiers import REGIONS
 from recsys.marketing.tables import read_columns
 
-DETAILS = ("email", "phone", "first_name", "last_name", "country", "postcode", "advertising_id")
+Detail = Literal[
+    "email", "phone", "first_name", "last_name", "country", "postcode", "advertising_id"
+]
+DETAILS: tuple[Detail, ...] = get_args(Detail)
 # A spreadsheet makes numbers of these: 10115.0 is 10115.
 NUMERIC = ("phone", "postcode")
 
@@ -60,7 +65,7 @@ def read_contacts(config: ContactsConfig) -> pd.DataFrame:
     Raises:
         InputError: the table cannot be read, lacks a column, or has a user twice.
     """
-    columns = {name: getattr(config, name) for name in DETAILS}
+    columns: dict[str, str | None] = {name: getattr(config, name) for name in DETAILS}
     found = read_columns(config, {"user": config.key, **columns}, ["user", *NUMERIC])
     found = found[found["user"].notnull()].reset_index(drop=True)
     again = found["user"][found["user"].duplicated()].unique()

@@ -66,7 +66,7 @@ def measure_campaign(folder: Path, config: OutcomesConfig) -> Path:
         if SEGMENT in rows:
             users[SEGMENT] = rows[SEGMENT].fillna("none")
         try:
-            measured = {each: _compared(users, each) for each in outcomes}
+            measured: dict[str, Any] = {each: _compared(users, each) for each in outcomes}
         except InputError as error:
             measured = {"not_measured": str(error)}
         found.append({"name": name, **measured})

@@ -43,45 +43,42 @@ SHOWN = 5
 
 
 @dataclass(frozen=True)
-class SocialFile:
-    """What was written.
+class Hashed:
+    """Users as a platform is told of them.
 
     Attributes:
-        path: of the file.
-        rows: in it, one per user.
-        left_out: ``user`` and ``reason`` of those who are not in the file: without contact
+        header: of the platform's file.
+        cells: by user, one per column, those of hashed columns hashed.
+        left_out: ``user`` and ``reason`` of those who are not among them: without contact
             details, or without a usable identifier.
         unusable: ``user``, ``field`` and ``reason`` of every detail that was given and cannot
             be used; never the value.
     """
 
-    path: Path
-    rows: int
+    header: list[str]
+    cells: dict[str, list[str]]
     left_out: pd.DataFrame
     unusable: pd.DataFrame
 
 
-def write_social(
+def hash_contacts(
     users: Sequence[str],
     contacts: pd.DataFrame,
     platform: PlatformName,
-    path: Path,
-    *,
     fields: Sequence[str] | None = None,
     region: str | None = None,
-) -> SocialFile:
-    """Writes users as a platform's customer list: CSV in UTF-8, a header and a row per user.
+) -> Hashed:
+    """Contact details in the spelling and the hashes of a platform's customer list.
 
-    Nobody's id is in it, and rows are in the order of their hashes, which says nothing. A cell
-    is empty where a detail is missing or cannot be used. Who has neither e-mail address nor
-    phone number nor advertising id among the fields that can be used is left out.
+    A cell is empty where a detail is missing or cannot be used. Who has neither e-mail address
+    nor phone number nor advertising id among the fields that can be used is left out.
 
     Args:
-        users: ids as in the dataset; who is given twice is written once.
+        users: ids as in the dataset; who is given twice is there once.
         contacts: of :func:`recsys.marketing.campaigns.contacts.read_contacts`.
         platform: whose list it is.
-        path: of the file; its folder must be there. It is written in whole or not at all.
-        fields: contact details to write; by default e-mail and phone, as far as there are any.
+        fields: contact details to give away; by default e-mail and phone, as far as there are
+            any.
         region: of telephone numbers without a country code, ISO 3166-1 alpha-2.
 
     Raises:
@@ -91,7 +88,8 @@ def write_social(
     form = PLATFORMS[platform]
     chosen = _chosen(platform, form, contacts, fields)
     details = contacts.set_index("user").to_dict("index")
-    rows, left_out, unusable = [], [], []
+    found: dict[str, list[str]] = {}
+    left_out, unusable = [], []
     for user in dict.fromkeys(users):
         if user not in details:
             left_out.append((user, "no contact details"))
@@ -100,22 +98,34 @@ def write_social(
         unusable += [(user, name, reason) for name, reason in reasons.items()]
         identifying = [name for name in chosen if name in IDENTIFYING]
         if any(cells[name] for name in identifying):
-            rows.append([cells[name] for name in chosen])
+            found[user] = [cells[name] for name in chosen]
         else:
             why = [f"{name}: {reasons.get(name, 'none given')}" for name in identifying]
             left_out.append((user, "; ".join(why)))
-    if not rows:
+    if not found:
         raise InputError(_nobody(platform, left_out))
-    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([form.columns[name].header for name in chosen])
-        writer.writerows(sorted(rows))
-    return SocialFile(
-        path,
-        len(rows),
+    return Hashed(
+        [form.columns[name].header for name in chosen],
+        found,
         pd.DataFrame(left_out, columns=["user", "reason"]),
         pd.DataFrame(unusable, columns=["user", "field", "reason"]),
     )
+
+
+def write_social(hashed: Hashed, users: Sequence[str], path: Path) -> None:
+    """Writes users as a platform's customer list: CSV in UTF-8, a header and a row per user.
+
+    Nobody's id is in it, and rows are in the order of their hashes, which says nothing.
+
+    Args:
+        hashed: how they are told of.
+        users: of these.
+        path: of the file; its folder must be there. It is written in whole or not at all.
+    """
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(hashed.header)
+        writer.writerows(sorted(hashed.cells[user] for user in users))
 
 
 def _chosen(

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, PositiveInt, model_validator
 from recsys.config import Distinct, StrictConfig
 from recsys.data.sources import LogConfig
 from recsys.data.splits import Moment, since_epoch
+from recsys.marketing.audiences.suppression import SuppressionConfig
 from recsys.marketing.experiment import NAME
 from recsys.marketing.users.segments import Segment
 
@@ -124,6 +125,12 @@ class ReplayConfig(StrictConfig):
     )
     recommender: Path = Field(description="run folder with an exported model, which answers")
     items: PositiveInt = Field(5, description="recommended at each trigger")
+    channel: Literal["push", "email"] = Field(
+        "push", description="where the messages go, for those who opted out of one channel only"
+    )
+    suppress: SuppressionConfig | None = Field(
+        None, description="who opted out: nothing that they do triggers anything"
+    )
     triggers: list[TriggerConfig] = Field(min_length=1)
 
     @property
@@ -159,4 +166,3 @@ class ReplayConfig(StrictConfig):
                     "folder of a `task: propensity` on a log of the same kind"
                 )
         return self
-

@@ -20,6 +20,7 @@ from recsys.data.engine import blaming_input
 from recsys.data.splits import iso
 from recsys.errors import InputError
 from recsys.export.recommend import Recommendation, Recommender
+from recsys.marketing.audiences.suppression import read_suppressed
 from recsys.marketing.realtime.answers import Answers, known_items, window_of
 from recsys.marketing.realtime.config import ReplayConfig
 from recsys.marketing.realtime.state import Users
@@ -76,7 +77,11 @@ def replay(config: ReplayConfig, runs_dir: Path) -> Path:
         _whole_folder(final) as folder,
         working("replaying") as tell,
     ):
-        run = _Replay(config, stream, recommender, thresholds)
+        out: frozenset[str] = frozenset()
+        if config.suppress is not None:
+            suppressed = read_suppressed(config.suppress, frozenset(stream.users()))
+            out = suppressed.of(config.channel)
+        run = _Replay(config, stream, recommender, thresholds, out)
         with pq.ParquetWriter(folder / ACTIONS, SCHEMA) as writer:
             for number, event in enumerate(stream):
                 if number % TOLD_EVERY == 0:
@@ -85,8 +90,9 @@ def replay(config: ReplayConfig, runs_dir: Path) -> Path:
                 run.write(writer, WRITTEN_AT_ONCE)
             run.end()
             run.write(writer, 1)
-        if not stream.left_out.empty:
-            stream.left_out.to_parquet(folder / LEFT_OUT, index=False)
+        left_out = stream.left_out
+        if not left_out.empty:
+            left_out[~left_out["user"].isin(out)].to_parquet(folder / LEFT_OUT, index=False)
         RunFolder.write_json(folder / SUMMARY, run.summary())
     return final
 
@@ -100,7 +106,9 @@ class _Replay:
         stream: Stream,
         recommender: Recommender,
         thresholds: Thresholds | None,
+        out: frozenset[str],
     ) -> None:
+        self._out = out
         self._config = config
         self._stream = stream
         self._recommender = recommender
@@ -114,6 +122,7 @@ class _Replay:
         self._first_answer = self._answers.warm_up(stream.items[0] if stream.items else "")
         self._rows: list[dict[str, Any]] = []
         self._fired: Counter[str] = Counter({each.name: 0 for each in config.triggers})
+        self._opted_out: Counter[str] = Counter()
         self._event_seconds = array("d")
         self._replay_seconds = 0.0
         self._first, self._last = 0, 0  # times of the events replayed
@@ -150,6 +159,9 @@ class _Replay:
                 self._act(firing)
 
     def _act(self, firing: Firing) -> None:
+        if firing.user in self._out:
+            self._opted_out[firing.trigger] += 1
+            return
         answer = self._answers.ask(firing.user)
         self._fired[firing.trigger] += 1
         self._rows.append(_row(firing, answer))
@@ -176,6 +188,7 @@ class _Replay:
             },
             "actions": dict(self._fired),
             "held_back": {name: self._triggers.held_back[name] for name in self._fired},
+            "opted_out": {name: self._opted_out[name] for name in self._fired},
             "latency_ms": {
                 "first_answer": 1000 * self._first_answer,
                 "answer": _milliseconds(self._answers.seconds),

@@ -67,6 +67,10 @@ class Stream:
     _con: Backend
     _ordered: ir.Table
 
+    def users(self) -> tuple[str, ...]:
+        """Ids of the users, each once."""
+        return _distinct(self._ordered, "user")
+
     def __iter__(self) -> Iterator[Event]:
         for batch in stream(self._con, self._ordered, BATCH):
             for values in batch.to_pylist():

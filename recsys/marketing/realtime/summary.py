@@ -22,7 +22,9 @@ def summary(folder: Path) -> str:
         lines.append(f"  left out: {rows:,} rows ({reason})")
     for name, fired in found["actions"].items():
         held_back = found["held_back"][name]
-        lines.append(f"  {name}: {fired:,} actions, {held_back:,} held back")
+        out = found["opted_out"][name]
+        opted_out = f", {out:,} for who opted out" if out else ""
+        lines.append(f"  {name}: {fired:,} actions, {held_back:,} held back{opted_out}")
     for name in ("answer", "event"):
         if (taken := latency[name]) is not None:
             lines.append(

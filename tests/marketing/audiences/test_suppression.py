@@ -4,17 +4,16 @@ from recsys.errors import InputError
 from recsys.marketing.audiences.suppression import SuppressionConfig, read_suppressed
 
 KNOWN = frozenset({"1", "2", "3"})
-CHANNELS = frozenset({"push", "email", "social"})
 
 
 def read(tmp_path, text, **settings):
     (tmp_path / "no.csv").write_text(text)
     config = SuppressionConfig(path=str(tmp_path / "no.csv"), **settings)
-    return read_suppressed(config, KNOWN, CHANNELS)
+    return read_suppressed(config, KNOWN)
 
 
 def test_without_a_list_nobody_opted_out():
-    assert read_suppressed(None, KNOWN, CHANNELS).of("push") == frozenset()
+    assert read_suppressed(None, KNOWN).of("push") == frozenset()
 
 
 def test_a_channel_may_be_opted_out_of(tmp_path):

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from pydantic import ValidationError
 
 from recsys.errors import InputError
+from recsys.experiment_file import validated
 from recsys.marketing.campaigns.contacts import ContactsConfig, read_contacts
 
 
@@ -46,5 +46,6 @@ def test_a_column_that_is_not_there_is_named(tmp_path):
 
 @pytest.mark.parametrize("region", ["de", "UK", "Germany", "AQ"])
 def test_a_region_that_is_none_is_refused(region):
-    with pytest.raises(ValidationError, match=f"'{region}' is no country with telephone numbers"):
-        ContactsConfig(path="contacts.csv", key="id", phone="tel", region=region)
+    document = {"path": "contacts.csv", "key": "id", "phone": "tel", "region": region}
+    with pytest.raises(InputError, match=f"'{region}' is no country with telephone numbers"):
+        validated(ContactsConfig, document, "campaign.yaml")

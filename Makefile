@@ -57,5 +57,5 @@ lock: install  ## resolve pyproject.toml into requirements.lock again
 		-o requirements.lock --no-emit-index-url --no-header --no-annotate
 
 clean:  ## remove the environment and what tools leave behind (runs/ stays)
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache build dist *.egg-info
+	rm -rf $(VENV) .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache build dist *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

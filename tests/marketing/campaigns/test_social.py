@@ -12,13 +12,21 @@ from recsys.errors import InputError
 from recsys.marketing.campaigns.contacts import ContactsConfig, read_contacts
 from recsys.marketing.campaigns.identifiers import COUNTRIES, sha256
 from recsys.marketing.campaigns.platforms import PLATFORMS
-from recsys.marketing.campaigns.social import write_social
+from recsys.marketing.campaigns.social import hash_contacts
+from recsys.marketing.campaigns.social import write_social as write_rows
 
 DETAILS = ("email", "phone", "first_name", "last_name", "country", "postcode", "advertising_id")
 HASH = re.compile("[0-9a-f]{64}")
 MAID = "5f3a2b18-9c4d-4e7f-b8e2-17d3a1e69b25"
 # Deterministic, and nothing left in the working directory.
 PROPERTY = settings(max_examples=80, deadline=None, derandomize=True, database=None)
+
+
+def write_social(users, table, platform, path, **settings):
+    """All users who can be told of, in one file."""
+    found = hash_contacts(users, table, platform, **settings)
+    write_rows(found, list(found.cells), path)
+    return found
 
 
 def contacts(*rows: dict[str, str]) -> pd.DataFrame:
@@ -53,7 +61,7 @@ def test_google_takes_names_hashed_and_country_and_zip_in_clear(tmp_path):
     hashes = [sha256(text) for text in ("annlee@gmail.com", "+4930123456", "ann-marie", "lee")]
     expected = "Email,Phone,First Name,Last Name,Country,Zip\n" + ",".join(hashes) + ",DE,10115\n"
     assert file.read_bytes() == expected.encode()
-    assert (found.path, found.rows) == (file, 1)
+    assert list(found.cells) == ["ann"]
     assert found.left_out.empty and found.unusable.empty
 
 
@@ -103,7 +111,7 @@ def test_who_is_left_out_and_what_cannot_be_used_is_told_without_the_value(tmp_p
     dee = {"user": "dee", "phone": "12", "country": "Narnia"}
     table = contacts(BOB, cy, dee)
     found = write_social(["cy", "dee", "eve", "bob", "bob"], table, "meta", tmp_path / "file.csv")
-    assert found.rows == 1
+    assert len(found.cells) == 1
     assert found.left_out.to_dict("list") == {
         "user": ["cy", "dee", "eve"],
         "reason": [
@@ -271,7 +279,7 @@ def test_no_raw_identifier_is_in_the_file(platform, rows, data):
         header, written = read(path)
         assert b"\r" not in path.read_bytes()
     assert header == [column.header for column in columns.values()]
-    assert found.rows == len(written) == len(users) - len(found.left_out)
+    assert len(found.cells) == len(written) == len(users) - len(found.left_out)
     assert written == sorted(written)
     assert set(found.unusable["reason"]) <= REASONS
     given_users = [user for user in users if user in rows]

@@ -9,10 +9,10 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart test format lint lock clean
+.PHONY: help install quickstart marketing-demo test format lint lock clean
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(STAMP)  ## make .venv from the pinned versions
 
@@ -37,6 +37,9 @@ $(STAMP): requirements.lock pyproject.toml
 
 quickstart: install  ## MovieLens-100K: train, evaluate, track and export two models
 	$(BIN)/python scripts/quickstart.py
+
+marketing-demo: install  ## a grocer's year: predictions, audiences, campaign files, one page
+	$(BIN)/python scripts/marketing_demo.py
 
 test: install  ## run every test
 	$(BIN)/python -m pytest -q -n 2 --dist loadscope --no-loadscope-reorder

@@ -154,7 +154,7 @@ def test_the_notebook_runs_from_top_to_bottom(
     notebook = execute_notebook(NOTEBOOKS / "users.ipynb", folder)
     printed = output(notebook, "stdout")
     assert "buys: runs/buys/1" in printed and "the rule 'recency'" in printed
-    assert "users; predicted" in printed and "TF-IDF" in printed
+    assert "audiences/slipping-away/1:" in printed and "TF-IDF" in printed
     assert output(notebook, "image/svg+xml").count("<svg ") == 5
     assert "users asked" in output(notebook, "text/html")
 

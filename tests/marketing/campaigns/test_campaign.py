@@ -9,11 +9,12 @@ import pytest
 from recsys.errors import InputError
 from recsys.experiment_file import validated
 from recsys.export.recommend import Recommender
+from recsys.marketing.audiences.audience import AudienceConfig, save_audience
 from recsys.marketing.campaigns.campaign import build_campaign
 from recsys.marketing.campaigns.campaign_file import CampaignFile
 from recsys.marketing.campaigns.offers import OfferConfig, Offers
 from recsys.marketing.campaigns.outcomes import OutcomesConfig, measure_campaign
-from recsys.marketing.summary import campaign_summary, uplift_summary
+from recsys.marketing.summary import audience_summary, campaign_summary, uplift_summary
 from recsys.run_folder import RunFolder
 
 pytestmark = pytest.mark.slow
@@ -238,6 +239,27 @@ def test_a_channel_without_its_columns_is_refused(document, tmp_path):
     document["contacts"]["email"] = None
     with pytest.raises(InputError, match=r"social channel meta needs email or phone"):
         build(document, tmp_path)
+
+
+def test_an_email_needs_titles(document, tmp_path, monkeypatch):
+    monkeypatch.setattr(Offers, "titled", lambda self: False)
+    with pytest.raises(InputError, match="an e-mail names items by their titles"):
+        build(document, tmp_path)
+
+
+def test_an_audience_of_look_alikes(document, tmp_path, prediction, recommender):
+    users = pd.read_parquet(prediction / "users.parquet").set_index("user")
+    seed, out = set(users.index[users["segment"] == "loyal"]), set(users.index[::4])
+    like = {"recommender": str(recommender), "users": 40, "repeats": 3}
+    settings = {"where": "segment = 'loyal'", "lookalike": like, "minimum_size": 20}
+    settings |= {"runs": {"buys": str(prediction)}, "suppress": document["suppress"]}
+    config = validated(AudienceConfig, {"name": "like-loyal", **settings}, "like.yaml")
+    folder = save_audience(config, tmp_path / "runs")
+    members = set(pd.read_parquet(folder / "members.parquet")["user"])
+    assert len(members) == 40 and not members & (seed | out)
+    counts = json.loads((folder / "audience.json").read_text())
+    assert counts["likeness"]["everyone"]["seed"] == len(seed - out)
+    assert "compared with a random choice" in audience_summary(folder)
 
 
 def test_nothing_to_offer_is_refused(document, tmp_path):

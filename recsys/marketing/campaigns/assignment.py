@@ -90,7 +90,7 @@ def assign(
                 held_out = draw(user) < plan.holdout
                 rows.append((user, plan.name, plan.channel, held_out, 1 - plan.holdout))
     return Assignments(
-        pd.DataFrame(rows, columns=COLUMNS),
+        pd.DataFrame(rows, columns=COLUMNS).astype({"held_out": bool, "probability": float}),
         pd.DataFrame(left_out, columns=["user", "campaign", "reason"]),
     )
 

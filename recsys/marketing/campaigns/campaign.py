@@ -9,7 +9,7 @@ import yaml
 
 from recsys.errors import InputError
 from recsys.marketing.audiences.audience import Audience, counts, pick
-from recsys.marketing.audiences.suppression import read_suppressed
+from recsys.marketing.audiences.suppression import Suppressed, read_suppressed
 from recsys.marketing.audiences.users_table import SEGMENT, USER, read_users
 from recsys.marketing.campaigns.assignment import Assignments, Plan, assign, seeded_draw
 from recsys.marketing.campaigns.campaign_file import CampaignConfig, CampaignFile
@@ -58,17 +58,7 @@ def build_campaign(config: CampaignFile, runs_dir: Path) -> Path:
     with working("building the campaign") as tell:
         reach = Reach(config, lambda stage: tell(stage, 0.0))
         plans = [
-            Plan(
-                each.name,
-                each.channel.kind,
-                each.priority,
-                [
-                    user
-                    for user in audiences[each.audience].users
-                    if user not in suppressed.of(each.channel.kind)
-                ],
-                config.holdout if each.holdout is None else each.holdout,
-            )
+            _plan(each, audiences[each.audience], suppressed, config.holdout)
             for each in config.campaigns
         ]
         found = assign(plans, reach, seeded_draw(config.seed, config.name))
@@ -103,6 +93,15 @@ def build_campaign(config: CampaignFile, runs_dir: Path) -> Path:
 
         mark = fingerprint([definition, rows.astype(str).to_dict("list"), reach.content()])
         return keep_version(runs_dir / "campaigns" / config.name, mark, write)
+
+
+def _plan(
+    campaign: CampaignConfig, audience: Audience, suppressed: Suppressed, holdout: float
+) -> Plan:
+    out = suppressed.of(campaign.channel.kind)
+    users = [user for user in audience.users if user not in out]
+    share = holdout if campaign.holdout is None else campaign.holdout
+    return Plan(campaign.name, campaign.channel.kind, campaign.priority, users, share)
 
 
 def _messages(sent: pd.DataFrame, config: CampaignFile) -> pd.DataFrame:

@@ -56,6 +56,8 @@ class Reach:
         self._tell(plan.name)
         reasons = {user: OFTEN for user in users if self._frequency.is_reached(user, plan.channel)}
         rest = [user for user in users if user not in reasons]
+        if not rest:
+            return reasons
         campaign = self._campaigns[plan.name]
         match campaign.channel:
             case SocialConfig(platform=platform, fields=fields):
@@ -109,7 +111,7 @@ class Reach:
             InputError: so few would be in a social audience that the platform could tell who.
         """
         if isinstance(campaign.channel, PushConfig | EmailConfig):
-            campaign.channel.write(users, self._offers[campaign.name], path)
+            campaign.channel.write(users, self._offers.get(campaign.name, {}), path)
             return
         least = self._config.minimum_size
         if len(users) < least:

@@ -127,3 +127,21 @@ def test_nobody_who_opted_out_is_in_any_output(prediction, channels, lows, out, 
         assert "user" not in social and "example" not in social
         sent = rows[(rows["channel"] == "social") & ~rows["held_out"]]
         assert len(social.splitlines()) == 1 + len(sent)
+
+
+def test_a_campaign_whose_users_are_all_capped_is_empty(prediction, tmp_path):
+    sent = {"user": USERS, "channel": "push", "time": "2026-01-01", "campaign": "earlier/x"}
+    pd.DataFrame(sent).to_csv(tmp_path / "sent.csv", index=False)
+    document = {
+        "name": "again",
+        "at": "2026-01-02",
+        "runs": {"buys": str(prediction)},
+        "recommender": "one",
+        "sent": {"path": str(tmp_path / "sent.csv")},
+        "caps": {"push": {"messages": 1, "days": 7}},
+        "audiences": {"all": {"where": "true"}},
+        "campaigns": [{"name": "x", "audience": "all", "priority": 1, "channel": CHANNELS["push"]}],
+    }
+    built = build_campaign(validated(CampaignFile, document, "again"), tmp_path / "runs")
+    assert (built / "push-x.csv").read_text() == "user,items,reason\n"
+    assert len(pd.read_parquet(built / "left_out.parquet")) == len(USERS)

@@ -1,17 +1,40 @@
 """Small tables that a marketer brings: opt-outs, contacts, stock, messages, outcomes."""
 
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
+import ibis.expr.types as ir
 import pandas as pd
+from ibis.backends.duckdb import Backend
 
 from recsys.data.engine import blaming_input, connect
+from recsys.data.files import SourceFiles
 from recsys.data.ids import identifier
 from recsys.data.sources import FileConfig, column, locate, read_table
 from recsys.errors import InputError
 
 MEMORY_GIB = 2.0
+
+
+@contextmanager
+def open_table(config: FileConfig) -> Iterator[tuple[Backend, ir.Table, SourceFiles]]:
+    """A table in an engine of its own: the engine, the table, and its files for messages.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        con = connect(scratch, MEMORY_GIB)
+        try:
+            files = locate(config, "users", scratch)
+            raw = read_table(con, files, config, "given")
+            with blaming_input(str(files)):
+                yield con, raw, files
+        finally:
+            con.disconnect()
 
 
 def read_columns(
@@ -31,23 +54,15 @@ def read_columns(
     Raises:
         InputError: the table cannot be read, or has no such column (the nearest is named).
     """
-    with tempfile.TemporaryDirectory() as folder:
-        scratch = Path(folder)
-        con = connect(scratch, MEMORY_GIB)
-        try:
-            files = locate(config, "users", scratch)
-            raw = read_table(con, files, config, "given")
-            chosen = {}
-            for role, name in columns.items():
-                if name is not None:
-                    values = column(raw, name, role, files)
-                    text = values.cast("string").strip().nullif("")
-                    chosen[role] = identifier(values) if role in ids else text
-            with blaming_input(str(files)):
-                found = con.to_pandas(raw.select(**chosen)).astype(object)
-            return found.where(found.notnull(), None)
-        finally:
-            con.disconnect()
+    with open_table(config) as (con, raw, files):
+        chosen = {}
+        for role, name in columns.items():
+            if name is not None:
+                values = column(raw, name, role, files)
+                text = values.cast("string").strip().nullif("")
+                chosen[role] = identifier(values) if role in ids else text
+        found = con.to_pandas(raw.select(**chosen)).astype(object)
+    return found.where(found.notnull(), None)
 
 
 def as_times(values: pd.Series, where: str) -> pd.Series:

@@ -1,19 +1,17 @@
 """A question to a plain table: a row per user, one of whose columns is the answer."""
 
-import tempfile
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 from pydantic import Field
 from sklearn.model_selection import train_test_split
 
-from recsys.data.engine import connect
-from recsys.data.sources import FileConfig, column, locate, read_table
+from recsys.data.ids import identifier
+from recsys.data.sources import FileConfig, column
 from recsys.errors import InputError
 from recsys.marketing.propensity.answers import Amount, Answer, OneOf, YesNo
 from recsys.marketing.propensity.question import Known, Question, Table
 from recsys.marketing.propensity.rules import Prior
+from recsys.marketing.tables import open_table
 
 # Shares of the rows that choose and that judge.
 VALIDATION, TEST = 0.2, 0.2
@@ -23,7 +21,6 @@ MOST_CLASSES = 20
 NUMERIC = 0.95
 # Rows of the rarest class, from which on each part gets its share of them.
 FEWEST = 5
-MEMORY_GIB = 2.0
 # Columns that stand beside the features in what is written.
 RESERVED = {"user", "probability", "amount", "predicted", "reasons"}
 YES = ("1", "true", "yes", "y", "t")
@@ -95,21 +92,16 @@ def ask_table(config: LabelledTableConfig, seed: int) -> Question:
 
 def _read(config: LabelledTableConfig) -> pd.DataFrame:
     """All columns as text, missing where they are empty."""
-    with tempfile.TemporaryDirectory() as folder:
-        scratch = Path(folder)
-        con = connect(scratch, MEMORY_GIB)
-        try:
-            files = locate(config, "users", scratch)
-            raw = read_table(con, files, config, "given")
-            named = [("label", config.label), ("key", config.key), ("time", config.time)]
-            named += [("leave_out", name) for name in config.leave_out]
-            for role, name in named:
-                if name is not None:
-                    column(raw, name, f"table.{role}", files)
-            text = raw.select(**{name: raw[name].cast("string") for name in raw.columns})
-            return con.to_pandas(text)
-        finally:
-            con.disconnect()
+    with open_table(config) as (con, raw, files):
+        named = [("label", config.label), ("key", config.key), ("time", config.time)]
+        named += [("leave_out", name) for name in config.leave_out]
+        for role, name in named:
+            if name is not None:
+                column(raw, name, f"table.{role}", files)
+        text = {name: raw[name].cast("string") for name in raw.columns}
+        if config.key is not None:
+            text[config.key] = identifier(raw[config.key])
+        return con.to_pandas(raw.select(**text))
 
 
 def _answer(given: pd.Series, config: LabelledTableConfig) -> tuple[Answer, pd.Series]:

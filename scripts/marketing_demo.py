@@ -1,6 +1,7 @@
 """The walk-through of marketing: a grocer's year to predictions, audiences, campaigns, one page.
 
 Usage: python scripts/marketing_demo.py [--prediction KEY=VALUE ...] [--recommender KEY=VALUE ...]
+                                        [--audience KEY=VALUE ...]
 
 Writes runs/marketing-demo/, whose README.md says what is in it. The log is The Complete Journey,
 which its publisher calls simulated; it has no contacts, opt-outs, stock or randomised holdout.
@@ -9,8 +10,9 @@ measuring works, not what a campaign does.
 """
 
 import argparse
+import contextlib
+import io
 import json
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -32,6 +34,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--prediction", nargs="*", default=[], metavar="KEY=VALUE")
     parser.add_argument("--recommender", nargs="*", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--audience", nargs="*", default=[], metavar="KEY=VALUE")
     arguments = parser.parse_args()
     began = time.monotonic()
 
@@ -51,8 +54,12 @@ def main() -> None:
     make_up_tables(users)
 
     print("\n4. Audiences and campaigns", flush=True)
-    audience = recsys("audience", "build", EXPERIMENTS / f"{LOG}-likely-to-leave.yaml")
-    campaign = recsys("campaign", "build", EXPERIMENTS / f"{LOG}-campaign.yaml")
+    audience = recsys(
+        "audience", "build", EXPERIMENTS / f"{LOG}-likely-to-leave.yaml", *arguments.audience
+    )
+    campaign = recsys(
+        "campaign", "build", EXPERIMENTS / f"{LOG}-campaign.yaml", *arguments.audience
+    )
     audience, campaign = first_path(audience), first_path(campaign)
 
     print("\n5. What the campaign changed, on made-up orders with a known effect", flush=True)
@@ -93,13 +100,14 @@ def main() -> None:
 
 def recsys(*arguments: Any, runs_dir: bool = True) -> str:
     """Runs the command of that name, shows what it says, and returns what it printed."""
+    from recsys.cli import app
+
     where = ["--runs-dir", str(FOLDER)] if runs_dir else []
-    command = [sys.executable, "-m", "recsys.cli", *map(str, arguments), *where]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
-    print(done.stdout, end="", flush=True)
-    if done.returncode:
-        sys.exit(done.returncode)
-    return done.stdout
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        app([*map(str, arguments), *where], standalone_mode=False)
+    print(printed.getvalue(), end="", flush=True)
+    return printed.getvalue()
 
 
 def first_path(printed: str) -> Path:
@@ -273,4 +281,10 @@ A generated log of 5,000 offers with known propensities, and what another policy
 
 
 if __name__ == "__main__":
-    main()
+    from recsys.errors import InputError
+
+    try:
+        main()
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

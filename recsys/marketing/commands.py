@@ -132,3 +132,36 @@ def size(
     outcome = Rate(rate) if rate is not None else Money(deviation or 0.0)
     arms = users_needed(outcome, uplift, holdout, power)
     print(f"{arms.users:,} users: {arms.treated:,} addressed, {arms.held_out:,} held out")
+
+
+@campaign_app.command()
+def policy(
+    log: Annotated[str, typer.Argument(help="file with a row per action that was taken")],
+    reward: Annotated[str, typer.Option(help="column with what it earned")] = "reward",
+    propensity: Annotated[
+        str, typer.Option(help="column: how likely it was under the policy that logged it")
+    ] = "propensity",
+    probability: Annotated[
+        str, typer.Option(help="column: how likely it is under the new policy")
+    ] = "probability",
+    predicted: Annotated[
+        str | None, typer.Option(help="column with a model's reward of it, fitted on other rows")
+    ] = None,
+    expected: Annotated[
+        str | None, typer.Option(help="column with its mean reward over the new policy's actions")
+    ] = None,
+) -> None:
+    """Estimate what another policy would have earned, from logged propensities."""
+    start_backend()
+    from recsys.marketing.measurement.logged_actions import LoggedActionsConfig, policy_values
+    from recsys.marketing.summary import policy_summary
+
+    config = LoggedActionsConfig(
+        path=log,
+        reward=reward,
+        propensity=propensity,
+        probability=probability,
+        predicted=predicted,
+        expected=expected,
+    )
+    print(policy_summary(policy_values(config)))

@@ -1,9 +1,11 @@
 """What a command of marketing leaves behind, in a few lines."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from recsys.marketing.measurement.off_policy import PolicyValue
 from recsys.run_folder import RunFolder
 from recsys.summary import as_text, metrics_table
 
@@ -84,6 +86,21 @@ def uplift_summary(file: Path) -> str:
                 rows += [_uplift_row(f"  {name}", each) for name, each in found["segments"].items()]
     columns = ("sent", "held out", "mean sent", "mean held out", "uplift (95 %)", "p")
     return as_text(f"{file}: within {document['days']} days", columns, rows) + "\n".join(unmeasured)
+
+
+def policy_summary(values: Mapping[str, PolicyValue]) -> str:
+    """What a new policy is worth by each estimator."""
+    rows = [
+        (
+            name.replace("_", " "),
+            f"{found.value:.4f} ({found.low:.4f} to {found.high:.4f})",
+            f"{found.effective_rows:,.0f}",
+            f"{found.largest_weight:.1f}",
+        )
+        for name, found in values.items()
+    ]
+    columns = ("value of the new policy (95 %)", "effective rows", "largest weight")
+    return as_text("per action", columns, rows)
 
 
 def _uplift_row(name: str, found: dict[str, Any]) -> tuple[str, ...]:

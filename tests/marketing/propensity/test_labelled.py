@@ -108,3 +108,8 @@ def test_a_column_that_follows_from_the_answer_stops_the_judging(tmp_path):
     table["last_bill"] = np.where(table["churned"] == "Yes", "final", "monthly")
     with pytest.raises(InputError, match="'last_bill' tells the answers apart"):
         judge(question(tmp_path, table, key="customer"), EstimatorsConfig(estimators=["linear"]))
+
+
+def test_ids_have_the_form_that_they_have_in_a_log(tmp_path):
+    asked = question(tmp_path, customers(100).assign(customer=np.arange(100.0)), key="customer")
+    assert set(asked.train.users) <= {str(number) for number in range(100)}

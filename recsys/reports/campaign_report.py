@@ -52,7 +52,7 @@ def campaign_section(folder: Path) -> dict[str, Any]:
                 **each,
                 "title": title,
                 "shown": _file(folder, each),
-                "without_identifier": _without_identifier(each),
+                "opted_out": parts[title][OPTED_OUT],
             }
             for each, title in zip(campaigns, parts, strict=True)
         ],
@@ -70,21 +70,12 @@ def _parts(campaign: Mapping[str, Any]) -> dict[str, int]:
     out = 0 if "likeness" in audience else audience["opted_out"]
     left_out: Counter[str] = Counter()
     for reason, users in campaign["left_out"].items():
-        left_out[UNUSABLE if OF_DETAILS in reason else reason] += users
+        left_out[UNUSABLE if OF_DETAILS in reason or reason == NO_DETAILS else reason] += users
     return {
         SENT: campaign["sent"],
         HELD_OUT: campaign["held_out"],
         **left_out,
         OPTED_OUT: out + campaign["opted_out_of_channel"],
-    }
-
-
-def _without_identifier(campaign: Mapping[str, Any]) -> dict[str, int]:
-    """Why users are not found on a platform, as far as details are the reason."""
-    return {
-        reason: users
-        for reason, users in campaign["left_out"].items()
-        if OF_DETAILS in reason or reason == NO_DETAILS
     }
 
 
@@ -128,7 +119,8 @@ def _uplift(document: Mapping[str, Any], campaigns: list[dict[str, Any]]) -> dic
     if not document:
         return None
     measured = {each["name"]: each for each in document["campaigns"]}
-    outcomes, unmeasured, kept_back = [], {}, False
+    outcomes, kept_back = [], False
+    unmeasured: dict[str, str] = {}
     rows: dict[str, list[dict[str, Any]]] = {outcome: [] for outcome in OUTCOMES}
     for campaign in campaigns:
         found = measured.get(campaign["name"], {})
@@ -148,6 +140,9 @@ def _uplift(document: Mapping[str, Any], campaigns: list[dict[str, Any]]) -> dic
                     for segment in told
                     if segment in each["segments"]
                 ]
+                for segment, why in each["not_estimated"].items():
+                    if segment in told:
+                        unmeasured[f"{campaign['name']}, {segment}"] = why
                 kept_back |= bool({*each["segments"], *each["not_estimated"]} - set(told))
     for outcome, title in OUTCOMES.items():
         if rows[outcome]:

@@ -14,7 +14,6 @@ from recsys.atomic import atomic_path
 from recsys.errors import InputError
 from recsys.reports import plots
 
-
 # Ids that would tell everybody how to reach the user.
 CONTACT = re.compile(r"\S+@\S+|\+[\d\s()/.-]{7,}")
 

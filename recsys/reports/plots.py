@@ -33,6 +33,7 @@ STYLE = {
     "grid.color": "#eceef1",
     "svg.hashsalt": "recsys",  # equal runs give equal files
     "text.color": "#1b1d22",
+    "text.parse_math": False,  # a dollar is a dollar
     "xtick.color": "#33363d",
     "ytick.color": "#33363d",
 }

@@ -36,7 +36,9 @@ def actions_over_time(times: Mapping[str, np.ndarray], first: float, last: float
     ordered = sorted(times, key=lambda name: -len(times[name]))[:MOST_PANELS]
     begin = min(first, *(times[name].min() for name in ordered))
     end = max(last, *(times[name].max() for name in ordered))
-    length = next((name for name in LENGTHS if (end - begin) / LENGTHS[name] < MOST_BARS), "4 weeks")
+    length = next(
+        (name for name in LENGTHS if (end - begin) / LENGTHS[name] < MOST_BARS), "4 weeks"
+    )
     seconds = LENGTHS[length]
     begin -= begin % min(seconds, DAY)
     edges = begin + seconds * np.arange(int((end - begin) // seconds) + 2)

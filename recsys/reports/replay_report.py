@@ -29,7 +29,8 @@ def replay_section(folder: Path) -> dict[str, Any]:
         InputError: a document is missing or damaged.
     """
     document = read_document(folder / "replay.json")
-    images, examples = {}, []
+    images: dict[str, str] = {}
+    examples: list[dict[str, Any]] = []
     actions = folder / "actions.parquet"
     if actions.is_file():
         try:

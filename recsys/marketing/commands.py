@@ -21,10 +21,11 @@ campaign_app = typer.Typer(
 
 
 def page(
-    runs: Annotated[
+    folders: Annotated[
         list[Path],
         typer.Argument(
-            help="folders: of runs of task propensity or sentiment, of campaigns, of replays"
+            help="folders: of runs of task propensity or sentiment, of audiences, of campaigns, "
+            "of replays"
         ),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="file to write")] = Path(
@@ -35,12 +36,16 @@ def page(
         Path | None,
         typer.Option(help="folder of a recommender's run: what each segment is recommended"),
     ] = None,
+    note: Annotated[
+        list[str] | None,
+        typer.Option(help="a sentence above everything, such as where data is from; repeatable"),
+    ] = None,
 ) -> None:
     """Write one page about users: predictions, segments, reviews, recommendations, campaigns."""
     start_backend()
     from recsys.marketing.page import write_page
 
-    print(write_page(runs, output, title, recommender))
+    print(write_page(folders, output, title, recommender, notes=note or []))
 
 
 @audience_app.command("build")

@@ -1,4 +1,4 @@
-"""One page of several runs: predictions, segments, reviews, and what a recommender found."""
+"""One page of runs, audiences, campaigns and replays, and of what a recommender found."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,7 +9,10 @@ import pandas as pd
 
 from recsys.errors import InputError
 from recsys.export.recommend import Recommender
+from recsys.marketing.audiences import audience
+from recsys.marketing.campaigns import campaign
 from recsys.marketing.propensity_run import USERS
+from recsys.marketing.realtime import replay
 from recsys.marketing.users.segments import SEGMENTS
 from recsys.reports.users_report import write_users_report
 from recsys.run_folder import RunFolder
@@ -20,29 +23,58 @@ LIST = 10
 MOST_ITEMS = 6
 # Users of a segment who must get an item, for it to be the segment's.
 LEAST_SHARE = 0.05
+# Of folders that are no runs: the file that each kind has.
+KINDS = {
+    "audiences": audience.COUNTS,
+    "campaigns": campaign.COUNTS,
+    "replays": replay.SUMMARY,
+}
 
 
 def write_page(
-    runs: Sequence[Path], path: Path, title: str, recommender: Path | None = None, seed: int = 0
+    folders: Sequence[Path],
+    path: Path,
+    title: str,
+    recommender: Path | None = None,
+    seed: int = 0,
+    notes: Sequence[str] = (),
 ) -> Path:
     """Writes a page that works offline.
 
     Args:
-        runs: folders of runs of ``task: propensity`` or ``task: sentiment``.
+        folders: of runs of ``task: propensity`` or ``task: sentiment``, of saved audiences, of
+            built campaigns and of replays.
         path: of the page.
         title: above it.
         recommender: folder of a recommender's run on the same users; None: no recommendations.
         seed: of the users who are asked for.
+        notes: sentences above everything else, such as where the data is from.
 
     Raises:
-        InputError: a folder is none of such a run, no run has segments, or the recommender
-            knows none of their users.
+        InputError: a folder is none of these, or the recommender is asked and no run has
+            segments, or it knows none of their users.
     """
-    folders = [RunFolder.open(run).path for run in runs]
+    kinds = {folder: _kind(folder) for folder in folders}
+    others = {kind: [each for each in folders if kinds[each] == kind] for kind in KINDS}
+    runs = [_run(folder) for folder in folders if kinds[folder] is None]
     recommended = []
     if recommender is not None:
-        recommended = recommended_by_segment(folders, recommender, seed)
-    return write_users_report(folders, path, title, recommended)
+        recommended = recommended_by_segment(runs, recommender, seed)
+    return write_users_report(runs, path, title, recommended, **others, notes=notes)
+
+
+def _kind(folder: Path) -> str | None:
+    return next((kind for kind, file in KINDS.items() if (folder / file).is_file()), None)
+
+
+def _run(folder: Path) -> Path:
+    try:
+        return RunFolder.open(folder).path
+    except InputError as error:
+        raise InputError(
+            f"{error}, and not that of a campaign (such as runs/campaigns/spring/1), of a replay "
+            "(runs/replays/december) or of an audience (runs/audiences/quiet/1)"
+        ) from error
 
 
 def recommended_by_segment(

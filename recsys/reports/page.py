@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ from matplotlib.figure import Figure
 from recsys.atomic import atomic_path
 from recsys.errors import InputError
 from recsys.reports import plots
+
+# Ids that would tell everybody how to reach the user.
+CONTACT = re.compile(r"\S+@\S+|\+[\d\s()/.-]{7,}")
 
 
 def read_document(path: Path, default: Any = None) -> Any:
@@ -51,6 +55,8 @@ def write_page(path: Path, template: str, **context: Any) -> Path:
         "words": lambda name: str(name).replace("_", " "),
         "percent": lambda share: f"{100 * share:.1f} %",
         "plain": _plain,
+        "user": _user,
+        "points": lambda share: f"{100 * share:+.1f}",
     }
     document = environment.get_template(template).render(**context)
     with atomic_path(path) as partial:
@@ -68,6 +74,11 @@ def _number(value: float | None) -> str:
     if value is None:
         return "n/a"
     return f"{value:.2f}" if abs(value) >= 10 else f"{value:.4f}"
+
+
+def _user(user: Any) -> str:
+    """A user's id; not where it is an e-mail address or a telephone number."""
+    return "kept back" if CONTACT.fullmatch(str(user).strip()) else str(user)
 
 
 def _plain(value: Any) -> str:

@@ -33,6 +33,7 @@ STYLE = {
     "grid.color": "#eceef1",
     "svg.hashsalt": "recsys",  # equal runs give equal files
     "text.color": "#1b1d22",
+    "text.parse_math": False,  # a dollar is a dollar
     "xtick.color": "#33363d",
     "ytick.color": "#33363d",
 }
@@ -96,7 +97,7 @@ def beside_baselines(
         for axes, metric in zip(panels, metrics, strict=True):
             values = [found.get(metric, {}) for found in contenders.values()]
             colours = [MODEL_COLOUR] + [OTHER_COLOUR] * len(baselines)
-            _dots(axes, list(contenders), values, colours)
+            dots(axes, list(contenders), values, colours)
             axes.set_title(metric)
             axes.set_xlim(left=0)
     return figure
@@ -115,7 +116,7 @@ def slices(found: Mapping[str, Mapping[str, Any]], metric: str) -> Figure:
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, 0.9 + 0.3 * len(shown)), layout="constrained")
         axes = figure.subplots()
-        _dots(axes, labels, values, [MODEL_COLOUR] * len(shown))
+        dots(axes, labels, values, [MODEL_COLOUR] * len(shown))
         axes.set(title=f"{metric} by slice (queries)")
         axes.set_xlim(left=0)
     return figure
@@ -142,13 +143,20 @@ def popularity(groups: Mapping[str, Sequence[float]]) -> Figure:
     return figure
 
 
-def _dots(
+def dots(
     axes: Axes,
     labels: Sequence[str],
     values: Sequence[Mapping[str, float | None]],
     colours: Sequence[str],
 ) -> None:
-    """A row a label, the first on top; rows without a value stay empty."""
+    """Dots with intervals: a row a label, the first on top; rows without a value stay empty.
+
+    Args:
+        axes: to draw on.
+        labels: of the rows.
+        values: of each row ``value``, ``low`` and ``high``, as far as there are any.
+        colours: of the rows.
+    """
     places = np.arange(len(labels))[::-1]
     for place, value, colour in zip(places, values, colours, strict=True):
         centre, low, high = (value.get(key) for key in ("value", "low", "high"))

@@ -1,4 +1,4 @@
-"""The one-file page of runs that asked about users, for people who do not read code."""
+"""The one-file page of what is known of users and done with it, for who does not read code."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,7 +8,10 @@ import pandas as pd
 
 from recsys.errors import InputError
 from recsys.reports import user_plots
+from recsys.reports.audience_report import saved_audiences
+from recsys.reports.campaign_report import campaign_section
 from recsys.reports.page import inline, read_document, write_page
+from recsys.reports.replay_report import replay_section
 
 TITLES = {
     "buys": "Who will buy",
@@ -41,11 +44,17 @@ def write_users_report(
     path: Path,
     title: str,
     recommended: Sequence[Mapping[str, Any]] = (),
+    *,
+    audiences: Sequence[Path] = (),
+    campaigns: Sequence[Path] = (),
+    replays: Sequence[Path] = (),
+    notes: Sequence[str] = (),
 ) -> Path:
-    """Writes a page of one or several runs, in whole or not at all.
+    """Writes a page of one or several runs, and of what came of them, in whole or not at all.
 
-    It reads the run folders only: ``experiment.yaml``, ``metrics.json``, and ``users.parquet``
-    where it is there. The page needs no network and no other file.
+    It reads the folders only; of a run ``experiment.yaml``, ``metrics.json``, and
+    ``users.parquet`` where it is there. The page needs no network and no other file. Users stand
+    on it with their ids, unless these are e-mail addresses or telephone numbers.
 
     Args:
         runs: folders of runs of ``task: propensity`` or ``task: sentiment``.
@@ -53,6 +62,10 @@ def write_users_report(
         title: above it.
         recommended: what each segment is recommended: ``segment``, ``users`` asked, and
             ``items``, each with ``title``, ``share`` of these users, and ``lift``.
+        audiences: folders of saved audiences.
+        campaigns: folders of built campaign files, measured or not.
+        replays: folders of replays.
+        notes: sentences above everything else, such as where the data is from.
 
     Raises:
         InputError: a document is missing or damaged, or a run is of another task.
@@ -61,19 +74,27 @@ def write_users_report(
     for run in map(Path, runs):
         task = read_document(run / "experiment.yaml").get("task")
         if task not in by_task:
-            raise InputError(f"{run} is a run of `task: {task}`; give {' or '.join(by_task)}")
+            raise InputError(
+                f"{run} is a run of `task: {task}`; give runs of {' or '.join(by_task)}, "
+                "campaigns, replays or audiences"
+            )
         by_task[task].append(run)
     predictions = [_prediction_section(run) for run in by_task["propensity"]]
+    sentiments = [_sentiment_section(run) for run in by_task["sentiment"]]
     segmented = next((each for each in predictions if each["metrics"]["segments"]), None)
     return write_page(
         path,
         "users.html",
         title=title,
+        notes=notes,
         sections=predictions,
-        sentiments=[_sentiment_section(run) for run in by_task["sentiment"]],
+        sentiments=sentiments,
         meanings=MEANINGS,
         standing={} if segmented is None else _standing(segmented["metrics"]),
         recommended=recommended,
+        audiences=saved_audiences(audiences) if audiences else None,
+        campaigns=[campaign_section(folder) for folder in campaigns],
+        replays=[replay_section(folder) for folder in replays],
     )
 
 

@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from nbclient.exceptions import CellExecutionError
+from typer.testing import CliRunner
 
+from recsys.cli import app
 from recsys.errors import InputError
 from recsys.export.recommend import Query, Recommender
 from recsys.marketing.experiment import SentimentExperiment
@@ -23,6 +25,7 @@ from recsys.run_folder import RunFolder
 from tests.marketing.logs import START, microseconds
 from tests.marketing.sentiment.texts import rows, written
 from tests.notebooks import NOTEBOOKS, execute_notebook, output
+from tests.reports.marketing_folders import write_audience, write_campaign, write_replay
 
 pytestmark = pytest.mark.slow
 
@@ -79,6 +82,30 @@ def test_recommendations_of_a_segment_are_shares_of_its_users(prediction, recomm
 def test_a_page_of_another_task_is_refused(tmp_path, recommender):
     with pytest.raises(InputError, match="is a run of `task: recommendation`"):
         write_page([recommender], tmp_path / "users.html", "Users")
+
+
+def test_campaigns_replays_and_audiences_are_told_apart(tmp_path):
+    folders = [
+        write_replay(tmp_path / "march"),
+        write_campaign(tmp_path / "spring" / "1"),
+        write_audience(tmp_path / "quiet" / "3"),
+    ]
+    notes = ["--note", "A generated log.", "--note", "No real people."]
+    written_to = ["-o", str(tmp_path / "users.html")]
+    result = CliRunner().invoke(app, ["page", *map(str, folders), *notes, *written_to])
+    assert result.exit_code == 0, result.output
+    text = (tmp_path / "users.html").read_text()
+    for found in ("Replay march", "Campaign spring", "quiet, version 3"):
+        assert found in text
+    assert text.index("A generated log.") < text.index("No real people.") < text.index("<section>")
+
+
+def test_a_folder_of_nothing_says_what_may_be_given(tmp_path):
+    with pytest.raises(InputError, match="is not the folder of one run") as raised:
+        write_page([write_campaign(tmp_path / "1").parent], tmp_path / "users.html", "Users")
+    for kind in ("campaigns/spring/1", "replays/december", "audiences/quiet/1"):
+        assert kind in str(raised.value)
+    assert not (tmp_path / "users.html").exists()
 
 
 def test_without_segments_there_are_no_recommendations_by_them(tmp_path, sentiment, recommender):

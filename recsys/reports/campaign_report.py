@@ -1,0 +1,169 @@
+"""What a page shows of a campaign file: who gets what where, and what it changed."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from recsys.errors import InputError
+from recsys.reports import campaign_plots
+from recsys.reports.audience_report import audiences
+from recsys.reports.campaign_plots import HELD_OUT, OPTED_OUT, SENT
+from recsys.reports.page import inline, read_document
+
+EXAMPLES = 3
+# Reasons of users without a usable contact detail name each detail: "email: none given".
+OF_DETAILS, UNUSABLE = ": ", "no usable contact detail"
+NO_DETAILS = "no contact details"
+HASH = re.compile("[0-9a-f]{64}")
+OUTCOMES = {
+    "responded": "Uplift of the share that responded, in percentage points",
+    "value": "Uplift of the money per user",
+}
+
+
+def campaign_section(folder: Path) -> dict[str, Any]:
+    """What a page shows of a built campaign file.
+
+    It reads ``campaign.json`` and ``campaign.yaml``, the channels' files as far as they are
+    there, and ``uplift.json`` once the campaign is measured.
+
+    Args:
+        folder: ``<runs-dir>/campaigns/<name>/<version>``.
+
+    Raises:
+        InputError: a document is missing or damaged.
+    """
+    document = read_document(folder / "campaign.json")
+    definition = folder / "campaign.yaml"
+    campaigns = sorted(document["campaigns"], key=lambda each: each["priority"])
+    named = {each["audience"]["name"]: each["audience"] for each in campaigns}
+    parts = {f"{each['name']} ({each['channel']})": _parts(each) for each in campaigns}
+    return {
+        "name": document["name"],
+        "version": folder.resolve().name,
+        "at": document["at"],
+        "expected_rate": read_document(definition)["expected_rate"],
+        "campaigns": [
+            {
+                **each,
+                "title": title,
+                "shown": _file(folder, each),
+                "opted_out": parts[title][OPTED_OUT],
+            }
+            for each, title in zip(campaigns, parts, strict=True)
+        ],
+        "images": {"audiences": inline(campaign_plots.where_audiences_go(parts))},
+        "audiences": audiences(list(named.items())),
+        "uplift": _uplift(read_document(folder / "uplift.json", {}), campaigns),
+        "definition": definition.read_text(encoding="utf-8"),
+    }
+
+
+def _parts(campaign: Mapping[str, Any]) -> dict[str, int]:
+    """What became of the users of its audience."""
+    audience = campaign["audience"]
+    # Of look-alikes, it is the seed's users who opted out; they are not of the audience.
+    out = 0 if "likeness" in audience else audience["opted_out"]
+    left_out: Counter[str] = Counter()
+    for reason, users in campaign["left_out"].items():
+        left_out[UNUSABLE if OF_DETAILS in reason or reason == NO_DETAILS else reason] += users
+    return {
+        SENT: campaign["sent"],
+        HELD_OUT: campaign["held_out"],
+        **left_out,
+        OPTED_OUT: out + campaign["opted_out_of_channel"],
+    }
+
+
+def _file(folder: Path, campaign: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The first rows of a channel's file; of a social one what kind of thing each column holds.
+
+    None where it is not there: who builds campaigns may keep the files elsewhere.
+    """
+    path = folder / campaign["file"]
+    if not path.is_file():
+        return None
+    social = campaign["channel"] == "social"
+    try:
+        # Ids such as NA and 007 are ids.
+        rows = pd.read_csv(
+            path, dtype=str, keep_default_na=False, nrows=None if social else EXAMPLES
+        )
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is damaged ({error}): build the campaign again") from error
+    if not social:
+        return {"columns": list(rows), "rows": rows.to_dict("records")}
+    given = {name: cells[cells != ""] for name, cells in rows.items()}
+    return {
+        "users": len(rows),
+        "columns": [
+            {"name": name, "users": len(cells), "hashed": bool(cells.map(_is_hash).all())}
+            for name, cells in given.items()
+        ],
+    }
+
+
+def _is_hash(cell: str) -> bool:
+    return HASH.fullmatch(cell) is not None
+
+
+def _uplift(document: Mapping[str, Any], campaigns: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """What the campaigns changed; None before they are measured.
+
+    Segments that their audience keeps back are kept back here too.
+    """
+    if not document:
+        return None
+    measured = {each["name"]: each for each in document["campaigns"]}
+    outcomes, kept_back = [], False
+    unmeasured: dict[str, str] = {}
+    rows: dict[str, list[dict[str, Any]]] = {outcome: [] for outcome in OUTCOMES}
+    for campaign in campaigns:
+        found = measured.get(campaign["name"], {})
+        if "not_measured" in found:
+            unmeasured[campaign["name"]] = found["not_measured"]
+        told = [
+            name
+            for name, users in campaign["audience"].get("segments", {}).items()
+            if users is not None
+        ]
+        for outcome in OUTCOMES:
+            if outcome in found:
+                each = found[outcome]
+                rows[outcome].append(_row(campaign["name"], None, each["overall"]))
+                rows[outcome] += [
+                    _row(campaign["name"], segment, each["segments"][segment])
+                    for segment in told
+                    if segment in each["segments"]
+                ]
+                for segment, why in each["not_estimated"].items():
+                    if segment in told:
+                        unmeasured[f"{campaign['name']}, {segment}"] = why
+                kept_back |= bool({*each["segments"], *each["not_estimated"]} - set(told))
+    for outcome, title in OUTCOMES.items():
+        if rows[outcome]:
+            shares = outcome == "responded"
+            figure = campaign_plots.uplifts(rows[outcome], f"{title} (95 % intervals)", shares)
+            outcomes.append(
+                {
+                    "name": outcome,
+                    "rows": rows[outcome],
+                    "images": {"uplift": inline(figure)},
+                }
+            )
+    return {
+        "days": document["days"],
+        "outcomes": outcomes,
+        "findings": [row for row in rows["responded"] if row["segment"] is None],
+        "unmeasured": unmeasured,
+        "kept_back": kept_back,
+    }
+
+
+def _row(campaign: str, segment: str | None, found: Mapping[str, Any]) -> dict[str, Any]:
+    verdict = "better" if found["low"] > 0 else "worse" if found["high"] < 0 else "level"
+    return {"campaign": campaign, "segment": segment, "verdict": verdict, **found}

@@ -124,7 +124,8 @@ def _alike(
     lookalikes = Lookalikes(config, dataset)
     found = lookalikes.find(known, leave_out=suppressed.everywhere | set(seed.users))["user"]
     rows = table.rows[table.rows[USER].isin(set(found))].reset_index(drop=True)
-    return Audience(rows, seed.of, seed.suppressed, measure(lookalikes, known))
+    # Who opted out cannot be found, so nobody has to be taken out.
+    return Audience(rows, seed.of, 0, measure(lookalikes, known))
 
 
 def save_audience(config: AudienceConfig, runs_dir: Path) -> Path:

@@ -121,6 +121,7 @@ def _uplift(document: Mapping[str, Any], campaigns: list[dict[str, Any]]) -> dic
     measured = {each["name"]: each for each in document["campaigns"]}
     outcomes, kept_back = [], False
     unmeasured: dict[str, str] = {}
+    silent: dict[str, set[str]] = {campaign["name"]: set() for campaign in campaigns}
     rows: dict[str, list[dict[str, Any]]] = {outcome: [] for outcome in OUTCOMES}
     for campaign in campaigns:
         found = measured.get(campaign["name"], {})
@@ -140,9 +141,8 @@ def _uplift(document: Mapping[str, Any], campaigns: list[dict[str, Any]]) -> dic
                     for segment in told
                     if segment in each["segments"]
                 ]
-                for segment, why in each["not_estimated"].items():
-                    if segment in told:
-                        unmeasured[f"{campaign['name']}, {segment}"] = why
+                # Why would say how few they are.
+                silent[campaign["name"]] |= set(each["not_estimated"]) & set(told)
                 kept_back |= bool({*each["segments"], *each["not_estimated"]} - set(told))
     for outcome, title in OUTCOMES.items():
         if rows[outcome]:
@@ -160,6 +160,7 @@ def _uplift(document: Mapping[str, Any], campaigns: list[dict[str, Any]]) -> dic
         "outcomes": outcomes,
         "findings": [row for row in rows["responded"] if row["segment"] is None],
         "unmeasured": unmeasured,
+        "silent": {name: sorted(segments) for name, segments in silent.items() if segments},
         "kept_back": kept_back,
     }
 

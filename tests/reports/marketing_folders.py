@@ -9,6 +9,7 @@ import pandas as pd
 HASH = "0123456789abcdef" * 4
 SCRIPT = "<script>alert(1)</script>"
 # Kept back: nothing on a page may tell them.
+KEPT_BACK = {"lost": None, "new": None}
 FEW = {"treated": 17, "held_out": 13}
 
 
@@ -36,7 +37,7 @@ def likeness(compared: bool = True) -> dict[str, Any]:
 def counted(name: str, **further: Any) -> dict[str, Any]:
     """Counts of an audience."""
     counts = {"name": name, "users": 400, "of": 1000, "opted_out": 7, "minimum_size": 50}
-    return {**counts, "segments": {"loyal": 320, "lost": None, "new": None}, **further}
+    return {**counts, "segments": {"loyal": 250, "active": 70, **KEPT_BACK}, **further}
 
 
 def write_audience(folder: Path, **further: Any) -> Path:
@@ -110,7 +111,10 @@ def write_uplift(folder: Path) -> None:
             "loyal": uplift(-0.222, -0.3, -0.1),
             "lost": uplift(0.333, 0.3, 0.366, **FEW),
         },
-        "not_estimated": {"new": "17 users treated and 13 held out"},
+        "not_estimated": {
+            "active": "65 users treated and 5 held out; each needs 10 or more",
+            "new": "17 users treated and 13 held out",
+        },
     }
     money = {"overall": uplift(1.25, -0.5, 3.0), "segments": {}, "not_estimated": {}}
     campaigns = [

@@ -45,8 +45,7 @@ def audiences(named: Sequence[tuple[str, Mapping[str, Any]]]) -> dict[str, Any]:
                 "name": name,
                 "users": document["users"],
                 "of": document["of"],
-                # Those of a seed, whom nobody meant to address.
-                "opted_out": None if "likeness" in document else document["opted_out"],
+                "opted_out": document["opted_out"],
                 "minimum_size": document["minimum_size"],
                 "segments": document.get("segments", {}),
             }

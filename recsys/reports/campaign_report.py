@@ -65,9 +65,6 @@ def campaign_section(folder: Path) -> dict[str, Any]:
 
 def _parts(campaign: Mapping[str, Any]) -> dict[str, int]:
     """What became of the users of its audience."""
-    audience = campaign["audience"]
-    # Of look-alikes, it is the seed's users who opted out; they are not of the audience.
-    out = 0 if "likeness" in audience else audience["opted_out"]
     left_out: Counter[str] = Counter()
     for reason, users in campaign["left_out"].items():
         left_out[UNUSABLE if OF_DETAILS in reason or reason == NO_DETAILS else reason] += users
@@ -75,7 +72,7 @@ def _parts(campaign: Mapping[str, Any]) -> dict[str, int]:
         SENT: campaign["sent"],
         HELD_OUT: campaign["held_out"],
         **left_out,
-        OPTED_OUT: out + campaign["opted_out_of_channel"],
+        OPTED_OUT: campaign["audience"]["opted_out"] + campaign["opted_out_of_channel"],
     }
 
 

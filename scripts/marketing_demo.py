@@ -25,8 +25,8 @@ EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 FOLDER = Path("runs/marketing-demo")
 MADE_UP = FOLDER / "made-up"
 LOG = "complete-journey"
-# What the made-up campaign changes: points of the share of households that buy.
-EFFECTS = {"your-next-basket": 0.10, "we-miss-you": 0.20, "like-redeemers": 0.0}
+# What the made-up campaign changes: the share that buys of those who would not have.
+EFFECTS = {"your-next-basket": 0.35, "we-miss-you": 0.40, "like-redeemers": 0.0}
 STOCK_DAYS, OUTCOME_DAYS = 28, 14
 
 
@@ -63,7 +63,7 @@ def main() -> None:
     audience, campaign = first_path(audience), first_path(campaign)
 
     print("\n5. What the campaign changed, on made-up orders with a known effect", flush=True)
-    make_up_orders(campaign, users)
+    truth = make_up_orders(campaign, users)
     orders = MADE_UP / "orders.csv"
     columns = ["--user", "household", "--time", "time", "--value", "spent"]
     measured = recsys("campaign", "measure", campaign, orders, *columns, runs_dir=False)
@@ -93,7 +93,7 @@ def main() -> None:
         runs_dir=False,
     )
     minutes = (time.monotonic() - began) / 60
-    text = readme(audience, campaign, measured, needed, replayed, coupons, policies, minutes)
+    text = readme(audience, campaign, truth, measured, needed, replayed, coupons, policies, minutes)
     (FOLDER / "README.md").write_text(text, encoding="utf-8")
     print(f"\n{minutes:.1f} minutes. Start reading at {FOLDER / 'README.md'}")
 
@@ -141,13 +141,18 @@ def make_up_tables(users: pd.DataFrame) -> None:
     print(f"{len(contacts):,} households, {len(opt_outs):,} opted out, {len(stock):,} in stock")
 
 
-def make_up_orders(campaign: Path, users: pd.DataFrame) -> None:
-    """Orders after the campaign: as likely as predicted, and likelier by a known effect."""
+def make_up_orders(campaign: Path, users: pd.DataFrame) -> dict[str, float]:
+    """Orders after the campaign, as likely as predicted, and likelier where it was sent.
+
+    Returns:
+        By campaign, how much larger the share that buys is made by it.
+    """
     generator = np.random.default_rng(2)
     assigned = pd.read_parquet(campaign / "assignments.parquet")
-    rate = users.set_index("user")["probability"].reindex(assigned["user"]).to_numpy() * 0.8
-    effect = assigned["campaign"].map(EFFECTS).to_numpy() * ~assigned["held_out"].to_numpy()
-    buyers = assigned[generator.random(len(assigned)) < rate + effect * (1 - rate)]
+    rate = 0.8 * users.set_index("user")["probability"].reindex(assigned["user"]).to_numpy()
+    uplift = assigned["campaign"].map(EFFECTS).to_numpy() * (1 - rate)
+    bought = generator.random(len(assigned)) < rate + uplift * ~assigned["held_out"].to_numpy()
+    buyers = assigned[bought]
     days = generator.integers(0, OUTCOME_DAYS, len(buyers))
     pd.DataFrame(
         {
@@ -156,7 +161,10 @@ def make_up_orders(campaign: Path, users: pd.DataFrame) -> None:
             "spent": generator.gamma(2.0, 15.0, len(buyers)).round(2),
         }
     ).to_csv(MADE_UP / "orders.csv", index=False)
-    print(f"{len(buyers):,} households order; put in: {EFFECTS} of who would not have")
+    truth = pd.Series(uplift).groupby(assigned["campaign"]).mean().to_dict()
+    told = ", ".join(f"{name} {share:+.3f}" for name, share in truth.items())
+    print(f"{len(buyers):,} households order; the truth: {told}")
+    return truth
 
 
 def describe_coupons() -> pd.DataFrame:
@@ -210,6 +218,7 @@ def compare_policies() -> pd.DataFrame:
 def readme(
     audience: Path,
     campaign: Path,
+    truth: dict[str, float],
     measured: str,
     needed: str,
     replayed: str,
@@ -248,8 +257,8 @@ Look-alikes. {" ".join(likeness)}
 
 How many users it takes to see five points more of the 70 % that buy anyway: {needed.strip()}.
 
-What it changed, on made-up orders. Put in: of the households that would not have bought,
-{", ".join(f"{share:.0%} do after {name}" for name, share in EFFECTS.items())}.
+What it changed, on made-up orders. The truth that was put into the share that responded:
+{", ".join(f"{name} {share:+.3f}" for name, share in truth.items())}.
 
 ```
 {measured.rstrip()}

@@ -42,8 +42,8 @@ def build_retriever(
         features=manifest.items * sum(spec.row_bytes for spec in specs),
     )
     require_memory(needed, needed.total, free_memory())
-    # Each weight and dropout mask follows from the seed alone: Keras draws their seeds from Python's
-    # generator. Its own set_random_seed would import TensorFlow, on JAX too.
+    # Each weight and dropout mask follows from the seed alone: Keras draws their seeds from
+    # Python's generator. Its own set_random_seed would import TensorFlow, on JAX too.
     random.seed(seed)
     retriever = Retriever(
         config,

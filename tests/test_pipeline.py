@@ -216,8 +216,7 @@ def test_steps_alone_on_jax(folder):
     done = subprocess.run(
         [sys.executable, "-c", COMMANDS, json.dumps(commands)],
         cwd=folder,
-        env=os.environ
-        | {"PYTHONPATH": str(Path(__file__).parents[1]), "KERAS_BACKEND": "jax"},
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1]), "KERAS_BACKEND": "jax"},
         capture_output=True,
         text=True,
     )

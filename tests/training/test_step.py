@@ -10,6 +10,7 @@ import pytest
 
 from tests.datasets import checkerboard
 
+pytestmark = pytest.mark.slow
 REPOSITORY = Path(__file__).parents[2]
 
 

@@ -13,6 +13,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "Agg")
+# As many workers as cores: further threads would only wait for one another, busily.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Tests compile much and run little of it. Those that are about the machine code set "" again.
+os.environ.setdefault(
+    "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+)
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     # Shared by the workers and by the processes that tests start, which all inherit it.
     cache = tempfile.mkdtemp(prefix="jax-compiled-")

@@ -81,6 +81,18 @@ def recsys_process(
     )
 
 
+# One command after the other, in one process.
+COMMANDS = """
+import json, sys
+from pathlib import Path
+from tests.test_pipeline import recsys
+
+for arguments in json.loads(sys.argv[1]):
+    done = recsys(*arguments, cwd=Path.cwd())
+    assert done.returncode == 0, (arguments, done.stderr[-3000:])
+"""
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A working directory with a finished run."""
@@ -199,10 +211,16 @@ def test_steps_alone_on_jax(folder):
     name = ["--name", "stepwise"]
     short = ["training.epochs=2", "model.loss={kind: sampled_softmax}", "training.refit=true"]
     short += ["training.steps_per_dispatch=1"]  # fewer shapes to compile
-    for step in (["prepare"], ["train", *name], ["evaluate", *name], ["export", *name]):
-        arguments = [step[0], "circle.yaml", *short, *step[1:]]
-        done = recsys_process(*arguments, cwd=folder, KERAS_BACKEND="jax")
-        assert done.returncode == 0, (step, done.stderr[-3000:])
+    steps = (["prepare"], ["train", *name], ["evaluate", *name], ["export", *name])
+    commands = [[step[0], "circle.yaml", *short, *step[1:]] for step in steps]
+    done = subprocess.run(
+        [sys.executable, "-c", COMMANDS, json.dumps(commands)],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1]), "KERAS_BACKEND": "jax"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
     stepwise = folder / "runs" / "stepwise" / "1"
     assert (stepwise / "model/1/saved_model.pb").exists()
     assert json.loads((stepwise / "metrics.json").read_text())["fitted_part"] == "validation"

@@ -18,6 +18,7 @@ from recsys.errors import InputError
 from recsys.tracking import record, store
 from recsys.tracking.run import allowed_name, flatten
 
+pytestmark = pytest.mark.slow
 REPOSITORY = Path(__file__).parents[1]
 CONFIG = tracking.TrackingConfig(system_metrics_interval=0)
 PARAMS = {"name": "tiny", "model": {"dim": 8, "query": {"kind": "lstm"}}, "note": "x" * 9000}

@@ -1,6 +1,6 @@
 """Builds a retriever for a dataset."""
 
-import keras
+import random
 
 from recsys.data.dataset import Dataset, Feature, Part, Side
 from recsys.errors import InputError
@@ -42,8 +42,9 @@ def build_retriever(
         features=manifest.items * sum(spec.row_bytes for spec in specs),
     )
     require_memory(needed, needed.total, free_memory())
-    # Each weight and dropout mask follows from the seed alone.
-    keras.utils.set_random_seed(seed)
+    # Each weight and dropout mask follows from the seed alone: Keras draws their seeds from
+    # Python's generator. Its own set_random_seed would import TensorFlow, on JAX too.
+    random.seed(seed)
     retriever = Retriever(
         config,
         catalogue_items=manifest.items if item_features else known,

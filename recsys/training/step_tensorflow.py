@@ -38,7 +38,7 @@ class TensorFlowStep:
         self._optimizer.build(self._dense)
         self._step_count = tf.Variable(0, trainable=False)
         self._compiled = compiled
-        self._update = tf.function(self._update_weights, jit_compile=compiled)
+        self._update = tf.function(self._update_weights, autograph=False, jit_compile=compiled)
         self._loops: dict[tuple, Callable] = {}
 
     def run(self, batches: Mapping[str, np.ndarray]) -> tf.Tensor:
@@ -65,6 +65,8 @@ class TensorFlowStep:
             losses = losses.write(index, self._step(batch))
         return losses.stack()
 
+    # Only the loop needs AutoGraph, which takes seconds to rewrite all that a step calls.
+    @tf.autograph.experimental.do_not_convert
     def _step(self, batch):
         batch, unique, read = self._localise(batch)
         rows = {

@@ -12,6 +12,7 @@ import recsys.export.export as export_module
 from recsys.errors import InputError
 from recsys.export.export import ExportConfig, ExportError, ExportRequest, export_in_subprocess
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
 
 TRAIN_ON_JAX = """

@@ -15,6 +15,7 @@ from recsys.tracking import store
 from tests.marketing.logs import START, shoppers
 from tests.marketing.propensity.test_labelled import customers
 
+pytestmark = pytest.mark.slow
 QUICK = {"estimators": ["linear"], "explained_users": 5}
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
 REPOSITORY = Path(__file__).parents[2]
 
 
@@ -15,7 +16,7 @@ REPOSITORY = Path(__file__).parents[2]
 def test_chunks_change_neither_value_nor_gradient_nor_take_memory(backend):
     done = subprocess.run(
         [sys.executable, "-m", "tests.models.log_partition_check"],
-        env=os.environ | {"KERAS_BACKEND": backend, "PYTHONPATH": str(REPOSITORY)},
+        env=os.environ | {"KERAS_BACKEND": backend, "PYTHONPATH": str(REPOSITORY), "XLA_FLAGS": ""},
         cwd=REPOSITORY,
         capture_output=True,
         text=True,

@@ -8,6 +8,7 @@ from recsys.models.query_model import QueryModel
 from recsys.models.retriever import Retriever
 from tests.models import zoo
 
+pytestmark = pytest.mark.slow
 ITEMS, KNOWN, USERS = 12, 10, 7
 
 

@@ -29,18 +29,25 @@ TRAINING = {
     "steps_per_dispatch": 2,
     "optimizer": {"learning_rate": 0.02, "weight_decay": 0.01, "warmup_steps": 3},
 }
+ON_DEVICES = [  # query, loss, precision
+    ("attention", "cross_entropy", "float32"),
+    ("lstm", "cross_entropy", "float32"),
+    ("two-tower", "mixed", "float32"),
+    ("attention", "cross_entropy", "mixed_bfloat16"),
+]
 
 
-def start(folder, backend: str, devices: int = 1, **settings) -> subprocess.CompletedProcess:
-    settings = {"query": "lstm", "loss": "cross_entropy", "training": TRAINING} | settings
+def start(folder, backend: str, *runs: dict, devices: int = 1) -> subprocess.CompletedProcess:
+    """Runs in one process: starting one takes longer than its work."""
     environment = os.environ | {
         "KERAS_BACKEND": backend,
         "PYTHONPATH": str(REPOSITORY),
         "TF_CPP_MIN_LOG_LEVEL": "3",
-        "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
     }
+    if devices > 1:
+        environment["XLA_FLAGS"] += f" --xla_force_host_platform_device_count={devices}"
     return subprocess.run(
-        [sys.executable, "-m", "tests.training.worker", str(folder), json.dumps(settings)],
+        [sys.executable, "-m", "tests.training.worker", str(folder), json.dumps(runs)],
         env=environment,
         cwd=REPOSITORY,
         capture_output=True,
@@ -48,8 +55,8 @@ def start(folder, backend: str, devices: int = 1, **settings) -> subprocess.Comp
     )
 
 
-def train(folder, backend: str, **settings) -> dict:
-    done = start(folder, backend, **settings)
+def train(folder, backend: str, *runs: dict, devices: int = 1) -> list[dict]:
+    done = start(folder, backend, *runs, devices=devices)
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -68,33 +75,43 @@ def test_a_killed_run_ends_as_if_it_had_not_been(folder, backend, query, loss):
     training = TRAINING | {"checkpoint_seconds": 0, "epochs": 3, "steps_per_dispatch": 1}
     training |= {"average_decay": 0.5, "crop": 0.5}
     settings = {"query": query, "loss": loss, "training": training}
-    whole = train(folder, backend, checkpoints="whole", **settings)
-    killed = start(folder, backend, kill_at=[1, 2], **settings)
+    killed = start(folder, backend, settings | {"kill_at": [1, 2]})
     assert killed.returncode == -9
     assert (folder / "checkpoints" / "last.npz").is_file()
-    assert train(folder, backend, **settings) == whole
+    resumed, whole = train(folder, backend, settings, settings | {"checkpoints": "whole"})
+    assert resumed == whole
 
 
-@pytest.mark.parametrize(
-    "query, loss, precision",
-    [
-        ("attention", "cross_entropy", "float32"),
-        ("lstm", "cross_entropy", "float32"),
-        ("two-tower", "mixed", "float32"),
-        ("attention", "cross_entropy", "mixed_bfloat16"),
-    ],
-)
-def test_two_devices_train_as_one_does(folder, query, loss, precision):
+@pytest.fixture(scope="module")
+def on_devices(tmp_path_factory) -> dict[int, list[dict]]:
+    """By number of devices, what each of ``ON_DEVICES`` comes to."""
+    found = {}
+    for devices in (1, 2):
+        folder = tmp_path_factory.mktemp("devices")
+        checkerboard(folder / "dataset", users=40, items=16)
+        runs = [
+            {
+                "query": query,
+                "loss": loss,
+                "training": TRAINING | {"precision": precision},
+                "checkpoints": f"{query}-{precision}",
+            }
+            for query, loss, precision in ON_DEVICES
+        ]
+        found[devices] = train(folder, "jax", *runs, devices=devices)
+    return found
+
+
+@pytest.mark.parametrize("case", range(len(ON_DEVICES)), ids=map("-".join, ON_DEVICES))
+def test_two_devices_train_as_one_does(on_devices, case):
     """Negatives, means and unique rows are those of the whole batch."""
-    training = TRAINING | {"precision": precision}
-    settings = {"query": query, "loss": loss, "training": training}
-    two = train(folder, "jax", devices=2, checkpoints="two", **settings)
-    one = train(folder, "jax", checkpoints="one", **settings)
+    one, two = on_devices[1][case], on_devices[2][case]
     assert two["devices"] == 2 and 0.5 in two["parts"]
     assert one["devices"] == 1 and one["parts"] == [1.0]
-    if precision == "float32":
+    if ON_DEVICES[case][2] == "float32":
         for name in ("losses", "vectors"):
             np.testing.assert_allclose(two[name], one[name], rtol=2e-4)
+        assert not two["imported_tensorflow"]  # which would take longer than this training
     else:  # sums of another order round differently, and Adam makes steps of the signs of noise
         np.testing.assert_allclose(two["losses"], one["losses"], rtol=2e-2)
 
@@ -106,9 +123,12 @@ def test_equal_seeds_are_bit_equal_and_compile_and_fit_reaches_the_same_loss(fol
     # One batch of every user a step, so that the row-wise user table is dense too;
     # no dropout on users, as the two ways would draw different masks.
     settings["training"] = TRAINING | {"batch_size": 40, "steps_per_dispatch": 1, "epochs": 4}
-    first = train(folder, backend, checkpoints="first", **settings)
-    np.testing.assert_allclose(first["losses"], first["keras_losses"], rtol=2e-4)
-    assert train(folder, backend, checkpoints="second", **settings) == first
+    (first,) = train(folder, backend, settings | {"checkpoints": "first"})
+    theirs = first.pop("keras_losses")
+    np.testing.assert_allclose(first["losses"], theirs, rtol=2e-4)
+    settings |= {"checkpoints": "second", "keras_fit": False}
+    (second,) = train(folder, backend, settings)
+    assert second == first | {"keras_losses": None}
 
 
 def fit_here(folder, callbacks=(), **settings) -> tuple[Progress, np.ndarray]:

@@ -10,24 +10,26 @@ import pytest
 
 from tests.datasets import checkerboard
 
+pytestmark = pytest.mark.slow
 REPOSITORY = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize(
-    "backend, how", [("tensorflow", ""), ("tensorflow", "compiled"), ("jax", "")]
-)
-def test_rows_of_the_batch_move_as_in_the_dense_optimizer_and_no_others(tmp_path, backend, how):
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_rows_of_the_batch_move_as_in_the_dense_optimizer_and_no_others(tmp_path, backend):
     """The batch has duplicates, padding and an empty row."""
     checkerboard(tmp_path / "dataset", users=10, items=16)
     done = subprocess.run(
-        [sys.executable, "-m", "tests.training.step_check", str(tmp_path / "dataset"), how],
-        env=os.environ | {"KERAS_BACKEND": backend, "PYTHONPATH": str(REPOSITORY)},
+        [sys.executable, "-m", "tests.training.step_check", str(tmp_path / "dataset")],
+        env=os.environ | {"KERAS_BACKEND": backend, "PYTHONPATH": str(REPOSITORY), "XLA_FLAGS": ""},
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    for name, found in json.loads(done.stdout.splitlines()[-1]).items():
+    cases = json.loads(done.stdout.splitlines()[-1])
+    # Two optimizers, two tables; TensorFlow's step with XLA and without.
+    assert len(cases) == (8 if backend == "tensorflow" else 4)
+    for name, found in cases.items():
         assert found["others_moved"] == 0, name
         assert found["held_moved"] > 1e-3, name
         assert found["held_differs"] < 1e-5, name

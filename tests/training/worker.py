@@ -1,8 +1,9 @@
 """Trains in a process of its own: on a chosen backend, or to be killed.
 
-Usage: worker.py FOLDER JSON, where JSON holds ``query``, ``loss``, ``training``
-and optionally ``kill_at`` (epoch, step) and ``keras_fit`` (train a second model
-through Keras' own loop). Prints one JSON line.
+Usage: worker.py FOLDER JSON, where JSON lists runs: each holds ``query``, ``loss``,
+``training`` and optionally ``checkpoints`` (a folder's name), ``kill_at`` (epoch, step)
+and ``keras_fit`` (train a second model through Keras' own loop). Prints one JSON line,
+what each came to.
 """
 
 import json
@@ -83,8 +84,8 @@ def keras_fit(retriever, dataset, training: TrainingConfig) -> list[float]:
     return losses
 
 
-def main() -> None:
-    folder, settings = Path(sys.argv[1]), json.loads(sys.argv[2])
+def run(folder: Path, settings: dict, placements: Placements) -> dict:
+    """One training."""
     dataset = Dataset(folder / "dataset")
     config = ModelConfig.model_validate(zoo.model(settings["query"], settings["loss"]))
     training = TrainingConfig.model_validate(settings["training"])
@@ -96,7 +97,7 @@ def main() -> None:
         )
         return {"mrr@5": float(ranking_metrics(ranked, [5])["mrr@5"].mean())}
 
-    placements = Placements()
+    placements.parts.clear()
     callbacks = [Killer(*settings["kill_at"])] if "kill_at" in settings else []
     progress = fit(
         retriever,
@@ -115,20 +116,22 @@ def main() -> None:
     theirs = None
     if settings.get("keras_fit"):
         theirs = keras_fit(build_retriever(config, dataset, "train", 1), dataset, training)
-    print(
-        json.dumps(
-            {
-                "keras_losses": theirs,
-                "losses": [row["loss"] for row in progress.history],
-                "validation": [row.get("mrr@5") for row in progress.history],
-                "hits": float(np.mean(ranked.ranks == 1)),
-                "vectors": vectors.astype(np.float64).sum(axis=1).tolist(),
-                "devices": training_devices(),
-                "parts": sorted(placements.parts),
-                "backend": keras.backend.backend(),
-            }
-        )
-    )
+    return {
+        "keras_losses": theirs,
+        "losses": [row["loss"] for row in progress.history],
+        "validation": [row.get("mrr@5") for row in progress.history],
+        "hits": float(np.mean(ranked.ranks == 1)),
+        "vectors": vectors.astype(np.float64).sum(axis=1).tolist(),
+        "devices": training_devices(),
+        "parts": sorted(placements.parts),
+        "backend": keras.backend.backend(),
+        "imported_tensorflow": "tensorflow" in sys.modules,
+    }
+
+
+def main() -> None:
+    folder, placements = Path(sys.argv[1]), Placements()
+    print(json.dumps([run(folder, settings, placements) for settings in json.loads(sys.argv[2])]))
 
 
 if __name__ == "__main__":

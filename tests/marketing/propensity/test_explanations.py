@@ -10,6 +10,7 @@ from recsys.marketing.propensity.explanations import coefficients, contributions
 from recsys.marketing.propensity.question import Table
 from tests.marketing.propensity.test_labelled import customers
 
+pytestmark = pytest.mark.slow
 ANSWER = YesNo("")
 
 

@@ -15,6 +15,7 @@ from recsys.marketing.users.vectors import UserVectors
 from recsys.pipeline import Pipeline
 from tests.marketing.logs import START, microseconds, prepared, random_log
 
+pytestmark = pytest.mark.slow
 DAYS = 300
 FIRST = 150
 

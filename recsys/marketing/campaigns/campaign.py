@@ -56,7 +56,7 @@ def build_campaign(config: CampaignFile, runs_dir: Path) -> Path:
         for name, definition in config.audiences.items()
     }
     with working("building the campaign") as tell:
-        reach = Reach(config, lambda stage: tell(stage, 0.0))
+        reach = Reach(config, suppressed.of("social"), lambda stage: tell(stage, 0.0))
         plans = [
             _plan(each, audiences[each.audience], suppressed, config.holdout)
             for each in config.campaigns
@@ -91,7 +91,8 @@ def build_campaign(config: CampaignFile, runs_dir: Path) -> Path:
             RunFolder.write_json(draft / COUNTS, document)
             (draft / "README.md").write_text(_readme(document), encoding="utf-8")
 
-        mark = fingerprint([definition, rows.astype(str).to_dict("list"), reach.content()])
+        tables = [each.astype(str).to_dict("list") for each in (rows, found.left_out)]
+        mark = fingerprint([definition, document, *tables, reach.content()])
         return keep_version(runs_dir / "campaigns" / config.name, mark, write)
 
 

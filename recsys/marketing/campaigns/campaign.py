@@ -33,6 +33,9 @@ BESIDE = """| `assignments.parquet` | everybody who was given a campaign: held o
 | `campaign.yaml` | the campaign file, as resolved |
 | `campaign.json` | how many users each rule left, and the smallest uplift that the holdout will probably show |
 
+Import the CSV files, and do not save them from a spreadsheet: it makes a 7 of the id 007, and a
+formula of a text that begins with = + - or @.
+
 After the campaign: `recsys campaign measure THIS-FOLDER OUTCOMES`.
 """  # noqa: E501
 

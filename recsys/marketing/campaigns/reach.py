@@ -67,9 +67,7 @@ class Reach:
             case SocialConfig(platform=platform, fields=fields):
                 assert self._contacts is not None and self._config.contacts is not None
                 region = self._config.contacts.region
-                hashed = hash_contacts(
-                    rest, self._contacts, platform, fields, region, self._silent
-                )
+                hashed = hash_contacts(rest, self._contacts, platform, fields, region, self._silent)
                 self._hashed[campaign.name] = hashed
                 unreached = dict(
                     zip(hashed.left_out["user"], hashed.left_out["reason"], strict=True)

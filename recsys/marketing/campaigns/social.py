@@ -126,7 +126,8 @@ def hash_contacts(
 def write_social(hashed: Hashed, users: Sequence[str], path: Path) -> None:
     """Writes users as a platform's customer list: CSV in UTF-8, a header and a row per person.
 
-    Users with the same cells are one row. Nobody's id is in it, and rows are in the order of their hashes, which says nothing.
+    Users with the same cells are one row. Nobody's id is in it, and rows are in
+    the order of their hashes, which says nothing.
 
     Args:
         hashed: how they are told of.

@@ -104,7 +104,7 @@ def _brief(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     told = []
     for line in lines:
-        if line.startswith(("Possible", "Candidate", "LINE ", "*", "file =")):
+        if line.startswith(("Possible", "Candidate", "The search space", "LINE ", "*", "file =")):
             break
         told.append(line)
     return " ".join(told)[:500]
@@ -116,6 +116,8 @@ def _mend(error: Exception) -> str:
         return " Set `timezone` to a name such as Europe/Berlin."
     if "strptime" in said:
         return " Correct `time_format`."
+    if "sniffing file" in said:
+        return " Set `delimiter`, and mend lines with more or fewer cells than the first."
     if "utf-8" in said or "unicode" in said or isinstance(error, UnicodeError):
         return " Name the file's encoding, for example `encoding: latin-1`."
     if isinstance(error, duckdb.IOException):

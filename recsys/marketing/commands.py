@@ -103,7 +103,9 @@ def measure(
     user: Annotated[str, typer.Option(help="column with the user's id")] = "user",
     time: Annotated[str, typer.Option(help="column with the time")] = "time",
     value: Annotated[str | None, typer.Option(help="column with the money")] = None,
-    days: Annotated[int, typer.Option(min=1, help="from the day of sending on, that count")] = 14,
+    days: Annotated[
+        int, typer.Option(min=1, max=3660, help="from the day of sending on, that count")
+    ] = 14,
 ) -> None:
     """Compare those who were sent a campaign with those held out, overall and by segment."""
     start_backend()

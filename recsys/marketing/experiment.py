@@ -17,7 +17,8 @@ from recsys.marketing.sentiment.reviews import ReviewsConfig
 from recsys.marketing.users.description import FeaturesConfig
 from recsys.tracking import TrackingConfig
 
-NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+# Names of folders and files.
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 
 
 class PropensityConfig(EstimatorsConfig):

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -75,17 +76,24 @@ def uplift_summary(file: Path) -> str:
         file: ``uplift.json``.
     """
     document = json.loads(file.read_text())
-    rows, unmeasured = [], []
+    at = json.loads((file.parent / "campaign.json").read_text())["at"]
+    last_day = date.fromisoformat(at) + timedelta(days=document["days"] - 1)
+    rows, notes = [], []
+    if date.fromisoformat(document["last_outcome"]) < last_day:
+        notes.append(
+            f"the last outcome is of {document['last_outcome']}, and the days are over after "
+            f"{last_day}: what comes until then is not in it"
+        )
     for campaign in document["campaigns"]:
         if "not_measured" in campaign:
-            unmeasured.append(f"{campaign['name']}: {campaign['not_measured']}")
+            notes.append(f"{campaign['name']}: {campaign['not_measured']}")
         for outcome in ("responded", "value"):
             if outcome in campaign:
                 found = campaign[outcome]
                 rows.append(_uplift_row(f"{campaign['name']}: {outcome}", found["overall"]))
                 rows += [_uplift_row(f"  {name}", each) for name, each in found["segments"].items()]
     columns = ("sent", "held out", "mean sent", "mean held out", "uplift (95 %)", "p")
-    return as_text(f"{file}: within {document['days']} days", columns, rows) + "\n".join(unmeasured)
+    return as_text(f"{file}: within {document['days']} days", columns, rows) + "\n".join(notes)
 
 
 def policy_summary(values: Mapping[str, PolicyValue]) -> str:

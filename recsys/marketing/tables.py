@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import ibis.expr.types as ir
+import numpy as np
 import pandas as pd
 from ibis.backends.duckdb import Backend
 
@@ -94,11 +95,13 @@ def as_numbers(values: pd.Series, where: str) -> pd.Series:
         where: the file and the column, for messages.
 
     Raises:
-        InputError: one is no number.
+        InputError: one is no number, or an infinite one.
     """
     numbers = pd.to_numeric(values, errors="coerce").astype(float)
-    odd = (values.notnull() & numbers.isnull()).to_numpy()
+    odd = values.notnull().to_numpy() & ~np.isfinite(numbers.to_numpy())
     if odd.any():
         row = int(odd.argmax())
-        raise InputError(f"{where}: {values.iloc[row]!r} in row {row + 1} is no number")
+        raise InputError(
+            f"{where}: {values.iloc[row]!r} in row {row + 1} is no number; write it as 1234.5"
+        )
     return numbers

@@ -3,7 +3,7 @@ import pytest
 
 from recsys.data.sources import FileConfig
 from recsys.errors import InputError
-from recsys.marketing.tables import read_columns
+from recsys.marketing.tables import as_numbers, read_columns
 
 
 def test_ids_take_their_form_and_other_text_loses_its_blanks(tmp_path):
@@ -23,3 +23,9 @@ def test_a_missing_column_is_named_with_the_nearest(tmp_path):
     file.write_text("custmer,mail\n1,a@b.org\n")
     with pytest.raises(InputError, match=r"no column 'customer' \(user\).*mean 'custmer'"):
         read_columns(FileConfig(path=str(file)), {"user": "customer"}, ["user"])
+
+
+@pytest.mark.parametrize("text", ["many", "1,5", "inf", "nan"])
+def test_what_is_no_finite_number_is_named(text):
+    with pytest.raises(InputError, match=f"here: '{text}' in row 3 is no number"):
+        as_numbers(pd.Series(["1.5", None, text]), "here")

@@ -29,3 +29,10 @@ def test_a_version_that_fails_leaves_nothing(tmp_path):
         keep_version(tmp_path, "b", fail)
     assert [each.name for each in versions(tmp_path)] == ["1"]
     assert not list(tmp_path.glob(".draft*"))
+
+
+def test_what_a_killed_process_left_is_taken_away(tmp_path):
+    (tmp_path / ".draft-x").mkdir()
+    (tmp_path / ".draft-x" / "messages.parquet").touch()
+    keep_version(tmp_path, "mark", lambda draft: None)
+    assert sorted(each.name for each in tmp_path.iterdir()) == [".lock", "1"]

@@ -1,7 +1,7 @@
 """All that is known of users in one table, to be asked by a query."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,7 +64,7 @@ def read_users(runs: Mapping[str, str]) -> UsersTable:
         answers = [each for each in map(str, found) if each.partition("_")[0] in ANSWERS]
         named = found[answers].rename(columns={each: _named(each, name) for each in answers})
         rest = found.drop(columns=answers)
-        _refuse_taken(named, rest if rows is None else rows, name)
+        _refuse_taken(named, [USER, *(rest if rows is None else rows)], name)
         if rows is None:
             rows = rest.join(named)
         else:
@@ -86,8 +86,10 @@ def _named(column: str, name: str) -> str:
     return f"{name}_{of_class}" if of_class else name
 
 
-def _refuse_taken(named: pd.DataFrame, there: pd.DataFrame, name: str) -> None:
-    taken = sorted(map(str, set(named) & set(there)))
+def _refuse_taken(named: pd.DataFrame, there: Iterable[str], name: str) -> None:
+    # SQL does not tell `Segment` from `segment`.
+    known = {each.casefold(): each for each in map(str, there)}
+    taken = [known[each.casefold()] for each in map(str, named) if each.casefold() in known]
     if taken:
         raise InputError(
             f"the prediction {name!r} would be the column {taken[0]!r}, which users have already: "

@@ -33,6 +33,9 @@ BESIDE = """| `assignments.parquet` | everybody who was given a campaign: held o
 | `campaign.yaml` | the campaign file, as resolved |
 | `campaign.json` | how many users each rule left, and the smallest uplift that the holdout will probably show |
 
+Import the CSV files, and do not save them from a spreadsheet: it makes a 7 of the id 007, and a
+formula of a text that begins with = + - or @.
+
 After the campaign: `recsys campaign measure THIS-FOLDER OUTCOMES`.
 """  # noqa: E501
 
@@ -56,7 +59,7 @@ def build_campaign(config: CampaignFile, runs_dir: Path) -> Path:
         for name, definition in config.audiences.items()
     }
     with working("building the campaign") as tell:
-        reach = Reach(config, lambda stage: tell(stage, 0.0))
+        reach = Reach(config, suppressed.of("social"), lambda stage: tell(stage, 0.0))
         plans = [
             _plan(each, audiences[each.audience], suppressed, config.holdout)
             for each in config.campaigns
@@ -91,7 +94,8 @@ def build_campaign(config: CampaignFile, runs_dir: Path) -> Path:
             RunFolder.write_json(draft / COUNTS, document)
             (draft / "README.md").write_text(_readme(document), encoding="utf-8")
 
-        mark = fingerprint([definition, rows.astype(str).to_dict("list"), reach.content()])
+        tables = [each.astype(str).to_dict("list") for each in (rows, found.left_out)]
+        mark = fingerprint([definition, document, *tables, reach.content()])
         return keep_version(runs_dir / "campaigns" / config.name, mark, write)
 
 

@@ -62,7 +62,8 @@ class CampaignFile(StrictConfig):
 
     @model_validator(mode="after")
     def _hangs_together(self) -> "CampaignFile":
-        names = [campaign.name for campaign in self.campaigns]
+        # Some file systems do not tell capitals from small letters.
+        names = [campaign.name.casefold() for campaign in self.campaigns]
         if repeated := [name for name in names if names.count(name) > 1]:
             raise ValueError(
                 f"two campaigns are named {repeated[0]!r}, and their files would be one"

@@ -44,6 +44,9 @@ class Frequency:
             campaign that is built again is the same.
         at: the day of sending.
 
+    Of the messages that one campaign file has for a user at one time, one counts: versions of it
+    that were built again and again are in the folder, and one of them was sent.
+
     Raises:
         InputError: a time cannot be read.
     """
@@ -65,7 +68,9 @@ class Frequency:
             within &= times < day + pd.Timedelta(days=1)
             if channel != ALL:
                 within &= channels == channel
-            self._lately[channel] = Counter(rows.loc[within, "user"])
+            self._lately[channel] = Counter(
+                rows.loc[within & ~_repeated(rows, times, within), "user"]
+            )
 
     def is_reached(self, user: str, channel: str) -> bool:
         """Whether one more message in the channel would be too many."""
@@ -74,3 +79,12 @@ class Frequency:
             for each, cap in self._caps.items()
             if each in (channel, ALL)
         )
+
+
+def _repeated(rows: pd.DataFrame, times: pd.Series, within: pd.Series) -> pd.Series:
+    """bool: the same user, time and campaign file as an earlier row within the stretch."""
+    names = rows["campaign"].fillna("")
+    files = names.str.partition("/")[0].where(names.str.contains("/", regex=False))
+    messages = pd.DataFrame({"user": rows["user"], "time": times, "file": files})
+    messages = messages[within & files.notnull()]
+    return messages.duplicated().reindex(rows.index, fill_value=False)

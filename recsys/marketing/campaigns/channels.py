@@ -8,6 +8,7 @@ import pandas as pd
 from pydantic import Field
 
 from recsys.config import Distinct, StrictConfig
+from recsys.errors import InputError
 from recsys.marketing.campaigns.contacts import Detail
 from recsys.marketing.campaigns.offers import OfferConfig, Offered
 from recsys.marketing.campaigns.platforms import PlatformName
@@ -45,12 +46,23 @@ class EmailConfig(StrictConfig):
     reason: Wording = Field(REASON, description="why the first item")
 
     def write(self, users: Sequence[str], offers: Offered, path: Path) -> None:
-        """Writes a row per user as CSV."""
+        """Writes a row per user as CSV.
+
+        Raises:
+            InputError: a subject is empty.
+        """
+        subjects = [written(self.subject, offers[user]) for user in users]
+        if empty := subjects.count(""):
+            raise InputError(
+                f"{empty} of {len(users)} e-mails would have no subject, as {self.subject!r} "
+                "gives none where its words are empty: write something for them, as in "
+                "{% if because %}...{% else %}For you{% endif %}"
+            )
         _write_csv(
             path,
             {
                 "user": list(users),
-                "subject": [written(self.subject, offers[user]) for user in users],
+                "subject": subjects,
                 "items": [BETWEEN.join(offers[user].items) for user in users],
                 "titles": [_joined(offers[user].titles) for user in users],
                 "reason": [written(self.reason, offers[user]) for user in users],

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, model_validator
 
 from recsys.config import Seen, StrictConfig
 from recsys.errors import InputError
@@ -33,6 +33,15 @@ class OfferConfig(StrictConfig):
     seen: Seen | None = Field(
         None, description="may items of the user's history be offered? As the recommender says"
     )
+
+    @model_validator(mode="after")
+    def _can_be_had(self) -> "OfferConfig":
+        if self.least > self.items:
+            raise ValueError(
+                f"`least` ({self.least}) is more than `items` ({self.items}), so that nobody would "
+                "be offered anything"
+            )
+        return self
 
 
 @dataclass(frozen=True)

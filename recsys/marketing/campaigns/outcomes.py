@@ -26,7 +26,7 @@ class OutcomesConfig(FileConfig):
     user: str = Field("user", description="column with the user's id as in the log")
     time: str = Field("time", description="column with the time, in ISO 8601")
     value: str | None = Field(None, description="column with the money, if it is compared, too")
-    days: PositiveInt = Field(14, description="from the day of sending on, that count")
+    days: PositiveInt = Field(14, le=3660, description="from the day of sending on, that count")
 
 
 def measure_campaign(folder: Path, config: OutcomesConfig) -> Path:
@@ -52,7 +52,7 @@ def measure_campaign(folder: Path, config: OutcomesConfig) -> Path:
         )
     assigned = pd.read_parquet(folder / ASSIGNMENTS)
     document = json.loads((folder / COUNTS).read_text())
-    did = _within(config, date.fromisoformat(document["at"]), set(assigned["user"]))
+    did, last = _within(config, date.fromisoformat(document["at"]), set(assigned["user"]))
     done = did.groupby("user")["value"].agg(["size", "sum"])
     outcomes = ["responded"] if config.value is None else ["responded", "value"]
     done = done.reindex(assigned["user"]).fillna(0).reset_index(drop=True)
@@ -70,14 +70,21 @@ def measure_campaign(folder: Path, config: OutcomesConfig) -> Path:
         except InputError as error:
             measured = {"not_measured": str(error)}
         found.append({"name": name, **measured})
-    RunFolder.write_json(folder / UPLIFT, {"days": config.days, "campaigns": found})
+    RunFolder.write_json(
+        folder / UPLIFT, {"days": config.days, "last_outcome": last, "campaigns": found}
+    )
     return folder / UPLIFT
 
 
-def _within(config: OutcomesConfig, at: date, users: set[str]) -> pd.DataFrame:
-    """``user`` and ``value`` (0 without one) of what assigned users did in the days."""
+def _within(config: OutcomesConfig, at: date, users: set[str]) -> tuple[pd.DataFrame, str]:
+    """``user`` and ``value`` (0 without one) of what assigned users did in the days.
+
+    And the day of the last outcome of anybody: if it is before the days are over, they may not be.
+    """
     columns = {"user": config.user, "time": config.time, "value": config.value}
     rows = read_columns(config, columns, ids=["user"])
+    if rows.empty:
+        raise InputError(f"{config.path} has no outcomes: give a row per thing that a user did")
     times = as_times(rows["time"], f"{config.path}, {config.time!r} of the outcomes")
     value = pd.Series(0.0, index=rows.index)
     if config.value is not None:
@@ -91,7 +98,7 @@ def _within(config: OutcomesConfig, at: date, users: set[str]) -> pd.DataFrame:
             f"{config.days} days from {at} on (the outcomes are from {times.min():%Y-%m-%d} to "
             f"{times.max():%Y-%m-%d}): check the ids, and wait until the days are over"
         )
-    return kept
+    return kept, times.max().date().isoformat()
 
 
 def _compared(users: pd.DataFrame, outcome: str) -> dict[str, Any]:

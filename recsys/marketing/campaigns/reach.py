@@ -1,6 +1,6 @@
 """Who a campaign reaches: not too often, with something to offer, at an address."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,7 @@ from recsys.marketing.campaigns.caps import Frequency
 from recsys.marketing.campaigns.channels import EmailConfig, PushConfig, SocialConfig
 from recsys.marketing.campaigns.contacts import read_contacts
 from recsys.marketing.campaigns.offers import Offer, Offers
-from recsys.marketing.campaigns.social import Hashed, hash_contacts, write_social
+from recsys.marketing.campaigns.social import Hashed, hash_contacts, people, write_social
 from recsys.marketing.campaigns.stock import in_stock
 
 OFTEN, NO_OFFER = "addressed too often", "nothing to offer"
@@ -26,11 +26,15 @@ class Reach:
 
     Args:
         config: the campaigns.
+        silent: who opted out of social audiences.
         tell: called with what is being done.
     """
 
-    def __init__(self, config: CampaignFile, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self, config: CampaignFile, silent: Collection[str], tell: Callable[[str], None]
+    ) -> None:
         self._config = config
+        self._silent = silent
         self._campaigns = {each.name: each for each in config.campaigns}
         self._tell = tell
         self._frequency = Frequency(config.caps, config.sent, config.name, config.at)
@@ -63,7 +67,7 @@ class Reach:
             case SocialConfig(platform=platform, fields=fields):
                 assert self._contacts is not None and self._config.contacts is not None
                 region = self._config.contacts.region
-                hashed = hash_contacts(rest, self._contacts, platform, fields, region)
+                hashed = hash_contacts(rest, self._contacts, platform, fields, region, self._silent)
                 self._hashed[campaign.name] = hashed
                 unreached = dict(
                     zip(hashed.left_out["user"], hashed.left_out["reason"], strict=True)
@@ -114,10 +118,11 @@ class Reach:
             campaign.channel.write(users, self._offers.get(campaign.name, {}), path)
             return
         least = self._config.minimum_size
-        if len(users) < least:
+        hashed = self._hashed.get(campaign.name)
+        if hashed is None or len(people(hashed, users)) < least:
             raise InputError(
-                f"campaign {campaign.name!r}: fewer than {least} users would be in its social "
+                f"campaign {campaign.name!r}: fewer than {least} people would be in its social "
                 "audience, which leaves the house: widen the audience, lower its holdout, or "
                 "take the campaign out"
             )
-        write_social(self._hashed[campaign.name], users, path)
+        write_social(hashed, users, path)

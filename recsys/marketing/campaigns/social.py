@@ -9,7 +9,7 @@ last two in clear, are there when asked for.
 
 import csv
 from collections import Counter
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from recsys.marketing.campaigns.platforms import PLATFORMS, Platform, PlatformNa
 
 DEFAULT_FIELDS = ("email", "phone")
 IDENTIFYING = ("email", "phone", "advertising_id")
+SHARED = "shares an address or a number with somebody who opted out"
 READERS: Mapping[str, Callable[[str], str]] = {
     "email": email_address,
     "first_name": person_name,
@@ -50,7 +51,7 @@ class Hashed:
         header: of the platform's file.
         cells: by user, one per column, those of hashed columns hashed.
         left_out: ``user`` and ``reason`` of those who are not among them: without contact
-            details, or without a usable identifier.
+            details, without a usable identifier, or with one of somebody who opted out.
         unusable: ``user``, ``field`` and ``reason`` of every detail that was given and cannot
             be used; never the value.
     """
@@ -67,6 +68,7 @@ def hash_contacts(
     platform: PlatformName,
     fields: Sequence[str] | None = None,
     region: str | None = None,
+    silent: Collection[str] = (),
 ) -> Hashed:
     """Contact details in the spelling and the hashes of a platform's customer list.
 
@@ -80,6 +82,8 @@ def hash_contacts(
         fields: contact details to give away; by default e-mail and phone, as far as there are
             any.
         region: of telephone numbers without a country code, ISO 3166-1 alpha-2.
+        silent: ids of users who opted out. Nobody who shares an identifier with one of them is
+            told of: the platform would find the one who said no.
 
     Raises:
         InputError: a field that the platform does not take or the contacts do not have, no
@@ -88,6 +92,12 @@ def hash_contacts(
     form = PLATFORMS[platform]
     chosen = _chosen(platform, form, contacts, fields)
     details = contacts.set_index("user").to_dict("index")
+    identifying = [name for name in chosen if name in IDENTIFYING]
+    forbidden: set[tuple[str, str]] = set()
+    for user in silent:
+        if user in details:
+            cells, _ = _cells(form, chosen, {"user": user, **details[user]}, region)
+            forbidden |= {(name, cells[name]) for name in identifying if cells[name]}
     found: dict[str, list[str]] = {}
     left_out, unusable = [], []
     for user in dict.fromkeys(users):
@@ -96,8 +106,9 @@ def hash_contacts(
             continue
         cells, reasons = _cells(form, chosen, {"user": user, **details[user]}, region)
         unusable += [(user, name, reason) for name, reason in reasons.items()]
-        identifying = [name for name in chosen if name in IDENTIFYING]
-        if any(cells[name] for name in identifying):
+        if not forbidden.isdisjoint(cells.items()):
+            left_out.append((user, SHARED))
+        elif any(cells[name] for name in identifying):
             found[user] = [cells[name] for name in chosen]
         else:
             why = [f"{name}: {reasons.get(name, 'none given')}" for name in identifying]
@@ -113,9 +124,10 @@ def hash_contacts(
 
 
 def write_social(hashed: Hashed, users: Sequence[str], path: Path) -> None:
-    """Writes users as a platform's customer list: CSV in UTF-8, a header and a row per user.
+    """Writes users as a platform's customer list: CSV in UTF-8, a header and a row per person.
 
-    Nobody's id is in it, and rows are in the order of their hashes, which says nothing.
+    Users with the same cells are one row. Nobody's id is in it, and rows are in
+    the order of their hashes, which says nothing.
 
     Args:
         hashed: how they are told of.
@@ -125,7 +137,12 @@ def write_social(hashed: Hashed, users: Sequence[str], path: Path) -> None:
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(hashed.header)
-        writer.writerows(sorted(hashed.cells[user] for user in users))
+        writer.writerows(people(hashed, users))
+
+
+def people(hashed: Hashed, users: Sequence[str]) -> list[tuple[str, ...]]:
+    """The rows of users in a file, each once: accounts of one person are one for a platform."""
+    return sorted({tuple(hashed.cells[user]) for user in users})
 
 
 def _chosen(

@@ -46,10 +46,12 @@ def written(text: Wording, offer: Offer) -> str:
     words = {name: getattr(offer, name) for name in WORDS}
     try:
         return " ".join(_compiled(text).render(words).split())
-    except TemplateError as error:
+    # A template computes: it divides by zero and adds words to numbers as any program does.
+    except Exception as error:
         raise InputError(
             f"the template {text!r} cannot be written for an offer of {len(offer.items)} items: "
-            f"{error}. Ask first, as in {{% if titles|length > 1 %}}, or raise offer.least."
+            f"{str(error).rstrip('.')}. Ask first, as in {{% if titles|length > 1 %}}, or raise "
+            "offer.least."
         ) from error
 
 

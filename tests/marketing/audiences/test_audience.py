@@ -93,3 +93,8 @@ def test_what_is_told_does_not_tell_the_rest():
     assert told == {"loyal": 40, "lost": None, "new": None}
     rows = pd.DataFrame({"segment": ["new"] * 30 + ["loyal"] * 40})
     assert counts(Audience(rows, 100, 0), minimum_size=20)["segments"] == {"loyal": 40, "new": 30}
+
+
+def test_a_name_fits_a_folder(run):
+    with pytest.raises(InputError, match="name: String should match pattern"):
+        config(run, name="x" * 300)

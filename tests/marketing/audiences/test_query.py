@@ -23,6 +23,7 @@ TABLE = pd.DataFrame(
         ("not value > 1", [True, False, False]),
         ("list_contains(tags, 'x')", [True, False, True]),
         ("user in (select max(user) from given)", [False, False, True]),
+        ("value > 1 -- a comment", [False, False, True]),
     ],
 )
 def test_the_condition_holds_where_it_is_known_to(condition, expected):
@@ -36,6 +37,11 @@ def test_the_condition_holds_where_it_is_known_to(condition, expected):
         "value >",
         "valu > 1",
         "user",
+        "value",  # DuckDB would say yes to 1.0
+        "null",
+        "",
+        "columns(*) is not null",
+        "value > 5) or (1 = 1",
         "true) union all select * from given where (true",
         "true; drop table given",
         "user in (select user from read_csv('{file}'))",

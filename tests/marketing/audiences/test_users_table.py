@@ -74,3 +74,10 @@ def test_a_run_without_users_is_named(tmp_path):
     (tmp_path / "experiment.yaml").write_text("task: sentiment\n")
     with pytest.raises(InputError, match=r"has no users\.parquet"):
         read_users({"mood": str(tmp_path)})
+
+
+@pytest.mark.parametrize("name", ["user", "User", "AGE"])
+def test_a_prediction_has_a_name_of_its_own_for_sql(tmp_path, name):
+    path = run(tmp_path / "b", {"user": ["1"], "probability": [0.1], "age": [30]})
+    with pytest.raises(InputError, match=f"would be the column '{name.lower()}'"):
+        read_users({name: path})

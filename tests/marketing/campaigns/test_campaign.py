@@ -197,11 +197,21 @@ def test_a_campaign_is_measured_against_its_holdout(document, tmp_path):
     assert overall["treated"] == len(push) - held_out and overall["low"] > 0.5
     assert found["restock"]["value"]["overall"]["treated_mean"] == 2.5
     assert found["reach"]["responded"]["overall"]["difference"] == 0
-    assert "restock: value" in uplift_summary(file)
+    said = uplift_summary(file)
+    assert "restock: value" in said and "are over after" not in said
+    orders.to_csv(tmp_path / "early.csv", index=False)
+    early = config.model_copy(update={"path": str(tmp_path / "early.csv")})
+    assert (
+        "the last outcome is of 2026-12-03, and the days are over after 2026-12-14"
+        in uplift_summary(measure_campaign(folder, early))
+    )
 
     with pytest.raises(InputError, match="none of 1 outcomes is of the campaign's users"):
         orders.assign(when="2026-11-30")[:1].to_csv(tmp_path / "early.csv", index=False)
-        measure_campaign(folder, config.model_copy(update={"path": str(tmp_path / "early.csv")}))
+        measure_campaign(folder, early)
+    with pytest.raises(InputError, match="has no outcomes"):
+        orders[:0].to_csv(tmp_path / "early.csv", index=False)
+        measure_campaign(folder, early)
     with pytest.raises(InputError, match="is no campaign"):
         measure_campaign(tmp_path, config)
 

@@ -54,3 +54,19 @@ def test_a_cap_of_none_silences_a_channel():
 def test_a_time_that_is_none_is_named(tmp_path):
     with pytest.raises(InputError, match="sent before: 'yesterday' in row 2"):
         frequency(tmp_path, {}, [("1", "push", "2026-03-09", ""), ("1", "push", "yesterday", "")])
+
+
+def test_versions_of_a_campaign_that_was_built_again_count_once(tmp_path):
+    sent = [
+        ("1", "push", "2026-03-09", "autumn/next"),
+        ("1", "push", "2026-03-09", "autumn/next"),
+        ("1", "email", "2026-03-09", "autumn/miss-you"),
+        ("2", "push", "2026-03-09", "autumn/next"),
+        ("2", "push", "2026-03-08", "autumn/next"),
+        # Of another tool, who knows.
+        ("3", "push", "2026-03-09", "autumn"),
+        ("3", "push", "2026-03-09", "autumn"),
+    ]
+    for channel in ("push", "all"):
+        found = frequency(tmp_path, {channel: (2, 7)}, sent)
+        assert [found.is_reached(user, "push") for user in "123"] == [False, True, True]

@@ -145,3 +145,27 @@ def test_a_campaign_whose_users_are_all_capped_is_empty(prediction, tmp_path):
     built = build_campaign(validated(CampaignFile, document, "again"), tmp_path / "runs")
     assert (built / "push-x.csv").read_text() == "user,items,reason\n"
     assert len(pd.read_parquet(built / "left_out.parquet")) == len(USERS)
+
+
+def test_who_opts_out_later_is_not_named_among_those_left_out(prediction, tmp_path):
+    contacts = pd.read_csv(prediction / "contacts.csv")
+    contacts[1:].to_csv(tmp_path / "contacts.csv", index=False)  # nothing of user-0
+    document = {
+        "name": "again",
+        "at": "2026-01-02",
+        "runs": {"buys": str(prediction)},
+        "minimum_size": 5,
+        "suppress": {"path": str(tmp_path / "no.csv")},
+        "contacts": {"path": str(tmp_path / "contacts.csv"), "key": "user", "email": "email"},
+        "audiences": {"all": {"where": "true"}},
+        "campaigns": [
+            {"name": "a", "audience": "all", "priority": 1, "channel": CHANNELS["social"]}
+        ],
+    }
+    named = []
+    for out in ("user\nuser-1\n", "user\nuser-0\nuser-1\n"):
+        (tmp_path / "no.csv").write_text(out)
+        built = build_campaign(validated(CampaignFile, document, "again"), tmp_path / "runs")
+        named.append(pd.read_parquet(built / "left_out.parquet")["user"].tolist())
+    assert named == [["user-0"], []]
+    assert "makes a 7 of the id 007" in (built / "README.md").read_text()

@@ -314,7 +314,7 @@ def test_only_those_who_were_given_are_in_the_file_and_each_once(at):
 
 @given(local=LOCAL, number=st.from_regex("[1-9][0-9]{6}", fullmatch=True), blank=BLANKS)
 @PROPERTY
-def test_spellings_of_one_person_give_equal_rows(local, number, blank):
+def test_spellings_of_one_person_give_one_row(local, number, blank):
     address = f"{local}@example.org"
     rows = [
         {"user": "a", "email": address, "phone": f"+4930{number}", "first_name": "Val\u00e9ry"},
@@ -332,7 +332,7 @@ def test_spellings_of_one_person_give_equal_rows(local, number, blank):
         _, written = read(path)
     assert found.unusable.empty
     expected = [sha256(address), sha256(f"4930{number}"), sha256("valéry")]
-    assert written == [expected, expected]
+    assert written == [expected]
 
 
 def test_the_order_of_the_log_does_not_show(tmp_path):
@@ -341,3 +341,27 @@ def test_the_order_of_the_log_does_not_show(tmp_path):
     for name, given_users in (("one", users), ("two", users[::-1])):
         write_social(given_users, contacts(*rows), "meta", tmp_path / name)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+
+
+def test_an_address_of_somebody_who_opted_out_is_in_no_file_under_any_account(tmp_path):
+    table = contacts(
+        {"user": "out", "email": "Shared@example.org", "phone": "+4930123456"},
+        {"user": "mail", "email": "shared@example.org "},
+        {"user": "phone", "email": "own@example.org", "phone": "030 123456"},
+        BOB,
+    )
+    file = tmp_path / "file.csv"
+    found = write_social(
+        ["mail", "phone", "bob"], table, "meta", file, region="DE", silent=["out", "unknown"]
+    )
+    assert read(file)[1] == [[sha256("bob@example.org"), ""]]
+    assert found.left_out["user"].tolist() == ["mail", "phone"]
+    assert set(found.left_out["reason"]) == {
+        "shares an address or a number with somebody who opted out"
+    }
+
+
+def test_accounts_of_one_person_are_one_row(tmp_path):
+    table = contacts(BOB, {"user": "bob2", "email": "BOB@example.org"})
+    write_social(["bob", "bob2"], table, "meta", tmp_path / "file.csv")
+    assert len(read(tmp_path / "file.csv")[1]) == 1

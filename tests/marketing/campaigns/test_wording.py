@@ -38,7 +38,17 @@ def test_a_template_is_checked_when_it_is_read(text, message):
         TypeAdapter(Wording).validate_python(text)
 
 
-@pytest.mark.parametrize("text", ["{{ titles[2] }}", "{{ titles.__class__.__mro__ }}"])
-def test_a_template_sees_the_words_alone(text):
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ titles[2] }}",
+        "{{ titles.__class__.__mro__ }}",
+        "{{ titles + 1 }}",
+        "{{ 1 / 0 }}",
+        "{% include 'other' %}",
+        "{% for each in range(9999999) %}{% endfor %}",
+    ],
+)
+def test_a_template_that_fails_is_one_message(text):
     with pytest.raises(InputError, match="cannot be written for an offer of 2 items"):
         written(text, OFFER)

@@ -45,10 +45,10 @@ for query, loss in pairs:
     config = ModelConfig.model_validate(zoo.model(query, loss))
     retriever = build_retriever(config, dataset, "train", 1, training.precision)
     fit(retriever, dataset, training, 1, folder / query / loss)
+    embedder = RetrieverEmbedder(retriever, dataset)
     # Two items of the right colour are left: the validation and the test event.
     for part in ("validation", "test"):
-        queries = dataset.queries(part)
-        ranked = rank(RetrieverEmbedder(retriever, dataset), dataset, queries, "exclude", 2)
+        ranked = rank(embedder, dataset, dataset.queries(part), "exclude", 2)
         hits[f"{query} {loss} {part}"] = float(np.mean(ranked.ranks <= 2))
 print(json.dumps(hits))
 """

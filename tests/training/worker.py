@@ -91,10 +91,11 @@ def run(folder: Path, settings: dict, placements: Placements) -> dict:
     training = TrainingConfig.model_validate(settings["training"])
     retriever = build_retriever(config, dataset, "train", 1, training.precision)
 
-    def validate(model):
-        ranked = rank(
-            RetrieverEmbedder(model, dataset), dataset, dataset.queries("validation"), "exclude", 5
-        )
+    embedder = RetrieverEmbedder(retriever, dataset)
+
+    def validate(_):
+        embedder.refresh()
+        ranked = rank(embedder, dataset, dataset.queries("validation"), "exclude", 5)
         return {"mrr@5": float(ranking_metrics(ranked, [5])["mrr@5"].mean())}
 
     placements.parts.clear()
@@ -109,9 +110,8 @@ def run(folder: Path, settings: dict, placements: Placements) -> dict:
         metric="mrr@5",
         callbacks=callbacks,
     )
-    ranked = rank(
-        RetrieverEmbedder(retriever, dataset), dataset, dataset.queries("test"), "exclude", 5
-    )
+    embedder.refresh()
+    ranked = rank(embedder, dataset, dataset.queries("test"), "exclude", 5)
     vectors = keras.ops.convert_to_numpy(retriever.item_vectors())
     theirs = None
     if settings.get("keras_fit"):

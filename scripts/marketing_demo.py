@@ -190,6 +190,7 @@ def describe_coupons() -> pd.DataFrame:
         redeemed=("redeemed", "sum"),
         coupons=("coupons", "sum"),
     )
+    found["coupons"] = found["coupons"].astype(int)
     found["share that redeemed"] = (found["redeemed"] / found["sent"]).round(4)
     found.to_csv(FOLDER / "coupons-described.csv")
     return found.reset_index()
@@ -253,7 +254,7 @@ campaign (`made-up/`). Start with `page.html`, in any browser.
 
 ## The campaign
 
-Look-alikes. {" ".join(likeness)}
+Look-alikes: {" ".join(likeness)}
 
 How many users it takes to see five points more of the 70 % that buy anyway: {needed.strip()}.
 

@@ -16,6 +16,7 @@ import yaml
 
 from recsys import cli
 from tests.logs import write_log
+from tests.processes import run_python
 
 pytestmark = pytest.mark.slow
 EXPERIMENT = {
@@ -213,13 +214,7 @@ def test_steps_alone_on_jax(folder):
     short += ["training.steps_per_dispatch=1"]  # fewer shapes to compile
     steps = (["prepare"], ["train", *name], ["evaluate", *name], ["export", *name])
     commands = [[step[0], "circle.yaml", *short, *step[1:]] for step in steps]
-    done = subprocess.run(
-        [sys.executable, "-c", COMMANDS, json.dumps(commands)],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1]), "KERAS_BACKEND": "jax"},
-        capture_output=True,
-        text=True,
-    )
+    done = run_python("jax", "-c", COMMANDS, json.dumps(commands), cwd=folder)
     assert done.returncode == 0, done.stderr[-3000:]
     stepwise = folder / "runs" / "stepwise" / "1"
     assert (stepwise / "model/1/saved_model.pb").exists()

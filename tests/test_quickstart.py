@@ -1,8 +1,5 @@
 """The quickstart, on a cut-down log in the place of MovieLens-100K."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +7,7 @@ import pytest
 
 from recsys.data.public.movielens import FILES
 from tests.logs import write_log
+from tests.processes import run_python
 
 pytestmark = pytest.mark.slow
 REPOSITORY = Path(__file__).parents[1]
@@ -38,14 +36,9 @@ def write_public_data(home: Path) -> None:
 
 def test_quickstart(tmp_path):
     write_public_data(tmp_path / "home")
-    done = subprocess.run(
-        [sys.executable, str(REPOSITORY / "scripts" / "quickstart.py"), "training.epochs=2"],
-        cwd=tmp_path,
-        env=os.environ
-        | {"RECSYS_DATA_HOME": str(tmp_path / "home"), "PYTHONPATH": str(REPOSITORY)},
-        capture_output=True,
-        text=True,
-    )
+    command = (str(REPOSITORY / "scripts" / "quickstart.py"), "training.epochs=2")
+    home = {"RECSYS_DATA_HOME": str(tmp_path / "home"), "PYTHONPATH": str(REPOSITORY)}
+    done = run_python("tensorflow", *command, cwd=tmp_path, **home)
     assert done.returncode == 0, done.stderr[-3000:]
     for name in ("quickstart-lstm", "quickstart-two-tower"):
         run = tmp_path / "runs" / name / "1"

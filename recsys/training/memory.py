@@ -109,8 +109,9 @@ def require_memory(needed: MemoryForecast, unallocated: int, free: int | None) -
 def estimate_working_memory(retriever: Retriever, batches: Mapping[str, np.ndarray]) -> int:
     """Bytes that a step on TensorFlow needs beside weights and slots.
 
-    A formula with measured constants, on CPUs within a fifth of the peak of the zoo's
-    encoders, and of item features, of which pictures are what counts.
+    A formula with constants measured on CPUs (``scripts/benchmark/README.md`` has forecast over
+    peak, which differs by processor) for the zoo's encoders, and for item features, of which
+    pictures are what counts.
 
     Args:
         retriever: what is trained.

@@ -24,7 +24,6 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from arrays import arrays_of, generated_log
 from cases import GENERATED, MATRIX_PRODUCT, ROWS, Contender, Row
 from environments import python_of
 
@@ -110,6 +109,8 @@ def measure(
     row: Row, rounds: int, seconds: float, environments: Path, folder: Path
 ) -> dict[str, Measured]:
     """What each contender does, a turn per round; one that fails is named and left out."""
+    from arrays import arrays_of, generated_log  # imports what trains
+
     data = {}
     if row.data == GENERATED:
         data = generated_log(row.case["events"], folder)

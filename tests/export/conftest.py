@@ -2,8 +2,6 @@
 
 import dataclasses
 import json
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +12,10 @@ import pyarrow.parquet
 import pytest
 
 from recsys.data.dataset import Dataset, Feature, Manifest
-from recsys.export.export import ExportConfig, ExportRequest, child_environment
+from recsys.export.export import ExportConfig, ExportRequest
 from recsys.export.probes import Probes, write_probes
 from recsys.models.retriever import ModelConfig, Retriever
+from tests.processes import run_python
 
 # The first eight have training events; the last two are in the item table only.
 ITEMS = [
@@ -224,12 +223,8 @@ def exports(tmp_path_factory: pytest.TempPathFactory, dataset: Dataset) -> dict[
     kinds["wrong"] = kinds["lstm"]
     for name, request in requests.items():
         (root / f"{name}.json").write_text(request.model_dump_json())
-    done = subprocess.run(
-        [sys.executable, "-c", EXPORT_ALL, *(root / f"{name}.json" for name in requests)],
-        env=child_environment(),
-        capture_output=True,
-        text=True,
-    )
+    files = [str(root / f"{name}.json") for name in requests]
+    done = run_python("export", "-c", EXPORT_ALL, *files)
     assert done.returncode == 0, done.stderr[-3000:]
     replies = {name: json.loads((root / f"{name}.json.reply").read_text()) for name in requests}
     return {

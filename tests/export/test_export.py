@@ -1,9 +1,7 @@
 """The export as its caller sees it: a process of its own, all or nothing."""
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,9 +9,9 @@ import pytest
 import recsys.export.export as export_module
 from recsys.errors import InputError
 from recsys.export.export import ExportConfig, ExportError, ExportRequest, export_in_subprocess
+from tests.processes import run_python
 
 pytestmark = pytest.mark.slow
-ROOT = Path(__file__).resolve().parents[2]
 
 TRAIN_ON_JAX = """
 import sys
@@ -32,12 +30,8 @@ print(request.model_dump_json())
 
 def test_a_model_trained_on_jax_in_mixed_precision_is_exported(dataset, tmp_path):
     pytest.importorskip("jax")
-    trained = subprocess.run(
-        [sys.executable, "-c", TRAIN_ON_JAX, str(dataset.path), str(tmp_path / "run")],
-        env={**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
+    arguments = (str(dataset.path), str(tmp_path / "run"))
+    trained = run_python("jax", "-c", TRAIN_ON_JAX, *arguments)
     assert trained.returncode == 0, trained.stderr[-3000:]
     request = ExportRequest.model_validate_json(trained.stdout)
     manifest = export_in_subprocess(request)

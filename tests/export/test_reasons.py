@@ -1,15 +1,12 @@
 """Reasons are what the served scores lose, held against the SavedModel asked again by hand."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from recsys.data.dataset import Dataset
 from recsys.export import reasons as module
-from recsys.export.export import ExportConfig, ExportRequest, child_environment
+from recsys.export.export import ExportConfig, ExportRequest
 from recsys.export.probes import write_probes
 from recsys.export.reasons import Reason, in_words, reasons, reasons_of_many
 from recsys.export.recommend import Query, Recommender
@@ -17,20 +14,14 @@ from recsys.models.retriever import ModelConfig
 from recsys.training.build import build_retriever
 from recsys.training.fit import TrainingConfig, fit
 from tests.datasets import write_dataset
-from tests.export.conftest import ITEMS
+from tests.export.conftest import EXPORT_ALL, ITEMS
 from tests.models import zoo
+from tests.processes import run_python
 
 pytestmark = pytest.mark.slow
 ALL = 100  # reasons, more than there are
 CIRCLE, USERS, TOP = 20, 80, 5
 TRAINED = ("average", "lstm", "attention", "two-tower")
-PROGRAM = """
-import sys
-from recsys.export.process import main
-
-for file in sys.argv[1:]:
-    main(file, file + ".reply")
-"""
 
 
 @pytest.fixture(scope="module")
@@ -84,12 +75,7 @@ def trained(tmp_path_factory, circle) -> dict[str, Recommender]:
         file = folder / "request.json"
         file.write_text(request.model_dump_json())
         requests.append(str(file))
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, *requests],
-        env=child_environment(),
-        capture_output=True,
-        text=True,
-    )
+    done = run_python("export", "-c", EXPORT_ALL, *requests)
     assert done.returncode == 0, done.stderr[-3000:]
     return {name: Recommender(root / name / "model" / "1") for name in TRAINED}
 

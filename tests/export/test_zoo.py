@@ -1,19 +1,18 @@
 """Every model of the zoo is exported behind the parity gate."""
 
 import json
-import subprocess
-import sys
 
 import keras
 import numpy as np
 import pytest
 
 from recsys.data.dataset import Dataset
-from recsys.export.export import ExportRequest, child_environment
+from recsys.export.export import ExportRequest
 from recsys.export.probes import write_probes
 from recsys.models.retriever import Retriever
 from tests.datasets import checkerboard
 from tests.models import zoo
+from tests.processes import run_python
 
 pytestmark = pytest.mark.slow
 # One process for all of them: starting TensorFlow takes longer than exporting.
@@ -70,12 +69,7 @@ def test_every_model_is_exported_with_parity(tmp_path):
     dataset = checkerboard(tmp_path / "dataset")
     names = [*zoo.QUERIES, "text-cnn", "text-rnn", "image"]
     requests = [request(name, dataset, tmp_path / name) for name in names]
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, *requests],
-        env=child_environment(),
-        capture_output=True,
-        text=True,
-    )
+    done = run_python("export", "-c", PROGRAM, *requests)
     assert done.returncode == 0, done.stderr[-3000:]
     assert len(done.stdout.splitlines()) == len(requests)
     for name in names:

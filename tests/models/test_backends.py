@@ -1,11 +1,10 @@
 """What of the contract list is arithmetic, and the losses, hold on JAX as well."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.processes import run_python
 
 pytestmark = pytest.mark.slow
 HERE = Path(__file__).parent
@@ -15,11 +14,6 @@ ARITHMETIC = "not saves and not survives and not query_model"
 
 def test_contract_on_jax():
     tests = [str(HERE / "test_retriever.py"), str(HERE / "test_losses.py")]
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests, "-k", ARITHMETIC],
-        cwd=HERE.parents[1],
-        env=os.environ | {"KERAS_BACKEND": "jax"},
-        capture_output=True,
-        text=True,
-    )
+    command = ("-m", "pytest", "-q", "-p", "no:cacheprovider", *tests, "-k", ARITHMETIC)
+    done = run_python("jax", *command)
     assert done.returncode == 0, done.stdout[-3000:]

@@ -3,10 +3,8 @@
 import json
 import os
 import subprocess
-import sys
 import threading
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,9 +18,9 @@ from recsys.training.feed import ASSEMBLY
 from recsys.training.fit import Progress, TrainingConfig, fit
 from tests.datasets import checkerboard
 from tests.models import zoo
+from tests.processes import run_python
 
 pytestmark = pytest.mark.slow
-REPOSITORY = Path(__file__).parents[2]
 TRAINING = {
     "epochs": 3,
     "batch_size": 8,
@@ -39,19 +37,12 @@ ON_DEVICES = [  # query, loss, precision
 
 def start(folder, backend: str, *runs: dict, devices: int = 1) -> subprocess.CompletedProcess:
     """Runs in one process: starting one takes longer than its work."""
-    environment = os.environ | {
-        "KERAS_BACKEND": backend,
-        "PYTHONPATH": str(REPOSITORY),
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-    }
+    environment = {"TF_CPP_MIN_LOG_LEVEL": "3"}
     if devices > 1:
-        environment["XLA_FLAGS"] += f" --xla_force_host_platform_device_count={devices}"
-    return subprocess.run(
-        [sys.executable, "-m", "tests.training.worker", str(folder), json.dumps(runs)],
-        env=environment,
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
+        on_several = f"--xla_force_host_platform_device_count={devices}"
+        environment["XLA_FLAGS"] = f"{os.environ['XLA_FLAGS']} {on_several}"
+    return run_python(
+        backend, "-m", "tests.training.worker", str(folder), json.dumps(runs), **environment
     )
 
 

@@ -1,24 +1,19 @@
 """Items that training has never seen are found by their pictures, from log to SavedModel."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from recsys.data.dataset import Feature
-from recsys.export.export import ExportRequest, export_in_subprocess
 from recsys.models.retriever import ModelConfig, Retriever
 from recsys.training.memory import estimate_working_memory, forecast, held_by
 from recsys.training.optimizer import OptimizerConfig
 from tests.datasets import write_dataset
 from tests.models import zoo
+from tests.processes import run_python
 
 pytestmark = pytest.mark.slow
-REPOSITORY = Path(__file__).parents[2]
 USERS, KNOWN, NEW, SIDE = 60, 24, 8, 8
 # Trains on the backend of the environment. Prints the share of users whose new items of the right
 # colour come first, how many items each traced step reads, and the kinds of arrays kept.
@@ -112,12 +107,7 @@ def test_new_items_are_found_and_served(tmp_path, pictures, backend, item):
     config = zoo.model("average", "popularity", item={**item, "features": ["photo"]})
     config["item"]["image"] = reader
     arguments = [str(tmp_path), str(KNOWN), json.dumps(config)]
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, *arguments],
-        env=os.environ | {"KERAS_BACKEND": backend, "PYTHONPATH": str(REPOSITORY)},
-        capture_output=True,
-        text=True,
-    )
+    done = run_python(backend, "-c", PROGRAM, *arguments)
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(done.stdout.splitlines()[-1])
     # By chance, all 4 of 8 come first for one user in 70.
@@ -126,7 +116,11 @@ def test_new_items_are_found_and_served(tmp_path, pictures, backend, item):
     assert found["reads_all"] and not any(found["reads_all"])
     # Pictures are in the dataset, and in no checkpoint.
     assert "uint8" not in found["kept"] and "float32" in found["kept"]
-    manifest = export_in_subprocess(ExportRequest.model_validate_json(found["request"]))
+    request, reply = tmp_path / "request.json", tmp_path / "reply.json"
+    request.write_text(found["request"])
+    exported = run_python("export", "-m", "recsys.export.process", str(request), str(reply))
+    assert exported.returncode == 0, exported.stderr[-3000:]
+    manifest = json.loads(reply.read_text())["manifest"]
     assert manifest["parity"]["largest_relative_difference"] < 1e-4
 
 

@@ -1,30 +1,21 @@
 """A step on a batch that holds some rows of the tables."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from tests.datasets import checkerboard
+from tests.processes import run_python
 
 pytestmark = pytest.mark.slow
-REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("backend", ["tensorflow", "jax"])
 def test_rows_of_the_batch_move_as_in_the_dense_optimizer_and_no_others(tmp_path, backend):
     """The batch has duplicates, padding and an empty row."""
     checkerboard(tmp_path / "dataset", users=10, items=16)
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.training.step_check", str(tmp_path / "dataset")],
-        env=os.environ | {"KERAS_BACKEND": backend, "PYTHONPATH": str(REPOSITORY), "XLA_FLAGS": ""},
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-    )
+    command = ("-m", "tests.training.step_check", str(tmp_path / "dataset"))
+    done = run_python(backend, *command, XLA_FLAGS="")
     assert done.returncode == 0, done.stderr[-3000:]
     cases = json.loads(done.stdout.splitlines()[-1])
     # Two optimizers, two tables; TensorFlow's step with XLA and without.

@@ -1,0 +1,139 @@
+"""Python programs in processes of their own that need not import a backend again.
+
+Importing TensorFlow takes longer than most of what the tests do with it. So one server a kind of
+environment imports what such programs need, computes nothing, and forks for each of them.
+
+Run as a program (``python -m tests.processes MODULE …``) it is that server.
+"""
+
+import atexit
+import importlib
+import json
+import os
+import runpy
+import subprocess
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[1]
+BACKENDS = ("tensorflow", "jax")
+TRAINING = ("recsys.training.build", "recsys.training.fit", "recsys.evaluation.ranking")
+# By kind: what it imports beforehand, and in which environment. The export is TensorFlow's with
+# Keras 2, which TFRS needs.
+KINDS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
+    "tensorflow": (
+        ("recsys.training.step_tensorflow", *TRAINING),
+        {"KERAS_BACKEND": "tensorflow"},
+    ),
+    "jax": (("recsys.training.step_jax", *TRAINING), {"KERAS_BACKEND": "jax"}),
+    "export": (
+        ("recsys.export.process",),
+        {"KERAS_BACKEND": "tensorflow", "TF_USE_LEGACY_KERAS": "1"},
+    ),
+}
+
+
+def run_python(
+    kind: str, *command: str, cwd: Path = REPOSITORY, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """What ``python COMMAND`` does, as ``subprocess.run`` says it.
+
+    Args:
+        kind: a key of :data:`KINDS`; of a backend, or ``export``.
+        command: ``-c PROGRAM``, ``-m MODULE`` or ``SCRIPT``, and its arguments.
+        cwd: the working directory.
+        environment: variables that differ from this process's. Those that a library reads when
+            it is imported are read before: they are those of the kind.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        stdout, stderr = Path(folder) / "stdout", Path(folder) / "stderr"
+        request = {
+            "command": command,
+            "cwd": str(cwd),
+            "environment": {**os.environ, **KINDS[kind][1], **environment},
+            "stdout": str(stdout),
+            "stderr": str(stderr),
+        }
+        returncode = _server(kind)(request)
+        said = stdout.read_text(), stderr.read_text()
+    return subprocess.CompletedProcess(command, returncode, *said)
+
+
+@cache
+def _server(kind: str) -> Callable[[dict], int]:
+    """Starts the server of a kind, once a process; it ends with the process that started it."""
+    modules, variables = KINDS[kind]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "tests.processes", *modules],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=REPOSITORY,
+        env={**os.environ, **variables, "PYTHONPATH": str(REPOSITORY)},
+        text=True,
+    )
+    atexit.register(server.communicate)  # the end of its input ends it
+
+    def ask(request: dict) -> int:
+        assert server.stdin is not None and server.stdout is not None
+        server.stdin.write(json.dumps(request) + "\n")
+        server.stdin.flush()
+        return int(server.stdout.readline())
+
+    return ask
+
+
+def _serve(modules: Sequence[str]) -> None:
+    for module in modules:
+        importlib.import_module(module)
+    for line in sys.stdin:
+        request = json.loads(line)
+        child = os.fork()
+        if not child:
+            os._exit(_run(request))
+        _, status = os.waitpid(child, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+def _run(request: dict) -> int:
+    """Runs a program in this process, which is a fork, and returns its exit status."""
+    for number, stream in enumerate(("stdin", "stdout", "stderr")):
+        path, mode = (os.devnull, "r") if stream == "stdin" else (request[stream], "w")
+        opened = open(path, mode)  # noqa: SIM115 — for as long as the process lives
+        os.dup2(opened.fileno(), number)
+        setattr(sys, stream, opened)
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    os.chdir(request["cwd"])
+    status = 0
+    try:
+        _execute(request["command"])
+    except SystemExit as stopped:
+        status = stopped.code if isinstance(stopped.code, int) else int(bool(stopped.code))
+    except BaseException:
+        traceback.print_exc()
+        status = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return status
+
+
+def _execute(command: Sequence[str]) -> None:
+    first, *rest = command
+    if first == "-c":
+        program, *arguments = rest
+        sys.argv = ["-c", *arguments]
+        exec(compile(program, "<program>", "exec"), {"__name__": "__main__"})
+    elif first == "-m":
+        sys.argv = rest
+        runpy.run_module(rest[0], run_name="__main__", alter_sys=True)
+    else:
+        sys.argv = list(command)
+        runpy.run_path(first, run_name="__main__")
+
+
+if __name__ == "__main__":
+    _serve(sys.argv[1:])

@@ -16,17 +16,22 @@ import duckdb
 
 from recsys.errors import InputError
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 LONGEST = 4_000
 # Expressions within expressions: far fewer than Python's own stack holds.
 DEEPEST = 100
 # Letters of a condition that a message repeats.
 SHOWN = 300
 SECONDS = 60.0
-OPERATORS = frozenset(
+OPERATORS = _words(
     "+ - * / // % ** ^ || ~~ !~~ ~~* !~~* ~~~ like_escape not_like_escape ilike_escape "
-    "not_ilike_escape".split()
+    "not_ilike_escape"
 )
-FUNCTIONS = frozenset(
+FUNCTIONS = _words(
     # numbers
     "abs sign round floor ceil ceiling trunc sqrt exp ln log log2 log10 pow power mod greatest "
     "least isnan isinf isfinite nullif if "
@@ -41,26 +46,26 @@ FUNCTIONS = frozenset(
     "to_hours to_minutes to_seconds "
     # lists
     "list_contains list_has array_contains array_has list_has_any list_has_all array_length "
-    "list_position list_value row struct_extract".split()
+    "list_position list_value row struct_extract"
 )
-NOT_REPRODUCIBLE = frozenset(
+NOT_REPRODUCIBLE = _words(
     "random rand setseed uuid gen_random_uuid uuidv4 uuidv7 now today current_date current_time "
     "current_timestamp get_current_time get_current_timestamp transaction_timestamp localtime "
     "localtimestamp current_localtime current_localtimestamp age nextval currval txid_current "
     "current_setting getenv getvariable version pg_backend_pid user current_user session_user "
-    "current_database current_schema".split()
+    "current_database current_schema"
 )
-EXPRESSIONS = frozenset(
-    "COLUMN_REF CONSTANT COMPARISON CONJUNCTION OPERATOR BETWEEN CASE CAST TYPE FUNCTION".split()
+EXPRESSIONS = _words(
+    "COLUMN_REF CONSTANT COMPARISON CONJUNCTION OPERATOR BETWEEN CASE CAST TYPE FUNCTION"
 )
-KINDS_OF_OPERATOR = frozenset(
+KINDS_OF_OPERATOR = _words(
     "OPERATOR_NOT OPERATOR_IS_NULL OPERATOR_IS_NOT_NULL OPERATOR_COALESCE OPERATOR_NULLIF "
-    "COMPARE_IN COMPARE_NOT_IN ARRAY_EXTRACT STRUCT_EXTRACT".split()
+    "COMPARE_IN COMPARE_NOT_IN ARRAY_EXTRACT STRUCT_EXTRACT"
 )
-TYPES = frozenset(
+TYPES = _words(
     "boolean bool tinyint smallint integer int bigint hugeint utinyint usmallint uinteger ubigint "
     "float real double decimal numeric varchar text string date time timestamp timestamptz "
-    "interval".split()
+    "interval"
 ) | {"timestamp with time zone"}
 # Of a connection that is asked for nothing but conditions.
 BOUNDS = {"memory_limit": "1GiB", "enable_external_access": "false"}

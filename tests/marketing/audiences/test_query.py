@@ -53,5 +53,7 @@ def test_the_condition_holds_where_it_is_known_to(condition, expected):
 def test_anything_else_is_refused(condition, tmp_path):
     file = tmp_path / "file.csv"
     file.write_text("user\na\n")
-    with pytest.raises(InputError, match=r"^here: .* is not a condition on the columns user, value"):
+    with pytest.raises(
+        InputError, match=r"^here: .* is not a condition on the columns user, value"
+    ):
         rows_where(TABLE, condition.replace("{file}", str(file)), "here")

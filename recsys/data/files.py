@@ -252,7 +252,7 @@ def _download(
     except Exception as error:  # Timeouts, refused connections and statuses differ in class.
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             raise
-        raise InputError(f"{address} cannot be downloaded: {error!r}") from None
+        raise InputError(f"{address} cannot be downloaded: {str(error) or repr(error)}") from None
     # Messages about the file name the address.
     remember_value(str(target), redact(address))
     return str(target)

@@ -7,15 +7,18 @@ started: `recsys --help` and `recsys data list` answer at once.
 import errno
 import shlex
 import sys
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from recsys.display import printable, printable_document, show, show_error
 from recsys.errors import InputError
 from recsys.marketing import commands
 from recsys.quiet import start_backend
+from recsys.redaction import redact
 
 if TYPE_CHECKING:
     from recsys.data.prepare import DataConfig
@@ -65,7 +68,7 @@ def run(
         return
     for pipeline in _pipelines(experiment, overrides, name, runs_dir, overwrite):
         folder = pipeline.run()
-        print(summary(folder))
+        show(summary(folder))
         say(f"report: {folder.report}")
         if pipeline.experiment.tracking.enabled:
             say(f"MLflow page: {page_command(runs_dir)}")
@@ -115,7 +118,7 @@ def evaluate(
         with pipeline.at_work(dataset) as tracker:
             pipeline.evaluate(dataset)
             pipeline.publish(tracker)
-        print(summary(pipeline.folder))
+        show(summary(pipeline.folder))
 
 
 @app.command()
@@ -148,7 +151,7 @@ def sweep(
     from recsys.sweep import Sweep
     from recsys.tracking import page_command
 
-    command = shlex.join(["recsys", *sys.argv[1:]])
+    command = redact(shlex.join(["recsys", *sys.argv[1:]]))
     loaded = load_experiment(experiment, overrides, name)
     best = Sweep(loaded, runs_dir, overwrite, command).run()
     print(best)
@@ -186,7 +189,8 @@ def recommend(
     else:
         query = Query([item for item in (history or "").split(",") if item.strip()], {})
         if unknown := recommender.unknown_ids(query.history):
-            print(f"ignored, the model does not know: {', '.join(unknown)}", file=sys.stderr)
+            shown = ", ".join(map(printable, unknown))
+            show_error(f"ignored, the model does not know: {shown}")
     k = k or min(10, recommender.manifest["model"]["k"])
     table = Table("", "item", "title", "score", box=None)
     for column in table.columns[1:3]:
@@ -194,9 +198,10 @@ def recommend(
     rows = recommender.recommend(query, k)
     found = reasons(recommender, query, [row.item_id for row in rows]) if why else []
     for place, row in enumerate(rows, start=1):
-        table.add_row(str(place), Text(row.item_id), Text(row.title), f"{row.score:.3f}")
+        item, title = Text(printable(row.item_id)), Text(printable(row.title))
+        table.add_row(str(place), item, title, f"{row.score:.3f}")
         if why:
-            table.add_row("", "", Text(in_words(found[place - 1]), style="dim"), "")
+            table.add_row("", "", Text(printable(in_words(found[place - 1])), style="dim"), "")
     Console().print(table)
 
 
@@ -281,8 +286,8 @@ def check(
 
     dataset = prepare_dataset(_data_of(experiment, overrides), runs_dir)
     found = {"quality": dataset.manifest.quality, "split": dataset.manifest.split}
-    print(yaml.safe_dump(found, sort_keys=False, allow_unicode=True))
-    print(f"rows left out: {dataset.path / 'quarantine.parquet'}")
+    show(yaml.safe_dump(printable_document(found), sort_keys=False, allow_unicode=True))
+    show(f"rows left out: {dataset.path / 'quarantine.parquet'}")
 
 
 def _pipelines(
@@ -313,7 +318,7 @@ def _run_task(
 
     experiment = load_task(path, overrides, name)
     folder = run_task(experiment, runs_dir, overwrite)
-    print(summary(folder))
+    show(summary(folder))
     say(f"report: {folder.report}")
     if experiment.tracking.enabled:
         say(f"MLflow page: {page_command(runs_dir)}")
@@ -344,11 +349,19 @@ def main() -> None:
             _refuse(f"the disk is full: {error}. Free some space and run the same command again.")
         if error.errno in (errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.ENOENT):
             _refuse(f"{error.filename} cannot be used: {error.strerror}")
-        raise
+        _fail()
+    except Exception:
+        _fail()
 
 
-def _refuse(message: str) -> None:
-    print(f"error: {message}", file=sys.stderr)
+def _fail() -> NoReturn:
+    """Prints the traceback of a failure of ours, without secrets that it may hold."""
+    show_error(redact(traceback.format_exc()))
+    sys.exit(1)
+
+
+def _refuse(message: str) -> NoReturn:
+    show_error(f"error: {redact(message)}")
     sys.exit(2)
 
 

@@ -56,7 +56,7 @@ class Experiment(StrictConfig):
             InputError: as for an experiment file.
         """
         # Only what was given: the defaults of one encoder may be unknown to another.
-        document = self.model_dump(mode="json", exclude_unset=True)
+        document = self.model_dump(exclude_unset=True)  # as JSON it would lack secrets
         defaults = self.model_dump(mode="json")
         for key in sorted(values, key=lambda key: key.count(".")):
             set_value(document, key, copy.deepcopy(values[key]), defaults)

@@ -97,7 +97,8 @@ def _sections(default: str) -> list[str]:
 
 def _log_section(guess: RoleGuess) -> list[str]:
     """The log section, a line per setting, each with the reason for the guess."""
-    section = guess.log.model_dump(mode="json", exclude_defaults=True)
+    # Not as JSON, which would lack an address's secrets: the file is to run.
+    section = guess.log.model_dump(exclude_defaults=True)
     columns = section.pop("columns")
     lines = [
         f"    {name}: {_inline(value)}{_reason(guess, name)}" for name, value in section.items()

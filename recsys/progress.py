@@ -8,6 +8,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from recsys.display import printable_lines
 from recsys.training.fit import Progress as TrainingState
 
 console = Console(stderr=True, highlight=False)
@@ -15,7 +16,7 @@ console = Console(stderr=True, highlight=False)
 
 def say(text: str) -> None:
     """A line that stays."""
-    console.print(text, markup=False, soft_wrap=True)
+    console.print(printable_lines(text), markup=False, soft_wrap=True)
 
 
 @contextlib.contextmanager

@@ -7,7 +7,9 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from recsys.display import LONGEST_LINE, printable
 from recsys.run_folder import RunFolder
 
 
@@ -49,9 +51,11 @@ def as_text(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -
         columns: heads of all columns but the first.
         rows: of cells.
     """
-    table = Table("", *columns, box=None, title=title, title_justify="left")
+    table = Table(
+        "", *columns, box=None, title=Text(printable(title, LONGEST_LINE)), title_justify="left"
+    )
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*(Text(printable(cell)) for cell in row))
     text = io.StringIO()
     Console(file=text, width=160).print(table)
     return text.getvalue()

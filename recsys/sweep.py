@@ -27,6 +27,7 @@ import yaml
 from recsys import tracking
 from recsys.atomic import atomic_path
 from recsys.data.dataset import Dataset
+from recsys.display import LONGEST_LINE, printable, spreadsheet_cell
 from recsys.errors import InputError
 from recsys.experiment import Experiment
 from recsys.pipeline import Pipeline, check_experiment
@@ -271,8 +272,8 @@ def _row(trial: Tried, metric: str) -> dict[str, Any]:
         "best_epoch": trial.best_epoch,
         "epochs": trial.epochs,
         "seconds": round(trial.seconds, 1),
-        **{key: _text(value) for key, value in trial.values.items()},
-        "reason": trial.reason,
+        **{key: spreadsheet_cell(_text(value)) for key, value in trial.values.items()},
+        "reason": spreadsheet_cell(printable(trial.reason, LONGEST_LINE)),
     }
 
 

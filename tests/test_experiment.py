@@ -133,6 +133,20 @@ class TestRunFolder:
         with pytest.raises(InputError, match=r"training\.epochs.*--name.*--overwrite"):
             folder.check(other, 1)
 
+    def test_secrets_are_kept_nowhere_and_a_new_one_continues(self, tmp_path, folder, dataset):
+        def signed(signature, password):
+            path = f"https://me:{password}@host/log.csv?X-Amz-Signature={signature}"
+            return load(tmp_path, overrides=[f"data.log.path={path}"])
+
+        folder.claim(signed("ab12", "hunter2"), 1, dataset, overwrite=True)
+        folder.checkpoints.mkdir()
+        kept = folder.experiment.read_text()
+        assert "https://***@host/log.csv?X-Amz-Signature=***" in kept
+        assert "ab12" not in kept and "hunter2" not in kept
+        folder.claim(signed("cd34", "hunter3"), 1, dataset)
+        with pytest.raises(InputError, match=r"data\.log\.path"):
+            folder.claim(load(tmp_path), 1, dataset)
+
     def test_what_was_never_trained_may_be_corrected(self, tmp_path, folder, dataset):
         folder.checkpoints.rmdir()
         folder.claim(load(tmp_path, overrides=["training.epochs=7"]), 1, dataset)
@@ -194,3 +208,13 @@ def test_moments_may_be_dates(tmp_path):
     split = load_experiment(file).data.split
     assert split.validation_from.isoformat() == "2025-01-25T00:00:00+00:00"
     assert split.test_from.isoformat() == "2025-02-11T00:00:00+01:00"
+
+
+def test_a_secret_is_used_and_not_shown(tmp_path):
+    secret = "https://me:hunter2@host/log.csv"
+    experiment = load(tmp_path, overrides=[f"data.log.path=[{secret}, '${{ADDRESS}}']"])
+    # A trial of a sweep reads the same log.
+    assert experiment.with_values({"training.epochs": 2}).data.log.path == [secret, "${ADDRESS}"]
+    assert experiment.dump()["data"]["log"]["path"] == ["https://***@host/log.csv", "${ADDRESS}"]
+    message = refused(tmp_path, overrides=[f"data.log.format={secret}"])
+    assert "received 'https://***@host/log.csv'" in message and "hunter2" not in message

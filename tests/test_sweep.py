@@ -16,7 +16,8 @@ from recsys import tracking
 from recsys.errors import InputError
 from recsys.experiment import Experiment, load_experiment
 from recsys.search_space import Choices, Range
-from recsys.sweep import Sweep
+from recsys.study import Tried
+from recsys.sweep import Sweep, _row
 from recsys.training.fit import Progress, TrainingDiverged
 from tests.logs import write_log
 from tests.test_pipeline import recsys
@@ -458,3 +459,11 @@ class TestForReal:
         assert done.returncode == 2 and "no section `sweep`" in done.stderr
         done = recsys("sweep", "real.yaml", "sweep.seed=1", cwd=folder)
         assert done.returncode == 2 and "--overwrite" in done.stderr
+
+
+def test_no_cell_of_the_table_is_a_formula():
+    values = {"model.dim": -1, "training.device": "=cmd|' /C calc'!A0"}
+    trial = Tried(0, values, "failed", "-2+3\n\x1b[31m" + "x" * 50_000, None, 0, 0, 1.0)
+    row = _row(trial, "ndcg@10")
+    assert row["model.dim"] == "-1" and row["training.device"] == "'=cmd|' /C calc'!A0"
+    assert row["reason"].startswith("'-2+3 [31mxxx") and len(row["reason"]) == 2001

@@ -483,3 +483,23 @@ def test_flatten():
 
 def test_public_uri_hides_the_password():
     assert store.public_uri("https://me:pw@host:5000/mlflow") == "https://host:5000/mlflow"
+    assert store.public_uri("postgresql://me:pw@db/mlflow?password=pw") == (
+        "postgresql://db/mlflow?password=***"
+    )
+
+
+def test_the_command_for_the_page_shows_no_password(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "postgresql://me:pw@db/mlflow")
+    said = store.page_command(tmp_path)
+    assert said.endswith(' ui --backend-store-uri "$MLFLOW_TRACKING_URI"') and "pw" not in said
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////runs/mlflow.db")
+    assert store.page_command(tmp_path).endswith(
+        " ui --backend-store-uri sqlite:////runs/mlflow.db"
+    )
+
+
+def test_a_store_that_cannot_be_opened_is_told_without_its_password(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "nosuchdb://me:hunter2@db/mlflow")
+    with pytest.raises(InputError, match=r"the MLflow store nosuchdb://db/mlflow cannot") as error:
+        tracking.start(tracking.TrackingConfig(), tmp_path / "run", tmp_path, "x", {})
+    assert "hunter2" not in str(error.value)

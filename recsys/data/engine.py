@@ -17,6 +17,7 @@ import pyarrow as pa
 from ibis.backends.duckdb import Backend
 
 from recsys.errors import InputError
+from recsys.redaction import redact
 
 
 def connect(scratch: Path, memory_gib: float) -> Backend:
@@ -71,7 +72,9 @@ def blaming_input(where: str) -> Iterator[None]:
         mended = _explain(error, where)
         if mended is None:
             raise
-        raise InputError(mended) from error
+        # What shows a secret is not chained either.
+        told = str(error)
+        raise InputError(mended) from (error if redact(told) == told else None)
 
 
 def _explain(error: Exception, where: str) -> str | None:

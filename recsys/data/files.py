@@ -19,6 +19,7 @@ import fsspec
 from fsspec.core import url_to_fs
 
 from recsys.errors import InputError
+from recsys.redaction import HIDDEN, redact, remember_address, remember_value
 
 Format = Literal["csv", "json", "parquet"]
 Compression = Literal["none", "gzip", "zstd"]
@@ -59,6 +60,7 @@ class SourceFiles:
         fingerprint: changes when the content changes.
         folder: of the first file, where relative paths in a table begin; None when
             it is remote.
+        shown: how messages name them: as they were given, without secrets.
     """
 
     paths: tuple[str, ...]
@@ -67,10 +69,10 @@ class SourceFiles:
     filesystem: fsspec.AbstractFileSystem | None
     fingerprint: str
     folder: Path | None
+    shown: str
 
     def __str__(self) -> str:
-        more = f" and {len(self.paths) - 1} more" if len(self.paths) > 1 else ""
-        return f"{self.paths[0]}{more}"
+        return self.shown
 
 
 def find_files(
@@ -98,7 +100,9 @@ def find_files(
     patterns = [path] if isinstance(path, str) else list(path)
     if not patterns:
         raise InputError("`path` is an empty list: name at least one file")
+    _refuse_hidden(patterns)
     found = [file for pattern in patterns for file in _expand(expand_environment(pattern), format)]
+    shown = _shown(found)
     remote = [file for file in found if "://" in file]
     if remote and len(remote) < len(found):
         raise InputError("`path` mixes local files and remote addresses: use one kind")
@@ -114,7 +118,7 @@ def find_files(
     for file in found:
         digest.update(_content_mark(file, filesystem))
     fingerprint = digest.hexdigest()
-    files = SourceFiles(tuple(found), kind, compression, filesystem, fingerprint, folder)
+    files = SourceFiles(tuple(found), kind, compression, filesystem, fingerprint, folder, shown)
     return _as_utf8(files, encoding, scratch)
 
 
@@ -147,9 +151,26 @@ def expand_environment(text: str) -> str:
             raise InputError(
                 f"the path {text!r} needs the environment variable {name}, which is not set"
             )
+        remember_value(os.environ[name], match[0])
         return os.environ[name]
 
     return os.path.expanduser(re.sub(r"\$\{(\w+)\}", value, text))
+
+
+def _refuse_hidden(patterns: Sequence[str]) -> None:
+    """Refuses an address of which only the redacted form is left, as run folders keep it."""
+    for pattern in patterns:
+        remember_address(pattern)
+        if f"://{HIDDEN}@" in pattern or re.search(r"(?:://|^\$\{).*[?&#;=]\*{3}", pattern):
+            raise InputError(
+                f"the address {pattern!r} lacks its secrets, which are not kept ({HIDDEN}): give "
+                "it again, best as ${NAME}, which is taken from the environment"
+            )
+
+
+def _shown(files: Sequence[str]) -> str:
+    more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+    return redact(f"{files[0]}{more}")
 
 
 def _expand(path: str, format: Format | None) -> list[str]:
@@ -183,7 +204,8 @@ def _expand_remote(path: str, format: Format | None) -> list[str]:
         else:
             matches = [path] if filesystem.exists(path) else []
     except Exception as error:  # Each store has its own exceptions (credentials, network, …).
-        raise InputError(f"{path} cannot be reached: {error}") from error
+        # Nothing that came from a store is chained: it may hold the whole address.
+        raise InputError(f"{path} cannot be reached: {error}") from None
     if not matches:
         raise InputError(f"no remote file {path}")
     return matches
@@ -208,9 +230,9 @@ def _filesystem(address: str) -> fsspec.AbstractFileSystem:
     except ImportError as error:
         raise InputError(
             f"reading {address} needs an extra package ({error}): pip install 'recsys[remote]'"
-        ) from error
+        ) from None
     except ValueError as error:
-        raise InputError(f"{address} is no address that can be read: {error}") from error
+        raise InputError(f"{address} is not an address that can be read: {error}") from None
 
 
 def _is_http(address: str) -> bool:
@@ -225,12 +247,14 @@ def _download(
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         filesystem.get_file(address, str(target))
-    except FileNotFoundError as error:
-        raise InputError(f"{address} does not exist on its server") from error
+    except FileNotFoundError:
+        raise InputError(f"{address} does not exist on its server") from None
     except Exception as error:  # Timeouts, refused connections and statuses differ in class.
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             raise
-        raise InputError(f"{address} cannot be downloaded: {error!r}") from error
+        raise InputError(f"{address} cannot be downloaded: {str(error) or repr(error)}") from None
+    # Messages about the file name the address.
+    remember_value(str(target), redact(address))
     return str(target)
 
 

@@ -8,7 +8,6 @@ the popularity alone.
 
 import os
 import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,14 +86,15 @@ def generate(
     tell = progress or (lambda stage, share: None)
     with blaming_input(str(target)):
         target.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
+        scratch = target.with_name(f".{target.name}-{os.getpid()}")
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir()
         try:
             random = np.random.default_rng(seed)
             world = _make_world(random, users, items)
             pq.write_table(_user_table(random, users), scratch / "users.parquet")
             pq.write_table(_item_table(random, world), scratch / "items.parquet")
             _write_log(random, world, events, scratch / "interactions.parquet", tell)
-            scratch.chmod(0o755)
             os.replace(scratch, target)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import fsspec
 import ibis.expr.types as ir
 from ibis.backends.duckdb import Backend
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_serializer, field_validator, model_validator
 
 from recsys.config import StrictConfig
 from recsys.data import public
@@ -20,6 +20,7 @@ from recsys.data.engine import blaming_input
 from recsys.data.files import Format, SourceFiles, find_files, open_plain
 from recsys.data.times import TimeUnit
 from recsys.errors import InputError
+from recsys.redaction import shown_address
 
 
 class FileConfig(StrictConfig):
@@ -41,6 +42,13 @@ class FileConfig(StrictConfig):
     column_names: list[str] | None = Field(
         None, description="names of the columns of CSV files without a header line"
     )
+
+    @field_serializer("path", when_used="json")
+    def _without_secrets(self, path: str | list[str] | None) -> str | list[str] | None:
+        """What is written down of a run shows no secret of an address."""
+        if isinstance(path, str):
+            return shown_address(path)
+        return path and [shown_address(each) for each in path]
 
     @model_validator(mode="after")
     def _one_place(self) -> "FileConfig":

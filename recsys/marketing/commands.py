@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from recsys.display import show
 from recsys.quiet import start_backend
 
 Overrides = Annotated[
@@ -45,7 +46,7 @@ def page(
     start_backend()
     from recsys.marketing.page import write_page
 
-    print(write_page(folders, output, title, recommender, notes=note or []))
+    show(write_page(folders, output, title, recommender, notes=note or []))
 
 
 @audience_app.command("build")
@@ -60,7 +61,7 @@ def build_audience(
     from recsys.marketing.audiences.audience import AudienceConfig, save_audience
     from recsys.marketing.summary import audience_summary
 
-    print(audience_summary(save_audience(read_as(AudienceConfig, audience, overrides), runs_dir)))
+    show(audience_summary(save_audience(read_as(AudienceConfig, audience, overrides), runs_dir)))
 
 
 @campaign_app.command("build")
@@ -76,7 +77,7 @@ def build(
     from recsys.marketing.campaigns.campaign_file import CampaignFile
     from recsys.marketing.summary import campaign_summary
 
-    print(campaign_summary(build_campaign(read_as(CampaignFile, campaign, overrides), runs_dir)))
+    show(campaign_summary(build_campaign(read_as(CampaignFile, campaign, overrides), runs_dir)))
 
 
 def replay(
@@ -91,7 +92,7 @@ def replay(
     from recsys.marketing.realtime.replay import replay as replay_log
     from recsys.marketing.realtime.summary import summary
 
-    print(summary(replay_log(read_as(ReplayConfig, replay, overrides), runs_dir)))
+    show(summary(replay_log(read_as(ReplayConfig, replay, overrides), runs_dir)))
 
 
 @campaign_app.command()
@@ -113,7 +114,7 @@ def measure(
     from recsys.marketing.summary import uplift_summary
 
     config = OutcomesConfig(path=outcomes, user=user, time=time, value=value, days=days)
-    print(uplift_summary(measure_campaign(folder, config)))
+    show(uplift_summary(measure_campaign(folder, config)))
 
 
 @campaign_app.command()
@@ -138,7 +139,7 @@ def size(
         raise InputError("give either --rate, of a yes or no, or --deviation, of money per user")
     outcome = Rate(rate) if rate is not None else Money(deviation or 0.0)
     arms = users_needed(outcome, uplift, holdout, power)
-    print(f"{arms.users:,} users: {arms.treated:,} addressed, {arms.held_out:,} held out")
+    show(f"{arms.users:,} users: {arms.treated:,} addressed, {arms.held_out:,} held out")
 
 
 @campaign_app.command()
@@ -171,4 +172,4 @@ def policy(
         predicted=predicted,
         expected=expected,
     )
-    print(policy_summary(policy_values(config)))
+    show(policy_summary(policy_values(config)))

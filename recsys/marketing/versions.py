@@ -4,7 +4,6 @@ import fcntl
 import hashlib
 import json
 import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -46,11 +45,11 @@ def keep_version(folder: Path, mark: str, write: Callable[[Path], None]) -> Path
         for version in there:
             if json.loads((version / RECORD).read_text())["fingerprint"] == mark:
                 return version
-        draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=folder))
+        draft = folder / ".draft-new"
+        draft.mkdir()  # open to those whom the umask lets in, as what is written in it
         try:
             write(draft)
             (draft / RECORD).write_text(json.dumps({"fingerprint": mark}) + "\n")
-            draft.chmod(0o755)
             return draft.rename(folder / str(int(there[-1].name) + 1 if there else 1))
         except BaseException:
             shutil.rmtree(draft)

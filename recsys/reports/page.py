@@ -11,6 +11,7 @@ import yaml
 from matplotlib.figure import Figure
 
 from recsys.atomic import atomic_path
+from recsys.display import LONGEST_LINE, printable
 from recsys.errors import InputError
 from recsys.reports import plots
 
@@ -52,7 +53,8 @@ def write_page(path: Path, template: str, **context: Any) -> Path:
     )
     environment.filters |= {
         "number": _number,
-        "words": lambda name: str(name).replace("_", " "),
+        "words": lambda name: printable(name).replace("_", " "),
+        "printable": printable,
         "percent": lambda share: f"{100 * share:.1f} %",
         "plain": _plain,
         "user": _user,
@@ -78,7 +80,7 @@ def _number(value: float | None) -> str:
 
 def _user(user: Any) -> str:
     """A user's id; not where it is an e-mail address or a telephone number."""
-    return "kept back" if CONTACT.fullmatch(str(user).strip()) else str(user)
+    return "kept back" if CONTACT.fullmatch(str(user).strip()) else printable(user)
 
 
 def _plain(value: Any) -> str:
@@ -95,4 +97,4 @@ def _plain(value: Any) -> str:
         case list() | tuple():
             return ", ".join(_plain(each) for each in value) or "none"
         case _:
-            return str(value)
+            return printable(value, LONGEST_LINE)

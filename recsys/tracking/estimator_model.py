@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from recsys.errors import InputError
 from recsys.tracking.logged_model import log_model
 from recsys.tracking.run import Run
 
@@ -14,11 +15,41 @@ if TYPE_CHECKING:
 
 FILE = "model.skops"
 PACKAGES = ("mlflow", "scikit-learn", "skops", "numpy", "pandas")
+# What our estimators hold beside what skops trusts by itself. A file names the types that it
+# wants made and called: whoever trusts them all runs whatever it says.
+TYPES = frozenset(
+    {
+        "numpy.dtype",
+        "sklearn.calibration._CalibratedClassifier",
+        "sklearn.calibration._SigmoidCalibration",
+        "sklearn.compose._column_transformer.make_column_selector",
+        "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+        "sklearn.tree._tree.Tree",
+    }
+)
 
 
 def holds(folder: Path) -> bool:
     """Whether a folder is that of an estimator."""
     return (folder / FILE).is_file()
+
+
+def trusted_types(folder: Path) -> list[str]:
+    """The types that an estimator needs trusted, all of them of :data:`TYPES`.
+
+    Raises:
+        InputError: it asks for others.
+    """
+    import skops.io
+
+    file = folder / FILE
+    wanted = skops.io.get_untrusted_types(file=file)
+    if foreign := sorted(set(wanted) - TYPES):
+        raise InputError(
+            f"{file} is not an estimator of ours and was not loaded: it asks for "
+            f"{', '.join(foreign)}, which could run any command. Make it again with --overwrite."
+        )
+    return wanted
 
 
 def signature(input_example: Mapping[str, list]) -> "ModelSignature":
@@ -41,12 +72,14 @@ def log(run: Run, folder: Path, model_signature: "ModelSignature") -> str:
     """Logs an estimator to a run and returns the logged model's id.
 
     A model of classes answers with probabilities, in the order of its classes.
+
+    Raises:
+        InputError: the file asks for types that none of ours has (:func:`trusted_types`).
     """
     import skops.io
     from mlflow.sklearn import save_model
 
-    # Our own file: its types are those of scikit-learn's estimators.
-    types = skops.io.get_untrusted_types(file=folder / FILE)
+    types = trusted_types(folder)
     fitted: Any = skops.io.load(folder / FILE, trusted=types)
 
     predicts = "predict_proba" if hasattr(fitted, "predict_proba") else "predict"

@@ -27,6 +27,16 @@ def signature(folder: Path, input_example: Mapping[str, list]) -> "ModelSignatur
     return kind.signature(input_example)
 
 
+def check(folder: Path) -> None:
+    """Refuses a file that would run more than a model when it is loaded.
+
+    Raises:
+        InputError: it is not an estimator of ours.
+    """
+    if estimator_model.holds(folder):
+        estimator_model.trusted_types(folder)
+
+
 def log(
     run: Run, folder: Path, model_signature: "ModelSignature", registered_name: str | None
 ) -> None:

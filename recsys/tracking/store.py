@@ -12,7 +12,8 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+
+from recsys.redaction import HIDDEN, redact, remember_address, shown_address
 
 PROBE_SECONDS = 5.0
 
@@ -53,7 +54,10 @@ def artifact_location(runs_dir: Path) -> str:
 
 def configured_uri() -> str | None:
     """The store that the user chose, None for the default one."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or None
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or None
+    if uri is not None:
+        remember_address(uri)
+    return uri
 
 
 def page_command(runs_dir: Path) -> str:
@@ -63,6 +67,8 @@ def page_command(runs_dir: Path) -> str:
         return public_uri(uri)
     # The environment need not be activated: then its programs are not on the path.
     program = "mlflow" if shutil.which("mlflow") else str(Path(sys.executable).with_name("mlflow"))
+    if uri and redact(uri) != uri:
+        return f'{shlex.quote(program)} ui --backend-store-uri "$MLFLOW_TRACKING_URI"'
     return shlex.join([program, "ui", "--backend-store-uri", uri or local_uri(runs_dir)])
 
 
@@ -72,11 +78,8 @@ def is_server(uri: str) -> bool:
 
 
 def public_uri(uri: str) -> str:
-    """The address without user name and password, fit for messages and files."""
-    parts = urlsplit(uri)
-    if "@" not in parts.netloc:
-        return uri
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    """The address without user name, password and other secrets, fit for messages and files."""
+    return shown_address(uri).replace(f"{HIDDEN}@", "", 1)
 
 
 def answers(uri: str) -> bool:

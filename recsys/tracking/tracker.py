@@ -10,7 +10,9 @@ from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import recsys.tracking.store as store
+from recsys.display import printable
 from recsys.errors import InputError
+from recsys.redaction import redact
 from recsys.tracking import models, record
 from recsys.tracking.config import TrackingConfig
 from recsys.tracking.run import PARENT_TAG, Run, flatten, to_metrics
@@ -226,6 +228,7 @@ class MlflowTracker:
     def log_model(self, folder: Path, input_example: Mapping[str, list]) -> None:
         """Logs and registers a SavedModel or an estimator (see :class:`Tracker`)."""
         name = self._config.model_name or self._name.replace("/", "-").replace(":", "-")
+        models.check(folder)  # here, where what is wrong with it is not taken for the server's
         signature = models.signature(folder, input_example)
         registered = name if self._config.register_model else None
         self._do(lambda run: models.log(run, folder, signature, registered))
@@ -322,4 +325,5 @@ def _warn(error: Exception) -> None:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+    said = redact(str(error).strip() or type(error).__name__)
+    return printable(said.splitlines()[0], 300)

@@ -87,7 +87,7 @@ def test_mixed_formats_are_refused(write, scratch, tmp_path):
 
 @pytest.mark.parametrize("path", ["nowhere.csv", "no*.csv", "s3a-unknown://x/y.csv"])
 def test_nothing_there(scratch, path):
-    with pytest.raises(InputError, match=r"no file|no address"):
+    with pytest.raises(InputError, match=r"no file|not an address"):
         find_files(path, scratch)
 
 

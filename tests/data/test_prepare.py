@@ -1,5 +1,6 @@
 import errno
 import json
+import os
 import threading
 import time
 
@@ -51,6 +52,18 @@ def test_layout_by_hand(write, prepared):
                       "history_ends": np.int64, "event_times": np.int64}  # fmt: skip
     assert pq.read_table(dataset.path / "quarantine.parquet").num_rows == 0
     assert not list(dataset.path.glob("*.duckdb"))
+
+
+def test_who_may_look_at_it_is_for_the_umask_to_say(write, prepared):
+    before = os.umask(0o027)
+    try:
+        folder = prepared(write("log.csv", SMALL_LOG)).path
+    finally:
+        os.umask(before)
+    modes = {path.stat().st_mode & 0o777 for path in [folder, *folder.rglob("*")] if path.is_dir()}
+    assert modes == {0o750}
+    modes = {path.stat().st_mode & 0o777 for path in folder.rglob("*") if path.is_file()}
+    assert modes == {0o640}
 
 
 def test_baskets_are_moments(write, prepared):

@@ -2,6 +2,7 @@ import functools
 import http.server
 import io
 import threading
+import traceback
 
 import fsspec
 import pyarrow as pa
@@ -9,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
 
+from recsys import redaction
 from recsys.data.sources import LogConfig, TableConfig
 from recsys.errors import InputError
 from tests.data.conftest import SMALL_LOG
@@ -220,6 +222,79 @@ def test_http_failures(prepared, http_address):
         prepared(f"{http_address}/missing.csv")
     with pytest.raises(InputError, match="cannot be downloaded"):
         prepared("http://127.0.0.1:9/log.csv")
+
+
+class TestSecrets:
+    """An address with a password and a signature, or with what the environment holds."""
+
+    @pytest.fixture(autouse=True)
+    def forgetful(self, monkeypatch):
+        monkeypatch.setattr(redaction, "_shown", {})
+
+    @pytest.fixture
+    def address(self, write, http_address):
+        write("web/log.csv", SMALL_LOG)
+        return http_address.replace("//", "//alice:hunter2@") + "/log.csv?X-Amz-Signature=ab12cd"
+
+    def test_nothing_that_is_written_shows_them(self, address, prepared, tmp_path):
+        dataset = prepared(address)
+        assert histories(dataset) == EXPECTED
+        shown = address.replace("alice:hunter2", "***").replace("ab12cd", "***")
+        assert dataset.manifest.settings["log"]["path"] == shown
+        for file in (path for path in dataset.path.rglob("*") if path.is_file()):
+            content = file.read_bytes()
+            assert b"hunter2" not in content and b"ab12cd" not in content
+        # The same log is the same dataset, whatever its address.
+        assert prepared(tmp_path / "web" / "log.csv").path == dataset.path
+
+    def test_no_message_shows_them(self, address, prepared):
+        for broken, what in (
+            (address.replace("/log.csv", "/other.csv"), "does not exist on its server"),
+            (address.replace("127.0.0.1:", "127.0.0.1:9/x?pass=ab12cd&"), "cannot be downloaded"),
+            (address.replace("http:", "htp:"), "is not an address that can be read"),
+        ):
+            with pytest.raises(InputError, match=what) as refused:
+                prepared(broken)
+            assert self._said(refused.value).count("***") >= 2
+        with pytest.raises(InputError, match="has no column 'who'") as refused:
+            prepared(address, log={"columns": {"user": "who", "item": "item", "time": "time"}})
+        # The file is called by its address, not by the copy that was downloaded.
+        assert self._said(refused.value).startswith("http://***@127.0.0.1:")
+        assert "/log.csv?X-Amz-Signature=*** has no column" in str(refused.value)
+
+    @pytest.mark.parametrize("part", ["HOST", "LOGIN", "NAME", "SIGNATURE"])
+    def test_what_the_environment_holds_is_told_by_its_name(
+        self, http_address, prepared, monkeypatch, part
+    ):
+        values = {
+            "HOST": http_address.removeprefix("http://"),
+            "LOGIN": "alice:hunter2",
+            "NAME": "hunter2-missing",
+            "SIGNATURE": "hunter2/ab12cd",
+        }
+        for name, value in values.items():
+            monkeypatch.setenv(name, value)
+        path = "http://${LOGIN}@${HOST}/${NAME}.csv?sig=${SIGNATURE}"
+        with pytest.raises(InputError, match="does not exist") as refused:
+            prepared(path)
+        assert self._said(refused.value).startswith(f"{path} does not")
+        monkeypatch.setenv("HOST", "127.0.0.1:9")
+        with pytest.raises(InputError, match="cannot be downloaded") as refused:
+            prepared(path)
+        assert self._said(refused.value).startswith(f"{path} cannot")
+        assert values[part] not in str(refused.value)
+
+    def test_an_address_without_its_secrets_is_not_asked(self, prepared):
+        for path in ("https://***@host/log.csv", "https://h/log.csv?format=csv&sig=***"):
+            with pytest.raises(InputError, match="lacks its secrets, which are not kept"):
+                prepared(path)
+
+    @staticmethod
+    def _said(error):
+        """The message; nothing that a traceback would print beside it holds a secret."""
+        said = "".join(traceback.format_exception(error))
+        assert "hunter2" not in said and "ab12cd" not in said
+        return str(error)
 
 
 @pytest.fixture(scope="module")

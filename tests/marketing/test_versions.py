@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from recsys.marketing.versions import fingerprint, keep_version, versions
@@ -16,6 +18,19 @@ def test_each_content_has_its_number(tmp_path):
     again = keep(tmp_path, 9)
     assert again.name == "10" and (again / "file.txt").read_text() == "9"
     assert len(versions(tmp_path)) == 11
+
+
+@pytest.mark.parametrize(
+    ("umask", "folder_mode", "file_mode"), [(0o077, 0o700, 0o600), (0o002, 0o775, 0o664)]
+)
+def test_who_may_look_at_it_is_for_the_umask_to_say(tmp_path, umask, folder_mode, file_mode):
+    before = os.umask(umask)
+    try:
+        version = keep(tmp_path / "spring", "a")
+    finally:
+        os.umask(before)
+    assert [each.stat().st_mode & 0o777 for each in (version.parent, version)] == [folder_mode] * 2
+    assert (version / "file.txt").stat().st_mode & 0o777 == file_mode
 
 
 def test_a_version_that_fails_leaves_nothing(tmp_path):

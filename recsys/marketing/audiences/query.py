@@ -4,6 +4,7 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
+from recsys.data.conditions import BOUNDS, check_condition, not_a_condition, time_limit
 from recsys.errors import InputError
 
 
@@ -12,22 +13,25 @@ def rows_where(table: pd.DataFrame, condition: str, origin: str) -> pd.Series:
 
     Args:
         table: what the condition speaks of.
-        condition: an SQL expression of its columns, such as ``segment = 'lost' and value > 100``.
+        condition: an SQL expression of its columns, such as ``segment = 'lost' and value > 100``;
+            what it may hold says :func:`recsys.data.conditions.check_condition`.
         origin: where the condition stands, for messages.
 
     Raises:
-        InputError: it is no such expression, is no yes or no, or names a column that there is not.
+        InputError: it is no such expression, is not a yes or no, names a column that there is
+            not, or takes too long.
     """
     place = "recsys_row"
-    refused = f"{origin}: {condition!r} is no condition on the columns {', '.join(map(str, table))}"
+    columns = [str(name) for name in table]
+    asked = duckdb.SQLExpression(check_condition(condition, columns, origin))
+    refused = not_a_condition(condition, columns, origin)
     given = pa.table({**{name: table[name] for name in table}, place: range(len(table))})
     # A query reads what it is given: no file, no network, and it cannot allow itself to.
-    with duckdb.connect(config={"enable_external_access": "false"}) as con:
+    with duckdb.connect(config=BOUNDS) as con, time_limit(con, origin):
         con.register("given", given)
+        con.execute("SET TimeZone = 'UTC'")
         con.execute("SET lock_configuration = true")
         try:
-            # Parsed by itself: what closes a bracket and goes on is no expression.
-            asked = duckdb.SQLExpression(condition)
             kinds = [str(kind) for kind in con.table("given").select(asked).types]
             if kinds != ["BOOLEAN"]:
                 # DuckDB would take any number but 0 for a yes.
@@ -36,6 +40,8 @@ def rows_where(table: pd.DataFrame, condition: str, origin: str) -> pd.Series:
                     "`buys > 0.5`"
                 )
             found = con.table("given").filter(asked).project(place).fetchnumpy()[place]
+        except duckdb.InterruptException:
+            raise
         except duckdb.Error as error:
             raise InputError(f"{refused}: {str(error).splitlines()[0]}") from error
     holds = pd.Series(False, index=table.index)

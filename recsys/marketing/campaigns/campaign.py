@@ -33,8 +33,10 @@ BESIDE = """| `assignments.parquet` | everybody who was given a campaign: held o
 | `campaign.yaml` | the campaign file, as resolved |
 | `campaign.json` | how many users each rule left, and the smallest uplift that the holdout will probably show |
 
-Import the CSV files, and do not save them from a spreadsheet: it makes a 7 of the id 007, and a
-formula of a text that begins with = + - or @.
+Import the CSV files, and do not save them from a spreadsheet: it makes a 7 of the id 007. A text
+that users read (subject, titles, reason) and that would begin with = + - or @ has an apostrophe
+before it, so that a spreadsheet makes no formula of it. Ids (user, items) have none, as the tool
+must find them: to look at ids that begin so, import their column as text.
 
 After the campaign: `recsys campaign measure THIS-FOLDER OUTCOMES`.
 """  # noqa: E501

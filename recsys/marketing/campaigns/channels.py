@@ -1,4 +1,8 @@
-"""What each channel's tool imports: files of push notifications, e-mails, social audiences."""
+"""What each channel's tool imports: files of push notifications, e-mails, social audiences.
+
+Ids stand in them as they are in the log: the tool finds the user and the item by them. Text that
+users read is made fit to be looked at in a spreadsheet too (:func:`written`).
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,11 +12,12 @@ import pandas as pd
 from pydantic import Field
 
 from recsys.config import Distinct, StrictConfig
+from recsys.display import printable, spreadsheet_cell
 from recsys.errors import InputError
 from recsys.marketing.campaigns.contacts import Detail
 from recsys.marketing.campaigns.offers import OfferConfig, Offered
 from recsys.marketing.campaigns.platforms import PlatformName
-from recsys.marketing.campaigns.wording import REASON, Wording, written
+from recsys.marketing.campaigns.wording import LONGEST_TITLE, REASON, Wording, written
 
 # Between the items, and the titles, of one row.
 BETWEEN = "|"
@@ -84,7 +89,8 @@ Channel = Annotated[PushConfig | EmailConfig | SocialConfig, Field(discriminator
 
 
 def _joined(titles: Sequence[str]) -> str:
-    return BETWEEN.join(title.replace(BETWEEN, "/") for title in titles)
+    shown = (printable(title, LONGEST_TITLE).replace(BETWEEN, "/") for title in titles)
+    return spreadsheet_cell(BETWEEN.join(shown))
 
 
 def _write_csv(path: Path, columns: dict[str, list[str]]) -> None:

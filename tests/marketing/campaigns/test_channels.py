@@ -1,8 +1,10 @@
+import csv
+
 import pytest
 from pydantic import ValidationError
 
 from recsys.errors import InputError
-from recsys.marketing.campaigns.channels import EmailConfig
+from recsys.marketing.campaigns.channels import EmailConfig, PushConfig
 from recsys.marketing.campaigns.offers import Offer, OfferConfig
 
 
@@ -15,6 +17,25 @@ def test_an_email_without_a_subject_is_refused_and_not_written(tmp_path):
     with pytest.raises(InputError, match="1 of 2 e-mails would have no subject"):
         email.write(["1", "2"], offers, tmp_path / "email.csv")
     assert not list(tmp_path.iterdir())
+
+
+def test_text_is_no_formula_and_ids_are_exact(tmp_path):
+    """The tool finds users and items by their ids; a person looks at the text."""
+    titles = ("=HYPERLINK(1)", "Tea|Cake", "x" * 50_000, "a\x1b[31m\nb")
+    offers = {"=cmd": Offer(("-1", "@x", "3", "4"), titles, "", False)}
+    reason = "{{ titles[0] }}"
+    PushConfig(kind="push", reason=reason).write(["=cmd"], offers, tmp_path / "push.csv")
+    email = EmailConfig(kind="email", subject="{{ titles[3] }}", reason=reason)
+    email.write(["=cmd"], offers, tmp_path / "email.csv")
+    with (tmp_path / "push.csv").open(newline="") as push:
+        assert list(csv.reader(push)) == [
+            ["user", "items", "reason"],
+            ["=cmd", "-1|@x|3|4", "'=HYPERLINK(1)"],
+        ]
+    with (tmp_path / "email.csv").open(newline="") as file:
+        _, row = csv.reader(file)
+    shown = "'=HYPERLINK(1)|Tea/Cake|" + "x" * 499 + "…|a[31m b"
+    assert row == ["=cmd", "a[31m b", "-1|@x|3|4", shown, "'=HYPERLINK(1)"]
 
 
 def test_an_offer_that_nobody_can_get_is_refused():

@@ -279,7 +279,9 @@ def test_no_raw_identifier_is_in_the_file(platform, rows, data):
         header, written = read(path)
         assert b"\r" not in path.read_bytes()
     assert header == [column.header for column in columns.values()]
-    assert len(found.cells) == len(written) == len(users) - len(found.left_out)
+    assert len(found.cells) == len(users) - len(found.left_out)
+    # Two users with the same details are one person.
+    assert len(written) == len({tuple(cells) for cells in found.cells.values()})
     assert written == sorted(written)
     assert set(found.unusable["reason"]) <= REASONS
     given_users = [user for user in users if user in rows]

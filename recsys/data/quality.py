@@ -68,7 +68,7 @@ def clean_log(con: Backend, raw: ir.Table, config: LogConfig, where: object) -> 
     """
     named = config.columns.model_dump(exclude_none=True)
     given = {role: column(raw, name, role, where) for role, name in named.items()}
-    clean = _by_role(given, config)
+    clean = _by_role(given, config, where)
     reason = _reason(given, clean, config)
     text = ibis.struct({role: value.cast("string") for role, value in given.items()})
     kept = ibis.ifelse(reason.notnull(), text, ibis.null(text.type()))
@@ -77,14 +77,14 @@ def clean_log(con: Backend, raw: ir.Table, config: LogConfig, where: object) -> 
     return log.mutate(row=log.rowid())
 
 
-def _by_role(given: dict[str, ir.Column], config: LogConfig) -> dict[str, ir.Value]:
+def _by_role(given: dict[str, ir.Column], config: LogConfig, where: object) -> dict[str, ir.Value]:
     """The columns in the form that the dataset needs; null where a value cannot be used."""
     clean: dict[str, ir.Value] = {
         "user": identifier(given["user"]),
         "item": identifier(given["item"]) if "item" in given else ibis.literal(ONLY_ITEM),
     }
     if "time" in given:
-        clean["time"] = read_times(given["time"], config)
+        clean["time"] = read_times(given["time"], config, f"{where}, the time column,")
     if "order" in given:
         clean["order"] = _order(given["order"])
     if "value" in given:

@@ -7,11 +7,11 @@ reason, and :mod:`recsys.data.time_faults` names the likely cause.
 """
 
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import ibis
 import ibis.expr.types as ir
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from recsys.config import StrictConfig
 from recsys.data.engine import epoch_us, in_timezone, parse_naive, parse_zoned
@@ -41,6 +41,19 @@ ZONED = (
 )
 
 
+def _day(given: Any) -> Any:
+    """An ISO 8601 date, which YAML may have read already."""
+    if not isinstance(given, str):
+        return given
+    try:
+        return date.fromisoformat(given.strip())
+    except ValueError as error:
+        raise ValueError("not a date: write it as 2026-01-31") from error
+
+
+Day = Annotated[date, BeforeValidator(_day)]
+
+
 class TimeConfig(StrictConfig):
     """How the times of a table are read, and which of them can be."""
 
@@ -52,12 +65,12 @@ class TimeConfig(StrictConfig):
         None, description='strptime format of text that is not ISO 8601, e.g. "%d/%m/%Y %H:%M"'
     )
     timezone: str = Field("UTC", description="of times that do not state their zone")
-    earliest_time: date = Field(
+    earliest_time: Day = Field(
         date(1990, 1, 1),
         description="first day (in UTC) that can be; what is earlier is set aside. 1970-01-01 for "
         "times that count from a start of their own",
     )
-    latest_time: date | None = Field(
+    latest_time: Day | None = Field(
         None,
         description="last day (in UTC) that can be, likewise; a day after the reading by default",
     )
@@ -69,19 +82,21 @@ class TimeConfig(StrictConfig):
         return self
 
 
-def read_times(column: ir.Column, config: TimeConfig, role: str = "time") -> ir.IntegerValue:
+def read_times(
+    column: ir.Column, config: TimeConfig, where: str = "the time column"
+) -> ir.IntegerValue:
     """Times as int64 microseconds since 1970 UTC; null where a value is not a time.
 
     Args:
         column: timestamps, dates, epoch numbers, or text that holds either.
         config: how they are read.
-        role: of the column, for messages.
+        where: it is, for messages.
 
     Raises:
         InputError: the numbers are of two units, or look like calendar dates.
     """
     needs_unit = config.time_unit is None and config.time_format is None
-    unit = guess_unit(column, role) if needs_unit else config.time_unit
+    unit = guess_unit(column, where) if needs_unit else config.time_unit
     return microseconds(column, unit, config.time_format, config.timezone)
 
 
@@ -207,7 +222,7 @@ def looks_like(number: ir.NumericValue, unit: TimeUnit) -> ir.BooleanValue:
     return number.between(USUAL[0] / MICROSECONDS[unit], USUAL[1] / MICROSECONDS[unit])
 
 
-def guess_unit(column: ir.Column, role: str) -> TimeUnit | None:
+def guess_unit(column: ir.Column, where: str) -> TimeUnit | None:
     """The unit of epoch numbers by their magnitude; None if the column holds none.
 
     Days are never guessed: they may as well be ordinal numbers.
@@ -233,12 +248,12 @@ def guess_unit(column: ir.Column, role: str) -> TimeUnit | None:
         return None
     if seen["low"] >= 19_000_101 and seen["high"] <= 21_001_231:
         raise InputError(
-            f"the {role} column holds numbers such as {int(seen['low'])}: if they are calendar "
+            f"{where} holds numbers such as {int(seen['low'])}: if they are calendar "
             'dates, set `time_format: "%Y%m%d"`; if they are epoch numbers, set `time_unit`'
         )
     if seen["low"] >= TICKS[0] and seen["high"] <= TICKS[1]:
         raise InputError(
-            f"the {role} column holds numbers such as {int(seen['low'])}, which look like ticks of "
+            f"{where} holds numbers such as {int(seen['low'])}, which look like ticks of "
             ".NET (100 nanoseconds since the year 1): write them as 2026-01-31T09:00:00Z; if they "
             "are epoch numbers, set `time_unit`"
         )
@@ -249,15 +264,31 @@ def guess_unit(column: ir.Column, role: str) -> TimeUnit | None:
             f"{percent(votes[u])} look like {u} ({seen[f'example of {u}']:.0f})" for u in alike
         ]
         raise InputError(
-            f"the {role} column mixes units: {', '.join(parts)}. Write all in one unit; or set "
+            f"{where} mixes units: {', '.join(parts)}. Write all in one unit; or set "
             f"`time_unit: {alike[0]}`, and the others are set aside"
         )
     if alike and alike != ["days"]:
+        _refuse_spread(number, alike[0], seen, where)
         return alike[0]
     # Seconds of the years 1970 to 5138 lie below 1e11, and each finer unit is a
     # thousand times larger.
     units: tuple[TimeUnit, ...] = ("seconds", "milliseconds", "microseconds", "nanoseconds")
     return units[sum(seen["middle"] >= bound for bound in (1e11, 1e14, 1e17))]
+
+
+def _refuse_spread(
+    number: ir.FloatingValue, unit: TimeUnit, seen: dict[str, Any], where: str
+) -> None:
+    """Refuses numbers from 0 on that only happen to reach the years of a log."""
+    early = (number > 0) & (number < USUAL[0] / MICROSECONDS[unit])
+    share = (early.sum().execute() or 0) / seen["numbers"]
+    if share >= MIXED:
+        raise InputError(
+            f"{where} holds numbers from {seen['low']:.0f} to {seen['high']:.0f}, and "
+            f"{percent(share)} of them are before 1990 if they are {unit} since 1970. If they "
+            "count from a start of their own, set `time_unit` and `earliest_time: 1970-01-01`; if "
+            f"those rows are wrong, set `time_unit: {unit}`, and they are set aside"
+        )
 
 
 def percent(share: float) -> str:

@@ -86,10 +86,7 @@ def usable_times(values: ir.Column, config: TimeConfig, where: str) -> ir.Intege
     Raises:
         InputError: numbers of several units, which ``where`` has.
     """
-    try:
-        moment = read_times(values, config)
-    except InputError as error:
-        raise InputError(f"{where}: {error}") from error
+    moment = read_times(values, config, where)
     return ibis.ifelse(plausible(moment, config), moment, ibis.null("int64"))
 
 

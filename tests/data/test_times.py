@@ -123,6 +123,11 @@ def test_given_unit_is_kept(parsed):
             r".*`time_unit: milliseconds`",
         ),
         ([str(SECONDS)] * 6 + ["14944.0"] * 4, r"40 % look like days \(14944\)"),
+        (
+            list(range(0, 1_800_000_000, 10**7)),
+            r"numbers from 0 to 1790000000, and 35 % of them are before 1990 if they are seconds"
+            r".*`earliest_time: 1970-01-01`",
+        ),
         ([SECONDS] * 98 + [SECONDS * 10**9] * 2, "2 % look like nanoseconds"),
     ],
 )

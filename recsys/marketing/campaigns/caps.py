@@ -9,7 +9,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 
 from recsys.config import StrictConfig
 from recsys.data.sources import FileConfig
-from recsys.data.times import TimeConfig
+from recsys.data.times import Day, TimeConfig
 from recsys.marketing.tables import read_columns
 
 ALL = "all"
@@ -29,7 +29,7 @@ class SentConfig(TimeConfig, FileConfig):
     channel: str = "channel"
     time: str = "time"
     campaign: str = "campaign"
-    latest_time: date | None = Field(
+    latest_time: Day | None = Field(
         date(2100, 1, 1), description="last day (in UTC) that can be: messages may be planned"
     )
 

@@ -99,7 +99,7 @@ def write_quarantine(reviews: Reviews, path: Path) -> None:
 def _read(con: Backend, raw: ir.Table, config: ReviewsConfig, files: SourceFiles) -> Reviews:
     roles = config.columns.model_dump(exclude_none=True)
     given = {role: column(raw, name, role, files) for role, name in roles.items()}
-    clean = _by_role(given, config)
+    clean = _by_role(given, config, files)
     as_given = {f"given_{role}": value.cast("string") for role, value in given.items()}
     con.create_table(
         "reviews", raw.select(**clean, **as_given, reason=_reason(given, clean, config))
@@ -121,7 +121,9 @@ def _read(con: Backend, raw: ir.Table, config: ReviewsConfig, files: SourceFiles
     )
 
 
-def _by_role(given: dict[str, ir.Column], config: ReviewsConfig) -> dict[str, ir.Value]:
+def _by_role(
+    given: dict[str, ir.Column], config: ReviewsConfig, where: object
+) -> dict[str, ir.Value]:
     """The columns in the form that is needed; null where a value cannot be used."""
     stars = given["stars"].cast("string").strip().try_cast("float64")
     clean = {
@@ -129,7 +131,7 @@ def _by_role(given: dict[str, ir.Column], config: ReviewsConfig) -> dict[str, ir
         "item": identifier(given["item"]),
         "text": given["text"].cast("string").strip().nullif(""),
         "stars": ibis.ifelse(stars.isnan() | stars.isinf(), ibis.null("float64"), stars),
-        "time": read_times(given["time"], config),
+        "time": read_times(given["time"], config, f"{where}, the time column,"),
     }
     if "category" in given:
         clean["category"] = identifier(given["category"]).fill_null("none")

@@ -108,7 +108,7 @@ def test_a_split_by_numbers_says_that_they_are_no_dates(tmp_path):
         (
             {"since": [10**9] * 600 + [10**12] * 600},
             {"time": "since"},
-            "'since' .table.time.: the time column mixes units: 50 %",
+            "'since' .table.time. mixes units: 50 %",
         ),
         ({"probability": [0.1, 0.2] * 600}, {}, "'probability' has the name of a column of the"),
     ],

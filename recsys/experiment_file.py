@@ -32,7 +32,7 @@ def read_document(
         raise InputError(f"there is no experiment file {path}")
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:  # such as a 13th month
         raise InputError(f"{path} is not a YAML file: {error}") from error
     if not isinstance(document, dict):
         raise InputError(f"{path} must hold sections such as `data:` and `model:`")
@@ -91,7 +91,7 @@ def _override(document: dict[str, Any], override: str) -> None:
         raise InputError(f"expected dotted.key=value, received {override!r}")
     try:
         value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise InputError(f"{override!r}: the value is not YAML") from error
     set_value(document, key, value)
 

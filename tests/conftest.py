@@ -45,6 +45,19 @@ def kernel_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new SQLite store of MLflow: making its tables takes seconds, copying it none."""
+    from recsys.tracking import store
+
+    store.prepare_environment()
+    from mlflow.tracking import MlflowClient
+
+    file = tmp_path_factory.mktemp("template") / "mlflow.db"
+    assert MlflowClient(f"sqlite:///{file}").search_experiments()
+    return file
+
+
 @pytest.fixture(autouse=True)
 def no_store_left_behind() -> Iterator[None]:
     """``mlflow.set_tracking_uri`` writes the environment, which later tests would then read."""

@@ -57,6 +57,26 @@ def test_a_wrong_type_is_refused_with_what_was_received(tmp_path):
     assert "training.epochs" in message and "'many'" in message and "integer" in message
 
 
+def test_a_day_that_is_none_is_refused(tmp_path):
+    key = "data.log.earliest_time"
+    assert "not a date: write it" in refused(tmp_path, overrides=[f"{key}=last year"])
+    assert f"{key}=1990-13-01" in refused(tmp_path, overrides=[f"{key}=1990-13-01"])
+    taken = load(tmp_path, overrides=[f"{key}=1970-01-01"]).data.log
+    assert (str(taken.earliest_time), taken.latest_time) == ("1970-01-01", None)
+
+
+@pytest.mark.parametrize(
+    "name", ["datasets", "Sweeps", "mlflow.db", "mlflow.db-journal", "mlartifacts", "campaigns"]
+)
+def test_names_of_what_lies_beside_the_runs_are_reserved(tmp_path, name):
+    assert f"name: '{name}' is reserved" in refused(tmp_path, {**DOCUMENT, "name": name})
+    path = tmp_path / "datasets.yaml"
+    path.write_text(yaml.safe_dump(DOCUMENT))
+    with pytest.raises(InputError, match="choose another by `name:` in the file or --name"):
+        load_experiment(path, name=name)
+    assert load_experiment(path, name="fine").name == "fine"
+
+
 def test_every_mistake_is_named(tmp_path):
     message = refused(tmp_path, overrides=["training.epoch=3", "model.dims=3", "seen=maybe"])
     assert message.count("\n") == 3

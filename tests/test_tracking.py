@@ -109,17 +109,6 @@ def saved_model(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module")
-def empty_store(tmp_path_factory):
-    """A new SQLite store: making its tables takes seconds, copying it none."""
-    store.prepare_environment()
-    from mlflow.tracking import MlflowClient
-
-    file = tmp_path_factory.mktemp("template") / "mlflow.db"
-    assert MlflowClient(f"sqlite:///{file}").search_experiments()
-    return file
-
-
 @pytest.fixture
 def runs_dir(tmp_path, empty_store):
     (tmp_path / "runs").mkdir()

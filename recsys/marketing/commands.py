@@ -103,6 +103,9 @@ def measure(
     outcomes: Annotated[str, typer.Argument(help="file of what users did, such as orders.csv")],
     user: Annotated[str, typer.Option(help="column with the user's id")] = "user",
     time: Annotated[str, typer.Option(help="column with the time")] = "time",
+    time_format: Annotated[
+        str | None, typer.Option(help='of times that are not ISO 8601, such as "%d/%m/%Y %H:%M"')
+    ] = None,
     value: Annotated[str | None, typer.Option(help="column with the money")] = None,
     days: Annotated[
         int, typer.Option(min=1, max=3660, help="from the day of sending on, that count")
@@ -113,7 +116,9 @@ def measure(
     from recsys.marketing.campaigns.outcomes import OutcomesConfig, measure_campaign
     from recsys.marketing.summary import uplift_summary
 
-    config = OutcomesConfig(path=outcomes, user=user, time=time, value=value, days=days)
+    config = OutcomesConfig(
+        path=outcomes, user=user, time=time, time_format=time_format, value=value, days=days
+    )
     show(uplift_summary(measure_campaign(folder, config)))
 
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
-from recsys.config import StrictConfig
+from recsys.config import RunName, StrictConfig
 from recsys.data.prepare import DataConfig
 from recsys.errors import InputError
 from recsys.experiment_file import read_document, validated
@@ -35,7 +35,7 @@ class PropensityExperiment(StrictConfig):
     """What users will do: a question to a log, or to a table with a label column."""
 
     task: Literal["propensity"]
-    name: str = Field(pattern=NAME, description="names the run folder and the model")
+    name: RunName = Field(pattern=NAME, description="names the run folder and the model")
     data: DataConfig | None = Field(None, description="a log; or else `table`")
     table: LabelledTableConfig | None = Field(
         None, description="a row per user with the answer in a column; or else `data`"
@@ -63,7 +63,7 @@ class SentimentExperiment(StrictConfig):
     """What reviews say of items, and of the mood of those who write them."""
 
     task: Literal["sentiment"]
-    name: str = Field(pattern=NAME, description="names the run folder")
+    name: RunName = Field(pattern=NAME, description="names the run folder")
     reviews: ReviewsConfig
     sentiment: SentimentConfig = SentimentConfig()
     tracking: TrackingConfig = TrackingConfig()

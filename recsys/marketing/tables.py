@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import ibis
 import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
@@ -14,6 +15,8 @@ from recsys.data.engine import blaming_input, connect
 from recsys.data.files import SourceFiles
 from recsys.data.ids import identifier
 from recsys.data.sources import FileConfig, column, locate, read_table
+from recsys.data.time_faults import explain_times
+from recsys.data.times import TimeConfig, plausible, read_times
 from recsys.errors import InputError
 
 MEMORY_GIB = 2.0
@@ -39,7 +42,10 @@ def open_table(config: FileConfig) -> Iterator[tuple[Backend, ir.Table, SourceFi
 
 
 def read_columns(
-    config: FileConfig, columns: Mapping[str, str | None], ids: Collection[str]
+    config: FileConfig,
+    columns: Mapping[str, str | None],
+    ids: Collection[str],
+    times: TimeConfig | None = None,
 ) -> pd.DataFrame:
     """Some columns of a table, as text without blanks around it; None where empty.
 
@@ -48,12 +54,14 @@ def read_columns(
         columns: by role the column's name; a role without one is left out.
         ids: roles whose values are ids, which take the form that they have in a dataset
             (``17850.0`` is ``17850``).
+        times: how the values of the role ``time`` are read: in UTC, see :func:`as_times`.
 
     Returns:
         A column per role, in the order of the file.
 
     Raises:
-        InputError: the table cannot be read, or has no such column (the nearest is named).
+        InputError: the table cannot be read, has no such column (the nearest is named), or a
+            time is missing or none that can be.
     """
     with open_table(config) as (con, raw, files):
         chosen = {}
@@ -62,29 +70,47 @@ def read_columns(
                 values = column(raw, name, role, files)
                 text = values.cast("string").strip().nullif("")
                 chosen[role] = identifier(values) if role in ids else text
+        where = f"{config.path}, {columns.get('time')!r}"
+        if times is not None:
+            chosen["moment"] = usable_times(raw[columns["time"]], times, where)
         found = con.to_pandas(raw.select(**chosen)).astype(object)
-    return found.where(found.notnull(), None)
+    found = found.where(found.notnull(), None)
+    if times is not None:
+        found["time"] = as_times(found["time"], found.pop("moment"), times, where)
+    return found
 
 
-def as_times(values: pd.Series, where: str) -> pd.Series:
-    """Text as times in UTC.
+def usable_times(values: ir.Column, config: TimeConfig, where: str) -> ir.IntegerValue:
+    """Times as microseconds since 1970 UTC; null where there is none that can be.
+
+    Raises:
+        InputError: numbers of several units, which ``where`` has.
+    """
+    moment = read_times(values, config, where)
+    return ibis.ifelse(plausible(moment, config), moment, ibis.null("int64"))
+
+
+def as_times(given: pd.Series, moments: pd.Series, config: TimeConfig, where: str) -> pd.Series:
+    """What was read as times, in UTC.
 
     Args:
-        values: ISO 8601, such as ``2026-01-31`` or ``2026-01-31T09:00:00+01:00``; without a
-            zone, in UTC.
+        given: as the table has them, as text.
+        moments: of :func:`usable_times`.
+        config: how they were read.
         where: the file and the column, for messages.
 
     Raises:
-        InputError: one is missing, or no such time.
+        InputError: one is missing, or cannot be; with the likely cause.
     """
-    times = pd.to_datetime(values, format="ISO8601", utc=True, errors="coerce")
-    if times.isnull().any():
-        row = int(times.isnull().to_numpy().argmax())
+    bad = moments.isnull().to_numpy()
+    if bad.any():
+        row = int(bad.argmax())
+        cause = explain_times(ibis.memtable(pd.DataFrame({"time": given[bad]})).time, config)
         raise InputError(
-            f"{where}: {values.iloc[row]!r} in row {row + 1} is no time; write it as 2026-01-31 "
-            "or 2026-01-31T09:00:00Z"
+            f"{where}: {given.iloc[row]!r} in row {row + 1} is not a time that can be "
+            f"({int(bad.sum())} of {len(bad)} rows). Of these, {cause}."
         )
-    return times
+    return pd.to_datetime(moments.astype("int64"), unit="us", utc=True)
 
 
 def as_numbers(values: pd.Series, where: str) -> pd.Series:

@@ -11,6 +11,7 @@ from recsys.tracking.logged_model import log_model
 from recsys.tracking.run import Run
 
 if TYPE_CHECKING:
+    import pandas as pd
     from mlflow.models import ModelSignature
 
 FILE = "model.skops"
@@ -68,7 +69,13 @@ def signature(input_example: Mapping[str, list]) -> "ModelSignature":
     return ModelSignature(inputs=Schema(columns))
 
 
-def log(run: Run, folder: Path, model_signature: "ModelSignature") -> str:
+def log(
+    run: Run,
+    folder: Path,
+    model_signature: "ModelSignature",
+    input_example: "pd.DataFrame | None",
+    digest: str,
+) -> str:
     """Logs an estimator to a run and returns the logged model's id.
 
     A model of classes answers with probabilities, in the order of its classes.
@@ -94,8 +101,9 @@ def log(run: Run, folder: Path, model_signature: "ModelSignature") -> str:
                 serialization_format="skops",
                 skops_trusted_types=types,
                 signature=model_signature,
+                input_example=input_example,
                 pip_requirements=[f"{name}=={version(name)}" for name in PACKAGES],
                 pyfunc_predict_fn=predicts,
             )
 
-    return log_model(run, save, "sklearn")
+    return log_model(run, save, "sklearn", digest)

@@ -2,13 +2,20 @@
 
 import tempfile
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from recsys.tracking.run import Run
 
+if TYPE_CHECKING:
+    from mlflow.entities import LoggedModel
 
-def log_model(run: Run, save: Callable[[str, Any], None], kind: str) -> str:
+DIGEST_TAG = "saved_model_digest"
+
+
+def log_model(run: Run, save: Callable[[str, Any], None], kind: str, digest: str) -> str:
     """Logs a model to a run and returns the logged model's id.
+
+    One that a process began and did not end, as it was killed, is completed.
 
     MLflow's own ``log_model`` would log to the globally active experiment, and
     try an input example in this process, which may load TensorFlow and take
@@ -18,15 +25,26 @@ def log_model(run: Run, save: Callable[[str, Any], None], kind: str) -> str:
         run: the model's.
         save: writes the model into a folder, given what MLflow says of it.
         kind: of model, for MLflow's page.
+        digest: names its content.
     """
     from mlflow.entities import LoggedModelOutput
     from mlflow.models import Model
 
     stored = run.client.get_run(run.id)
-    logged = run.client.create_logged_model(
-        stored.info.experiment_id, "model", run.id, params=stored.data.params, model_type=kind
-    )
-    run.client.log_outputs(run.id, [LoggedModelOutput(logged.model_id, step=0)])
+    logged = find_model(run, digest)
+    if logged is None:
+        logged = run.client.create_logged_model(
+            stored.info.experiment_id,
+            "model",
+            run.id,
+            tags={DIGEST_TAG: digest},
+            params=stored.data.params,
+            model_type=kind,
+        )
+    if logged.model_id not in [output.model_id for output in stored.outputs.model_outputs]:
+        run.client.log_outputs(run.id, [LoggedModelOutput(logged.model_id, step=0)])
+    if logged.status == "READY":
+        return logged.model_id
     described = Model(
         run_id=run.id, model_id=logged.model_id, artifact_path=logged.artifact_location
     )
@@ -35,3 +53,12 @@ def log_model(run: Run, save: Callable[[str, Any], None], kind: str) -> str:
         run.client.log_model_artifacts(logged.model_id, f"{folder}/model")
     run.client.finalize_logged_model(logged.model_id, "READY")
     return logged.model_id
+
+
+def find_model(run: Run, digest: str) -> "LoggedModel | None":
+    """What the run holds of a model of that content, complete or not."""
+    found = run.client.search_logged_models(
+        [run.client.get_run(run.id).info.experiment_id],
+        filter_string=f"source_run_id = '{run.id}' AND tags.{DIGEST_TAG} = '{digest}'",
+    )
+    return found[0] if found else None

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 
 import recsys.tracking.store as store
 from recsys.tracking import estimator_model, saved_model
+from recsys.tracking.logged_model import DIGEST_TAG
 from recsys.tracking.run import Run
 
 if TYPE_CHECKING:
+    import pandas as pd
+    from mlflow.entities import Run as StoredRun
     from mlflow.models import ModelSignature
 
-DIGEST_TAG = "saved_model_digest"
 NAME_TAG = "registered_model"
+MOST_METRICS = 12
 
 
 def signature(folder: Path, input_example: Mapping[str, list]) -> "ModelSignature":
@@ -37,18 +40,47 @@ def check(folder: Path) -> None:
         estimator_model.trusted_types(folder)
 
 
+def example(folder: Path, input_example: Mapping[str, list]) -> "pd.DataFrame":
+    """The example as a table that fits the signature, a row per request; see :func:`signature`."""
+    import pandas as pd
+
+    columns = {}
+    for name, values in input_example.items():
+        is_number = not any(isinstance(value, str) for value in values)
+        # Of an estimator, one is a double even where every value is missing, or whole.
+        typed = estimator_model.holds(folder) and is_number
+        columns[name] = pd.Series(list(values), dtype="float64" if typed else None)
+    return pd.DataFrame(columns)
+
+
 def log(
-    run: Run, folder: Path, model_signature: "ModelSignature", registered_name: str | None
+    run: Run,
+    folder: Path,
+    model_signature: "ModelSignature",
+    input_example: "pd.DataFrame | None",
+    registered_name: str | None,
 ) -> None:
-    """Logs the SavedModel or the estimator of a folder, unless the run holds that very one."""
+    """Logs the SavedModel or the estimator of a folder, and registers it.
+
+    Each step looks for what is there, so that a run that was killed in between
+    goes on with it.
+
+    Args:
+        run: that it belongs to.
+        folder: its own.
+        model_signature: of :func:`signature`.
+        input_example: a table with a row per request.
+        registered_name: of the registered model; None: it is not registered.
+    """
     found = digest(folder)
-    if run.client.get_run(run.id).data.tags.get(DIGEST_TAG) == found:
+    tags = {DIGEST_TAG: found, NAME_TAG: registered_name or ""}
+    if tags.items() <= run.client.get_run(run.id).data.tags.items():
         return
     kind = estimator_model if estimator_model.holds(folder) else saved_model
-    model_id = kind.log(run, folder, model_signature)
+    model_id = kind.log(run, folder, model_signature, input_example, found)
     if registered_name:
-        register(run, model_id, registered_name)
-    run.set_tags({DIGEST_TAG: found, NAME_TAG: registered_name or ""})
+        register(run, model_id, registered_name, found)
+    run.set_tags(tags)
 
 
 def digest(folder: Path) -> str:
@@ -61,14 +93,56 @@ def digest(folder: Path) -> str:
     return total.hexdigest()
 
 
-def register(run: Run, model_id: str, name: str) -> None:
-    """Registers a logged model as the next version of a registered model."""
+def register(run: Run, model_id: str, name: str, digest: str) -> None:
+    """Registers a logged model as the next version of a registered model, once."""
     from mlflow.exceptions import MlflowException
 
+    stored = run.client.get_run(run.id)
+    if any(
+        version.name == name and version.tags.get(DIGEST_TAG) == digest
+        for version in run.client.search_model_versions(f"run_id = '{run.id}'")
+    ):
+        return
     try:
-        run.client.create_registered_model(name)
+        task = stored.data.params.get("task", "recommendation")
+        run.client.create_registered_model(
+            name,
+            tags={"task": task},
+            description=f"Models of the experiment {name}, a version for each run of it; a version "
+            "names its run, its data and its metrics.",
+        )
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
+    facts = {key: tag for key, tag in stored.data.tags.items() if not key.startswith("mlflow.")}
     with store.active_store(run.uri):
-        run.client.create_model_version(name, f"models:/{model_id}", run.id, model_id=model_id)
+        run.client.create_model_version(
+            name,
+            f"models:/{model_id}",
+            run.id,
+            tags={**facts, DIGEST_TAG: digest},
+            description=_description(run, stored),
+            model_id=model_id,
+        )
+
+
+def _description(run: Run, stored: "StoredRun") -> str:
+    """What a version was made from and how good it is, for people."""
+    experiment = run.client.get_experiment(stored.info.experiment_id).name
+    metrics = stored.data.metrics
+    measured = [
+        f"{key.removeprefix('test/')} {metrics[key]:.4g}{_interval(metrics, key)}"
+        for key in sorted(metrics)
+        if key.startswith("test/") and key.count("/") == 1
+    ]
+    said = [f"Run {stored.info.run_name} of the MLflow experiment {experiment}."]
+    if fingerprint := stored.data.tags.get("data_fingerprint"):
+        said.append(f"Data: {fingerprint}.")
+    if measured:
+        said.append(f"On the test part: {', '.join(measured[:MOST_METRICS])}.")
+    return " ".join(said)
+
+
+def _interval(metrics: Mapping[str, float], key: str) -> str:
+    low, high = metrics.get(f"{key}/low"), metrics.get(f"{key}/high")
+    return "" if low is None or high is None else f" ({low:.4g} to {high:.4g})"

@@ -1,14 +1,18 @@
 """One run in one MLflow store: what is written into it, and how."""
 
 import re
+import shlex
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import recsys.tracking.store as store
+from recsys.errors import InputError
+
 if TYPE_CHECKING:
-    from mlflow.entities import Metric
+    from mlflow.entities import Experiment, Metric
     from mlflow.tracking import MlflowClient
 
 LONGEST_VALUE = 500
@@ -71,7 +75,11 @@ class Run:
         tags: Mapping[str, str],
         start_time: int | None = None,
     ) -> Self:
-        """Starts a run; ``artifacts`` is where a new experiment keeps its artefacts."""
+        """Starts a run; ``artifacts`` is where a new experiment keeps its artefacts.
+
+        Raises:
+            InputError: the experiment was deleted.
+        """
         from mlflow.exceptions import MlflowException
         from mlflow.tracking import MlflowClient
 
@@ -84,6 +92,7 @@ class Run:
                 if (found := client.get_experiment_by_name(experiment)) is None:
                     raise
         if found is not None:
+            _refuse_deleted(found, uri)
             experiment_id = found.experiment_id
         run = client.create_run(experiment_id, start_time, dict(tags), run_name=name)
         return cls(client, uri, run.info.run_id)
@@ -162,6 +171,19 @@ class Run:
     def finish(self, status: str, end_time: int | None = None) -> None:
         """Ends the run as ``FINISHED``, ``FAILED`` or ``KILLED``."""
         self.client.set_terminated(self.id, status, end_time)
+
+
+def _refuse_deleted(experiment: "Experiment", uri: str) -> None:
+    if experiment.lifecycle_stage == "active":
+        return
+    number, address = experiment.experiment_id, shlex.quote(store.public_uri(uri))
+    raise InputError(
+        f"the MLflow experiment {experiment.name!r} was deleted, and its runs with it. To have it "
+        f"back: MLFLOW_TRACKING_URI={address} mlflow experiments restore --experiment-id {number}; "
+        "to log elsewhere: tracking.experiment=NAME; to remove it for good: "
+        f"MLFLOW_TRACKING_URI={address} mlflow gc --backend-store-uri {address} "
+        f"--experiment-ids {number}"
+    )
 
 
 def _cut(value: str) -> str:

@@ -10,6 +10,7 @@ from recsys.tracking.logged_model import log_model
 from recsys.tracking.run import Run
 
 if TYPE_CHECKING:
+    import pandas as pd
     from mlflow.models import ModelSignature
 
 CODE = Path(__file__).parent / "pyfunc_model.py"
@@ -49,8 +50,17 @@ def signature(input_example: Mapping[str, list]) -> "ModelSignature":
     return ModelSignature(inputs=Schema(inputs), outputs=Schema(outputs))
 
 
-def log(run: Run, saved_model: Path, model_signature: "ModelSignature") -> str:
-    """Logs a SavedModel to a run and returns the logged model's id."""
+def log(
+    run: Run,
+    saved_model: Path,
+    model_signature: "ModelSignature",
+    input_example: "pd.DataFrame | None",
+    digest: str,
+) -> str:
+    """Logs a SavedModel to a run and returns the logged model's id.
+
+    The example is kept and held to the signature; nothing is predicted from it.
+    """
     from mlflow.pyfunc import save_model
 
     def save(path: str, described: Any) -> None:
@@ -62,7 +72,8 @@ def log(run: Run, saved_model: Path, model_signature: "ModelSignature") -> str:
                 python_model=str(CODE),
                 artifacts={"saved_model": str(saved_model)},
                 signature=model_signature,
+                input_example=input_example,
                 pip_requirements=[f"{name}=={version(name)}" for name in ("mlflow", "tensorflow")],
             )
 
-    return log_model(run, save, "pyfunc")
+    return log_model(run, save, "pyfunc", digest)

@@ -5,6 +5,7 @@ import fcntl
 import os
 import shlex
 import shutil
+import sqlite3
 import sys
 import tempfile
 import threading
@@ -15,7 +16,11 @@ from pathlib import Path
 
 from recsys.redaction import HIDDEN, redact, remember_address, shown_address
 
+from recsys.errors import InputError
+from recsys.tracking.relocation import adopt
+
 PROBE_SECONDS = 5.0
+DAMAGED = "Restore a copy of it, or move it away to begin a new one, without the runs that it holds"
 
 
 def local_uri(runs_dir: Path) -> str:
@@ -23,7 +28,27 @@ def local_uri(runs_dir: Path) -> str:
     return f"sqlite:///{runs_dir.resolve() / 'mlflow.db'}"
 
 
-def create_local(runs_dir: Path) -> None:
+def open_local(runs_dir: Path) -> str:
+    """The address of the default store, which is made, or settled where it lies now.
+
+    Raises:
+        InputError: ``mlflow.db`` is damaged, or of something else.
+    """
+    _create_local(runs_dir)
+    database = runs_dir / "mlflow.db"
+    try:
+        adopt(database, artifact_location(runs_dir))
+    except sqlite3.DatabaseError as error:
+        is_busy = "locked" in str(error)
+        mend = "Wait for what else is at work in it" if is_busy else DAMAGED
+        raise InputError(
+            f"the MLflow store {database} cannot be opened: {error}. {mend}; "
+            "`tracking.enabled=false` runs without MLflow."
+        ) from error
+    return local_uri(runs_dir)
+
+
+def _create_local(runs_dir: Path) -> None:
     """Makes the default store unless it is there.
 
     MLflow makes its tables in dozens of migrations, for seconds: processes that

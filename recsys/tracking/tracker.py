@@ -180,7 +180,7 @@ class MlflowTracker:
         run_id = record.read(self._run_folder).get(key)
         try:
             if key == record.LOCAL:
-                store.create_local(self._runs_dir)
+                store.open_local(self._runs_dir)
             run = Run.find(uri, run_id) if run_id else None
             if run is not None:
                 run.reopen()
@@ -188,13 +188,12 @@ class MlflowTracker:
                 tags = resolve_tags(self._tags | self._parent_tag(key))
                 run = Run.create(uri, self._config.experiment, artifacts, self._name, tags)
         except Exception as error:
-            if store.is_server(uri):
+            if store.is_server(uri) or isinstance(error, InputError):
                 raise
             raise InputError(
                 f"the MLflow store {store.public_uri(uri)} cannot be opened: "
-                f"{_first_line(error)}. "
-                "Mend or unset MLFLOW_TRACKING_URI, or move a damaged mlflow.db away; "
-                "`tracking.enabled=false` runs without MLflow."
+                f"{_first_line(error)}. Mend it, or name another by MLFLOW_TRACKING_URI or "
+                "--runs-dir; `tracking.enabled=false` runs without MLflow."
             ) from error
         record.remember(self._run_folder, key, run.id)
         return run
@@ -231,7 +230,8 @@ class MlflowTracker:
         models.check(folder)  # here, where what is wrong with it is not taken for the server's
         signature = models.signature(folder, input_example)
         registered = name if self._config.register_model else None
-        self._do(lambda run: models.log(run, folder, signature, registered))
+        example = models.example(folder, input_example)
+        self._do(lambda run: models.log(run, folder, signature, example, registered))
 
     def _do(self, action: Callable[[Run], None]) -> None:
         """Sends now, and remembers how to send again to another store."""

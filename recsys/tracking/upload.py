@@ -6,7 +6,8 @@ from pathlib import Path
 import recsys.tracking.store as store
 from recsys.errors import InputError
 from recsys.tracking import estimator_model, models, record
-from recsys.tracking.models import DIGEST_TAG, NAME_TAG
+from recsys.tracking.logged_model import DIGEST_TAG
+from recsys.tracking.models import NAME_TAG
 from recsys.tracking.run import PARENT_TAG, Run
 
 SOURCE_TAG = "uploaded_from_run"
@@ -42,7 +43,7 @@ def upload(run_folder: Path, runs_dir: Path) -> str:
     address = store.public_uri(uri)
     if store.is_server(uri) and not store.answers(uri):
         raise InputError(f"the MLflow server {address} does not answer: start it, or mend the URI")
-    source = Run.find(store.local_uri(runs_dir), runs[record.LOCAL])
+    source = Run.find(store.open_local(runs_dir), runs[record.LOCAL])
     if source is None:
         raise InputError(
             f"{runs_dir / 'mlflow.db'} does not hold the run {runs[record.LOCAL]} that "
@@ -113,4 +114,6 @@ def _copy_model(source: Run, target: Run) -> None:
         model = Path(path)
         if not estimator_model.holds(model):
             (model,) = (model / "artifacts").iterdir()
-        models.log(target, model, Model.load(path).signature, registered_name)
+        described = Model.load(path)
+        example = described.load_input_example(path)
+        models.log(target, model, described.signature, example, registered_name)

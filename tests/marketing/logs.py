@@ -8,7 +8,7 @@ import pandas as pd
 from recsys.data.dataset import Dataset
 from recsys.data.prepare import DataConfig, prepare
 
-START = pd.Timestamp("2025-01-01", tz="UTC")
+START = pd.Timestamp("2024-01-01", tz="UTC")
 
 
 def prepared(folder: Path, rows: pd.DataFrame, categories: dict[str, str] | None = None) -> Dataset:
@@ -16,7 +16,7 @@ def prepared(folder: Path, rows: pd.DataFrame, categories: dict[str, str] | None
 
     Args:
         folder: where the log and the dataset go.
-        rows: an event each; days since 2025.
+        rows: an event each; days since 2024.
         categories: of items, several separated by ``|``.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -48,7 +48,7 @@ def prepared(folder: Path, rows: pd.DataFrame, categories: dict[str, str] | None
 
 
 def microseconds(day: float) -> int:
-    """A moment, in days since 2025."""
+    """A moment, in days since 2024."""
     return int((START + pd.Timedelta(days=day)).value // 1000)
 
 

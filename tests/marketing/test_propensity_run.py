@@ -142,6 +142,7 @@ def test_a_table_with_a_label(tmp_path, monkeypatch, capsys):
     ("change", "message"),
     [
         ({"task": "clairvoyance"}, "there is no `task: clairvoyance`"),
+        ({"name": "replays"}, "name: 'replays' is reserved"),
         ({"data": None}, "give either `data`, a log, or `table`"),
         ({"propensity": {"estimator": ["linear"]}}, "did you mean 'estimators'"),
         (

@@ -2,6 +2,7 @@ import pandas as pd
 import pytest
 
 from recsys.data.sources import FileConfig
+from recsys.data.times import TimeConfig
 from recsys.errors import InputError
 from recsys.marketing.tables import as_numbers, read_columns
 
@@ -29,3 +30,34 @@ def test_a_missing_column_is_named_with_the_nearest(tmp_path):
 def test_what_is_no_finite_number_is_named(text):
     with pytest.raises(InputError, match=f"here: '{text}' in row 3 is no number"):
         as_numbers(pd.Series(["1.5", None, text]), "here")
+
+
+TIMES = {
+    "2026-01-31": "2026-01-31T00:00:00Z",
+    "2026-01-31T09:00:00+01:00": "2026-01-31T08:00:00Z",
+    "1767225600": "2026-01-01T00:00:00Z",
+}
+
+
+def test_times_are_read_as_those_of_a_log(tmp_path):
+    file = tmp_path / "given.csv"
+    file.write_text("when\n" + "\n".join(TIMES))
+    found = read_columns(FileConfig(path=str(file)), {"time": "when"}, [], TimeConfig())
+    assert found["time"].tolist() == [pd.Timestamp(moment) for moment in TIMES.values()]
+
+
+@pytest.mark.parametrize(
+    ("times", "message"),
+    [
+        (["2026-01-31", ""], "'when': None in row 2 .*1 of 2 rows.*every value is empty"),
+        (["2026-01-31", "2199-01-01"], "'2199-01-01' in row 2 .*in the future"),
+        (["20454", "20455"], "'20454' in row 1 is not a time .*`time_unit: days`"),
+        (["1767225600", "1767225600000"], "'when' mixes units: 50 %"),
+        (["01/31/2026 01:17 PM"], '`time_format: "%m/%d/%Y %I:%M %p"`'),
+    ],
+)
+def test_times_that_cannot_be_are_refused(tmp_path, times, message):
+    file = tmp_path / "given.parquet"
+    pd.DataFrame({"when": times}).to_parquet(file)
+    with pytest.raises(InputError, match=message):
+        read_columns(FileConfig(path=str(file)), {"time": "when"}, [], TimeConfig())

@@ -9,7 +9,8 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 
 from recsys.config import StrictConfig
 from recsys.data.sources import FileConfig
-from recsys.marketing.tables import as_times, read_columns
+from recsys.data.times import Day, TimeConfig
+from recsys.marketing.tables import read_columns
 
 ALL = "all"
 
@@ -21,13 +22,16 @@ class CapConfig(StrictConfig):
     days: PositiveInt = Field(7, description="of the stretch of time that ends with the new one")
 
 
-class SentConfig(FileConfig):
+class SentConfig(TimeConfig, FileConfig):
     """What was sent before; ``messages.parquet`` of campaigns has these columns."""
 
     user: str = "user"
     channel: str = "channel"
     time: str = "time"
     campaign: str = "campaign"
+    latest_time: Day | None = Field(
+        date(2100, 1, 1), description="last day (in UTC) that can be: messages may be planned"
+    )
 
 
 # By channel, and of all channels together.
@@ -57,8 +61,8 @@ class Frequency:
         if sent is None:
             return
         columns = {each: getattr(sent, each) for each in ("user", "channel", "time", "campaign")}
-        rows = read_columns(sent, columns, ids=["user"])
-        times = as_times(rows["time"], f"{sent.path}, {sent.time!r} of the messages sent before")
+        rows = read_columns(sent, columns, ids=["user"], times=sent)
+        times = rows["time"]
         day = pd.Timestamp(at, tz="UTC")
         own = rows["campaign"].fillna("").str.startswith(f"{name}/") & (times == day)
         channels = rows["channel"].fillna("").str.casefold()

@@ -10,21 +10,22 @@ import pandas as pd
 from pydantic import Field, PositiveInt
 
 from recsys.data.sources import FileConfig
+from recsys.data.times import TimeConfig
 from recsys.errors import InputError
 from recsys.marketing.audiences.users_table import SEGMENT
 from recsys.marketing.campaigns.campaign import ASSIGNMENTS, COUNTS
 from recsys.marketing.measurement.uplift import SegmentedUplift, uplift, uplift_by_segment
-from recsys.marketing.tables import as_numbers, as_times, read_columns
+from recsys.marketing.tables import as_numbers, read_columns
 from recsys.run_folder import RunFolder
 
 UPLIFT = "uplift.json"
 
 
-class OutcomesConfig(FileConfig):
+class OutcomesConfig(TimeConfig, FileConfig):
     """What users did: a row per event, such as the log of orders."""
 
     user: str = Field("user", description="column with the user's id as in the log")
-    time: str = Field("time", description="column with the time, in ISO 8601")
+    time: str = Field("time", description="column with the time")
     value: str | None = Field(None, description="column with the money, if it is compared, too")
     days: PositiveInt = Field(14, le=3660, description="from the day of sending on, that count")
 
@@ -82,10 +83,10 @@ def _within(config: OutcomesConfig, at: date, users: set[str]) -> tuple[pd.DataF
     And the day of the last outcome of anybody: if it is before the days are over, they may not be.
     """
     columns = {"user": config.user, "time": config.time, "value": config.value}
-    rows = read_columns(config, columns, ids=["user"])
+    rows = read_columns(config, columns, ids=["user"], times=config)
     if rows.empty:
         raise InputError(f"{config.path} has no outcomes: give a row per thing that a user did")
-    times = as_times(rows["time"], f"{config.path}, {config.time!r} of the outcomes")
+    times = rows["time"]
     value = pd.Series(0.0, index=rows.index)
     if config.value is not None:
         value = as_numbers(rows["value"], f"{config.path}, {config.value!r} of the outcomes")

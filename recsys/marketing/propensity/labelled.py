@@ -7,11 +7,12 @@ from sklearn.model_selection import train_test_split
 
 from recsys.data.ids import identifier
 from recsys.data.sources import FileConfig, column
+from recsys.data.times import TimeConfig
 from recsys.errors import InputError
 from recsys.marketing.propensity.answers import Amount, Answer, OneOf, YesNo
 from recsys.marketing.propensity.question import Known, Question, Table
 from recsys.marketing.propensity.rules import Prior
-from recsys.marketing.tables import open_table
+from recsys.marketing.tables import as_times, open_table, usable_times
 
 # Shares of the rows that choose and that judge.
 VALIDATION, TEST = 0.2, 0.2
@@ -25,9 +26,11 @@ FEWEST = 5
 RESERVED = {"user", "probability", "amount", "predicted", "reasons"}
 YES = ("1", "true", "yes", "y", "t")
 NO = ("0", "false", "no", "n", "f")
+# Beside the columns of the table while it is read.
+MOMENT = "_moment"
 
 
-class LabelledTableConfig(FileConfig):
+class LabelledTableConfig(TimeConfig, FileConfig):
     """A table with an answer for each user, such as who left."""
 
     label: str = Field(description="column with the answer")
@@ -57,12 +60,16 @@ def ask_table(config: LabelledTableConfig, seed: int) -> Question:
         InputError: it cannot be read, a column is missing, there is but one answer, or nothing
             is left to predict from.
     """
-    rows = _read(config)
+    rows, moments = _read(config)
     ids = rows[config.key] if config.key else pd.Series(np.arange(1, len(rows) + 1).astype(str))
     ids = ids.astype(str).rename("user")
     given = rows[config.label].str.strip()
     answered = given.notnull() & (given != "")
     answer, target = _answer(given[answered], config)
+    times = None
+    if moments is not None:
+        where = f"{config.path}, {config.time!r} (table.time)"
+        times = as_times(rows[config.time][answered], moments[answered], config, where)
     left_out = {config.label, config.key, config.time, *config.leave_out}
     features = _features(rows[[name for name in rows if name not in left_out]])
     taken = sorted({*features.columns} & RESERVED)
@@ -83,15 +90,15 @@ def ask_table(config: LabelledTableConfig, seed: int) -> Question:
             ids.loc[part].reset_index(drop=True),
             target.loc[part].reset_index(drop=True),
         )
-        for part in _split(target, answer, rows, config, seed)
+        for part in _split(target, answer, times, seed)
     )
     asked = Known(features[~answered].reset_index(drop=True), ids[~answered].reset_index(drop=True))
     now = None if answered.all() else asked
     return Question(answer, train, validation, test, Prior(answer), now)
 
 
-def _read(config: LabelledTableConfig) -> pd.DataFrame:
-    """All columns as text, missing where they are empty."""
+def _read(config: LabelledTableConfig) -> tuple[pd.DataFrame, pd.Series | None]:
+    """All columns as text, missing where they are empty; and the times to split by, if any."""
     with open_table(config) as (con, raw, files):
         named = [("label", config.label), ("key", config.key), ("time", config.time)]
         named += [("leave_out", name) for name in config.leave_out]
@@ -101,7 +108,12 @@ def _read(config: LabelledTableConfig) -> pd.DataFrame:
         text = {name: raw[name].cast("string") for name in raw.columns}
         if config.key is not None:
             text[config.key] = identifier(raw[config.key])
-        return con.to_pandas(raw.select(**text))
+        if config.time is None:
+            return con.to_pandas(raw.select(**text)), None
+        where = f"{config.path}, {config.time!r} (table.time)"
+        moment = usable_times(raw[config.time], config, where)
+        rows = con.to_pandas(raw.select(**text, **{MOMENT: moment}))
+        return rows, rows.pop(MOMENT)
 
 
 def _answer(given: pd.Series, config: LabelledTableConfig) -> tuple[Answer, pd.Series]:
@@ -158,20 +170,11 @@ def _features(given: pd.DataFrame) -> pd.DataFrame:
 def _split(
     target: pd.Series,
     answer: Answer,
-    rows: pd.DataFrame,
-    config: LabelledTableConfig,
+    times: pd.Series | None,
     seed: int,
 ) -> list[pd.Index]:
     """Rows to learn from, to choose by and to judge."""
-    if config.time is not None:
-        when = rows.loc[target.index, config.time]
-        numbers = pd.to_numeric(when, errors="coerce")
-        times = numbers if numbers.notnull().all() else pd.to_datetime(when, errors="coerce")
-        if times.isnull().any():
-            example = when[times.isnull()].iloc[0]
-            raise InputError(
-                f"{config.path}: {example!r} in the column {config.time!r} (table.time) is no time"
-            )
+    if times is not None:
         first, second = times.quantile([1 - VALIDATION - TEST, 1 - TEST])
         early, late = times <= first, times > second
         return [times.index[part] for part in (early, ~early & ~late, late)]

@@ -50,7 +50,7 @@ def dataset(tmp_path_factory):
         items = [f"{own if is_own else other}{generator.integers(0, 8)}" for is_own in like]
         events += [(user, "unknown" if user in UNREADABLE else item) for item in items]
     log = pd.DataFrame(events, columns=["user", "item"])
-    log["time"] = pd.Timestamp("2025-01-01") + pd.to_timedelta(generator.permutation(len(log)), "h")
+    log["time"] = pd.Timestamp("2024-01-01") + pd.to_timedelta(generator.permutation(len(log)), "h")
     log.to_parquet(folder / "log.parquet")
     names = [f"u{user}" for user in range(USERS) if f"u{user}" not in UNDESCRIBED]
     table = pd.DataFrame({"user": names, "country": "one"})

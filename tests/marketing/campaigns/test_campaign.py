@@ -1,6 +1,7 @@
 """Campaign files built as a marketer would, from a real prediction and a real recommender."""
 
 import json
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -187,7 +188,11 @@ def test_a_campaign_is_measured_against_its_holdout(document, tmp_path):
     late = orders.assign(when="2026-12-20")
     pd.concat([orders, late]).to_csv(tmp_path / "orders.csv", index=False)
     config = OutcomesConfig(
-        path=str(tmp_path / "orders.csv"), user="who", time="when", value="money"
+        path=str(tmp_path / "orders.csv"),
+        user="who",
+        time="when",
+        value="money",
+        latest_time=date(2027, 1, 1),
     )
     file = measure_campaign(folder, config)
     found = {each["name"]: each for each in json.loads(file.read_text())["campaigns"]}

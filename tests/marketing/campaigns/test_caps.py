@@ -52,7 +52,7 @@ def test_a_cap_of_none_silences_a_channel():
 
 
 def test_a_time_that_is_none_is_named(tmp_path):
-    with pytest.raises(InputError, match="sent before: 'yesterday' in row 2"):
+    with pytest.raises(InputError, match="'time': 'yesterday' in row 2 is not a time that"):
         frequency(tmp_path, {}, [("1", "push", "2026-03-09", ""), ("1", "push", "yesterday", "")])
 
 

@@ -81,6 +81,14 @@ def test_a_split_by_time_judges_on_the_latest(tmp_path):
     assert asked.test.users.tolist() == [f"c{row}" for row in range(960, 1200)]
 
 
+def test_a_split_by_numbers_says_that_they_are_no_dates(tmp_path):
+    table = customers().assign(month=np.arange(1200))
+    with pytest.raises(InputError, match="`earliest_time: 1970-01-01`"):
+        question(tmp_path, table, time="month")
+    asked = question(tmp_path, table, key="customer", time="month", earliest_time="1970-01-01")
+    assert asked.test.users.tolist() == [f"c{row}" for row in range(960, 1200)]
+
+
 @pytest.mark.parametrize(
     ("change", "settings", "message"),
     [
@@ -94,7 +102,14 @@ def test_a_split_by_time_judges_on_the_latest(tmp_path):
             {"leave_out": ["customer", "months", "contract", "calls", "fee", "spent"]},
             "no column is left",
         ),
-        ({"since": "soon"}, {"time": "since"}, "'soon' in the column 'since'"),
+        ({"since": "soon"}, {"time": "since"}, "'since' .table.time.: 'soon' in row 1 is not a"),
+        ({"since": "04/22/2014"}, {"time": "since"}, r'`time_format: "%m/%d/%Y"`'),
+        ({"since": [0] * 600 + [10**9] * 600}, {"time": "since"}, "600 of 1200.*0 or less"),
+        (
+            {"since": [10**9] * 600 + [10**12] * 600},
+            {"time": "since"},
+            "'since' .table.time. mixes units: 50 %",
+        ),
         ({"probability": [0.1, 0.2] * 600}, {}, "'probability' has the name of a column of the"),
     ],
 )

@@ -16,7 +16,7 @@ ANY = {"kind": "event", "name": "any", "at_most_every_days": 0}
 def write_stream(
     file: Path, rows: Iterable[tuple], columns: str = "user item minutes event"
 ) -> str:
-    """Writes events as CSV: names of the columns, minutes since 2025."""
+    """Writes events as CSV: names of the columns, minutes since 2024."""
     table = pd.DataFrame(list(rows), columns=columns.split())
     table["time"] = START + pd.to_timedelta(table.pop("minutes"), unit="min")
     table.to_csv(file, index=False)

@@ -17,7 +17,7 @@ REPLAY = {
     "stream": STREAM,
     "users": "runs/buys",
     "recommender": "runs/shop",
-    "from": "2025-03-01",
+    "from": "2024-03-01",
     "triggers": [CART, BACK],
 }
 
@@ -29,7 +29,7 @@ def load(tmp_path, **changes):
 
 
 def test_a_file_is_read_with_its_overrides(tmp_path):
-    found = load(tmp_path, until="2025-03-02T00:00:00+01:00")
+    found = load(tmp_path, until="2024-03-02T00:00:00+01:00")
     assert found.name == "march" and found.items == 3 and not found.sorted
     cart, back = found.triggers
     assert cart.completed_by == ["purchase"] and cart.after_minutes == 60
@@ -50,13 +50,13 @@ def columns_without(*roles: str) -> dict:
         (columns_without("item"), r"map stream\.columns\.item"),
         (columns_without("event"), r"'cart' looks for events of a type: map .*columns\.event"),
         ({"users": None}, "'back' asks for segments: name in `users`"),
-        ({"until": "2025-02-01"}, "`from` must be before `until`"),
+        ({"until": "2024-02-01"}, "`from` must be before `until`"),
         ({"triggers": [CART, {**BACK, "name": "cart"}]}, "two triggers have one name: cart, cart"),
         ({"triggers": []}, "triggers"),
         ({"triggers": [{**BACK, "form": ["lost"]}]}, r"segment\.form: unknown key.* 'from'"),
         ({"triggers": [{**BACK, "to": ["loyl"]}]}, r"segment\.to\.0"),
         ({"triggers": [{**CART, "completed_by": []}]}, r"abandoned\.completed_by"),
-        ({"form": "2025-03-01"}, "form: unknown key; did you mean 'from'"),
+        ({"form": "2024-03-01"}, "form: unknown key; did you mean 'from'"),
     ],
 )
 def test_what_is_wrong_is_one_message(tmp_path, changes, message):

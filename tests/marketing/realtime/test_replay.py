@@ -112,8 +112,8 @@ def test_actions_say_why_and_what(tmp_path, artefacts, segmented):
     both = {"recommender": str(artefacts["exclude"]), "users": str(segmented)}
     actions, summary = replayed(tmp_path, config(path, [CART, BACK], items=2, **both))
     back, cart = actions.astype(object).where(actions.notnull(), None).to_dict("records")
-    assert back.pop("time") == pd.Timestamp("2025-01-06", tz="UTC")
-    assert cart.pop("time") == pd.Timestamp("2025-01-06T01:00", tz="UTC")
+    assert back.pop("time") == pd.Timestamp("2024-01-06", tz="UTC")
+    assert cart.pop("time") == pd.Timestamp("2024-01-06T01:00", tz="UTC")
     answers = [(list(each.pop("items")), list(each.pop("titles"))) for each in (back, cart)]
     # The same history, one hour apart; nothing of it is recommended.
     assert answers[0] == answers[1] and not {"fig", "nut"} & set(answers[0][0])
@@ -145,18 +145,18 @@ def test_the_summary_counts_and_times(tmp_path, artefacts):
     path = stream_of(tmp_path)
     text = Path(path).read_text()
     Path(path).write_text(text + text.splitlines()[-1])
-    settings = {"duplicates": "drop", "from": "2025-01-02", "until": "2025-01-03"}
+    settings = {"duplicates": "drop", "from": "2024-01-02", "until": "2024-01-03"}
     weekly = {"kind": "event", "name": "weekly"}
     actions, summary = replayed(
         tmp_path,
         config(path, [ANY, weekly], recommender=str(artefacts["exclude"]), **settings),
     )
     times = pd.to_datetime(pd.read_csv(path)["time"][:-1])
-    within = times.between("2025-01-02 00:00Z", "2025-01-02 23:59:59Z")
+    within = times.between("2024-01-02 00:00Z", "2024-01-02 23:59:59Z")
     assert 0 < within.sum() < len(times) - 2
     stream = summary["stream"]
     assert stream["events"] == within.sum() == (actions["trigger"] == "any").sum()
-    assert stream["events_before"] == (times < "2025-01-02 00:00Z").sum() > 0
+    assert stream["events_before"] == (times < "2024-01-02 00:00Z").sum() > 0
     assert pd.Timestamp(stream["first"]) == times[within].min()
     assert pd.Timestamp(stream["last"]) == times[within].max()
     assert stream["left_out"] == {"duplicate": 1}
@@ -172,7 +172,7 @@ def test_the_summary_counts_and_times(tmp_path, artefacts):
         assert 0 < part["p50"] <= part["p99"] <= part["max"] < math.inf
     assert 0 < latency["first_answer"] < math.inf
     assert 0 < summary["events_per_second"] < math.inf
-    assert summary["settings"]["from"].startswith("2025-01-02")
+    assert summary["settings"]["from"].startswith("2024-01-02")
     told = text_of(tmp_path / "replays/tiny")
     assert f"weekly: {fired['weekly']} actions, {within.sum() - fired['weekly']} held back" in told
     assert "left out: 1 rows (duplicate)" in told and "ms at p99" in told
@@ -199,7 +199,7 @@ def test_a_replay_takes_the_place_of_an_earlier_one_or_leaves_it(tmp_path, artef
     with pytest.raises(InputError, match="no events in the time of the replay"):
         replay(config(path, **settings, **{"from": "2026-01-01"}), tmp_path)
     assert len(pd.read_parquet(tmp_path / "replays/tiny/actions.parquet")) == 40
-    actions, _ = replayed(tmp_path, config(path, **settings, until="2025-01-02"))
+    actions, _ = replayed(tmp_path, config(path, **settings, until="2024-01-02"))
     assert 0 < len(actions) < 40
     assert [each.name for each in (tmp_path / "replays").iterdir()] == ["tiny"]
 

@@ -117,7 +117,7 @@ def test_it_is_a_feature_of_every_moment(run, dataset):
 
 
 def test_a_model_that_has_read_what_came_later_is_refused(run, dataset):
-    with pytest.raises(InputError, match=r"has read events until 2025-.*validation_from=2025-03"):
+    with pytest.raises(InputError, match=r"has read events until 2024-.*validation_from=2024-03"):
         UserEmbedding(EmbeddingConfig(run=str(run)), dataset, microseconds(70))
 
 

@@ -1,0 +1,114 @@
+import sys
+
+import pandas as pd
+import pytest
+
+from recsys.tracking import models, store
+from recsys.tracking.logged_model import DIGEST_TAG
+from tests.tracking.conftest import EXAMPLE
+
+
+class Killed(BaseException):
+    pass
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "create_logged_model",
+        "log_outputs",
+        "log_model_artifacts",
+        "finalize_logged_model",
+        "create_registered_model",
+        "create_model_version",
+    ],
+)
+def test_a_model_is_registered_once_whenever_the_run_is_killed(
+    step, runs_dir, begin, opened, saved_model, monkeypatch
+):
+    from mlflow.tracking import MlflowClient
+
+    done = getattr(MlflowClient, step)
+
+    def killed_after(*args, **kwargs):
+        done(*args, **kwargs)
+        raise Killed
+
+    with monkeypatch.context() as patch, pytest.raises(Killed), begin(runs_dir) as tracker:
+        patch.setattr(MlflowClient, step, killed_after)
+        tracker.log_model(saved_model, EXAMPLE)
+    with begin(runs_dir) as tracker:
+        tracker.log_model(saved_model, EXAMPLE)
+        tracker.log_model(saved_model, EXAMPLE)
+    client, run = opened(runs_dir)
+    (logged,) = client.search_logged_models([run.info.experiment_id])
+    assert logged.status == "READY"
+    (version,) = client.search_model_versions("name = 'tiny'")
+    assert version.run_id == run.info.run_id
+    assert version.source == f"models:/{logged.model_id}"
+    assert [output.model_id for output in run.outputs.model_outputs] == [logged.model_id]
+    assert version.tags[DIGEST_TAG] == logged.tags[DIGEST_TAG] == models.digest(saved_model)
+    assert list((runs_dir / "mlartifacts").rglob("saved_model.pb"))
+
+
+def test_another_model_is_another_version(runs_dir, begin, opened, saved_model):
+    with begin(runs_dir) as tracker:
+        tracker.log_model(saved_model, EXAMPLE)
+        (saved_model / "saved_model.pb").write_bytes(b"trained on")
+        tracker.log_model(saved_model, EXAMPLE)
+    client, _ = opened(runs_dir)
+    assert len(client.search_model_versions("name = 'tiny'")) == 2
+
+
+def test_a_version_says_what_it_is(runs_dir, begin, opened, saved_model):
+    from mlflow.artifacts import download_artifacts
+    from mlflow.models import Model
+
+    there = "tensorflow" in sys.modules
+    with begin(runs_dir) as tracker:
+        tracker.log_dataset("log", "f00d", runs_dir)
+        tracker.log_metrics({"test": {"ndcg@10": {"value": 0.25, "low": 0.2, "high": 0.3}}})
+        tracker.log_metrics({"validation": {"ndcg@10": 0.5}})
+        tracker.flush()
+        tracker.log_model(saved_model, EXAMPLE)
+    assert ("tensorflow" in sys.modules) == there
+    client, _ = opened(runs_dir)
+    (version,) = client.search_model_versions("name = 'tiny'")
+    assert version.description == (
+        "Run tiny of the MLflow experiment recsys. Data: f00d. "
+        "On the test part: ndcg_at_10 0.25 (0.2 to 0.3)."
+    )
+    assert version.tags.items() >= {"seed": "42", "data_fingerprint": "f00d"}.items()
+    registered = client.get_registered_model("tiny")
+    assert "a version for each run" in registered.description
+    assert registered.tags == {"task": "recommendation"}
+    with store.active_store(store.local_uri(runs_dir)):
+        path = download_artifacts("models:/tiny/1")
+    example = Model.load(path).load_input_example(path)
+    assert example.to_dict("list") == EXAMPLE
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"history": [[]], "history_time": [[]], "user_id": [""], "age": [float("nan")]},
+        {"history": [["a"]], "taste": [[0.0, 0.5]]},
+    ],
+)
+def test_examples_with_missing_values(values, runs_dir, begin, opened, saved_model, caplog):
+    with begin(runs_dir) as tracker:
+        tracker.log_model(saved_model, values)
+    assert caplog.text == ""
+    client, _ = opened(runs_dir)
+    assert len(client.search_model_versions("name = 'tiny'")) == 1
+
+
+def test_the_example_of_an_estimator_fits_its_signature(tmp_path):
+    from mlflow.models.utils import _enforce_schema
+
+    (tmp_path / "model.skops").touch()
+    values = {"months": [1, 2], "fee": [None, None], "rate": [None, 0.5], "plan": ["a", None]}
+    table = models.example(tmp_path, values)
+    assert [str(kind) for kind in table.dtypes[:3]] == ["float64"] * 3
+    taken = _enforce_schema(table, models.signature(tmp_path, values).inputs)
+    pd.testing.assert_frame_equal(taken, table)

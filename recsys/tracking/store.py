@@ -14,9 +14,8 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-from recsys.redaction import HIDDEN, redact, remember_address, shown_address
-
 from recsys.errors import InputError
+from recsys.redaction import HIDDEN, redact, remember_address, shown_address
 from recsys.tracking.relocation import adopt
 
 PROBE_SECONDS = 5.0

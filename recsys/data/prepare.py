@@ -40,6 +40,7 @@ from recsys.data.encode import encode_ids
 from recsys.data.engine import blaming_input, connect
 from recsys.data.features import SideTable, encode_features, mark_images, read_side_table
 from recsys.data.files import SourceFiles
+from recsys.data.matching import match
 from recsys.data.public import Table
 from recsys.data.sources import ImageFeature, LogConfig, TableConfig, locate, read_table
 from recsys.data.writing import write_events, write_offsets
@@ -219,6 +220,7 @@ class _Builder:
         encoded = encode_ids(self.con, log)
         report.notes += quality.case_notes(encoded.users, "user")
         report.notes += quality.case_notes(encoded.items, "item")
+        report.exact_repeats = quality.count_exact_repeats(encoded.events)
         self.tell("filtering and splitting", 0.6)
         events, cuts = self._filter_and_split(encoded.events, report)
         user_parts = _count_parts(events, "user", len(encoded.users))
@@ -315,7 +317,8 @@ class _Builder:
         write_users(ids, self.folder)
         if table is None:
             return ()
-        return self._write_features(index_table(self.con, ids, "user_index"), table, report)
+        index = index_table(self.con, ids, "user_index")
+        return self._write_features(index, len(ids), table, report)
 
     def _write_items(
         self, catalogue: Catalogue, table: SideTable | None, report: quality.Quality
@@ -327,14 +330,14 @@ class _Builder:
         titled = table.config.title is not None
         titles = read_titles(index, table.table) if titled else catalogue.ids
         write_items(catalogue, titles, self.folder)
-        return self._write_features(index, table, report)
+        return self._write_features(index, catalogue.known["test"], table, report)
 
     def _write_features(
-        self, index: ir.Table, table: SideTable, report: quality.Quality
+        self, index: ir.Table, of_the_log: int, table: SideTable, report: quality.Quality
     ) -> tuple[Feature, ...]:
-        missing = index.anti_join(table.table, "id").count().execute()
-        if missing:
-            report.notes.append(f"{table.side}s of the log without a row in their table: {missing}")
+        found = match(self.con, index, of_the_log, table.table, table.side, table.config)
+        report.tables[table.side] = found.as_document()
+        report.notes += found.notes
         with blaming_input(f"the {table.side} table"):
             size = index.count().execute()
             features, notes = encode_features(

@@ -43,8 +43,10 @@ class Quality:
     rows_read: int = 0
     rows_kept: int = 0
     quarantined: dict[str, int] = field(default_factory=dict)
+    exact_repeats: int = 0
     repeats_collapsed: int = 0
     removed_by_k_core: int = 0
+    tables: dict[str, dict[str, int]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
@@ -228,6 +230,15 @@ def write_quarantine(con: Backend, log: ir.Table, config: LogConfig, path: Path)
     with pq.ParquetWriter(path, rows.schema().to_pyarrow()) as writer:
         for batch in stream(con, rows):
             writer.write_batch(batch)
+
+
+def count_exact_repeats(events: ir.Table) -> int:
+    """Usable rows that are equal to an earlier one in every role.
+
+    Args:
+        events: with codes for ids (see :func:`recsys.data.encode.encode_ids`).
+    """
+    return int(events.count().execute() - events.drop("row").distinct().count().execute())
 
 
 def case_notes(ids: pa.ChunkedArray | pa.Array, side: str) -> list[str]:

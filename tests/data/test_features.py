@@ -63,7 +63,10 @@ def test_every_kind(with_items):
     assert (described["price"].mean, described["price"].deviation) == pytest.approx((20, 8.1649658))
     assert (described["tags"].width, described["tags"].vocabulary_size) == (2, 4)
     assert (described["brand"].width, described["brand"].vocabulary_size) == (1, 3)
-    assert dataset.manifest.quality["notes"] == ["items of the log without a row in their table: 1"]
+    assert dataset.manifest.quality["notes"] == [
+        "1 of 4 items of the log (25.0%) have no row in their table (log 'w'; table 'only')",
+        "items of the log without a value, of 4: brand 2, tags 2, price 2, text 2, place 2",
+    ]
 
 
 def test_lists_of_json_and_caps(with_items):

@@ -73,6 +73,23 @@ class Reviews:
         """How many rows were left out, by reason."""
         return {str(k): int(n) for k, n in self.quarantined["reason"].value_counts().items()}
 
+    @property
+    def notes(self) -> list[str]:
+        """What was left out, and what repeats, a sentence each."""
+        found, rows = [], len(self.table) + len(self.quarantined)
+        if bad := len(self.quarantined):
+            reasons = ", ".join(f"{reason} {n:,}" for reason, n in self.reasons.items())
+            found.append(
+                f"left out: {bad:,} of {rows:,} rows of the reviews ({reasons}); they are in "
+                "quarantine.parquet of the run"
+            )
+        if repeats := int(self.table.drop(columns="row").duplicated().sum()):
+            found.append(
+                f"{repeats:,} of {len(self.table):,} reviews repeat another one in every column "
+                "that is read, and were kept"
+            )
+        return found
+
 
 def read_reviews(config: ReviewsConfig) -> Reviews:
     """Reads reviews through the readers of logs; what cannot be used is kept aside.

@@ -20,7 +20,8 @@ from ibis.backends.duckdb import Backend
 from recsys.data.engine import stream
 from recsys.data.ids import identifier
 from recsys.data.sources import Columns, LogConfig, column
-from recsys.data.times import guess_unit, microseconds
+from recsys.data.time_faults import explain_times
+from recsys.data.times import read_times, time_reasons, unusable_times
 from recsys.errors import InputError
 
 ROLES = tuple(Columns.model_fields)
@@ -85,9 +86,7 @@ def _by_role(given: dict[str, ir.Column], config: LogConfig) -> dict[str, ir.Val
         "item": identifier(given["item"]) if "item" in given else ibis.literal(ONLY_ITEM),
     }
     if "time" in given:
-        needs_unit = config.time_unit is None and config.time_format is None
-        unit = guess_unit(given["time"], "time") if needs_unit else config.time_unit
-        clean["time"] = microseconds(given["time"], unit, config.time_format, config.timezone)
+        clean["time"] = read_times(given["time"], config)
     if "order" in given:
         clean["order"] = _order(given["order"])
     if "value" in given:
@@ -125,6 +124,10 @@ def _text(value: ir.Column) -> ir.StringValue:
     return value.cast("string").strip()
 
 
+def _empty(value: ir.Column) -> ir.BooleanValue:
+    return _text(value).nullif("").isnull()
+
+
 def _split_name(value: ir.Column) -> ir.StringValue:
     text = _text(value).lower()
     branches = [(text.isin(names), part) for part, names in SPLIT_NAMES.items()]
@@ -143,10 +146,11 @@ def _reason(
 ) -> ir.StringValue:
     """Why a row cannot be used, the first reason that holds; null if it can."""
     rules = [(clean["user"].isnull(), "empty user"), (clean["item"].isnull(), "empty item")]
-    for role, bad in (("time", "unparseable time"), ("order", "non-numeric order")):
-        if role in clean:
-            empty = _text(given[role]).nullif("").isnull()
-            rules += [(empty, f"missing {role}"), (clean[role].isnull(), bad)]
+    if "time" in clean:
+        rules += [(_empty(given["time"]), "missing time"), *unusable_times(clean["time"], config)]
+    if "order" in clean:
+        rules.append((_empty(given["order"]), "missing order"))
+        rules.append((clean["order"].isnull(), "non-numeric order"))
     if config.minimum_order is not None:
         rules.append((clean["order"] < config.minimum_order, "order below minimum"))
     if "event" in clean:
@@ -198,10 +202,12 @@ def count_rows(log: ir.Table, config: LogConfig, where: object) -> Quality:
 def _refusal(log: ir.Table, quality: Quality, config: LogConfig, where: object) -> str:
     reason, rows = next(iter(quality.quarantined.items()))
     example = log.filter(log.reason == reason).order_by("row").limit(1).to_pyarrow().to_pylist()[0]
-    told = {
-        "unparseable time": ' Set `time_format`, for example "%d/%m/%Y %H:%M", or `time_unit`.',
-        "unlisted split value": " Use train, validation and test.",
-    }.get(reason, "")
+    told = ""
+    if reason in time_reasons(config):
+        bad = log.filter(log.reason.isin(time_reasons(config)))
+        told = f" Of these, {explain_times(bad.given['time'], config)}."
+    elif reason == "unlisted split value":
+        told = " Use train, validation and test."
     left_out = sum(quality.quarantined.values())
     return (
         f"{where}: {left_out} of {quality.rows_read} rows cannot be used, {rows} of them for: "

@@ -16,9 +16,10 @@ import ibis.expr.types as ir
 from ibis.backends.duckdb import Backend
 
 from recsys.data import quality, splits
-from recsys.data.engine import blaming_input, connect, parse_naive
+from recsys.data.engine import blaming_input, connect
 from recsys.data.sources import Columns, LogConfig, locate, read_table
-from recsys.data.times import guess_unit, microseconds
+from recsys.data.time_faults import fitting_formats
+from recsys.data.times import TimeConfig, plausible, read_times
 from recsys.errors import InputError
 
 # Spellings without case, underscores and blanks; the likeliest first.
@@ -57,19 +58,12 @@ NAMES: dict[str, tuple[str, ...]] = {
 # Spellings of `value` that are no money by themselves, and those of what a piece costs.
 QUANTITIES = ("quantity", "qty")
 PRICES = ("price", "unitprice")
-TIME_FORMATS = (
-    "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M", "%m/%d/%y %H:%M", "%m/%d/%Y",
-    "%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%d/%m/%y %H:%M", "%d/%m/%Y",
-    "%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%d.%m.%Y", "%d-%m-%Y %H:%M", "%d-%m-%Y",
-    "%Y%m%d", "%m %d, %Y", "%b %d, %Y", "%d %b %Y", "%Y-%m-%d-%H:%M:%S",
-)  # fmt: skip
 EVENT_WEIGHTS = {
     "purchase": 3.0, "buy": 3.0, "order": 3.0, "transaction": 3.0, "cart": 2.0, "addtocart": 2.0,
     "removefromcart": 0.0,
 }  # fmt: skip
 SAMPLE = 10_000
 MOST_EVENT_TYPES = 30
-EARLIEST_TIME = 315_532_800_000_000  # 1980: smaller numbers are no times of a log
 
 
 @dataclass(frozen=True)
@@ -274,18 +268,11 @@ class _Guesser:
         if values.type().is_timestamp() or values.type().is_date():
             return {}
         try:
-            unit = guess_unit(values, "time")
-            moment = microseconds(values, unit, None, "UTC")
-            if _share((moment > EARLIEST_TIME).fill_null(False), values) > 0.9:
+            if _share(plausible(read_times(values, TimeConfig()), TimeConfig()), values) > 0.9:
                 return {}
         except InputError:  # calendar dates as numbers, which a format below reads
             pass
-        text = values.cast("string").strip()
-        fitting = [
-            format
-            for format in TIME_FORMATS
-            if _share(parse_naive(text, format).notnull(), values) > 0.9
-        ]
+        fitting = list(fitting_formats(values, TimeConfig()))
         if not fitting:
             return None
         if any(f.startswith("%m") for f in fitting) and any(f.startswith("%d") for f in fitting):

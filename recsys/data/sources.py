@@ -18,7 +18,7 @@ from recsys.config import StrictConfig
 from recsys.data import public
 from recsys.data.engine import blaming_input
 from recsys.data.files import Format, SourceFiles, find_files, open_plain
-from recsys.data.times import TimeUnit
+from recsys.data.times import TimeConfig
 from recsys.errors import InputError
 
 
@@ -75,20 +75,13 @@ class Columns(StrictConfig):
     split: str | None = Field(None, description="train, validation or test, for `kind: fixed`")
 
 
-class LogConfig(FileConfig):
+class LogConfig(TimeConfig, FileConfig):
     """An interaction log: who did what with which item, and when."""
 
     columns: Columns
     event_weights: dict[str, Annotated[float, Field(ge=0)]] = Field(
         {}, description="weight as a target by event type; 0 = part of histories only"
     )
-    time_unit: TimeUnit | None = Field(
-        None, description="of epoch numbers; guessed by their magnitude by default"
-    )
-    time_format: str | None = Field(
-        None, description='strptime format of text that is not ISO 8601, e.g. "%d/%m/%Y %H:%M"'
-    )
-    timezone: str = Field("UTC", description="of times that do not state their zone")
     minimum_value: float | None = Field(
         None, description="rows whose value is smaller or missing are set aside (returns: 1)"
     )

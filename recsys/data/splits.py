@@ -250,6 +250,7 @@ def audit(
         "latest_training_event": None,
         "earliest_test_event": None,
         "training_events_after_cut": None,
+        "span": None,
     }
     _refuse_empty_parts(report["events"], config)
     if cuts is not None:
@@ -270,11 +271,14 @@ def audit(
 
 
 def _audit_times(events: ir.Table, cuts: Cuts | None) -> dict[str, Any]:
-    training, test = events.part == TRAIN, events.part == TEST
-    seen = events.aggregate(
-        latest=events.time.max(where=training), earliest=events.time.min(where=test)
-    )
-    found = seen.to_pyarrow().to_pylist()[0]
+    training = events.part == TRAIN
+    seen = events.group_by("part").aggregate(first=events.time.min(), last=events.time.max())
+    spans = {PARTS[row["part"]]: row for row in seen.order_by("part").to_pyarrow().to_pylist()}
+    latest, earliest = spans["train"]["last"], spans["test"]["first"]
+    spans["all"] = {
+        "first": min(span["first"] for span in spans.values()),
+        "last": max(span["last"] for span in spans.values()),
+    }
     if cuts is not None:
         late = training & (events.time > cuts.train_until)
         after = events.filter(late).count().execute()
@@ -284,12 +288,16 @@ def _audit_times(events: ir.Table, cuts: Cuts | None) -> dict[str, Any]:
         first = held_out.group_by("user").aggregate(cut=held_out.time.min())
         joined = events.filter(training).inner_join(first, "user")
         after = joined.filter(joined.time > joined.cut).count().execute()
-    leaked = events.filter(training & (events.time > found["earliest"])).count().execute()
+    leaked = events.filter(training & (events.time > earliest)).count().execute()
     return {
-        "latest_training_event": iso(found["latest"]),
-        "earliest_test_event": iso(found["earliest"]),
+        "latest_training_event": iso(latest),
+        "earliest_test_event": iso(earliest),
         "training_events_after_cut": int(after),
         "training_events_after_earliest_test_event": int(leaked),
+        "span": {
+            part: {"first": iso(span["first"]), "last": iso(span["last"])}
+            for part, span in spans.items()
+        },
     }
 
 

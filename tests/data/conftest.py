@@ -21,6 +21,8 @@ SMALL_LOG = "user,item,time\n" + "".join(
 )  # fmt: skip
 CUTS = {"kind": "time", "validation_quantile": 0.5, "test_quantile": 0.75}
 COLUMNS = {"user": "user", "item": "item", "time": "time"}
+# The times of small logs count from a start of their own.
+RELATIVE = {"earliest_time": "1970-01-01"}
 
 
 @pytest.fixture
@@ -46,7 +48,7 @@ def prepared(tmp_path: Path) -> Callable[..., Dataset]:
 
     def prepare_log(path: Any, log: dict[str, Any] | None = None, **settings: Any) -> Dataset:
         place = [str(p) for p in path] if isinstance(path, list) else str(path)
-        section = {"path": place, "columns": COLUMNS, **(log or {})}
+        section = {"path": place, "columns": COLUMNS, **RELATIVE, **(log or {})}
         settings.setdefault("split", CUTS)
         config = DataConfig.model_validate({"log": section, **settings})
         return prepare(config, tmp_path / "datasets")

@@ -13,13 +13,13 @@ from recsys.data import writing
 from recsys.data.dataset import Dataset
 from recsys.data.prepare import DataConfig, prepare
 from recsys.errors import InputError
-from tests.data.conftest import COLUMNS, CUTS, SMALL_LOG
+from tests.data.conftest import COLUMNS, CUTS, RELATIVE, SMALL_LOG
 
 LEAVE_ONE_OUT = {"kind": "leave_one_out"}
 
 
 def config_of(path, **settings):
-    log = {"path": str(path), "columns": COLUMNS}
+    log = {"path": str(path), "columns": COLUMNS, **RELATIVE}
     return DataConfig.model_validate({"log": log, "split": CUTS, **settings})
 
 

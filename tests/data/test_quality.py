@@ -87,6 +87,41 @@ def test_wrong_settings_are_refused_with_an_example(write, prepared, tmp_path):
     assert list((tmp_path / "datasets").iterdir()) == []
 
 
+DATED_LOG = SMALL_LOG.replace(",10", ",2014-01-0").replace("-00", "-10")
+TODAY = {"earliest_time": "1990-01-01"}
+
+
+def test_times_that_cannot_be_are_set_aside(write, prepared):
+    rows = ["a,x,0", "a,x,-1", "a,x,0020-01-05", "b,y,2100-01-01"]
+    dataset = prepared(write("log.csv", DATED_LOG + "\n".join(rows)), log=TODAY)
+    quality = dataset.manifest.quality
+    assert quality["quarantined"] == {"time before 1990": 3, "time in the future": 1}
+    assert quality["rows_kept"] == 10
+    kept = pq.read_table(dataset.path / "quarantine.parquet").to_pylist()
+    assert [row["time"] for row in kept] == ["0", "-1", "0020-01-05", "2100-01-01"]
+    span = dataset.manifest.split["span"]
+    assert span["train"]["first"] == "2014-01-01T00:00:00Z"
+    assert span["test"]["last"] == "2014-01-10T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("times", "message"),
+    [
+        ([16_071 + day for day in range(10)], "10 of 10 rows.*before 1990.*`time_unit: days`"),
+        ([1000 * step for step in range(10)], "before 1990.*`earliest_time: 1970-01-01`"),
+        ([f"14-01-{day:02}" for day in range(10, 20)], 'before 1990.*`time_format: "%y-%m-%d"`'),
+        ([(1_388_534_400 + n) * (1 if n < 4 else 1000) for n in range(10)],
+         "mixes units: 60 % look like milliseconds .*, 40 % look like seconds"),
+        (["2100-01-01"] * 6 + ["2014-01-01"] * 4, "6 of 10 rows.*in the future.*`latest_time`"),
+    ],
+)  # fmt: skip
+def test_logs_whose_times_cannot_be_are_refused_with_the_cause(write, prepared, times, message):
+    lines = [line.rsplit(",", 1)[0] for line in SMALL_LOG.splitlines()[1:]]
+    rows = [f"{line},{time}" for line, time in zip(lines, times, strict=True)]
+    with pytest.raises(InputError, match=message):
+        prepared(write("log.csv", "\n".join(["user,item,time", *rows])), log=TODAY)
+
+
 def test_share_that_is_bearable(write, prepared):
     path = write("log.csv", SMALL_LOG + ",x,1\n" * 2)
     with pytest.raises(InputError, match="2 of 12 rows cannot be used, 2 of them for: empty user"):

@@ -146,6 +146,14 @@ def test_audit_by_hand(parts):
     assert report["earliest_test_event"] == "1970-01-01T00:00:00.000030Z"
     assert report["training_events_after_cut"] == 0
     assert report["cuts"]["train_until"] == "1970-01-01T00:00:00.000016Z"
+    seconds = {part: [moment[19:-1] for moment in span.values()]
+               for part, span in report["span"].items()}  # fmt: skip
+    assert seconds == {
+        "train": ["", ".000010"],
+        "validation": [".000020", ".000020"],
+        "test": [".000030", ".000040"],
+        "all": ["", ".000040"],
+    }
 
 
 def test_leave_one_out_says_that_it_leaks(parts):

@@ -3,13 +3,22 @@ import datetime as dt
 import ibis
 import pyarrow as pa
 import pytest
+from pydantic import ValidationError
 
 from recsys.data.engine import connect
-from recsys.data.times import guess_unit, microseconds
+from recsys.data.times import (
+    TimeConfig,
+    guess_unit,
+    microseconds,
+    plausible,
+    read_times,
+    unusable_times,
+)
 from recsys.errors import InputError
 
 MOMENT = dt.datetime(2010, 12, 1, 8, 26, 30, tzinfo=dt.UTC)
-MICROSECONDS = int(MOMENT.timestamp()) * 10**6
+SECONDS = int(MOMENT.timestamp())
+MICROSECONDS = SECONDS * 10**6
 
 
 @pytest.fixture
@@ -94,14 +103,81 @@ def test_what_is_no_time_is_null(parsed):
 
 
 def test_one_odd_value_does_not_change_the_unit(parsed):
-    assert parsed([10**9, 10**9 + 1, 10**15], pa.int64())[:2] == [10**15, 10**15 + 10**6]
+    usual = [10**9 + second for second in range(200)]
+    assert parsed([*usual, 10**15], pa.int64())[:2] == [10**15, 10**15 + 10**6]
+    assert parsed([0] * 300 + [at * 1000 for at in usual])[-1] == (10**9 + 199) * 10**6
 
 
 def test_given_unit_is_kept(parsed):
     assert parsed([86_400_000], pa.int64(), unit="milliseconds") == [86_400 * 10**6]
 
 
-def test_calendar_dates_as_numbers_are_asked_about():
-    column = ibis.memtable({"t": ["20240131", "20240201"]}).t
-    with pytest.raises(InputError, match="time_format"):
-        guess_unit(column, "time")
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (["20240131", "20240201"], "time_format"),
+        ([638_000_000_000_000_000] * 2, r"ticks of \.NET"),
+        (
+            [SECONDS * 1000] * 6 + [SECONDS] * 4,
+            r"60 % look like milliseconds \(1291191990000\), 40 % look like seconds \(1291191990\)"
+            r".*`time_unit: milliseconds`",
+        ),
+        ([str(SECONDS)] * 6 + ["14944.0"] * 4, r"40 % look like days \(14944\)"),
+        ([SECONDS] * 98 + [SECONDS * 10**9] * 2, "2 % look like nanoseconds"),
+    ],
+)
+def test_numbers_that_may_be_several_things_are_asked_about(values, message):
+    with pytest.raises(InputError, match=message):
+        guess_unit(ibis.memtable({"t": values}).t, "time")
+
+
+def test_days_are_days_where_it_says_so(parsed):
+    midnight = MICROSECONDS // (86_400 * 10**6) * 86_400 * 10**6
+    assert parsed([14_944, 0, -1], unit="days") == [midnight, 0, -86_400 * 10**6]
+    assert parsed(["14944.5"], unit="days") == [midnight + 43_200 * 10**6]
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [([20101201], pa.int32()), ([20101201.0], pa.float64()), (["20101201"], None)],
+)
+def test_a_format_reads_numbers_too(parsed, values, kind):
+    assert parsed(values, kind, format="%Y%m%d") == parsed(["2010-12-01"])
+
+
+@pytest.mark.parametrize(
+    ("value", "settings", "reason"),
+    [
+        ("1989-12-31T23:59:59Z", {}, "time before 1990"),
+        ("1990-01-01T00:00:00Z", {}, None),
+        ("1990-01-01T00:30:00+01:00", {}, "time before 1990"),
+        ("2100-01-01", {}, "time in the future"),
+        ("2100-01-01T23:59:59Z", {"latest_time": "2100-01-01"}, None),
+        ("2100-01-02", {"latest_time": "2100-01-01"}, "time after 2100-01-01"),
+        ("1970-01-01", {"earliest_time": "1970-01-01"}, None),
+        ("1969-12-31", {"earliest_time": "1970-01-01"}, "time before 1970"),
+        ("2010-12-01", {"earliest_time": "2010-12-02"}, "time before 2010-12-02"),
+        ("20-01-05", {}, "time before 1990"),
+        ("soon", {}, "unparseable time"),
+    ],
+)
+def test_what_cannot_be_has_a_reason(value, settings, reason):
+    config = TimeConfig.model_validate(settings)
+    moment = read_times(ibis.memtable({"t": [value]}).t, config)
+    rules = unusable_times(moment, config)
+    assert ibis.cases(*rules, else_=ibis.null("string")).to_pyarrow().to_pylist() == [reason]
+    assert plausible(moment, config).to_pyarrow().to_pylist() == [reason is None]
+
+
+def test_clocks_ahead_of_utc_are_not_in_the_future():
+    now = dt.datetime.now(dt.UTC)
+    moment = read_times(
+        ibis.memtable({"t": [now + dt.timedelta(hours=hours) for hours in (0, 14, 25)]}).t,
+        TimeConfig(),
+    )
+    assert plausible(moment, TimeConfig()).to_pyarrow().to_pylist() == [True, True, False]
+
+
+def test_a_span_that_is_none():
+    with pytest.raises(ValidationError, match="must not be before"):
+        TimeConfig.model_validate({"earliest_time": "2020-01-02", "latest_time": "2020-01-01"})

@@ -16,7 +16,8 @@ from recsys.data.engine import blaming_input, connect
 from recsys.data.files import SourceFiles
 from recsys.data.ids import identifier
 from recsys.data.sources import FileConfig, column, locate, read_table
-from recsys.data.times import TimeUnit, guess_unit, microseconds
+from recsys.data.time_faults import explain_times
+from recsys.data.times import TimeConfig, read_times, time_reasons, unusable_times
 from recsys.errors import InputError
 
 MEMORY_GIB = 2.0
@@ -35,20 +36,13 @@ class ReviewColumns(StrictConfig):
     category: str | None = Field(None, description="of the item; sentiment is shown by it")
 
 
-class ReviewsConfig(FileConfig):
+class ReviewsConfig(TimeConfig, FileConfig):
     """Reviews: files, columns, and what counts as positive."""
 
     columns: ReviewColumns
     positive_from: float = Field(
         4, description="stars from which a review is positive; fewer are negative"
     )
-    time_unit: TimeUnit | None = Field(
-        None, description="of epoch numbers; guessed by their magnitude by default"
-    )
-    time_format: str | None = Field(
-        None, description='strptime format of text that is not ISO 8601, e.g. "%d/%m/%Y %H:%M"'
-    )
-    timezone: str = Field("UTC", description="of times that do not state their zone")
     max_quarantined: float = Field(
         0.5, ge=0, le=1, description="share of unusable rows beyond which the reviews are refused"
     )
@@ -124,7 +118,9 @@ def _read(con: Backend, raw: ir.Table, config: ReviewsConfig, files: SourceFiles
     given = {role: column(raw, name, role, files) for role, name in roles.items()}
     clean = _by_role(given, config)
     as_given = {f"given_{role}": value.cast("string") for role, value in given.items()}
-    con.create_table("reviews", raw.select(**clean, **as_given, reason=_reason(given, clean)))
+    con.create_table(
+        "reviews", raw.select(**clean, **as_given, reason=_reason(given, clean, config))
+    )
     reviews = con.table("reviews")
     reviews = reviews.mutate(row=reviews.rowid() + 1)
     usable = reviews.filter(reviews.reason.isnull()).order_by("time", "row")
@@ -144,33 +140,37 @@ def _read(con: Backend, raw: ir.Table, config: ReviewsConfig, files: SourceFiles
 
 def _by_role(given: dict[str, ir.Column], config: ReviewsConfig) -> dict[str, ir.Value]:
     """The columns in the form that is needed; null where a value cannot be used."""
-    needs_unit = config.time_unit is None and config.time_format is None
-    unit = guess_unit(given["time"], "time") if needs_unit else config.time_unit
     stars = given["stars"].cast("string").strip().try_cast("float64")
     clean = {
         "user": identifier(given["user"]),
         "item": identifier(given["item"]),
         "text": given["text"].cast("string").strip().nullif(""),
         "stars": ibis.ifelse(stars.isnan() | stars.isinf(), ibis.null("float64"), stars),
-        "time": microseconds(given["time"], unit, config.time_format, config.timezone),
+        "time": read_times(given["time"], config),
     }
     if "category" in given:
         clean["category"] = identifier(given["category"]).fill_null("none")
     return clean
 
 
-def _reason(given: dict[str, ir.Column], clean: dict[str, ir.Value]) -> ir.StringValue:
+def _reason(
+    given: dict[str, ir.Column], clean: dict[str, ir.Value], config: ReviewsConfig
+) -> ir.StringValue:
     """Why a row cannot be used, the first reason that holds; null if it can."""
     rules = [
         (clean["user"].isnull(), "empty user"),
         (clean["item"].isnull(), "empty item"),
         (clean["text"].isnull(), "empty text"),
     ]
-    for role, bad in (("stars", "non-numeric stars"), ("time", "unparseable time")):
+    bad = {
+        "stars": [(clean["stars"].isnull(), "non-numeric stars")],
+        "time": unusable_times(clean["time"], config),
+    }
+    for role, conditions in bad.items():
         empty = given[role].cast("string").strip().nullif("").isnull()
         if given[role].type().is_floating():
             empty = empty | given[role].isnan()
-        rules += [(empty, f"missing {role}"), (clean[role].isnull(), bad)]
+        rules += [(empty, f"missing {role}"), *conditions]
     return ibis.cases(*rules, else_=ibis.null("string"))
 
 
@@ -183,8 +183,13 @@ def _refuse_unusable(found: Reviews, config: ReviewsConfig, files: SourceFiles) 
     reason, rows = next(iter(found.reasons.items()))
     example = found.quarantined[found.quarantined["reason"] == reason].iloc[0]
     shown = {role: example[role] for role in config.columns.model_dump(exclude_none=True)}
+    told = ""
+    if reason in time_reasons(config):
+        is_bad = found.quarantined["reason"].isin(time_reasons(config))
+        times = ibis.memtable(found.quarantined.loc[is_bad, ["time"]]).time
+        told = f" Of these, {explain_times(times, config)}."
     raise InputError(
         f"{files}: {bad} of {kept + bad} reviews cannot be used, {rows} of them for: {reason}. For "
-        f"example row {example['row']}: {shown}. Check `columns`; `max_quarantined` (now "
+        f"example row {example['row']}: {shown}.{told} Check `columns`; `max_quarantined` (now "
         f"{config.max_quarantined}) says what is bearable."
     )

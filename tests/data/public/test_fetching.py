@@ -12,7 +12,9 @@ def tiny(home, monkeypatch):
 
     def build(folder):
         built.append(folder)
-        (folder / "log.csv").write_text("who,what,when\na,x,1\na,y,2\nb,x,3\nb,y,4\n")
+        (folder / "log.csv").write_text(
+            "who,what,when\na,x,2001-01-01\na,y,2001-01-02\nb,x,2001-01-03\nb,y,2001-01-04\n"
+        )
 
     columns = {"user": "who", "item": "what", "time": "when"}
     data = PublicData("tiny", "two people", columns, {"log": "log.csv"}, build)

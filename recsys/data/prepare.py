@@ -231,9 +231,8 @@ class _Builder:
         item_table = tables["item"].table if "item" in tables else None
         catalogue = build_catalogue(self.con, encoded.items, item_parts, item_table)
         is_kept = user_parts.any(axis=1)
-        each_alone = isinstance(self.config.split, splits.LeaveOneOutSplit)
         write_offsets(user_parts[is_kept], self.folder)
-        write_events(self.con, events, catalogue.numbers, report.rows_kept, each_alone, self.folder)
+        write_events(self.con, events, catalogue.numbers, report.rows_kept, self.folder)
         self.tell("writing ids and features", 0.9)
         for role, names in encoded.names.items():
             pq.write_table(pa.table({"name": names}), self.folder / f"{role}s.parquet")

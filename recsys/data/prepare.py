@@ -26,7 +26,7 @@ from ibis.backends.duckdb import Backend
 from pydantic import Field, field_validator, model_validator
 
 from recsys.config import StrictConfig
-from recsys.data import filters, quality, splits
+from recsys.data import filters, quality, splits, variants
 from recsys.data.catalogue import (
     Catalogue,
     build_catalogue,
@@ -219,6 +219,9 @@ class _Builder:
         encoded = encode_ids(self.con, log)
         report.notes += quality.case_notes(encoded.users, "user")
         report.notes += quality.case_notes(encoded.items, "item")
+        report.notes += variants.form_notes(encoded.users, "user")
+        report.notes += variants.form_notes(encoded.items, "item")
+        report.notes += variants.word_notes(self.con, log, self.config.log)
         self.tell("filtering and splitting", 0.6)
         events, cuts = self._filter_and_split(encoded.events, report)
         user_parts = _count_parts(events, "user", len(encoded.users))
@@ -332,9 +335,12 @@ class _Builder:
     def _write_features(
         self, index: ir.Table, table: SideTable, report: quality.Quality
     ) -> tuple[Feature, ...]:
-        missing = index.anti_join(table.table, "id").count().execute()
-        if missing:
-            report.notes.append(f"{table.side}s of the log without a row in their table: {missing}")
+        missing = index.anti_join(table.table, "id").select("id").to_pyarrow()["id"]
+        if len(missing):
+            side = table.side
+            report.notes.append(f"{side}s of the log without a row in their table: {len(missing)}")
+            others = table.table.anti_join(self.con.table(f"{side}s"), "id").select("id")
+            report.notes += variants.table_form_notes(missing, others.to_pyarrow()["id"], side)
         with blaming_input(f"the {table.side} table"):
             size = index.count().execute()
             features, notes = encode_features(

@@ -1,0 +1,103 @@
+"""Ids that people take for one and that are kept apart: Unicode forms, words for nothing."""
+
+import ibis
+import ibis.expr.types as ir
+import pyarrow as pa
+import pyarrow.compute as pc
+from ibis.backends.duckdb import Backend
+
+from recsys.data.cells import NULL_WORDS
+from recsys.data.sources import LogConfig
+from recsys.data.text import ZERO_WIDTH
+
+EXAMPLES = 5
+# Roles whose ids are numbered.
+ID_ROLES = ("user", "item", "session", "channel", "campaign")
+# Of these, some are also names: they are ids, and are noted.
+WORDS = (*NULL_WORDS, "NA", "na", "none", "nil", "undefined", "unknown", "#NA")
+
+
+def form_notes(ids: pa.ChunkedArray | pa.Array, side: str) -> list[str]:
+    """A note when ids differ in their Unicode form only, which nobody can see.
+
+    Such are composed and decomposed letters, full-width letters and ligatures, and invisible
+    characters within an id.
+
+    Args:
+        ids: each once.
+        side: whose ids they are.
+    """
+    if not pc.any(pc.match_substring_regex(ids, "[^ -~]")).as_py():
+        return []
+    table = pa.table({"id": ids, "form": visible_form(ids)})
+    grouped = table.group_by("form").aggregate([("id", "count"), ("id", "min"), ("id", "max")])
+    groups = grouped.filter(pc.greater(grouped["id_count"], 1)).sort_by("form")
+    if not len(groups):
+        return []
+    shown = groups.slice(0, EXAMPLES).to_pylist()
+    examples = ", ".join(f"{one['id_min']!a} and {one['id_max']!a}" for one in shown)
+    return [
+        f"{len(groups)} groups of {side} ids differ only in Unicode form and were kept apart: "
+        f"{examples}"
+    ]
+
+
+def visible_form(ids: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray | pa.Array:
+    """What is seen of ids: compatibility forms composed (NFKC), without invisible characters.
+
+    Blanks within an id are seen, and stay.
+    """
+    composed = pc.utf8_normalize(ids, form="NFKC")
+    return pc.replace_substring_regex(composed, ZERO_WIDTH, "")
+
+
+def table_form_notes(
+    without_row: pa.ChunkedArray, only_in_table: pa.ChunkedArray, side: str
+) -> list[str]:
+    """A note when ids of a side table would be the log's in another case or Unicode form.
+
+    Args:
+        without_row: ids of the log that the table does not have.
+        only_in_table: ids of the table that the log does not have.
+        side: whose ids they are.
+    """
+    folded = pc.utf8_lower(visible_form(only_in_table))
+    place = pc.index_in(pc.utf8_lower(visible_form(without_row)), value_set=folded)
+    is_near = pc.is_valid(place)
+    near = pc.sum(is_near).as_py() or 0
+    if not near:
+        return []
+    first = pc.index(is_near, pa.scalar(True)).as_py()
+    log_id, table_id = without_row[first].as_py(), only_in_table[place[first].as_py()].as_py()
+    return [
+        f"{near} {side}s of the log are in their table only in another case or Unicode form, and "
+        f"so without their row, such as {log_id!a} of the log and {table_id!a}"
+    ]
+
+
+def word_notes(con: Backend, log: ir.Table, config: LogConfig) -> list[str]:
+    """Notes on ids that are words for a missing value, such as ``nan``.
+
+    There are none if the config says what means a missing value.
+
+    Args:
+        con: the engine, with what :func:`recsys.data.encode.encode_ids` wrote.
+        log: by role, see :func:`recsys.data.quality.clean_log`.
+        config: of the log.
+    """
+    notes: list[str] = []
+    usable = log.filter(log.reason.isnull())
+    roles = [role for role in ID_ROLES if getattr(config.columns, role) is not None]
+    for role in roles if config.null_values is None else ():
+        ids = con.table(f"{role}s")
+        words = ids.filter(ids.id.isin(WORDS)).to_pyarrow()["id"].to_pylist()
+        if words:
+            named = usable.filter(usable[role].isin(words)).group_by(role)
+            counted = named.aggregate(rows=ibis._.count()).order_by(ibis.desc("rows"), role)
+            rows = counted.to_pyarrow().to_pylist()
+            shown = ", ".join(f"{row[role]!r} ({row['rows']} rows)" for row in rows)
+            notes.append(
+                f"{role} ids that may mean a missing value, and were taken for ids: {shown}; list "
+                "in `null_values` what means that there is none"
+            )
+    return notes

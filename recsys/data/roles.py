@@ -17,6 +17,9 @@ from ibis.backends.duckdb import Backend
 
 from recsys.data import quality, splits
 from recsys.data.engine import blaming_input, connect, parse_naive
+from recsys.data.readers.dialect import first_cells, lines_above
+from recsys.data.readers.source import Source
+from recsys.data.readers.text import TextFile, text_files
 from recsys.data.sources import Columns, LogConfig, locate, read_table
 from recsys.data.times import guess_unit, microseconds
 from recsys.errors import InputError
@@ -145,19 +148,20 @@ def _guess(path: str | list[str], encoding: str) -> RoleGuess:
             reading: dict[str, Any] = {"path": path, "encoding": encoding}
             placeholder = LogConfig(**reading, columns=Columns(user="?", item="?"))
             files = locate(placeholder, "log", scratch)
-            raw = read_table(con, files, placeholder, "raw")
             guesser = _Guesser()
-            if files.format == "csv" and any(_is_value(name) for name in raw.columns):
-                reading["column_names"] = [f"column_{i + 1}" for i in range(len(raw.columns))]
+            if files.format == "csv":
+                reading |= guesser.above(text_files(files)[0], placeholder)
                 placeholder = LogConfig(**reading, columns=Columns(user="?", item="?"))
-                raw = read_table(con, files, placeholder, "raw_headerless")
+            source = read_table(con, files, placeholder, "raw")
+            raw = source.table
+            if placeholder.column_names is not None:
                 guesser.by_place(raw)
             with blaming_input(str(files)):
                 con.create_table("sample", raw.limit(SAMPLE))
                 guesser.by_name(con.table("sample"), files)
                 guesser.settings(raw)
                 log = LogConfig(**reading, **guesser.options, columns=Columns(**guesser.roles))
-                statistics = _statistics(con, raw, log, files)
+                statistics = _statistics(con, source, log, files)
         finally:
             con.disconnect()
     return RoleGuess(log, guesser.reasons, tuple(guesser.notes), tuple(raw.columns), statistics)
@@ -174,6 +178,17 @@ class _Guesser:
     options: dict[str, Any] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+
+    def above(self, file: TextFile, config: LogConfig) -> dict[str, Any]:
+        """Settings for what stands above the rows of a CSV file: titles, and a header or none."""
+        skip = lines_above(file, config)
+        settings: dict[str, Any] = {"skip": skip} if skip else {}
+        if skip:
+            self.reasons["skip"] = "lines above the header line have fewer cells"
+        first = first_cells(file, config.model_copy(update=settings))
+        if any(_is_value(name) for name in first):
+            settings["column_names"] = [f"column_{i + 1}" for i in range(len(first))]
+        return settings
 
     def by_place(self, raw: ir.Table) -> None:
         """Roles in a file without a header: users first, items second, as in MovieLens."""
@@ -325,8 +340,8 @@ def _event_types(values: ir.Column) -> list[str]:
     return ordered.to_pyarrow()["type"].to_pylist()
 
 
-def _statistics(con: Backend, raw: ir.Table, config: LogConfig, where: object) -> LogStatistics:
-    log = quality.clean_log(con, raw, config, where)
+def _statistics(con: Backend, source: Source, config: LogConfig, where: object) -> LogStatistics:
+    log = quality.clean_log(con, source, config, where)
     report = quality.inspect_log(log, config, where)
     usable = log.filter(log.reason.isnull())
     pairs = usable.select("user", "item").distinct().count().execute()

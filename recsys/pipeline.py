@@ -12,6 +12,7 @@ import keras
 from recsys import tracking
 from recsys.atomic import atomic_path
 from recsys.data.dataset import Dataset, Part
+from recsys.data.findings import findings
 from recsys.errors import InputError
 from recsys.evaluation.baselines.candidates import check_baselines
 from recsys.evaluation.evaluate import write_ranks
@@ -88,7 +89,8 @@ class Pipeline:
 
         What could not be trained, compared or exported is refused now.
         """
-        dataset = prepare_dataset(self.experiment.data, self.runs_dir)
+        brief = self.seed != self.experiment.training.seeds[0]
+        dataset = prepare_dataset(self.experiment.data, self.runs_dir, brief)
         check_experiment(self.experiment, dataset)
         check_baselines(self.experiment.evaluation.baselines, dataset, "validation")
         return dataset
@@ -109,6 +111,8 @@ class Pipeline:
         metric = experiment.evaluation.metric
         retriever = self._build(dataset, "train")
         validation = Validation(retriever, dataset, experiment.seen, experiment.evaluation)
+        for note in validation.notes if self._sweep is None else ():
+            say(f"  {note}")
         with TrainingProgress(experiment.training.epochs, metric) as shown:
             progress = fit(
                 retriever,
@@ -177,6 +181,7 @@ class Pipeline:
             )
         # A model that was fitted on validation too is not judged on it.
         sections.setdefault("validation", self._chosen_epoch())
+        sections["notes"] = {"data": findings(dataset.manifest), **sections["notes"]}
         write_ranks(ranked, dataset, self.folder.ranks)
         self.folder.write_json(self.folder.examples, examples(ranked, dataset))
         self.folder.write_json(
@@ -206,6 +211,8 @@ class Pipeline:
         """Writes the report of an evaluated run and sends it and the metrics to MLflow."""
         metrics = json.loads(self.folder.metrics.read_text())
         report = write_report(self.folder.path)
+        for note in metrics.get("notes", {}).get("test", ()):
+            say(f"  {note}")
         tracker.log_metrics({name: metrics[name] for name in ("test", "validation", "timing")})
         baselines = {
             f"baseline_{name}": {metric: found["value"] for metric, found in values.items()}

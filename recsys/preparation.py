@@ -4,12 +4,21 @@ import time
 from pathlib import Path
 
 from recsys.data.dataset import Dataset
+from recsys.data.findings import findings
 from recsys.data.prepare import DataConfig, prepare
 from recsys.progress import say, working
 
 
-def prepare_dataset(data: DataConfig, runs_dir: Path) -> Dataset:
-    """Prepares a dataset under ``<runs-dir>/datasets``, or finds it there."""
+def prepare_dataset(data: DataConfig, runs_dir: Path, brief: bool = False) -> Dataset:
+    """Prepares a dataset under ``<runs-dir>/datasets``, or finds it there.
+
+    What was left out of it, and what else a person should know, is said either way.
+
+    Args:
+        data: what to prepare.
+        runs_dir: the folder of all runs.
+        brief: the notes were said already, such as for the first of several seeds.
+    """
     began = time.monotonic()
     with working("preparing the log") as tell:
         dataset = prepare(data, runs_dir / "datasets", progress=tell)
@@ -19,4 +28,8 @@ def prepare_dataset(data: DataConfig, runs_dir: Path) -> Dataset:
         f"dataset {dataset.fingerprint[:12]}: {manifest.events:,} events ({parts}), "
         f"{manifest.users:,} users, {manifest.items:,} items in {time.monotonic() - began:.1f} s"
     )
+    if brief:
+        return dataset
+    for line in findings(manifest, dataset.path / "quarantine.parquet"):
+        say(f"  {line}")
     return dataset

@@ -314,18 +314,19 @@ class Dataset:
 
         Args:
             part: whose events are the targets. Events of weight 0 are none.
-            last_only: only the last query of every user (protocol TIME-LAST);
-                of events that share its moment, the last one is the target.
+            last_only: only the last query of every user (protocol TIME-LAST).
         """
         begins, ends = self.part_range(part)
         users = np.repeat(np.arange(self.users, dtype=np.int32), ends - begins)
         events = ranges(begins, ends)
         is_target = self.event_weights[events] > 0
         users, events = users[is_target], events[is_target]
-        if last_only and len(users):
-            last = np.append(users[1:] != users[:-1], True)
-            users, events = users[last], events[last]
         history_ends = np.asarray(self.history_ends[events])
+        if last_only and len(users):
+            ends = np.append(np.flatnonzero(users[1:] != users[:-1]), len(users) - 1)
+            last_group = np.repeat(history_ends[ends], np.diff(ends, prepend=-1))
+            last = history_ends == last_group
+            users, events, history_ends = users[last], events[last], history_ends[last]
         items = np.asarray(self.event_items[events])
         # The same item twice at one moment is one target.
         order = np.lexsort((events, items, history_ends, users))

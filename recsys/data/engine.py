@@ -50,6 +50,18 @@ def stream(con: Backend, table: ir.Table, rows: int = 1 << 20) -> Iterator[pa.Re
     yield from con.con.sql(con.compile(table)).to_arrow_reader(rows)
 
 
+def quoted_name(name: str) -> str:
+    """The name of a column or table, as it stands in SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def quoted_text(text: str) -> str:
+    """Text as it stands in SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+# Begins the message of a value that an expression refuses; see :func:`refuse`.
+REFUSED = "refused: "
 # What DuckDB raises over the content of a file.
 ABOUT_CONTENT = (
     duckdb.InvalidInputException,
@@ -88,6 +100,8 @@ def _explain(error: Exception, where: str) -> str | None:
         )
     if isinstance(error, PermissionError | NotADirectoryError | FileExistsError):
         return f"{error.filename or where} cannot be used: {error.strerror}"
+    if isinstance(error, duckdb.InvalidInputException) and REFUSED in str(error):
+        return f"{where}: {str(error).partition(REFUSED)[2]}"
     if isinstance(error, ABOUT_CONTENT) or "Unknown TimeZone" in str(error):
         return f"{where} cannot be read: {_brief(error)}{_mend(error)}"
     return None
@@ -119,13 +133,26 @@ def _mend(error: Exception) -> str:
         return " Set `timezone` to a name such as Europe/Berlin."
     if "strptime" in said:
         return " Correct `time_format`."
-    if "sniffing file" in said:
-        return " Set `delimiter`, and mend lines with more or fewer cells than the first."
     if "utf-8" in said or "unicode" in said or isinstance(error, UnicodeError):
         return " Name the file's encoding, for example `encoding: latin-1`."
     if isinstance(error, duckdb.IOException):
         return ""
-    return " Mend or remove the line; if the columns were split wrongly, set `delimiter`."
+    return " Mend or remove the line."
+
+
+def refuse(reason: ir.StringValue) -> ir.StringValue:
+    """An expression that stops the reading where it is evaluated, as :class:`InputError`.
+
+    Args:
+        reason: what is wrong and how to mend it. It must depend on a column: a constant would be
+            evaluated before any row is read.
+    """
+    return _stop(REFUSED + reason)
+
+
+@ibis.udf.scalar.builtin(name="error")
+def _stop(reason: str) -> str:  # type: ignore[empty-body]
+    """Raises DuckDB's InvalidInputException."""
 
 
 @ibis.udf.scalar.builtin(name="epoch_us")

@@ -15,6 +15,11 @@ def in_order(events: ir.Table) -> list[str]:
     return [key for key in SORT_KEYS if key in events.columns]
 
 
+def group_keys(events: ir.Table) -> list[str]:
+    """The columns that events of a timestamp group share, beside the user; none: no order."""
+    return [key for key in in_order(events) if key != "row"]
+
+
 def collapse_repeats(events: ir.Table, keep: Repeats) -> ir.Table:
     """Keeps one event of each (user, item, event type): the first or the last.
 

@@ -26,7 +26,7 @@ from ibis.backends.duckdb import Backend
 from pydantic import Field, field_validator, model_validator
 
 from recsys.config import StrictConfig
-from recsys.data import filters, quality, splits
+from recsys.data import filters, quality, splits, variants
 from recsys.data.catalogue import (
     Catalogue,
     build_catalogue,
@@ -40,6 +40,7 @@ from recsys.data.encode import encode_ids
 from recsys.data.engine import blaming_input, connect
 from recsys.data.features import SideTable, encode_features, mark_images, read_side_table
 from recsys.data.files import SourceFiles
+from recsys.data.matching import match
 from recsys.data.public import Table
 from recsys.data.sources import ImageFeature, LogConfig, TableConfig, locate, read_table
 from recsys.data.writing import write_events, write_offsets
@@ -179,7 +180,8 @@ def _mark_images(
     con = connect(folder, memory_gib)
     try:
         with blaming_input(str(where)):
-            return mark_images(read_table(con, where, config.items, "items"), config.items, where)
+            source = read_table(con, where, config.items, "items", config.items.roles)
+            return mark_images(source.table, config.items, where)
     finally:
         con.disconnect()
 
@@ -219,6 +221,10 @@ class _Builder:
         encoded = encode_ids(self.con, log)
         report.notes += quality.case_notes(encoded.users, "user")
         report.notes += quality.case_notes(encoded.items, "item")
+        report.notes += variants.form_notes(encoded.users, "user")
+        report.notes += variants.form_notes(encoded.items, "item")
+        report.notes += variants.word_notes(self.con, log, self.config.log)
+        report.exact_repeats = quality.count_exact_repeats(encoded.events)
         self.tell("filtering and splitting", 0.6)
         events, cuts = self._filter_and_split(encoded.events, report)
         user_parts = _count_parts(events, "user", len(encoded.users))
@@ -229,9 +235,8 @@ class _Builder:
         item_table = tables["item"].table if "item" in tables else None
         catalogue = build_catalogue(self.con, encoded.items, item_parts, item_table)
         is_kept = user_parts.any(axis=1)
-        each_alone = isinstance(self.config.split, splits.LeaveOneOutSplit)
         write_offsets(user_parts[is_kept], self.folder)
-        write_events(self.con, events, catalogue.numbers, report.rows_kept, each_alone, self.folder)
+        write_events(self.con, events, catalogue.numbers, report.rows_kept, self.folder)
         self.tell("writing ids and features", 0.9)
         for role, names in encoded.names.items():
             pq.write_table(pa.table({"name": names}), self.folder / f"{role}s.parquet")
@@ -260,8 +265,8 @@ class _Builder:
     def _read_log(self) -> tuple[ir.Table, quality.Quality]:
         config, where = self.config.log, self.files["log"]
         with blaming_input(str(where)):
-            raw = read_table(self.con, where, config, "raw_log")
-            log = quality.clean_log(self.con, raw, config, where)
+            source = read_table(self.con, where, config, "raw_log", config.columns.named)
+            log = quality.clean_log(self.con, source, config, where)
             report = quality.inspect_log(log, config, where)
             quality.write_quarantine(self.con, log, config, self.folder / "quarantine.parquet")
         return log, report
@@ -276,9 +281,10 @@ class _Builder:
             if config is not None:
                 where = self.files[source]
                 with blaming_input(str(where)):
-                    raw = read_table(self.con, where, config, f"raw_{source}")
-                    tables[side] = read_side_table(self.con, raw, side, config, where)
-                report.notes += tables[side].notes
+                    raw = read_table(self.con, where, config, f"raw_{source}", config.roles)
+                    tables[side] = read_side_table(self.con, raw.table, side, config, where)
+                    unread = raw.note(where)
+                report.notes += [*tables[side].notes, *([unread] if unread else [])]
         return tables
 
     def _filter_and_split(
@@ -315,7 +321,8 @@ class _Builder:
         write_users(ids, self.folder)
         if table is None:
             return ()
-        return self._write_features(index_table(self.con, ids, "user_index"), table, report)
+        index = index_table(self.con, ids, "user_index")
+        return self._write_features(index, len(ids), table, report)
 
     def _write_items(
         self, catalogue: Catalogue, table: SideTable | None, report: quality.Quality
@@ -327,14 +334,14 @@ class _Builder:
         titled = table.config.title is not None
         titles = read_titles(index, table.table) if titled else catalogue.ids
         write_items(catalogue, titles, self.folder)
-        return self._write_features(index, table, report)
+        return self._write_features(index, catalogue.known["test"], table, report)
 
     def _write_features(
-        self, index: ir.Table, table: SideTable, report: quality.Quality
+        self, index: ir.Table, of_the_log: int, table: SideTable, report: quality.Quality
     ) -> tuple[Feature, ...]:
-        missing = index.anti_join(table.table, "id").count().execute()
-        if missing:
-            report.notes.append(f"{table.side}s of the log without a row in their table: {missing}")
+        found = match(index, of_the_log, table.table, table.side, table.config)
+        report.tables[table.side] = found.as_document()
+        report.notes += found.notes
         with blaming_input(f"the {table.side} table"):
             size = index.count().execute()
             features, notes = encode_features(

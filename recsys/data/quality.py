@@ -17,8 +17,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from ibis.backends.duckdb import Backend
 
+from recsys.data.cells import trimmed
 from recsys.data.engine import stream
 from recsys.data.ids import identifier
+from recsys.data.numbers import LARGEST, NumberFormat, as_number, format_hint
+from recsys.data.readers.source import Source, remedy
 from recsys.data.sources import Columns, LogConfig, column
 from recsys.data.time_faults import explain_times
 from recsys.data.times import read_times, time_reasons, unusable_times
@@ -35,6 +38,11 @@ SPLIT_NAMES = {
     "test": ("test", "testing"),
 }
 EXAMPLES = 5
+# Values that are not numbers, of which the way they are written is guessed.
+HINT_SAMPLE = 200
+LONGEST_SHOWN = 200
+# What is known of a line that is no row.
+UNREAD = {"file": "string", "line": "int64", "raw": "string"}
 
 
 @dataclass
@@ -44,37 +52,43 @@ class Quality:
     rows_read: int = 0
     rows_kept: int = 0
     quarantined: dict[str, int] = field(default_factory=dict)
+    exact_repeats: int = 0
     repeats_collapsed: int = 0
     removed_by_k_core: int = 0
+    tables: dict[str, dict[str, int]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
-def clean_log(con: Backend, raw: ir.Table, config: LogConfig, where: object) -> ir.Table:
+def clean_log(con: Backend, source: Source, config: LogConfig, where: object) -> ir.Table:
     """Writes the log by role into the engine, each row with the reason it is unusable, if any.
 
     Args:
         con: the engine.
-        raw: the log as it was read.
+        source: the log as it was read.
         config: the roles of its columns.
         where: the log's files, for messages.
 
     Returns:
-        Columns ``row`` (position in the log, from 0), ``user`` and ``item``
+        Columns ``row`` (position among the rows, from 0), ``user`` and ``item``
         (text; ``any`` in a log without items), ``weight`` (float32), ``reason``
         (null = usable), ``given`` (the unusable row as it was), and by role
         mapped: ``time`` (int64 microseconds), ``order``, ``value`` (float32; of
         all pieces), ``session``, ``event``, ``channel`` and ``campaign`` (text),
-        ``split``.
+        ``split``. A line that is no row has ``file``, ``line`` (from 1), ``raw``
+        and ``reason`` alone.
     """
+    raw = source.table
     named = config.columns.model_dump(exclude_none=True)
     given = {role: column(raw, name, role, where) for role, name in named.items()}
     clean = _by_role(given, config, where)
     reason = _reason(given, clean, config)
     text = ibis.struct({role: value.cast("string") for role, value in given.items()})
     kept = ibis.ifelse(reason.notnull(), text, ibis.null(text.type()))
-    con.create_table("log", raw.select(**clean, reason=reason, given=kept))
+    unread = {name: ibis.null(kind) for name, kind in UNREAD.items()}
+    con.create_table("log", raw.select(**clean, reason=reason, given=kept, **unread))
+    con.raw_sql(f"INSERT INTO log BY NAME {con.compile(source.rejected)}")
     log = con.table("log")
-    return log.mutate(row=log.rowid())
+    return log.mutate(row=ibis.ifelse(log.line.isnull(), log.rowid(), ibis.null("int64")))
 
 
 def _by_role(given: dict[str, ir.Column], config: LogConfig, where: object) -> dict[str, ir.Value]:
@@ -86,12 +100,13 @@ def _by_role(given: dict[str, ir.Column], config: LogConfig, where: object) -> d
     if "time" in given:
         clean["time"] = read_times(given["time"], config, f"{where}, the time column,")
     if "order" in given:
-        clean["order"] = _order(given["order"])
+        clean["order"] = _order(given["order"], config.number_format)
     if "value" in given:
-        value = _number(given["value"])
+        value = as_number(given["value"], config.number_format)
         if "quantity" in given:
-            value = value * _number(given["quantity"])
-        clean["value"] = value.try_cast("float32")
+            value = value * as_number(given["quantity"], config.number_format)
+        fits = value.abs() <= LARGEST
+        clean["value"] = ibis.ifelse(fits, value, ibis.null("float64")).cast("float32")
     for role in ("session", "event", "channel", "campaign"):
         if role in given:
             clean[role] = identifier(given[role])
@@ -101,33 +116,28 @@ def _by_role(given: dict[str, ir.Column], config: LogConfig, where: object) -> d
     return clean
 
 
-def _number(value: ir.Column) -> ir.FloatingValue:
-    number = (
-        value.cast("float64") if value.type().is_numeric() else _text(value).try_cast("float64")
-    )
-    return ibis.ifelse(number.isnan() | number.isinf(), ibis.null("float64"), number)
-
-
 def _missing_number(value: ir.Column) -> ir.BooleanValue:
-    missing = _text(value).nullif("").isnull()
+    missing = trimmed(value).nullif("").isnull()
     return missing | value.isnan() if value.type().is_floating() else missing
 
 
-def _order(value: ir.Column) -> ir.NumericValue:
-    """Typed integers stay integers: as floats, 64-bit event numbers would tie."""
-    return value.cast("int64") if value.type().is_integer() else _number(value)
-
-
-def _text(value: ir.Column) -> ir.StringValue:
-    return value.cast("string").strip()
-
-
-def _empty(value: ir.Column) -> ir.BooleanValue:
-    return _text(value).nullif("").isnull()
+def _order(value: ir.Column, format: NumberFormat) -> ir.NumericValue:
+    """Whole numbers stay so: as floats, 64-bit event numbers would tie."""
+    kind = value.type()
+    number = as_number(value, format)
+    if kind.is_numeric():
+        is_whole = kind.is_integer() or (kind.is_decimal() and kind.scale == 0)
+    else:
+        fraction = number.notnull() & ~trimmed(value).re_search(r"^[+-]?[0-9]+$")
+        is_whole = not fraction.any().execute()
+        value = trimmed(value)
+    if is_whole:
+        return value.try_cast("int64")
+    return ibis.ifelse(number.isinf(), ibis.null("float64"), number)
 
 
 def _split_name(value: ir.Column) -> ir.StringValue:
-    text = _text(value).lower()
+    text = trimmed(value).lower()
     branches = [(text.isin(names), part) for part, names in SPLIT_NAMES.items()]
     return ibis.cases(*branches, else_=ibis.null("string"))
 
@@ -145,10 +155,11 @@ def _reason(
     """Why a row cannot be used, the first reason that holds; null if it can."""
     rules = [(clean["user"].isnull(), "empty user"), (clean["item"].isnull(), "empty item")]
     if "time" in clean:
-        rules += [(_empty(given["time"]), "missing time"), *unusable_times(clean["time"], config)]
+        missing = trimmed(given["time"]).nullif("").isnull()
+        rules += [(missing, "missing time"), *unusable_times(clean["time"], config)]
     if "order" in clean:
-        rules.append((_empty(given["order"]), "missing order"))
-        rules.append((clean["order"].isnull(), "non-numeric order"))
+        rules += _number_rules("order", given, config)
+        rules.append((clean["order"].isnull(), "order out of range"))
     if config.minimum_order is not None:
         rules.append((clean["order"] < config.minimum_order, "order below minimum"))
     if "event" in clean:
@@ -156,15 +167,27 @@ def _reason(
     if "split" in clean:
         rules.append((clean["split"].isnull(), "unlisted split value"))
     if "quantity" in given:
-        rules.append((_missing_number(given["quantity"]), "missing quantity"))
-        rules.append((_number(given["quantity"]).isnull(), "non-numeric quantity"))
+        rules += _number_rules("quantity", given, config)
     if "value" in clean:
-        missing = _missing_number(given["value"])
-        rules.append((~missing & clean["value"].isnull(), "non-numeric value"))
+        missing, unreadable = _number_rules("value", given, config)
         if config.minimum_value is not None:
-            rules.append((missing, "missing value"))
-            rules.append((clean["value"] < config.minimum_value, "value below minimum"))
+            rules += [missing, (clean["value"] < config.minimum_value, "value below minimum")]
+        # Without a least value, an event without one is an event.
+        rules += [
+            (~missing[0] & unreadable[0], unreadable[1]),
+            (~missing[0] & clean["value"].isnull(), "value out of range"),
+        ]
     return ibis.cases(*rules, else_=ibis.null("string"))
+
+
+def _number_rules(
+    role: str, given: dict[str, ir.Column], config: LogConfig
+) -> list[tuple[ir.BooleanValue, str]]:
+    number = as_number(given[role], config.number_format)
+    return [
+        (_missing_number(given[role]), f"missing {role}"),
+        (number.isnull(), f"non-numeric {role}"),
+    ]
 
 
 def inspect_log(log: ir.Table, config: LogConfig, where: object) -> Quality:
@@ -194,22 +217,49 @@ def count_rows(log: ir.Table, config: LogConfig, where: object) -> Quality:
     unusable = sum(n for reason, n in quality.quarantined.items() if reason not in WANTED)
     if quality.rows_kept == 0 or unusable > config.max_quarantined * quality.rows_read:
         raise InputError(_refusal(log, quality, config, where))
+    quality.notes += _number_notes(log, quality, config)
     return quality
+
+
+def _number_notes(log: ir.Table, quality: Quality, config: LogConfig) -> list[str]:
+    """How to read the rows left out because of how their numbers are written."""
+    notes = []
+    for reason, rows in quality.quarantined.items():
+        if hint := _number_hint(log, reason, config):
+            notes.append(f"rows left out for {reason}: {rows}{hint}")
+    return notes
+
+
+def _number_hint(log: ir.Table, reason: str, config: LogConfig) -> str:
+    """What the values left out look like, and the setting that reads them if there is one."""
+    kind, _, role = reason.partition(" ")
+    if kind != "non-numeric":
+        return ""
+    bad = log.filter(log.reason == reason)
+    sample = bad.select(text=bad.given[role]).distinct().order_by("text").limit(HINT_SAMPLE)
+    texts = sample.to_pyarrow()["text"].to_pylist()
+    return f", such as {texts[0]!r}{format_hint(texts, config.number_format)}"
 
 
 def _refusal(log: ir.Table, quality: Quality, config: LogConfig, where: object) -> str:
     reason, rows = next(iter(quality.quarantined.items()))
-    example = log.filter(log.reason == reason).order_by("row").limit(1).to_pyarrow().to_pylist()[0]
-    told = ""
+    found = log.filter(log.reason == reason).order_by("row", "file", "line").limit(1)
+    example = found.to_pyarrow().to_pylist()[0]
+    if example["line"] is not None:
+        shown = f"line {example['line']} of {example['file']}: {example['raw'][:LONGEST_SHOWN]!r}"
+    else:
+        shown = f"row {example['row'] + 1}: {example['given']}"
+    told = f" {remedy(reason)}".rstrip()
     if reason in time_reasons(config):
         bad = log.filter(log.reason.isin(time_reasons(config)))
         told = f" Of these, {explain_times(bad.given['time'], config)}."
     elif reason == "unlisted split value":
         told = " Use train, validation and test."
+    hint = _number_hint(log, reason, config)
     left_out = sum(quality.quarantined.values())
     return (
         f"{where}: {left_out} of {quality.rows_read} rows cannot be used, {rows} of them for: "
-        f"{reason}. For example row {example['row'] + 1}: {example['given']}.{told} "
+        f"{reason}{hint}. For example {shown}.{told} "
         f"Check `columns`; `max_quarantined` (now {config.max_quarantined}) says what is bearable."
     )
 
@@ -227,13 +277,26 @@ def _check_event_types(log: ir.Table, config: LogConfig, where: object) -> None:
 
 
 def write_quarantine(con: Backend, log: ir.Table, config: LogConfig, path: Path) -> None:
-    """Writes the rows left out: ``row`` (from 1), ``reason``, and the mapped columns as given."""
-    bad = log.filter(log.reason.notnull()).order_by("row")
+    """Writes the rows left out, then the lines that are no rows.
+
+    Columns ``row`` (from 1), ``reason``, and the mapped columns as given; of a line that is no
+    row ``reason``, ``file``, ``line`` (from 1) and ``raw``, the line as it stands there.
+    """
+    bad = log.filter(log.reason.notnull()).order_by("row", "file", "line")
     roles = {role: bad.given[role] for role in ROLES if getattr(config.columns, role)}
-    rows = bad.select(row=bad.row + 1, reason=bad.reason, **roles)
+    rows = bad.select(row=bad.row + 1, reason=bad.reason, **roles, **{n: bad[n] for n in UNREAD})
     with pq.ParquetWriter(path, rows.schema().to_pyarrow()) as writer:
         for batch in stream(con, rows):
             writer.write_batch(batch)
+
+
+def count_exact_repeats(events: ir.Table) -> int:
+    """Usable rows that are equal to an earlier one in every role.
+
+    Args:
+        events: with codes for ids (see :func:`recsys.data.encode.encode_ids`).
+    """
+    return int(events.count().execute() - events.drop("row").distinct().count().execute())
 
 
 def case_notes(ids: pa.ChunkedArray | pa.Array, side: str) -> list[str]:

@@ -14,13 +14,14 @@ import numpy as np
 from pydantic import AwareDatetime, BeforeValidator, Field, model_validator
 
 from recsys.config import StrictConfig
+from recsys.data import holdout
 from recsys.data.dataset import PARTS
-from recsys.data.filters import in_order
+from recsys.data.filters import group_keys
+from recsys.data.holdout import TEST, TRAIN, VALIDATION
 from recsys.data.sources import Columns
 from recsys.errors import InputError
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-TRAIN, VALIDATION, TEST = range(3)
 
 
 def _moment(given: Any) -> Any:
@@ -75,9 +76,10 @@ class TimeSplit(StrictConfig):
 class LeaveOneOutSplit(StrictConfig):
     """The last event of a user is test, the last but one validation.
 
-    For comparison with published figures only: training holds events of other
-    users that are later than the test event. Users with fewer than three events
-    only train.
+    What a user did at one time (or order number), such as a basket, is held out
+    together: all of it are targets. For comparison with published figures only:
+    training holds events of other users that are later than the test event. Users
+    who did something at fewer than three times only train.
     """
 
     kind: Literal["leave_one_out"]
@@ -100,7 +102,29 @@ class FixedSplit(StrictConfig):
     )
 
 
-SplitConfig = Annotated[TimeSplit | LeaveOneOutSplit | FixedSplit, Field(discriminator="kind")]
+class RandomSplit(StrictConfig):
+    """A seeded random draw of each user's items, for a log that has neither time nor order.
+
+    All events of a user with an item are in one part, and of every user at least one
+    item is left for training.
+    """
+
+    kind: Literal["random"]
+    validation_share: float = Field(
+        0.1, gt=0, lt=1, description="of the pairs of a user and an item"
+    )
+    test_share: float = Field(0.1, gt=0, lt=1, description="likewise")
+    seed: int = Field(0, description="of the draw")
+
+    @model_validator(mode="after")
+    def _leaves_training(self) -> "RandomSplit":
+        if self.validation_share + self.test_share >= 1:
+            raise ValueError("`validation_share` and `test_share` must add up to less than 1")
+        return self
+
+
+Split = TimeSplit | LeaveOneOutSplit | FixedSplit | RandomSplit
+SplitConfig = Annotated[Split, Field(discriminator="kind")]
 
 
 @dataclass(frozen=True)
@@ -111,16 +135,34 @@ class Cuts:
     validation_until: int
 
 
-def check_columns(config: TimeSplit | LeaveOneOutSplit | FixedSplit, columns: Columns) -> None:
+def check_columns(config: Split, columns: Columns) -> None:
     """Refuses a split by what the log does not have.
 
     Raises:
         InputError: the split needs a column that is not mapped.
     """
+    has_order = columns.time is not None or columns.order is not None
     if isinstance(config, TimeSplit) and columns.time is None:
+        instead = (
+            "`split: {kind: leave_one_out}` for a log with an order only"
+            if has_order
+            else "`split: {kind: random}` for a log without order"
+        )
         raise InputError(
             "a split by time needs a time column: name it in `data.log.columns.time`, or set "
-            "`split: {kind: leave_one_out}` for a log with an order only"
+            + instead
+        )
+    if isinstance(config, LeaveOneOutSplit) and not has_order:
+        raise InputError(
+            "leave-one-out needs an order of events: without one it would hold out what happens to "
+            "stand last in the file. Name `data.log.columns.time` or `data.log.columns.order`, or "
+            "set `split: {kind: random}`"
+        )
+    if isinstance(config, RandomSplit) and has_order:
+        raise InputError(
+            "a random split of a log with a time or an order trains on every user's own future. Set "
+            "`split: {kind: time}` or `split: {kind: leave_one_out}`, or leave `columns.time` and "
+            "`columns.order` out, so that histories are sets"
         )
     if isinstance(config, FixedSplit) and columns.split is None:
         raise InputError(
@@ -128,9 +170,7 @@ def check_columns(config: TimeSplit | LeaveOneOutSplit | FixedSplit, columns: Co
         )
 
 
-def assign_parts(
-    events: ir.Table, config: TimeSplit | LeaveOneOutSplit | FixedSplit
-) -> tuple[ir.Table, Cuts | None]:
+def assign_parts(events: ir.Table, config: Split) -> tuple[ir.Table, Cuts | None]:
     """Adds a column ``part`` (int8) to the events.
 
     Args:
@@ -144,7 +184,10 @@ def assign_parts(
     if isinstance(config, TimeSplit):
         return _by_time(events, config)
     if isinstance(config, LeaveOneOutSplit):
-        return _leave_one_out(events), None
+        return holdout.leave_last_group_out(events), None
+    if isinstance(config, RandomSplit):
+        shares = config.validation_share, config.test_share
+        return holdout.draw_parts(events, *shares, config.seed), None
     return _by_column(events, config), None
 
 
@@ -166,80 +209,37 @@ def _by_time(events: ir.Table, config: TimeSplit) -> tuple[ir.Table, Cuts]:
     return events.mutate(part=part.cast("int8")), cuts
 
 
-def _leave_one_out(events: ir.Table) -> ir.Table:
-    """Parts by the number of targets from an event to the end of its user.
-
-    Events of weight 0 are context: they stand in the part of the target that
-    they precede.
-    """
-    is_target = (events.weight > 0).cast("int64")
-    backwards = ibis.window(
-        group_by="user",
-        order_by=[ibis.desc(events[key]) for key in in_order(events)],
-        preceding=(None, 0),
-    )
-    counted = events.mutate(
-        targets_left=is_target.sum().over(backwards),
-        targets=is_target.sum().over(ibis.window(group_by="user")),
-    )
-    part = ibis.cases(
-        (counted.targets < 3, TRAIN),
-        (counted.targets_left <= 1, TEST),
-        (counted.targets_left == 2, VALIDATION),
-        else_=TRAIN,
-    )
-    return counted.mutate(part=part.cast("int8")).drop("targets_left", "targets")
-
-
 def _by_column(events: ir.Table, config: FixedSplit) -> ir.Table:
     named = [(events.split == name, index) for index, name in enumerate(PARTS)]
     part = ibis.cases(*named, else_=TRAIN).cast("int8")
     events = events.mutate(part=part).drop("split")
     if (events.part == VALIDATION).any().execute():
         return events
-    return _cut_validation(events, config)
-
-
-def _cut_validation(events: ir.Table, config: FixedSplit) -> ir.Table:
-    """Makes a share of every user's training events validation, and leaves at least one."""
-    keys = in_order(events)
-    if keys == ["row"]:
-        # A digest, not the engine's hash: the choice is the same in every version.
-        text = ibis.literal(f"{config.seed}:") + events.user.cast("string") + ":"
-        drawn = (text + events.item.cast("string")).hexdigest("md5")
-        order: list[ir.Value] = [drawn, events.row]
-    else:
-        order = [ibis.desc(events[key]) for key in keys]
-    group = ["user", "part"]
-    ranked = events.mutate(
-        rank=ibis.row_number().over(ibis.window(group_by=group, order_by=order)),
-        size=events.count().over(ibis.window(group_by=group)),
-    )
-    wanted = (ranked["size"] * config.validation_share + 0.5).floor()
-    chosen = ranked["rank"] < ibis.least(wanted, ranked["size"] - 1)
-    part = ibis.ifelse((ranked.part == TRAIN) & chosen, VALIDATION, ranked.part)
-    return ranked.mutate(part=part.cast("int8")).drop("rank", "size")
+    return holdout.cut_validation(events, config.validation_share, config.seed)
 
 
 def audit(
     events: ir.Table,
-    config: TimeSplit | LeaveOneOutSplit | FixedSplit,
+    config: Split,
     cuts: Cuts | None,
     user_parts: np.ndarray,
     item_parts: np.ndarray,
+    user_targets: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """The leakage audit, as it stands in ``metrics.json``.
 
     Args:
-        events: with ``user``, ``part`` and, if mapped, ``time``.
+        events: with ``user``, ``part`` and, if mapped, ``time`` and ``order``.
         config: the split.
         cuts: of a split by time.
         user_parts: int64 [users, 3], events of a user in each part.
         item_parts: int64 [items, 3], events of an item in each part.
+        user_targets: int64 [users, 3], those of ``user_parts`` that weigh something; None: all.
 
     Raises:
-        InputError: a part is empty, or training holds what it must not see.
+        InputError: a part holds no target, or training holds what it must not see.
     """
+    user_targets = user_parts if user_targets is None else user_targets
     report: dict[str, Any] = {
         "kind": config.kind,
         "events": _by_part(user_parts.sum(axis=0)),
@@ -252,7 +252,7 @@ def audit(
         "training_events_after_cut": None,
         "span": None,
     }
-    _refuse_empty_parts(report["events"], config)
+    _refuse_empty_parts(_by_part(user_targets.sum(axis=0)), config)
     if cuts is not None:
         report["cuts"] = {
             "train_until": iso(cuts.train_until),
@@ -260,14 +260,30 @@ def audit(
         }
     if "time" in events.columns:
         report.update(_audit_times(events, cuts))
-    after = report["training_events_after_cut"]
-    if after and not (isinstance(config, FixedSplit) and config.allow_future_training):
-        raise InputError(
-            f"the split leaks: {after} training events are later than held-out events of the same "
-            "user. Correct the split column, use `split: {kind: time}`, or accept it with "
-            "`split: {kind: fixed, allow_future_training: true}`."
+    if isinstance(config, FixedSplit) and group_keys(events):
+        report.update(holdout.count_leaks(events))
+        _refuse_leaks(report, config)
+    if isinstance(config, LeaveOneOutSplit):
+        report["test_users_with_several_targets"] = int((user_targets[:, TEST] > 1).sum())
+    if isinstance(config, RandomSplit):
+        report["drawn_at_random"] = (
+            "nothing says what came first: training may hold what happened after tested events"
         )
     return report
+
+
+def _refuse_leaks(report: dict[str, Any], config: FixedSplit) -> None:
+    """A column that says the parts may say what no cut in time would."""
+    training = report["training_events_after_cut"]
+    validation = report["validation_events_after_test"]
+    if (training or validation) and not config.allow_future_training:
+        raise InputError(
+            f"the split leaks: {training} training events are no earlier than held-out events of "
+            f"the same user, and {validation} validation events no earlier than test events. "
+            "Correct the split column (what happened at one time belongs in one part), use "
+            "`split: {kind: time}`, or accept it with "
+            "`split: {kind: fixed, allow_future_training: true}`."
+        )
 
 
 def _audit_times(events: ir.Table, cuts: Cuts | None) -> dict[str, Any]:
@@ -301,19 +317,21 @@ def _audit_times(events: ir.Table, cuts: Cuts | None) -> dict[str, Any]:
     }
 
 
-def _refuse_empty_parts(
-    counts: dict[str, int], config: TimeSplit | LeaveOneOutSplit | FixedSplit
-) -> None:
+def _refuse_empty_parts(counts: dict[str, int], config: Split) -> None:
     empty = [part for part, events in counts.items() if events == 0]
     if not empty:
         return
     mend = {
         "time": "choose other cuts (`validation_quantile`, `test_quantile`, or `validation_from` "
         "and `test_from`), or give more of the log",
-        "leave_one_out": "it needs users with at least three events",
+        "leave_one_out": "it needs users who did something at three times or more",
         "fixed": "check the values of the split column",
+        "random": "choose larger shares or another seed, or give more of the log",
     }[config.kind]
-    raise InputError(f"the split {config.kind} leaves no events for {', '.join(empty)}: {mend}")
+    raise InputError(
+        f"the split {config.kind} leaves no events for {', '.join(empty)} that weigh something: "
+        f"{mend}"
+    )
 
 
 def _by_part(counts: np.ndarray) -> dict[str, int]:

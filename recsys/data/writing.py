@@ -11,7 +11,7 @@ import pyarrow as pa
 from ibis.backends.duckdb import Backend
 
 from recsys.data.engine import stream
-from recsys.data.filters import in_order
+from recsys.data.filters import group_keys
 
 COLUMNS: dict[str, type[np.generic]] = {
     "event_items": np.int32,
@@ -73,8 +73,7 @@ class MomentTracker:
     """Finds the first event of each moment in a stream of sorted batches.
 
     Attributes:
-        keys: columns that events of one moment share; none = each event is a
-            moment of its own.
+        keys: columns that events of one moment share.
     """
 
     keys: tuple[str, ...]
@@ -86,7 +85,7 @@ class MomentTracker:
         """int64 [rows]: index in the stream of the first event of each row's moment."""
         index = np.arange(self._seen, self._seen + len(batch), dtype=np.int64)
         self._seen += len(batch)
-        if not self.keys or not len(batch):
+        if not len(batch):
             return index
         new = np.zeros(len(batch), dtype=bool)
         for key in self.keys:
@@ -118,10 +117,11 @@ def write_events(
     events: ir.Table,
     item_numbers: np.ndarray,
     size: int,
-    each_alone: bool,
     folder: Path,
 ) -> None:
     """Writes the ``event_*`` arrays and ``history_ends``, sorted by (user, part, time, order).
+
+    Events of a user that share part, time and order are one moment.
 
     Args:
         con: the engine.
@@ -130,12 +130,10 @@ def write_events(
             ``session``, ``channel``, ``campaign``.
         item_numbers: int32, the index of each item by its code in ``events``.
         size: number of events.
-        each_alone: every event is a moment of its own (leave-one-out); else
-            events of a user that share part, time and order are one moment.
         folder: where the arrays go.
     """
-    keys = ["user", "part", *(key for key in in_order(events) if key != "row")]
-    tracker = MomentTracker(() if each_alone else tuple(keys))
+    keys = ["user", "part", *group_keys(events)]
+    tracker = MomentTracker(tuple(keys))
     names = [name for name in COLUMNS if BY_ROLE.get(name, "item") in events.columns]
     wanted = [*keys, "item", *BY_ROLE.values()]
     columns = [name for name in dict.fromkeys(wanted) if name in events.columns]

@@ -54,7 +54,9 @@ class EvaluationConfig(StrictConfig):
         ("popular", "recent_popular", "item_knn"), description="evaluated beside the model"
     )
     last_only: bool = Field(
-        False, description="judge only the last event of every user (protocol TIME-LAST)"
+        False,
+        description="judge only the last event of every user, or the last basket (protocol "
+        "TIME-LAST)",
     )
     validation_queries: int = Field(
         20_000, ge=1, description="ranked after each epoch at most, evenly spaced over the users"

@@ -11,6 +11,7 @@ from recsys.evaluation.evaluate import (
     evaluate,
     evaluate_baselines,
 )
+from recsys.evaluation.findings import findings
 from recsys.evaluation.ranking import Embedder, RankedQueries, Scorer, rank
 
 
@@ -35,8 +36,8 @@ def evaluate_finally(
 
     Returns:
         The ranking of the test part, and the sections of ``metrics.json`` that
-        follow from rankings. ``validation`` is missing where the model was
-        fitted on that part.
+        follow from rankings; ``notes`` is what a person must know to read them.
+        ``validation`` is missing where the model was fitted on that part.
     """
     ranked: dict[Part, RankedQueries] = {}
     found: dict[Part, dict[str, Any]] = {}
@@ -54,6 +55,8 @@ def evaluate_finally(
     others = [Contender(other, theirs) for other, (_, theirs) in beside[fitted_part].items()]
     comparisons = compare([(model, other) for other in others], [config.metric])
     test = found["test"]
+    headline = test["metrics"][config.metric]["value"]
+    said = findings(ranked["test"], scorer.catalogue_items, config.k, config.metric, headline)
     sections = {
         **{str(part): found[part]["metrics"] for part in parts},
         "baselines": {other: metrics for other, (metrics, _) in beside[fitted_part].items()},
@@ -64,5 +67,6 @@ def evaluate_finally(
         "comparisons": [comparison.as_dict() for comparison in comparisons],
         **{section: test[section] for section in ("slices", "counts", "popularity")},
         "fitted_part": fitted_part,
+        "notes": {"test": said},
     }
     return ranked["test"], sections

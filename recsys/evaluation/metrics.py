@@ -21,11 +21,6 @@ from recsys.evaluation.ranking import RankedQueries
 
 RANKING_METRICS = ("recall", "precision", "hit_rate", "ndcg", "map", "mrr")
 LIST_METRICS = ("coverage", "novelty", "popularity_bias")
-NO_QUERIES = (
-    "there are no queries to evaluate: the part of the log that is evaluated holds no event "
-    "that counts as a target. Check the split (`data.split`), the event weights, and, under "
-    "`seen: exclude`, whether every event only repeats the user's history."
-)
 
 
 @dataclass(frozen=True)
@@ -61,6 +56,24 @@ def parse_metric(metric: str) -> tuple[str, int]:
             "followed by @ and how many recommendations it looks at, such as ndcg@10"
         )
     return match[1], int(match[2])
+
+
+def no_queries(repeats: int) -> str:
+    """Why a part of the log asks nothing, and what to do about it.
+
+    Args:
+        repeats: events left out as they repeat their user's history.
+    """
+    if repeats:
+        return (
+            f"there are no queries to evaluate: all {repeats:,} events of the part repeat the "
+            "history of their user, and `seen: exclude` leaves these out. People come back to the "
+            "same items in this log: set `seen: allow`, or hold out more in `data.split`."
+        )
+    return (
+        "there are no queries to evaluate: the part of the log that is evaluated holds no event "
+        "that counts as a target. Check the split (`data.split`) and the event weights."
+    )
 
 
 def ranking_metrics(ranked: RankedQueries, k: Sequence[int]) -> dict[str, np.ndarray]:
@@ -130,7 +143,7 @@ def ranking_metrics(ranked: RankedQueries, k: Sequence[int]) -> dict[str, np.nda
 
 def _check(ranked: RankedQueries) -> None:
     if not len(ranked.queries):
-        raise InputError(NO_QUERIES)
+        raise InputError(no_queries(ranked.repeats_left_out))
     if np.diff(ranked.queries.target_offsets).min() < 1:
         raise ValueError("expected at least one target in every query")
     if ranked.ranks.min() < 1:

@@ -164,7 +164,7 @@ class Ranker:
         """Ranks what is asked, with the scorer as it is now; see :func:`rank`."""
         repeats = 0
         if self._seen == "exclude":
-            queries, repeats = _without_repeats(self._dataset, queries)
+            queries, repeats = without_repeats(self._dataset, queries)
         if isinstance(self._scorer, Embedder):
             _refuse_nan(self._scorer, self._scorer.item_vectors)
             self._block_ranker.take_up(self._scorer.item_vectors)
@@ -245,8 +245,12 @@ def _history_pairs(
     return rows, dataset.event_items[ranges(begins, ends)]
 
 
-def _without_repeats(dataset: Dataset, queries: Queries) -> tuple[Queries, int]:
-    """Leaves out targets that are in their query's history, and queries left empty."""
+def without_repeats(dataset: Dataset, queries: Queries) -> tuple[Queries, int]:
+    """Leaves out targets that are in their query's history, and queries left empty.
+
+    Returns:
+        What is left, and how many targets are not.
+    """
     repeated = np.zeros(len(queries.target_items), dtype=bool)
     for begin in range(0, len(queries), 4096):
         block = slice(begin, min(begin + 4096, len(queries)))

@@ -6,8 +6,9 @@ from recsys.config import Seen
 from recsys.data.dataset import Dataset
 from recsys.errors import InputError
 from recsys.evaluation.evaluate import EvaluationConfig, thinned
-from recsys.evaluation.metrics import ranking_metrics
-from recsys.evaluation.ranking import Ranker, RetrieverEmbedder
+from recsys.evaluation.findings import judged_on, too_long
+from recsys.evaluation.metrics import no_queries, parse_metric, ranking_metrics
+from recsys.evaluation.ranking import Ranker, RetrieverEmbedder, without_repeats
 from recsys.models.retriever import Retriever
 
 
@@ -20,8 +21,12 @@ class Validation:
         seen: whether seen items may be recommended.
         config: how to judge.
 
+    Attributes:
+        notes: what a person should know before training, a sentence each.
+
     Raises:
-        InputError: the validation part has no events.
+        InputError: the validation part has no events, or all repeat the history of their
+            user under ``seen: exclude``.
     """
 
     def __init__(
@@ -33,7 +38,15 @@ class Validation:
                 "the validation part has no events, so no epoch can be chosen: "
                 "widen it in data.split"
             )
-        self._queries = thinned(queries, config.validation_queries)
+        asked = thinned(queries, config.validation_queries)
+        repeats = 0
+        if seen == "exclude":
+            asked, repeats = without_repeats(dataset, asked)
+        if not len(asked):
+            raise InputError(f"the validation part: {no_queries(repeats)}")
+        self._queries = asked
+        self.notes = judged_on("validation", len(asked.target_items), repeats)
+        self.notes += too_long([parse_metric(config.metric)[1]], retriever.catalogue_items)
         self._k = config.k
         self._embedder = RetrieverEmbedder(retriever, dataset)
         self._ranker = Ranker(

@@ -11,6 +11,7 @@ import skops.io
 
 from recsys.atomic import atomic_path
 from recsys.data.dataset import Dataset
+from recsys.data.findings import findings
 from recsys.marketing.at_work import at_work, versions
 from recsys.marketing.experiment import PropensityExperiment
 from recsys.marketing.propensity.explanations import coefficients, importance
@@ -30,7 +31,7 @@ from recsys.marketing.propensity.results import (
 )
 from recsys.marketing.users.events import open_events
 from recsys.preparation import prepare_dataset
-from recsys.progress import working
+from recsys.progress import say, working
 from recsys.reports.users_report import write_users_report
 from recsys.run_folder import RunFolder
 from recsys.tracking.estimator_model import FILE
@@ -75,6 +76,8 @@ def _answer(experiment: PropensityExperiment, dataset: Dataset | None, folder: R
     began = time.monotonic()
     config = experiment.propensity
     with _asked(experiment, dataset) as (question, log), working("predicting") as tell:
+        for note in question.notes:
+            say(f"  {note}")
         judged = judge(question, config, lambda stage: tell(stage, 0.0))
         tell("explaining", 0.0)
         seed = config.seed
@@ -118,6 +121,7 @@ def _answer(experiment: PropensityExperiment, dataset: Dataset | None, folder: R
             "input_example": example(question),
             "timing": {"seconds": time.monotonic() - began},
             "quality": None if dataset is None else dataset.manifest.quality,
+            "notes": list(question.notes) if dataset is None else findings(dataset.manifest),
             "versions": versions(),
         },
     )

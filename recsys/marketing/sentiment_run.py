@@ -38,7 +38,9 @@ def run_sentiment(
         if not folder.metrics.is_file():
             began = time.monotonic()
             reviews = read_reviews(experiment.reviews)
-            say(f"{len(reviews.table):,} reviews, {len(reviews.quarantined):,} rows left out")
+            say(f"{len(reviews.table):,} reviews")
+            for note in reviews.notes:
+                say(f"  {note}")
             with working("reading reviews") as tell:
                 judged = judge_sentiment(reviews, experiment.sentiment, tell)
             write_quarantine(reviews, folder.path / "quarantine.parquet")
@@ -75,6 +77,7 @@ def _document(judged: Judged, reviews: Reviews, seconds: float) -> dict[str, Any
         "estimators": said["tried"],
         "parts": judged.parts,
         "sentiment": _described(judged.scored),
+        "notes": reviews.notes,
         "quality": {"rows_kept": len(reviews.table), "quarantined": reviews.reasons},
         "timing": {"seconds": seconds},
         "versions": versions(),

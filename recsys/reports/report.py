@@ -119,6 +119,7 @@ def _context(
         "popularity": metrics.get("popularity"),
         "split": metrics.get("split", {}),
         "quality": metrics.get("quality", {}),
+        "notes": [note for notes in metrics.get("notes", {}).values() for note in notes],
         "timing": metrics.get("timing", {}),
         "versions": metrics.get("versions", {}),
         "history": history,

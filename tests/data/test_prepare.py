@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from recsys.data import prepare as prepare_module
 from recsys.data import writing
+from recsys.data.batches import TrainingBatches
 from recsys.data.dataset import Dataset
 from recsys.data.prepare import DataConfig, prepare
 from recsys.errors import InputError
@@ -99,15 +100,76 @@ def test_order_column_breaks_ties(write, prepared):
     assert dataset.history_ends.tolist() == [0, 0, 2, 3, 4]
 
 
-def test_leave_one_out_events_are_moments_of_their_own(write, prepared):
-    text = "user,item\n" + "".join(f"{u},{i}\n" for u in "ab" for i in "pqrs")
-    columns = {"user": "user", "item": "item"}
+@pytest.mark.parametrize("role", ["order", "time"])
+def test_leave_one_out_of_baskets(write, prepared, role):
+    """An Instacart-like log: the last order is test, whole, and nothing of it is its history."""
+    baskets = {"a": ["pq", "rs", "pt", "qu"], "b": ["p", "qr", "s"], "c": ["pqr", "st"]}
+    rows = [
+        (user, item, number)
+        for user, orders in baskets.items()
+        for number, items in enumerate(orders, start=1)
+        for item in items
+    ]
+    text = "user,item,n\n" + "".join(f"{u},{i},{n}\n" for u, i, n in reversed(rows))
+    columns = {"user": "user", "item": "item", role: "n"}
     dataset = prepared(write("log.csv", text), log={"columns": columns}, split=LEAVE_ONE_OUT)
-    assert dataset.history_ends.tolist() == list(range(8))
-    assert dataset.part_ends.tolist() == [[2, 3], [6, 7]]
-    assert [dataset.item_ids[i] for i in dataset.event_items[:4]] == list("pqrs")
+    assert dataset.user_offsets.tolist() == [0, 8, 12, 17]
+    assert dataset.part_ends.tolist() == [[4, 6], [9, 11], [17, 17]]
+    assert dataset.history_ends.tolist() == [
+        0,
+        0,
+        2,
+        2,
+        4,
+        4,
+        6,
+        6,
+        8,
+        9,
+        9,
+        11,
+        12,
+        12,
+        12,
+        15,
+        15,
+    ]
+    for part, asked in {"validation": ["pt", "qr"], "test": ["qu", "s"]}.items():
+        queries = dataset.queries(part)
+        targets = np.split(queries.target_items, queries.target_offsets[1:-1])
+        assert ["".join(sorted(dataset.item_ids[i] for i in some)) for some in targets] == asked
+    assert dataset.queries("test").history_ends.tolist() == [6, 11]
+    assert dataset.queries("test", last_only=True).target_items.tolist() == (
+        dataset.queries("test").target_items.tolist()
+    )
+    assert dataset.manifest.split["test_users_with_several_targets"] == 1
+
+
+def test_a_random_split_of_sets(write, prepared):
+    """Without an order a part is one query, and its history everything in the parts before."""
+    text = "user,item\n" + "".join(f"u{u},i{i}\n" for u in range(30) for i in range(20))
+    columns = {"user": "user", "item": "item"}
+    split = {"kind": "random", "validation_share": 0.2, "test_share": 0.2}
+    dataset = prepared(write("log.csv", text), log={"columns": columns}, split=split)
     assert not dataset.manifest.has_order and not dataset.manifest.has_time
     assert dataset.manifest.split["latest_training_event"] is None
+    queries = dataset.queries("test")
+    assert queries.history_ends.tolist() == dataset.part_ends[queries.users, 1].tolist()
+    batches = [
+        TrainingBatches(dataset, "train", 50, 4, seed=1).draw(epoch).items for epoch in (0, 0, 1)
+    ]
+    assert (batches[0] == batches[1]).all() and (batches[0] != batches[2]).any()
+    rows = "".join(reversed(text.splitlines(keepends=True)[1:]))
+    again = prepared(
+        write("other.csv", "user,item\n" + rows), log={"columns": columns}, split=split
+    )
+    assert (again.part_ends == dataset.part_ends).all()
+
+
+def test_leave_one_out_without_order_is_refused(write, prepared):
+    columns = {"user": "user", "item": "item"}
+    with pytest.raises(InputError, match=r"leave-one-out needs an order.*kind: random"):
+        prepared(write("log.csv", SMALL_LOG), log={"columns": columns}, split=LEAVE_ONE_OUT)
 
 
 def test_fixed_split_without_order_is_one_moment(write, prepared):

@@ -67,16 +67,17 @@ def test_a_date_is_its_first_moment(parts):
     assert found == [0, 1, 1, 2]
 
 
-def test_leave_one_out(parts):
-    """The last event is test, the last but one validation; ties of time go by order, then row."""
-    config = split_config(kind="leave_one_out")
+@pytest.mark.parametrize("keys", [("time",), ("order",), ("time", "order")])
+def test_leave_one_out_holds_out_the_last_groups(parts, keys):
+    """User 0 has no ties, user 1 a last and a last but one group of two, user 2 two groups."""
+    values = [4, 1, 3, 2, 7, 9, 8, 9, 8, 5, 5, 6]
+    columns = {"time": [5] * 12 if len(keys) == 2 else values, "order": values}
     found, _, _ = parts(
-        config,
-        user=[0, 0, 0, 0, 1, 1, 2, 2, 2],
-        time=[4, 1, 3, 2, 1, 2, 5, 5, 5],
-        order=[0, 0, 0, 0, 0, 0, 2, 1, 1],
+        split_config(kind="leave_one_out"),
+        user=[0] * 4 + [1] * 5 + [2] * 3,
+        **{key: columns[key] for key in keys},
     )
-    assert found == [2, 0, 1, 0, 0, 0, 2, 0, 1]
+    assert found == [2, 0, 1, 0] + [0, 2, 1, 2, 1] + [0, 0, 0]
 
 
 def test_leave_one_out_holds_out_targets(parts):
@@ -89,6 +90,59 @@ def test_leave_one_out_holds_out_targets(parts):
         weight=[0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0],
     )
     assert found == [0, 0, 1, 1, 2, 2, 2, 2]
+
+
+def test_context_of_a_basket_stays_with_its_targets(parts):
+    """Whatever stands first in the file; a basket of context alone goes with what it precedes."""
+    found, _, _ = parts(
+        split_config(kind="leave_one_out"),
+        user=[0] * 9,
+        order=[1, 1, 2, 3, 3, 4, 4, 5, 6],
+        weight=[0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0],
+    )
+    assert found == [0, 0, 1, 1, 1, 2, 2, 2, 2]
+
+
+def test_a_random_split_draws_pairs(parts):
+    """All events of a user with an item are in one part, and some of each user train."""
+    generator = np.random.default_rng(3)
+    user = generator.integers(0, 500, 20_000)
+    item = generator.integers(0, 40, 20_000)
+    config = split_config(kind="random", validation_share=0.1, test_share=0.2)
+    found, _, _ = parts(config, user=user, item=item)
+    held = {}
+    for pair, part in zip(zip(user, item, strict=True), found, strict=True):
+        assert held.setdefault(pair, part) == part
+    shares = np.bincount(list(held.values())) / len(held)
+    np.testing.assert_allclose(shares, [0.7, 0.1, 0.2], atol=0.01)
+    assert {user for (user, _), part in held.items() if part == 0} == set(user)
+    again, _, _ = parts(config, user=user, item=item)
+    other, _, _ = parts(config.model_copy(update={"seed": 1}), user=user, item=item)
+    assert again == found and other != found
+
+
+def test_a_random_split_by_hand(parts):
+    """By md5 of `seed:user:item`: 0:0:0 is 90…, 0:0:1 11…, 0:0:2 91… and 0:1:0 1d….
+
+    Below 19… (a tenth) is test, below 91eb… validation; the last of each user trains.
+    """
+    config = split_config(kind="random", validation_share=0.47, test_share=0.1)
+    found, _, _ = parts(config, user=[0, 0, 0, 0, 1], item=[0, 1, 2, 1, 0])
+    assert found == [1, 2, 0, 2, 0]
+
+
+def test_a_random_split_leaves_context_in_training(parts):
+    """Held out goes what was met with weight too, or the history would give the target away."""
+    config = split_config(kind="random", validation_share=0.45, test_share=0.5)
+    size = 400
+    found, _, _ = parts(
+        config,
+        user=[0] * 3 * size,
+        item=[*range(size), *range(size), *range(size, 2 * size)],
+        weight=[1.0] * size + [0.0] * 2 * size,
+    )
+    assert found[:size] == found[size : 2 * size] and set(found[:size]) == {0, 1, 2}
+    assert set(found[2 * size :]) == {0}
 
 
 def test_fixed_with_all_parts(parts):
@@ -108,6 +162,25 @@ def test_fixed_cuts_the_last_training_events(parts):
     assert found == [2, 1, 0, 1, 0, 0]
 
 
+@pytest.mark.parametrize("key", ["time", "order"])
+def test_fixed_cuts_between_baskets(parts, key):
+    """A third of six is two: the basket of three that they end in is taken whole; one is left."""
+    config = split_config(kind="fixed", validation_share=1 / 3)
+    columns = {"user": [0] * 6 + [1] * 2, key: [3, 1, 3, 2, 1, 3, 8, 8], "split": ["train"] * 8}
+    found, _, _ = parts(config, **columns)
+    assert found == [1, 0, 1, 0, 0, 1, 0, 0]
+
+
+def test_fixed_without_order_cuts_between_pairs(parts):
+    """What a user did twice with an item is held out together, or not at all."""
+    config = split_config(kind="fixed", validation_share=0.5)
+    user, item = [n // 20 for n in range(400)], [n % 10 for n in range(400)]
+    found, _, _ = parts(config, user=user, item=item, split=["train"] * 400)
+    held = np.reshape(found, (20, 2, 10))
+    assert (held[:, 0] == held[:, 1]).all()
+    assert held.sum(axis=(1, 2)).tolist() == [10] * 20
+
+
 def test_fixed_without_order_draws_by_seed(parts):
     columns = {"user": [n // 20 for n in range(200)], "item": list(range(200)),
                "split": ["train"] * 200}  # fmt: skip
@@ -122,7 +195,7 @@ def test_fixed_without_order_draws_by_seed(parts):
 
 def test_fixed_leaves_every_user_a_training_event(parts):
     config = split_config(kind="fixed", validation_share=0.9)
-    found, _, _ = parts(config, user=[0, 1, 1], split=["train"] * 3)
+    found, _, _ = parts(config, user=[0, 1, 1], item=[0, 0, 1], split=["train"] * 3)
     assert sorted(found) == [0, 0, 1]
 
 
@@ -166,15 +239,44 @@ def test_leave_one_out_says_that_it_leaks(parts):
     assert report["training_events_after_earliest_test_event"] == 2
 
 
-def test_fixed_split_that_leaks_is_refused(parts):
-    columns = {"user": [0, 0, 0], "time": [1, 2, 3], "split": ["validation", "train", "test"]}
+@pytest.mark.parametrize("key", ["time", "order"])
+@pytest.mark.parametrize(
+    ("values", "training", "validation"),
+    [([2, 1, 3], 1, 0), ([2, 2, 3], 1, 0), ([1, 3, 3], 0, 1), ([2, 3, 2], 1, 1)],
+)
+def test_fixed_split_that_leaks_is_refused(parts, key, values, training, validation):
+    """What shares a basket with a held-out event does not precede it."""
+    split = ["train", "validation", "test", "train"]
+    columns = {"user": [0, 0, 0, 1], key: [*values, 9], "split": split}
     config = split_config(kind="fixed")
     _, cuts, events = parts(config, **columns)
     counts = counted([[1, 1, 1]])
-    with pytest.raises(InputError, match="the split leaks: 1 training events are later"):
+    message = rf"leaks: {training} training events .* and {validation} validation events"
+    with pytest.raises(InputError, match=message):
         audit(events, config, cuts, counts, counts)
     accepted = split_config(kind="fixed", allow_future_training=True)
-    assert audit(events, accepted, cuts, counts, counts)["training_events_after_cut"] == 1
+    report = audit(events, accepted, cuts, counts, counts)
+    assert report["training_events_after_cut"] == training
+    assert report["validation_events_after_test"] == validation
+
+
+def test_a_fixed_split_in_order_does_not_leak(parts):
+    config = split_config(kind="fixed")
+    columns = {"user": [0, 0, 0], "order": [1, 2, 3], "split": ["train", "validation", "test"]}
+    _, cuts, events = parts(config, **columns)
+    report = audit(events, config, cuts, counted([[1, 1, 1]]), counted([[1, 1, 1]]))
+    assert report["training_events_after_cut"] == report["validation_events_after_test"] == 0
+
+
+def test_the_audit_says_what_leave_one_out_and_chance_do(parts):
+    columns = {"user": [0] * 4 + [1] * 3, "order": [1, 2, 3, 3, 1, 2, 3]}
+    found, cuts, events = parts(split_config(kind="leave_one_out"), **columns)
+    targets = counted([[1, 1, 2], [1, 1, 1]])
+    report = audit(events, split_config(kind="leave_one_out"), cuts, targets, targets)
+    assert report["test_users_with_several_targets"] == 1
+    assert "at_random" in " ".join(
+        audit(events, split_config(kind="random"), None, targets, targets)
+    )
 
 
 def test_empty_part_is_refused(parts):
@@ -185,9 +287,24 @@ def test_empty_part_is_refused(parts):
         audit(events, config, cuts, counts, counts)
 
 
+def test_a_part_of_context_alone_is_refused(parts):
+    config = split_config(kind="time", validation_quantile=0.4, test_quantile=0.6)
+    _, cuts, events = parts(config, user=[0, 0, 0], time=[1, 2, 3], weight=[1.0, 1.0, 0.0])
+    counts, targets = counted([[1, 1, 1]]), counted([[1, 1, 0]])
+    with pytest.raises(InputError, match="leaves no events for test that weigh something"):
+        audit(events, config, cuts, counts, counts, targets)
+
+
 def test_split_without_its_column():
     with pytest.raises(InputError, match=r"needs a time column.*leave_one_out"):
         check_columns(split_config(kind="time"), Columns(user="u", item="i", order="o"))
+    unordered, dated = Columns(user="u", item="i"), Columns(user="u", item="i", time="t")
+    with pytest.raises(InputError, match=r"needs a time column.*kind: random"):
+        check_columns(split_config(kind="time"), unordered)
+    with pytest.raises(InputError, match=r"leave-one-out needs an order.*kind: random"):
+        check_columns(split_config(kind="leave_one_out"), unordered)
+    with pytest.raises(InputError, match=r"trains on every user's own future.*kind: time"):
+        check_columns(split_config(kind="random"), dated)
     with pytest.raises(InputError, match=r"columns\.split"):
         check_columns(split_config(kind="fixed"), Columns(user="u", item="i"))
 
@@ -199,7 +316,8 @@ def test_split_without_its_column():
         ({"kind": "time", "test_from": "2020-01-01T00:00:00Z"}, "give both"),
         ({"kind": "time", "validation_from": "2020-01-01T00:00:00",
           "test_from": "2020-02-01T00:00:00"}, "timezone"),
-        ({"kind": "random"}, "time"),
+        ({"kind": "random", "validation_share": 0.5, "test_share": 0.5}, "less than 1"),
+        ({"kind": "by_chance"}, "time"),
     ],
 )  # fmt: skip
 def test_settings_that_do_not_fit(settings, message):

@@ -20,13 +20,6 @@ def test_moments_reach_across_batches(cuts):
     assert np.concatenate(found).tolist() == BEGINS
 
 
-def test_events_may_be_moments_of_their_own():
-    tracker = MomentTracker(())
-    batch = pa.record_batch({"user": [0, 0, 0]})
-    assert tracker.begins(batch).tolist() == [0, 1, 2]
-    assert tracker.begins(batch).tolist() == [3, 4, 5]
-
-
 def test_array_file_is_a_numpy_file(tmp_path):
     with ArrayFile(tmp_path / "x.npy", np.int32, 5) as file:
         file.write(np.array([1, 2, 3]))

@@ -94,7 +94,8 @@ def ask_table(config: LabelledTableConfig, seed: int) -> Question:
     )
     asked = Known(features[~answered].reset_index(drop=True), ids[~answered].reset_index(drop=True))
     now = None if answered.all() else asked
-    return Question(answer, train, validation, test, Prior(answer), now)
+    notes = _notes(rows, ids, answered, left_out, features)
+    return Question(answer, train, validation, test, Prior(answer), now, notes)
 
 
 def _read(config: LabelledTableConfig) -> tuple[pd.DataFrame, pd.Series | None]:
@@ -165,6 +166,35 @@ def _features(given: pd.DataFrame) -> pd.DataFrame:
             columns[name] = text.fillna("").to_numpy()
     found = pd.DataFrame(columns, index=given.index)
     return found.loc[:, found.nunique(dropna=False) > 1]
+
+
+def _notes(
+    rows: pd.DataFrame,
+    ids: pd.Series,
+    answered: pd.Series,
+    left_out: set[str | None],
+    features: pd.DataFrame,
+) -> tuple[str, ...]:
+    """What was left out of the table, and what else its owner may not expect."""
+    size, again = len(rows), int(ids.duplicated().sum())
+    counts = {
+        "rows have no answer, and are asked about now": int((~answered).sum()),
+        "rows are of a user who has an earlier row, so that one user may be both learned from and "
+        "judged": again,
+    }
+    notes = [f"{count:,} of {size:,} {what}" for what, count in counts.items() if count]
+    offered = [name for name in rows if name not in left_out]
+    if constant := [name for name in offered if name not in features]:
+        notes.append(f"columns left out, as they never vary: {', '.join(constant)}")
+    unread = {
+        name: int((rows[name].notnull() & (rows[name].str.strip() != "")).sum())
+        - int(features[name].count())
+        for name in features
+        if pd.api.types.is_numeric_dtype(features[name])
+    }
+    if odd := [f"{name} {count:,}" for name, count in unread.items() if count]:
+        notes.append(f"values taken as missing, as they are not numbers: {', '.join(odd)}")
+    return tuple(notes)
 
 
 def _split(

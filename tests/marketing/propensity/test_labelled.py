@@ -74,6 +74,20 @@ def test_rows_without_an_answer_are_asked_about(tmp_path):
     assert "c5" not in set(asked.train.users)
 
 
+def test_what_was_left_out_is_noted(tmp_path):
+    table = customers().astype({"calls": str})
+    table.loc[table.index[:100], "churned"] = " "
+    table.loc[table.index[:30], "calls"] = "many"
+    table.loc[table.index[1], "customer"] = "c0"
+    assert question(tmp_path, table, key="customer").notes == (
+        "100 of 1,200 rows have no answer, and are asked about now",
+        "1 of 1,200 rows are of a user who has an earlier row, so that one user may be both "
+        "learned from and judged",
+        "columns left out, as they never vary: same",
+        "values taken as missing, as they are not numbers: calls 30",
+    )
+
+
 def test_a_split_by_time_judges_on_the_latest(tmp_path):
     table = customers().assign(since=pd.date_range("2020-01-01", periods=1200).astype(str))
     asked = question(tmp_path, table, key="customer", time="since")

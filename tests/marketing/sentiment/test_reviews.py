@@ -40,11 +40,22 @@ def test_what_cannot_be_used_is_kept_aside_with_the_reason(tmp_path):
         "unparseable time": 1,
         "empty user": 1,
     }
+    assert reviews.notes == [
+        "left out: 5 of 7 rows of the reviews (empty text 1, missing stars 1, non-numeric stars 1, "
+        "unparseable time 1, empty user 1); they are in quarantine.parquet of the run"
+    ]
     write_quarantine(reviews, tmp_path / "quarantine.parquet")
     kept = pd.read_parquet(tmp_path / "quarantine.parquet")
     assert kept["row"].tolist() == [3, 4, 5, 6, 7]
     assert kept["time"].tolist()[3] == "yesterday"
     assert kept["stars"].tolist()[2] == "many"
+
+
+def test_reviews_that_repeat_are_noted(tmp_path):
+    reviews = read(tmp_path, pd.concat([TABLE[:2], TABLE[:1]]))
+    assert reviews.notes == [
+        "1 of 3 reviews repeat another one in every column that is read, and were kept"
+    ]
 
 
 def test_what_is_positive_is_a_setting(tmp_path):

@@ -71,7 +71,11 @@ class Columns(StrictConfig):
     campaign: str | None = Field(
         None, description="the campaign that the event answers; empty: none"
     )
-    order: str | None = Field(None, description="a number: breaks ties of time, or replaces it")
+    order: str | None = Field(
+        None,
+        description="a number: breaks ties of time, or replaces it; what has the same one (a "
+        "basket) happened together",
+    )
     split: str | None = Field(None, description="train, validation or test, for `kind: fixed`")
 
 
@@ -79,8 +83,16 @@ class LogConfig(FileConfig):
     """An interaction log: who did what with which item, and when."""
 
     columns: Columns
-    event_weights: dict[str, Annotated[float, Field(ge=0)]] = Field(
-        {}, description="weight as a target by event type; 0 = part of histories only"
+    event_weights: dict[str, Annotated[float, Field(ge=0)] | None] = Field(
+        {},
+        description="weight as a target by event type; 0 = context: part of histories, never "
+        "recommended; null = such rows are left out",
+    )
+    where: str | None = Field(
+        None,
+        description="condition on the log's own columns, in SQL, such as country = 'DE'; other "
+        "rows, and those of which it is unknown, are left out and counted. Columns of text files "
+        "are text: TRY_CAST(quantity AS DOUBLE) > 0",
     )
     time_unit: TimeUnit | None = Field(
         None, description="of epoch numbers; guessed by their magnitude by default"
@@ -118,7 +130,7 @@ class LogConfig(FileConfig):
             if used and getattr(self.columns, role) is None:
                 raise ValueError(f"`{setting}` needs a column with the role `{role}`")
         if self.event_weights and not any(self.event_weights.values()):
-            raise ValueError("`event_weights` are all 0: something must be recommended")
+            raise ValueError("`event_weights` are all 0 or null: something must be recommended")
         return self
 
 

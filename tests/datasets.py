@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from recsys.data.dataset import PARTS, Dataset, Feature, Manifest
+from recsys.data.dataset import PARTS, Dataset, Feature, Manifest, Part
 
 
 def write_dataset(
@@ -71,6 +71,19 @@ def write_dataset(
     )
     (folder / "manifest.json").write_text(json.dumps(manifest.model_dump(mode="json")))
     return Dataset(folder)
+
+
+def with_context(dataset: Dataset, items: list[int], part: Part = "test") -> Dataset:
+    """The same log, in which events of some items weigh nothing up to and including a part."""
+    weights, targets = np.array(dataset.event_weights), np.array(dataset.item_targets)
+    for begin, end in zip(dataset.user_offsets, dataset.part_range(part)[1], strict=False):
+        weights[begin:end][np.isin(dataset.event_items[begin:end], items)] = 0.0
+    targets[items, : PARTS.index(part) + 1] = 0
+    np.save(dataset.path / "event_weights.npy", weights)
+    np.save(dataset.path / "item_targets.npy", targets)
+    manifest = dataset.manifest.model_copy(update={"has_context": True})
+    (dataset.path / "manifest.json").write_text(manifest.model_dump_json())
+    return Dataset(dataset.path)
 
 
 def checkerboard(folder: Path, users: int = 24, items: int = 12, has_order: bool = True) -> Dataset:

@@ -20,17 +20,42 @@ class Catalogue:
         ids: of every item.
         numbers: int32, index of an item by its code in the encoded log; -1 = removed.
         counts: int64 [items, 3], events of an item in each part.
+        targets: int64 [items, 3], those of them that weigh something.
         known: length of the prefix of items that have events up to and including a part.
     """
 
     ids: pa.ChunkedArray
     numbers: np.ndarray
     counts: np.ndarray
+    targets: np.ndarray
     known: dict[Part, int]
+
+    @property
+    def has_context(self) -> bool:
+        """Whether there are events of weight 0."""
+        return not np.array_equal(self.counts, self.targets)
+
+    @property
+    def context_items(self) -> int:
+        """Items whose events all weigh 0."""
+        return int((self.counts.any(axis=1) & ~self.targets.any(axis=1)).sum())
+
+    def notes(self) -> list[str]:
+        """What a person should be told."""
+        if not self.context_items:
+            return []
+        return [
+            f"{self.context_items} items occur as context only (events of weight 0) and are never "
+            "recommended"
+        ]
 
 
 def build_catalogue(
-    con: Backend, ids: pa.ChunkedArray, item_parts: np.ndarray, table: ir.Table | None
+    con: Backend,
+    ids: pa.ChunkedArray,
+    item_parts: np.ndarray,
+    item_targets: np.ndarray,
+    table: ir.Table | None,
 ) -> Catalogue:
     """Numbers the items of the log, then those that only the item table has, by id.
 
@@ -40,6 +65,7 @@ def build_catalogue(
         con: the engine, with a table ``items`` of all ids of the log.
         ids: item ids by code.
         item_parts: int64 [codes, 3], events of an item in each part.
+        item_targets: int64 [codes, 3], those of them that weigh something.
         table: the item table, with a column ``id``.
     """
     order, known = _order(item_parts)
@@ -50,9 +76,9 @@ def build_catalogue(
         extra = table.anti_join(con.table("items"), "id").select("id").order_by("id")
         chunks += extra.to_pyarrow()["id"].chunks
     all_ids = pa.chunked_array(chunks, pa.string())
-    counts = np.zeros((len(all_ids), len(PARTS)), dtype=np.int64)
-    counts[: len(order)] = item_parts[order]
-    return Catalogue(all_ids, numbers, counts, known)
+    extra_rows = ((0, len(all_ids) - len(order)), (0, 0))
+    counts, targets = (np.pad(each[order], extra_rows) for each in (item_parts, item_targets))
+    return Catalogue(all_ids, numbers, counts, targets, known)
 
 
 def _order(item_parts: np.ndarray) -> tuple[np.ndarray, dict[Part, int]]:
@@ -83,10 +109,12 @@ def write_users(ids: pa.ChunkedArray, folder: Path) -> None:
 
 
 def write_items(catalogue: Catalogue, titles: pa.ChunkedArray, folder: Path) -> None:
-    """Writes ``items.parquet`` and ``item_counts.npy``."""
+    """Writes ``items.parquet``, ``item_counts.npy`` and, with context, ``item_targets.npy``."""
     columns = {"item_id": catalogue.ids, "title": titles}
     pq.write_table(pa.table(columns), folder / "items.parquet")
     np.save(folder / "item_counts.npy", catalogue.counts)
+    if catalogue.has_context:
+        np.save(folder / "item_targets.npy", catalogue.targets)
 
 
 def read_titles(index: ir.Table, table: ir.Table) -> pa.ChunkedArray:

@@ -14,6 +14,7 @@ from typing import Any
 
 import duckdb
 
+from recsys.data.engine import REFUSED
 from recsys.errors import InputError
 
 
@@ -67,6 +68,9 @@ TYPES = _words(
     "float real double decimal numeric varchar text string date time timestamp timestamptz "
     "interval"
 ) | {"timestamp with time zone"}
+TEXT_HINT = (
+    "Columns of text files are text: compare numbers as in `TRY_CAST(quantity AS DOUBLE) > 0`"
+)
 # Of a connection that is asked for nothing but conditions.
 BOUNDS = {"memory_limit": "1GiB", "enable_external_access": "false"}
 
@@ -161,6 +165,52 @@ def time_limit(
         timer.cancel()
 
 
+def check_yes_or_no(table: duckdb.DuckDBPyRelation, spelled: str, origin: str) -> None:
+    """Refuses what is not a yes or no of every row: the engine takes any number but 0 for yes.
+
+    Args:
+        table: whose rows are asked.
+        spelled: what :func:`check_condition` returned.
+        origin: where the condition stands, for messages.
+
+    Raises:
+        InputError: likewise; or types are compared that do not fit.
+    """
+    try:
+        (kind,) = table.select(duckdb.SQLExpression(spelled)).types
+    except duckdb.Error as error:
+        raise InputError(f"{origin}: {_reason(str(error)).rstrip('.')}. {TEXT_HINT}.") from error
+    if str(kind) != "BOOLEAN":
+        raise InputError(f"{origin} gives {kind}, not yes or no; compare it, as in `quantity > 0`")
+
+
+@contextmanager
+def explaining(condition: str | None, origin: str) -> Iterator[None]:
+    """Says that a value does not suit a condition where the engine stops for it.
+
+    Args:
+        condition: as given; None: there is none.
+        origin: where it stands.
+
+    Raises:
+        InputError: instead of what the engine raised.
+    """
+    try:
+        yield
+    except (
+        duckdb.ConversionException,
+        duckdb.InvalidInputException,
+        duckdb.OutOfRangeException,
+    ) as error:
+        if condition is None or REFUSED in str(error):
+            raise
+        raise InputError(
+            f"{origin} cannot be computed of every row: {_reason(str(error)).rstrip('.')}. Take "
+            "`TRY_CAST` instead of `CAST` (and `TRY_STRPTIME`): values that do not fit are missing "
+            "then, and count as no."
+        ) from error
+
+
 def _reason(said: str) -> str:
     """What DuckDB's parser says, without its advice."""
     if "expression depth" in said:
@@ -199,7 +249,7 @@ def _objection(part: dict[str, Any], columns: Collection[str]) -> str | None:
             return None
         if name.casefold() in NOT_REPRODUCIBLE:
             return _changing(name)
-        return f"there is no column {name!r}"
+        return f"there is no column {name!r}. Text stands in single quotes"
     if kind == "FUNCTION":
         return _objection_to_function(part)
     if kind == "TYPE":

@@ -22,6 +22,7 @@ file                       dtype, shape      holds
 ``event_channels.npy``     int32 [events]    channel, -1 = none (if mapped)
 ``event_campaigns.npy``    int32 [events]    campaign that is answered, -1 = none (if mapped)
 ``item_counts.npy``        int64 [items, 3]  events of an item in each part
+``item_targets.npy``       int64 [items, 3]  those of them that weigh something (if not all do)
 ``users.parquet``          --                ``user_id``, in index order
 ``items.parquet``          --                ``item_id``, ``title``, in index order
 ``channels.parquet``, ``campaigns.parquet``  ``name``, in index order (if mapped)
@@ -54,7 +55,7 @@ Side = Literal["user", "item"]
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
 # Roles whose values are few and have names.
 NAMED_ROLES = ("channel", "campaign")
-FORMAT = 2
+FORMAT = 3
 # What separates the words of a text feature, for the log and for the served model alike: all but
 # letters, digits and the marks on them. Variation selectors count as marks, but colour emoji.
 NOT_A_WORD = r"(?:[^\p{L}\p{Mn}\p{Mc}\p{N}]|[\x{FE00}-\x{FE0F}\x{E0100}-\x{E01EF}])+"
@@ -100,6 +101,8 @@ class Manifest(StrictConfig):
     has_order: bool = Field(description="events of a user have an order (time or order column)")
     has_time: bool = Field(description="event_times.npy is there")
     has_items: bool = Field(True, description="the log names items; else all events are of one")
+    has_context: bool = Field(False, description="some events weigh 0: item_targets.npy is there")
+    context_items: int = Field(0, description="items whose events all weigh 0")
     user_features: tuple[Feature, ...] = ()
     item_features: tuple[Feature, ...] = ()
     settings: dict[str, Any] = Field(description="the experiment's `data` section, resolved")
@@ -253,6 +256,29 @@ class Dataset:
     @cached_property
     def item_counts(self) -> np.ndarray:
         return self._array("item_counts")
+
+    @cached_property
+    def item_targets(self) -> np.ndarray:
+        return self._array("item_targets") if self.manifest.has_context else self.item_counts
+
+    def recommendable(self, last_part: Part) -> np.ndarray:
+        """Which items may be recommended by what was fitted on the log up to a part.
+
+        Context is not: items whose events in the fitted parts all weigh 0 (searches, filters,
+        what was only looked at), as far as those know, and those that are never a target. Items
+        that appear later, or in the item table only, are recommended where features describe
+        them.
+
+        Returns:
+            bool [items].
+        """
+        if not self.manifest.has_context:
+            return np.ones(self.items, dtype=bool)
+        fitted = slice(PARTS.index(last_part) + 1)
+        counts, targets = np.asarray(self.item_counts), np.asarray(self.item_targets)
+        known_as_context = counts[:, fitted].any(axis=1) & ~targets[:, fitted].any(axis=1)
+        always_context = counts.any(axis=1) & ~targets.any(axis=1)
+        return ~(known_as_context | always_context)
 
     def feature(self, side: Side, name: str) -> np.ndarray:
         """The array of one feature, one row per user or item (see :class:`Feature`)."""

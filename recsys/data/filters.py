@@ -23,23 +23,26 @@ def group_keys(events: ir.Table) -> list[str]:
 def collapse_repeats(events: ir.Table, keep: Repeats) -> ir.Table:
     """Keeps one event of each (user, item, event type): the first or the last.
 
-    Its ``value`` is the sum of what happened at its time: money of a moment is not lost.
+    Of events with a ``part`` one is kept in each. Its ``value`` is the sum of what happened
+    at its time (its order number, where there are no times): money of a moment is not lost.
     Money of other times is left out: added here, it would be known too early.
     """
     if keep == "keep":
         return events
-    group = [key for key in ("user", "item", "event") if key in events.columns]
+    group = [key for key in ("user", "item", "event", "part") if key in events.columns]
     order = [events[key] if keep == "first" else ibis.desc(events[key]) for key in in_order(events)]
     window = ibis.window(group_by=group, order_by=order)
     collapsed: dict[str, ir.Value] = {"repeat": ibis.row_number().over(window)}
-    if "value" in events.columns and "time" in events.columns:
-        moment = ibis.window(group_by=[*group, "time"])
+    if "value" in events.columns and (keys := group_keys(events)):
+        moment = ibis.window(group_by=[*group, keys[0]])
         collapsed["value"] = events.value.sum().over(moment).cast("float32")
     numbered = events.mutate(**collapsed)
     return numbered.filter(numbered.repeat == 0).drop("repeat")
 
 
-def k_core(con: Backend, events: ir.Table, minimum_user: int, minimum_item: int) -> ir.Table:
+def k_core(
+    con: Backend, events: ir.Table, counted: ir.Table, minimum_user: int, minimum_item: int
+) -> ir.Table:
     """Removes users and items with too few events until none is left.
 
     Works on the counts of (user, item) pairs, so that the events themselves are
@@ -48,13 +51,13 @@ def k_core(con: Backend, events: ir.Table, minimum_user: int, minimum_item: int)
     Args:
         con: the engine.
         events: with integer columns ``user`` and ``item``.
+        counted: those of the events that count.
         minimum_user: events a user needs.
         minimum_item: events an item needs.
     """
     if minimum_user <= 1 and minimum_item <= 1:
         return events
-    counted = events.group_by("user", "item").aggregate(n=events.count())
-    con.create_table("pairs", counted)
+    con.create_table("pairs", counted.group_by("user", "item").aggregate(n=counted.count()))
     alive = con.table("pairs")
     left, round_number = None, 0
     while True:

@@ -58,14 +58,18 @@ class DataConfig(StrictConfig):
     items: TableConfig | None = Field(None, description="side table of items")
     repeats: filters.Repeats = Field(
         "keep",
-        description="of the same user, item and event type: all, the first or the last (its value "
-        "is the sum at its time)",
+        description="of the same user, item and event type: all, the first, or the last of each "
+        "part of the split, lest training depend on what happens later (its value is the sum at "
+        "its time)",
     )
     minimum_user_events: int = Field(
-        1, ge=1, description="users with fewer are removed, until all have as many"
+        1,
+        ge=1,
+        description="users with fewer are removed, until all have as many; counted over the whole "
+        "log, as published figures do, so what happens after the split decides too",
     )
     minimum_item_events: int = Field(
-        1, ge=1, description="items with fewer are removed, until all have as many"
+        1, ge=1, description="items with fewer are removed, until all have as many; likewise"
     )
     split: splits.SplitConfig = splits.TimeSplit()
 
@@ -227,13 +231,15 @@ class _Builder:
         report.exact_repeats = quality.count_exact_repeats(encoded.events)
         self.tell("filtering and splitting", 0.6)
         events, cuts = self._filter_and_split(encoded.events, report)
-        user_parts = _count_parts(events, "user", len(encoded.users))
-        item_parts = _count_parts(events, "item", len(encoded.items))
+        user_parts, user_targets = _count_parts(events, "user", len(encoded.users))
+        item_parts, item_targets = _count_parts(events, "item", len(encoded.items))
         self._refuse_tiny(user_parts, item_parts)
-        split = splits.audit(events, self.config.split, cuts, user_parts, item_parts)
+        split = splits.audit(events, self.config.split, cuts, user_parts, item_parts, user_targets)
+        report.notes += splits.audit_notes(split)
         self.tell("writing events", 0.75)
         item_table = tables["item"].table if "item" in tables else None
-        catalogue = build_catalogue(self.con, encoded.items, item_parts, item_table)
+        catalogue = build_catalogue(self.con, encoded.items, item_parts, item_targets, item_table)
+        report.notes += catalogue.notes()
         is_kept = user_parts.any(axis=1)
         write_offsets(user_parts[is_kept], self.folder)
         write_events(self.con, events, catalogue.numbers, report.rows_kept, self.folder)
@@ -251,6 +257,8 @@ class _Builder:
             events=report.rows_kept,
             part_events=split["events"],
             known_items=catalogue.known,
+            has_context=catalogue.has_context,
+            context_items=catalogue.context_items,
             has_order=columns.time is not None or columns.order is not None,
             has_time=columns.time is not None,
             has_items=columns.item is not None,
@@ -265,7 +273,9 @@ class _Builder:
     def _read_log(self) -> tuple[ir.Table, quality.Quality]:
         config, where = self.config.log, self.files["log"]
         with blaming_input(str(where)):
-            source = read_table(self.con, where, config, "raw_log", config.columns.named)
+            source = read_table(
+                self.con, where, config, "raw_log", config.columns.named, config.where is not None
+            )
             log = quality.clean_log(self.con, source, config, where)
             report = quality.inspect_log(log, config, where)
             quality.write_quarantine(self.con, log, config, self.folder / "quarantine.parquet")
@@ -290,18 +300,27 @@ class _Builder:
     def _filter_and_split(
         self, events: ir.Table, report: quality.Quality
     ) -> tuple[ir.Table, splits.Cuts | None]:
-        con, config = self.con, self.config
-        if config.repeats != "keep":
-            con.create_table("single", filters.collapse_repeats(events, config.repeats))
-            events = con.table("single")
+        con, config, keep = self.con, self.config, self.config.repeats
+        single = filters.collapse_repeats(events, keep)
+        if keep == "first":
+            con.create_table("single", single)
+            events = single = con.table("single")
             report.repeats_collapsed = report.rows_kept - events.count().execute()
-        core = filters.k_core(con, events, config.minimum_user_events, config.minimum_item_events)
+        least = config.minimum_user_events, config.minimum_item_events
+        core = filters.k_core(con, events, single, *least)
         parted, cuts = splits.assign_parts(core, config.split)
         con.create_table("events", parted)
-        left = con.table("events").count().execute()
+        events = con.table("events")
+        left = events.count().execute()
         report.removed_by_k_core = report.rows_kept - report.repeats_collapsed - left
+        if keep == "last":
+            # Within each part: what training holds must not depend on what happened later.
+            con.create_table("last_events", filters.collapse_repeats(events, keep))
+            events = con.table("last_events")
+            report.repeats_collapsed = left - events.count().execute()
+            left -= report.repeats_collapsed
         report.rows_kept = left
-        return con.table("events"), cuts
+        return events, cuts
 
     def _refuse_tiny(self, user_parts: np.ndarray, item_parts: np.ndarray) -> None:
         for side, parts in (("user", user_parts), ("item", item_parts)):
@@ -351,9 +370,18 @@ class _Builder:
         return features
 
 
-def _count_parts(events: ir.Table, side: str, size: int) -> np.ndarray:
-    """int64 [size, 3]: events of each user or item code in each part."""
-    counted = events.group_by(side, "part").aggregate(n=events.count()).to_pyarrow()
-    counts = np.zeros((size, len(PARTS)), dtype=np.int64)
-    counts[counted[side].to_numpy(), counted["part"].to_numpy()] = counted["n"].to_numpy()
-    return counts
+def _count_parts(events: ir.Table, side: str, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Counts by user or item code and part.
+
+    Returns:
+        int64 [size, 3] each: the events, and those of them that weigh something.
+    """
+    measures = {"n": events.count(), "targets": events.count(where=events.weight > 0)}
+    counted = events.group_by(side, "part").aggregate(**measures).to_pyarrow()
+    places = counted[side].to_numpy(), counted["part"].to_numpy()
+    found = []
+    for measure in measures:
+        counts = np.zeros((size, len(PARTS)), dtype=np.int64)
+        counts[places] = counted[measure].to_numpy()
+        found.append(counts)
+    return found[0], found[1]

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from ibis.backends.duckdb import Backend
 
 from recsys.data.cells import trimmed
+from recsys.data.conditions import explaining
 from recsys.data.engine import stream
 from recsys.data.ids import identifier
 from recsys.data.numbers import LARGEST, NumberFormat, as_number, format_hint
@@ -25,13 +26,14 @@ from recsys.data.readers.source import Source, remedy
 from recsys.data.sources import Columns, LogConfig, column
 from recsys.data.time_faults import explain_times
 from recsys.data.times import read_times, time_reasons, unusable_times
+from recsys.data.wanted import DROPPED, LEFT_OUT, left_out, origin
 from recsys.errors import InputError
 
 ROLES = tuple(Columns.model_fields)
 # Where the log names no items.
 ONLY_ITEM = "any"
 # Rows left out because the user asked for it say nothing against the log.
-WANTED = ("value below minimum", "missing value", "order below minimum")
+WANTED = (LEFT_OUT, DROPPED, "value below minimum", "missing value", "order below minimum")
 SPLIT_NAMES = {
     "train": ("train", "training"),
     "validation": ("validation", "valid", "val", "dev"),
@@ -79,13 +81,25 @@ def clean_log(con: Backend, source: Source, config: LogConfig, where: object) ->
     """
     raw = source.table
     named = config.columns.model_dump(exclude_none=True)
+    for role, name in named.items():
+        column(raw, name, role, where)
+    raw, unwanted = left_out(con, raw, config, where)
     given = {role: column(raw, name, role, where) for role, name in named.items()}
-    clean = _by_role(given, config, where)
-    reason = _reason(given, clean, config)
-    text = ibis.struct({role: value.cast("string") for role, value in given.items()})
-    kept = ibis.ifelse(reason.notnull(), text, ibis.null(text.type()))
-    unread = {name: ibis.null(kind) for name, kind in UNREAD.items()}
-    con.create_table("log", raw.select(**clean, reason=reason, given=kept, **unread))
+    if unwanted is not None:
+        # Rows that are not wanted are not judged, and nothing is guessed from them.
+        given = {
+            role: ibis.ifelse(unwanted.isnull(), value, ibis.null(value.type()))
+            for role, value in given.items()
+        }
+    with explaining(config.where, origin(where)):
+        clean = _by_role(given, config, where)
+        reason = _reason(given, clean, config)
+        if unwanted is not None:
+            reason = ibis.coalesce(unwanted, reason)
+        text = ibis.struct({role: value.cast("string") for role, value in given.items()})
+        kept = ibis.ifelse(reason.notnull(), text, ibis.null(text.type()))
+        unread = {name: ibis.null(kind) for name, kind in UNREAD.items()}
+        con.create_table("log", raw.select(**clean, reason=reason, given=kept, **unread))
     con.raw_sql(f"INSERT INTO log BY NAME {con.compile(source.rejected)}")
     log = con.table("log")
     return log.mutate(row=ibis.ifelse(log.line.isnull(), log.rowid(), ibis.null("int64")))
@@ -145,7 +159,8 @@ def _split_name(value: ir.Column) -> ir.StringValue:
 def _weight(event: ir.Value | None, config: LogConfig) -> ir.Value:
     if event is None or not config.event_weights:
         return ibis.literal(1.0, "float32")
-    weights = [(event == name, weight) for name, weight in config.event_weights.items()]
+    # Types that are dropped have a reason, and no weight.
+    weights = [(event == name, weight or 0.0) for name, weight in config.event_weights.items()]
     return ibis.cases(*weights, else_=0.0).cast("float32")
 
 
@@ -215,7 +230,8 @@ def count_rows(log: ir.Table, config: LogConfig, where: object) -> Quality:
     if quality.rows_read == 0:
         raise InputError(f"{where} has no rows")
     unusable = sum(n for reason, n in quality.quarantined.items() if reason not in WANTED)
-    if quality.rows_kept == 0 or unusable > config.max_quarantined * quality.rows_read:
+    judged = quality.rows_kept + unusable
+    if quality.rows_kept == 0 or unusable > config.max_quarantined * judged:
         raise InputError(_refusal(log, quality, config, where))
     quality.notes += _number_notes(log, quality, config)
     return quality
@@ -242,7 +258,14 @@ def _number_hint(log: ir.Table, reason: str, config: LogConfig) -> str:
 
 
 def _refusal(log: ir.Table, quality: Quality, config: LogConfig, where: object) -> str:
-    reason, rows = next(iter(quality.quarantined.items()))
+    counts = quality.quarantined
+    if all(reason in WANTED for reason in counts):
+        said = ", ".join(f"{rows} for: {reason}" for reason, rows in counts.items())
+        return (
+            f"{where}: none of {quality.rows_read} rows is left, {said}. Check `where`, "
+            "`event_weights`, `minimum_value` and `minimum_order`."
+        )
+    reason, rows = next(each for each in counts.items() if each[0] not in WANTED)
     found = log.filter(log.reason == reason).order_by("row", "file", "line").limit(1)
     example = found.to_pyarrow().to_pylist()[0]
     if example["line"] is not None:
@@ -256,9 +279,10 @@ def _refusal(log: ir.Table, quality: Quality, config: LogConfig, where: object) 
     elif reason == "unlisted split value":
         told = " Use train, validation and test."
     hint = _number_hint(log, reason, config)
-    left_out = sum(quality.quarantined.values())
+    unusable = sum(rows for reason, rows in counts.items() if reason not in WANTED)
+    judged = quality.rows_kept + unusable
     return (
-        f"{where}: {left_out} of {quality.rows_read} rows cannot be used, {rows} of them for: "
+        f"{where}: {unusable} of {judged} rows cannot be used, {rows} of them for: "
         f"{reason}{hint}. For example {shown}.{told} "
         f"Check `columns`; `max_quarantined` (now {config.max_quarantined}) says what is bearable."
     )
@@ -280,9 +304,13 @@ def write_quarantine(con: Backend, log: ir.Table, config: LogConfig, path: Path)
     """Writes the rows left out, then the lines that are no rows.
 
     Columns ``row`` (from 1), ``reason``, and the mapped columns as given; of a line that is no
-    row ``reason``, ``file``, ``line`` (from 1) and ``raw``, the line as it stands there.
+    row ``reason``, ``file``, ``line`` (from 1) and ``raw``, the line as it stands there. Not those
+    rows that ``where`` or the weights of event types leave out: there may be many of them, and
+    nothing is wrong with them.
     """
-    bad = log.filter(log.reason.notnull()).order_by("row", "file", "line")
+    unwanted = [LEFT_OUT, DROPPED]
+    bad = log.filter(log.reason.notnull() & ~log.reason.isin(unwanted))
+    bad = bad.order_by("row", "file", "line")
     roles = {role: bad.given[role] for role in ROLES if getattr(config.columns, role)}
     rows = bad.select(row=bad.row + 1, reason=bad.reason, **roles, **{n: bad[n] for n in UNREAD})
     with pq.ParquetWriter(path, rows.schema().to_pyarrow()) as writer:

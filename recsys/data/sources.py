@@ -148,7 +148,11 @@ class Columns(StrictConfig):
     campaign: str | None = Field(
         None, description="the campaign that the event answers; empty: none"
     )
-    order: str | None = Field(None, description="a number: breaks ties of time, or replaces it")
+    order: str | None = Field(
+        None,
+        description="a number: breaks ties of time, or replaces it; what has the same one (a "
+        "basket) happened together",
+    )
     split: str | None = Field(None, description="train, validation or test, for `kind: fixed`")
 
     @property
@@ -173,8 +177,16 @@ class LogConfig(TimeConfig, FileConfig):
     """An interaction log: who did what with which item, and when."""
 
     columns: Columns
-    event_weights: dict[str, Annotated[float, Field(ge=0)]] = Field(
-        {}, description="weight as a target by event type; 0 = part of histories only"
+    event_weights: dict[str, Annotated[float, Field(ge=0)] | None] = Field(
+        {},
+        description="weight as a target by event type; 0 = context: part of histories, never "
+        "recommended; null = such rows are left out",
+    )
+    where: str | None = Field(
+        None,
+        description="condition on the log's own columns, in SQL, such as country = 'DE'; other "
+        "rows, and those of which it is unknown, are left out and counted. Columns of text files "
+        "are text: TRY_CAST(quantity AS DOUBLE) > 0",
     )
     minimum_value: float | None = Field(
         None, description="rows whose value is smaller or missing are set aside (returns: 1)"
@@ -205,7 +217,7 @@ class LogConfig(TimeConfig, FileConfig):
             if used and getattr(self.columns, role) is None:
                 raise ValueError(f"`{setting}` needs a column with the role `{role}`")
         if self.event_weights and not any(self.event_weights.values()):
-            raise ValueError("`event_weights` are all 0: something must be recommended")
+            raise ValueError("`event_weights` are all 0 or null: something must be recommended")
         return self
 
 
@@ -345,7 +357,12 @@ def locate(config: FileConfig, side: public.Table, scratch: Path) -> SourceFiles
 
 
 def read_table(
-    con: Backend, files: SourceFiles, config: FileConfig, name: str, roles: Roles | None = None
+    con: Backend,
+    files: SourceFiles,
+    config: FileConfig,
+    name: str,
+    roles: Roles | None = None,
+    whole: bool = False,
 ) -> Source:
     """Reads files as one table; CSV and scalar JSON columns are text, as are bytes.
 
@@ -357,6 +374,7 @@ def read_table(
         config: how to read them.
         name: a name for the table, unique in the engine.
         roles: by role the columns that are needed, which alone are read; all by default.
+        whole: read the others, too.
 
     Returns:
         The table, and the lines of text files that are no rows of it.
@@ -366,13 +384,14 @@ def read_table(
     """
     if files.filesystem is not None:
         _register(con, files.filesystem)
+    needed = None if whole else roles
     with blaming_input(str(files)):
         if files.format == "parquet":
-            source = read_parquet(con, files, name, roles)
+            source = read_parquet(con, files, name, needed)
         elif files.format == "json":
-            source = read_json(con, files, name, roles)
+            source = read_json(con, files, name, needed)
         else:
-            source = read_csv(con, files, config, name, roles)
+            source = read_csv(con, files, config, name, needed)
         in_text = NULL_WORDS if files.format == "csv" else ()
         words = in_text if config.null_values is None else config.null_values
         table = readable(source.table, words)

@@ -160,9 +160,9 @@ def check_columns(config: Split, columns: Columns) -> None:
         )
     if isinstance(config, RandomSplit) and has_order:
         raise InputError(
-            "a random split of a log with a time or an order trains on every user's own future. Set "
-            "`split: {kind: time}` or `split: {kind: leave_one_out}`, or leave `columns.time` and "
-            "`columns.order` out, so that histories are sets"
+            "a random split of a log with a time or an order trains on every user's own future. "
+            "Set `split: {kind: time}` or `split: {kind: leave_one_out}`, or leave `columns.time` "
+            "and `columns.order` out, so that histories are sets"
         )
     if isinstance(config, FixedSplit) and columns.split is None:
         raise InputError(
@@ -267,9 +267,23 @@ def audit(
         report["test_users_with_several_targets"] = int((user_targets[:, TEST] > 1).sum())
     if isinstance(config, RandomSplit):
         report["drawn_at_random"] = (
-            "nothing says what came first: training may hold what happened after tested events"
+            "events were held out at random, as nothing says what came first: training may hold "
+            "what happened after them"
         )
     return report
+
+
+def audit_notes(report: dict[str, Any]) -> list[str]:
+    """What of a leakage audit a person should be told."""
+    notes = []
+    if several := report.get("test_users_with_several_targets"):
+        notes.append(
+            f"the last thing that {several} of {report['users']['test']} tested users did are "
+            "several events of one time or order: all of them are targets"
+        )
+    if "drawn_at_random" in report:
+        notes.append(report["drawn_at_random"])
+    return notes
 
 
 def _refuse_leaks(report: dict[str, Any], config: FixedSplit) -> None:

@@ -50,11 +50,19 @@ class BlockRanker(keras.Model):
         self.compile(jit_compile=keras.backend.backend() == "jax")
         self.built = True
 
-    def take_up(self, item_vectors: np.ndarray) -> None:
-        """Ranks with these vectors of the items from now on, float32 [items, dim]."""
+    def take_up(self, item_vectors: np.ndarray, candidates: np.ndarray | None = None) -> None:
+        """Ranks with these vectors from now on.
+
+        Args:
+            item_vectors: float32 [items, dim].
+            candidates: bool [items], which items are ranked; None: all.
+        """
         table = np.zeros(self.item_vectors.shape, dtype=np.float32)
         table[: self.items, :-1] = item_vectors
         table[self.items :, -1] = LOWEST
+        if candidates is not None:
+            table[: self.items][~candidates] = 0.0
+            table[: self.items, -1][~candidates] = LOWEST
         self.item_vectors.assign(table)
 
     def call(self, inputs: dict[str, Any]) -> dict[str, Any]:
@@ -91,7 +99,7 @@ class BlockRanker(keras.Model):
         best = row_B1 * wanted + index_BK // self.group
         group_BK = ops.take(ops.reshape(best_BK, (-1,)), best, axis=0)
         items_BK = group_BK * self.group + index_BK % self.group
-        top_BK = ops.where(values_BK > LOWEST, items_BK, -1)[:, : self.k]
+        top_BK = ops.where(values_BK > LOWEST / 2, items_BK, -1)[:, : self.k]
         rows_T, items_T = inputs["targets"][:, 0], inputs["targets"][:, 1]
         flat = ops.reshape(scores_BI, (-1,))
         own_T = ops.take(flat, rows_T * ops.shape(scores_BI)[1] + items_T, axis=0)

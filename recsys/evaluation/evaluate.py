@@ -167,12 +167,21 @@ def evaluate_baselines(
         InputError: there are no queries, or a baseline does not fit into memory.
     """
     queries = dataset.queries(part, config.last_only)
+    candidates = dataset.recommendable(fitted_part)
     if settings is None:
         settings = choose_settings(dataset, seen, config)
     found: dict[str, tuple[Metrics, RankedQueries]] = {}
     for name, chosen in settings.items():
         scorer = fit(name, dataset, fitted_part, chosen)
-        ranked = rank(scorer, dataset, queries, seen, max(config.k), config.block_size)
+        ranked = rank(
+            scorer,
+            dataset,
+            queries,
+            seen,
+            max(config.k),
+            config.block_size,
+            candidates=candidates,
+        )
         found[name] = (_all_metrics(ranked, dataset, config, fitted_part), ranked)
     return found
 
@@ -249,7 +258,8 @@ def _all_metrics(
     )
     for k in config.k:
         # No mean over queries, so it has no interval: fewer users drawn would cover less.
-        found[f"coverage@{k}"] = Interval(coverage(ranked, k, dataset.items)).as_dict()
+        covered = coverage(ranked, k, int(dataset.recommendable(part).sum()))
+        found[f"coverage@{k}"] = Interval(covered).as_dict()
     return found
 
 
@@ -292,7 +302,16 @@ def _headline(
     scorer: Scorer, dataset: Dataset, queries: Queries, seen: Seen, config: EvaluationConfig
 ) -> float:
     k = parse_metric(config.metric)[1]
-    ranked = rank(scorer, dataset, queries, seen, k, config.block_size, every_rank=False)
+    ranked = rank(
+        scorer,
+        dataset,
+        queries,
+        seen,
+        k,
+        config.block_size,
+        every_rank=False,
+        candidates=dataset.recommendable("train"),
+    )
     if not len(ranked.queries):
         return 0.0
     return float(ranking_metrics(ranked, [k])[config.metric].mean())

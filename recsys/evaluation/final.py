@@ -44,7 +44,15 @@ def evaluate_finally(
     parts: tuple[Part, ...] = ("validation", "test") if fitted_part == "train" else ("test",)
     for part in parts:
         queries = dataset.queries(part, config.last_only)
-        ranked[part] = rank(scorer, dataset, queries, seen, max(config.k), config.block_size)
+        ranked[part] = rank(
+            scorer,
+            dataset,
+            queries,
+            seen,
+            max(config.k),
+            config.block_size,
+            candidates=dataset.recommendable(fitted_part),
+        )
         found[part] = evaluate(ranked[part], dataset, config, fitted_part)
     settings = choose_settings(dataset, seen, config)
     fitted: set[Part] = {fitted_part, "validation"}

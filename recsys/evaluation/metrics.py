@@ -153,11 +153,11 @@ def _check(ranked: RankedQueries) -> None:
 def item_shares(dataset: Dataset, part: Part) -> np.ndarray:
     """The share of each item in the events up to and including ``part``, float64 [items].
 
-    One is added to every count (Laplace), so that an item nobody has met yet
-    has a small share rather than none.
+    Events of weight 0 are left out. One is added to every count (Laplace), so that
+    an item nobody has met yet has a small share rather than none.
     """
     columns = ("train", "validation", "test").index(part) + 1
-    counts = dataset.item_counts[:, :columns].sum(axis=1) + 1.0
+    counts = dataset.item_targets[:, :columns].sum(axis=1) + 1.0
     return counts / counts.sum()
 
 
@@ -175,8 +175,9 @@ def list_metrics(
         of histories, where GAP is the mean over queries of the mean share of
         the items in a list (Abdollahpouri et al., 2019, "The Unfairness of
         Popularity Bias in Recommendation"). 0: recommended as popular as
-        consumed; 1: twice as popular. Queries without a history have nothing
-        to compare with and do not count.
+        consumed; 1: twice as popular. Items that are context only are left out
+        of histories; queries without a history have nothing to compare with
+        and do not count.
 
     Args:
         ranked: the queries and their top items.
@@ -190,7 +191,7 @@ def list_metrics(
     """
     shares = item_shares(dataset, part)
     surprise = -np.log2(shares)
-    consumed = _mean_over_history(shares, ranked, dataset)
+    consumed = _mean_over_history(shares, dataset.recommendable(part), ranked, dataset)
     metrics: dict[str, Ratio] = {}
     for cut in k:
         items = _top(ranked, cut)
@@ -225,12 +226,19 @@ def _mean_over_list(values: np.ndarray, items: np.ndarray) -> np.ndarray:
     return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
 
-def _mean_over_history(values: np.ndarray, ranked: RankedQueries, dataset: Dataset) -> np.ndarray:
-    """Means of ``values`` over each query's history, float64 [queries]; NaN where empty."""
-    running = np.concatenate(([0.0], np.cumsum(values[dataset.event_items])))
+def _mean_over_history(
+    values: np.ndarray, counted: np.ndarray, ranked: RankedQueries, dataset: Dataset
+) -> np.ndarray:
+    """Means of ``values`` over each query's history, float64 [queries]; NaN where empty.
+
+    Items that are not ``counted`` (bool [items]) are left out.
+    """
+    items, counts = dataset.event_items, counted[dataset.event_items]
+    running = np.concatenate(([0.0], np.cumsum(np.where(counts, values[items], 0.0))))
     begins = dataset.user_offsets[ranked.queries.users]
     ends = ranked.queries.history_ends
-    lengths = ends - begins
+    before = np.concatenate(([0], np.cumsum(counts)))
+    lengths = before[ends] - before[begins]
     means = (running[ends] - running[begins]) / np.maximum(lengths, 1)
     return np.where(lengths > 0, means, np.nan)
 
@@ -240,8 +248,8 @@ def popularity_groups(
 ) -> dict[str, list[float]]:
     """How recommendations and histories spread over popular and rare items.
 
-    The items are put in order of their events up to and including ``part`` and
-    cut into ``groups`` of equally many, the most popular first.
+    The items that may be recommended are put in order of their events up to and
+    including ``part`` and cut into ``groups`` of equally many, the most popular first.
 
     Returns:
         ``recommended``: the share of the first k recommendations that fall in
@@ -249,8 +257,10 @@ def popularity_groups(
         the same queries. Each adds up to 1, or is all 0 where there is none.
     """
     order = np.argsort(-item_shares(dataset, part), kind="stable")
-    group_of = np.empty(dataset.items, dtype=np.int64)
-    group_of[order] = np.arange(dataset.items) * groups // dataset.items
+    order = order[dataset.recommendable(part)[order]]
+    # What is context only is in no group.
+    group_of = np.full(dataset.items, groups)
+    group_of[order] = np.arange(len(order)) * groups // len(order)
     top = _top(ranked, k)
     recommended = np.bincount(group_of[top[top >= 0]], minlength=groups)
     # A history is counted once for every query that it precedes.
@@ -260,7 +270,7 @@ def popularity_groups(
     np.subtract.at(times_read, ranked.queries.history_ends, 1)
     consumed = np.bincount(
         group_of[dataset.event_items], weights=np.cumsum(times_read)[:-1], minlength=groups
-    )
+    )[:groups]
     return {
         "recommended": (recommended / max(recommended.sum(), 1)).tolist(),
         "consumed": (consumed / max(consumed.sum(), 1)).tolist(),

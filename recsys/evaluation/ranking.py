@@ -10,7 +10,7 @@ from recsys.config import Seen
 from recsys.data.dataset import Dataset, Queries, ranges
 from recsys.data.histories import Histories
 from recsys.data.layouts import SMALLEST_WIDTH
-from recsys.evaluation.block_ranker import COUNTED, BlockRanker
+from recsys.evaluation.block_ranker import COUNTED, LOWEST, BlockRanker
 from recsys.models.query_model import QueryModel
 from recsys.models.retriever import Retriever
 
@@ -96,7 +96,7 @@ class RankedQueries:
         queries: the queries asked; without the targets that repeat the history
             where seen items are excluded.
         ranks: int32 [targets], from 1; :data:`UNRANKED` where the item is not
-            in the scorer's catalogue. Ties count against the target.
+            in the scorer's catalogue, or is not a candidate. Ties count against the target.
         top_items: int32 [queries, k], the best items, -1 where there are fewer.
         repeats_left_out: targets left out because they repeat the history.
     """
@@ -115,8 +115,9 @@ def rank(
     k: int,
     block_size: int = 512,
     every_rank: bool = True,
+    candidates: np.ndarray | None = None,
 ) -> RankedQueries:
-    """Ranks every target of every query among all items of the scorer's catalogue.
+    """Ranks every target of every query among all candidates of the scorer's catalogue.
 
     Args:
         scorer: what is evaluated.
@@ -130,11 +131,13 @@ def rank(
             ``4 * block_size * catalogue_items`` bytes a few times over.
         every_rank: False where ranks up to ``k`` are enough: targets below are
             :data:`UNRANKED`, and nobody counts how far.
+        candidates: bool [items], what may be recommended
+            (:meth:`recsys.data.dataset.Dataset.recommendable`); None: every item.
 
     Raises:
         FloatingPointError: a score is not a number.
     """
-    return Ranker(scorer, dataset, seen, k, block_size, every_rank).rank(queries)
+    return Ranker(scorer, dataset, seen, k, block_size, every_rank, candidates).rank(queries)
 
 
 class Ranker:
@@ -148,6 +151,7 @@ class Ranker:
         k: int,
         block_size: int = 512,
         every_rank: bool = True,
+        candidates: np.ndarray | None = None,
     ) -> None:
         self._scorer = scorer
         self._dataset = dataset
@@ -155,6 +159,8 @@ class Ranker:
         self._k = k
         self._block_size = block_size
         self._every_rank = every_rank
+        ranked = np.ones(dataset.items, bool) if candidates is None else candidates
+        self._candidates = ranked[: scorer.catalogue_items]
         # The catalogue may be smaller than what is asked for.
         self._found = min(k, scorer.catalogue_items)
         dim = scorer.item_vectors.shape[1] if isinstance(scorer, Embedder) else None
@@ -167,7 +173,7 @@ class Ranker:
             queries, repeats = without_repeats(self._dataset, queries)
         if isinstance(self._scorer, Embedder):
             _refuse_nan(self._scorer, self._scorer.item_vectors)
-            self._block_ranker.take_up(self._scorer.item_vectors)
+            self._block_ranker.take_up(self._scorer.item_vectors, self._candidates)
         ranks = np.full(len(queries.target_items), UNRANKED, dtype=np.int32)
         top_items = np.full((len(queries), self._k), -1, dtype=np.int32)
         # Queries of similar history share a block, which is as wide as the longest.
@@ -180,6 +186,7 @@ class Ranker:
             targets = slice(*ordered.target_offsets[[begin, min(block.stop, len(queries))]])
             items = ordered.target_items[targets]
             known = np.flatnonzero(items < self._scorer.catalogue_items)
+            known = known[self._candidates[items[known]]]
             rows = ordered.target_queries[targets][known] - begin
             answer = self._rank_block(ordered, block, rows, items[known])
             ranks[target_order[targets][known]] = answer["places"][: len(known)]
@@ -192,7 +199,7 @@ class Ranker:
     def _rank_block(
         self, queries: Queries, block: slice, target_rows: np.ndarray, target_items: np.ndarray
     ) -> dict[str, np.ndarray]:
-        inputs = _scored(self._scorer, queries, block)
+        inputs = _scored(self._scorer, queries, block, self._candidates)
         if self._seen == "exclude":
             rows, items = _history_pairs(self._dataset, queries, block)
             known = items < self._scorer.catalogue_items
@@ -206,7 +213,9 @@ class Ranker:
         return self._block_ranker.predict_on_batch(inputs)
 
 
-def _scored(scorer: Scorer | Embedder, queries: Queries, block: slice) -> dict[str, np.ndarray]:
+def _scored(
+    scorer: Scorer | Embedder, queries: Queries, block: slice, candidates: np.ndarray
+) -> dict[str, np.ndarray]:
     """What the block ranker reads of a scorer; as many rows as the block has room for."""
     if isinstance(scorer, Embedder):
         name, values = "queries", scorer.embed(queries, block)
@@ -214,6 +223,8 @@ def _scored(scorer: Scorer | Embedder, queries: Queries, block: slice) -> dict[s
         name, values = "scores", scorer.score(queries, block)
     values = np.asarray(values, dtype=np.float32)
     _refuse_nan(scorer, values)
+    if name == "scores" and not candidates.all():
+        values = np.where(candidates, values, np.float32(LOWEST))
     return {name: _filled(values, block.stop - block.start)}
 
 

@@ -1,6 +1,7 @@
 """The same ranking, looked at for hot, warm and cold users and items apart.
 
-*Cold* users and items have no event in the fitted part of the log; *hot* ones
+*Cold* users have no event in the fitted part of the log, and *cold* items none that
+weighs something (what was only looked at cannot be recommended yet); *hot* ones
 are the most active fifth (rounded up) of the others; *warm* ones are the rest.
 """
 
@@ -54,9 +55,9 @@ def user_activity(dataset: Dataset, part: Part) -> np.ndarray:
 
 
 def item_activity(dataset: Dataset, part: Part) -> np.ndarray:
-    """Events of every item up to and including ``part``, int64 [items]."""
+    """Events of every item up to and including ``part`` that weigh something, int64 [items]."""
     columns = ("train", "validation", "test").index(part) + 1
-    return dataset.item_counts[:, :columns].sum(axis=1)
+    return dataset.item_targets[:, :columns].sum(axis=1)
 
 
 def with_targets(ranked: RankedQueries, keep: np.ndarray) -> RankedQueries:

@@ -50,7 +50,13 @@ class Validation:
         self._k = config.k
         self._embedder = RetrieverEmbedder(retriever, dataset)
         self._ranker = Ranker(
-            self._embedder, dataset, seen, max(config.k), config.block_size, every_rank=False
+            self._embedder,
+            dataset,
+            seen,
+            max(config.k),
+            config.block_size,
+            every_rank=False,
+            candidates=dataset.recommendable("train"),
         )
 
     def __call__(self, retriever: Retriever) -> dict[str, float]:

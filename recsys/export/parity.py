@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from recsys.config import Seen
-from recsys.data.dataset import Dataset, Feature
+from recsys.data.dataset import Dataset, Feature, Part
 from recsys.export.inputs import (
     EXCLUDE,
     HISTORY,
@@ -51,6 +51,7 @@ class ParityGate:
         seen: as exported.
         k: as exported.
         tolerance: relative, e.g. 1e-4.
+        fitted_part: the last part that the model was fitted on; says what is context.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class ParityGate:
         seen: Seen,
         k: int,
         tolerance: float,
+        fitted_part: Part,
     ) -> None:
         self.signatures = tf.saved_model.load(str(folder)).signatures
         self._retriever = retriever
@@ -73,6 +75,7 @@ class ParityGate:
         self._item_index = {
             item: index for index, item in enumerate(dataset.item_ids[: retriever.catalogue_items])
         }
+        self._recommendable = dataset.recommendable(fitted_part)[: retriever.catalogue_items]
         self._largest_difference = 0.0
 
     def check(self, probes: Probes) -> dict[str, float]:
@@ -198,7 +201,7 @@ class ParityGate:
     ) -> None:
         what = f"{signature}, probe {probe},"
         expected = probes.item_vectors @ probes.embeddings[probe]
-        allowed = np.ones(len(expected), bool)
+        allowed = self._recommendable.copy()
         allowed[left_out[left_out < len(expected)]] = False
         ideal = np.sort(expected[allowed])[::-1][: self._k]
 

@@ -49,7 +49,9 @@ def export(request: ExportRequest) -> dict[str, Any]:
     retriever = load_retriever(request.retriever)
     probes = Probes.load(request.probes)
     with published(request.destination) as folder:
-        ServingGraph(retriever, dataset, request.seen, request.config.k).save(folder)
+        ServingGraph(retriever, dataset, request.seen, request.config.k, request.fitted_part).save(
+            folder
+        )
         features = user_features_of(retriever.config.query.user_features, dataset)
         gate = ParityGate(
             folder,
@@ -59,6 +61,7 @@ def export(request: ExportRequest) -> dict[str, Any]:
             request.seen,
             request.config.k,
             request.config.tolerance,
+            request.fitted_part,
         )
         parity = gate.check(probes)
         (folder / EXTRA).mkdir()

@@ -161,7 +161,7 @@ class Recommender:
         return {name: value.numpy() for name, value in answer.items()}
 
     def user_query(self, dataset: Dataset, user_id: str) -> Query:
-        """The query of a user: all of the user's events, with times, id and features.
+        """The query of a user: all of the user's events in time, with times, id and features.
 
         Args:
             dataset: the one that the model was exported with.
@@ -182,12 +182,16 @@ class Recommender:
                 "Give the history itself: --history ITEM,ITEM,..."
             )
         begin, end = dataset.user_offsets[user : user + 2]
-        history = [dataset.item_ids[item] for item in dataset.event_items[begin:end]]
+        order = np.arange(end - begin)
+        if dataset.manifest.has_time:
+            # The parts of a fixed split need not follow each other.
+            order = np.argsort(dataset.event_times[begin:end], kind="stable")
+        history = [dataset.item_ids[item] for item in dataset.event_items[begin:end][order]]
         names = set(self.further_inputs)
         features = [f for f in dataset.manifest.user_features if input_name(f) in names]
         further = user_inputs(dataset, features, USER_ID in names, np.array([user]))
         if HISTORY_TIME in names:
-            further[HISTORY_TIME] = time_matrix([event_times(dataset, slice(begin, end))])
+            further[HISTORY_TIME] = time_matrix([event_times(dataset, slice(begin, end))[order]])
         return Query(history, further)
 
     def input_example(self, dataset: Dataset) -> dict[str, list]:

@@ -14,11 +14,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from tensorflow_recommenders.layers.factorized_top_k import BruteForce
 
 from recsys.config import Seen
-from recsys.data.dataset import NOT_A_WORD, Dataset, Feature
+from recsys.data.dataset import NOT_A_WORD, Dataset, Feature, Part
 from recsys.export.inputs import (
     EXCLUDE,
     HISTORY,
@@ -43,9 +44,13 @@ class ServingGraph:
         seen: ``exclude`` leaves every id of the history out of the answers.
         k: how many answers a row has; where there are fewer, it ends in ``""``
             and −∞.
+        fitted_part: the last part that the retriever was fitted on: what is context
+            only until then is read, and never an answer.
     """
 
-    def __init__(self, retriever: Retriever, dataset: Dataset, seen: Seen, k: int) -> None:
+    def __init__(
+        self, retriever: Retriever, dataset: Dataset, seen: Seen, k: int, fitted_part: Part
+    ) -> None:
         self._retriever = retriever
         self._max_events = retriever.config.max_events
         self._features = user_features_of(retriever.config.query.user_features, dataset)
@@ -64,9 +69,16 @@ class ServingGraph:
                 self._tables[f"feature.{feature.name}"] = _lookup_table(words, first=1, missing=0)
 
         vectors = retriever.item_vectors()
-        self._index = BruteForce(k=k).index(vectors, tf.range(len(item_ids)))
-        # One copy of the vectors serves the search, the histories and embed_items.
-        self._item_vectors = self._index._candidates
+        recommendable = dataset.recommendable(fitted_part)[: len(item_ids)]
+        candidates = tf.constant(np.flatnonzero(recommendable), tf.int32)
+        self._candidates = len(candidates)
+        if recommendable.all():
+            self._index = BruteForce(k=k).index(vectors, candidates)
+            # One copy of the vectors serves the search, the histories and embed_items.
+            self._item_vectors = self._index._candidates
+        else:
+            self._index = BruteForce(k=k).index(tf.gather(vectors, candidates), candidates)
+            self._item_vectors = tf.Variable(vectors, trainable=False)
 
     def save(self, folder: Path) -> None:
         """Writes the SavedModel."""
@@ -166,7 +178,7 @@ class ServingGraph:
         widest = tf.reduce_max(tf.math.count_nonzero(left_out_BX != UNKNOWN, axis=1))
         # Of an empty batch the maximum is the smallest integer.
         widest = tf.cast(tf.maximum(widest, 0), tf.int32)
-        candidates = tf.minimum(self._k + widest, tf.shape(self._item_ids)[0])
+        candidates = tf.minimum(self._k + widest, self._candidates)
         scores, items = self._index(query_BD, k=candidates)
         scores = tf.where(_is_in(items, left_out_BX), -float("inf"), scores)
         # A catalogue smaller than k: rows are filled up with nothing.

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import keras
+import numpy as np
 from keras import ops
 from pydantic import Field, model_validator
 
@@ -71,6 +72,9 @@ class Retriever(keras.Model):
         known_items: items with events in the fitted part; at most
             ``catalogue_items``. Only they have an id vector.
         users: users with a vector of their own.
+        candidate_items: known items that may be recommended, where others are context
+            only: read in histories, and no negatives (see :meth:`assign_candidates`).
+            None: all.
         item_features: specs of the item features, as dumps; those that
             ``config.item.features`` names.
         user_features: specs of the user features, likewise.
@@ -84,6 +88,7 @@ class Retriever(keras.Model):
         users: int,
         item_features: Sequence[dict] = (),
         user_features: Sequence[dict] = (),
+        candidate_items: int | None = None,
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
@@ -91,6 +96,7 @@ class Retriever(keras.Model):
         self.catalogue_items = catalogue_items
         self.known_items = known_items
         self.users = users
+        self.candidate_items = candidate_items
         self.item_features = [FeatureSpec.model_validate(spec) for spec in item_features]
         self.user_features = [FeatureSpec.model_validate(spec) for spec in user_features]
         self.reads_user_id = self.config.query.user_id
@@ -118,7 +124,7 @@ class Retriever(keras.Model):
             dtype=policy,
             name="query_tower",
         )
-        self.loss_function = self.config.loss.build(known_items)
+        self.loss_function = self.config.loss.build(candidate_items or known_items)
         self.built: bool = False
         self.build()
 
@@ -130,9 +136,23 @@ class Retriever(keras.Model):
             self.start = self.add_weight(
                 shape=(dim,), initializer=keras.initializers.RandomNormal(stddev=0.02), name="start"
             )
+        if self.candidate_items is not None:
+            self.candidates = self._indices(self.candidate_items, "candidates")
+            self.places = self._indices(self.known_items, "places")
         self.item_tower.build()
         self.query_tower.build((None, None, dim))
         self.built = True
+
+    def _indices(self, count: int, name: str) -> keras.Variable:
+        return self.add_weight(
+            shape=(count,), dtype="int32", initializer="zeros", trainable=False, name=name
+        )
+
+    def assign_candidates(self, recommendable) -> None:
+        """Takes up which of the known items are ``candidate_items``, bool [known_items]."""
+        self.candidates.assign(np.flatnonzero(recommendable))
+        # Of the others any: they are never a target.
+        self.places.assign(np.maximum(np.cumsum(recommendable) - 1, 0))
 
     @property
     def tables(self) -> dict[str, keras.Variable]:
@@ -232,11 +252,14 @@ class Retriever(keras.Model):
         Only the positions that predict an event are scored.
 
         Items without events in the fitted part are no negatives: what training
-        has never seen it must not push away.
+        has never seen it must not push away. Nor is what is context only.
         """
         items = outputs["items"]
         if self.loss_function.needs_whole_catalogue:
             items = items[: self.known_items]
+            if self.candidate_items is not None:
+                items = ops.take(items, self.candidates, axis=0)
+                batch = {**batch, "targets": ops.take(self.places, batch["targets"], axis=0)}
         queries_QD = ops.reshape(outputs["queries"], (-1, self.config.dim))
         positions, query_of_P = batch["positions"], batch.get("moment")
         if self.reads_history:
@@ -323,6 +346,7 @@ class Retriever(keras.Model):
             "catalogue_items": self.catalogue_items,
             "known_items": self.known_items,
             "users": self.users,
+            "candidate_items": self.candidate_items,
             "item_features": [spec.model_dump() for spec in self.item_features],
             "user_features": [spec.model_dump() for spec in self.user_features],
         }

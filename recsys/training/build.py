@@ -35,6 +35,7 @@ def build_retriever(
     item_features, user_features = check_model(config, dataset)
     manifest = dataset.manifest
     known = manifest.known_items[last_part]
+    recommendable = dataset.recommendable(last_part)[:known]
     rows = known * config.item.id + manifest.users * config.query.user_id
     specs = [FeatureSpec.model_validate(spec) for spec in item_features]
     needed = MemoryForecast(
@@ -52,12 +53,15 @@ def build_retriever(
         users=manifest.users,
         item_features=item_features,
         user_features=user_features,
+        candidate_items=None if recommendable.all() else int(recommendable.sum()),
         dtype=precision,
         name="retriever",
     )
     retriever.item_tower.assign_features(
         {name: dataset.feature("item", name) for name in config.item.features}
     )
+    if retriever.candidate_items is not None:
+        retriever.assign_candidates(recommendable)
     return retriever
 
 

@@ -6,7 +6,14 @@ import time
 import duckdb
 import pytest
 
-from recsys.data.conditions import FUNCTIONS, OPERATORS, check_condition, time_limit
+from recsys.data.conditions import (
+    FUNCTIONS,
+    OPERATORS,
+    check_condition,
+    check_yes_or_no,
+    explaining,
+    time_limit,
+)
 from recsys.errors import InputError
 
 COLUMNS = ["user", "Value", "moment", "tags", "profile"]
@@ -98,3 +105,68 @@ def test_what_takes_too_long_is_interrupted():
 def test_other_failures_within_the_time_stay_what_they_are():
     with duckdb.connect() as con, pytest.raises(duckdb.ParserException), time_limit(con, "x"):
         con.execute("select from from")
+
+
+GIVEN = ("country", "qty", "Sold on", "tags", "city")
+
+
+@pytest.fixture
+def given():
+    with duckdb.connect(config={"enable_external_access": "false"}) as con:
+        con.execute(
+            "CREATE TABLE given AS SELECT * FROM (VALUES"
+            " ('DE', '5', DATE '2020-01-02', ['a'], 'Köln'),"
+            " ('DE', 'some', DATE '2021-01-02', ['b'], NULL),"
+            " ('FR', '7', NULL, ['a', 'b'], 'Nice')"
+            ') AS given(country, qty, "Sold on", tags, city)'
+        )
+        yield con.table("given")
+
+
+def holds(given, condition):
+    spelled = check_condition(condition, GIVEN, "here")
+    check_yes_or_no(given, spelled, "here")
+    return [yes for (yes,) in given.select(duckdb.SQLExpression(spelled)).fetchall()]
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ("country = 'DE'", [True, True, False]),
+        ("COUNTRY = 'DE' AND TRY_CAST(qty AS INT) > 0", [True, None, False]),
+        ("country IN ('FR', 'IT') OR city IS NULL", [False, True, True]),
+        ("\"Sold on\" >= DATE '2021-01-01'", [False, True, None]),
+        ("\"Sold on\" BETWEEN '2020-01-01' AND '2020-12-31'", [True, False, None]),
+        ("list_contains(tags, 'b') AND NOT city LIKE 'K%'", [False, None, True]),
+        ("tags[1] = 'a'", [True, False, True]),
+        ("length(coalesce(nullif(city, 'Nice'), '')) = 4", [True, False, False]),
+        ("CASE WHEN country = 'DE' THEN qty <> 'some' ELSE true END", [True, False, True]),
+        ("regexp_matches(country, '^F') -- what France bought", [False, False, True]),
+        ("lower(country) = 'de' AND year(\"Sold on\") % 2 = 0", [True, False, False]),
+    ],
+)
+def test_a_condition_is_asked_of_each_row(given, condition, expected):
+    assert holds(given, condition) == expected
+
+
+@pytest.mark.parametrize(
+    ("condition", "message"),
+    [
+        ("qty > 0", "Cannot compare.*TRY_CAST"),
+        ("length(qty)", "gives BIGINT, not yes or no"),
+        ("country", "gives VARCHAR, not yes or no"),
+    ],
+)
+def test_what_is_not_a_yes_or_no_is_refused(given, condition, message):
+    with pytest.raises(InputError, match=message):
+        holds(given, condition)
+
+
+def test_a_value_that_does_not_fit_is_explained(given):
+    with (
+        pytest.raises(InputError, match=r"here cannot be computed .*'some'.*TRY_CAST"),
+        explaining("CAST(qty AS INT) > 0", "here"),
+    ):
+        holds(given, "CAST(qty AS INT) > 0")
+    with pytest.raises(duckdb.ConversionException), explaining(None, "here"):
+        given.select(duckdb.SQLExpression("qty::INT")).fetchall()

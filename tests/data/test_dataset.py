@@ -7,7 +7,7 @@ import pytest
 
 from recsys.data.dataset import Dataset
 from recsys.errors import InputError
-from tests.datasets import write_dataset
+from tests.datasets import with_context, write_dataset
 
 
 @pytest.fixture
@@ -51,6 +51,27 @@ def test_the_last_event_of_each_user_alone(dataset):
     assert queries.users.tolist() == [0, 1]
     assert queries.target_items.tolist() == [3, 0]
     assert queries.history_ends.tolist() == [5, 7]
+
+
+def test_the_last_basket_of_each_user_alone(dataset):
+    """All of it, whichever event stands last in the log."""
+    dataset = rewrite(dataset, "history_ends", [0, 1, 2, 3, 4, 4, 6, 7])
+    dataset = rewrite(dataset, "event_items", [0, 1, 2, 1, 3, 2, 2, 0])
+    queries = dataset.queries("test", last_only=True)
+    assert queries.users.tolist() == [0, 1]
+    assert queries.target_offsets.tolist() == [0, 2, 3]
+    assert queries.target_items.tolist() == [3, 2, 0]
+
+
+def test_what_may_be_recommended(tmp_path):
+    """Item 1 is met first as context, 3 as context alone, 4 late and 5 in the item table only."""
+    users = [[[0, 1, 3], [1], [4]], [[0, 2], [3], [2]]]
+    dataset = write_dataset(tmp_path / "dataset", users, 6)
+    assert dataset.recommendable("train").tolist() == [True] * 6
+    dataset = with_context(with_context(dataset, [3]), [1], part="train")
+    assert dataset.recommendable("train").tolist() == [True, False, True, False, True, True]
+    assert dataset.recommendable("validation").tolist() == [True, True, True, False, True, True]
+    assert dataset.queries("validation").target_items.tolist() == [1]
 
 
 def test_a_part_without_events_has_no_queries(tmp_path):

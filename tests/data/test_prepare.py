@@ -205,6 +205,50 @@ def test_repeats_and_k_core(write, prepared):
     assert quality["rows_kept"] == dataset.events == 8
 
 
+def test_the_last_repeat_does_not_depend_on_what_comes_later(write, prepared):
+    """User a met x twice in training and once in test: training keeps the later of its own."""
+    rows = [("a", "x", 1), ("a", "y", 2), ("a", "x", 3), ("b", "x", 4), ("b", "y", 5),
+            ("a", "z", 7), ("b", "z", 7), ("a", "x", 9), ("b", "w", 9)]  # fmt: skip
+    path = write("log.csv", "user,item,time\n" + "".join(f"{u},{i},{t}\n" for u, i, t in rows))
+    split = {"kind": "time", "validation_from": "1970-01-01T00:00:06Z",
+             "test_from": "1970-01-01T00:00:08Z"}  # fmt: skip
+    dataset = prepared(path, repeats="last", split=split, minimum_user_events=3)
+    assert (dataset.event_times // 10**6).tolist() == [2, 3, 7, 9, 4, 5, 7, 9]
+    quality = dataset.manifest.quality
+    assert (quality["repeats_collapsed"], quality["removed_by_k_core"]) == (1, 0)
+    # Repeats do not count: a has three different items.
+    with pytest.raises(InputError, match="1 user is left of 2"):
+        prepared(path, repeats="last", split=split, minimum_user_events=4)
+
+
+def test_context_items_are_told_apart(write, prepared):
+    """`s` is a search; `w` is looked at first and bought after the cuts."""
+    rows = [("a", "s", 1, 0), ("a", "x", 2, 1), ("b", "w", 3, 0), ("b", "y", 4, 1),
+            ("b", "s", 5, 0), ("a", "y", 7, 1), ("b", "s", 7, 0), ("a", "w", 9, 1),
+            ("b", "t", 9, 0)]  # fmt: skip
+    text = "user,item,time,type\n" + "".join(
+        f"{u},{i},{t},{'buy' if w else 'look'}\n" for u, i, t, w in rows
+    )
+    dataset = prepared(
+        write("log.csv", text),
+        log={"columns": {**COLUMNS, "event": "type"}, "event_weights": {"buy": 1, "look": 0}},
+        split={"kind": "time", "validation_from": "1970-01-01T00:00:06Z",
+               "test_from": "1970-01-01T00:00:08Z"},
+    )  # fmt: skip
+    assert dataset.item_ids == ["s", "w", "x", "y", "t"]
+    assert dataset.item_counts.tolist() == [[2, 1, 0], [1, 0, 1], [1, 0, 0], [1, 1, 0], [0, 0, 1]]
+    assert dataset.item_targets.tolist() == [[0, 0, 0], [0, 0, 1], [1, 0, 0], [1, 1, 0], [0, 0, 0]]
+    assert dataset.recommendable("train").tolist() == [False, False, True, True, False]
+    assert dataset.recommendable("test").tolist() == [False, True, True, True, False]
+    assert dataset.manifest.context_items == 2 and dataset.manifest.has_context
+    assert (
+        "2 items occur as context only (events of weight 0) and are never recommended"
+        in dataset.manifest.quality["notes"]
+    )
+    assert dataset.queries("test").target_items.tolist() == [1]
+    assert dataset.queries("validation").target_items.tolist() == [3]
+
+
 def test_removed_items_do_not_return_from_the_item_table(write, prepared):
     table = write("items.csv", "id\nx\nsolo\nnew\n")
     dataset = prepared(

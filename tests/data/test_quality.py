@@ -155,6 +155,66 @@ def test_event_types_need_a_weight(write, prepared):
     assert len(dataset.queries("test").target_items) == 2
 
 
+def test_event_types_can_be_dropped(write, prepared):
+    """A search without an item, or of no time, is not held against the log."""
+    lines = SMALL_LOG.splitlines()
+    rows = [f"{lines[0]},type", *(f"{line},buy" for line in lines[1:])]
+    rows += ["a,,soon,search", "b,shoes,2,search"] * 20
+    log = {"columns": {**COLUMNS, "event": "type"}, "event_weights": {"buy": 1, "search": None}}
+    dataset = prepared(write("log.csv", "\n".join(rows)), log={**log, "max_quarantined": 0})
+    assert dataset.events == 10 and sorted(dataset.item_ids) == ["w", "x", "y", "z"]
+    assert dataset.manifest.quality["quarantined"] == {"event type dropped": 40}
+    assert pq.read_table(dataset.path / "quarantine.parquet").num_rows == 0
+
+
+WHERE = "country = 'DE' AND TRY_CAST(pieces AS INT) > 0"
+
+
+def test_a_condition_on_rows(write, prepared):
+    """Unknown is no; what is left out is counted, not judged, and rows keep their numbers."""
+    lines = SMALL_LOG.splitlines()
+    rows = [f"{lines[0]},country,pieces", "a,,never,FR,1", "c,v,7,DE,none", "c,v,7,,3"]
+    rows += [*(f"{line},DE,{n + 1}" for n, line in enumerate(lines[1:])), ",x,1,DE,1"]
+    path = write("log.csv", "\n".join(rows))
+    dataset = prepared(path, log={"where": WHERE, "max_quarantined": 0.1})
+    assert dataset.user_ids == ["a", "b"] and dataset.events == 10
+    quality = dataset.manifest.quality
+    assert quality["quarantined"] == {"left out by where": 3, "empty user": 1}
+    assert quality["rows_read"] == 14
+    kept = pq.read_table(dataset.path / "quarantine.parquet").to_pylist()
+    unread = {"file": None, "line": None, "raw": None}
+    given = {"user": None, "item": "x", "time": "1"}
+    assert kept == [{"row": 14, "reason": "empty user", **given, **unread}]
+    # One of the eleven rows that are wanted is unusable, whatever is left out.
+    with pytest.raises(InputError, match="1 of 11 rows cannot be used, 1 of them for: empty user"):
+        prepared(path, log={"where": WHERE, "max_quarantined": 0.09})
+
+
+def test_times_are_not_guessed_from_rows_that_are_left_out(write, prepared):
+    """Of a few rows in seconds and many in milliseconds, seconds are asked for."""
+    lines = SMALL_LOG.splitlines()
+    rows = [f"{lines[0]},source", *(f"{line},shop" for line in lines[1:])]
+    rows += [f"a,x,{1_600_000_000_000 + n},web" for n in range(50)]
+    dataset = prepared(write("log.csv", "\n".join(rows)), log={"where": "source = 'shop'"})
+    assert dataset.event_times[0] == 100 * 10**6
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        ("pieces > 0", r"log\.csv: data\.log\.where: .*Cannot compare.*TRY_CAST"),
+        ("CAST(pieces AS INT) > 0", r"data\.log\.where cannot be computed .*'none'.*TRY_CAST"),
+        ("random() > 0.5", "could not be repeated"),
+        ("pieces = 'all'", "none of 2 rows is left, 2 for: left out by where. Check `where`"),
+        ("pices = '1'", "the columns user, item, time, pieces: there is no column 'pices'"),
+    ],
+)
+def test_conditions_that_do_not_fit_the_log(write, prepared, where, message):
+    path = write("log.csv", "user,item,time,pieces\na,x,1,1\nb,y,2,none\n")
+    with pytest.raises(InputError, match=message):
+        prepared(path, log={"where": where})
+
+
 def test_case_pairs_are_noted():
     notes = case_notes(pa.chunked_array([["A1", "B", "a1", "b", "c"]]), "item")
     assert notes == [

@@ -5,7 +5,14 @@ from pydantic import TypeAdapter, ValidationError
 
 from recsys.data.engine import connect
 from recsys.data.sources import Columns
-from recsys.data.splits import SplitConfig, assign_parts, audit, check_columns, iso
+from recsys.data.splits import (
+    SplitConfig,
+    assign_parts,
+    audit,
+    audit_notes,
+    check_columns,
+    iso,
+)
 from recsys.errors import InputError
 
 
@@ -77,7 +84,7 @@ def test_leave_one_out_holds_out_the_last_groups(parts, keys):
         user=[0] * 4 + [1] * 5 + [2] * 3,
         **{key: columns[key] for key in keys},
     )
-    assert found == [2, 0, 1, 0] + [0, 2, 1, 2, 1] + [0, 0, 0]
+    assert found == [*[2, 0, 1, 0], *[0, 2, 1, 2, 1], *[0, 0, 0]]
 
 
 def test_leave_one_out_holds_out_targets(parts):
@@ -270,13 +277,17 @@ def test_a_fixed_split_in_order_does_not_leak(parts):
 
 def test_the_audit_says_what_leave_one_out_and_chance_do(parts):
     columns = {"user": [0] * 4 + [1] * 3, "order": [1, 2, 3, 3, 1, 2, 3]}
-    found, cuts, events = parts(split_config(kind="leave_one_out"), **columns)
+    _, cuts, events = parts(split_config(kind="leave_one_out"), **columns)
     targets = counted([[1, 1, 2], [1, 1, 1]])
     report = audit(events, split_config(kind="leave_one_out"), cuts, targets, targets)
     assert report["test_users_with_several_targets"] == 1
-    assert "at_random" in " ".join(
-        audit(events, split_config(kind="random"), None, targets, targets)
-    )
+    assert audit_notes(report) == [
+        "the last thing that 1 of 2 tested users did are several events of one time or order: all "
+        "of them are targets"
+    ]
+    drawn = audit(events, split_config(kind="random"), None, targets, targets)
+    assert "held out at random" in drawn["drawn_at_random"]
+    assert audit_notes(drawn) == [drawn["drawn_at_random"]]
 
 
 def test_empty_part_is_refused(parts):

@@ -22,6 +22,7 @@ from recsys.evaluation.evaluate import (
     write_ranks,
 )
 from recsys.evaluation.ranking import UNRANKED, RankedQueries
+from tests.datasets import with_context
 from tests.evaluation.conftest import WriteDataset
 
 CONFIG = EvaluationConfig(k=(1, 2), metric="ndcg@2", draws=100)
@@ -105,6 +106,22 @@ def test_a_baseline_that_the_log_cannot_feed_is_left_out(
     found = evaluate_baselines(dataset, "test", "exclude", CONFIG, "train")
     assert list(found) == ["popular", "item_knn"]
     assert "recent_popular is left out" in caplog.text
+
+
+def test_context_is_recommended_by_nobody(checkerboard: Dataset) -> None:
+    """Items 0 and 1 are searches: read, but neither ranked nor counted among what there is."""
+    dataset = with_context(checkerboard, [0, 1])
+    names = ("popular", "recent_popular", "item_knn", "ease", "als", "markov")
+    config = EvaluationConfig(k=(3,), metric="ndcg@3", baselines=names, draws=100)
+    found = evaluate_baselines(dataset, "test", "exclude", config, "train")
+    assert set(found) == set(names)
+    for metrics, ranked in found.values():
+        assert ranked.top_items.max() > 1 and not np.isin(ranked.top_items, [0, 1]).any()
+        assert not np.isin(ranked.queries.target_items, [0, 1]).any()
+        named = len(np.unique(ranked.top_items[ranked.top_items >= 0]))
+        assert metrics["coverage@3"]["value"] == named / (dataset.items - 2)
+    groups = evaluate(ranked, dataset, config, "train")["popularity"]
+    assert sum(groups["consumed"]) == pytest.approx(1) == sum(groups["recommended"])
 
 
 def test_no_test_events(write_dataset: WriteDataset) -> None:

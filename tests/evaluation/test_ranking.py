@@ -68,6 +68,17 @@ def test_items_beyond_the_catalogue_are_unranked(dataset):
     assert found.top_items.tolist() == [[1, -1, -1], [-1, -1, -1], [0, 1, -1]]
 
 
+def test_what_is_no_candidate_is_not_ranked(dataset):
+    """Nor does it count against those that are; a target that is none is unranked."""
+    candidates = np.array([True, False, True, False, True])
+    found = ranks(dataset, [2, 5, 1, 4, 3], candidates=candidates)
+    # User 0 asks for 1, then for 2; user 1 for 0.
+    assert found.ranks.tolist() == [UNRANKED, 2, 2]
+    assert found.top_items.tolist() == [[4, 2, -1], [4, 2, -1], [4, 0, 2]]
+    best = ranks(dataset, [2, 5, 1, 4, 3], candidates=candidates, every_rank=False)
+    np.testing.assert_array_equal(best.ranks, found.ranks)
+
+
 def test_blocks_change_nothing(dataset):
     scores = [0.3, 0.1, 0.3, 0.2, 0.3]
     whole, parts = ranks(dataset, scores), ranks(dataset, scores, block_size=1)
@@ -93,6 +104,8 @@ def test_a_retriever_is_ranked_by_its_dot_products(tmp_path):
     queries = dataset.queries("test")
     scorer = RetrieverEmbedder(retriever, dataset)
     found = rank(scorer, dataset, queries, "exclude", 3, block_size=7)
+    even = np.arange(dataset.items) % 2 == 0
+    among = rank(scorer, dataset, queries, "exclude", 3, block_size=7, candidates=even)
     vectors = np.asarray(retriever.item_vectors())
     start = np.asarray(retriever.start)
     for query, (user, end) in enumerate(zip(queries.users, queries.history_ends, strict=True)):
@@ -107,6 +120,10 @@ def test_a_retriever_is_ranked_by_its_dot_products(tmp_path):
             scorer.item_vectors[queries.target_items[query]] @ found_vector, target, rtol=1e-4
         )
         assert found.ranks[query] == np.count_nonzero(scores >= target)
+        is_ranked = even[queries.target_items[query]]
+        rest = np.count_nonzero(scores[even] >= target) if is_ranked else UNRANKED
+        assert among.ranks[query] == rest
+        assert even[among.top_items[query][among.top_items[query] >= 0]].all()
 
 
 def test_refreshing_takes_up_new_weights(tmp_path):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ ITEMS = [
     "newer",
 ]
 KNOWN_ITEMS = 8
+CONTEXT = [2, 6]  # in ``context_dataset``
 USERS = ["ann", "böb", "cid", "dot"]
 EVENTS = {
     "ann": [0, 1, 2, 3, 4, 5, 6, 0, 1],
@@ -199,8 +201,25 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 
 @pytest.fixture(scope="session")
-def exports(tmp_path_factory: pytest.TempPathFactory, dataset: Dataset) -> dict[str, Exported]:
-    """Four exports and two failures, in one process: starting one takes longer than its work."""
+def context_dataset(tmp_path_factory: pytest.TempPathFactory, dataset: Dataset) -> Dataset:
+    """The same, but that the items in ``CONTEXT`` are read only, and never recommended."""
+    folder = tmp_path_factory.mktemp("context") / "dataset"
+    shutil.copytree(dataset.path, folder)
+    counts = np.zeros((len(ITEMS), 3), np.int64)
+    counts[:KNOWN_ITEMS, 0] = 1
+    np.save(folder / "item_counts.npy", counts)
+    counts[CONTEXT] = 0
+    np.save(folder / "item_targets.npy", counts)
+    manifest = dataset.manifest.model_copy(update={"has_context": True})
+    (folder / "manifest.json").write_text(manifest.model_dump_json())
+    return Dataset(folder)
+
+
+@pytest.fixture(scope="session")
+def exports(
+    tmp_path_factory: pytest.TempPathFactory, dataset: Dataset, context_dataset: Dataset
+) -> dict[str, Exported]:
+    """Five exports and two failures, in one process: starting one takes longer than its work."""
     root = tmp_path_factory.mktemp("exports")
     lstm = {"encoder": {"kind": "lstm", "units": 6}}
     two_tower = {"user_id": True, "user_features": list(FEATURES), "hidden": [4]}
@@ -209,9 +228,11 @@ def exports(tmp_path_factory: pytest.TempPathFactory, dataset: Dataset) -> dict[
         "two_tower": (make_retriever(two_tower, features=True, catalogue=len(ITEMS)), "allow", 3),
         "one_item": (make_retriever({}, catalogue=1), "exclude", 2),
         "timed": (make_retriever(TIMED), "exclude", 3),
+        "context": (make_retriever({}), "exclude", 20),
     }
+    datasets = dict.fromkeys(kinds, dataset) | {"context": context_dataset}
     requests = {
-        name: make_request(root / name, retriever, dataset, seen, k)
+        name: make_request(root / name, retriever, datasets[name], seen, k)
         for name, (retriever, seen, k) in kinds.items()
     }
     absent = {"retriever": root / "absent.keras", "model_folder": root / "absent"}
@@ -228,5 +249,6 @@ def exports(tmp_path_factory: pytest.TempPathFactory, dataset: Dataset) -> dict[
     assert done.returncode == 0, done.stderr[-3000:]
     replies = {name: json.loads((root / f"{name}.json.reply").read_text()) for name in requests}
     return {
-        name: Exported(kinds[name][0], dataset, requests[name], replies[name]) for name in requests
+        name: Exported(kinds[name][0], datasets.get(name, dataset), requests[name], replies[name])
+        for name in requests
     }

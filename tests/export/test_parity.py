@@ -23,6 +23,7 @@ def make_gate(exported: Exported, **changes) -> ParityGate:
         "seen": request.seen,
         "k": request.config.k,
         "tolerance": request.config.tolerance,
+        "fitted_part": request.fitted_part,
     }
     return ParityGate(**{**arguments, **changes})
 
@@ -31,7 +32,7 @@ def load_probes(exported: Exported) -> Probes:
     return Probes.load(exported.request.probes)
 
 
-@pytest.mark.parametrize("name", ["lstm", "two_tower", "one_item", "timed"])
+@pytest.mark.parametrize("name", ["lstm", "two_tower", "one_item", "timed", "context"])
 def test_the_trained_model_passes(exports, name):
     result = make_gate(exports[name]).check(load_probes(exports[name]))
     assert result["probes"] == 7
@@ -43,6 +44,13 @@ def test_another_query_tower_is_refused(exports):
     other = dataclasses.replace(probes, embeddings=probes.embeddings * np.float32(1.001))
     with pytest.raises(ParityError, match=r"embed_query differs .* by 0\.001"):
         make_gate(exports["lstm"]).check(other)
+
+
+def test_a_model_that_recommends_context_is_refused(exports, context_dataset):
+    """The artefact of a log without context does, and would be caught."""
+    probes = load_probes(exports["lstm"])
+    with pytest.raises(ParityError, match="returns an item that was to be left out"):
+        make_gate(exports["lstm"], dataset=context_dataset).check(probes)
 
 
 def test_other_times_are_refused(exports):

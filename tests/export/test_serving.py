@@ -15,7 +15,7 @@ import pytest
 import tensorflow as tf
 from keras import ops
 
-from tests.export.conftest import ITEMS, KNOWN_ITEMS, USER_VALUES, Exported
+from tests.export.conftest import CONTEXT, ITEMS, KNOWN_ITEMS, USER_VALUES, Exported
 
 WINDOW = 5
 
@@ -82,6 +82,24 @@ def test_rows_with_fewer_than_k_answers_end_in_nothing(lstm):
         assert all(answer["item_id"][row, :answers]) and not any(answer["item_id"][row, answers:])
         assert np.isfinite(answer["score"][row, :answers]).all()
         assert np.isneginf(answer["score"][row, answers:]).all()
+
+
+def test_context_is_read_and_never_recommended(exports):
+    context = Artefact(exports["context"])
+    for signature, more in (
+        ("serving_default", {}),
+        ("recommend_excluding", {"exclude": no_ids()}),
+    ):
+        answer = context.call(signature, history=[["apple", ITEMS[CONTEXT[0]]]], **more)
+        expected = context.expected_scores([0, CONTEXT[0]])
+        order = [item for item in np.argsort(-expected) if item not in (0, *CONTEXT)]
+        ids = [item.decode() for item in answer["item_id"][0]]
+        assert ids == [ITEMS[item] for item in order] + [""] * (20 - len(order))
+        np.testing.assert_allclose(answer["score"][0, : len(order)], expected[order], rtol=1e-5)
+    vectors = context.call("embed_items", item_id=[ITEMS[item] for item in CONTEXT])["embedding"]
+    np.testing.assert_allclose(
+        vectors, ops.convert_to_numpy(context.retriever.item_vectors())[CONTEXT], rtol=1e-6
+    )
 
 
 def test_ids_keep_their_case_and_their_letters(lstm):

@@ -209,3 +209,24 @@ def test_frequencies_of_draws():
     items, _ = sampler.draw(np.random.default_rng(0), np.array([0], dtype=np.int32))
     expected = np.sqrt(COUNTS) / np.sqrt(COUNTS).sum()
     np.testing.assert_allclose(np.bincount(items) / 20_000, expected, atol=0.015)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        UniformConfig(count=500),
+        PopularityConfig(count=500, exponent=0.0),
+        InBatchConfig(count=500),
+        MixedConfig(in_batch=250, uniform=250),
+    ],
+)
+def test_context_is_no_negative(config):
+    """Items without a target are not drawn, and the others as often as if these were not there."""
+    targets = np.array([0, 2, 2], dtype=np.int32)
+    sampler = build_sampler(config, np.array([1, 0, 2, 0]))
+    items, log_counts = sampler.draw(np.random.default_rng(0), targets)
+    assert set(items) == {0, 2}
+    alone = build_sampler(config, np.array([1, 2]))
+    drawn, expected = alone.draw(np.random.default_rng(0), targets // 2)
+    np.testing.assert_array_equal(items // 2, drawn)
+    np.testing.assert_array_equal(log_counts, expected)

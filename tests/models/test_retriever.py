@@ -203,3 +203,24 @@ def test_the_average_is_the_average():
     start = keras.ops.convert_to_numpy(retriever.start)
     expected = (start + vectors[given["history"][3, :3]].sum(axis=0)) / 4
     np.testing.assert_allclose(embed(retriever, given)[3], expected, atol=1e-6)
+
+
+def test_context_is_in_no_softmax(tmp_path):
+    """The loss by hand: over the items that may be recommended, whatever else was read."""
+    keras.utils.set_random_seed(1)
+    retriever = Retriever(zoo.model("average"), KNOWN, KNOWN, USERS, candidate_items=4)
+    candidates = np.array([0, 3, 4, 9])
+    retriever.assign_candidates(np.isin(np.arange(KNOWN), candidates))
+    retriever.save(tmp_path / "retriever.keras")
+    retriever = keras.saving.load_model(tmp_path / "retriever.keras")
+    batch = inputs() | {
+        "positions": np.array([1, 8, 17], dtype=np.int32),
+        "targets": np.array([3, 9, 5], dtype=np.int32),  # 5 is context, and weighs nothing
+        "weights": np.array([1, 2, 0], dtype=np.float32),
+    }
+    outputs = retriever(batch)
+    queries = keras.ops.convert_to_numpy(outputs["queries"]).reshape(-1, 16)[batch["positions"]]
+    scores = queries @ keras.ops.convert_to_numpy(outputs["items"])[candidates].T
+    probabilities = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    expected = -(np.log(probabilities[0, 1]) + 2 * np.log(probabilities[1, 3])) / 3
+    assert float(retriever.loss_of(outputs, batch)) == pytest.approx(expected, rel=1e-5)

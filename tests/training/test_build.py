@@ -1,11 +1,12 @@
 """What a dataset must have for a model."""
 
+import keras
 import pytest
 
 from recsys.errors import InputError
 from recsys.models.retriever import ModelConfig
-from recsys.training.build import check_model
-from tests.datasets import write_dataset
+from recsys.training.build import build_retriever, check_model
+from tests.datasets import with_context, write_dataset
 from tests.models import zoo
 
 
@@ -35,3 +36,15 @@ def test_whole_rows_are_read_of_a_log_without_order_only(tmp_path):
     assert check_model(sets, unordered) == ([], [])
     with pytest.raises(InputError, match=r"over is 'others'.*set it to 'past'"):
         check_model(sets, write_dataset(tmp_path / "ordered", users, 4))
+
+
+def test_what_is_context_in_the_fitted_part_is_no_candidate(tmp_path):
+    users = [[[0, 1, 2], [1], [3]]]
+    dataset = with_context(write_dataset(tmp_path / "dataset", users, 4), [1], part="train")
+    config = ModelConfig.model_validate(zoo.model("average"))
+    train = build_retriever(config, dataset, "train", seed=1)
+    assert (train.known_items, train.candidate_items) == (3, 2)
+    assert keras.ops.convert_to_numpy(train.candidates).tolist() == [0, 2]
+    refitted = build_retriever(config, dataset, "validation", seed=1)
+    assert refitted.candidate_items is None
+    assert len(refitted.variables) == len(train.variables) - 2

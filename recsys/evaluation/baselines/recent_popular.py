@@ -21,7 +21,7 @@ class RecentPopular:
 
     With a time column, lately means the last ``days`` before the latest fitted
     event. Where the log only has an order within each user, it means the last
-    ``share`` of every user's fitted events (at least one).
+    ``share`` of every user's fitted events (at least one, and whole baskets).
 
     Args:
         dataset: the log.
@@ -78,4 +78,6 @@ def _is_recent(
     ends = dataset.part_range(part)[1]
     counts = ends - dataset.user_offsets[:-1]
     first_recent = ends - np.ceil(share * counts).astype(np.int64)
+    # Of users without an event, any: none of the events is theirs.
+    first_recent = dataset.history_ends[np.minimum(first_recent, dataset.events - 1)]
     return events >= np.repeat(first_recent, counts)

@@ -97,6 +97,7 @@ class Offers:
         """
         # Items that the model does not know have a vector of zeros, by contract.
         allowed = stock & self._vectors_ID.any(axis=1)
+        allowed &= self.dataset.recommendable(self.recommender.manifest["data"]["fitted_part"])
         if config.where is not None:
             table = feature_table(self.dataset, "item")
             table.insert(0, "item", self.dataset.item_ids)
@@ -105,7 +106,8 @@ class Offers:
             allowed &= rows_where(table, config.where, f"{origin}: offer.where").to_numpy()
         if not allowed.any():
             raise InputError(
-                f"{origin}: no item that the recommender knows is in stock and fits its offer; "
+                f"{origin}: no item that the recommender recommends is in stock and fits its "
+                "offer; "
                 "see offer.where and stock"
             )
         return np.flatnonzero(allowed)

@@ -97,8 +97,11 @@ def open_stream(config: ReplayConfig) -> Iterator[Stream]:
 def _checked(con: Backend, config: ReplayConfig, scratch: Path) -> Stream:
     files = locate(config.stream, "log", scratch)
     with blaming_input(str(files)):
-        source = read_table(con, files, config.stream, "given", config.stream.columns.named)
-        log = clean_log(con, source, config.stream, files)
+        given = config.stream
+        source = read_table(
+            con, files, given, "given", given.columns.named, given.where is not None
+        )
+        log = clean_log(con, source, given, files)
         count_rows(log, config.stream, files)
         events, repeats = _without_repeats(con, log)
         if config.duplicates == "refuse":

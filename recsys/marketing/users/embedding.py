@@ -56,6 +56,12 @@ class UserEmbedding:
 def _refuse_foresight(vectors: UserVectors, moment: int) -> None:
     """A model that was fitted on what came after a moment describes users with it."""
     dataset = vectors.folder.dataset()
+    if not dataset.manifest.has_time:
+        raise InputError(
+            f"the log of {vectors.folder.path} has no times, so nothing says whether its model has "
+            f"read what came after {minute(moment)}, as of which users are described. Train one on "
+            "a log with data.log.columns.time and data.split.kind=time."
+        )
     fitted = dataset.fitted_events(vectors.recommender.manifest["data"]["fitted_part"])
     latest = int(np.asarray(dataset.event_times)[fitted].max())
     if latest >= moment:

@@ -80,7 +80,7 @@ class UserVectors:
         users = np.flatnonzero(counts)
         ends = self._dataset.user_offsets[users] + counts[users]
         read = np.minimum(counts[users], self._window)
-        events = ranges(ends - read, ends)
+        events = self._in_time[ranges(ends - read, ends)]
         known = self._known_items[self._dataset.event_items[events]]
         if known.mean() < LEAST_KNOWN:
             when = "" if moment is None else f" before {minute(moment)}"
@@ -98,6 +98,18 @@ class UserVectors:
             parts.append(self.recommender.embed_query(self._inputs(part, read[begin:end])))
         any_known = np.add.reduceat(known, bounds[:-1], dtype=np.int64) > 0
         return Embedded(users, np.concatenate(parts), any_known)
+
+    @cached_property
+    def _in_time(self) -> np.ndarray:
+        """int64 [events]: the events by user and time; the parts of a fixed split are not."""
+        places = np.arange(self._dataset.events)
+        if not self._dataset.manifest.has_time:
+            return places
+        lengths = np.diff(self._dataset.user_offsets)
+        users = np.repeat(np.arange(self._dataset.users), lengths)
+        times = np.asarray(self._dataset.event_times)
+        falls = (times[1:] < times[:-1]) & (users[1:] == users[:-1])
+        return np.lexsort((times, users)) if falls.any() else places
 
     def _events_before(self, moment: int | None) -> np.ndarray:
         """int64 [users]: how many events each has before a moment; they are their first."""

@@ -128,16 +128,16 @@ class MixedSampler:
 
     Args:
         in_batch, uniform: the sources.
-        event_shares: float64 [items], share of training events.
+        expected: float64 [items], each item's expected number of occurrences.
     """
 
     def __init__(
-        self, in_batch: InBatchSampler, uniform: CatalogueSampler, event_shares: np.ndarray
+        self, in_batch: InBatchSampler, uniform: CatalogueSampler, expected: np.ndarray
     ) -> None:
         self.sources: tuple[Sampler, Sampler] = (in_batch, uniform)
         self.count = in_batch.count + uniform.count
-        expected = in_batch.count * event_shares + uniform.count / len(event_shares)
-        self._log_expected = np.log(expected).astype(np.float32)
+        with np.errstate(divide="ignore"):
+            self._log_expected = np.log(expected).astype(np.float32)
 
     def draw(
         self, generator: np.random.Generator, targets: np.ndarray
@@ -152,16 +152,16 @@ def build_sampler(config: NegativesConfig, item_counts: np.ndarray) -> Sampler:
     Args:
         config: which, and how many draws.
         item_counts: [catalogue], events of each item in the fitted part: the
-            distribution of the targets.
+            distribution of the targets. Items without any are context, and never drawn.
     """
     counts = item_counts.astype(np.float64)
     shares = counts / counts.sum()
-    uniform = np.full(len(counts), 1 / len(counts))
+    uniform = (counts > 0) / np.count_nonzero(counts)
     match config:
         case UniformConfig():
             return CatalogueSampler(uniform, config.count)
         case PopularityConfig():
-            powered = np.where(counts > 0, counts, 0.0) ** config.exponent
+            powered = np.where(counts > 0, counts**config.exponent, 0.0)
             return CatalogueSampler(powered / powered.sum(), config.count)
         case InBatchConfig():
             return InBatchSampler(shares, config.count)
@@ -169,5 +169,5 @@ def build_sampler(config: NegativesConfig, item_counts: np.ndarray) -> Sampler:
             return MixedSampler(
                 InBatchSampler(shares, config.in_batch),
                 CatalogueSampler(uniform, config.uniform),
-                shares,
+                config.in_batch * shares + config.uniform * uniform,
             )

@@ -22,6 +22,13 @@ def test_by_order(write_dataset: WriteDataset) -> None:
     assert RecentPopular(dataset, "train", share=1.0).scores.tolist() == [2, 1, 0]
 
 
+def test_a_basket_is_recent_as_a_whole(write_dataset: WriteDataset) -> None:
+    """Whatever stands last in the log: of each user a third of three, the basket of two."""
+    log = [(user, item, "train", day) for user in (0, 1) for item, day in ((0, 1), (1, 2), (2, 2))]
+    dataset = write_dataset([*log, (0, 0, "test", 3)], users=2, items=3, has_time=False)
+    assert RecentPopular(dataset, "train", share=1 / 3).scores.tolist() == [0, 1, 1]
+
+
 def test_needs_an_order(write_dataset: WriteDataset) -> None:
     dataset = write_dataset(FASHION, users=3, items=3, has_time=False, has_order=False)
     with pytest.raises(InputError, match="neither"):

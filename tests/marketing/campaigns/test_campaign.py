@@ -279,5 +279,5 @@ def test_an_audience_of_look_alikes(document, tmp_path, prediction, recommender)
 
 def test_nothing_to_offer_is_refused(document, tmp_path):
     document["campaigns"][0]["channel"]["offer"] = {"where": "kind = 'z'"}
-    with pytest.raises(InputError, match="'restock': no item that the recommender knows"):
+    with pytest.raises(InputError, match="'restock': no item that the recommender recommends"):
         build(document, tmp_path)

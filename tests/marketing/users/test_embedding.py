@@ -1,9 +1,12 @@
 """What a recommender makes of a user's history, as of a moment."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from recsys.data.dataset import Dataset
 from recsys.errors import InputError
 from recsys.experiment import Experiment
 from recsys.export.recommend import Query, Recommender
@@ -13,6 +16,7 @@ from recsys.marketing.users.embedding import EmbeddingConfig, UserEmbedding
 from recsys.marketing.users.events import open_events
 from recsys.marketing.users.vectors import UserVectors
 from recsys.pipeline import Pipeline
+from recsys.run_folder import RunFolder
 from tests.marketing.logs import START, microseconds, prepared, random_log
 
 pytestmark = pytest.mark.slow
@@ -95,6 +99,40 @@ def test_without_a_moment_every_event_is_read(run, dataset):
         np.testing.assert_array_equal(now, later)
     earlier = vectors.at(microseconds(220))
     assert not np.allclose(vectors.at().vectors[earlier.users], earlier.vectors)
+
+
+def test_events_are_read_by_time_whatever_the_parts(run, dataset, tmp_path):
+    """A fixed split may test what happened before it trained."""
+    folder = tmp_path / "dataset"
+    shutil.copytree(dataset.path, folder)
+    # The first three fifths of time after the rest; ties stay together.
+    times = np.asarray(dataset.event_times)
+    users = np.repeat(np.arange(dataset.users), np.diff(dataset.user_offsets))
+    order = np.lexsort((times, times < microseconds(0.6 * DAYS), users))
+    for name in ("event_items", "event_times"):
+        np.save(folder / f"{name}.npy", np.load(dataset.path / f"{name}.npy")[order])
+    for moment in (None, microseconds(100), microseconds(220)):
+        found = UserVectors(str(run), Dataset(folder)).at(moment)
+        for one, other in zip(found, UserVectors(str(run), dataset).at(moment), strict=True):
+            np.testing.assert_array_equal(one, other)
+    model, user = Recommender(run / "model" / "1"), dataset.user_ids[3]
+    given = Dataset(folder), dataset
+    for each in given:
+        each.fingerprint = model.manifest["data"]["fingerprint"]
+    moved, plain = (model.user_query(each, user).history for each in given)
+    assert moved == plain
+    dataset.fingerprint = dataset.manifest.fingerprint
+
+
+def test_a_model_of_a_log_without_times_is_refused(run, dataset, monkeypatch):
+    def timeless(folder):
+        log = Dataset(dataset.path)
+        log.manifest = log.manifest.model_copy(update={"has_time": False})
+        return log
+
+    monkeypatch.setattr(RunFolder, "dataset", timeless)
+    with pytest.raises(InputError, match=r"has no times, .*after 2025-.*columns\.time"):
+        UserEmbedding(EmbeddingConfig(run=str(run)), dataset, microseconds(FIRST))
 
 
 def test_who_chose_nothing_that_the_model_knows_is_told_apart(run, tmp_path):

@@ -60,12 +60,3 @@ def test_no_extension_is_fetched(tmp_path):
     con = connect(tmp_path, memory_gib=1)
     value = con.raw_sql("SELECT current_setting('autoinstall_known_extensions')").fetchone()
     assert value == (False,)
-
-
-def test_lines_that_do_not_fit_are_not_blamed_on_the_encoding(tmp_path):
-    file = tmp_path / "log.csv"
-    file.write_bytes(b"a,b\r\n1,2\n3,4\r\n5,6\n")
-    refused = pytest.raises(InputError, match="Set `delimiter`, and mend lines")
-    with refused as error, blaming_input("log.csv"):
-        duckdb.connect().read_csv(str(file), all_varchar=True, header=True).fetchall()
-    assert "encoding" not in str(error.value)

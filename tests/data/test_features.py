@@ -69,6 +69,15 @@ def test_every_kind(with_items):
     ]
 
 
+def test_lines_that_are_no_rows_are_noted(with_items):
+    table = 'id,brand\nx,acme\ny,"Red" lamp\nz\nw,zeta\n'
+    dataset = with_items(table, features={"brand": "categorical"})
+    assert dataset.feature("item", "brand").tolist() == [1, 0, 0, 2]
+    note = next(note for note in dataset.manifest.quality["notes"] if "items.csv" in note)
+    assert "2 lines cannot be read: line 3 (broken quotes): 'y" in note
+    assert "line 4 (wrong number of cells): 'z'" in note
+
+
 def test_lists_of_json_and_caps(with_items):
     rows = [
         {"id": "x", "tags": ["a", "b", "c"], "place": [0.5, 1]},

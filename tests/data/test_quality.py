@@ -37,7 +37,28 @@ def test_every_reason_is_counted_and_kept_aside(write, prepared):
         (number + 1, reason) for number, (_, reason) in enumerate(BAD_ROWS)
     ]
     assert kept[3] == {"row": 4, "reason": "unparseable time", "user": "a", "item": "x",
-                       "time": "soon", "value": "1", "order": "1"}  # fmt: skip
+                       "time": "soon", "value": "1", "order": "1",
+                       "file": None, "line": None, "raw": None}  # fmt: skip
+
+
+def test_lines_that_are_no_rows_are_counted_and_kept_aside(write, prepared):
+    header, *lines = SMALL_LOG.splitlines()
+    bad = ['a,"TV" 32",1', "a,x", "a,x,1,1"]
+    path = write("log.csv", "\n".join([header, ",x,1", *lines[:6], *bad, *lines[6:]]) + "\n")
+    told = r"4 of 14 rows .* for: wrong number of cells\. .* line 10 of .*log\.csv: 'a,x'\. "
+    with pytest.raises(InputError, match=told + r".*`delimiter`"):
+        prepared(path, log={"max_quarantined": 0.2})
+    dataset = prepared(path, log={"max_quarantined": 0.3})
+    quality = dataset.manifest.quality
+    assert (quality["rows_read"], quality["rows_kept"], dataset.events) == (14, 10, 10)
+    assert quality["quarantined"] == {
+        "wrong number of cells": 2, "empty user": 1, "broken quotes": 1,
+    }  # fmt: skip
+    kept = pq.read_table(dataset.path / "quarantine.parquet").to_pylist()
+    assert [(row["row"], row["line"], row["raw"]) for row in kept] == [
+        (1, None, None), (None, 9, bad[0]), (None, 10, bad[1]), (None, 11, bad[2]),
+    ]  # fmt: skip
+    assert {row["file"] for row in kept[1:]} == {str(path)}
 
 
 def test_money_is_quantity_times_price(write, prepared):

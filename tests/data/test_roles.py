@@ -52,6 +52,16 @@ LOGS = {
         {"user": "user", "item": "item", "split": "split"},
         {},
     ),
+    "titled": (
+        "Sales of 2024\n# exported, by hand\nuser,item,time\n1,2,2020-01-01\n2,3,2020-01-02\n",
+        {"user": "user", "item": "item", "time": "time"},
+        {"skip": 2},
+    ),
+    "equal values in the first of the rows": (
+        "7,7,3,881250949\n186,302,3,891717742\n",
+        {"user": "column_1", "item": "column_2", "value": "column_3", "time": "column_4"},
+        {"column_names": ["column_1", "column_2", "column_3", "column_4"]},
+    ),
     "headerless": (
         "196\t242\t3\t881250949\n186\t302\t3\t891717742\n196\t302\t3\t891717743\n",
         {"user": "column_1", "item": "column_2", "value": "column_3", "time": "column_4"},

@@ -26,6 +26,23 @@ def test_a_missing_column_is_named_with_the_nearest(tmp_path):
         read_columns(FileConfig(path=str(file)), {"user": "customer"}, ["user"])
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("customer,mail\n1,a@b.org\n2\n", r"line 3 \(wrong number of cells\): '2'\..*Mend these"),
+        ('customer,mail\n1,"a@b.org\n2,c@d.org\n', r"line 2 \(broken quotes\).*`quote: \"\"`"),
+    ],
+)
+def test_a_table_of_which_each_line_counts_is_read_whole_or_not_at_all(tmp_path, content, told):
+    """A line that cannot be read may be somebody who wants no mail."""
+    file = tmp_path / "opted_out.csv"
+    file.write_text(content)
+    with pytest.raises(
+        InputError, match=rf"opted_out\.csv: each line counts, and 1 line cannot be read.*{told}"
+    ):
+        read_columns(FileConfig(path=str(file)), {"user": "customer"}, ["user"])
+
+
 @pytest.mark.parametrize("text", ["many", "1,5", "inf", "nan"])
 def test_what_is_no_finite_number_is_named(text):
     with pytest.raises(InputError, match=f"here: '{text}' in row 3 is no number"):

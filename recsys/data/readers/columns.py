@@ -1,7 +1,6 @@
 """Names of columns: those that are wanted, missing, or there twice."""
 
 import difflib
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
 from recsys.errors import InputError
@@ -9,6 +8,7 @@ from recsys.errors import InputError
 # By role, such as user, the name of the column that is needed.
 Roles = Mapping[str, str]
 SHOWN = 30
+SEPARATORS = set(",;:|\t ")
 
 
 def find_column(name: str, role: str, columns: Collection[str], where: object) -> str:
@@ -24,11 +24,13 @@ def find_column(name: str, role: str, columns: Collection[str], where: object) -
             return known
     folded = {known.strip().casefold(): known for known in columns}
     near = difflib.get_close_matches(name.strip().casefold(), folded, n=1, cutoff=0.5)
-    hint = f" Did you mean {folded[near[0]]!r}?" if near and len(columns) > 1 else ""
-    if len(columns) == 1:
-        hint = " There is one column only: set `delimiter`, if there should be more."
-    elif next(iter(columns), "").startswith("#"):
+    first = next(iter(columns), "")
+    if len(columns) == 1 and set(first) & SEPARATORS:
+        hint = " There is one column only: set `delimiter`."
+    elif first.startswith("#"):
         hint = " If a remark stands above the header line, set `skip: 1`."
+    else:
+        hint = f" Did you mean {folded[near[0]]!r}?" if near else ""
     shown = ", ".join(list(columns)[:SHOWN])
     raise InputError(f"{where} has no column {name!r} ({role}).{hint} Its columns: {shown}")
 
@@ -77,12 +79,15 @@ def wanted_columns(
 
 
 def refuse_repeated(names: Sequence[str], where: object, remedy: str) -> None:
-    """Refuses columns of one name, also where blanks around them are all that differs.
+    """Refuses columns of one name, also where blanks around them or case are all that differs.
 
     Raises:
-        InputError: there are some.
+        InputError: there are some (the engine would read one of them, whichever is asked for).
     """
-    counted = Counter(name.strip() for name in names)
-    twice = [name for name, times in counted.items() if times > 1]
-    if twice:
-        raise InputError(f"{where} has {counted[twice[0]]} columns named {twice[0]!r}. {remedy}")
+    alike: dict[str, list[str]] = {}
+    for name in names:
+        alike.setdefault(name.strip().casefold(), []).append(name)
+    twice = next((found for found in alike.values() if len(found) > 1), None)
+    if twice is not None:
+        told = " and ".join(repr(name) for name in dict.fromkeys(twice))
+        raise InputError(f"{where} has {len(twice)} columns named {told}. {remedy}")

@@ -152,15 +152,16 @@ def _header_place(records: list[list[str]]) -> int:
     """
     first = next((place for place, cells in enumerate(records) if cells), 0)
     rows = [cells for cells in records[first + 1 :] if cells]
-    most, share = _agreed([len(cells) for cells in rows])
+    most, _ = _agreed([len(cells) for cells in rows])
     names = records[first] if records else []
     given = sum(bool(name.strip()) for name in names)
-    if share < AGREED or given >= most or (len(names) == most and 2 * given >= most):
+    if given >= most or (len(names) == most and 2 * given >= most):
         return first
     if not any(any(cells[len(names) :]) for cells in rows) and given == len(names):
         return first  # a delimiter too many at the end of each row
-    whole = (p for p in range(first + 1, len(records)) if len(records[p]) == most)
-    return next(whole, first)
+    place = next(place for place in range(first + 1, len(records)) if len(records[place]) == most)
+    _, share = _agreed([len(cells) for cells in records[place:] if cells])
+    return place if share >= AGREED else first
 
 
 def _title(file: TextFile, records: list[list[str]], first: int, place: int, skip: int) -> str:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import duckdb
@@ -18,6 +19,13 @@ from recsys.errors import InputError
 SAMPLE = 50
 # How the engine writes numbers that its floats do not hold to the last digit.
 INEXACT = r"^-?[0-9](\.[0-9]+)?e\+[0-9]+$|^-?[0-9]{16,}\.0$"
+LIST = "VARCHAR[]"
+# A value alone is a list of one.
+AS_LIST = (
+    "CASE WHEN {0} IS NULL OR json_type({0}) = 'NULL' THEN NULL WHEN json_type({0}) = 'ARRAY' "
+    "THEN from_json({0}, '[\"VARCHAR\"]') ELSE [{0} ->> '$'] END"
+)
+RENAME = "Rename one of the keys."
 LONG_NUMBER = re.compile(rb"[0-9]{16}|[0-9][eE]")
 
 
@@ -36,7 +44,7 @@ def read_json(con: Backend, files: SourceFiles, name: str, roles: Roles | None) 
     """
     texts = text_files(files)
     shapes = [_shape(file) for file in texts]
-    types = _columns(con, files, shapes, roles)
+    types = _columns(con, texts, shapes, roles)
     columns = ", ".join(f"{quoted_name(column)} {kind}" for column, kind in types.items())
     con.raw_sql(f"CREATE TABLE {quoted_name(name)} ({columns})")
     reader = _Reader(con, name, types, Rejected(con, f"{name}_rejected"))
@@ -47,60 +55,81 @@ def read_json(con: Backend, files: SourceFiles, name: str, roles: Roles | None) 
 
 def _shape(file: TextFile) -> str:
     """What DuckDB calls the format: objects in lines, in an array, or one after the other."""
-    head = file.head()
-    if head.lstrip().startswith("["):
+    if file.head().lstrip().startswith("["):
         return "array"
-    found = [_parsed(line) for line in head.split("\n")[:SAMPLE] if line.strip()]
-    objects = [each for each in found if each is not None]
-    for each in objects:
-        refuse_repeated([key for key, _ in each], f"an object of {file.name}", "Rename one.")
-    return "newline_delimited" if objects else "auto"
+    return "newline_delimited" if file.has_lines() and _first_objects(file) else "auto"
 
 
-def _parsed(line: str) -> list[tuple[str, Any]] | None:
-    """The keys and values of an object, also of keys that are there twice."""
-    try:
-        found = json.loads(line, object_pairs_hook=lambda pairs: pairs)
-    except (ValueError, RecursionError):
-        return None
-    return found if line.lstrip("\ufeff ").startswith("{") else None
+def _first_objects(file: TextFile) -> list[list[tuple[str, Any]]]:
+    """The keys and values of the objects in the first lines, also of keys that are there twice."""
+    found = []
+    for line in file.head().split("\n")[:SAMPLE]:
+        try:
+            pairs = json.loads(line, object_pairs_hook=_Pairs)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(pairs, _Pairs):
+            found.append(pairs)
+    return found
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """An object of JSON, which is no list."""
 
 
 def _columns(
-    con: Backend, files: SourceFiles, shapes: list[str], roles: Roles | None
+    con: Backend, texts: list[TextFile], shapes: list[str], roles: Roles | None
 ) -> dict[str, str]:
-    """The columns to read, with their types in the engine."""
-    lenient = set(shapes) == {"newline_delimited"}
-    options = {
-        "compression": quoted_text(files.compression),
-        "format": quoted_text(shapes[0] if len(set(shapes)) == 1 else "auto"),
-        "ignore_errors": str(lenient).lower(),
-        "union_by_name": "true",
-        "maximum_sample_files": str(len(files.paths)),
-    }
-    found = _described(con, files, options | ({"sample_size": "-1"} if roles is None else {}))
+    """The columns to read, each with its type in the engine."""
+    found: dict[str, str] = {}
+    for file, shape in zip(texts, shapes, strict=True):
+        kinds = _kinds(file) if shape == "newline_delimited" else _described(con, file, shape)
+        # A list anywhere makes a column of lists.
+        found |= {key: kind for key, kind in kinds.items() if found.get(key) != LIST}
+    if roles is None or not all(holds(name, found) for name in roles.values()):
+        # A key may come late: all objects are asked before one is refused.
+        for file, shape in zip(texts, shapes, strict=True):
+            if shape == "newline_delimited":
+                late = (key for key in _all_keys(con, file) if key not in found)
+                found |= dict.fromkeys(late, "VARCHAR")
     if roles is None:
         return found
-    if not all(holds(name, found) for name in roles.values()):
-        # A key may come late: the whole of the files is asked before one is refused.
-        found = _described(con, files, options | {"sample_size": "-1"})
-    chosen = (find_column(name, role, found, files) for role, name in roles.items())
+    chosen = (find_column(name, role, found, texts[0].files) for role, name in roles.items())
     return {name: found[name] for name in chosen}
 
 
-def _described(con: Backend, files: SourceFiles, options: dict[str, str]) -> dict[str, str]:
-    paths = ", ".join(quoted_text(path) for path in files.paths)
-    given = ", ".join(f"{option} = {value}" for option, value in options.items())
-    rows = con.raw_sql(f"DESCRIBE SELECT * FROM read_json([{paths}], {given})").fetchall()
-    refuse_repeated([row[0] for row in rows], files, "Rename one of the keys.")
-    return {row[0]: _as_text(row[1]) for row in rows}
+def _kinds(file: TextFile) -> dict[str, str]:
+    """The keys of the first objects in lines, each with its type in the engine."""
+    objects = _first_objects(file)
+    refuse_repeated([key for key, _ in objects[0]], f"an object of {file.name}", RENAME)
+    found: dict[str, str] = {}
+    for key, value in chain.from_iterable(objects):
+        if isinstance(value, list) and not isinstance(value, _Pairs):
+            found[key] = LIST
+        found.setdefault(key, "VARCHAR")
+    return found
 
 
-def _as_text(kind: str) -> str:
-    """The type to read a column as: text of a scalar, a list of texts, or records."""
-    if kind.endswith("[]"):
-        return f"{_as_text(kind.removesuffix('[]'))}[]"
-    return "JSON" if kind.startswith(("STRUCT", "MAP")) else "VARCHAR"
+def _all_keys(con: Backend, file: TextFile) -> list[str]:
+    """The keys of all objects in lines."""
+    source = (
+        f"read_ndjson_objects({quoted_text(file.path)}, ignore_errors = true, compression = "
+        f"{quoted_text(file.files.compression)})"
+    )
+    asked = f"SELECT unnest(json_keys(json)) AS key FROM {source} WHERE json_type(json) = 'OBJECT'"
+    rows = con.raw_sql(f"SELECT DISTINCT key FROM ({asked}) ORDER BY key").fetchall()
+    return [key for (key,) in rows]
+
+
+def _described(con: Backend, file: TextFile, shape: str) -> dict[str, str]:
+    """All keys of objects that are not in lines, each with its type in the engine."""
+    source = (
+        f"read_json({quoted_text(file.path)}, format = {quoted_text(shape)}, sample_size = -1, "
+        f"compression = {quoted_text(file.files.compression)})"
+    )
+    rows = con.raw_sql(f"DESCRIBE SELECT * FROM {source}").fetchall()
+    refuse_repeated([row[0] for row in rows], file.name, RENAME)
+    return {row[0]: LIST if row[1].endswith("]") else "VARCHAR" for row in rows}
 
 
 class _Reader:
@@ -161,12 +190,19 @@ class _Reader:
 
     def _insert(self, file: TextFile, shape: str) -> int:
         """Adds the rows of a file to the table; how many they were."""
-        columns = ", ".join(f"{quoted_text(n)}: {quoted_text(t)}" for n, t in self.types.items())
+        columns = ", ".join(
+            f"{quoted_text(name)}: '{'JSON' if kind == LIST else kind}'"
+            for name, kind in self.types.items()
+        )
+        chosen = ", ".join(
+            AS_LIST.format(quoted_name(name)) if kind == LIST else quoted_name(name)
+            for name, kind in self.types.items()
+        )
         source = (
             f"read_json({quoted_text(file.path)}, columns = {{{columns}}}, format = "
             f"{quoted_text(shape)}, compression = {quoted_text(file.files.compression)})"
         )
-        counted = self.con.raw_sql(f"INSERT INTO {self.target} SELECT * FROM {source}")
+        counted = self.con.raw_sql(f"INSERT INTO {self.target} SELECT {chosen} FROM {source}")
         return int(counted.fetchall()[0][0])
 
     def _inexact(self, file: TextFile) -> str | None:

@@ -36,13 +36,8 @@ class Source:
 
     def note(self, where: object) -> str | None:
         """What to say of the lines that were left out; None where all were read."""
-        counted = self.rejected.count().execute()
-        if not counted:
-            return None
-        first = self.rejected.order_by("file", "line").limit(EXAMPLES).to_pyarrow().to_pylist()
-        shown = "; ".join(f"line {row['line']} ({row['reason']}): {_brief(row['raw'])}"
-                          for row in first)  # fmt: skip
-        return f"{where}: {counted} lines cannot be read and were left out: {shown}"
+        told = self._told()
+        return None if told is None else f"{where}: {told}. Such lines were left out."
 
     def complete(self, where: object) -> ir.Table:
         """The table, of files of which each line counts.
@@ -50,14 +45,21 @@ class Source:
         Raises:
             InputError: a line could not be read.
         """
-        note = self.note(where)
-        if note is not None:
-            raise InputError(f"{note}. {remedy(self._first_reason())}")
+        told = self._told()
+        if told is not None:
+            first = self.rejected.order_by("file", "line").limit(1).reason.execute().iloc[0]
+            raise InputError(f"{where}: each line counts, and {told}. {remedy(str(first))}")
         return self.table
 
-    def _first_reason(self) -> str:
-        first = self.rejected.order_by("file", "line").limit(1)
-        return str(first.reason.execute().iloc[0])
+    def _told(self) -> str | None:
+        counted = self.rejected.count().execute()
+        if not counted:
+            return None
+        first = self.rejected.order_by("file", "line").limit(EXAMPLES).to_pyarrow().to_pylist()
+        shown = "; ".join(
+            f"line {row['line']} ({row['reason']}): {_brief(row['raw'])}" for row in first
+        )
+        return f"{'1 line' if counted == 1 else f'{counted} lines'} cannot be read: {shown}"
 
 
 def remedy(reason: str) -> str:

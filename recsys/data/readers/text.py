@@ -38,6 +38,12 @@ class TextFile:
             text = text[: text.rindex(b"\n") + 1]
         return text.decode("utf-8-sig", "replace")
 
+    def has_lines(self) -> bool:
+        """Whether the first mebibyte has line feeds, or no line ends at all."""
+        with self._open() as stream:
+            found = _filled(stream, HEAD)
+        return b"\n" in found or b"\r" not in found
+
     def look(self, quote: str) -> "Look":
         """Reads the file once, for what the engine would not notice."""
         feeds = returns = pairs = blank = 0

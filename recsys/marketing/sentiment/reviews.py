@@ -131,9 +131,10 @@ def _read(con: Backend, source: Source, config: ReviewsConfig, files: SourceFile
     usable = reviews.filter(reviews.reason.isnull()).order_by("time", "row")
     bad = reviews.filter(reviews.reason.notnull()).order_by("row")
     as_it_was = {role: bad[f"given_{role}"] for role in roles}
-    unusable = con.to_pandas(bad.select("row", "reason", **as_it_was)).astype({"row": "Int64"})
+    unusable = con.to_pandas(bad.select("row", "reason", **as_it_was))
     unread = con.to_pandas(source.rejected.order_by("file", "line"))
     left_out = pd.concat([unusable, unread], ignore_index=True)
+    left_out = left_out.astype({"row": "Int64", "line": "Int64"})
     found = Reviews(con.to_pandas(usable.select("row", *roles)), left_out)
     _refuse_unusable(found, config, files)
     return Reviews(

@@ -87,6 +87,18 @@ def test_duplicates_are_dropped_and_kept_aside(tmp_path):
     ]
 
 
+def test_a_line_that_is_no_row_is_kept_aside_by_its_place(tmp_path):
+    path = write_stream(tmp_path / "log.csv", [*ROWS, ROWS[1]])
+    with open(path, "a") as log:
+        log.write("ann,fig\n")
+    with open_stream(config(path, duplicates="drop")) as stream:
+        assert [each.row for each in stream] == [1, 2, 3, 4]
+        left_out = stream.left_out
+    assert left_out["reason"].tolist() == ["duplicate", "wrong number of cells"]
+    assert left_out.loc[1, ["file", "line"]].tolist() == [path, 7]
+    assert not left_out.isin(["ann,fig"]).any(axis=None)  # who may have opted out
+
+
 def test_what_differs_in_a_column_read_is_no_duplicate(tmp_path):
     rows = [(*ROWS[0], "a"), (*ROWS[0], "b"), (*ROWS[0], None)]
     path = write_stream(tmp_path / "log.csv", rows, "user item minutes event session")

@@ -58,6 +58,21 @@ def test_reviews_that_repeat_are_noted(tmp_path):
     ]
 
 
+def test_a_line_that_is_no_row_is_kept_aside(tmp_path):
+    config = written(tmp_path, rows(3))
+    bad = 'u1,i1,"very "good"",5,1600000000'
+    path = tmp_path / "reviews.csv"
+    path.write_text(path.read_text() + bad + "\n")
+    reviews = read_reviews(config)
+    assert (len(reviews.table), reviews.reasons) == (3, {"broken quotes": 1})
+    write_quarantine(reviews, tmp_path / "quarantine.parquet")
+    kept = pd.read_parquet(tmp_path / "quarantine.parquet").iloc[0]
+    assert (kept["file"], kept["line"], kept["raw"]) == (str(path), 5, bad)
+    strict = config.model_copy(update={"max_quarantined": 0.0})
+    with pytest.raises(InputError, match=r"1 of 4 reviews .*line 5 of .*reviews\.csv.*`escape`"):
+        read_reviews(strict)
+
+
 def test_what_is_positive_is_a_setting(tmp_path):
     found = read(tmp_path, TABLE, max_quarantined=1, positive_from=3).table
     assert found["positive"].all()

@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from recsys.reading import reading
 from recsys.tracking.logged_model import log_model
 from recsys.tracking.run import Run
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
 FILE = "model.skops"
+MEND = "Run the experiment again (`recsys run`): it makes again what is damaged"
 PACKAGES = ("mlflow", "scikit-learn", "skops", "numpy", "pandas")
 
 
@@ -46,8 +48,9 @@ def log(run: Run, folder: Path, model_signature: "ModelSignature") -> str:
     from mlflow.sklearn import save_model
 
     # Our own file: its types are those of scikit-learn's estimators.
-    types = skops.io.get_untrusted_types(file=folder / FILE)
-    fitted: Any = skops.io.load(folder / FILE, trusted=types)
+    with reading(folder / FILE, MEND):
+        types = skops.io.get_untrusted_types(file=folder / FILE)
+        fitted: Any = skops.io.load(folder / FILE, trusted=types)
 
     predicts = "predict_proba" if hasattr(fitted, "predict_proba") else "predict"
 

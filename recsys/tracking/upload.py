@@ -5,10 +5,15 @@ from pathlib import Path
 
 import recsys.tracking.store as store
 from recsys.errors import InputError
+from recsys.reading import Damaged
 from recsys.tracking import estimator_model, models, record
 from recsys.tracking.models import DIGEST_TAG, NAME_TAG
 from recsys.tracking.run import PARENT_TAG, Run
 
+MEND = (
+    "Remove mlflow.json from the run's folder and run the experiment again: it logs the model to a "
+    "new MLflow run, which can be uploaded"
+)
 SOURCE_TAG = "uploaded_from_run"
 MODEL_TAGS = (DIGEST_TAG, NAME_TAG)
 
@@ -113,4 +118,6 @@ def _copy_model(source: Run, target: Run) -> None:
         model = Path(path)
         if not estimator_model.holds(model):
             (model,) = (model / "artifacts").iterdir()
+            if models.digest(model) != stored.data.tags[DIGEST_TAG]:
+                raise Damaged(Path(location), MEND)
         models.log(target, model, Model.load(path).signature, registered_name)

@@ -108,7 +108,7 @@ def write_dataset(folder: Path) -> Dataset:
         quality={},
         split={},
     )
-    (folder / "manifest.json").write_text(manifest.model_dump_json())
+    manifest.write(folder)
     return Dataset(folder)
 
 

@@ -3,14 +3,16 @@
 import contextlib
 import errno
 import json
+import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from recsys.errors import InputError
 
-# Of an error of the system: the disk cannot read the file, or a folder is in its place.
-UNREADABLE = (errno.EIO, errno.EISDIR)
+# Errors of the system that a file is to blame for: the disk cannot read it, a folder is in its
+# place, or it leads to a place that cannot be.
+UNREADABLE = (errno.EIO, errno.EISDIR, errno.EINVAL)
 
 
 class Damaged(InputError):
@@ -61,6 +63,23 @@ def reading(path: Path, mend: str) -> Iterator[None]:
         # What zip, NumPy, Arrow and YAML raise over bytes that anything may have happened to
         # has no common ancestor.
         raise Damaged(path, mend) from error
+
+
+def check_archive(path: Path, mend: str) -> None:
+    """Compares every part of a zip archive (``.npz``, ``.keras``) with its checksum.
+
+    What reads such a file afterwards may trust the sizes that it names, and its ends.
+
+    Args:
+        path: the file.
+        mend: a sentence with the command that mends it.
+
+    Raises:
+        Damaged: it is missing, or not what was written.
+    """
+    with reading(path, mend), zipfile.ZipFile(path) as archive:
+        if archive.testzip() is not None:
+            raise Damaged(path, mend)
 
 
 def read_json(path: Path, mend: str, keys: Sequence[str] = ()) -> Any:

@@ -407,7 +407,7 @@ class TestForReal:
             run = made.folder.path / f"trial-{number}" / "1"
             names = {path.name for path in run.iterdir()}
             assert names - {"checkpoints"} == {
-                "dataset.json", "experiment.yaml", "history.json", "mlflow.json",
+                "dataset.json", "experiment.yaml", "history.json", "manifest.json", "mlflow.json",
             }  # fmt: skip
             assert ("checkpoints" in names) == (number == winner)
 

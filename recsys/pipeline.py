@@ -183,6 +183,8 @@ class Pipeline:
 
     def _judge(self, dataset: Dataset) -> None:
         experiment, folder = self.experiment, self.folder
+        # Before the ranking, which takes long.
+        timing, chosen_epoch = folder.files.read(folder.timing), self._chosen_epoch()
         scorer = RetrieverEmbedder(self._load(), dataset)
         with working("ranking the test part, baselines too"):
             ranked, sections = evaluate_finally(
@@ -194,14 +196,14 @@ class Pipeline:
                 self.fitted_part,
             )
         # A model that was fitted on validation too is not judged on it.
-        sections.setdefault("validation", self._chosen_epoch())
+        sections.setdefault("validation", chosen_epoch)
         write_ranks(ranked, dataset, folder.ranks)
         folder.write_json(folder.examples, examples(ranked, dataset))
         folder.write_json(
             folder.metrics,
             {
                 **sections,
-                "timing": folder.files.read(folder.timing),
+                "timing": timing,
                 "split": dataset.manifest.split,
                 "quality": dataset.manifest.quality,
                 "versions": {name: version(name) for name in VERSIONS},

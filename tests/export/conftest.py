@@ -15,6 +15,7 @@ import pytest
 
 from recsys.data.dataset import Dataset, Feature, Manifest
 from recsys.export.export import ExportConfig, ExportRequest, child_environment
+from recsys.export.manifest import read_manifest
 from recsys.export.probes import Probes, write_probes
 from recsys.models.retriever import ModelConfig, Retriever
 
@@ -163,7 +164,7 @@ class Exported:
 
     @property
     def manifest(self) -> dict[str, Any]:
-        return json.loads((self.folder / "assets.extra/manifest.json").read_text())
+        return read_manifest(self.folder)
 
 
 def make_request(

@@ -183,9 +183,9 @@ class Pipeline:
 
     def _judge(self, dataset: Dataset) -> None:
         experiment, folder = self.experiment, self.folder
+        scorer = RetrieverEmbedder(self._load(), dataset)
         # Before the ranking, which takes long.
         timing, chosen_epoch = folder.files.read(folder.timing), self._chosen_epoch()
-        scorer = RetrieverEmbedder(self._load(), dataset)
         with working("ranking the test part, baselines too"):
             ranked, sections = evaluate_finally(
                 experiment.name,

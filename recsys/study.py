@@ -125,8 +125,6 @@ class Study:
         self._config = config
         self._space = config.space
         self._metric = metric
-        if path.is_file():
-            _check(path)
         self._storage = open_storage(path)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._study = optuna.create_study(
@@ -217,15 +215,21 @@ class Study:
 
 
 def open_storage(path: Path) -> optuna.storages.BaseStorage:
-    """SQLite, which is whole again after a kill at any moment."""
+    """SQLite, which is whole again after a kill at any moment.
+
+    Raises:
+        Damaged: the file is there, and is no whole database.
+    """
+    if path.is_file():
+        _check(path)
     return optuna.storages.RDBStorage(f"sqlite:///{path.resolve()}")
 
 
 def _check(path: Path) -> None:
-    """Refuses a file that is no whole SQLite database, before Optuna meets it."""
+    if not path.stat().st_size:  # which SQLite takes for a new one
+        raise Damaged(path, MEND)
     with reading(path, MEND), contextlib.closing(sqlite3.connect(path)) as database:
-        ((found, *_), *_) = database.execute("PRAGMA quick_check").fetchall()
-        if found != "ok":
+        if database.execute("PRAGMA quick_check").fetchall() != [("ok",)]:
             raise Damaged(path, MEND)
 
 

@@ -1,7 +1,6 @@
 """The whole line on one page: prepare → train → evaluate → export."""
 
 import contextlib
-import json
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -23,11 +22,14 @@ from recsys.evaluation.validation import Validation
 from recsys.experiment import Experiment
 from recsys.export.export import ExportRequest, export_in_subprocess
 from recsys.export.inputs import user_features_of
+from recsys.export.manifest import verified_manifest
 from recsys.export.probes import write_probes
 from recsys.export.recommend import Recommender
 from recsys.models.retriever import Retriever
+from recsys.models.saved import load_retriever
 from recsys.preparation import prepare_dataset
 from recsys.progress import TrainingProgress, say, working
+from recsys.reading import Damaged
 from recsys.reports.report import write_report
 from recsys.run_folder import RunFolder
 from recsys.training.build import build_retriever, check_model
@@ -40,7 +42,8 @@ class Pipeline:
     """One seed of one experiment.
 
     Each step stands on what the earlier ones left in the run folder, so a run
-    that was stopped anywhere continues there.
+    that was stopped anywhere continues there, and one whose files were damaged
+    makes these again.
 
     Args:
         experiment: as resolved.
@@ -78,7 +81,8 @@ class Pipeline:
         dataset = self.prepare()
         with self.at_work(dataset) as tracker:
             self.train(dataset, tracker)
-            if not self.folder.metrics.is_file():
+            folder = self.folder
+            if not folder.files.hold(folder.ranks, folder.examples, folder.metrics):
                 self.evaluate(dataset)
             self.publish(tracker)
             self.export(dataset, tracker)
@@ -105,9 +109,17 @@ class Pipeline:
             tracker: is sent every epoch.
             callbacks: told of training in place of the progress bar.
         """
-        if self.folder.retriever.is_file():
+        folder = self.folder
+        made = (folder.history, folder.timing, folder.retriever)
+        if folder.files.hold(*made):
             return
-        experiment = self.experiment
+        with folder.files.making(*made):
+            self._fit(dataset, tracker, callbacks)
+
+    def _fit(
+        self, dataset: Dataset, tracker: tracking.Tracker, callbacks: Sequence[Callback]
+    ) -> None:
+        experiment, folder = self.experiment, self.folder
         metric = experiment.evaluation.metric
         retriever = self._build(dataset, "train")
         validation = Validation(retriever, dataset, experiment.seen, experiment.evaluation)
@@ -119,16 +131,16 @@ class Pipeline:
                 dataset,
                 experiment.training,
                 self.seed,
-                self.folder.checkpoints / "train",
+                folder.checkpoints / "train",
                 validate=validation,
                 metric=metric,
                 callbacks=[_Tracking(tracker), *(callbacks or [shown])],
             )
-        self.folder.write_json(self.folder.history, progress.history)
+        folder.write_json(folder.history, progress.history)
         if experiment.training.refit:
             retriever, progress = self._refit(dataset, progress)
-        self.folder.write_json(
-            self.folder.timing,
+        folder.write_json(
+            folder.timing,
             {
                 "best_epoch": progress.best_epoch,
                 "train_seconds": progress.seconds,
@@ -138,8 +150,9 @@ class Pipeline:
                 "backend": keras.backend.backend(),
             },
         )
-        with atomic_path(self.folder.retriever) as temporary:
+        with atomic_path(folder.retriever) as temporary:
             retriever.in_float32().save(temporary)
+        folder.remove_results(experiment.export.version)
 
     def _refit(self, dataset: Dataset, chosen: Progress) -> tuple[Retriever, Progress]:
         """The chosen number of epochs again, on train and validation."""
@@ -168,8 +181,15 @@ class Pipeline:
 
     def evaluate(self, dataset: Dataset) -> None:
         """Ranks the test part once, beside the baselines; writes ranks, examples and metrics."""
-        experiment = self.experiment
+        folder = self.folder
+        with folder.files.making(folder.ranks, folder.examples, folder.metrics):
+            self._judge(dataset)
+
+    def _judge(self, dataset: Dataset) -> None:
+        experiment, folder = self.experiment, self.folder
         scorer = RetrieverEmbedder(self._load(), dataset)
+        # Before the ranking, which takes long.
+        timing, chosen_epoch = folder.files.read(folder.timing), self._chosen_epoch()
         with working("ranking the test part, baselines too"):
             ranked, sections = evaluate_finally(
                 experiment.name,
@@ -180,15 +200,15 @@ class Pipeline:
                 self.fitted_part,
             )
         # A model that was fitted on validation too is not judged on it.
-        sections.setdefault("validation", self._chosen_epoch())
+        sections.setdefault("validation", chosen_epoch)
         sections["notes"] = {"data": findings(dataset.manifest), **sections["notes"]}
-        write_ranks(ranked, dataset, self.folder.ranks)
-        self.folder.write_json(self.folder.examples, examples(ranked, dataset))
-        self.folder.write_json(
-            self.folder.metrics,
+        write_ranks(ranked, dataset, folder.ranks)
+        folder.write_json(folder.examples, examples(ranked, dataset))
+        folder.write_json(
+            folder.metrics,
             {
                 **sections,
-                "timing": json.loads(self.folder.timing.read_text()),
+                "timing": timing,
                 "split": dataset.manifest.split,
                 "quality": dataset.manifest.quality,
                 "versions": {name: version(name) for name in VERSIONS},
@@ -198,7 +218,7 @@ class Pipeline:
     def _chosen_epoch(self) -> dict[str, Any]:
         """The validation metrics by which the number of epochs was chosen."""
         best = max(
-            json.loads(self.folder.history.read_text()),
+            self.folder.files.read(self.folder.history),
             key=lambda epoch: epoch[self.experiment.evaluation.metric],
         )
         return {
@@ -209,7 +229,7 @@ class Pipeline:
 
     def publish(self, tracker: tracking.Tracker) -> None:
         """Writes the report of an evaluated run and sends it and the metrics to MLflow."""
-        metrics = json.loads(self.folder.metrics.read_text())
+        metrics = self.folder.files.read(self.folder.metrics, ["test", "validation", "timing"])
         report = write_report(self.folder.path)
         for note in metrics.get("notes", {}).get("test", ()):
             say(f"  {note}")
@@ -225,11 +245,12 @@ class Pipeline:
     def export(self, dataset: Dataset, tracker: tracking.Tracker) -> Path:
         """Writes the SavedModel in a process of its own, behind the parity gate.
 
-        One that stands already is only logged: a run may have been stopped in between.
+        One that stands already is only logged: a run may have been stopped in between. One that
+        is damaged is written again.
         """
         experiment = self.experiment
         destination = self.folder.model / experiment.export.version
-        if not destination.is_dir():
+        if not _is_whole(destination):
             self._write_model(dataset)
         if experiment.tracking.enabled:
             with working("logging the model to MLflow"):
@@ -244,7 +265,7 @@ class Pipeline:
             write_probes(self._load(), dataset, probes, experiment.export.probes)
             metrics = {}
             if self.folder.metrics.is_file():
-                metrics = json.loads(self.folder.metrics.read_text())["test"]
+                metrics = self.folder.files.read(self.folder.metrics, ["test"])["test"]
             request = ExportRequest(
                 retriever=self.folder.retriever,
                 dataset=dataset.path,
@@ -261,7 +282,7 @@ class Pipeline:
     def _load(self) -> Retriever:
         if not self.folder.retriever.is_file():
             raise InputError(f"{self.folder.path} is not trained yet: run `recsys train` first")
-        return keras.saving.load_model(self.folder.retriever)
+        return load_retriever(self.folder.files.checked(self.folder.retriever))
 
     def _tracker(self, dataset: Dataset) -> tracking.Tracker:
         name, config = self.experiment.name, self.experiment.tracking
@@ -299,6 +320,18 @@ def check_experiment(experiment: Experiment, dataset: Dataset) -> None:
     model = experiment.model
     check_model(model, dataset)
     user_features_of(model.query.user_features, dataset)
+
+
+def _is_whole(model: Path) -> bool:
+    """Whether a SavedModel is there, and as it was exported; says if it is damaged."""
+    if not model.is_dir():
+        return False
+    try:
+        verified_manifest(model)
+    except Damaged as error:
+        say(f"{error.what}: it is exported again")
+        return False
+    return True
 
 
 class _Tracking(Callback):

@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -15,6 +15,18 @@ from recsys.atomic import atomic_path
 from recsys.data.dataset import Dataset
 from recsys.errors import InputError
 from recsys.experiment import Experiment
+from recsys.experiment_file import validated
+from recsys.reading import Damaged, read_json, read_yaml, reading
+from recsys.recorded import RecordedFiles
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MEND = "Run the experiment again (`recsys run`): it makes again what is damaged"
+UNKNOWN = (
+    "Whether this is the same run cannot be told any more: choose another --name, or replace the "
+    "run with --overwrite"
+)
 
 
 class RunFolder:
@@ -22,10 +34,14 @@ class RunFolder:
 
     Args:
         path: the folder.
+
+    Attributes:
+        files: which of its files are done (``manifest.json``).
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.files = RecordedFiles(path, MEND)
         self.experiment = path / "experiment.yaml"
         self.dataset_record = path / "dataset.json"
         self.checkpoints = path / "checkpoints"
@@ -46,8 +62,8 @@ class RunFolder:
         """
         if not (self.experiment.is_file() and self.checkpoints.is_dir()):
             return
-        there = _read_yaml(self.experiment)
         here = _of_one_seed(experiment, seed)
+        there = self.recorded(self.experiment, here)
         self._refuse(_differences(_what_trained(there), _what_trained(here)))
 
     def claim(
@@ -70,12 +86,13 @@ class RunFolder:
         """
         if overwrite and self.path.exists():
             shutil.rmtree(self.path)
+        self.files.forget_if_damaged()
         self.check(experiment, seed)
         document = _of_one_seed(experiment, seed)
         if self.checkpoints.is_dir():
             self._refuse_another_log(dataset)
         if self.experiment.is_file():
-            there = _read_yaml(self.experiment)
+            there = self.recorded(self.experiment, document)
             judged_otherwise = there.get("evaluation") != document["evaluation"]
             if judged_otherwise:
                 self.metrics.unlink(missing_ok=True)
@@ -100,8 +117,9 @@ class RunFolder:
         """
         if overwrite and self.path.exists():
             shutil.rmtree(self.path)
+        self.files.forget_if_damaged()
         if self.metrics.is_file():
-            there = {**_read_yaml(self.experiment), "tracking": None}
+            there = {**self.recorded(self.experiment, document), "tracking": None}
             self._refuse(_differences(there, {**document, "tracking": None}))
             if dataset is not None:
                 self._refuse_another_log(dataset)
@@ -117,7 +135,7 @@ class RunFolder:
     def _refuse_another_log(self, dataset: Dataset) -> None:
         if not self.dataset_record.is_file():
             return
-        before = json.loads(self.dataset_record.read_text())["fingerprint"]
+        before = self.recorded(self.dataset_record, self._dataset_document(dataset))["fingerprint"]
         if before != dataset.fingerprint:
             raise InputError(
                 f"{self.path} was trained on the dataset {before}; the log has changed since, "
@@ -127,11 +145,46 @@ class RunFolder:
 
     def _record(self, document: dict[str, Any], dataset: Dataset | None) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
-        _write(self.experiment, yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
+        texts = {self.experiment: _as_text(self.experiment, document)}
         if dataset is not None:
-            relative = os.path.relpath(dataset.path, self.path)
-            record = {"fingerprint": dataset.fingerprint, "path": relative}
-            self.write_json(self.dataset_record, record)
+            record = self._dataset_document(dataset)
+            texts[self.dataset_record] = _as_text(self.dataset_record, record)
+        for path, text in texts.items():
+            # Both are asked, as the first says what is damaged.
+            if not (self.files.hold(path) and self.files.held(path, text)):
+                with self.files.making(path):
+                    _write(path, text)
+
+    def _dataset_document(self, dataset: Dataset) -> dict[str, Any]:
+        relative = os.path.relpath(dataset.path, self.path)
+        return {"fingerprint": dataset.fingerprint, "path": relative}
+
+    def recorded(self, path: Path, here: dict[str, Any]) -> dict[str, Any]:
+        """A document that says whose run this is.
+
+        Args:
+            path: ``experiment.yaml`` or ``dataset.json``.
+            here: what this run would write there. It is taken for what a damaged file held if
+                its digest is the one recorded.
+
+        Raises:
+            Damaged: it is damaged, and held something else.
+        """
+        if not self.files.altered(path):
+            read = read_yaml if path.suffix == ".yaml" else read_json
+            return read(path, UNKNOWN, list(here)[:1])
+        if self.files.held(path, _as_text(path, here)):
+            return here
+        raise Damaged(path, UNKNOWN)
+
+    def remove_results(self, version: str) -> None:
+        """Removes what was made with earlier weights.
+
+        Args:
+            version: of the SavedModel.
+        """
+        self.metrics.unlink(missing_ok=True)
+        shutil.rmtree(self.model / version, ignore_errors=True)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -169,7 +222,7 @@ class RunFolder:
 
     def read_experiment(self) -> Experiment:
         """The experiment as it was resolved."""
-        return Experiment.model_validate(_read_yaml(self.experiment))
+        return validated(Experiment, self.files.read(self.experiment), str(self.experiment))
 
     def dataset(self) -> Dataset:
         """Opens the dataset that the run reads.
@@ -179,7 +232,21 @@ class RunFolder:
         """
         if not self.dataset_record.is_file():
             raise InputError(f"{self.path} has no prepared dataset yet: run `recsys train` first")
-        return Dataset(self.path / json.loads(self.dataset_record.read_text())["path"])
+        return Dataset(self.path / self.files.read(self.dataset_record, ["path"])["path"])
+
+    def table(self, path: Path) -> "pd.DataFrame":
+        """A Parquet file of the folder, checked.
+
+        Args:
+            path: the file.
+
+        Raises:
+            Damaged: it is missing, or not what was written.
+        """
+        import pandas as pd
+
+        with reading(self.files.checked(path), MEND):
+            return pd.read_parquet(path)
 
     def model_version(self) -> Path:
         """The folder of the newest exported SavedModel.
@@ -195,11 +262,13 @@ class RunFolder:
     @staticmethod
     def write_json(path: Path, document: Any) -> None:
         """Writes a JSON file in whole or not at all."""
-        _write(path, json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
+        _write(path, _as_text(path, document))
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
+def _as_text(path: Path, document: Any) -> str:
+    if path.suffix == ".yaml":
+        return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
 
 
 def _of_one_seed(experiment: Experiment, seed: int) -> dict[str, Any]:

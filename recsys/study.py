@@ -1,5 +1,7 @@
 """What a sweep tries and has tried: an Optuna study in a file, which outlives a kill."""
 
+import contextlib
+import sqlite3
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,10 +13,12 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from recsys.reading import Damaged, reading
 from recsys.search_space import SweepConfig
 from recsys.training.fit import Progress
 
 NAME = "sweep"
+MEND = "What was tried is lost: start the sweep again with --overwrite"
 
 # refused: the values do not go together; diverged: the loss was no number; failed: an
 # error of ours. One that was interrupted has no outcome yet: it goes on another time.
@@ -211,8 +215,22 @@ class Study:
 
 
 def open_storage(path: Path) -> optuna.storages.BaseStorage:
-    """SQLite, which is whole again after a kill at any moment."""
+    """SQLite, which is whole again after a kill at any moment.
+
+    Raises:
+        Damaged: the file is there, and is no whole database.
+    """
+    if path.is_file():
+        _check(path)
     return optuna.storages.RDBStorage(f"sqlite:///{path.resolve()}")
+
+
+def _check(path: Path) -> None:
+    if not path.stat().st_size:  # which SQLite takes for a new one
+        raise Damaged(path, MEND)
+    with reading(path, MEND), contextlib.closing(sqlite3.connect(path)) as database:
+        if database.execute("PRAGMA quick_check").fetchall() != [("ok",)]:
+            raise Damaged(path, MEND)
 
 
 def best_of(tried: list[Tried]) -> Tried | None:

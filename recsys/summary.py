@@ -1,7 +1,6 @@
 """A run in a few lines: the model beside its baselines, and which differences are real."""
 
 import io
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -19,7 +18,7 @@ def summary(folder: RunFolder) -> str:
     Args:
         folder: an evaluated run.
     """
-    metrics = json.loads(folder.metrics.read_text())
+    metrics = folder.files.read(folder.metrics, ["test", "baselines", "comparisons"])
     experiment = folder.read_experiment()
     headline = experiment.evaluation.metric
     k = headline.rpartition("@")[2]

@@ -148,10 +148,11 @@ class Sweep:
         if self._overwrite and folder.path.exists():
             shutil.rmtree(folder.path)
         document = self.experiment.dump()
+        record = {"fingerprint": dataset.fingerprint}
         if folder.experiment.is_file():
-            there = yaml.safe_load(folder.experiment.read_text(encoding="utf-8"))
-            changed = _differences(there, document)
-            if json.loads(folder.dataset_record.read_text())["fingerprint"] != dataset.fingerprint:
+            folder.files.forget_if_damaged()
+            changed = _differences(folder.recorded(folder.experiment, document), document)
+            if folder.recorded(folder.dataset_record, record) != record:
                 changed.append("the log itself")
             if changed:
                 raise InputError(
@@ -159,8 +160,9 @@ class Sweep:
                     "Choose another --name, or replace it with --overwrite."
                 )
         folder.path.mkdir(parents=True, exist_ok=True)
-        folder.write_json(folder.dataset_record, {"fingerprint": dataset.fingerprint})
-        _write_yaml(folder.experiment, document)
+        with folder.files.making(folder.dataset_record, folder.experiment):
+            folder.write_json(folder.dataset_record, record)
+            _write_yaml(folder.experiment, document)
 
     def _tracker(self, dataset: Dataset) -> tracking.Tracker:
         """The MLflow run that those of the trials lie under."""

@@ -1,6 +1,5 @@
 """Datasets small enough to know the answer, written without the data pipeline."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -69,7 +68,7 @@ def write_dataset(
         quality={},
         split={},
     )
-    (folder / "manifest.json").write_text(json.dumps(manifest.model_dump(mode="json")))
+    manifest.write(folder)
     return Dataset(folder)
 
 

@@ -179,8 +179,7 @@ class TestRunFolder:
         assert folder.read_experiment().training.epochs == 7
 
     def test_a_log_that_changed_is_refused(self, tmp_path, folder, dataset):
-        manifest = dataset.path / "manifest.json"
-        manifest.write_text(manifest.read_text().replace('"test"', '"another"', 1))
+        dataset.manifest.model_copy(update={"fingerprint": "another"}).write(dataset.path)
         with pytest.raises(InputError, match="the log has changed since"):
             folder.claim(load(tmp_path), 1, Dataset(dataset.path))
 

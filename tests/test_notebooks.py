@@ -1,6 +1,5 @@
 """The evaluation notebook runs from top to bottom on a tiny run."""
 
-import json
 from pathlib import Path
 
 import nbformat
@@ -10,7 +9,8 @@ import pytest
 import tensorflow as tf
 from nbclient.exceptions import CellExecutionError
 
-from recsys.export.manifest import describe_signatures
+from recsys.export.manifest import FILE, describe_signatures
+from recsys.manifests import write_folder_manifest
 from tests.notebooks import NOTEBOOKS, execute_notebook, output
 from tests.reports.synthetic import write_run
 
@@ -68,8 +68,8 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "model": {"k": 11, "max_events": 50},
         "signatures": describe_signatures(tf.saved_model.load(str(version)).signatures),
     }
-    (version / "assets.extra" / "manifest.json").write_text(json.dumps(manifest))
     (version / "assets.extra" / "titles.json").write_text('{"i0": "The First Item"}')
+    write_folder_manifest(version, FILE, manifest)
     held_out = [(f"u{user}", item, 1) for user in range(4) for item in ITEMS[:4]]
     columns = zip(("user_id", "item_id", "rank"), zip(*held_out, strict=True), strict=True)
     pq.write_table(pa.table(dict(columns)), folder / "ranks.parquet")

@@ -4,17 +4,21 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
 
 from recsys import cli
+from recsys.models.saved import load_retriever
+from tests.damage import empty, flip, truncate
 from tests.logs import write_log
 from tests.processes import run_python
 
@@ -275,3 +279,111 @@ def test_data_commands(folder):
     )
     assert done.returncode == 0, done.stderr
     assert (folder / "made" / "interactions.parquet").is_file()
+
+
+UNTRACKED = "tracking.enabled=false"
+
+
+@pytest.fixture
+def copy(folder, tmp_path):
+    """The working directory of a finished run, to do damage in."""
+    for name in ("log.csv", "items.csv", "circle.yaml"):
+        shutil.copy(folder / name, tmp_path)
+    for name in ("circle", "datasets"):
+        shutil.copytree(folder / "runs" / name, tmp_path / "runs" / name)
+    return tmp_path
+
+
+def contents(run: Path, *names: str) -> list[bytes]:
+    return [(run / name).read_bytes() for name in names]
+
+
+def test_damaged_results_are_judged_again(copy, caplog):
+    run, names = copy / "runs/circle/1", ("metrics.json", "ranks.parquet", "examples.json")
+    before = contents(run, *names)
+    for damage, name in zip((flip, truncate, empty), names, strict=True):
+        damage(run / name)
+    empty(run / "report.html")
+    done = recsys("run", "circle.yaml", UNTRACKED, cwd=copy)
+    assert done.returncode == 0 and "epoch 1/" not in done.stderr, done.stderr
+    assert contents(run, *names) == before and (run / "report.html").stat().st_size > 10_000
+    for name in names:
+        assert f"{name} is damaged" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["checkpoints/retriever.keras", "checkpoints/training.json"])
+def test_what_training_left_is_made_again_from_its_checkpoints(copy, caplog, name):
+    run = copy / "runs/circle/1"
+    before = contents(run, "history.json", "checkpoints/training.json")
+    vectors = load_retriever(run / "checkpoints/retriever.keras").item_vectors()
+    truncate(run / name)
+    done = recsys("evaluate", "circle.yaml", UNTRACKED, cwd=copy)
+    assert done.returncode == 2 and name in done.stderr and "recsys run" in done.stderr
+    done = recsys("train", "circle.yaml", UNTRACKED, cwd=copy)
+    assert done.returncode == 0 and "epoch 1/" not in done.stderr, done.stderr
+    assert f"{name} is damaged" in caplog.text
+    assert contents(run, "history.json", "checkpoints/training.json") == before
+    again = load_retriever(run / "checkpoints/retriever.keras").item_vectors()
+    np.testing.assert_array_equal(again, vectors)
+    assert not (run / "metrics.json").exists() and not (run / "model/1").exists()
+
+
+def test_checkpoints_are_not_read_once_the_model_is_made(copy, caplog):
+    for path in (copy / "runs/circle/1/checkpoints/train").iterdir():
+        empty(path)
+    done = recsys("run", "circle.yaml", UNTRACKED, cwd=copy)
+    assert done.returncode == 0 and "epoch 1/" not in done.stderr, done.stderr
+    assert "damaged" not in caplog.text + done.stderr
+
+
+@pytest.mark.parametrize("damage", [flip, truncate, empty])
+@pytest.mark.parametrize("name", ["experiment.yaml", "dataset.json"])
+def test_what_says_whose_run_it_is_is_written_again(copy, caplog, name, damage):
+    run = copy / "runs/circle/1"
+    kept = ("experiment.yaml", "dataset.json", "metrics.json")
+    assert recsys("train", "circle.yaml", UNTRACKED, cwd=copy).returncode == 0
+    before = contents(run, *kept)
+    damage(run / name)
+    done = recsys("train", "circle.yaml", UNTRACKED, "training.epochs=1", cwd=copy)
+    assert done.returncode == 2 and "--overwrite" in done.stderr
+    assert recsys("train", "circle.yaml", UNTRACKED, cwd=copy).returncode == 0
+    assert f"{name} is damaged" in caplog.text and contents(run, *kept) == before
+
+
+@pytest.mark.parametrize("damage", [flip, empty])
+def test_a_damaged_manifest_means_that_nothing_is_done(copy, caplog, damage):
+    run = copy / "runs/circle/1"
+    damage(run / "manifest.json")
+    done = recsys("train", "circle.yaml", UNTRACKED, cwd=copy)
+    assert done.returncode == 0 and "epoch 1/" not in done.stderr, done.stderr
+    assert "what it lists is made again" in caplog.text
+    assert not (run / "metrics.json").exists()
+
+
+def test_a_damaged_dataset_is_prepared_again(copy, caplog):
+    (dataset,) = (copy / "runs" / "datasets").iterdir()
+    before = contents(dataset, "event_items.npy", "users.parquet")
+    flip(dataset / "event_items.npy")
+    empty(dataset / "users.parquet")
+    done = recsys("recommend", "runs/circle", "--user", "u1", cwd=copy)
+    assert done.returncode == 2 and "recsys prepare" in done.stderr, done.stderr
+    done = recsys("train", "circle.yaml", UNTRACKED, cwd=copy)
+    assert done.returncode == 0 and "epoch 1/" not in done.stderr, done.stderr
+    assert "it is prepared again" in caplog.text
+    assert contents(dataset, "event_items.npy", "users.parquet") == before
+
+
+def test_a_changed_model_is_neither_asked_nor_registered_but_exported_again(copy):
+    version = copy / "runs/circle/1/model/1"
+    for path in version.rglob("*"):
+        if path.is_file():
+            path.write_bytes(path.read_bytes().replace(b"i13", b"ADV"))
+    ask = ("recommend", "runs/circle", "--history", "i10,i11,i12")
+    done = recsys(*ask, cwd=copy)
+    assert done.returncode == 2 and "recsys export" in done.stderr and "ADV" not in done.stdout
+    done = recsys("export", "circle.yaml", cwd=copy)
+    assert done.returncode == 0 and "it is exported again" in done.stderr, done.stderr
+    done = recsys(*ask, cwd=copy)
+    assert done.returncode == 0 and "i13" in done.stdout and "ADV" not in done.stdout
+    (registered,) = (copy / "runs" / "mlartifacts").rglob("saved_model.pb")
+    assert b"i13" in registered.read_bytes() and b"ADV" not in registered.read_bytes()

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import shutil
+import sqlite3
 from pathlib import Path
 
 import pandas as pd
@@ -19,6 +20,7 @@ from recsys.search_space import Choices, Range
 from recsys.study import Tried
 from recsys.sweep import Sweep, _row
 from recsys.training.fit import Progress, TrainingDiverged
+from tests.damage import empty, garble, truncate
 from tests.logs import write_log
 from tests.test_pipeline import recsys
 
@@ -41,6 +43,17 @@ EXPERIMENT = {
         "pruner": None,
     },
 }
+
+
+@pytest.mark.parametrize("damage", [truncate, empty, garble])
+def test_a_damaged_study_is_refused(tmp_path, damage):
+    path = tmp_path / "study.db"
+    with contextlib.closing(sqlite3.connect(path)) as database, database:
+        database.execute("CREATE TABLE trials (value TEXT)")
+        database.executemany("INSERT INTO trials VALUES (?)", [("0.5" * 50,)] * 200)
+    damage(path)
+    with pytest.raises(InputError, match=r"study\.db is damaged.*--overwrite"):
+        study_module.open_storage(path)
 
 
 @pytest.fixture(scope="module")
@@ -179,6 +192,19 @@ def test_another_sweep_of_the_name_is_refused(work):
     with pytest.raises(InputError, match=r"training\.epochs.*sweep\.seed.*--name.*--overwrite"):
         sweep(other, Trainer())
     assert list(sweep(other, Trainer(), overwrite=True)["epochs"]) == [1, 1, 1]
+
+
+@pytest.mark.parametrize("name", ["experiment.yaml", "dataset.json", "manifest.json"])
+def test_what_says_whose_sweep_it_is_is_written_again(work, caplog, name):
+    first = load("whose", ("sweep.trials=1",))
+    sweep(first, Trainer(), overwrite=True)
+    truncate(Path("runs/sweeps/whose") / name)
+    if name == "experiment.yaml":
+        with pytest.raises(InputError, match=r"experiment\.yaml is damaged.*--overwrite"):
+            sweep(load("whose", ("sweep.trials=1", "sweep.seed=9")), Trainer())
+    again = Trainer()
+    assert len(sweep(first, again)) == 1 and again.trained == []
+    assert ("manifest.json is damaged" in caplog.text) == (name == "manifest.json")
 
 
 def test_a_log_that_changed_is_refused(work):
@@ -408,7 +434,7 @@ class TestForReal:
             run = made.folder.path / f"trial-{number}" / "1"
             names = {path.name for path in run.iterdir()}
             assert names - {"checkpoints"} == {
-                "dataset.json", "experiment.yaml", "history.json", "mlflow.json",
+                "dataset.json", "experiment.yaml", "history.json", "manifest.json", "mlflow.json",
             }  # fmt: skip
             assert ("checkpoints" in names) == (number == winner)
 

@@ -17,6 +17,7 @@ from recsys import tracking
 from recsys.errors import InputError
 from recsys.tracking import record, store
 from recsys.tracking.run import allowed_name, flatten
+from tests.damage import flip
 
 pytestmark = pytest.mark.slow
 REPOSITORY = Path(__file__).parents[1]
@@ -379,6 +380,13 @@ def test_upload_sends_everything_once(run_folder, runs_dir, saved_model, monkeyp
     client, again = client_and_run(server, run_folder, server)
     assert again.info.run_id == sent.info.run_id
     assert curve(client, again, "loss") == curve(client, sent, "loss")
+    assert len(client.search_model_versions("name = 'tiny-42'")) == 1
+
+    # A model that was changed in the store is not registered elsewhere.
+    (graph,) = (runs_dir / "mlartifacts").rglob("saved_model.pb")
+    flip(graph)
+    with pytest.raises(InputError, match=r"is damaged .*mlflow\.json"):
+        tracking.upload(run_folder, runs_dir)
     assert len(client.search_model_versions("name = 'tiny-42'")) == 1
 
 

@@ -7,7 +7,8 @@ test events of a user are three consecutive slices of that slice.
 =========================  ================  ===========================================
 file                       dtype, shape      holds
 =========================  ================  ===========================================
-``manifest.json``          --                :class:`Manifest`, written last
+``manifest.json``          --                :class:`Manifest`, written last, with the digests
+                                             of all other files
 ``user_offsets.npy``       int64 [users+1]   where each user's events begin
 ``part_ends.npy``          int64 [users, 2]  where training and validation events end
 ``event_items.npy``        int32 [events]    item index
@@ -38,7 +39,6 @@ therefore a prefix of the catalogue, and a lower index means a more popular
 item.
 """
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -48,7 +48,8 @@ import numpy as np
 from pydantic import Field
 
 from recsys.config import StrictConfig
-from recsys.errors import InputError
+from recsys.manifests import Files, check, read_manifest, write_folder_manifest
+from recsys.reading import Damaged, read_json, reading
 
 Part = Literal["train", "validation", "test"]
 Side = Literal["user", "item"]
@@ -56,6 +57,8 @@ PARTS: tuple[Part, ...] = ("train", "validation", "test")
 # Roles whose values are few and have names.
 NAMED_ROLES = ("channel", "campaign")
 FORMAT = 3
+MANIFEST = "manifest.json"
+MEND = "Run `recsys prepare` with the experiment: a dataset that is damaged is prepared again"
 # What separates the words of a text feature, for the log and for the served model alike: all but
 # letters, digits and the marks on them. Variation selectors count as marks, but colour emoji.
 NOT_A_WORD = r"(?:[^\p{L}\p{Mn}\p{Mc}\p{N}]|[\x{FE00}-\x{FE0F}\x{E0100}-\x{E01EF}])+"
@@ -108,6 +111,11 @@ class Manifest(StrictConfig):
     settings: dict[str, Any] = Field(description="the experiment's `data` section, resolved")
     quality: dict[str, Any] = Field(description="rows read, kept, quarantined by reason, notes")
     split: dict[str, Any] = Field(description="leakage audit, as in metrics.json")
+    files: Files = Field({}, description="what every other file of the folder holds")
+
+    def write(self, folder: Path) -> None:
+        """Writes it into the folder of a finished dataset, with the digests of what is there."""
+        write_folder_manifest(folder, MANIFEST, self.model_dump(mode="json"))
 
 
 @dataclass(frozen=True)
@@ -181,33 +189,34 @@ class Queries:
 class Dataset:
     """A prepared dataset, opened read-only in milliseconds.
 
+    The sizes of its files are compared with the manifest as it is opened, tables of ids with
+    their digests as they are read, and everything by :meth:`verify`.
+
     Args:
         path: the dataset's folder.
 
     Raises:
-        InputError: the folder is missing, half-written or of another format.
+        Damaged: the folder is missing, half-written, damaged or of another format.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        manifest = self.path / "manifest.json"
+        manifest = self.path / MANIFEST
         if not manifest.is_file():
-            raise InputError(
-                f"{self.path} is not a prepared dataset: it has no manifest.json, so it is "
-                "something else or was only half written. Remove it and run `recsys prepare` again."
+            raise Damaged(
+                self.path,
+                MEND,
+                f"is not a prepared dataset: it has no {MANIFEST}, so it is something else or was "
+                "only half written",
             )
-        try:
-            document = json.loads(manifest.read_text())
-        except ValueError as error:
-            raise InputError(
-                f"{manifest} is damaged: remove {self.path} and run `recsys prepare` again"
-            ) from error
-        if document.get("format") != FORMAT:
-            raise InputError(
-                f"{self.path} has dataset format {document.get('format')}, this version reads "
-                f"{FORMAT}. Remove it and run `recsys prepare` again."
-            )
-        self.manifest = Manifest.model_validate(document)
+        # Before the seal, which another format may not have.
+        found = read_json(manifest, MEND, ["format"])["format"]
+        if found != FORMAT:
+            what = f"has dataset format {found}, this version reads {FORMAT}"
+            raise Damaged(self.path, MEND, what)
+        with reading(manifest, MEND):
+            self.manifest = Manifest.model_validate(read_manifest(manifest, MEND))
+        check(self.path, self.manifest.files, MEND, content=False)
         self.fingerprint = self.manifest.fingerprint
         self.users = self.manifest.users
         self.items = self.manifest.items
@@ -217,49 +226,58 @@ class Dataset:
         size = f"{self.events} events, {self.users} users, {self.items} items"
         return f"Dataset({self.fingerprint}: {size})"
 
-    def _array(self, name: str) -> np.ndarray:
+    def verify(self) -> None:
+        """Compares the content of every file with the manifest; reads them all.
+
+        Raises:
+            Damaged: a file is not what was written.
+        """
+        check(self.path, self.manifest.files, MEND)
+
+    def array(self, name: str) -> np.ndarray:
+        """An array by the name of its file, memory-mapped.
+
+        Args:
+            name: such as ``event_values``, without the ending.
+
+        Raises:
+            Damaged: it is missing or damaged.
+        """
         file = self.path / f"{name}.npy"
-        if not file.is_file():
-            raise InputError(f"the dataset {self.path} has no {file.name}")
-        try:
-            return np.load(file, mmap_mode="r")
-        except (ValueError, EOFError) as error:
-            raise InputError(
-                f"{file} is damaged or only half written ({error}): remove {self.path} and run "
-                "`recsys prepare` again"
-            ) from error
+        with reading(file, MEND):
+            return np.load(file, mmap_mode="r", allow_pickle=False)
 
     @cached_property
     def user_offsets(self) -> np.ndarray:
-        return self._array("user_offsets")
+        return self.array("user_offsets")
 
     @cached_property
     def part_ends(self) -> np.ndarray:
-        return self._array("part_ends")
+        return self.array("part_ends")
 
     @cached_property
     def event_items(self) -> np.ndarray:
-        return self._array("event_items")
+        return self.array("event_items")
 
     @cached_property
     def event_weights(self) -> np.ndarray:
-        return self._array("event_weights")
+        return self.array("event_weights")
 
     @cached_property
     def event_times(self) -> np.ndarray:
-        return self._array("event_times")
+        return self.array("event_times")
 
     @cached_property
     def history_ends(self) -> np.ndarray:
-        return self._array("history_ends")
+        return self.array("history_ends")
 
     @cached_property
     def item_counts(self) -> np.ndarray:
-        return self._array("item_counts")
+        return self.array("item_counts")
 
     @cached_property
     def item_targets(self) -> np.ndarray:
-        return self._array("item_targets") if self.manifest.has_context else self.item_counts
+        return self.array("item_targets") if self.manifest.has_context else self.item_counts
 
     def recommendable(self, last_part: Part) -> np.ndarray:
         """Which items may be recommended by what was fitted on the log up to a part.
@@ -282,16 +300,16 @@ class Dataset:
 
     def feature(self, side: Side, name: str) -> np.ndarray:
         """The array of one feature, one row per user or item (see :class:`Feature`)."""
-        return self._array(f"features/{side}.{name}")
+        return self.array(f"features/{side}.{name}")
 
     def vocabulary(self, side: Side, name: str) -> list[str]:
         """The values of a categorical, multi-valued or text feature, from index 1 on."""
-        return self._column(self.path / f"features/{side}.{name}.vocabulary.parquet", "value")
+        return self._column(f"features/{side}.{name}.vocabulary.parquet", "value")
 
     @cached_property
     def user_ids(self) -> list[str]:
         """User ids in index order."""
-        return self._column(self.path / "users.parquet", "user_id")
+        return self._column("users.parquet", "user_id")
 
     @cached_property
     def user_places(self) -> dict[str, int]:
@@ -301,12 +319,12 @@ class Dataset:
     @cached_property
     def item_ids(self) -> list[str]:
         """Item ids in index order."""
-        return self._column(self.path / "items.parquet", "item_id")
+        return self._column("items.parquet", "item_id")
 
     @cached_property
     def item_titles(self) -> list[str]:
         """Item titles in index order; the id where the item table has none."""
-        return self._column(self.path / "items.parquet", "title")
+        return self._column("items.parquet", "title")
 
     def event_names(self, role: str) -> list[str]:
         """Names of the channels or campaigns, in index order.
@@ -314,15 +332,18 @@ class Dataset:
         Args:
             role: one of :data:`NAMED_ROLES` that the log maps.
         """
-        return self._column(self.path / f"{role}s.parquet", "name")
+        return self._column(f"{role}s.parquet", "name")
 
-    @staticmethod
-    def _column(file: Path, column: str) -> list[str]:
+    def _column(self, name: str, column: str) -> list[str]:
         # Ids are needed by people and by the export, never by the training
         # core, which must import without PyArrow.
         import pyarrow.parquet
 
-        return pyarrow.parquet.read_table(file, columns=[column])[column].to_pylist()
+        file = self.path / name
+        if name in self.manifest.files:
+            check(self.path, {name: self.manifest.files[name]}, MEND)
+        with reading(file, MEND):
+            return pyarrow.parquet.read_table(file, columns=[column])[column].to_pylist()
 
     def part_range(self, part: Part) -> tuple[np.ndarray, np.ndarray]:
         """Begin and end (int64 [users]) of every user's events of one part."""

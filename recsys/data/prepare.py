@@ -9,6 +9,7 @@ is renamed at the end, so that a dataset is there whole or not at all.
 import fcntl
 import hashlib
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -45,6 +46,9 @@ from recsys.data.public import Table
 from recsys.data.sources import ImageFeature, LogConfig, TableConfig, locate, read_table
 from recsys.data.writing import write_events, write_offsets
 from recsys.errors import InputError
+from recsys.reading import Damaged
+
+logger = logging.getLogger(__name__)
 
 Progress = Callable[[str, float], None]
 UNFINISHED = ".unfinished-"
@@ -107,6 +111,8 @@ def prepare(
 ) -> Dataset:
     """Prepares a log, or opens what was prepared from the same log and settings.
 
+    Its files are compared with their digests; a dataset that is damaged is prepared again.
+
     Args:
         config: the experiment's ``data`` section.
         datasets_dir: where prepared datasets lie; made if missing.
@@ -125,17 +131,31 @@ def prepare(
         files = _locate(config, scratch)
         fingerprint = _fingerprint(config, files, _mark_images(config, files, scratch, memory_gib))
         final = datasets / fingerprint
-        if final.exists():
-            return Dataset(final)
+        if final.exists() and (found := _intact(final)) is not None:
+            return found
         built = scratch / "dataset"
         con = connect(scratch, memory_gib)
         try:
             _Builder(con, config, files, built, tell).build(fingerprint)
         finally:
             con.disconnect()
+        if final.exists():
+            # Damaged; who has it open keeps it. It is removed with the scratch folder.
+            os.replace(final, scratch / "damaged")
         os.replace(built, final)
         tell("dataset ready", 1.0)
     return Dataset(final)
+
+
+def _intact(folder: Path) -> Dataset | None:
+    """The dataset of a folder; None if it is damaged, which is said."""
+    try:
+        dataset = Dataset(folder)
+        dataset.verify()
+    except Damaged as error:
+        logger.warning("%s: it is prepared again", error.what)
+        return None
+    return dataset
 
 
 @contextmanager
@@ -268,7 +288,8 @@ class _Builder:
             quality=quality.as_document(report),
             split=split,
         )
-        (self.folder / "manifest.json").write_text(manifest.model_dump_json(indent=2))
+        self.tell("taking digests", 0.95)
+        manifest.write(self.folder)
 
     def _read_log(self) -> tuple[ir.Table, quality.Quality]:
         config, where = self.config.log, self.files["log"]

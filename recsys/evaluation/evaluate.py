@@ -31,8 +31,11 @@ from recsys.evaluation.metrics import (
 )
 from recsys.evaluation.ranking import UNRANKED, RankedQueries, Scorer, rank
 from recsys.evaluation.slices import slices
+from recsys.reading import reading
 
 logger = logging.getLogger(__name__)
+
+MEND = "Evaluate the run again (`recsys evaluate` with its experiment)"
 
 Metrics = dict[str, dict[str, Any]]
 BaselineSettings = dict[BaselineName, dict[str, Any]]
@@ -215,11 +218,13 @@ def read_ranks(path: Path, dataset: Dataset) -> RankedQueries:
     ``repeats_left_out`` is 0.
 
     Raises:
-        InputError: the ranks were made with another dataset.
+        InputError: the ranks are damaged, or were made with another dataset.
     """
-    table = pq.read_table(path)
-    events = table["event"].to_numpy()
-    ids = table["item_id"].to_pylist()
+    with reading(path, MEND):
+        table = pq.read_table(path)
+        events = table["event"].to_numpy()
+        ids = table["item_id"].to_pylist()
+        found = table["rank"].fill_null(UNRANKED).to_numpy().astype(np.int32)
     if len(events) and (
         events.max() >= dataset.events
         or ids != [dataset.item_ids[item] for item in dataset.event_items[events]]
@@ -240,8 +245,7 @@ def read_ranks(path: Path, dataset: Dataset) -> RankedQueries:
         target_items=dataset.event_items[events],
         target_events=events,
     )
-    ranks = table["rank"].fill_null(UNRANKED).to_numpy().astype(np.int32)
-    return RankedQueries(queries, ranks, np.empty((len(starts), 0), np.int32), 0)
+    return RankedQueries(queries, found, np.empty((len(starts), 0), np.int32), 0)
 
 
 def _all_metrics(

@@ -1,7 +1,5 @@
 """``assets.extra/manifest.json``: what the artefact is and where it comes from."""
 
-import hashlib
-import json
 import platform
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -11,14 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import recsys
 from recsys.data.dataset import Dataset
-from recsys.errors import InputError
 from recsys.export.export import ExportRequest
+from recsys.manifests import as_document, as_files, check, describe, files_in
+from recsys.manifests import read_manifest as read_sealed
+from recsys.manifests import write_manifest as write_sealed
+from recsys.reading import Damaged
 
 if TYPE_CHECKING:
     # Whoever asks a published model for recommendations needs no Keras.
     from recsys.models.retriever import Retriever
 
-FORMAT = 1
+FORMAT = 2
+MEND = "Export it again (`recsys export` with the experiment of the run)"
 EXTRA = "assets.extra"
 FILE = f"{EXTRA}/manifest.json"
 PACKAGES = ("tensorflow", "keras", "tensorflow-recommenders", "numpy")
@@ -54,7 +56,7 @@ def write_manifest(
 
     It is written last: the checksums cover every other file of the folder.
     """
-    files = _checksums(folder)
+    files = describe(folder, files_in(folder))
     manifest = {
         "format": FORMAT,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -76,11 +78,10 @@ def write_manifest(
             "python": platform.python_version(),
             **{name: version(name) for name in PACKAGES},
         },
-        "size_bytes": sum(file["bytes"] for file in files.values()),
-        "files": files,
+        "size_bytes": sum(file.bytes for file in files.values()),
+        "files": as_document(files),
     }
-    text = json.dumps(manifest, indent=2, ensure_ascii=False)
-    (folder / FILE).write_text(text + "\n", encoding="utf-8")
+    write_sealed(folder / FILE, manifest)
     return manifest
 
 
@@ -88,22 +89,24 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """Reads the manifest of a published SavedModel.
 
     Raises:
-        InputError: the folder is not one of ours.
+        Damaged: the folder is not one of ours, or the manifest is not what was written.
     """
     file = folder / FILE
     if not file.is_file():
-        raise InputError(
-            f"{folder} is not an exported model: it has no {FILE}. "
-            "Give the folder of one version, e.g. runs/NAME/SEED/model/1."
+        raise Damaged(
+            folder,
+            "Give the folder of one version, e.g. runs/NAME/SEED/model/1, or export it again",
+            f"is not an exported model: it has no {FILE}",
         )
-    return json.loads(file.read_text(encoding="utf-8"))
+    return read_sealed(file, MEND)
 
 
-def _checksums(folder: Path) -> dict[str, dict[str, Any]]:
-    files = {}
-    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
-        with file.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        name = file.relative_to(folder).as_posix()
-        files[name] = {"bytes": file.stat().st_size, "sha256": digest}
-    return files
+def verified_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a SavedModel whose files are those that were exported.
+
+    Raises:
+        Damaged: a file is not, or see :func:`read_manifest`.
+    """
+    manifest = read_manifest(folder)
+    check(folder, as_files(manifest.get("files"), folder / FILE, MEND), MEND)
+    return manifest

@@ -15,8 +15,10 @@ from recsys.atomic import atomic_path
 from recsys.data.dataset import Dataset
 from recsys.data.histories import elapsed
 from recsys.export.inputs import UNKNOWN, event_times
+from recsys.export.manifest import MEND
 from recsys.export.precision import full_float32_products
 from recsys.models.retriever import USER_FEATURE, Retriever
+from recsys.reading import reading
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class Probes:
     @classmethod
     def load(cls, file: Path) -> "Probes":
         """Reads what :meth:`save` wrote."""
-        with np.load(file) as arrays:
+        with reading(file, MEND), np.load(file, allow_pickle=False) as arrays:
             cuts = arrays["history_offsets"][1:-1]
             return cls(
                 histories=np.split(arrays["history_items"], cuts),

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -35,6 +34,7 @@ from recsys.export.publish import published
 from recsys.export.serving import ServingGraph
 from recsys.export.titles import write_titles
 from recsys.export.warmup import write_warmup_requests
+from recsys.models import saved
 from recsys.models.retriever import Retriever
 
 
@@ -74,7 +74,7 @@ def load_retriever(file: Path) -> Retriever:
     """Loads a trained model, whichever backend wrote it, to compute in float32."""
     if not file.is_file():
         raise InputError(f"there is no trained model at {file}. Run `recsys train` first.")
-    return keras.saving.load_model(file, compile=False).in_float32()
+    return saved.load_retriever(file).in_float32()
 
 
 def _warmup_requests(

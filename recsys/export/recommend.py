@@ -26,7 +26,7 @@ from recsys.export.inputs import (
     time_matrix,
     user_inputs,
 )
-from recsys.export.manifest import read_manifest
+from recsys.export.manifest import verified_manifest
 from recsys.export.titles import read_titles
 
 SIGNATURE = "serving_default"
@@ -53,16 +53,18 @@ class Query:
 class Recommender:
     """A SavedModel with its manifest and titles, loaded when it is first asked.
 
+    Its files are compared with the manifest first.
+
     Args:
         folder: of one version, e.g. ``runs/quickstart-lstm/1/model/1``.
 
     Raises:
-        InputError: the folder is not an exported model.
+        InputError: the folder is not an exported model, or a file of it is damaged.
     """
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
-        self.manifest = read_manifest(self.folder)
+        self.manifest = verified_manifest(self.folder)
         self.titles = read_titles(self.folder)
 
     @cached_property

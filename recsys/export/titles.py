@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 
 from recsys.data.dataset import Dataset
+from recsys.export.manifest import MEND
+from recsys.reading import read_json
 
 FILE = "assets.extra/titles.json"
 
@@ -19,4 +21,4 @@ def write_titles(folder: Path, dataset: Dataset, catalogue_items: int) -> None:
 
 def read_titles(folder: Path) -> dict[str, str]:
     """Titles by item id; items without one are absent."""
-    return json.loads((folder / FILE).read_text(encoding="utf-8"))
+    return read_json(folder / FILE, MEND)

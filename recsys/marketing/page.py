@@ -137,7 +137,7 @@ def _segments(runs: Sequence[Path]) -> pd.DataFrame:
     for run in runs:
         table = run / USERS
         if table.is_file():
-            users = pd.read_parquet(table)
+            users = RunFolder(run).table(table)
             if "segment" in users:
                 return users[["user", "segment"]]
     raise InputError(

@@ -1,7 +1,6 @@
 """One propensity experiment on one page: log or table in, judged predictions of users out."""
 
 import contextlib
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,9 +57,9 @@ def run_propensity(
     if experiment.data is not None:
         dataset = prepare_dataset(experiment.data, runs_dir)
     with at_work(experiment, dataset, runs_dir, overwrite) as (folder, tracker):
-        if not folder.metrics.is_file():
+        if not folder.files.all_hold(folder.metrics):
             _answer(experiment, dataset, folder)
-        metrics = json.loads(folder.metrics.read_text())
+        metrics = folder.files.read(folder.metrics, ["test", "input_example"])
         report = write_users_report([folder.path], folder.report, experiment.name)
         tracker.log_metrics({name: metrics[name] for name in ("test", "validation", "timing")})
         tracker.log_metrics({f"baseline_{k}": v for k, v in metrics["baselines"].items()})
@@ -89,42 +88,46 @@ def _answer(experiment: PropensityExperiment, dataset: Dataset | None, folder: R
             now = users_now(question, question.now, fitted, config.explained_users, seed)
         segmented = {} if log is None else segments_over_time(log)
         clustered = {} if log is None or now is None else clusters_of(log, now, seed)
-    _write_table(folder.path / PREDICTIONS, tested_users(question, judged))
+    tables = {folder.path / PREDICTIONS: tested_users(question, judged)}
     if now is not None:
-        _write_table(folder.path / USERS, now)
-    (folder.model / VERSION).mkdir(parents=True, exist_ok=True)
-    with atomic_path(folder.model / VERSION / FILE) as temporary:
-        skops.io.dump(fitted, temporary)
-    folder.write_json(
-        folder.metrics,
-        {
-            "test": judged.test,
-            "validation": judged.validation,
-            "baselines": {question.rule.name: judged.baseline},
-            "comparison": comparison(question, judged),
-            "answer": type(question.answer).__name__,
-            "estimators": [
-                {"kind": each.kind, "settings": each.settings, judged.metric: each.validation}
-                for each in judged.tried
-            ],
-            "chosen": {"kind": judged.chosen.kind, "settings": judged.chosen.settings},
-            "importance": shuffled.to_dict(),
-            "coefficients": None if weights is None else weights.to_dict(),
-            "curves": curves(question, judged),
-            "counts": {
-                name: len(getattr(question, name).target)
-                for name in ("train", "validation", "test")
+        tables[folder.path / USERS] = now
+    estimator = folder.model / VERSION / FILE
+    estimator.parent.mkdir(parents=True, exist_ok=True)
+    with folder.files.making(*tables, estimator, folder.metrics):
+        for path, table in tables.items():
+            _write_table(path, table)
+        with atomic_path(estimator) as temporary:
+            skops.io.dump(fitted, temporary)
+        folder.write_json(
+            folder.metrics,
+            {
+                "test": judged.test,
+                "validation": judged.validation,
+                "baselines": {question.rule.name: judged.baseline},
+                "comparison": comparison(question, judged),
+                "answer": type(question.answer).__name__,
+                "estimators": [
+                    {"kind": each.kind, "settings": each.settings, judged.metric: each.validation}
+                    for each in judged.tried
+                ],
+                "chosen": {"kind": judged.chosen.kind, "settings": judged.chosen.settings},
+                "importance": shuffled.to_dict(),
+                "coefficients": None if weights is None else weights.to_dict(),
+                "curves": curves(question, judged),
+                "counts": {
+                    name: len(getattr(question, name).target)
+                    for name in ("train", "validation", "test")
+                },
+                "moments": None if log is None else moments(log),
+                "segments": segmented,
+                "clusters": clustered,
+                "input_example": example(question),
+                "timing": {"seconds": time.monotonic() - began},
+                "quality": None if dataset is None else dataset.manifest.quality,
+                "notes": list(question.notes) if dataset is None else findings(dataset.manifest),
+                "versions": versions(),
             },
-            "moments": None if log is None else moments(log),
-            "segments": segmented,
-            "clusters": clustered,
-            "input_example": example(question),
-            "timing": {"seconds": time.monotonic() - began},
-            "quality": None if dataset is None else dataset.manifest.quality,
-            "notes": list(question.notes) if dataset is None else findings(dataset.manifest),
-            "versions": versions(),
-        },
-    )
+        )
 
 
 @contextlib.contextmanager

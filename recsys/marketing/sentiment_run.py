@@ -1,6 +1,5 @@
 """One sentiment experiment on one page: reviews in, judged scores of every review out."""
 
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -35,7 +34,7 @@ def run_sentiment(
             :func:`recsys.marketing.sentiment.sentiment.judge_sentiment`.
     """
     with at_work(experiment, None, runs_dir, overwrite) as (folder, tracker):
-        if not folder.metrics.is_file():
+        if not folder.files.all_hold(folder.metrics):
             began = time.monotonic()
             reviews = read_reviews(experiment.reviews)
             say(f"{len(reviews.table):,} reviews")
@@ -43,12 +42,14 @@ def run_sentiment(
                 say(f"  {note}")
             with working("reading reviews") as tell:
                 judged = judge_sentiment(reviews, experiment.sentiment, tell)
-            write_quarantine(reviews, folder.path / "quarantine.parquet")
-            with atomic_path(folder.path / SCORED) as temporary:
-                judged.scored.to_parquet(temporary, index=False)
-            document = _document(judged, reviews, time.monotonic() - began)
-            folder.write_json(folder.metrics, document)
-        metrics = json.loads(folder.metrics.read_text())
+            quarantine, scored = folder.path / "quarantine.parquet", folder.path / SCORED
+            with folder.files.making(quarantine, scored, folder.metrics):
+                write_quarantine(reviews, quarantine)
+                with atomic_path(scored) as temporary:
+                    judged.scored.to_parquet(temporary, index=False)
+                document = _document(judged, reviews, time.monotonic() - began)
+                folder.write_json(folder.metrics, document)
+        metrics = folder.files.read(folder.metrics, ["test"])
         report = write_users_report([folder.path], folder.report, experiment.name)
         tracker.log_metrics({name: metrics[name] for name in ("test", "validation", "timing")})
         tracker.log_metrics({f"baseline_{k}": v for k, v in metrics["baselines"].items()})

@@ -1,12 +1,13 @@
 """What a command of marketing leaves behind, in a few lines."""
 
-import json
 from collections.abc import Mapping
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 from recsys.marketing.measurement.off_policy import PolicyValue
+from recsys.marketing.versions import read_version
+from recsys.reading import read_json
 from recsys.run_folder import RunFolder
 from recsys.summary import as_text, metrics_table
 
@@ -17,7 +18,7 @@ def summary(folder: RunFolder) -> str:
     Args:
         folder: of a finished run.
     """
-    metrics = json.loads(folder.metrics.read_text())
+    metrics = folder.files.read(folder.metrics, ["chosen", "test", "baselines", "comparison"])
     rows = {metrics["chosen"]["kind"].replace("_", " "): metrics["test"], **metrics["baselines"]}
     table = metrics_table(f"{folder.path}: test", list(metrics["test"]), rows)
     return table + metrics["comparison"]["sentence"]
@@ -29,7 +30,7 @@ def audience_summary(folder: Path) -> str:
     Args:
         folder: of its version.
     """
-    counts = json.loads((folder / "audience.json").read_text())
+    counts = read_version(folder, "audience.json", ["users", "of"])
     lines = [f"{folder}: {counts['users']:,} of {counts['of']:,} users"]
     if counts["opted_out"]:
         lines.append(f"{counts['opted_out']:,} more opted out")
@@ -50,7 +51,7 @@ def campaign_summary(folder: Path) -> str:
     Args:
         folder: of its version.
     """
-    document = json.loads((folder / "campaign.json").read_text())
+    document = read_version(folder, "campaign.json", ["campaigns", "at"])
     columns = ("audience", "users", "opted out", "left out", "held out", "sent", "shows")
     rows = [
         (
@@ -75,8 +76,9 @@ def uplift_summary(file: Path) -> str:
     Args:
         file: ``uplift.json``.
     """
-    document = json.loads(file.read_text())
-    at = json.loads((file.parent / "campaign.json").read_text())["at"]
+    mend = "Measure the campaign again (`recsys campaign measure`)"
+    document = read_json(file, mend, ["days", "last_outcome", "campaigns"])
+    at = read_version(file.parent, "campaign.json", ["at"])["at"]
     last_day = date.fromisoformat(at) + timedelta(days=document["days"] - 1)
     rows, notes = [], []
     if date.fromisoformat(document["last_outcome"]) < last_day:

@@ -3,12 +3,23 @@
 import fcntl
 import hashlib
 import json
+import logging
+import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from recsys import manifests
+from recsys.reading import Damaged, read_json
+
 RECORD = "version.json"
+MEND = (
+    "Build it again from its file (`recsys campaign build` or `recsys audience build`): what is "
+    "damaged is made again in its place"
+)
+
+logger = logging.getLogger(__name__)
 
 
 def fingerprint(document: Any) -> str:
@@ -18,8 +29,45 @@ def fingerprint(document: Any) -> str:
 
 def digest(path: Path) -> str:
     """A short name of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    return manifests.digest(path)[:16]
+
+
+def checked(version: Path, name: str) -> Path:
+    """A file of a version, once it proved to be as it was written.
+
+    Args:
+        version: folder of one version.
+        name: of the file.
+
+    Raises:
+        Damaged: it is missing or damaged, or the folder is none of a version.
+    """
+    files = _record(version)[1]
+    if name not in files:
+        raise Damaged(version / name, MEND, "is not of a version that recsys built")
+    manifests.check(version, {name: files[name]}, MEND)
+    return version / name
+
+
+def read_version(version: Path, name: str, keys: Sequence[str]) -> dict[str, Any]:
+    """A JSON document of a version, :func:`checked`.
+
+    Args:
+        version: folder of one version.
+        name: of the file.
+        keys: which the document has.
+
+    Raises:
+        Damaged: see :func:`checked`; or it is another document.
+    """
+    return read_json(checked(version, name), MEND, keys)
+
+
+def _record(version: Path) -> tuple[str, manifests.Files]:
+    """What a version was made from, and what its files held."""
+    path = version / RECORD
+    document = manifests.read_manifest(path, MEND)
+    return str(document.get("fingerprint")), manifests.as_files(document.get("files"), path, MEND)
 
 
 def versions(folder: Path) -> list[Path]:
@@ -30,6 +78,8 @@ def versions(folder: Path) -> list[Path]:
 
 def keep_version(folder: Path, mark: str, write: Callable[[Path], None]) -> Path:
     """The version that was made from the same, or else the next one.
+
+    Files of that version that were damaged since are made again, and so said.
 
     Args:
         folder: of all versions.
@@ -43,14 +93,48 @@ def keep_version(folder: Path, mark: str, write: Callable[[Path], None]) -> Path
             shutil.rmtree(killed)
         there = versions(folder)
         for version in there:
-            if json.loads((version / RECORD).read_text())["fingerprint"] == mark:
+            try:
+                made_from, files = _record(version)
+            except Damaged as error:
+                logger.warning("%s: it is not known what version it is", error.what)
+                continue
+            if made_from == mark:
+                if damaged := manifests.damaged(version, files):
+                    _restore(version, mark, damaged, write)
                 return version
-        draft = folder / ".draft-new"
-        draft.mkdir()  # open to those whom the umask lets in, as what is written in it
+        draft = _draft(folder, write)
         try:
-            write(draft)
-            (draft / RECORD).write_text(json.dumps({"fingerprint": mark}) + "\n")
+            manifests.write_folder_manifest(draft, RECORD, {"fingerprint": mark})
             return draft.rename(folder / str(int(there[-1].name) + 1 if there else 1))
         except BaseException:
             shutil.rmtree(draft)
             raise
+
+
+def _draft(folder: Path, write: Callable[[Path], None]) -> Path:
+    """What a version is to hold, beside the versions."""
+    draft = folder / ".draft-new"
+    draft.mkdir()  # open to those whom the umask lets in, as what is written in it
+    try:
+        write(draft)
+    except BaseException:
+        shutil.rmtree(draft)
+        raise
+    return draft
+
+
+def _restore(
+    version: Path, mark: str, damaged: Sequence[str], write: Callable[[Path], None]
+) -> None:
+    """Puts what was damaged back, from a draft of the same; what was added since stays."""
+    _, files = _record(version)
+    draft = _draft(version.parent, write)
+    try:
+        for name in damaged:
+            logger.warning("%s is missing or damaged: it is made again", version / name)
+            os.replace(draft / name, version / name)
+    finally:
+        shutil.rmtree(draft)
+    files |= manifests.describe(version, [version / name for name in damaged])
+    record = {"fingerprint": mark, "files": manifests.as_document(files)}
+    manifests.write_manifest(version / RECORD, record)

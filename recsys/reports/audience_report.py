@@ -8,6 +8,8 @@ from recsys.reports import campaign_plots
 from recsys.reports.page import inline, read_document
 from recsys.reports.user_plots import SEGMENT_COLOURS
 
+KEYS = ("name", "users", "of", "opted_out", "minimum_size")
+
 
 def saved_audiences(folders: Sequence[Path]) -> dict[str, Any]:
     """What a page shows of saved audiences (``audience.json``).
@@ -18,7 +20,7 @@ def saved_audiences(folders: Sequence[Path]) -> dict[str, Any]:
     Raises:
         InputError: a document is missing or damaged.
     """
-    documents = [read_document(folder / "audience.json") for folder in folders]
+    documents = [read_document(folder / "audience.json", keys=KEYS) for folder in folders]
     named = [
         (f"{document['name']}, version {folder.resolve().name}", document)
         for folder, document in zip(folders, documents, strict=True)

@@ -37,7 +37,7 @@ def campaign_section(folder: Path) -> dict[str, Any]:
     Raises:
         InputError: a document is missing or damaged.
     """
-    document = read_document(folder / "campaign.json")
+    document = read_document(folder / "campaign.json", keys=("name", "at", "campaigns"))
     definition = folder / "campaign.yaml"
     campaigns = sorted(document["campaigns"], key=lambda each: each["priority"])
     named = {each["audience"]["name"]: each["audience"] for each in campaigns}
@@ -46,7 +46,7 @@ def campaign_section(folder: Path) -> dict[str, Any]:
         "name": document["name"],
         "version": folder.resolve().name,
         "at": document["at"],
-        "expected_rate": read_document(definition)["expected_rate"],
+        "expected_rate": read_document(definition, keys=["expected_rate"])["expected_rate"],
         "campaigns": [
             {
                 **each,

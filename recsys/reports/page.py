@@ -1,39 +1,59 @@
 """What both kinds of pages are made with: documents in, one file out that works offline."""
 
 import base64
-import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import jinja2
-import yaml
 from matplotlib.figure import Figure
 
 from recsys.atomic import atomic_path
 from recsys.display import LONGEST_LINE, printable
 from recsys.errors import InputError
+from recsys.recorded import RecordedFiles
 from recsys.reports import plots
 
+MANIFESTS = ("manifest.json", "version.json")  # of runs and replays; of audiences and campaigns
+MEND = "Run the command that made the folder again: what is damaged is made again"
 # Ids that would tell everybody how to reach the user.
 CONTACT = re.compile(r"\S+@\S+|\+[\d\s()/.-]{7,}")
 
 
-def read_document(path: Path, default: Any = None) -> Any:
-    """A JSON or YAML document; ``default``, if there is one, where the file is missing.
+def checked(path: Path) -> Path:
+    """A file of a folder that this package made, once it proved to be as it was recorded.
+
+    Args:
+        path: of a run, a version of an audience or of a campaign, or a replay.
 
     Raises:
-        InputError: it is missing or damaged.
+        Damaged: it is not.
+    """
+    return _recorded(path).checked(path)
+
+
+def read_document(path: Path, default: Any = None, keys: Sequence[str] = ()) -> Any:
+    """A JSON or YAML document, :func:`checked`.
+
+    Args:
+        path: the file.
+        default: instead, where the file is missing.
+        keys: which the document has, unless it is another program's.
+
+    Raises:
+        InputError: it is missing and there is no default, it is damaged, or another document.
     """
     if not path.is_file():
         if default is not None:
             return default
         raise InputError(f"{path.parent} has no {path.name}: it is no run folder, or unfinished")
-    try:
-        text = path.read_text(encoding="utf-8")
-        return yaml.safe_load(text) if path.suffix == ".yaml" else json.loads(text)
-    except (ValueError, yaml.YAMLError) as error:
-        raise InputError(f"{path} is damaged ({error}): remove it and run again") from error
+    return _recorded(path).read(path, keys)
+
+
+def _recorded(path: Path) -> RecordedFiles:
+    name = next((name for name in MANIFESTS if (path.parent / name).is_file()), MANIFESTS[0])
+    return RecordedFiles(path.parent, MEND, name)
 
 
 def write_page(path: Path, template: str, **context: Any) -> Path:

@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.dataset
 import yaml
 
-from recsys.errors import InputError
-from recsys.reports.page import inline, read_document
+from recsys.reading import reading
+from recsys.reports.page import checked, inline, read_document
 from recsys.reports.replay_plots import actions_over_time
 
 # Of each trigger.
@@ -28,15 +27,13 @@ def replay_section(folder: Path) -> dict[str, Any]:
     Raises:
         InputError: a document is missing or damaged.
     """
-    document = read_document(folder / "replay.json")
+    document = read_document(folder / "replay.json", keys=("stream", "actions", "settings"))
     images: dict[str, str] = {}
     examples: list[dict[str, Any]] = []
     actions = folder / "actions.parquet"
     if actions.is_file():
-        try:
+        with reading(checked(actions), "Replay again (`recsys replay`)"):
             images, examples = _actions(actions, document)
-        except (pa.ArrowInvalid, KeyError) as error:
-            raise InputError(f"{actions} is damaged ({error}): replay again") from error
     return {
         **document,
         "images": images,
@@ -47,7 +44,7 @@ def replay_section(folder: Path) -> dict[str, Any]:
 
 def _actions(path: Path, document: dict[str, Any]) -> tuple[dict[str, str], list[dict[str, Any]]]:
     """A picture of when they were, and some of them; nothing of none."""
-    found = pa.dataset.dataset(path)
+    found = pyarrow.dataset.dataset(path)
     rows = found.to_table(["trigger", "time"]).to_pandas()
     if rows.empty:
         return {}, []

@@ -53,7 +53,7 @@ def write_report(run_folder: Path) -> Path:
     """
     run_folder = Path(run_folder)
     metrics = read_document(run_folder / "metrics.json")
-    if not metrics.get("test"):
+    if not isinstance(metrics, dict) or not metrics.get("test"):
         raise InputError(
             f"{run_folder / 'metrics.json'} holds no test metrics: evaluate the run first "
             "(`recsys evaluate`)"

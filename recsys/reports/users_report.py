@@ -7,10 +7,11 @@ from typing import Any
 import pandas as pd
 
 from recsys.errors import InputError
+from recsys.reading import reading
 from recsys.reports import user_plots
 from recsys.reports.audience_report import saved_audiences
 from recsys.reports.campaign_report import campaign_section
-from recsys.reports.page import inline, read_document, write_page
+from recsys.reports.page import MEND, checked, inline, read_document, write_page
 from recsys.reports.replay_report import replay_section
 
 TITLES = {
@@ -72,7 +73,7 @@ def write_users_report(
     """
     by_task: dict[str, list[Path]] = {"propensity": [], "sentiment": []}
     for run in map(Path, runs):
-        task = read_document(run / "experiment.yaml").get("task")
+        task = read_document(run / "experiment.yaml", keys=["task"])["task"]
         if task not in by_task:
             raise InputError(
                 f"{run} is a run of `task: {task}`; give runs of {' or '.join(by_task)}, "
@@ -100,8 +101,8 @@ def write_users_report(
 
 def _sentiment_section(run: Path) -> dict[str, Any]:
     """What the page shows of what reviews say."""
-    experiment = read_document(run / "experiment.yaml")
-    metrics = read_document(run / "metrics.json")
+    experiment = read_document(run / "experiment.yaml", keys=["name"])
+    metrics = read_document(run / "metrics.json", keys=["sentiment", "comparison"])
     found = metrics["sentiment"]
     figure = user_plots.sentiment(found["by"], found["groups"], found["years"])
     return {
@@ -117,10 +118,10 @@ def _sentiment_section(run: Path) -> dict[str, Any]:
 
 def _prediction_section(run: Path) -> dict[str, Any]:
     """What the page shows of one prediction."""
-    experiment = read_document(run / "experiment.yaml")
-    metrics = read_document(run / "metrics.json")
+    experiment = read_document(run / "experiment.yaml", keys=["name", "table"])
+    metrics = read_document(run / "metrics.json", keys=["segments", "comparison", "importance"])
     table = run / "users.parquet"
-    users = pd.read_parquet(table) if table.is_file() else None
+    users = _users(table) if table.is_file() else None
     asked = experiment["table"] or {}
     period = {} if asked else experiment["propensity"]["period"]
     return {
@@ -133,6 +134,11 @@ def _prediction_section(run: Path) -> dict[str, Any]:
         "images": _images(metrics, users),
         "experiment": (run / "experiment.yaml").read_text(encoding="utf-8"),
     }
+
+
+def _users(table: Path) -> pd.DataFrame:
+    with reading(checked(table), MEND):
+        return pd.read_parquet(table)
 
 
 def _verdict(comparison: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recsys.errors import InputError
+from recsys.reading import reading
 from recsys.tracking.logged_model import log_model
 from recsys.tracking.run import Run
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
 FILE = "model.skops"
+MEND = "Run the experiment again (`recsys run`): it makes again what is damaged"
 PACKAGES = ("mlflow", "scikit-learn", "skops", "numpy", "pandas")
 # What our estimators hold beside what skops trusts by itself. A file names the types that it
 # wants made and called: whoever trusts them all runs whatever it says.
@@ -86,8 +88,9 @@ def log(
     import skops.io
     from mlflow.sklearn import save_model
 
-    types = trusted_types(folder)
-    fitted: Any = skops.io.load(folder / FILE, trusted=types)
+    with reading(folder / FILE, MEND):
+        types = trusted_types(folder)
+        fitted: Any = skops.io.load(folder / FILE, trusted=types)
 
     predicts = "predict_proba" if hasattr(fitted, "predict_proba") else "predict"
 

@@ -4,10 +4,11 @@ import json
 from pathlib import Path
 
 from recsys.atomic import atomic_path
-from recsys.errors import InputError
+from recsys.reading import read_json, reading
 
 FILE = "mlflow.json"
 LOCAL = "local"
+MEND = "It names the MLflow run to continue: remove it to start a new one"
 
 
 def read(run_folder: Path) -> dict[str, str]:
@@ -19,14 +20,9 @@ def read(run_folder: Path) -> dict[str, str]:
     file = run_folder / FILE
     if not file.is_file():
         return {}
-    try:
-        runs = json.loads(file.read_text())["runs"]
+    runs = read_json(file, MEND, ["runs"])["runs"]
+    with reading(file, MEND):
         return {str(store): str(run_id) for store, run_id in runs.items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"{file} is damaged, so the MLflow run that it names cannot be continued. "
-            "Remove it to start a new MLflow run."
-        ) from error
 
 
 def remember(run_folder: Path, store: str, run_id: str) -> None:

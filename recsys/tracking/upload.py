@@ -5,11 +5,16 @@ from pathlib import Path
 
 import recsys.tracking.store as store
 from recsys.errors import InputError
+from recsys.reading import Damaged
 from recsys.tracking import estimator_model, models, record
 from recsys.tracking.logged_model import DIGEST_TAG
 from recsys.tracking.models import NAME_TAG
 from recsys.tracking.run import PARENT_TAG, Run
 
+MEND = (
+    "Remove mlflow.json from the run's folder and run the experiment again: it logs the model to a "
+    "new MLflow run, which can be uploaded"
+)
 SOURCE_TAG = "uploaded_from_run"
 MODEL_TAGS = (DIGEST_TAG, NAME_TAG)
 
@@ -114,6 +119,8 @@ def _copy_model(source: Run, target: Run) -> None:
         model = Path(path)
         if not estimator_model.holds(model):
             (model,) = (model / "artifacts").iterdir()
+            if models.digest(model) != stored.data.tags[DIGEST_TAG]:
+                raise Damaged(Path(location), MEND)
         described = Model.load(path)
         example = described.load_input_example(path)
         models.log(target, model, described.signature, example, registered_name)

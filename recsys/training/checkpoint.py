@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from recsys.atomic import atomic_path
+from recsys.reading import check_archive, reading
 
 _METADATA = "metadata"
+MEND = "Start afresh with --overwrite"
 
 
 State = dict[str, np.ndarray]
@@ -34,8 +36,13 @@ def save_checkpoint(path: Path, arrays: State, metadata: dict[str, Any]) -> None
 
 
 def load_checkpoint(path: Path) -> tuple[State, dict[str, Any]]:
-    """Reads what :func:`save_checkpoint` wrote."""
-    with np.load(path) as file:
+    """Reads what :func:`save_checkpoint` wrote.
+
+    Raises:
+        Damaged: the file is missing, or not what was written.
+    """
+    check_archive(path, MEND)
+    with reading(path, MEND), np.load(path, allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files if name != _METADATA}
         metadata = json.loads(file[_METADATA].tobytes())
     return arrays, metadata

@@ -1,6 +1,7 @@
 """The training loop: epochs, validation, early stopping, checkpoints."""
 
 import contextlib
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -16,6 +17,7 @@ from recsys.data.batches import TrainingBatches
 from recsys.data.dataset import Dataset, Part
 from recsys.errors import InputError
 from recsys.models.retriever import Retriever
+from recsys.reading import Damaged
 from recsys.training.averaging import WeightAverage
 from recsys.training.checkpoint import State, load_checkpoint, save_checkpoint
 from recsys.training.devices import free_memory, training_devices
@@ -23,6 +25,8 @@ from recsys.training.feed import Feed, sampler_of
 from recsys.training.memory import MemoryForecast, forecast, held_by, require_memory
 from recsys.training.optimizer import OptimizerConfig
 from recsys.training.step import Step, build_step
+
+logger = logging.getLogger(__name__)
 
 
 class TrainingConfig(StrictConfig):
@@ -133,6 +137,8 @@ def fit(
 ) -> Progress:
     """Fits a retriever, or continues where a killed run stopped.
 
+    Of checkpoints that are damaged nothing is used: training starts again, and says so.
+
     Args:
         retriever: fresh from :func:`recsys.training.build.build_retriever`; on
             return it has the best epoch's weights.
@@ -180,7 +186,7 @@ def fit(
     best = folder / "best.npz"
     origin = {"backend": keras.backend.backend(), "dataset": dataset.fingerprint, "seed": seed}
     average = WeightAverage(config.average_decay)
-    checkpoint = _Checkpoint(folder / "last.npz", origin, step, average)
+    checkpoint = _Checkpoint(folder / "last.npz", best, origin, step, average)
     progress = checkpoint.resume()
     progress.memory_bytes = memory.total
     # Whatever ends it, a callback's error too, no thread is left behind.
@@ -224,15 +230,17 @@ class _Checkpoint:
 
     Args:
         path: the file.
+        best: that of the best epoch's weights, which it is worth nothing without.
         origin: what a run must have in common with the one that wrote it.
         step: whose state is kept.
         average: likewise.
     """
 
     def __init__(
-        self, path: Path, origin: dict[str, Any], step: Step, average: WeightAverage
+        self, path: Path, best: Path, origin: dict[str, Any], step: Step, average: WeightAverage
     ) -> None:
         self._path = path
+        self._best = best
         self._origin = origin
         self._step = step
         self._average = average
@@ -244,10 +252,16 @@ class _Checkpoint:
         return time.monotonic() - self._saved_at
 
     def resume(self) -> Progress:
-        """Puts the step back where the file says; a fresh start without a file."""
+        """Puts the step back where the file says; a fresh start without a file, or a whole one."""
         if not self._path.is_file():
             return Progress()
-        state, metadata = load_checkpoint(self._path)
+        try:
+            state, metadata = load_checkpoint(self._path)
+            if metadata["progress"]["best_epoch"]:
+                load_checkpoint(self._best)  # else its damage is seen when all epochs are done
+        except Damaged as error:
+            logger.warning("%s: training starts again from its first epoch", error.what)
+            return Progress()
         if metadata["origin"] != self._origin:
             raise InputError(
                 f"{self._path} was written with {metadata['origin']}, this run has "

@@ -93,19 +93,6 @@ def test_another_format_is_refused(dataset):
         Dataset(dataset.path)
 
 
-def test_a_truncated_array_is_refused(dataset):
-    file = dataset.path / "event_items.npy"
-    file.write_bytes(file.read_bytes()[:-4])
-    with pytest.raises(InputError, match="half written"):
-        dataset.queries("test")
-
-
-def test_a_damaged_manifest_is_refused(dataset):
-    (dataset.path / "manifest.json").write_text('{"format": 1')
-    with pytest.raises(InputError, match="damaged"):
-        Dataset(dataset.path)
-
-
 def test_fitted_events(dataset):
     assert dataset.fitted_events("train").tolist() == [0, 1, 6]
     assert dataset.fitted_events("validation").tolist() == [0, 1, 2, 6]

@@ -340,14 +340,6 @@ def test_time_split_without_time(write, prepared):
         prepared(write("log.csv", SMALL_LOG), log={"columns": columns})
 
 
-def test_half_written_folder_is_refused(write, tmp_path):
-    config = config_of(write("log.csv", SMALL_LOG))
-    dataset = prepare(config, tmp_path / "d")
-    (dataset.path / "manifest.json").unlink()
-    with pytest.raises(InputError, match=r"half written.*Remove it"):
-        prepare(config, tmp_path / "d")
-
-
 def test_what_a_killed_process_left_is_removed(write, tmp_path):
     leftover = tmp_path / "d" / f"{prepare_module.UNFINISHED}old"
     leftover.mkdir(parents=True)

@@ -1,6 +1,5 @@
 """A hand-written dataset folder, small enough to work every number out by hand."""
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -93,7 +92,7 @@ def write_dataset(tmp_path: Path) -> WriteDataset:
             quality={},
             split={},
         )
-        (folder / "manifest.json").write_text(json.dumps(manifest.model_dump()))
+        manifest.write(folder)
         return Dataset(folder)
 
     return write

@@ -22,6 +22,7 @@ from recsys.evaluation.evaluate import (
     write_ranks,
 )
 from recsys.evaluation.ranking import UNRANKED, RankedQueries
+from tests.damage import truncate
 from tests.datasets import with_context
 from tests.evaluation.conftest import WriteDataset
 
@@ -161,6 +162,9 @@ def test_ranks_are_read_back_for_comparing_runs(write_dataset: WriteDataset, tmp
     other = write_dataset([*log[:-1], (1, 3, "test", 7)], users=2, items=4, name="other")
     with pytest.raises(InputError, match="another dataset"):
         read_ranks(tmp_path / "ranks.parquet", other)
+    truncate(tmp_path / "ranks.parquet")
+    with pytest.raises(InputError, match=r"ranks\.parquet is damaged.*recsys evaluate"):
+        read_ranks(tmp_path / "ranks.parquet", dataset)
 
 
 def test_a_full_disk_leaves_nothing_half_written(

@@ -14,6 +14,7 @@ import pytest
 
 from recsys.data.dataset import Dataset, Feature, Manifest
 from recsys.export.export import ExportConfig, ExportRequest
+from recsys.export.manifest import read_manifest
 from recsys.export.probes import Probes, write_probes
 from recsys.models.retriever import ModelConfig, Retriever
 from tests.processes import run_python
@@ -109,7 +110,7 @@ def write_dataset(folder: Path) -> Dataset:
         quality={},
         split={},
     )
-    (folder / "manifest.json").write_text(manifest.model_dump_json())
+    manifest.write(folder)
     return Dataset(folder)
 
 
@@ -164,7 +165,7 @@ class Exported:
 
     @property
     def manifest(self) -> dict[str, Any]:
-        return json.loads((self.folder / "assets.extra/manifest.json").read_text())
+        return read_manifest(self.folder)
 
 
 def make_request(

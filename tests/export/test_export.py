@@ -9,6 +9,7 @@ import pytest
 import recsys.export.export as export_module
 from recsys.errors import InputError
 from recsys.export.export import ExportConfig, ExportError, ExportRequest, export_in_subprocess
+from recsys.export.manifest import read_manifest
 from tests.processes import run_python
 
 pytestmark = pytest.mark.slow
@@ -35,7 +36,7 @@ def test_a_model_trained_on_jax_in_mixed_precision_is_exported(dataset, tmp_path
     assert trained.returncode == 0, trained.stderr[-3000:]
     request = ExportRequest.model_validate_json(trained.stdout)
     manifest = export_in_subprocess(request)
-    assert manifest == json.loads((request.destination / "assets.extra/manifest.json").read_text())
+    assert manifest == read_manifest(request.destination)
     assert manifest["parity"]["largest_relative_difference"] < 1e-4
 
 

@@ -1,8 +1,18 @@
+import json
 import os
 
 import pytest
 
-from recsys.marketing.versions import fingerprint, keep_version, versions
+from recsys.marketing.versions import (
+    RECORD,
+    checked,
+    fingerprint,
+    keep_version,
+    read_version,
+    versions,
+)
+from recsys.reading import Damaged
+from tests.damage import DAMAGES
 
 
 def keep(folder, content):
@@ -51,3 +61,42 @@ def test_what_a_killed_process_left_is_taken_away(tmp_path):
     (tmp_path / ".draft-x" / "messages.parquet").touch()
     keep_version(tmp_path, "mark", lambda draft: None)
     assert sorted(each.name for each in tmp_path.iterdir()) == [".lock", "1"]
+
+
+@pytest.mark.parametrize("damage", [*DAMAGES, lambda path: path.unlink()])
+def test_a_damaged_file_is_refused_and_made_again_in_its_place(tmp_path, caplog, damage):
+    keep(tmp_path, "a")
+    version = keep(tmp_path, "content")
+    (version / "uplift.json").write_text("{}")  # what is added since is not of the version
+    damage(version / "file.txt")
+    with pytest.raises(Damaged, match=r"file\.txt is (damaged|missing).*recsys campaign build"):
+        checked(version, "file.txt")
+    assert keep(tmp_path, "content") == version
+    assert "file.txt is missing or damaged: it is made again" in caplog.text
+    assert checked(version, "file.txt").read_text() == "content"
+    assert (version / "uplift.json").read_text() == "{}"
+    assert [each.name for each in versions(tmp_path)] == ["1", "2"]
+
+
+@pytest.mark.parametrize("damage", [*DAMAGES, lambda path: path.unlink()])
+def test_a_version_of_which_nobody_knows_is_not_taken_for_another(tmp_path, caplog, damage):
+    version = keep(tmp_path, "content")
+    damage(version / RECORD)
+    with pytest.raises(Damaged, match=r"version\.json is"):
+        checked(version, "file.txt")
+    assert keep(tmp_path, "content").name == "2"
+    assert "it is not known what version it is" in caplog.text
+
+
+def test_documents_of_another_program(tmp_path):
+    (tmp_path / "campaign.json").write_text('{"campaigns": []}')
+    with pytest.raises(Damaged, match=r"version\.json is missing"):
+        read_version(tmp_path, "campaign.json", ["at"])
+    version = keep_version(
+        tmp_path / "kept", "mark", lambda draft: (draft / "a.json").write_text(json.dumps([1]))
+    )
+    (version / "campaign.json").write_text("{}")
+    with pytest.raises(Damaged, match="is not of a version that recsys built"):
+        read_version(version, "campaign.json", ["at"])
+    with pytest.raises(Damaged, match="no 'at'"):
+        read_version(version, "a.json", ["at"])

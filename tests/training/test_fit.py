@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 
 from recsys.data.batches import TrainingBatches
+from recsys.data.dataset import Dataset
 from recsys.evaluation.metrics import ranking_metrics
 from recsys.evaluation.ranking import RetrieverEmbedder, rank
 from recsys.models.retriever import ModelConfig
 from recsys.training.build import build_retriever
 from recsys.training.feed import ASSEMBLY
 from recsys.training.fit import Progress, TrainingConfig, fit
+from tests.damage import truncate
 from tests.datasets import checkerboard
 from tests.models import zoo
 from tests.processes import run_python
@@ -124,7 +126,9 @@ def test_equal_seeds_are_bit_equal_and_compile_and_fit_reaches_the_same_loss(fol
 
 def fit_here(folder, callbacks=(), **settings) -> tuple[Progress, np.ndarray]:
     """Two epochs of a small model in this process: what happened, and its item vectors."""
-    dataset = checkerboard(folder / "dataset", users=40, items=16)
+    if not (folder / "dataset").is_dir():
+        checkerboard(folder / "dataset", users=40, items=16)
+    dataset = Dataset(folder / "dataset")
     config = ModelConfig.model_validate(zoo.model("average") | {"max_events": 3})
     training = TrainingConfig.model_validate(TRAINING | {"epochs": 2} | settings)
     retriever = build_retriever(config, dataset, "train", 1, training.precision)
@@ -141,6 +145,20 @@ def test_the_average_of_the_epochs_is_kept_and_training_goes_on_without_it(tmp_p
     averaged, average = fit_here(tmp_path / "averaged", average_decay=0.5)
     assert losses(averaged) == losses(plain)
     assert np.abs(average - last).max() > 1e-3
+
+
+def test_damaged_checkpoints_are_trained_again(tmp_path, caplog):
+    _, whole = fit_here(tmp_path)
+    for name in ("best.npz", "last.npz"):
+        truncate(tmp_path / "checkpoints" / name)
+        progress, again = fit_here(tmp_path)
+        np.testing.assert_array_equal(again, whole)
+        assert [row["epoch"] for row in progress.history] == [1, 2]
+        assert f"{name} is damaged" in caplog.text
+        assert "training starts again from its first epoch" in caplog.text
+        caplog.clear()
+    fit_here(tmp_path)
+    assert not caplog.text
 
 
 def assemblies() -> int:

@@ -1,6 +1,5 @@
 """All that is known of users in one table, to be asked by a query."""
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,10 +54,10 @@ def read_users(runs: Mapping[str, str]) -> UsersTable:
                 f"{folder.path} has no {USERS}: give a finished run of `task: propensity` whose "
                 "users are asked about now"
             )
-        found = pd.read_parquet(file).set_index(USER).drop(columns="reasons", errors="ignore")
+        found = folder.table(file).set_index(USER).drop(columns="reasons", errors="ignore")
         known |= set(found.index)
         if folder.dataset_record.is_file():
-            logs[name] = json.loads(folder.dataset_record.read_text())["fingerprint"]
+            logs[name] = folder.files.read(folder.dataset_record, ["fingerprint"])["fingerprint"]
             known |= set(folder.dataset().user_ids)
         marks[name] = digest(file)
         answers = [each for each in map(str, found) if each.partition("_")[0] in ANSWERS]

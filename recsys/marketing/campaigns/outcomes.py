@@ -1,6 +1,5 @@
 """What a campaign changed: those it was sent to against those held out."""
 
-import json
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -16,6 +15,8 @@ from recsys.marketing.audiences.users_table import SEGMENT
 from recsys.marketing.campaigns.campaign import ASSIGNMENTS, COUNTS
 from recsys.marketing.measurement.uplift import SegmentedUplift, uplift, uplift_by_segment
 from recsys.marketing.tables import as_numbers, read_columns
+from recsys.marketing.versions import MEND, checked, read_version
+from recsys.reading import reading
 from recsys.run_folder import RunFolder
 
 UPLIFT = "uplift.json"
@@ -51,8 +52,9 @@ def measure_campaign(folder: Path, config: OutcomesConfig) -> Path:
             f"{folder} is no campaign: give the folder that `recsys campaign build` printed, such "
             "as runs/campaigns/spring/1"
         )
-    assigned = pd.read_parquet(folder / ASSIGNMENTS)
-    document = json.loads((folder / COUNTS).read_text())
+    document = read_version(folder, COUNTS, ["campaigns", "at"])
+    with reading(checked(folder, ASSIGNMENTS), MEND):
+        assigned = pd.read_parquet(folder / ASSIGNMENTS)
     did, last = _within(config, date.fromisoformat(document["at"]), set(assigned["user"]))
     done = did.groupby("user")["value"].agg(["size", "sum"])
     outcomes = ["responded"] if config.value is None else ["responded", "value"]

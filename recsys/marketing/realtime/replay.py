@@ -1,6 +1,5 @@
 """Replays a log as a stream: triggers fire, the exported model answers, all of it is timed."""
 
-import json
 import os
 import tempfile
 import time
@@ -14,12 +13,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import yaml
 
 from recsys.data.engine import blaming_input
 from recsys.data.splits import iso
 from recsys.errors import InputError
 from recsys.export.recommend import Recommendation, Recommender
+from recsys.manifests import write_folder_manifest
 from recsys.marketing.audiences.suppression import read_suppressed
 from recsys.marketing.realtime.answers import Answers, known_items, window_of
 from recsys.marketing.realtime.config import ReplayConfig
@@ -54,8 +53,8 @@ def replay(config: ReplayConfig, runs_dir: Path) -> Path:
 
     Leaves ``<runs-dir>/replays/<name>/``, in whole or not at all, in the place of an earlier
     replay of that name: ``actions.parquet`` (a row per trigger that fired, see
-    :data:`SCHEMA`), ``left_out.parquet`` (rows that are no events, if there are any) and
-    ``replay.json`` (counts, and latency in milliseconds).
+    :data:`SCHEMA`), ``left_out.parquet`` (rows that are no events, if there are any),
+    ``replay.json`` (counts, and latency in milliseconds) and ``manifest.json`` (digests of these).
 
     Args:
         config: what is replayed, and what acts on it.
@@ -94,6 +93,7 @@ def replay(config: ReplayConfig, runs_dir: Path) -> Path:
         if not left_out.empty:
             left_out[~left_out["user"].isin(out)].to_parquet(folder / LEFT_OUT, index=False)
         RunFolder.write_json(folder / SUMMARY, run.summary())
+        write_folder_manifest(folder, "manifest.json", {})
     return final
 
 
@@ -240,14 +240,14 @@ def _thresholds(run: Path, config: ReplayConfig) -> Thresholds:
         InputError: there are none, or occasions are counted otherwise than in the stream.
     """
     folder = RunFolder.open(run)
-    metrics = json.loads(folder.metrics.read_text()) if folder.metrics.is_file() else {}
+    metrics = folder.files.read(folder.metrics) if folder.metrics.is_file() else {}
     found = (metrics.get("segments") or {}).get("thresholds")
     if found is None:
         raise InputError(
             f"{run} has no segments: name in `users` a finished run of `task: propensity` on a log "
             "whose users come back"
         )
-    experiment = yaml.safe_load(folder.experiment.read_text(encoding="utf-8"))
+    experiment = folder.files.read(folder.experiment, ["data"])
     theirs = experiment["data"]["log"]["columns"]["session"]
     ours = config.stream.columns.session
     if (theirs is None) != (ours is None):

@@ -1,9 +1,9 @@
 """A replay in a few lines."""
 
-import json
 from pathlib import Path
 
 from recsys.marketing.realtime.replay import SUMMARY
+from recsys.reading import read_json
 
 
 def summary(folder: Path) -> str:
@@ -12,7 +12,7 @@ def summary(folder: Path) -> str:
     Args:
         folder: of :func:`recsys.marketing.realtime.replay.replay`.
     """
-    found = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
+    found = read_json(folder / SUMMARY, "Replay again (`recsys replay`)", ["stream", "latency_ms"])
     stream, latency = found["stream"], found["latency_ms"]
     lines = [
         f"{folder}: {stream['events']:,} events from {stream['first']} to {stream['last']}, "

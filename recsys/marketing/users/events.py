@@ -78,7 +78,7 @@ def open_events(dataset: Dataset, category: str | None = None) -> Iterator[Event
     }
     for role, name in OPTIONAL.items():
         if (dataset.path / f"{name}.npy").is_file():
-            columns[role] = np.load(dataset.path / f"{name}.npy", mmap_mode="r")
+            columns[role] = dataset.array(name)
     con = ibis.duckdb.connect()
     try:
         con.raw_sql("SET enable_progress_bar = false")

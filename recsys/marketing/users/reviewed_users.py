@@ -28,10 +28,11 @@ class ReviewedUsers:
     """
 
     def __init__(self, run: Path, events: Events) -> None:
-        path = RunFolder.open(run).path / SCORED
+        folder = RunFolder.open(run)
+        path = folder.path / SCORED
         if not path.is_file():
             raise InputError(f"{run} has no {SCORED}: it is no finished run of `task: sentiment`")
-        self._scored = pd.read_parquet(path)
+        self._scored = folder.table(path)
         self._events = events
         self._items = pd.Index(events.dataset.item_ids)
         if not self._scored["user"].isin(events.user_ids).any():

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from recsys.export.manifest import FILE, describe_signatures
+from recsys.manifests import write_folder_manifest
 
 ITEMS = ["apple", "fig", "grape", "hazel", "kiwi", "lime", "mango", "nut"]
 WINDOW = 3
@@ -89,6 +90,6 @@ def write_run(folder: Path, seen: str, further: bool = False) -> Path:
         "model": {"k": K, "seen": seen, "max_events": WINDOW},
         "signatures": describe_signatures(signatures),
     }
-    (version / FILE).write_text(json.dumps(manifest))
+    write_folder_manifest(version, FILE, manifest)
     (folder / "experiment.yaml").write_text("task: recommendation\n")
     return folder

@@ -148,7 +148,6 @@ def test_a_category_that_is_none_is_refused(tmp_path):
 
 def test_a_log_without_times_is_refused(tmp_path):
     dataset = write_dataset(tmp_path / "dataset", [[[0, 1], [2], [3]]] * 2, 4)
-    manifest = dataset.path / "manifest.json"
-    manifest.write_text(manifest.read_text().replace('"has_time": true', '"has_time": false'))
+    dataset.manifest.model_copy(update={"has_time": False}).write(dataset.path)
     with pytest.raises(InputError, match="map a time column"):
         described(type(dataset)(dataset.path), 10)

@@ -1,0 +1,73 @@
+"""Runs that ask about users: what of them was damaged is answered again, or refused."""
+
+import shutil
+
+import pandas as pd
+import pytest
+import yaml
+
+from recsys.errors import InputError
+from recsys.marketing.audiences.users_table import read_users
+from recsys.marketing.experiment import PropensityExperiment
+from recsys.marketing.page import recommended_by_segment, write_page
+from recsys.marketing.run import run_task
+from recsys.reports.users_report import write_users_report
+from recsys.run_folder import RunFolder
+from tests.damage import empty, flip, truncate
+
+
+@pytest.fixture
+def copy(prediction, tmp_path):
+    """The folder of a run, with the dataset where it looks for it."""
+    runs = prediction.parents[1]
+    shutil.copytree(runs / "datasets", tmp_path / "runs" / "datasets")
+    return shutil.copytree(prediction, tmp_path / "runs" / "buys" / prediction.name)
+
+
+def run_again(folder):
+    document = yaml.safe_load((folder / "experiment.yaml").read_text())
+    return run_task(PropensityExperiment.model_validate(document), folder.parents[1])
+
+
+NAMES = ["metrics.json", "users.parquet", "predictions.parquet", "model/1/model.skops"]
+
+
+def test_whatever_is_damaged_is_answered_again(copy, caplog):
+    written = (copy / "metrics.json").stat().st_mtime_ns
+    run_again(copy)
+    assert (copy / "metrics.json").stat().st_mtime_ns == written and not caplog.text
+    before = pd.read_parquet(copy / "users.parquet")
+    for name, damage in zip(NAMES, (flip, truncate, empty, flip), strict=True):
+        damage(copy / name)
+    run_again(copy)
+    for name in NAMES:
+        assert f"{name} is damaged" in caplog.text
+    assert RunFolder(copy).files.hold(*(copy / name for name in NAMES))
+    pd.testing.assert_frame_equal(pd.read_parquet(copy / "users.parquet"), before)
+
+
+@pytest.mark.parametrize("damage", [flip, truncate, empty])
+def test_damaged_users_are_neither_read_nor_shown(copy, tmp_path, damage):
+    damage(copy / "users.parquet")
+    said = r"users\.parquet is damaged"
+    with pytest.raises(InputError, match=said):
+        read_users({"buys": str(copy)})
+    with pytest.raises(InputError, match=said):
+        recommended_by_segment([copy], copy)
+    with pytest.raises(InputError, match=said):
+        write_users_report([copy], tmp_path / "page.html", "Users")
+
+
+@pytest.mark.parametrize("name", ["metrics.json", "experiment.yaml"])
+@pytest.mark.parametrize("damage", [flip, truncate, empty])
+def test_damaged_documents_are_not_shown(copy, tmp_path, name, damage):
+    damage(copy / name)
+    with pytest.raises(InputError, match=f"{name} is damaged"):
+        write_users_report([copy], tmp_path / "page.html", "Users")
+
+
+@pytest.mark.parametrize("name", ["audience.json", "campaign.json", "replay.json"])
+def test_documents_of_another_program_are_not_shown(tmp_path, name):
+    (tmp_path / name).write_text('{"campaigns": [], "version": 3}')
+    with pytest.raises(InputError, match=f"{name} is not what recsys writes under that name"):
+        write_page([tmp_path], tmp_path / "page.html", "Users")

@@ -46,7 +46,8 @@ def trusted_types(folder: Path) -> list[str]:
     import skops.io
 
     file = folder / FILE
-    wanted = skops.io.get_untrusted_types(file=file)
+    with reading(file, MEND):
+        wanted = skops.io.get_untrusted_types(file=file)
     if foreign := sorted(set(wanted) - TYPES):
         raise InputError(
             f"{file} is not an estimator of ours and was not loaded: it asks for "
@@ -88,8 +89,8 @@ def log(
     import skops.io
     from mlflow.sklearn import save_model
 
+    types = trusted_types(folder)
     with reading(folder / FILE, MEND):
-        types = trusted_types(folder)
         fitted: Any = skops.io.load(folder / FILE, trusted=types)
 
     predicts = "predict_proba" if hasattr(fitted, "predict_proba") else "predict"

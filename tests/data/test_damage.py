@@ -9,7 +9,7 @@ from recsys.data.dataset import Dataset
 from recsys.data.prepare import DataConfig, prepare
 from recsys.reading import Damaged
 from tests.damage import DAMAGES, flip
-from tests.data.conftest import COLUMNS, CUTS, SMALL_LOG
+from tests.data.conftest import COLUMNS, CUTS, RELATIVE, SMALL_LOG
 
 NAMES = [
     "manifest.json",
@@ -41,7 +41,7 @@ def config(tmp_path_factory):
     columns = {**COLUMNS, "value": "value", "channel": "channel"}
     items = {"path": str(folder / "items.csv"), "key": "id"}
     items["features"] = {"colour": {"kind": "categorical"}}
-    log = {"path": str(folder / "log.csv"), "columns": columns}
+    log = {"path": str(folder / "log.csv"), "columns": columns, **RELATIVE}
     return DataConfig.model_validate({"log": log, "items": items, "split": CUTS})
 
 

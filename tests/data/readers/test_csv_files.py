@@ -144,7 +144,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_cell(write, read, bad):
         ('u,i\na,"b"\n\n\nc,d\n\n', {}, [("a", "b"), ("c", "d")]),
         ("u,i\na,b,\nc,d\n", {}, [("a", "b"), ("c", "d")]),
         ("u,i,\na,b\nc,d\n", {}, [("a", "b"), ("c", "d")]),
-        ("u,i\n,\"\"\nNULL,nan\n", {}, [(None, None), ("NULL", "nan")]),
+        ("u,i\n,\"\"\nNULL,nan\n", {"null_values": []}, [(None, None), ("NULL", "nan")]),
     ],
 )  # fmt: skip
 def test_dialects(write, read, content, settings, expected):

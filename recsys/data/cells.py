@@ -9,9 +9,10 @@ import ibis.expr.types as ir
 from recsys.data.engine import refuse
 from recsys.data.text import EDGES, INVISIBLE
 
-# What programs write for a missing value. Not `NA`, which is also Namibia and North America.
+# What programs write for a missing value. Not `NA`, which is also Namibia and North America, nor
+# `Null`, which is also a surname.
 NULL_WORDS = (
-    "\\N", "-", "NULL", "Null", "null", "None", "NaN", "nan", "NAN", "N/A", "n/a", "#N/A", "<NA>",
+    "\\N", "-", "NULL", "null", "None", "NaN", "nan", "NAN", "N/A", "n/a", "#N/A", "<NA>",
     "NaT",
 )  # fmt: skip
 

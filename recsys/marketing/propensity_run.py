@@ -30,7 +30,7 @@ from recsys.marketing.propensity.results import (
 )
 from recsys.marketing.users.events import open_events
 from recsys.preparation import prepare_dataset
-from recsys.progress import working
+from recsys.progress import say, working
 from recsys.reports.users_report import write_users_report
 from recsys.run_folder import RunFolder
 from recsys.tracking.estimator_model import FILE
@@ -117,7 +117,7 @@ def _answer(experiment: PropensityExperiment, dataset: Dataset | None, folder: R
             "clusters": clustered,
             "input_example": example(question),
             "timing": {"seconds": time.monotonic() - began},
-            "quality": None if dataset is None else dataset.manifest.quality,
+            "quality": {"notes": question.notes} if dataset is None else dataset.manifest.quality,
             "versions": versions(),
         },
     )
@@ -130,7 +130,10 @@ def _asked(
     config = experiment.propensity
     if dataset is None:
         assert experiment.table is not None  # the experiment's validator requires one of the two
-        yield ask_table(experiment.table, config.seed), None
+        question = ask_table(experiment.table, config.seed)
+        for note in question.notes:
+            say(note)
+        yield question, None
         return
     with open_events(dataset, config.features.behaviour.category) as events:
         with working("describing users"):

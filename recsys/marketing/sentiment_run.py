@@ -38,7 +38,10 @@ def run_sentiment(
         if not folder.metrics.is_file():
             began = time.monotonic()
             reviews = read_reviews(experiment.reviews)
-            say(f"{len(reviews.table):,} reviews, {len(reviews.quarantined):,} rows left out")
+            say(
+                f"{len(reviews.table):,} reviews, {len(reviews.quarantined):,} rows left out"
+                f"{reviews.hint}"
+            )
             with working("reading reviews") as tell:
                 judged = judge_sentiment(reviews, experiment.sentiment, tell)
             write_quarantine(reviews, folder.path / "quarantine.parquet")

@@ -59,6 +59,7 @@ class Question:
         test: to judge the choice, once.
         rule: what is to be beaten.
         now: users whose answer nobody knows yet; None if there are none.
+        notes: on values of the source that could not be used.
     """
 
     answer: Answer
@@ -67,6 +68,7 @@ class Question:
     test: Table
     rule: Rule
     now: Known | None = None
+    notes: tuple[str, ...] = ()
 
 
 def together(*tables: Table) -> Table:

@@ -12,14 +12,19 @@ from pydantic import Field
 
 from recsys.atomic import atomic_path
 from recsys.config import StrictConfig
+from recsys.data.cells import trimmed
 from recsys.data.engine import blaming_input, connect
 from recsys.data.files import SourceFiles
 from recsys.data.ids import identifier
+from recsys.data.numbers import as_number, format_hint
 from recsys.data.sources import FileConfig, column, locate, read_table
 from recsys.data.times import TimeUnit, guess_unit, microseconds
 from recsys.errors import InputError
 
 MEMORY_GIB = 2.0
+NOT_STARS = "non-numeric stars"
+# Stars that are not numbers, of which the way they are written is guessed.
+HINT_SAMPLE = 200
 # Of a finished run: every review with its sentiment.
 SCORED = "reviews.parquet"
 
@@ -63,10 +68,13 @@ class Reviews:
             (float64), ``time`` (int64, microseconds since 1970 UTC) and ``positive`` (bool), in
             order of time.
         quarantined: ``row``, ``reason``, and the columns as they were given, as text.
+        hint: the setting by which stars that were left out would be numbers; empty if there is
+            none.
     """
 
     table: pd.DataFrame
     quarantined: pd.DataFrame
+    hint: str = ""
 
     @property
     def reasons(self) -> dict[str, int]:
@@ -118,23 +126,23 @@ def _read(con: Backend, raw: ir.Table, config: ReviewsConfig, files: SourceFiles
             bad.select("row", "reason", **{role: bad[f"given_{role}"] for role in roles})
         ),
     )
-    _refuse_unusable(found, config, files)
-    return Reviews(
-        found.table.assign(positive=found.table["stars"] >= config.positive_from),
-        found.quarantined,
-    )
+    odd = found.quarantined.loc[found.quarantined["reason"] == NOT_STARS, "stars"]
+    hint = format_hint(odd.unique().tolist()[:HINT_SAMPLE], config.number_format)
+    _refuse_unusable(found, hint, config, files)
+    positive = found.table["stars"] >= config.positive_from
+    return Reviews(found.table.assign(positive=positive), found.quarantined, hint)
 
 
 def _by_role(given: dict[str, ir.Column], config: ReviewsConfig) -> dict[str, ir.Value]:
     """The columns in the form that is needed; null where a value cannot be used."""
     needs_unit = config.time_unit is None and config.time_format is None
     unit = guess_unit(given["time"], "time") if needs_unit else config.time_unit
-    stars = given["stars"].cast("string").strip().try_cast("float64")
+    stars = as_number(given["stars"], config.number_format)
     clean = {
         "user": identifier(given["user"]),
         "item": identifier(given["item"]),
-        "text": given["text"].cast("string").strip().nullif(""),
-        "stars": ibis.ifelse(stars.isnan() | stars.isinf(), ibis.null("float64"), stars),
+        "text": trimmed(given["text"]).nullif(""),
+        "stars": ibis.ifelse(stars.isinf(), ibis.null("float64"), stars),
         "time": microseconds(given["time"], unit, config.time_format, config.timezone),
     }
     if "category" in given:
@@ -149,15 +157,15 @@ def _reason(given: dict[str, ir.Column], clean: dict[str, ir.Value]) -> ir.Strin
         (clean["item"].isnull(), "empty item"),
         (clean["text"].isnull(), "empty text"),
     ]
-    for role, bad in (("stars", "non-numeric stars"), ("time", "unparseable time")):
-        empty = given[role].cast("string").strip().nullif("").isnull()
+    for role, bad in (("stars", NOT_STARS), ("time", "unparseable time")):
+        empty = trimmed(given[role]).nullif("").isnull()
         if given[role].type().is_floating():
             empty = empty | given[role].isnan()
         rules += [(empty, f"missing {role}"), (clean[role].isnull(), bad)]
     return ibis.cases(*rules, else_=ibis.null("string"))
 
 
-def _refuse_unusable(found: Reviews, config: ReviewsConfig, files: SourceFiles) -> None:
+def _refuse_unusable(found: Reviews, hint: str, config: ReviewsConfig, files: SourceFiles) -> None:
     kept, bad = len(found.table), len(found.quarantined)
     if kept + bad == 0:
         raise InputError(f"{files} has no rows")
@@ -167,7 +175,8 @@ def _refuse_unusable(found: Reviews, config: ReviewsConfig, files: SourceFiles) 
     example = found.quarantined[found.quarantined["reason"] == reason].iloc[0]
     shown = {role: example[role] for role in config.columns.model_dump(exclude_none=True)}
     raise InputError(
-        f"{files}: {bad} of {kept + bad} reviews cannot be used, {rows} of them for: {reason}. For "
+        f"{files}: {bad} of {kept + bad} reviews cannot be used, {rows} of them for: {reason}"
+        f"{hint if reason == NOT_STARS else ''}. For "
         f"example row {example['row']}: {shown}. Check `columns`; `max_quarantined` (now "
         f"{config.max_quarantined}) says what is bearable."
     )

@@ -27,9 +27,9 @@ def plain_text(column: ir.Column) -> ir.StringValue:
         return ibis.ifelse(column.isnan() | column.isinf(), ibis.null("string"), text)
     text = trimmed(column)
     if kind.is_string() or kind.is_decimal():
-        is_whole = text.contains(".") & text.re_search(WHOLE)
-        text = ibis.ifelse(is_whole, text.re_replace(WHOLE, r"\1"), text)
-    return text.nullif("")
+        has_point = column.cast("string").contains(".")
+        text = ibis.ifelse(has_point, text.re_replace(WHOLE, r"\1"), text)
+    return text
 
 
 def identifier(column: ir.Column, what: str | None = None) -> ir.StringValue:

@@ -302,11 +302,11 @@ def read_table(con: Backend, files: SourceFiles, config: FileConfig, name: str) 
             relation = _read_json(con, paths, files.compression)
         else:
             relation = _read_csv(con, files, config)
-        relation.create_view(name)
+        relation.create_view(f"{name}_as_given")
         in_text = NULL_WORDS if files.format == "csv" else ()
-        return readable(
-            con.table(name), in_text if config.null_values is None else config.null_values
-        )
+        words = in_text if config.null_values is None else config.null_values
+        # A view of its own, so that no expression over it reads a cell twice.
+        return con.create_view(name, readable(con.table(f"{name}_as_given"), words))
 
 
 def _register(con: Backend, filesystem: fsspec.AbstractFileSystem) -> None:

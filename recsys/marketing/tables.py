@@ -69,7 +69,7 @@ def read_columns(
                 else:
                     is_float = values.type().is_floating()
                     there = values.nullif(float("nan")) if is_float else values
-                    chosen[role] = trimmed(there).nullif("")
+                    chosen[role] = trimmed(there)
         found = con.to_pandas(raw.select(**chosen)).astype(object)
     return found.where(found.notnull(), None)
 

@@ -141,7 +141,7 @@ def _by_role(given: dict[str, ir.Column], config: ReviewsConfig) -> dict[str, ir
     clean = {
         "user": identifier(given["user"]),
         "item": identifier(given["item"]),
-        "text": trimmed(given["text"]).nullif(""),
+        "text": trimmed(given["text"]),
         "stars": ibis.ifelse(stars.isinf(), ibis.null("float64"), stars),
         "time": microseconds(given["time"], unit, config.time_format, config.timezone),
     }
@@ -158,7 +158,7 @@ def _reason(given: dict[str, ir.Column], clean: dict[str, ir.Value]) -> ir.Strin
         (clean["text"].isnull(), "empty text"),
     ]
     for role, bad in (("stars", NOT_STARS), ("time", "unparseable time")):
-        empty = trimmed(given[role]).nullif("").isnull()
+        empty = trimmed(given[role]).isnull()
         if given[role].type().is_floating():
             empty = empty | given[role].isnan()
         rules += [(empty, f"missing {role}"), (clean[role].isnull(), bad)]

@@ -81,7 +81,7 @@ def with_context(dataset: Dataset, items: list[int], part: Part = "test") -> Dat
     np.save(dataset.path / "event_weights.npy", weights)
     np.save(dataset.path / "item_targets.npy", targets)
     manifest = dataset.manifest.model_copy(update={"has_context": True})
-    (dataset.path / "manifest.json").write_text(manifest.model_dump_json())
+    manifest.write(dataset.path)
     return Dataset(dataset.path)
 
 

@@ -1,5 +1,6 @@
 """Cells of a table before they have a role: text without invisible edges, and what is missing."""
 
+import re
 from collections.abc import Sequence
 from functools import partial
 
@@ -7,22 +8,26 @@ import ibis
 import ibis.expr.types as ir
 
 from recsys.data.engine import refuse
-from recsys.data.text import EDGES, INVISIBLE
+from recsys.data.text import EDGES, INVISIBLE, INVISIBLES
 
-# What programs write for a missing value. Not `NA`, which is also Namibia and North America.
+# What programs write for a missing value. Not `NA`, which is also Namibia and North America, nor
+# `Null`, which is also a surname.
 NULL_WORDS = (
-    "\\N", "-", "NULL", "Null", "null", "None", "NaN", "nan", "NAN", "N/A", "n/a", "#N/A", "<NA>",
+    "\\N", "-", "NULL", "null", "None", "NaN", "nan", "NAN", "N/A", "n/a", "#N/A", "<NA>",
     "NaT",
 )  # fmt: skip
 
 
 def trimmed(column: ir.Column) -> ir.StringValue:
-    """A column as text, without white space and invisible characters at the edges."""
+    """A column as text, without white space and invisible characters at the edges; null if empty.
+
+    An expression that uses the result several times evaluates it as often.
+    """
     text = column.cast("string")
-    # What begins and ends with a visible character of ASCII is left as it is, at a third of the
-    # time: so are most.
-    plain = (text >= "!") & (text < "\x7f") & text.right(1).between("!", "~")
-    return ibis.ifelse(plain, text, text.re_replace(EDGES, ""))
+    # What begins and ends with a visible character of ASCII is left as it is, at half the time:
+    # so are most.
+    is_plain = (text >= "!") & (text < "\x7f") & text.right(1).between("!", "~")
+    return ibis.ifelse(is_plain, text, text.re_replace(EDGES, "").nullif(""))
 
 
 def readable(table: ir.Table, null_values: Sequence[str]) -> ir.Table:
@@ -35,7 +40,9 @@ def readable(table: ir.Table, null_values: Sequence[str]) -> ir.Table:
         table: as read.
         null_values: text that means that there is no value; blanks around it make no difference.
     """
-    words = [word.strip(INVISIBLE) for word in null_values]
+    words = [re.escape(word.strip(INVISIBLE)) for word in null_values]
+    # A pattern, as the engine makes a join of a long list.
+    is_word = f"^{INVISIBLES}(?:{'|'.join(words)}){INVISIBLES}$"
     changed: dict[str, ir.Value] = {}
     for name, kind in table.schema().items():
         value: ir.Value = table[name]
@@ -44,8 +51,7 @@ def readable(table: ir.Table, null_values: Sequence[str]) -> ir.Table:
         elif kind.is_array() and kind.value_type.is_binary():
             value = table[name].map(partial(_decoded, name=name))
         if words and (kind.is_string() or kind.is_binary()):
-            is_word = trimmed(value).isin(words)
-            value = ibis.ifelse(is_word, ibis.null("string"), value)
+            value = ibis.ifelse(value.re_search(is_word), ibis.null("string"), value)
         if value is not table[name]:
             changed[name] = value
     return table.mutate(**changed) if changed else table

@@ -37,6 +37,8 @@ def connect(scratch: Path, memory_gib: float) -> Backend:
     # remote files are read through fsspec.
     con.raw_sql("SET autoinstall_known_extensions = false")
     con.raw_sql("SET autoload_known_extensions = false")
+    # Ibis 12 writes lambdas that way, which DuckDB 2.0 deprecates.
+    con.raw_sql("SET lambda_syntax = 'ENABLE_SINGLE_ARROW'")
     # Text with a zone is read the same wherever the machine stands.
     con.raw_sql("SET TimeZone = 'UTC'")
     return con

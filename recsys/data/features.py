@@ -90,7 +90,7 @@ def read_side_table(
 
 def _present(value: ir.Column) -> ir.Value:
     """Blank text is a missing value."""
-    return trimmed(value).nullif("") if value.type().is_string() else value
+    return trimmed(value) if value.type().is_string() else value
 
 
 def _refuse_repeated(repeated: ir.Table, side: Side, where: object) -> None:

@@ -12,6 +12,26 @@ from recsys.errors import InputError
 EXACT = {"float32": 2**24, "float64": 2**53}
 
 
+def plain_text(column: ir.Column) -> ir.StringValue:
+    """A value as text: without invisible edges, whole numbers without a fraction; null if empty.
+
+    ``1.0`` is ``1``, in text, as a decimal and as a floating-point number, of which NaN and
+    infinities are null.
+    """
+    kind = column.type()
+    if kind.is_floating():
+        # Bounded before the cast: the engine stops at an overflow.
+        is_whole = (column % 1 == 0) & (column.abs() < EXACT["float64"])
+        whole = ibis.ifelse(is_whole, column, ibis.null(kind)).cast("int64").cast("string")
+        text = ibis.coalesce(whole, column.cast("string"))
+        return ibis.ifelse(column.isnan() | column.isinf(), ibis.null("string"), text)
+    text = trimmed(column)
+    if kind.is_string() or kind.is_decimal():
+        has_point = column.cast("string").contains(".")
+        text = ibis.ifelse(has_point, text.re_replace(WHOLE, r"\1"), text)
+    return text
+
+
 def identifier(column: ir.Column, what: str | None = None) -> ir.StringValue:
     """An id as text: without invisible edges, never case-folded, exact; null if empty.
 
@@ -35,26 +55,14 @@ def identifier(column: ir.Column, what: str | None = None) -> ir.StringValue:
             f"{what} holds lists or records, where a single value is needed: write what "
             "identifies the row into a column of its own"
         )
+    text = plain_text(column)
     if kind.is_floating():
-        return _of_float(column, what)
-    text = trimmed(column)
-    if kind.is_string() or kind.is_decimal():
-        is_whole = text.contains(".") & text.re_search(WHOLE)
-        text = ibis.ifelse(is_whole, text.re_replace(WHOLE, r"\1"), text)
-    return text.nullif("")
-
-
-def _of_float(column: ir.FloatingColumn, what: str) -> ir.StringValue:
-    reason = (
-        f"{what} holds ids as floating-point numbers, such as "
-        + column.cast("string")
-        + ", which are too large to be exact: several ids would be one. Write them as text, whole "
-        "numbers (int64) or decimals."
-    )
-    kind = str(column.type().copy(nullable=True))
-    is_exact = column.abs() < EXACT.get(kind, EXACT["float32"])
-    # Bounded before the cast: the engine stops at an overflow.
-    whole = ibis.ifelse(is_exact & (column % 1 == 0), column, ibis.null(column.type()))
-    text = ibis.coalesce(whole.cast("int64").cast("string"), column.cast("string"))
-    missing = column.isnull() | column.isnan() | column.isinf()
-    return ibis.cases((missing, ibis.null("string")), (is_exact, text), else_=refuse(reason))
+        first = EXACT["float32" if kind.is_float32() else "float64"]
+        reason = (
+            f"{what} holds ids as floating-point numbers, such as "
+            + text
+            + ", which are too large to be exact: several ids would be one. Write them as text, "
+            "whole numbers (int64) or decimals."
+        )
+        text = ibis.ifelse(text.notnull() & (column.abs() >= first), refuse(reason), text)
+    return text

@@ -85,14 +85,38 @@ def as_number(column: ir.Column, format: NumberFormat) -> ir.FloatingValue:
     if column.type().is_numeric() or column.type().is_boolean():
         number = column.cast("float64")
         return ibis.ifelse(number.isnan(), ibis.null("float64"), number)
-    text = trimmed(column)
-    is_number = text.re_search(format.pattern)
-    if format != NumberFormat():
-        text = text.re_replace(format.pattern, r"\1")
-        if format.removed is not None:
-            text = text.re_replace(format.removed, "")
-        text = text.replace(format.decimal, ".")
-    return ibis.ifelse(is_number, text, ibis.null("string")).try_cast("float64")
+    return _cast(column, format, "float64")
+
+
+def as_whole_number(column: ir.Column, format: NumberFormat) -> ir.IntegerValue:
+    """A column as int64, exact beyond 2**53; null where a value is not a whole number or too large.
+
+    Args:
+        column: numbers, or text.
+        format: of the numbers in text.
+    """
+    kind = column.type()
+    if kind.is_integer() or (kind.is_decimal() and kind.scale == 0):
+        return column.try_cast("int64")
+    number = as_number(column, format)
+    whole = column.try_cast("int64") if kind.is_numeric() else _cast(column, format, "int64")
+    return ibis.ifelse(number % 1 == 0, whole, ibis.null("int64"))
+
+
+def _cast(column: ir.Column, format: NumberFormat, kind: str) -> ir.NumericValue:
+    """Text as numbers of a type; null where it is not one."""
+    text = column.cast("string")
+    if format == NumberFormat():
+        # The engine's own rules, but for `inf`, `nan` and `1_000`. It trims blanks.
+        odd = text.contains("n") | text.contains("N") | text.contains("_")
+        number = ibis.coalesce(text.try_cast(kind), trimmed(text).try_cast(kind))
+        return ibis.ifelse(odd, ibis.null(kind), number)
+    text = trimmed(text)
+    plain = text.re_replace(format.pattern, r"\1")
+    if format.removed is not None:
+        plain = plain.re_replace(format.removed, "")
+    plain = plain.replace(format.decimal, ".")
+    return ibis.ifelse(text.re_search(format.pattern), plain, ibis.null("string")).try_cast(kind)
 
 
 def read_numbers(texts: Sequence[str | None], format: NumberFormat) -> np.ndarray:
@@ -119,7 +143,7 @@ def guess_number_format(column: ir.Column) -> dict[str, str]:
     """
     if not column.type().is_string():
         return {}
-    values = trimmed(column).nullif("").name("value").as_table().distinct()
+    values = trimmed(column).name("value").as_table().distinct()
     values = values.filter(values.value.notnull()).limit(SAMPLE)
     return _suggested(values.to_pyarrow()["value"].to_pylist(), NumberFormat(), MOST)
 

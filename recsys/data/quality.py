@@ -21,7 +21,7 @@ from recsys.data.cells import trimmed
 from recsys.data.conditions import explaining
 from recsys.data.engine import stream
 from recsys.data.ids import identifier
-from recsys.data.numbers import LARGEST, NumberFormat, as_number, format_hint
+from recsys.data.numbers import LARGEST, as_number, as_whole_number, format_hint
 from recsys.data.readers.source import Source, remedy
 from recsys.data.sources import Columns, LogConfig, column
 from recsys.data.time_faults import explain_times
@@ -102,7 +102,8 @@ def clean_log(con: Backend, source: Source, config: LogConfig, where: object) ->
         con.create_table("log", raw.select(**clean, reason=reason, given=kept, **unread))
     con.raw_sql(f"INSERT INTO log BY NAME {con.compile(source.rejected)}")
     log = con.table("log")
-    return log.mutate(row=ibis.ifelse(log.line.isnull(), log.rowid(), ibis.null("int64")))
+    log = log.mutate(row=ibis.ifelse(log.line.isnull(), log.rowid(), ibis.null("int64")))
+    return _with_exact_order(log) if "order" in given else log
 
 
 def _by_role(given: dict[str, ir.Column], config: LogConfig, where: object) -> dict[str, ir.Value]:
@@ -114,7 +115,8 @@ def _by_role(given: dict[str, ir.Column], config: LogConfig, where: object) -> d
     if "time" in given:
         clean["time"] = read_times(given["time"], config, f"{where}, the time column,")
     if "order" in given:
-        clean["order"] = _order(given["order"], config.number_format)
+        clean["order"] = as_number(given["order"], config.number_format)
+        clean["whole_order"] = as_whole_number(given["order"], config.number_format)
     if "value" in given:
         value = as_number(given["value"], config.number_format)
         if "quantity" in given:
@@ -131,23 +133,15 @@ def _by_role(given: dict[str, ir.Column], config: LogConfig, where: object) -> d
 
 
 def _missing_number(value: ir.Column) -> ir.BooleanValue:
-    missing = trimmed(value).nullif("").isnull()
+    missing = trimmed(value).isnull()
     return missing | value.isnan() if value.type().is_floating() else missing
 
 
-def _order(value: ir.Column, format: NumberFormat) -> ir.NumericValue:
-    """Whole numbers stay so: as floats, 64-bit event numbers would tie."""
-    kind = value.type()
-    number = as_number(value, format)
-    if kind.is_numeric():
-        is_whole = kind.is_integer() or (kind.is_decimal() and kind.scale == 0)
-    else:
-        fraction = number.notnull() & ~trimmed(value).re_search(r"^[+-]?[0-9]+$")
-        is_whole = not fraction.any().execute()
-        value = trimmed(value)
-    if is_whole:
-        return value.try_cast("int64")
-    return ibis.ifelse(number.isinf(), ibis.null("float64"), number)
+def _with_exact_order(log: ir.Table) -> ir.Table:
+    """Orders as whole numbers where all are: as floats, 64-bit event numbers would tie."""
+    is_fraction = log.reason.isnull() & log.whole_order.isnull()
+    order = log.order if is_fraction.any().execute() else log.whole_order
+    return log.mutate(order=order).drop("whole_order")
 
 
 def _split_name(value: ir.Column) -> ir.StringValue:
@@ -170,11 +164,11 @@ def _reason(
     """Why a row cannot be used, the first reason that holds; null if it can."""
     rules = [(clean["user"].isnull(), "empty user"), (clean["item"].isnull(), "empty item")]
     if "time" in clean:
-        missing = trimmed(given["time"]).nullif("").isnull()
+        missing = trimmed(given["time"]).isnull()
         rules += [(missing, "missing time"), *unusable_times(clean["time"], config)]
     if "order" in clean:
         rules += _number_rules("order", given, config)
-        rules.append((clean["order"].isnull(), "order out of range"))
+        rules.append((clean["order"].abs() >= 2.0**63, "order out of range"))
     if config.minimum_order is not None:
         rules.append((clean["order"] < config.minimum_order, "order below minimum"))
     if "event" in clean:

@@ -394,7 +394,8 @@ def read_table(
             source = read_csv(con, files, config, name, needed)
         in_text = NULL_WORDS if files.format == "csv" else ()
         words = in_text if config.null_values is None else config.null_values
-        table = readable(source.table, words)
+        # A view of its own, so that no expression over it reads a cell twice.
+        table = con.create_view(f"{name}_readable", readable(source.table, words))
         return Source(with_paths(table, (roles or {}).values()), source.rejected)
 
 

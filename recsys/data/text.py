@@ -13,9 +13,10 @@ _RANGES = (
     (0x2000, 0x200F), (0x2028, 0x202F), (0x205F, 0x206F), (0x3000, 0x3000), (0xFEFF, 0xFEFF),
 )  # fmt: skip
 INVISIBLE = "".join(chr(code) for first, last in _RANGES for code in range(first, last + 1))
-# To be replaced by nothing. A pattern of RE2's, which is that of DuckDB, Arrow and TensorFlow.
-_CLASS = "[" + "".join(rf"\x{{{first:x}}}-\x{{{last:x}}}" for first, last in _RANGES) + "]"
-EDGES = f"^{_CLASS}+|{_CLASS}+$"
+# Any number of them, as a pattern of RE2, which DuckDB, Arrow and TensorFlow use.
+INVISIBLES = "[" + "".join(rf"\x{{{first:x}}}-\x{{{last:x}}}" for first, last in _RANGES) + "]*"
+# To be replaced by nothing.
+EDGES = f"^{INVISIBLES}|{INVISIBLES}$"
 # Of the invisible characters those that leave no gap within a text either.
 ZERO_WIDTH = "[" + "".join(rf"\x{{{ord(c):x}}}" for c in INVISIBLE if not c.isspace()) + "]"
 # A whole number that a spreadsheet or a float wrote: `17850.0` is `17850`.

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from recsys.data.text import normal_id
 from recsys.export.inputs import HISTORY, HISTORY_TIME, padding, stack_rows
 from recsys.export.recommend import Query, Recommender
 
@@ -109,7 +110,7 @@ def _chunks(
     chunk: list[tuple[dict[str, np.ndarray], list[str]]] = []
     rows, widest = 0, 0
     for query, items in asked:
-        chunk.append((recommender.inputs(query), [item.strip() for item in items]))
+        chunk.append((recommender.inputs(query), list(map(normal_id, items))))
         events = min(len(query.history), window)
         rows += 1 + events + len(query.further)
         widest = max(widest, events)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from recsys.data.dataset import Dataset
+from recsys.data.text import normal_id
 from recsys.errors import InputError
 from recsys.export.inputs import (
     HISTORY,
@@ -103,7 +104,7 @@ class Recommender:
 
     def unknown_ids(self, history: Sequence[str]) -> list[str]:
         """The ids of a history that the model does not know and therefore ignores."""
-        ids = [item.strip() for item in history]
+        ids = list(map(normal_id, history))
         vectors = self.embed_items(ids)
         # An unknown item's vector is zeros, by contract.
         return [item for item, vector in zip(ids, vectors, strict=True) if not vector.any()]
@@ -120,7 +121,7 @@ class Recommender:
                 raise InputError(
                     f"{self.folder} has no further input {name!r} (it has: {known}). Leave it out."
                 )
-        history = [item.strip() for item in query.history]
+        history = list(map(normal_id, query.history))
         inputs = {HISTORY: id_matrix([history]), **self.missing_values(len(history))}
         for name, value in query.further.items():
             inputs[name] = np.asarray(value, inputs[name].dtype)
@@ -177,7 +178,7 @@ class Recommender:
                 f"{self.folder} was exported with the dataset "
                 f"{self.manifest['data']['fingerprint']}, not {dataset.fingerprint}."
             )
-        user = dataset.user_places.get(user_id)
+        user = dataset.user_places.get(normal_id(user_id))
         if user is None:
             raise InputError(
                 f"there is no user {user_id!r} in the dataset {dataset.path}. "

@@ -20,6 +20,7 @@ from tensorflow_recommenders.layers.factorized_top_k import BruteForce
 
 from recsys.config import Seen
 from recsys.data.dataset import NOT_A_WORD, Dataset, Feature, Part
+from recsys.data.text import EDGES, WHOLE
 from recsys.export.inputs import (
     EXCLUDE,
     HISTORY,
@@ -113,10 +114,10 @@ class ServingGraph:
 
     def recommend(self, inputs: Inputs) -> dict[str, tf.Tensor]:
         """Signatures ``serving_default`` and, with ``exclude``, ``recommend_excluding``."""
-        history_BE = self._items.lookup(inputs[HISTORY])
+        history_BE = _look_up(self._items, inputs[HISTORY])
         left_out = [history_BE] if self._excludes_seen else []
         if EXCLUDE in inputs:
-            left_out.append(self._items.lookup(inputs[EXCLUDE]))
+            left_out.append(_look_up(self._items, inputs[EXCLUDE]))
         query_BD = self._embed(history_BE, inputs)
         # One column more keeps the width above zero, which the search below needs.
         no_item = tf.fill([tf.shape(query_BD)[0], 1], UNKNOWN)
@@ -124,11 +125,11 @@ class ServingGraph:
 
     def embed_query(self, inputs: Inputs) -> dict[str, tf.Tensor]:
         """Signature ``embed_query``."""
-        return {"embedding": self._embed(self._items.lookup(inputs[HISTORY]), inputs)}
+        return {"embedding": self._embed(_look_up(self._items, inputs[HISTORY]), inputs)}
 
     def embed_items(self, inputs: Inputs) -> dict[str, tf.Tensor]:
         """Signature ``embed_items``; an unknown item has a vector of zeros."""
-        items = self._items.lookup(inputs[ITEM_ID])
+        items = _look_up(self._items, inputs[ITEM_ID])
         known = tf.cast(items != UNKNOWN, tf.float32)
         vectors = tf.gather(self._item_vectors, tf.maximum(items, 0))
         return {"embedding": vectors * known[:, tf.newaxis]}
@@ -141,7 +142,7 @@ class ServingGraph:
             times_BW, _ = self._window(inputs[HISTORY_TIME], known_BE)
             encoded["history_times"] = _elapsed(times_BW, length_B)
         if self._retriever.reads_user_id:
-            encoded["user"] = self._tables[USER_ID].lookup(inputs[USER_ID])
+            encoded["user"] = _look_up(self._tables[USER_ID], inputs[USER_ID])
         for feature in self._features:
             value = inputs[input_name(feature)]
             encoded[USER_FEATURE + feature.name] = self._encode(feature, value)
@@ -161,16 +162,16 @@ class ServingGraph:
         """Encodes raw values as :class:`recsys.data.dataset.Feature` says."""
         if feature.kind == "numeric":
             scaled = (value - feature.mean) / feature.deviation
-            return tf.where(tf.math.is_nan(value), tf.zeros_like(scaled), scaled)
+            return tf.where(tf.math.is_finite(value), scaled, tf.zeros_like(scaled))
         if feature.kind == "vector":
-            return tf.where(tf.math.is_nan(value), tf.zeros_like(value), value)
+            return tf.where(tf.math.is_finite(value), value, tf.zeros_like(value))
         table = self._tables[f"feature.{feature.name}"]
         if feature.kind == "categorical":
-            return table.lookup(value)
-        words = (
-            _split_words(value) if feature.kind == "text" else tf.RaggedTensor.from_tensor(value)
-        )
-        indices = tf.ragged.map_flat_values(table.lookup, words)
+            return _look_up(table, value, missing=0)
+        if feature.kind == "text":
+            indices = tf.ragged.map_flat_values(table.lookup, _split_words(value))
+        else:
+            indices = tf.RaggedTensor.from_tensor(_look_up(table, value, missing=0))
         known = tf.ragged.boolean_mask(indices, indices != 0)
         return known.to_tensor(default_value=0, shape=[None, feature.width])
 
@@ -217,6 +218,18 @@ def _split_words(text: tf.Tensor) -> tf.RaggedTensor:
         text = tf.strings.regex_replace(text, upper, lower)
     lowered = tf.strings.lower(text, encoding="utf-8")
     return tf.strings.split(tf.strings.regex_replace(lowered, NOT_A_WORD, " "))
+
+
+def _look_up(table: tf.lookup.StaticHashTable, ids: tf.Tensor, missing: int = UNKNOWN) -> tf.Tensor:
+    """Numbers of ids, in the form of :func:`recsys.data.text.normal_id` where they need it."""
+    found = table.lookup(ids)
+    has_strangers = tf.reduce_any((found == missing) & (ids != ""))
+    return tf.cond(has_strangers, lambda: table.lookup(_normal(ids)), lambda: found)
+
+
+def _normal(ids: tf.Tensor) -> tf.Tensor:
+    trimmed = tf.strings.regex_replace(ids, EDGES, "")
+    return tf.strings.regex_replace(trimmed, WHOLE, r"\1")
 
 
 def _lookup_table(

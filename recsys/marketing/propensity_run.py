@@ -137,7 +137,10 @@ def _asked(
     config = experiment.propensity
     if dataset is None:
         assert experiment.table is not None  # the experiment's validator requires one of the two
-        yield ask_table(experiment.table, config.seed), None
+        question = ask_table(experiment.table, config.seed)
+        for note in question.notes:
+            say(note)
+        yield question, None
         return
     with open_events(dataset, config.features.behaviour.category) as events:
         with working("describing users"):

@@ -11,15 +11,19 @@ import numpy as np
 import pandas as pd
 from ibis.backends.duckdb import Backend
 
+from recsys.data.cells import trimmed
 from recsys.data.engine import blaming_input, connect
 from recsys.data.files import SourceFiles
 from recsys.data.ids import identifier
+from recsys.data.numbers import NumberFormat, format_hint, read_numbers
 from recsys.data.sources import FileConfig, column, locate, read_table
 from recsys.data.time_faults import explain_times
 from recsys.data.times import TimeConfig, plausible, read_times
 from recsys.errors import InputError
 
 MEMORY_GIB = 2.0
+# Values that are not numbers, of which the way they are written is guessed.
+HINT_SAMPLE = 200
 
 
 @contextmanager
@@ -76,8 +80,12 @@ def read_columns(
         chosen = {}
         for role, name in named.items():
             values = column(raw, name, role, files)
-            text = values.cast("string").strip().nullif("")
-            chosen[role] = identifier(values) if role in ids else text
+            if role in ids:
+                chosen[role] = identifier(values)
+            else:
+                is_float = values.type().is_floating()
+                there = values.nullif(float("nan")) if is_float else values
+                chosen[role] = trimmed(there)
         where = f"{files}, {columns.get('time')!r}"
         if times is not None:
             chosen["moment"] = usable_times(column(raw, named["time"], "time", files), times, where)
@@ -121,21 +129,25 @@ def as_times(given: pd.Series, moments: pd.Series, config: TimeConfig, where: st
     return pd.to_datetime(moments.astype("int64"), unit="us", utc=True)
 
 
-def as_numbers(values: pd.Series, where: str) -> pd.Series:
+def as_numbers(values: pd.Series, where: str, format: NumberFormat | None = None) -> pd.Series:
     """Text as numbers, NaN where it is missing.
 
     Args:
         values: text.
         where: the file and the column, for messages.
+        format: how the numbers are written; 1234.5 by default.
 
     Raises:
-        InputError: one is no number, or an infinite one.
+        InputError: one is not a number, or an infinite one; the setting that reads it is named.
     """
-    numbers = pd.to_numeric(values, errors="coerce").astype(float)
-    odd = values.notnull().to_numpy() & ~np.isfinite(numbers.to_numpy())
+    format = format or NumberFormat()
+    numbers = read_numbers(values.tolist(), format)
+    odd = values.notnull().to_numpy() & ~np.isfinite(numbers)
     if odd.any():
         row = int(odd.argmax())
+        hint = format_hint(values[odd].tolist()[:HINT_SAMPLE], format)
         raise InputError(
-            f"{where}: {values.iloc[row]!r} in row {row + 1} is no number; write it as 1234.5"
+            f"{where}: {values.iloc[row]!r} in row {row + 1} is not a number"
+            f"{hint or '; write it as 1234.5'}"
         )
-    return numbers
+    return pd.Series(numbers, index=values.index)

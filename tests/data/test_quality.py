@@ -242,3 +242,71 @@ def test_case_pairs_are_noted():
         "2 groups of item ids differ only in case and were kept apart: 'A1' and 'a1', 'B' and 'b'"
     ]
     assert case_notes(pa.chunked_array([["a", "b"]]), "item") == []
+
+
+def with_values(values):
+    lines = SMALL_LOG.splitlines()[1:]
+    rows = [f'{line},"{value}"' for line, value in zip(lines, values, strict=True)]
+    return "\n".join(["user,item,time,value", *rows])
+
+
+VALUED = {**COLUMNS, "value": "value"}
+
+
+@pytest.mark.parametrize(
+    ("odd", "number", "settings", "hint"),
+    [
+        ("1,100.50", 1100.5, {"thousands": ","}, 'set `thousands: ","`'),
+        ("1.100,50", 1100.5, {"decimal": ",", "thousands": "."},
+         'set `decimal: ","` and `thousands: "."`'),
+        ("0,50", 0.5, {"decimal": ","}, 'set `decimal: ","`'),
+        ("$1.50", 1.5, {"currency": "$"}, 'set `currency: "$"`'),
+    ],
+)  # fmt: skip
+def test_how_numbers_are_written_is_hinted_at_and_can_be_said(
+    write, prepared, odd, number, settings, hint
+):
+    path = write("log.csv", with_values([odd, odd, *["3"] * 8]))
+    report = prepared(path, log={"columns": VALUED}).manifest.quality
+    assert report["quarantined"] == {"non-numeric value": 2}
+    assert report["notes"] == [
+        f"rows left out for non-numeric value: 2, such as '{odd}'; {hint} to read them as numbers"
+    ]
+    with pytest.raises(InputError, match=f"2 of them for: non-numeric value, such as.*{hint[:12]}"):
+        prepared(path, log={"columns": VALUED, "max_quarantined": 0.1})
+    read = prepared(path, log={"columns": VALUED, **settings})
+    assert read.manifest.quality["quarantined"] == {}
+    values = np.load(read.path / "event_values.npy")
+    assert sorted(values.tolist()) == sorted([number, number, *[3.0] * 8])
+
+
+def test_numbers_beyond_what_is_stored_are_out_of_range(write, prepared):
+    path = write("log.csv", with_values(["1e200", "-1e39", "1e400", "inf", *["1e38"] * 6]))
+    report = prepared(path, log={"columns": VALUED}).manifest.quality
+    assert report["quarantined"] == {"value out of range": 3, "non-numeric value": 1}
+
+
+@pytest.mark.parametrize("kind", ["text", pa.int64(), pa.uint64(), pa.decimal128(38, 0)], ids=str)
+def test_large_orders_do_not_tie(tmp_path, prepared, kind):
+    """Neighbours beyond 2**53 are one number as floats, and would stay in the order of rows."""
+    order = [2**60 - row for row in range(10)]
+    rows = [line.split(",")[:2] for line in SMALL_LOG.splitlines()[1:]]
+    log = pd.DataFrame(rows, columns=["user", "item"])
+    if kind == "text":
+        path = tmp_path / "log.csv"
+        log.assign(order=order).to_csv(path, index=False)
+    else:
+        path = tmp_path / "log.parquet"
+        table = pa.Table.from_pandas(log)
+        pq.write_table(table.append_column("order", pa.array(order).cast(kind)), path)
+    columns = {"user": "user", "item": "item", "order": "order"}
+    dataset = prepared(path, log={"columns": columns}, split={"kind": "leave_one_out"})
+    items = [dataset.item_ids[i] for i in np.load(dataset.path / "event_items.npy")]
+    assert items == [*"xwzyx", *"xwyzx"]
+
+
+def test_orders_too_large_are_out_of_range(write, prepared):
+    rows = [f"{line},{n}" for n, line in enumerate(SMALL_LOG.splitlines()[1:])]
+    path = write("log.csv", "\n".join(["user,item,time,order", *rows, f"a,x,1,{10**20}"]))
+    report = prepared(path, log={"columns": {**COLUMNS, "order": "order"}}).manifest.quality
+    assert report["quarantined"] == {"order out of range": 1}

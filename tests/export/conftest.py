@@ -212,7 +212,7 @@ def context_dataset(tmp_path_factory: pytest.TempPathFactory, dataset: Dataset) 
     counts[CONTEXT] = 0
     np.save(folder / "item_targets.npy", counts)
     manifest = dataset.manifest.model_copy(update={"has_context": True})
-    (folder / "manifest.json").write_text(manifest.model_dump_json())
+    manifest.write(folder)
     return Dataset(folder)
 
 

@@ -90,12 +90,15 @@ def test_a_user_of_a_model_that_reads_times_has_them(exports, dataset):
 
 def test_unknown_ids_are_told(lstm):
     assert lstm.unknown_ids(["fig", " Fig", "日本茶", "new"]) == ["Fig", "new"]
+    assert lstm.unknown_ids(["fig\u200b", "17850.0", "\ufeff17850"]) == []
     assert lstm.unknown_ids([]) == []
 
 
 def test_an_unknown_user_is_refused(lstm, dataset):
     with pytest.raises(InputError, match="no user 'eve'"):
         lstm.user_query(dataset, "eve")
+    known = lstm.user_query(dataset, "\u00a0ann\u200b")
+    assert known.history == lstm.user_query(dataset, "ann").history
 
 
 def test_another_dataset_is_refused(lstm, dataset, monkeypatch):

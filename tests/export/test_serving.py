@@ -116,8 +116,9 @@ def test_ids_keep_their_case_and_their_letters(lstm):
         ["", "apple", "fig", ""],
         ["apple", "", "fig"],
         ["never seen", "apple", "new", "fig", "APPLE"],
+        ["\u00a0apple", "\ufeff", "fig\u200b\t"],
     ],
-    ids=["left", "right", "both", "between", "unknown"],
+    ids=["left", "right", "both", "between", "unknown", "edges"],
 )
 def test_padding_and_unknown_ids_change_nothing(lstm, history):
     clean = lstm.call("serving_default", history=[["apple", "fig"]])
@@ -188,6 +189,15 @@ def test_item_vectors_and_zeros_for_unknown_items(lstm):
     assert not vectors[1:].any()
 
 
+def test_ids_are_known_in_any_form_that_a_log_may_have(lstm):
+    given = ["17850", "17850.0", " 17850.00\u00a0", "cr\u00e8me br\u00fbl\u00e9e\u3000"]
+    vectors = lstm.call("embed_items", item_id=given)["embedding"]
+    expected = ops.convert_to_numpy(lstm.retriever.item_vectors())
+    np.testing.assert_allclose(vectors, expected[[4, 4, 4, 2]], rtol=1e-6)
+    excluded = lstm.ids("recommend_excluding", history=[["fig "]], exclude=[["17850.0", "x"]])[0]
+    assert not {"fig", "17850"} & set(excluded)
+
+
 def test_scores_are_products_of_the_two_embeddings(lstm):
     query = lstm.call("embed_query", history=[["fig"]])["embedding"]
     answer = lstm.call("serving_default", history=[["fig"]])
@@ -220,6 +230,9 @@ def ann_expected(two_tower) -> np.ndarray:
 def test_user_features_are_given_raw(two_tower):
     found = two_tower.call("embed_query", history=[["fig"]], **ANN)
     np.testing.assert_allclose(found["embedding"], ann_expected(two_tower), rtol=1e-5)
+    edges = {"user_id": ["ann\u200b"], "city": ["\u00a0K\u00f6ln "], "tags": [["a ", "b"]]}
+    found = two_tower.call("embed_query", history=[["fig"]], **{**ANN, **edges})
+    np.testing.assert_allclose(found["embedding"], ann_expected(two_tower), rtol=1e-5)
 
 
 def test_text_is_lowered_and_split_as_the_dataset_was(two_tower):
@@ -244,8 +257,8 @@ def test_missing_values_are_index_zero(two_tower):
         "city": [""],
         "tags": no_ids(),
         "bio": [""],
-        "age": np.float32([np.nan]),
-        "taste": np.zeros((1, 2), np.float32),
+        "age": np.float32([np.inf]),
+        "taste": np.float32([[np.nan, -np.inf]]),
     }
     found = two_tower.call("embed_query", history=[["fig"]], **nobody)["embedding"]
     inputs = {"history": np.int32([[5]]), "length": np.int32([1]), "user": np.int32([-1])}

@@ -1,6 +1,11 @@
+import decimal
+
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from recsys.data.numbers import NumberFormat
 from recsys.data.sources import FileConfig
 from recsys.data.times import TimeConfig
 from recsys.errors import InputError
@@ -45,7 +50,7 @@ def test_a_table_of_which_each_line_counts_is_read_whole_or_not_at_all(tmp_path,
 
 @pytest.mark.parametrize("text", ["many", "1,5", "inf", "nan"])
 def test_what_is_no_finite_number_is_named(text):
-    with pytest.raises(InputError, match=f"here: '{text}' in row 3 is no number"):
+    with pytest.raises(InputError, match=f"here: '{text}' in row 3 is not a number"):
         as_numbers(pd.Series(["1.5", None, text]), "here")
 
 
@@ -78,3 +83,47 @@ def test_times_that_cannot_be_are_refused(tmp_path, times, message):
     pd.DataFrame({"when": times}).to_parquet(file)
     with pytest.raises(InputError, match=message):
         read_columns(FileConfig(path=str(file)), {"time": "when"}, [], TimeConfig())
+
+
+LARGE = 76_900_000_000_000_001
+
+
+@pytest.mark.parametrize(
+    ("ids", "form"),
+    [
+        (pa.array([decimal.Decimal(LARGE), decimal.Decimal(LARGE + 1)]), [LARGE, LARGE + 1]),
+        (pa.array([2**64 - 1, 2**64 - 2], pa.uint64()), [2**64 - 1, 2**64 - 2]),
+        (pa.array(["\u00e9I003".encode(), b" I004\xe2\x80\x8b"]), ["\u00e9I003", "I004"]),
+        (pa.array(["nan", None]), ["nan", None]),
+    ],
+    ids=["decimal", "uint64", "bytes", "words"],
+)
+def test_typed_ids_are_exact(tmp_path, ids, form):
+    pq.write_table(pa.table({"who": ids}), tmp_path / "given.parquet")
+    found = read_columns(
+        FileConfig(path=str(tmp_path / "given.parquet")), {"user": "who"}, ["user"]
+    )
+    assert found["user"].tolist() == [one if one is None else str(one) for one in form]
+
+
+def test_inexact_ids_are_refused(tmp_path):
+    pd.DataFrame({"who": [float(LARGE)]}).to_parquet(tmp_path / "given.parquet")
+    config = FileConfig(path=str(tmp_path / "given.parquet"))
+    with pytest.raises(InputError, match=r"given\.parquet: the column 'who' holds ids as floating"):
+        read_columns(config, {"user": "who"}, ["user"])
+
+
+def test_words_for_missing_values_are_missing_in_text(tmp_path):
+    (tmp_path / "given.csv").write_text("who,mail\nNULL,n/a\n\u00a07.0,Null\nNA,-\n")
+    found = read_columns(
+        FileConfig(path=str(tmp_path / "given.csv")), {"user": "who", "email": "mail"}, ["user"]
+    )
+    assert found.to_dict("list") == {"user": [None, "7", "NA"], "email": [None, "Null", None]}
+
+
+def test_numbers_are_read_by_their_format():
+    found = as_numbers(pd.Series(["1.100,50", None]), "here", NumberFormat(",", "."))
+    assert found.tolist()[0] == 1100.5
+    assert found.isnull().tolist() == [False, True]
+    with pytest.raises(InputError, match=r"'\$3' in row 2 is not a number; set `currency: \"\$\"`"):
+        as_numbers(pd.Series(["1", "$3"]), "here")

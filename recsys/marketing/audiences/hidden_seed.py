@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from recsys.data.text import normal_id
 from recsys.errors import InputError
 from recsys.evaluation.confidence import Interval, intervals
 from recsys.evaluation.metrics import Ratio
@@ -169,7 +170,7 @@ def measure(lookalikes: Lookalikes, seed_users: Sequence[str]) -> Measured:
     seed = lookalikes.readable(seed_users)
     known = np.flatnonzero(lookalikes.known)
     names = lookalikes.config.demographics
-    unreadable = len({user.strip() for user in seed_users}) - len(seed)
+    unreadable = len(set(map(normal_id, seed_users))) - len(seed)
     repeats = lookalikes.config.repeats
     by_embedding = {"embedding": lookalikes.similarity}
     if not names:

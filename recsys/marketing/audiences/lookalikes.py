@@ -8,6 +8,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 
 from recsys.config import Distinct, StrictConfig
 from recsys.data.dataset import Dataset
+from recsys.data.text import normal_id
 from recsys.errors import InputError
 from recsys.marketing.audiences.likeness import cosine, directions
 from recsys.marketing.users.vectors import UserVectors
@@ -151,4 +152,4 @@ class Lookalikes:
 
 
 def _trimmed(users: Collection[str]) -> list[str]:
-    return [user.strip() for user in users]
+    return list(map(normal_id, users))

@@ -91,7 +91,9 @@ def _within(config: OutcomesConfig, at: date, users: set[str]) -> tuple[pd.DataF
     times = rows["time"]
     value = pd.Series(0.0, index=rows.index)
     if config.value is not None:
-        value = as_numbers(rows["value"], f"{config.path}, {config.value!r} of the outcomes")
+        value = as_numbers(
+            rows["value"], f"{config.path}, {config.value!r} of the outcomes", config.number_format
+        )
     first = pd.Timestamp(at, tz="UTC")
     within = (times >= first) & (times < first + pd.Timedelta(days=config.days))
     kept = rows[["user"]].assign(value=value.fillna(0))[within & rows["user"].isin(users)]

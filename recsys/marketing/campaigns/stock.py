@@ -33,7 +33,9 @@ def in_stock(config: StockConfig | None, dataset: Dataset) -> np.ndarray:
         return np.ones(dataset.items, bool)
     rows = read_columns(config, {"item": config.key, "pieces": config.pieces}, ids=["item"])
     if config.pieces is not None:
-        pieces = as_numbers(rows["pieces"], f"{config.path}, {config.pieces!r} of the stock")
+        pieces = as_numbers(
+            rows["pieces"], f"{config.path}, {config.pieces!r} of the stock", config.number_format
+        )
         rows = rows[pieces >= config.least]
     there = np.isin(np.array(dataset.item_ids, object), rows["item"].dropna().unique())
     if not there.any():

@@ -44,7 +44,7 @@ def policy_values(config: LoggedActionsConfig) -> dict[str, PolicyValue]:
     }
     rows = read_columns(config, names, ids=[])
     columns = {
-        role: as_numbers(rows[role], f"{config.path}, {name!r}").to_numpy()
+        role: as_numbers(rows[role], f"{config.path}, {name!r}", config.number_format).to_numpy()
         for role, name in names.items()
         if name is not None
     }

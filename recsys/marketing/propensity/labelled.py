@@ -5,21 +5,22 @@ import pandas as pd
 from pydantic import Field
 from sklearn.model_selection import train_test_split
 
-from recsys.data.ids import identifier
+from recsys.data.ids import identifier, plain_text
+from recsys.data.numbers import LARGEST, NumberFormat, format_hint, read_numbers
 from recsys.data.sources import FileConfig, column
 from recsys.data.times import TimeConfig
 from recsys.errors import InputError
 from recsys.marketing.propensity.answers import Amount, Answer, OneOf, YesNo
 from recsys.marketing.propensity.question import Known, Question, Table
 from recsys.marketing.propensity.rules import Prior
-from recsys.marketing.tables import as_times, open_table, usable_times
+from recsys.marketing.tables import HINT_SAMPLE, as_times, open_table, usable_times
 
 # Shares of the rows that choose and that judge.
 VALIDATION, TEST = 0.2, 0.2
 # Numbers of more different values are amounts.
 MOST_CLASSES = 20
-# A column is one of numbers if so many of its values are.
-NUMERIC = 0.95
+# A column is one of numbers if so many of its values are, and looks like one from here on.
+NUMERIC, LOOKS_NUMERIC = 0.95, 0.5
 # Rows of the rarest class, from which on each part gets its share of them.
 FEWEST = 5
 # Columns that stand beside the features in what is written.
@@ -60,18 +61,20 @@ def ask_table(config: LabelledTableConfig, seed: int) -> Question:
         InputError: it cannot be read, a column is missing, there is but one answer, or nothing
             is left to predict from.
     """
-    rows, moments = _read(config)
+    rows, moments, nameless = _read(config)
     ids = rows[config.key] if config.key else pd.Series(np.arange(1, len(rows) + 1).astype(str))
     ids = ids.astype(str).rename("user")
-    given = rows[config.label].str.strip()
-    answered = given.notnull() & (given != "")
+    given = rows[config.label]
+    answered = given.notnull()
     answer, target = _answer(given[answered], config)
     times = None
     if moments is not None:
         where = f"{config.path}, {config.time!r} (table.time)"
         times = as_times(rows[config.time][answered], moments[answered], config, where)
     left_out = {config.label, config.key, config.time, *config.leave_out}
-    features = _features(rows[[name for name in rows if name not in left_out]])
+    features, unusable = _features(
+        rows[[name for name in rows if name not in left_out]], config.number_format
+    )
     taken = sorted({*features.columns} & RESERVED)
     if taken:
         raise InputError(
@@ -94,27 +97,34 @@ def ask_table(config: LabelledTableConfig, seed: int) -> Question:
     )
     asked = Known(features[~answered].reset_index(drop=True), ids[~answered].reset_index(drop=True))
     now = None if answered.all() else asked
-    notes = _notes(rows, ids, answered, left_out, features)
-    return Question(answer, train, validation, test, Prior(answer), now, notes)
+    notes = [*nameless, *_notes(rows, ids, answered, left_out, features), *unusable]
+    return Question(answer, train, validation, test, Prior(answer), now, tuple(notes))
 
 
-def _read(config: LabelledTableConfig) -> tuple[pd.DataFrame, pd.Series | None]:
-    """All columns as text, missing where they are empty; and the times to split by, if any."""
+def _read(config: LabelledTableConfig) -> tuple[pd.DataFrame, pd.Series | None, list[str]]:
+    """All columns as text, missing where they are empty; the times to split by, if any; notes."""
     with open_table(config) as (con, raw, files):
         named = [("label", config.label), ("key", config.key), ("time", config.time)]
         named += [("leave_out", name) for name in config.leave_out]
         for role, name in named:
             if name is not None:
                 column(raw, name, f"table.{role}", files)
-        text = {name: raw[name].cast("string") for name in raw.columns}
+        text = {name: plain_text(raw[name]) for name in raw.columns}
         if config.key is not None:
             text[config.key] = identifier(raw[config.key])
-        if config.time is None:
-            return con.to_pandas(raw.select(**text)), None
-        where = f"{config.path}, {config.time!r} (table.time)"
-        moment = usable_times(raw[config.time], config, where)
-        rows = con.to_pandas(raw.select(**text, **{MOMENT: moment}))
-        return rows, rows.pop(MOMENT)
+        where = f"{files}, {config.time!r} (table.time)"
+        if config.time is not None:
+            text[MOMENT] = usable_times(
+                column(raw, config.time, "table.time", files), config, where
+            )
+        rows = con.to_pandas(raw.select(**text))
+    notes = []
+    if config.key is not None:
+        named = rows[config.key].notnull()
+        if left_out := int((~named).sum()):
+            notes.append(f"rows left out for an empty {config.key!r} (table.key): {left_out}")
+        rows = rows[named].reset_index(drop=True)
+    return rows, None if config.time is None else rows.pop(MOMENT), notes
 
 
 def _answer(given: pd.Series, config: LabelledTableConfig) -> tuple[Answer, pd.Series]:
@@ -137,13 +147,14 @@ def _answer(given: pd.Series, config: LabelledTableConfig) -> tuple[Answer, pd.S
         return YesNo(f"{asked}, positive: {config.positive}"), values == positive
     if set(different) <= {*YES, *NO} and len(different) == 2:
         return YesNo(asked), values.isin(YES)
-    numbers = pd.to_numeric(values, errors="coerce")
-    if numbers.notnull().all() and len(different) > MOST_CLASSES:
+    numbers = pd.Series(read_numbers(given.tolist(), config.number_format), index=given.index)
+    if np.isfinite(numbers).all() and len(different) > MOST_CLASSES:
         return Amount(asked, least=min(0.0, float(numbers.min()))), numbers
     if len(different) > MOST_CLASSES:
         raise InputError(
             f"{config.path}: the label {config.label!r} has {len(different)} different texts, and "
             f"at most {MOST_CLASSES} are told apart; table.positive says which one means yes"
+            f"{format_hint(different[:HINT_SAMPLE], config.number_format)}"
         )
     if len(different) == 2:
         raise InputError(
@@ -153,19 +164,30 @@ def _answer(given: pd.Series, config: LabelledTableConfig) -> tuple[Answer, pd.S
     return OneOf(asked, tuple(sorted(given.unique()))), given
 
 
-def _features(given: pd.DataFrame) -> pd.DataFrame:
-    """Columns of numbers as numbers, all others as text; what never varies is left out."""
-    columns = {}
+def _features(given: pd.DataFrame, format: NumberFormat) -> tuple[pd.DataFrame, list[str]]:
+    """Columns of numbers as numbers, all others as text; what never varies is left out.
+
+    Also returns notes on columns of which some values are numbers only.
+    """
+    columns, notes = {}, []
     for name in given:
-        text = given[name].str.strip()
-        text = text.mask(text == "")
-        numbers = pd.to_numeric(text, errors="coerce")
-        if numbers.count() >= NUMERIC * text.count() and text.count():
-            columns[name] = numbers.to_numpy(dtype=float)
-        else:
-            columns[name] = text.fillna("").to_numpy()
-    found = pd.DataFrame(columns, index=given.index)
-    return found.loc[:, found.nunique(dropna=False) > 1]
+        text = given[name]
+        numbers = read_numbers(text.tolist(), format)
+        usable = np.abs(numbers) <= LARGEST
+        there, read = int(text.count()), int(usable.sum())
+        is_numeric = there > 0 and read >= NUMERIC * there
+        columns[name] = np.where(usable, numbers, np.nan) if is_numeric else text.fillna("")
+        odd = text[text.notnull() & ~usable].unique().tolist()[:HINT_SAMPLE]
+        hint = format_hint(odd, format)
+        if odd and (hint or read >= LOOKS_NUMERIC * there):
+            so = "count as missing" if is_numeric else "make the column one of categories"
+            notes.append(
+                f"feature {name!r}: {there - read} of {there} values are not usable numbers, such "
+                f"as {odd[0]!r}, and {so}{hint}"
+            )
+    found = pd.DataFrame({name: np.asarray(column) for name, column in columns.items()})
+    found = found.set_axis(given.index)
+    return found.loc[:, found.nunique(dropna=False) > 1], notes
 
 
 def _notes(
@@ -186,14 +208,6 @@ def _notes(
     offered = [str(name) for name in rows if name not in left_out]
     if constant := [name for name in offered if name not in features]:
         notes.append(f"columns left out, as they never vary: {', '.join(constant)}")
-    unread = {
-        name: int((rows[name].notnull() & (rows[name].str.strip() != "")).sum())
-        - int(features[name].count())
-        for name in features
-        if pd.api.types.is_numeric_dtype(features[name])
-    }
-    if odd := [f"{name} {count:,}" for name, count in unread.items() if count]:
-        notes.append(f"values taken as missing, as they are not numbers: {', '.join(odd)}")
     return tuple(notes)
 
 

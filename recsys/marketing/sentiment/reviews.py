@@ -12,9 +12,11 @@ from pydantic import Field
 
 from recsys.atomic import atomic_path
 from recsys.config import StrictConfig
+from recsys.data.cells import trimmed
 from recsys.data.engine import blaming_input, connect
 from recsys.data.files import SourceFiles
 from recsys.data.ids import identifier
+from recsys.data.numbers import as_number, format_hint
 from recsys.data.readers.source import Source, remedy
 from recsys.data.sources import FileConfig, column, locate, read_table
 from recsys.data.time_faults import explain_times
@@ -23,6 +25,9 @@ from recsys.errors import InputError
 
 MEMORY_GIB = 2.0
 LONGEST_SHOWN = 200
+NOT_STARS = "non-numeric stars"
+# Stars that are not numbers, of which the way they are written is guessed.
+HINT_SAMPLE = 200
 # Of a finished run: every review with its sentiment.
 SCORED = "reviews.parquet"
 
@@ -60,10 +65,13 @@ class Reviews:
             order of time.
         quarantined: ``row``, ``reason``, and the columns as they were given, as text; of a line
             that is no row ``reason``, ``file``, ``line`` (from 1) and ``raw``, the line.
+        hint: the setting by which stars that were left out would be numbers; empty if there is
+            none.
     """
 
     table: pd.DataFrame
     quarantined: pd.DataFrame
+    hint: str = ""
 
     @property
     def reasons(self) -> dict[str, int]:
@@ -78,7 +86,7 @@ class Reviews:
             reasons = ", ".join(f"{reason} {n:,}" for reason, n in self.reasons.items())
             found.append(
                 f"left out: {bad:,} of {rows:,} rows of the reviews ({reasons}); they are in "
-                "quarantine.parquet of the run"
+                f"quarantine.parquet of the run{self.hint}"
             )
         if repeats := int(self.table.drop(columns="row").duplicated().sum()):
             found.append(
@@ -136,23 +144,23 @@ def _read(con: Backend, source: Source, config: ReviewsConfig, files: SourceFile
     left_out = pd.concat([unusable, unread], ignore_index=True)
     left_out = left_out.astype({"row": "Int64", "line": "Int64"})
     found = Reviews(con.to_pandas(usable.select("row", *roles)), left_out)
-    _refuse_unusable(found, config, files)
-    return Reviews(
-        found.table.assign(positive=found.table["stars"] >= config.positive_from),
-        found.quarantined,
-    )
+    odd = left_out.loc[left_out["reason"] == NOT_STARS, "stars"]
+    hint = format_hint(odd.unique().tolist()[:HINT_SAMPLE], config.number_format)
+    _refuse_unusable(found, hint, config, files)
+    positive = found.table["stars"] >= config.positive_from
+    return Reviews(found.table.assign(positive=positive), found.quarantined, hint)
 
 
 def _by_role(
     given: dict[str, ir.Column], config: ReviewsConfig, where: object
 ) -> dict[str, ir.Value]:
     """The columns in the form that is needed; null where a value cannot be used."""
-    stars = given["stars"].cast("string").strip().try_cast("float64")
+    stars = as_number(given["stars"], config.number_format)
     clean = {
         "user": identifier(given["user"]),
         "item": identifier(given["item"]),
-        "text": given["text"].cast("string").strip().nullif(""),
-        "stars": ibis.ifelse(stars.isnan() | stars.isinf(), ibis.null("float64"), stars),
+        "text": trimmed(given["text"]),
+        "stars": ibis.ifelse(stars.isinf(), ibis.null("float64"), stars),
         "time": read_times(given["time"], config, f"{where}, the time column,"),
     }
     if "category" in given:
@@ -170,18 +178,18 @@ def _reason(
         (clean["text"].isnull(), "empty text"),
     ]
     bad = {
-        "stars": [(clean["stars"].isnull(), "non-numeric stars")],
+        "stars": [(clean["stars"].isnull(), NOT_STARS)],
         "time": unusable_times(clean["time"], config),
     }
     for role, conditions in bad.items():
-        empty = given[role].cast("string").strip().nullif("").isnull()
+        empty = trimmed(given[role]).isnull()
         if given[role].type().is_floating():
             empty = empty | given[role].isnan()
         rules += [(empty, f"missing {role}"), *conditions]
     return ibis.cases(*rules, else_=ibis.null("string"))
 
 
-def _refuse_unusable(found: Reviews, config: ReviewsConfig, files: SourceFiles) -> None:
+def _refuse_unusable(found: Reviews, hint: str, config: ReviewsConfig, files: SourceFiles) -> None:
     kept, bad = len(found.table), len(found.quarantined)
     if kept + bad == 0:
         raise InputError(f"{files} has no rows")
@@ -200,7 +208,8 @@ def _refuse_unusable(found: Reviews, config: ReviewsConfig, files: SourceFiles) 
         times = ibis.memtable(found.quarantined.loc[is_bad, ["time"]]).time
         told = f" Of these, {explain_times(times, config)}."
     raise InputError(
-        f"{files}: {bad} of {kept + bad} reviews cannot be used, {rows} of them for: {reason}. For "
+        f"{files}: {bad} of {kept + bad} reviews cannot be used, {rows} of them for: {reason}"
+        f"{hint if reason == NOT_STARS else ''}. For "
         f"example {shown}.{told} Check `columns`; `max_quarantined` (now "
         f"{config.max_quarantined}) says what is bearable."
     )

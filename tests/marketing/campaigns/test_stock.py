@@ -26,5 +26,5 @@ def test_so_many_pieces_are_needed(tmp_path):
 
 
 def test_a_number_that_is_none_is_named(tmp_path):
-    with pytest.raises(InputError, match="'n' of the stock: 'many' in row 1 is no number"):
+    with pytest.raises(InputError, match="'n' of the stock: 'many' in row 1 is not a number"):
         stock(tmp_path, "item,n\na,many\n", pieces="n")

@@ -40,5 +40,5 @@ def test_bad_columns_are_one_message(table, tmp_path):
     with pytest.raises(InputError, match="go together"):
         policy_values(LoggedActionsConfig(path=str(file), predicted="guess"))
     (tmp_path / "odd.csv").write_text("reward,propensity,probability\n1,0.5,0.5\nlots,0.5,0.5\n")
-    with pytest.raises(InputError, match="'reward': 'lots' in row 2 is no number"):
+    with pytest.raises(InputError, match="'reward': 'lots' in row 2 is not a number"):
         policy_values(LoggedActionsConfig(path=str(tmp_path / "odd.csv")))

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from recsys.errors import InputError
@@ -142,3 +144,56 @@ def test_a_column_that_follows_from_the_answer_stops_the_judging(tmp_path):
 def test_ids_have_the_form_that_they_have_in_a_log(tmp_path):
     asked = question(tmp_path, customers(100).assign(customer=np.arange(100.0)), key="customer")
     assert set(asked.train.users) <= {str(number) for number in range(100)}
+
+
+def test_ids_and_answers_of_a_typed_table(tmp_path):
+    """17 digits stay, yes and no may be decimals or floats, and nobody is called None."""
+    table = customers(100)
+    whole = [76_900_000_000_000_000 + row for row in range(100)]
+    churned = pa.array(np.where(table["churned"] == "Yes", 1.0, 0.0))
+    columns = {
+        "customer": pa.array([None, *whole[1:]]).cast(pa.decimal128(38, 0)),
+        "churned": churned,
+        "months": pa.array(table["months"]).cast(pa.decimal128(24, 2)),
+        "plan": pa.array([contract.encode() for contract in table["contract"]]),
+    }
+    pq.write_table(pa.table(columns), tmp_path / "customers.parquet")
+    given = {"path": str(tmp_path / "customers.parquet"), "label": "churned", "key": "customer"}
+    asked = ask_table(LabelledTableConfig.model_validate(given), seed=1)
+    assert asked.answer == YesNo("table.label: churned")
+    parts = (asked.train, asked.validation, asked.test)
+    assert set(pd.concat([part.users for part in parts])) == set(map(str, whole[1:]))
+    assert set(asked.train.features["plan"]) == {"month", "year", "two years"}
+    assert asked.train.features["months"].dtype == float
+    assert asked.notes == ("rows left out for an empty 'customer' (table.key): 1",)
+
+
+def test_values_that_are_not_numbers_are_told(tmp_path):
+    table = customers().astype({"fee": str, "months": str, "calls": str, "spent": str})
+    table.loc[table.index[:12], "fee"] = "$12.00"
+    table.loc[table.index[:400], "months"] = "\u2014"
+    table.loc[table.index[:30], "calls"] = ["1e200", "n/a", "NULL"] * 10
+    table["spent"] = [f"1.100,{row % 100:02}" for row in range(1200)]
+    asked = question(tmp_path, table, key="customer")
+    features = pd.concat([part.features for part in (asked.train, asked.validation, asked.test)])
+    assert features["fee"].isnull().sum() == 12
+    assert features["calls"].isnull().sum() == 30
+    assert set(features["months"]) > {"\u2014", "0"}
+    by_name = {note.split("'")[1]: note for note in asked.notes}
+    assert by_name == {
+        "fee": "feature 'fee': 12 of 1200 values are not usable numbers, such as '$12.00', and "
+        'count as missing; set `currency: "$"` to read them as numbers',
+        "months": "feature 'months': 400 of 1200 values are not usable numbers, such as "
+        "'\u2014', and make the column one of categories",
+        "calls": "feature 'calls': 10 of 1180 values are not usable numbers, such as '1e200', and "
+        "count as missing",
+        "spent": f"feature 'spent': 1200 of 1200 values are not usable numbers, such as "
+        f'{table["spent"][0]!r}, and make the column one of categories; set `decimal: ","` and '
+        '`thousands: "."` to read them as numbers',
+    }
+    read = question(
+        tmp_path, table[["customer", "spent", "churned"]], decimal=",", thousands=".",
+        key="customer",
+    )  # fmt: skip
+    assert read.train.features["spent"].dtype == float
+    assert read.notes == ()

@@ -102,3 +102,14 @@ def test_too_many_unusable_rows_are_refused_with_an_example(tmp_path):
 def test_a_table_without_rows_is_refused(tmp_path):
     with pytest.raises(InputError, match="has no rows"):
         read(tmp_path, TABLE.iloc[:0])
+
+
+def test_stars_are_read_by_their_format(tmp_path):
+    table = rows(4).astype({"stars": str})
+    table["stars"] = ["4,5", "3,5", "5", "\u00a02,0"]
+    found = read(tmp_path, table, max_quarantined=1)
+    assert found.reasons == {"non-numeric stars": 3}
+    assert found.hint == '; set `decimal: ","` to read them as numbers'
+    with pytest.raises(InputError, match=r'non-numeric stars; set `decimal: ","` to read'):
+        read(tmp_path, table)
+    assert sorted(read(tmp_path, table, decimal=",").table["stars"]) == [2.0, 3.5, 4.5, 5.0]

@@ -274,14 +274,13 @@ def check(
     experiment: ExperimentFile, overrides: Overrides = None, runs_dir: RunsDir = RUNS
 ) -> None:
     """Say what is wrong with a log: rows left out, notes, the split's leakage audit."""
-    import yaml
-
     start_backend()
     from recsys.preparation import prepare_dataset
+    from recsys.yaml_text import dump_yaml
 
     dataset = prepare_dataset(_data_of(experiment, overrides), runs_dir)
     found = {"quality": dataset.manifest.quality, "split": dataset.manifest.split}
-    print(yaml.safe_dump(found, sort_keys=False, allow_unicode=True))
+    print(dump_yaml(found))
     print(f"rows left out: {dataset.path / 'quarantine.parquet'}")
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from recsys.config import Seen, StrictConfig
+from recsys.config import NAME, Seen, StrictConfig
 from recsys.data.prepare import DataConfig
 from recsys.errors import InputError
 from recsys.evaluation.evaluate import EvaluationConfig
@@ -26,9 +26,7 @@ class Experiment(StrictConfig):
         "recommendation",
         description="what is learned; others have sections of their own (recsys/marketing)",
     )
-    name: str = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="names the run folder and the model"
-    )
+    name: str = Field(pattern=NAME, description="names the run folder and the model")
     data: DataConfig
     seen: Seen = Field(
         "exclude",

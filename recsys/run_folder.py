@@ -9,12 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from recsys.atomic import atomic_path
 from recsys.data.dataset import Dataset
 from recsys.errors import InputError
 from recsys.experiment import Experiment
+from recsys.yaml_text import dump_yaml, read_yaml
 
 
 class RunFolder:
@@ -127,7 +126,7 @@ class RunFolder:
 
     def _record(self, document: dict[str, Any], dataset: Dataset | None) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
-        _write(self.experiment, yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
+        _write(self.experiment, dump_yaml(document))
         if dataset is not None:
             relative = os.path.relpath(dataset.path, self.path)
             record = {"fingerprint": dataset.fingerprint, "path": relative}
@@ -199,7 +198,7 @@ class RunFolder:
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
+    return read_yaml(path.read_text(encoding="utf-8"), str(path))
 
 
 def _of_one_seed(experiment: Experiment, seed: int) -> dict[str, Any]:

@@ -22,7 +22,6 @@ from typing import Any
 
 import keras
 import pandas as pd
-import yaml
 
 from recsys import tracking
 from recsys.atomic import atomic_path
@@ -37,6 +36,7 @@ from recsys.search_space import SweepConfig
 from recsys.study import StopTrial, Study, Trial, Tried, best_of, counted
 from recsys.tracking.run import flatten
 from recsys.training.fit import Callback, Progress, TrainingDiverged
+from recsys.yaml_text import dump_yaml, read_yaml
 
 # May change when a sweep continues: what a trial is worth does not depend on them.
 FREE = ("export.", "tracking.", "sweep.trials", "sweep.hours")
@@ -148,7 +148,8 @@ class Sweep:
             shutil.rmtree(folder.path)
         document = self.experiment.dump()
         if folder.experiment.is_file():
-            there = yaml.safe_load(folder.experiment.read_text(encoding="utf-8"))
+            text = folder.experiment.read_text(encoding="utf-8")
+            there = read_yaml(text, str(folder.experiment))
             changed = _differences(there, document)
             if json.loads(folder.dataset_record.read_text())["fingerprint"] != dataset.fingerprint:
                 changed.append("the log itself")
@@ -295,7 +296,7 @@ def _text(value: Any) -> str:
 
 def _write_yaml(path: Path, document: dict[str, Any], header: str = "") -> None:
     comment = "".join(f"# {line}".rstrip() + "\n" for line in header.splitlines())
-    text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+    text = dump_yaml(document)
     with atomic_path(path) as temporary:
         temporary.write_text(f"{comment}\n{text}" if header else text, encoding="utf-8")
 

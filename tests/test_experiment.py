@@ -1,5 +1,7 @@
 """Experiment files: what is refused, and how the message helps."""
 
+import re
+
 import pytest
 import yaml
 
@@ -50,6 +52,77 @@ def test_the_nearest_key_is_looked_for_in_the_chosen_variant(tmp_path):
     assert "did you mean 'units'?" in message
     message = refused(tmp_path, overrides=["model.query.encoder={kind: average, unitz: 3}"])
     assert "known keys: dropout, kind" in message
+
+
+@pytest.mark.parametrize(
+    "override, said",
+    [
+        ("seed=3", "seed: unknown key; did you mean 'training.seeds' or 'evaluation.seed'?"),
+        ("epochs=3", "did you mean 'training.epochs'?"),
+        ("training.learning_rate=0.1", "did you mean 'training.optimizer.learning_rate'?"),
+        ("training.dim=3", "did you mean 'model.dim'?"),
+        ("data.split={kind: tme}", "data.split.kind: 'tme' is not one of .*; did you mean 'time'?"),
+        ("training.optimizer.decay=cosin", "did you mean 'cosine'?"),
+        ("model.query.encoder={units: 3}", "model.query.encoder.kind: is needed, one of 'average'"),
+        ("training.refit=yes", "received 'yes'; write true or false"),
+        ("training.epochs=1_000", "received '1_000'; write 1000"),
+        ("training.epochs=012", "received '012'; write 12"),
+        ("name=2024", "received 2024; text that looks like something else wants quotes"),
+        ("name=a/b", "name: a name begins with a letter or digit"),
+        (f"name={'a' * 300}", "at most 100 letters"),
+    ],
+)
+def test_what_was_probably_meant_is_said(tmp_path, override, said):
+    message = refused(tmp_path, overrides=[override])
+    assert re.search(said.replace("?", r"\?"), message) and len(message) < 500
+
+
+ATTENTION = {"kind": "attention", "heads": 2, "dropout": 0.3}
+
+
+def reading_with(encoder: dict) -> dict:
+    return {**DOCUMENT, "model": {"query": {"encoder": encoder}}}
+
+
+class TestAnotherKind:
+    """A section that an override makes of another kind."""
+
+    def test_what_fits_is_kept_and_what_does_not_is_said(self, tmp_path, capsys):
+        experiment = load(tmp_path, reading_with(ATTENTION), ["model.query.encoder.kind=lstm"])
+        encoder = experiment.model.query.encoder
+        assert (encoder.kind, encoder.dropout) == ("lstm", 0.3)
+        said = capsys.readouterr().err
+        assert "model.query.encoder: of kind 'lstm'" in said and said.endswith("heads\n")
+
+    def test_what_is_given_with_it_must_fit(self, tmp_path):
+        overrides = ["model.query.encoder.heads=4", "model.query.encoder.kind=lstm"]
+        assert "heads: unknown key" in refused(tmp_path, reading_with(ATTENTION), overrides)
+
+    def test_a_kind_that_there_is_not_loses_nothing(self, tmp_path, capsys):
+        overrides = ["model.query.encoder.kind=lsmt"]
+        assert "did you mean 'lstm'?" in refused(tmp_path, reading_with(ATTENTION), overrides)
+        assert capsys.readouterr().err == ""
+
+    def test_the_same_kind_is_as_strict_as_ever(self, tmp_path):
+        overrides = ["model.query.encoder.kind=attention"]
+        document = reading_with({**ATTENTION, "units": 3})
+        assert "units: unknown key" in refused(tmp_path, document, overrides)
+
+
+def test_numbers_may_have_exponents(tmp_path):
+    rate = "training.optimizer.learning_rate"
+    assert load(tmp_path, overrides=[f"{rate}=1e-3"]).training.optimizer.learning_rate == 0.001
+    text = yaml.safe_dump(DOCUMENT) + "training: {optimizer: {learning_rate: 5e-4}}\n"
+    assert load(tmp_path, text).training.optimizer.learning_rate == 0.0005
+
+
+def test_a_repeated_section_is_refused(tmp_path):
+    text = yaml.safe_dump(DOCUMENT) + "model: {dim: 8}\n"
+    assert "'model' is given twice" in refused(tmp_path, text)
+
+
+def test_a_section_that_holds_itself_is_refused(tmp_path):
+    assert "holds itself" in refused(tmp_path, "data: &a {log: *a}")
 
 
 def test_a_wrong_type_is_refused_with_what_was_received(tmp_path):

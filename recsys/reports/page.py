@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-import yaml
 from matplotlib.figure import Figure
 
 from recsys.atomic import atomic_path
 from recsys.errors import InputError
 from recsys.reports import plots
+from recsys.yaml_text import read_yaml
 
 # Ids that would tell everybody how to reach the user.
 CONTACT = re.compile(r"\S+@\S+|\+[\d\s()/.-]{7,}")
@@ -30,8 +30,8 @@ def read_document(path: Path, default: Any = None) -> Any:
         raise InputError(f"{path.parent} has no {path.name}: it is no run folder, or unfinished")
     try:
         text = path.read_text(encoding="utf-8")
-        return yaml.safe_load(text) if path.suffix == ".yaml" else json.loads(text)
-    except (ValueError, yaml.YAMLError) as error:
+        return read_yaml(text, str(path)) if path.suffix == ".yaml" else json.loads(text)
+    except ValueError as error:
         raise InputError(f"{path} is damaged ({error}): remove it and run again") from error
 
 

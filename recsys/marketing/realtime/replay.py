@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import yaml
 
 from recsys.data.engine import blaming_input
 from recsys.data.splits import iso
@@ -29,6 +28,7 @@ from recsys.marketing.realtime.triggers import Firing, Triggers
 from recsys.marketing.users.segments import Thresholds
 from recsys.progress import working
 from recsys.run_folder import RunFolder
+from recsys.yaml_text import read_yaml
 
 ACTIONS, LEFT_OUT, SUMMARY = "actions.parquet", "left_out.parquet", "replay.json"
 SCHEMA = pa.schema(
@@ -247,7 +247,8 @@ def _thresholds(run: Path, config: ReplayConfig) -> Thresholds:
             f"{run} has no segments: name in `users` a finished run of `task: propensity` on a log "
             "whose users come back"
         )
-    experiment = yaml.safe_load(folder.experiment.read_text(encoding="utf-8"))
+    text = folder.experiment.read_text(encoding="utf-8")
+    experiment = read_yaml(text, str(folder.experiment))
     theirs = experiment["data"]["log"]["columns"]["session"]
     ours = config.stream.columns.session
     if (theirs is None) != (ours is None):

@@ -15,11 +15,15 @@ import typer
 
 from recsys.errors import InputError
 from recsys.marketing import commands
+from recsys.precheck import refuse_early
 from recsys.quiet import start_backend
 
 if TYPE_CHECKING:
     from recsys.data.prepare import DataConfig
+    from recsys.marketing.experiment import TaskExperiment
     from recsys.pipeline import Pipeline
+    from recsys.run_folder import RunFolder
+    from recsys.sweep import Sweep
 
 app = typer.Typer(
     help="From an interaction log to a candidate generator in production.",
@@ -54,15 +58,16 @@ def run(
     overwrite: Overwrite = False,
 ) -> None:
     """Prepare, train, evaluate and export; continues a run that was stopped."""
-    start_backend()
     from recsys.experiment_file import DEFAULT_TASK, read_document
-    from recsys.progress import say
-    from recsys.summary import summary
-    from recsys.tracking import page_command
 
     if read_document(experiment, overrides)["task"] != DEFAULT_TASK:
         _run_task(experiment, overrides, name, runs_dir, overwrite)
         return
+    _start(experiment, overrides, name, runs_dir, overwrite)
+    from recsys.progress import say
+    from recsys.summary import summary
+    from recsys.tracking import page_command
+
     for pipeline in _pipelines(experiment, overrides, name, runs_dir, overwrite):
         folder = pipeline.run()
         print(summary(folder))
@@ -76,10 +81,10 @@ def prepare(
     experiment: ExperimentFile, overrides: Overrides = None, runs_dir: RunsDir = RUNS
 ) -> None:
     """Turn the log into a dataset on disk."""
-    start_backend()
+    data = _start_with_data(experiment, overrides)
     from recsys.preparation import prepare_dataset
 
-    print(prepare_dataset(_data_of(experiment, overrides), runs_dir).path)
+    print(prepare_dataset(data, runs_dir).path)
 
 
 @app.command()
@@ -91,7 +96,7 @@ def train(
     overwrite: Overwrite = False,
 ) -> None:
     """Fit the model, or continue a fit that was stopped."""
-    start_backend()
+    _start(experiment, overrides, name, runs_dir, overwrite)
     for pipeline in _pipelines(experiment, overrides, name, runs_dir, overwrite):
         dataset = pipeline.prepare()
         with pipeline.at_work(dataset) as tracker:
@@ -107,7 +112,7 @@ def evaluate(
     runs_dir: RunsDir = RUNS,
 ) -> None:
     """Rank the test part with a trained model, beside the baselines."""
-    start_backend()
+    _start(experiment, overrides, name, runs_dir)
     from recsys.summary import summary
 
     for pipeline in _pipelines(experiment, overrides, name, runs_dir):
@@ -126,7 +131,7 @@ def export(
     runs_dir: RunsDir = RUNS,
 ) -> None:
     """Write the SavedModel of a trained model."""
-    start_backend()
+    _start(experiment, overrides, name, runs_dir)
     for pipeline in _pipelines(experiment, overrides, name, runs_dir):
         dataset = pipeline.prepare()
         with pipeline.at_work(dataset) as tracker:
@@ -142,18 +147,24 @@ def sweep(
     overwrite: Overwrite = False,
 ) -> None:
     """Search the values that `sweep` in the experiment names; continues where it was stopped."""
+
+    def made() -> "Sweep":
+        from recsys.experiment import load_experiment
+        from recsys.sweep import Sweep
+
+        command = shlex.join(["recsys", *sys.argv[1:]])
+        return Sweep(load_experiment(experiment, overrides, name), runs_dir, overwrite, command)
+
+    refuse_early(["recsys.sweep"], lambda: made().corners())
     start_backend()
-    from recsys.experiment import load_experiment
     from recsys.progress import say
-    from recsys.sweep import Sweep
     from recsys.tracking import page_command
 
-    command = shlex.join(["recsys", *sys.argv[1:]])
-    loaded = load_experiment(experiment, overrides, name)
-    best = Sweep(loaded, runs_dir, overwrite, command).run()
+    search = made()
+    best = search.run()
     print(best)
     say(f"run the winner: recsys run {shlex.quote(str(best))}")
-    if loaded.tracking.enabled:
+    if search.experiment.tracking.enabled:
         say(f"MLflow page: {page_command(runs_dir)}")
 
 
@@ -172,14 +183,20 @@ def recommend(
     from rich.table import Table
     from rich.text import Text
 
+    if (history is None) == (user is None):
+        raise InputError("give either --history or --user")
+
+    def opened() -> "RunFolder":
+        from recsys.run_folder import RunFolder
+
+        return RunFolder.open(run)
+
+    refuse_early(["recsys.run_folder"], lambda: opened().model_version())
     start_backend()
     from recsys.export.reasons import in_words, reasons
     from recsys.export.recommend import Query, Recommender
-    from recsys.run_folder import RunFolder
 
-    if (history is None) == (user is None):
-        raise InputError("give either --history or --user")
-    folder = RunFolder.open(run)
+    folder = opened()
     recommender = Recommender(folder.model_version())
     if user is not None:
         query = recommender.user_query(folder.dataset(), user)
@@ -274,14 +291,37 @@ def check(
     experiment: ExperimentFile, overrides: Overrides = None, runs_dir: RunsDir = RUNS
 ) -> None:
     """Say what is wrong with a log: rows left out, notes, the split's leakage audit."""
-    start_backend()
+    data = _start_with_data(experiment, overrides)
     from recsys.preparation import prepare_dataset
     from recsys.yaml_text import dump_yaml
 
-    dataset = prepare_dataset(_data_of(experiment, overrides), runs_dir)
+    dataset = prepare_dataset(data, runs_dir)
     found = {"quality": dataset.manifest.quality, "split": dataset.manifest.split}
     print(dump_yaml(found))
     print(f"rows left out: {dataset.path / 'quarantine.parquet'}")
+
+
+def _start(
+    experiment: Path,
+    overrides: list[str] | None,
+    name: str | None,
+    runs_dir: Path,
+    overwrite: bool = False,
+) -> None:
+    """Starts the backend, for settings that are right."""
+    pipelines = _pipelines(experiment, overrides, name, runs_dir, overwrite)
+    refuse_early(["recsys.pipeline"], lambda: list(pipelines))
+    start_backend()
+
+
+def _start_with_data(experiment: Path, overrides: list[str] | None) -> "DataConfig":
+    """Starts the backend, and gives the log that an experiment of any task reads."""
+    refuse_early(
+        ["recsys.experiment", "recsys.marketing.experiment"],
+        lambda: _data_of(experiment, overrides),
+    )
+    start_backend()
+    return _data_of(experiment, overrides)
 
 
 def _pipelines(
@@ -304,13 +344,20 @@ def _run_task(
     path: Path, overrides: list[str] | None, name: str | None, runs_dir: Path, overwrite: bool
 ) -> None:
     """Runs an experiment that asks about users."""
-    from recsys.marketing.experiment import load_task
+
+    def loaded() -> "TaskExperiment":
+        from recsys.marketing.experiment import load_task
+
+        return load_task(path, overrides, name)
+
+    refuse_early(["recsys.marketing.experiment"], loaded)
+    start_backend()
     from recsys.marketing.run import run_task
     from recsys.marketing.summary import summary
     from recsys.progress import say
     from recsys.tracking import page_command
 
-    experiment = load_task(path, overrides, name)
+    experiment = loaded()
     folder = run_task(experiment, runs_dir, overwrite)
     print(summary(folder))
     say(f"report: {folder.report}")

@@ -15,7 +15,7 @@ import contextlib
 import itertools
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -89,7 +89,7 @@ class Sweep:
             InputError: the space does not fit the experiment or the dataset, another
                 sweep has the name, or no trial came to its end.
         """
-        corners = list(self._corners())  # before the log is read, which may take long
+        corners = self.corners()  # before the log is read, which may take long
         dataset = prepare_dataset(self.experiment.data, self.runs_dir)
         for corner in corners:
             check_experiment(corner, dataset)
@@ -125,21 +125,27 @@ class Sweep:
         with pipeline.at_work(dataset) as tracker, contextlib.suppress(StopTrial):
             pipeline.train(dataset, tracker, callbacks)
 
-    def _corners(self) -> Iterator[Experiment]:
+    def corners(self) -> list[Experiment]:
         """Experiments that are refused if some trial would be.
 
         Every end of every dimension meets every end of every other one, so that
         rules between two fields are seen too.
+
+        Raises:
+            InputError: one of them is refused.
         """
         space = self.config.space
         first = {key: dimension.ends[0] for key, dimension in space.items()}
-        for keys in itertools.combinations_with_replacement(space, 2):
-            for ends in itertools.product(*(space[key].ends for key in keys)):
-                try:
-                    yield self._with(first | dict(zip(keys, ends, strict=True)), "sweep.space")
-                except InputError as error:
-                    mend = ". A range of whole numbers needs `int: true`"
-                    raise InputError(f"{error}{mend if 'integer' in str(error) else ''}") from error
+        pairs = [
+            dict(zip(keys, ends, strict=True))
+            for keys in itertools.combinations_with_replacement(space, 2)
+            for ends in itertools.product(*(space[key].ends for key in keys))
+        ]
+        try:
+            return [self._with(first | pair, "sweep.space") for pair in pairs]
+        except InputError as error:
+            mend = ". A range of whole numbers needs `int: true`"
+            raise InputError(f"{error}{mend if 'integer' in str(error) else ''}") from error
 
     def _claim(self, dataset: Dataset) -> None:
         """Makes the folder, or takes up the same sweep where it stopped."""

@@ -9,7 +9,7 @@ import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -17,6 +17,7 @@ from recsys.errors import InputError
 from recsys.marketing import commands
 from recsys.precheck import refuse_early
 from recsys.quiet import start_backend
+from recsys.stopping import asked, stopped_by_signals
 
 if TYPE_CHECKING:
     from recsys.data.prepare import DataConfig
@@ -380,20 +381,50 @@ def _data_of(path: Path, overrides: list[str] | None) -> "DataConfig":
 
 
 def main() -> None:
-    """Exit status: 0 success, 2 bad input (one message, no traceback), 1 a failure of ours."""
-    try:
-        app()
-    except InputError as error:
-        _refuse(str(error))
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            _refuse(f"the disk is full: {error}. Free some space and run the same command again.")
-        if error.errno in (errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.ENOENT):
-            _refuse(f"{error.filename} cannot be used: {error.strerror}")
-        raise
+    """Exit status: 0 success, 2 bad input (one message, no traceback), 1 a failure of ours.
+
+    128 and the number of the signal that ended it: 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP.
+    """
+    with stopped_by_signals():
+        try:
+            app()
+        except BaseException as error:
+            if (number := asked()) is not None:  # what it interrupted may say so in its own way
+                print(f"stopped{_what_is_left(sys.argv[1:])}", file=sys.stderr)
+                sys.exit(128 + number)
+            if isinstance(error, InputError):
+                _refuse(str(error))
+            if isinstance(error, OSError):
+                _refuse_what_the_system_refuses(error)
+            raise
 
 
-def _refuse(message: str) -> None:
+def _what_is_left(arguments: list[str]) -> str:
+    """What becomes of a command that a signal stopped."""
+    if arguments[:1] not in (["run"], ["train"], ["sweep"]):
+        return "; nothing was left behind"
+    if "--overwrite" in arguments:
+        return "; the same command without --overwrite continues"
+    return "; the same command continues"
+
+
+# What of the system's refusals a user can mend: another path, other rights.
+MENDABLE = frozenset(
+    {
+        errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR,
+        errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP,
+    }
+)  # fmt: skip
+
+
+def _refuse_what_the_system_refuses(error: OSError) -> None:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        _refuse(f"the disk is full: {error}. Free some space and run the same command again.")
+    if error.errno in MENDABLE and error.filename is not None:
+        _refuse(f"{error.filename} cannot be used: {error.strerror}")
+
+
+def _refuse(message: str) -> NoReturn:
     print(f"error: {message}", file=sys.stderr)
     sys.exit(2)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from recsys.atomic import atomic_path
+from recsys.atomic import atomic_path, remove_drafts
 from recsys.data.dataset import Dataset
 from recsys.errors import InputError
 from recsys.experiment import Experiment
@@ -134,7 +134,7 @@ class RunFolder:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Keeps other processes out of the folder.
+        """Keeps other processes out of the folder; what a killed one left half-written is removed.
 
         Raises:
             InputError: one is at work in it.
@@ -149,6 +149,9 @@ class RunFolder:
                     f"another process is at work in {self.path}: wait for it, or choose another "
                     "--name"
                 ) from error
+            remove_drafts(self.path)
+            for unpublished in self.model.glob(".*.partial"):
+                shutil.rmtree(unpublished, ignore_errors=True)
             yield
 
     @classmethod

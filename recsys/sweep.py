@@ -33,6 +33,7 @@ from recsys.preparation import prepare_dataset
 from recsys.progress import say, working
 from recsys.run_folder import RunFolder
 from recsys.search_space import SweepConfig
+from recsys.stopping import Stopped
 from recsys.study import StopTrial, Study, Trial, Tried, best_of, counted
 from recsys.tracking.run import flatten
 from recsys.training.fit import Callback, Progress, TrainingDiverged
@@ -199,6 +200,9 @@ class Sweep:
         except TrainingDiverged as error:
             study.end(trial, "diverged", str(error))
             return True
+        except Stopped:
+            trial.account()
+            raise
         except (InputError, OSError):
             # The user can mend it (the disk is full, say), and the trial goes on then.
             raise

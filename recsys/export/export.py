@@ -10,16 +10,17 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field
 
 import recsys
+from recsys.atomic import draft_folder
 from recsys.config import Seen, StrictConfig
 from recsys.data.dataset import Part
 from recsys.errors import InputError
+from recsys.export.lifeline import lifeline
 
 
 class ExportConfig(StrictConfig):
@@ -75,12 +76,14 @@ def export_in_subprocess(request: ExportRequest) -> dict[str, Any]:
         ExportError: the process failed otherwise, or the parity gate refused;
             the message carries its own.
     """
-    with tempfile.TemporaryDirectory(prefix="recsys-export-") as folder:
-        request_file, reply_file = Path(folder, "request.json"), Path(folder, "reply.json")
+    with draft_folder(request.model_folder / "export") as folder, lifeline() as pipe:
+        request_file, reply_file = folder / "request.json", folder / "reply.json"
         request_file.write_text(_absolute(request).model_dump_json())
+        files = [str(file.absolute()) for file in (request_file, reply_file)]
         process = subprocess.run(
-            [sys.executable, "-m", "recsys.export.process", str(request_file), str(reply_file)],
+            [sys.executable, "-m", "recsys.export.process", *files, str(pipe)],
             env=child_environment(),
+            pass_fds=[pipe],
             capture_output=True,
             text=True,
             errors="replace",

@@ -6,13 +6,14 @@ import os
 import shlex
 import shutil
 import sys
-import tempfile
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
+
+from recsys.atomic import draft_folder
 
 PROBE_SECONDS = 5.0
 
@@ -39,7 +40,7 @@ def create_local(runs_dir: Path) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if database.exists():
             return
-        with tempfile.TemporaryDirectory(prefix=".mlflow", dir=runs_dir.resolve()) as folder:
+        with draft_folder(database.resolve()) as folder:
             MlflowClient(f"sqlite:///{folder}/migrated.db").search_experiments(max_results=1)
             # A copy, because MLflow keeps its connection to the file that it made.
             shutil.copy(f"{folder}/migrated.db", f"{folder}/mlflow.db")

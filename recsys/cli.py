@@ -4,20 +4,20 @@ Rooms are imported by the commands that need them, after the backend has been
 started: `recsys --help` and `recsys data list` answer at once.
 """
 
-import errno
 import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from recsys.endings import ending
 from recsys.errors import InputError
 from recsys.marketing import commands
 from recsys.precheck import refuse_early
 from recsys.quiet import start_backend
-from recsys.stopping import asked, stopped_by_signals
+from recsys.stopping import stopped_by_signals
 
 if TYPE_CHECKING:
     from recsys.data.prepare import DataConfig
@@ -175,6 +175,10 @@ def recommend(
     history: Annotated[
         str | None, typer.Option(help="item ids, oldest first, separated by commas")
     ] = None,
+    item: Annotated[
+        list[str] | None,
+        typer.Option(help="the history, one id after the other: --item A --item 'B, with comma'"),
+    ] = None,
     user: Annotated[str | None, typer.Option(help="a user of the log")] = None,
     k: Annotated[int | None, typer.Option("-k", min=1, help="how many; 10 by default")] = None,
     why: Annotated[bool, typer.Option("--why", help="name the reasons of each item")] = False,
@@ -184,13 +188,13 @@ def recommend(
     from rich.table import Table
     from rich.text import Text
 
-    if (history is None) == (user is None):
-        raise InputError("give either --history or --user")
+    if sum(given is not None for given in (history, item or None, user)) != 1:
+        raise InputError("give one of --history, --item (as often as there are items) and --user")
 
     def opened() -> "RunFolder":
         from recsys.run_folder import RunFolder
 
-        return RunFolder.open(run)
+        return RunFolder.open_exported(run)
 
     refuse_early(["recsys.run_folder"], lambda: opened().model_version())
     start_backend()
@@ -202,20 +206,26 @@ def recommend(
     if user is not None:
         query = recommender.user_query(folder.dataset(), user)
     else:
-        query = Query([item for item in (history or "").split(",") if item.strip()], {})
+        query = Query(item or [each for each in (history or "").split(",") if each.strip()], {})
         if unknown := recommender.unknown_ids(query.history):
             print(f"ignored, the model does not know: {', '.join(unknown)}", file=sys.stderr)
     k = k or min(10, recommender.manifest["model"]["k"])
-    table = Table("", "item", "title", "score", box=None)
-    for column in table.columns[1:3]:
-        column.overflow = "fold"
     rows = recommender.recommend(query, k)
+    if too_few := recommender.why_so_few(query, len(rows), k):
+        print(too_few, file=sys.stderr)
+    title = ["title"] if recommender.titles else []
+    table = Table("", "item", *title, "score", box=None)
+    for column in table.columns[1:-1]:
+        column.overflow = "fold"
     found = reasons(recommender, query, [row.item_id for row in rows]) if why else []
     for place, row in enumerate(rows, start=1):
-        table.add_row(str(place), Text(row.item_id), Text(row.title), f"{row.score:.3f}")
+        names = [Text(row.item_id), Text(row.title)][: 1 + len(title)]
+        table.add_row(str(place), *names, f"{row.score:.3f}")
         if why:
-            table.add_row("", "", Text(in_words(found[place - 1]), style="dim"), "")
-    Console().print(table)
+            words = Text(in_words(found[place - 1]), style="dim")
+            table.add_row("", *([""] * len(title)), words, "")
+    if rows:
+        Console().print(table)
 
 
 @app.command()
@@ -389,44 +399,11 @@ def main() -> None:
         try:
             app()
         except BaseException as error:
-            if (number := asked()) is not None:  # what it interrupted may say so in its own way
-                print(f"stopped{_what_is_left(sys.argv[1:])}", file=sys.stderr)
-                sys.exit(128 + number)
-            if isinstance(error, InputError):
-                _refuse(str(error))
-            if isinstance(error, OSError):
-                _refuse_what_the_system_refuses(error)
-            raise
-
-
-def _what_is_left(arguments: list[str]) -> str:
-    """What becomes of a command that a signal stopped."""
-    if arguments[:1] not in (["run"], ["train"], ["sweep"]):
-        return "; nothing was left behind"
-    if "--overwrite" in arguments:
-        return "; the same command without --overwrite continues"
-    return "; the same command continues"
-
-
-# What of the system's refusals a user can mend: another path, other rights.
-MENDABLE = frozenset(
-    {
-        errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR,
-        errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP,
-    }
-)  # fmt: skip
-
-
-def _refuse_what_the_system_refuses(error: OSError) -> None:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        _refuse(f"the disk is full: {error}. Free some space and run the same command again.")
-    if error.errno in MENDABLE and error.filename is not None:
-        _refuse(f"{error.filename} cannot be used: {error.strerror}")
-
-
-def _refuse(message: str) -> NoReturn:
-    print(f"error: {message}", file=sys.stderr)
-    sys.exit(2)
+            end = ending(error, sys.argv[1:])
+            if end is None:
+                raise
+            print(end.message, file=sys.stderr)
+            sys.exit(end.status)
 
 
 if __name__ == "__main__":

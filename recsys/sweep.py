@@ -151,8 +151,8 @@ class Sweep:
     def _claim(self, dataset: Dataset) -> None:
         """Makes the folder, or takes up the same sweep where it stopped."""
         folder = self.folder
-        if self._overwrite and folder.path.exists():
-            shutil.rmtree(folder.path)
+        if self._overwrite:
+            folder.remove()
         document = self.experiment.dump()
         if folder.experiment.is_file():
             text = folder.experiment.read_text(encoding="utf-8")

@@ -1,6 +1,7 @@
 """Experiment files: what is refused, and how the message helps."""
 
 import re
+import subprocess
 
 import pytest
 import yaml
@@ -9,6 +10,7 @@ from recsys.data.dataset import Dataset
 from recsys.errors import InputError
 from recsys.experiment import Experiment, load_experiment
 from recsys.run_folder import RunFolder
+from recsys.training.checkpoint import save_checkpoint
 from tests.datasets import checkerboard
 
 DOCUMENT = {
@@ -244,6 +246,99 @@ class TestRunFolder:
         with pytest.raises(InputError, match="not the folder of one run"):
             RunFolder.open(folder.path.parent)
         assert RunFolder.open(folder.path).path == folder.path
+
+    def test_of_several_seeds_the_lowest_that_was_exported_answers(
+        self, tmp_path, folder, dataset, capsys
+    ):
+        runs = folder.path.parent
+        for seed in (10, 9, 2):
+            RunFolder(runs / str(seed)).claim(load(tmp_path), seed, dataset)
+        with pytest.raises(InputError, match="not the folder of one run"):
+            RunFolder.open_exported(runs)
+        for seed in ("10", "9"):
+            (runs / seed / "model" / "1").mkdir(parents=True)
+        assert RunFolder.open_exported(runs).path == runs / "9"
+        assert f"of the seeds in {runs}, 9 answers; 10" in capsys.readouterr().err
+        assert RunFolder.open_exported(runs / "10").path == runs / "10"
+
+    def test_a_link_is_not_overwritten(self, tmp_path, folder, dataset):
+        link = RunFolder(tmp_path / "my-experiment" / "2")
+        link.path.symlink_to(folder.path)
+        with pytest.raises(InputError, match=r"is a link to .*Remove the link"):
+            link.claim(load(tmp_path), 2, dataset, overwrite=True)
+        with pytest.raises(InputError, match="is a link"):
+            link.claim_whole({}, None, overwrite=True)
+        assert folder.experiment.is_file()
+
+    def test_what_a_killed_process_left_is_removed(self, folder):
+        process = subprocess.Popen(["true"])
+        process.wait()
+        (folder.checkpoints / f".{process.pid}-last.npz").touch()
+        (folder.model / ".1.partial").mkdir(parents=True)
+        with folder.locked():
+            pass
+        assert list(folder.checkpoints.iterdir()) == list(folder.model.iterdir()) == []
+
+
+COSINE = "training.optimizer.decay=cosine"
+
+
+class TestMoreEpochs:
+    """Of a run that has trained 3 epochs."""
+
+    @pytest.fixture
+    def dataset(self, tmp_path):
+        return checkerboard(tmp_path / "datasets" / "board")
+
+    @pytest.fixture
+    def trained(self, tmp_path, dataset):
+        """A finished run, its third epoch the best, by the overrides of its experiment."""
+
+        def train(*overrides: str, best_epoch: int = 3) -> RunFolder:
+            folder = RunFolder(tmp_path / "my-experiment" / "1")
+            experiment = load(tmp_path, overrides=["training.epochs=3", *overrides])
+            folder.claim(experiment, 1, dataset)
+            progress = {"epoch": 3, "best_epoch": best_epoch}
+            last = folder.checkpoints / "train" / "last.npz"
+            save_checkpoint(last, {}, {"progress": progress})
+            (folder.model / "1").mkdir(parents=True)
+            for file in (folder.retriever, folder.metrics, folder.path / "mlflow.json"):
+                file.write_text("{}")
+            return folder
+
+        return train
+
+    def test_what_follows_from_the_last_weights_is_done_again(self, tmp_path, dataset, trained):
+        folder = trained()
+        folder.claim(load(tmp_path, overrides=["training.epochs=5"]), 1, dataset)
+        left = {path.name for path in folder.path.rglob("*") if path.is_file()}
+        assert left == {"experiment.yaml", "dataset.json", "last.npz"}
+        assert not (folder.model / "1").exists()
+        assert folder.read_experiment().training.epochs == 5
+
+    @pytest.mark.parametrize(
+        "before, now, best_epoch, said",
+        [
+            ([], ["training.epochs=2"], 3, "has 3 training.epochs, which cannot be taken back"),
+            ([COSINE], [COSINE], 3, "only where training.optimizer.decay is const"),
+            ([COSINE], [COSINE], 3, "with 'cosine', the learning rate of every"),
+            ([], [], 0, "ended after epoch 3, as the last training.patience"),
+            ([], ["model.dim=8"], 3, "differs in model.dim, training.epochs"),
+        ],
+    )
+    def test_otherwise_the_reason_is_said(
+        self, tmp_path, dataset, trained, before, now, best_epoch, said
+    ):
+        folder = trained(*before, best_epoch=best_epoch)
+        with pytest.raises(InputError, match=f"{said}.*--name.*--overwrite"):
+            folder.check(load(tmp_path, overrides=["training.epochs=5", *now]), 1)
+        assert folder.retriever.is_file()
+
+    def test_what_never_saved_a_checkpoint_begins_anew(self, tmp_path, dataset, trained):
+        folder = trained()
+        (folder.checkpoints / "train" / "last.npz").unlink()
+        folder.claim(load(tmp_path, overrides=["training.epochs=5"]), 1, dataset)
+        assert not folder.retriever.exists()
 
     def test_what_is_no_run(self, tmp_path):
         with pytest.raises(InputError, match="none"):

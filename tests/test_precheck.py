@@ -68,7 +68,7 @@ REFUSED = {
     "campaign build complete-journey-campaign.yaml nme=3": "did you mean 'name'?",
     "replay complete-journey-replay.yaml strem=3": "did you mean 'stream'?",
     "recommend quickstart-lstm.yaml --user u": "is not the folder of one run",
-    "recommend quickstart-lstm.yaml": "give either",
+    "recommend quickstart-lstm.yaml": "give one of",
 }
 
 

@@ -290,12 +290,25 @@ class _Builder:
             events = con.table("single")
             report.repeats_collapsed = report.rows_kept - events.count().execute()
         core = filters.k_core(con, events, config.minimum_user_events, config.minimum_item_events)
+        self._refuse_none(events, core)
         parted, cuts = splits.assign_parts(core, config.split)
         con.create_table("events", parted)
         left = con.table("events").count().execute()
         report.removed_by_k_core = report.rows_kept - report.repeats_collapsed - left
         report.rows_kept = left
         return con.table("events"), cuts
+
+    def _refuse_none(self, events: ir.Table, core: ir.Table) -> None:
+        """Refuses minima that leave nothing to split."""
+        minima = {"user": self.config.minimum_user_events, "item": self.config.minimum_item_events}
+        used = {side: minimum for side, minimum in minima.items() if minimum > 1}
+        if not used or core.limit(1).count().execute():
+            return
+        said = []
+        for side, minimum in used.items():
+            most = events.group_by(side).aggregate(n=events.count()).n.max().execute()
+            said.append(f"data.minimum_{side}_events is {minimum} (the most of one {side}: {most})")
+        raise InputError(f"{self.files['log']}: no event is left: {', '.join(said)}. Lower them.")
 
     def _refuse_tiny(self, user_parts: np.ndarray, item_parts: np.ndarray) -> None:
         for side, parts in (("user", user_parts), ("item", item_parts)):

@@ -8,6 +8,7 @@ whatever backend trained the retriever.
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ from recsys.config import Seen, StrictConfig
 from recsys.data.dataset import Part
 from recsys.errors import InputError
 from recsys.export.lifeline import lifeline
+from recsys.export.publish import partial_of
 
 
 class ExportConfig(StrictConfig):
@@ -80,14 +82,18 @@ def export_in_subprocess(request: ExportRequest) -> dict[str, Any]:
         request_file, reply_file = folder / "request.json", folder / "reply.json"
         request_file.write_text(_absolute(request).model_dump_json())
         files = [str(file.absolute()) for file in (request_file, reply_file)]
-        process = subprocess.run(
-            [sys.executable, "-m", "recsys.export.process", *files, str(pipe)],
-            env=child_environment(),
-            pass_fds=[pipe],
-            capture_output=True,
-            text=True,
-            errors="replace",
-        )
+        try:
+            process = subprocess.run(
+                [sys.executable, "-m", "recsys.export.process", *files, str(pipe)],
+                env=child_environment(),
+                pass_fds=[pipe],
+                capture_output=True,
+                text=True,
+                errors="replace",
+            )
+        except BaseException:  # a signal, say; the process was killed, and cleans up no more
+            shutil.rmtree(partial_of(request.destination), ignore_errors=True)
+            raise
         if not reply_file.is_file():
             lines = process.stderr.strip().splitlines()
             raise ExportError(

@@ -40,7 +40,8 @@ def test_a_parent_that_is_killed_takes_it_along():
 def test_a_parent_that_is_stopped_ends_it_and_leaves_nothing(tmp_path, monkeypatch):
     """With a program in place of the exporting one that would go on for minutes."""
     program, started = tmp_path / "program", tmp_path / "started"
-    program.write_text(f'#!/bin/sh\necho $$ > "{started}"\nexec sleep 300\n')
+    half = tmp_path / "model" / ".1.partial"
+    program.write_text(f'#!/bin/sh\nmkdir "{half}"\necho $$ > "{started}"\nexec sleep 300\n')
     program.chmod(0o755)
     monkeypatch.setattr(module.sys, "executable", str(program))
 

@@ -1,9 +1,19 @@
-"""Files that are written in whole or not at all."""
+"""Files and folders that are written in whole or not at all.
+
+Until they are whole they are drafts: siblings named ``.<process>-<name>``. An exception takes its
+draft away; what a killed process left goes when the same is written again, or by
+:func:`remove_drafts`.
+"""
 
 import contextlib
+import glob
 import os
-from collections.abc import Iterator
+import re
+import shutil
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+DRAFT = re.compile(r"\.([0-9]{1,9})-.+")
 
 
 @contextlib.contextmanager
@@ -17,9 +27,62 @@ def atomic_path(path: Path) -> Iterator[Path]:
     Args:
         path: the file to write; its folder must be there.
     """
-    temporary = path.with_name(f".{os.getpid()}-{path.name}")
+    temporary = _draft_of(path)
     try:
         yield temporary
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def draft_folder(path: Path) -> Iterator[Path]:
+    """Yields an empty temporary sibling of a folder, which is gone in the end.
+
+    Args:
+        path: the folder that is drafted; the one around it is made.
+    """
+    temporary = _draft_of(path)
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def remove_drafts(folder: Path) -> None:
+    """Removes drafts of processes that are no more, at any depth.
+
+    Args:
+        folder: nothing else in this process is writing there.
+    """
+    _remove(folder.rglob(".*-*"))
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    for path in list(paths):
+        found = DRAFT.fullmatch(path.name)
+        if found is None or _is_at_work(int(found[1])):
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _draft_of(path: Path) -> Path:
+    """Where to write; what killed processes left of the same is removed."""
+    _remove(path.parent.glob(f".*-{glob.escape(path.name)}"))
+    return path.with_name(f".{os.getpid()}-{path.name}")
+
+
+def _is_at_work(process: int) -> bool:
+    """Whether another process of that number lives; those of containers may all have our own."""
+    if process == os.getpid():
+        return False
+    with contextlib.suppress(PermissionError):  # it is another user's
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            return False
+    return True

@@ -4,7 +4,6 @@ Rooms are imported by the commands that need them, after the backend has been
 started: `recsys --help` and `recsys data list` answer at once.
 """
 
-import errno
 import shlex
 import sys
 import traceback
@@ -15,14 +14,20 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from recsys.display import printable, printable_document, show, show_error
+from recsys.endings import ending
 from recsys.errors import InputError
 from recsys.marketing import commands
+from recsys.precheck import refuse_early
 from recsys.quiet import start_backend
 from recsys.redaction import redact
+from recsys.stopping import stopped_by_signals
 
 if TYPE_CHECKING:
     from recsys.data.prepare import DataConfig
+    from recsys.marketing.experiment import TaskExperiment
     from recsys.pipeline import Pipeline
+    from recsys.run_folder import RunFolder
+    from recsys.sweep import Sweep
 
 app = typer.Typer(
     help="From an interaction log to a candidate generator in production.",
@@ -58,15 +63,16 @@ def run(
     overwrite: Overwrite = False,
 ) -> None:
     """Prepare, train, evaluate and export; continues a run that was stopped."""
-    start_backend()
     from recsys.experiment_file import DEFAULT_TASK, read_document
-    from recsys.progress import say
-    from recsys.summary import summary
-    from recsys.tracking import page_command
 
     if read_document(experiment, overrides)["task"] != DEFAULT_TASK:
         _run_task(experiment, overrides, name, runs_dir, overwrite)
         return
+    _start(experiment, overrides, name, runs_dir, overwrite)
+    from recsys.progress import say
+    from recsys.summary import summary
+    from recsys.tracking import page_command
+
     for pipeline in _pipelines(experiment, overrides, name, runs_dir, overwrite):
         folder = pipeline.run()
         show(summary(folder))
@@ -80,10 +86,10 @@ def prepare(
     experiment: ExperimentFile, overrides: Overrides = None, runs_dir: RunsDir = RUNS
 ) -> None:
     """Turn the log into a dataset on disk."""
-    start_backend()
+    data = _start_with_data(experiment, overrides)
     from recsys.preparation import prepare_dataset
 
-    print(prepare_dataset(_data_of(experiment, overrides), runs_dir).path)
+    print(prepare_dataset(data, runs_dir).path)
 
 
 @app.command()
@@ -95,7 +101,7 @@ def train(
     overwrite: Overwrite = False,
 ) -> None:
     """Fit the model, or continue a fit that was stopped."""
-    start_backend()
+    _start(experiment, overrides, name, runs_dir, overwrite)
     for pipeline in _pipelines(experiment, overrides, name, runs_dir, overwrite):
         dataset = pipeline.prepare()
         with pipeline.at_work(dataset) as tracker:
@@ -111,7 +117,7 @@ def evaluate(
     runs_dir: RunsDir = RUNS,
 ) -> None:
     """Rank the test part with a trained model, beside the baselines."""
-    start_backend()
+    _start(experiment, overrides, name, runs_dir)
     from recsys.summary import summary
 
     for pipeline in _pipelines(experiment, overrides, name, runs_dir):
@@ -130,7 +136,7 @@ def export(
     runs_dir: RunsDir = RUNS,
 ) -> None:
     """Write the SavedModel of a trained model."""
-    start_backend()
+    _start(experiment, overrides, name, runs_dir)
     for pipeline in _pipelines(experiment, overrides, name, runs_dir):
         dataset = pipeline.prepare()
         with pipeline.at_work(dataset) as tracker:
@@ -146,18 +152,24 @@ def sweep(
     overwrite: Overwrite = False,
 ) -> None:
     """Search the values that `sweep` in the experiment names; continues where it was stopped."""
+
+    def made() -> "Sweep":
+        from recsys.experiment import load_experiment
+        from recsys.sweep import Sweep
+
+        command = redact(shlex.join(["recsys", *sys.argv[1:]]))
+        return Sweep(load_experiment(experiment, overrides, name), runs_dir, overwrite, command)
+
+    refuse_early(["recsys.sweep"], lambda: made().corners())
     start_backend()
-    from recsys.experiment import load_experiment
     from recsys.progress import say
-    from recsys.sweep import Sweep
     from recsys.tracking import page_command
 
-    command = redact(shlex.join(["recsys", *sys.argv[1:]]))
-    loaded = load_experiment(experiment, overrides, name)
-    best = Sweep(loaded, runs_dir, overwrite, command).run()
+    search = made()
+    best = search.run()
     print(best)
     say(f"run the winner: recsys run {shlex.quote(str(best))}")
-    if loaded.tracking.enabled:
+    if search.experiment.tracking.enabled:
         say(f"MLflow page: {page_command(runs_dir)}")
 
 
@@ -166,6 +178,10 @@ def recommend(
     run: Annotated[Path, typer.Argument(help="folder of a run, such as runs/quickstart-lstm")],
     history: Annotated[
         str | None, typer.Option(help="item ids, oldest first, separated by commas")
+    ] = None,
+    item: Annotated[
+        list[str] | None,
+        typer.Option(help="the history, one id after the other: --item A --item 'B, with comma'"),
     ] = None,
     user: Annotated[str | None, typer.Option(help="a user of the log")] = None,
     k: Annotated[int | None, typer.Option("-k", min=1, help="how many; 10 by default")] = None,
@@ -176,34 +192,45 @@ def recommend(
     from rich.table import Table
     from rich.text import Text
 
+    if sum(given is not None for given in (history, item or None, user)) != 1:
+        raise InputError("give one of --history, --item (as often as there are items) and --user")
+
+    def opened() -> "RunFolder":
+        from recsys.run_folder import RunFolder
+
+        return RunFolder.open_exported(run)
+
+    refuse_early(["recsys.run_folder"], lambda: opened().model_version())
     start_backend()
     from recsys.export.reasons import in_words, reasons
     from recsys.export.recommend import Query, Recommender
-    from recsys.run_folder import RunFolder
 
-    if (history is None) == (user is None):
-        raise InputError("give either --history or --user")
-    folder = RunFolder.open(run)
+    folder = opened()
     recommender = Recommender(folder.model_version())
     if user is not None:
         query = recommender.user_query(folder.dataset(), user)
     else:
-        query = Query([item for item in (history or "").split(",") if item.strip()], {})
+        query = Query(item or [each for each in (history or "").split(",") if each.strip()], {})
         if unknown := recommender.unknown_ids(query.history):
             shown = ", ".join(map(printable, unknown))
             show_error(f"ignored, the model does not know: {shown}")
     k = k or min(10, recommender.manifest["model"]["k"])
-    table = Table("", "item", "title", "score", box=None)
-    for column in table.columns[1:3]:
-        column.overflow = "fold"
     rows = recommender.recommend(query, k)
+    if too_few := recommender.why_so_few(query, len(rows), k):
+        show_error(too_few)
+    title = ["title"] if recommender.titles else []
+    table = Table("", "item", *title, "score", box=None)
+    for column in table.columns[1:-1]:
+        column.overflow = "fold"
     found = reasons(recommender, query, [row.item_id for row in rows]) if why else []
     for place, row in enumerate(rows, start=1):
-        item, title = Text(printable(row.item_id)), Text(printable(row.title))
-        table.add_row(str(place), item, title, f"{row.score:.3f}")
+        names = [Text(printable(row.item_id)), Text(printable(row.title))][: 1 + len(title)]
+        table.add_row(str(place), *names, f"{row.score:.3f}")
         if why:
-            table.add_row("", "", Text(printable(in_words(found[place - 1])), style="dim"), "")
-    Console().print(table)
+            words = Text(printable(in_words(found[place - 1])), style="dim")
+            table.add_row("", *([""] * len(title)), words, "")
+    if rows:
+        Console().print(table)
 
 
 @app.command()
@@ -308,15 +335,37 @@ def check(
     experiment: ExperimentFile, overrides: Overrides = None, runs_dir: RunsDir = RUNS
 ) -> None:
     """Say what is wrong with a log: rows left out, notes, the split's leakage audit."""
-    import yaml
-
-    start_backend()
+    data = _start_with_data(experiment, overrides)
     from recsys.preparation import prepare_dataset
+    from recsys.yaml_text import dump_yaml
 
-    dataset = prepare_dataset(_data_of(experiment, overrides), runs_dir)
+    dataset = prepare_dataset(data, runs_dir)
     found = {"quality": dataset.manifest.quality, "split": dataset.manifest.split}
-    show(yaml.safe_dump(printable_document(found), sort_keys=False, allow_unicode=True))
+    show(dump_yaml(printable_document(found)))
     show(f"rows left out: {dataset.path / 'quarantine.parquet'}")
+
+
+def _start(
+    experiment: Path,
+    overrides: list[str] | None,
+    name: str | None,
+    runs_dir: Path,
+    overwrite: bool = False,
+) -> None:
+    """Starts the backend, for settings that are right."""
+    pipelines = _pipelines(experiment, overrides, name, runs_dir, overwrite)
+    refuse_early(["recsys.pipeline"], lambda: list(pipelines))
+    start_backend()
+
+
+def _start_with_data(experiment: Path, overrides: list[str] | None) -> "DataConfig":
+    """Starts the backend, and gives the log that an experiment of any task reads."""
+    refuse_early(
+        ["recsys.experiment", "recsys.marketing.experiment"],
+        lambda: _data_of(experiment, overrides),
+    )
+    start_backend()
+    return _data_of(experiment, overrides)
 
 
 def _pipelines(
@@ -339,13 +388,20 @@ def _run_task(
     path: Path, overrides: list[str] | None, name: str | None, runs_dir: Path, overwrite: bool
 ) -> None:
     """Runs an experiment that asks about users."""
-    from recsys.marketing.experiment import load_task
+
+    def loaded() -> "TaskExperiment":
+        from recsys.marketing.experiment import load_task
+
+        return load_task(path, overrides, name)
+
+    refuse_early(["recsys.marketing.experiment"], loaded)
+    start_backend()
     from recsys.marketing.run import run_task
     from recsys.marketing.summary import summary
     from recsys.progress import say
     from recsys.tracking import page_command
 
-    experiment = load_task(path, overrides, name)
+    experiment = loaded()
     folder = run_task(experiment, runs_dir, overwrite)
     show(summary(folder))
     say(f"report: {folder.report}")
@@ -368,30 +424,26 @@ def _data_of(path: Path, overrides: list[str] | None) -> "DataConfig":
 
 
 def main() -> None:
-    """Exit status: 0 success, 2 bad input (one message, no traceback), 1 a failure of ours."""
-    try:
-        app()
-    except InputError as error:
-        _refuse(str(error))
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            _refuse(f"the disk is full: {error}. Free some space and run the same command again.")
-        if error.errno in (errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.ENOENT):
-            _refuse(f"{error.filename} cannot be used: {error.strerror}")
-        _fail()
-    except Exception:
-        _fail()
+    """Exit status: 0 success, 2 bad input (one message, no traceback), 1 a failure of ours.
+
+    128 and the number of the signal that ended it: 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP.
+    """
+    with stopped_by_signals():
+        try:
+            app()
+        except BaseException as error:
+            if (end := ending(error, sys.argv[1:])) is not None:
+                show_error(redact(end.message))
+                sys.exit(end.status)
+            if isinstance(error, Exception):
+                _fail()
+            raise
 
 
 def _fail() -> NoReturn:
     """Prints the traceback of a failure of ours, without secrets that it may hold."""
     show_error(redact(traceback.format_exc()))
     sys.exit(1)
-
-
-def _refuse(message: str) -> NoReturn:
-    show_error(f"error: {redact(message)}")
-    sys.exit(2)
 
 
 if __name__ == "__main__":

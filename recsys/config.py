@@ -6,6 +6,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 
 # Whether items of a history may be recommended again.
 Seen = Literal["exclude", "allow"]
+# What names folders and files.
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 
 
 Value = TypeVar("Value")

@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from recsys.config import RunName, Seen, StrictConfig
+from recsys.config import NAME, RunName, Seen, StrictConfig
 from recsys.data.prepare import DataConfig
 from recsys.errors import InputError
 from recsys.evaluation.evaluate import EvaluationConfig
-from recsys.experiment_file import DEFAULT_TASK, NAME, read_document, set_value, validated
+from recsys.experiment_file import DEFAULT_TASK, read_document, set_value, validated
 from recsys.export.export import ExportConfig
 from recsys.models.retriever import ModelConfig
 from recsys.search_space import SweepConfig

@@ -1,25 +1,37 @@
 """Reads experiment files: YAML, overrides, and what is wrong with them in plain words."""
 
-import difflib
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_args, get_origin
+from typing import Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from recsys.errors import InputError
+from recsys.mistakes import explain, without_tags
+from recsys.yaml_text import read_override, read_yaml
 
 DEFAULT_TASK = "recommendation"
-# Of runs and models, as a folder and MLflow can take it.
-NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 Schema = TypeVar("Schema", bound=BaseModel)
+
+
+class Document(dict[str, Any]):
+    """The sections of a file.
+
+    Attributes:
+        inherited: by dotted key, the sections that an override made of another kind, with the
+            keys that the file gave for the kind before.
+    """
+
+    def __init__(self, sections: dict[str, Any]) -> None:
+        super().__init__(sections)
+        self.inherited: dict[str, set[str]] = {}
 
 
 def read_document(
     path: Path, overrides: Sequence[str] | None = None, name: str | None = None
-) -> dict[str, Any]:
+) -> Document:
     """The sections of an experiment file, not yet validated.
 
     Args:
@@ -33,15 +45,18 @@ def read_document(
     if not path.is_file():
         raise InputError(f"there is no experiment file {path}")
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, ValueError) as error:  # such as a 13th month
+        sections = read_yaml(path.read_text(encoding="utf-8"), str(path))
+    except UnicodeDecodeError as error:
         raise InputError(f"{path} is not a YAML file: {error}") from error
-    if not isinstance(document, dict):
+    if not isinstance(sections, dict):
         raise InputError(f"{path} must hold sections such as `data:` and `model:`")
+    document = Document(sections)
     document.setdefault("name", path.stem)
     document.setdefault("task", DEFAULT_TASK)
-    for override in overrides or []:
-        _override(document, override)
+    values = [_override(override) for override in overrides or []]
+    document.inherited = _inherited(document, dict(values))
+    for key, value in values:
+        set_value(document, key, value)
     document["task"] = str(document["task"])
     if name:
         document["name"] = name
@@ -82,20 +97,63 @@ def validated(schema: type[Schema], document: dict[str, Any], origin: str) -> Sc
     """
     try:
         # By way of JSON, where lists may become tuples and text paths, but "7" no number.
-        return schema.model_validate_json(json.dumps(document, default=str), strict=True)
+        text = json.dumps(document, default=str)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{origin}: a section holds itself, or is nested too deeply") from error
+    try:
+        return schema.model_validate_json(text, strict=True)
     except ValidationError as error:
-        raise InputError(f"{origin}:\n{_explain(error, schema)}") from error
+        if isinstance(document, Document) and _drop_what_does_not_fit(document, error, schema):
+            return validated(schema, document, origin)
+        raise InputError(f"{origin}:\n{explain(error, schema, document)}") from error
 
 
-def _override(document: dict[str, Any], override: str) -> None:
+def _override(override: str) -> tuple[str, Any]:
     key, equals, text = override.partition("=")
     if not equals or not key:
         raise InputError(f"expected dotted.key=value, received {override!r}")
-    try:
-        value = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError) as error:
-        raise InputError(f"{override!r}: the value is not YAML") from error
-    set_value(document, key, value)
+    return key, read_override(key, text)
+
+
+def _inherited(document: dict[str, Any], values: dict[str, Any]) -> dict[str, set[str]]:
+    """The sections that overrides make of another kind (see :class:`Document`)."""
+    found: dict[str, set[str]] = {}
+    for key, kind in values.items():
+        *path, last = key.split(".")
+        section: Any = document
+        for each in path:
+            section = section.get(each) if isinstance(section, dict) else None
+        if path and last == "kind" and isinstance(section, dict) and section.get(last) != kind:
+            prefix = key.removesuffix(last)
+            given = {name[len(prefix) :] for name in values if name.startswith(prefix)}
+            found[".".join(path)] = set(section) - {name.partition(".")[0] for name in given}
+    return found
+
+
+def _drop_what_does_not_fit(
+    document: Document, error: ValidationError, schema: type[BaseModel]
+) -> bool:
+    """Leaves out, and says so, what a file gave for the kind that an override replaced."""
+    wrong = [without_tags(mistake["loc"], schema) for mistake in error.errors()]
+    dropped = False
+    for path, inherited in document.inherited.items():
+        begin = path.split(".")
+        size = len(begin)
+        unfit = {keys[size] for keys in wrong if keys[:size] == begin and len(keys) > size}
+        if unfit := unfit & inherited:
+            section: Any = document
+            for each in begin:
+                section = section[each]
+            for key in unfit:
+                del section[key]
+            inherited -= unfit
+            print(
+                f"{path}: of kind {section['kind']!r} by an override, which leaves out what the "
+                f"file says of {', '.join(sorted(unfit))}",
+                file=sys.stderr,
+            )
+            dropped = True
+    return dropped
 
 
 def set_value(document: dict[str, Any], key: str, value: Any, defaults: Any = None) -> None:
@@ -121,58 +179,3 @@ def set_value(document: dict[str, Any], key: str, value: Any, defaults: Any = No
         if not isinstance(document, dict):
             raise InputError(f"{key}: {section!r} is not a section")
     document[last] = value
-
-
-def _explain(error: ValidationError, schema: type[BaseModel]) -> str:
-    """One line per mistake: where, what, and the nearest right key."""
-    lines = []
-    for mistake in error.errors():
-        location = mistake["loc"]
-        sections = _sections(location, schema)
-        fields = sorted(
-            {field.alias or name for each in sections for name, field in each.model_fields.items()}
-        )
-        where = ".".join(str(part) for part in location)
-        if mistake["type"] == "extra_forbidden":
-            near = difflib.get_close_matches(str(location[-1]), fields, n=1)
-            mend = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(fields)}."
-            lines.append(f"  {where}: unknown key; {mend}")
-        elif mistake["type"] == "missing":
-            lines.append(f"  {where}: is needed")
-        else:
-            received = mistake.get("input")
-            said = "" if isinstance(received, (dict, BaseModel)) else f", received {received!r}"
-            lines.append(f"  {where}: {mistake['msg'].removeprefix('Value error, ')}{said}")
-    return "\n".join(lines)
-
-
-def _sections(location: tuple[int | str, ...], schema: type[BaseModel]) -> list[type[BaseModel]]:
-    """The config classes that the parent of a location may be."""
-    sections: list[type[BaseModel]] = [schema]
-    for part in location[:-1]:
-        inner = [
-            found
-            for section in sections
-            if part in section.model_fields
-            for found in _models_in(section.model_fields[str(part)].annotation)
-        ]
-        if inner:
-            sections = inner
-        else:  # the tag of a discriminated union, or an index
-            tagged = [s for s in sections if part in _tags(s)]
-            sections = tagged or sections
-    return sections
-
-
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    arguments = get_args(annotation)
-    if get_origin(annotation) is Annotated:
-        arguments = arguments[:1]
-    return [found for argument in arguments for found in _models_in(argument)]
-
-
-def _tags(section: type[BaseModel]) -> tuple[Any, ...]:
-    kind = section.model_fields.get("kind")
-    return get_args(kind.annotation) if kind else ()

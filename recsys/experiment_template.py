@@ -9,10 +9,10 @@ from pathlib import Path
 import yaml
 
 from recsys.atomic import atomic_path
+from recsys.config import NAME
 from recsys.data.roles import RoleGuess, guess_roles
 from recsys.data.sources import Columns
 from recsys.errors import InputError
-from recsys.experiment_file import NAME
 
 DEFAULTS = Path(__file__).parent / "defaults"
 # The logs that the dense default was chosen and tried on have 50 moments a user or

@@ -339,9 +339,15 @@ class _Tracking(Callback):
 
     def __init__(self, tracker: tracking.Tracker) -> None:
         self._tracker = tracker
+        self._sent_earlier = False
 
     def step_ended(self, progress: Progress, steps_per_epoch: int) -> None:
-        """Steps are too many to send."""
+        """Steps are too many to send; earlier epochs may be new to this run of MLflow."""
+        if not self._sent_earlier:
+            for row in progress.history:
+                metrics = {name: value for name, value in row.items() if name != "epoch"}
+                self._tracker.log_metrics({"epoch": metrics}, step=int(row["epoch"]))
+            self._sent_earlier = True
 
     def epoch_ended(self, epoch: int, metrics: dict[str, float]) -> None:
         self._tracker.log_metrics({"epoch": metrics}, step=epoch)

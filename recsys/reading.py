@@ -100,10 +100,13 @@ def read_json(path: Path, mend: str, keys: Sequence[str] = ()) -> Any:
 
 def read_yaml(path: Path, mend: str, keys: Sequence[str] = ()) -> Any:
     """A YAML document of ours; see :func:`read_json`."""
-    import yaml  # the training core reads none
+    from recsys import yaml_text  # the training core reads none
 
     with reading(path, mend):
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        try:
+            document = yaml_text.read_yaml(path.read_text(encoding="utf-8"), str(path))
+        except InputError as error:  # says how a person mends a file of their own
+            raise Damaged(path, mend) from error
     return _with_keys(document, path, mend, keys)
 
 

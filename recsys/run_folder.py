@@ -5,24 +5,27 @@ import fcntl
 import json
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
-from recsys.atomic import atomic_path
+from recsys import more_epochs
+from recsys.atomic import atomic_path, remove_drafts
 from recsys.data.dataset import Dataset
 from recsys.errors import InputError
 from recsys.experiment import Experiment
 from recsys.experiment_file import validated
 from recsys.reading import Damaged, read_json, read_yaml, reading
 from recsys.recorded import RecordedFiles
+from recsys.tracking import record
+from recsys.yaml_text import dump_yaml
 
 if TYPE_CHECKING:
     import pandas as pd
 
 MEND = "Run the experiment again (`recsys run`): it makes again what is damaged"
+CHOOSE = "Choose another --name, or replace it with --overwrite."
 UNKNOWN = (
     "Whether this is the same run cannot be told any more: choose another --name, or replace the "
     "run with --overwrite"
@@ -58,13 +61,21 @@ class RunFolder:
         """Refuses to continue a model that another experiment trained.
 
         Raises:
-            InputError: what training depends on differs.
+            InputError: what training depends on differs, but for more epochs where they end as
+                if they had been asked for at once.
         """
         if not (self.experiment.is_file() and self.checkpoints.is_dir()):
             return
         here = _of_one_seed(experiment, seed)
         there = self.recorded(self.experiment, here)
-        self._refuse(_differences(_what_trained(there), _what_trained(here)))
+        changed = _differences(_what_trained(there), _what_trained(here))
+        if changed == [more_epochs.KEY]:
+            last = self.checkpoints / "train" / "last.npz"
+            reason = more_epochs.reason_against(there["training"], here["training"], last)
+            if reason is not None:
+                raise InputError(f"{self.path}: {reason}. {CHOOSE}")
+        else:
+            self._refuse(changed)
 
     def claim(
         self, experiment: Experiment, seed: int, dataset: Dataset, overwrite: bool = False
@@ -73,7 +84,8 @@ class RunFolder:
 
         Call it while the folder is :meth:`locked`. Metrics that were computed
         otherwise than ``evaluation`` now says are removed, and so is a SavedModel
-        that would now be made otherwise (it names the metrics too).
+        that would now be made otherwise (it names the metrics too); all three, where
+        more epochs are asked for.
 
         Args:
             experiment: as resolved; the run of one seed is recorded with that seed.
@@ -84,8 +96,8 @@ class RunFolder:
         Raises:
             InputError: what is there belongs to another experiment or another log.
         """
-        if overwrite and self.path.exists():
-            shutil.rmtree(self.path)
+        if overwrite:
+            self.remove()
         self.files.forget_if_damaged()
         self.check(experiment, seed)
         document = _of_one_seed(experiment, seed)
@@ -93,7 +105,10 @@ class RunFolder:
             self._refuse_another_log(dataset)
         if self.experiment.is_file():
             there = self.recorded(self.experiment, document)
-            judged_otherwise = there.get("evaluation") != document["evaluation"]
+            goes_on = there["training"]["epochs"] != document["training"]["epochs"]
+            if goes_on:
+                self._forget_the_model()
+            judged_otherwise = goes_on or there.get("evaluation") != document["evaluation"]
             if judged_otherwise:
                 self.metrics.unlink(missing_ok=True)
             if judged_otherwise or there.get("export") != document["export"]:
@@ -115,8 +130,8 @@ class RunFolder:
         Raises:
             InputError: what is there belongs to another experiment or another log.
         """
-        if overwrite and self.path.exists():
-            shutil.rmtree(self.path)
+        if overwrite:
+            self.remove()
         self.files.forget_if_damaged()
         if self.metrics.is_file():
             there = {**self.recorded(self.experiment, document), "tracking": None}
@@ -125,11 +140,31 @@ class RunFolder:
                 self._refuse_another_log(dataset)
         self._record(document, dataset)
 
+    def remove(self) -> None:
+        """Removes the folder, if there is one.
+
+        Raises:
+            InputError: it is a link, and what it leads to may be more than a run.
+        """
+        if self.path.is_symlink():
+            raise InputError(
+                f"{self.path} is a link to {self.path.resolve()}: --overwrite removes no folder "
+                "elsewhere. Remove the link, or what it leads to, and run again."
+            )
+        if self.path.exists():
+            shutil.rmtree(self.path)
+
+    def _forget_the_model(self) -> None:
+        """Removes what follows from the last weights; MLflow keeps its run of that model."""
+        for file in (self.retriever, self.ranks, self.examples, self.report):
+            file.unlink(missing_ok=True)
+        record.forget(self.path)
+
     def _refuse(self, changed: list[str]) -> None:
         if changed:
             raise InputError(
                 f"{self.path} holds a run of another experiment (it differs in "
-                f"{', '.join(changed)}). Choose another --name, or replace it with --overwrite."
+                f"{', '.join(changed)}). {CHOOSE}"
             )
 
     def _refuse_another_log(self, dataset: Dataset) -> None:
@@ -188,7 +223,7 @@ class RunFolder:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Keeps other processes out of the folder.
+        """Keeps other processes out of the folder; what a killed one left half-written is removed.
 
         Raises:
             InputError: one is at work in it.
@@ -203,6 +238,9 @@ class RunFolder:
                     f"another process is at work in {self.path}: wait for it, or choose another "
                     "--name"
                 ) from error
+            remove_drafts(self.path)
+            for unpublished in self.model.glob(".*.partial"):
+                shutil.rmtree(unpublished, ignore_errors=True)
             yield
 
     @classmethod
@@ -212,13 +250,27 @@ class RunFolder:
         Raises:
             InputError: there is no run.
         """
-        if not (path / "experiment.yaml").is_file():
-            seeds = sorted(file.parent for file in path.glob("*/experiment.yaml"))
-            if len(seeds) != 1:
-                found = ", ".join(str(seed) for seed in seeds) or "none"
-                raise InputError(f"{path} is not the folder of one run (runs in it: {found})")
-            path = seeds[0]
-        return cls(path)
+        runs = _runs_in(path)
+        if len(runs) != 1:
+            found = ", ".join(map(str, runs)) or "none"
+            raise InputError(f"{path} is not the folder of one run (runs in it: {found})")
+        return cls(runs[0])
+
+    @classmethod
+    def open_exported(cls, path: Path) -> "RunFolder":
+        """Opens a run; of several seeds the lowest one that has an exported model, and says so.
+
+        Raises:
+            InputError: there is no run.
+        """
+        runs = _runs_in(path)
+        exported = [run for run in runs if any(cls(run).model.glob("[0-9]*"))]
+        if len(runs) < 2 or not exported:
+            return cls.open(path)
+        others = ", ".join(run.name for run in exported[1:])
+        also = f"; {others} can be asked by the folder, too" if others else ""
+        print(f"of the seeds in {path}, {exported[0].name} answers{also}", file=sys.stderr)
+        return cls(exported[0])
 
     def read_experiment(self) -> Experiment:
         """The experiment as it was resolved."""
@@ -267,8 +319,16 @@ class RunFolder:
 
 def _as_text(path: Path, document: Any) -> str:
     if path.suffix == ".yaml":
-        return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+        return dump_yaml(document)
     return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def _runs_in(path: Path) -> list[Path]:
+    """The folder of a run itself, or those of the seeds in it, in their order."""
+    if (path / "experiment.yaml").is_file():
+        return [path]
+    seeds = [file.parent for file in path.glob("*/experiment.yaml")]
+    return sorted(seeds, key=lambda seed: (len(seed.name), seed.name))
 
 
 def _of_one_seed(experiment: Experiment, seed: int) -> dict[str, Any]:

@@ -15,14 +15,13 @@ import contextlib
 import itertools
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import keras
 import pandas as pd
-import yaml
 
 from recsys import tracking
 from recsys.atomic import atomic_path
@@ -35,9 +34,11 @@ from recsys.preparation import prepare_dataset
 from recsys.progress import say, working
 from recsys.run_folder import RunFolder
 from recsys.search_space import SweepConfig
+from recsys.stopping import Stopped
 from recsys.study import StopTrial, Study, Trial, Tried, best_of, counted
 from recsys.tracking.run import flatten
 from recsys.training.fit import Callback, Progress, TrainingDiverged
+from recsys.yaml_text import dump_yaml
 
 # May change when a sweep continues: what a trial is worth does not depend on them.
 FREE = ("export.", "tracking.", "sweep.trials", "sweep.hours")
@@ -90,7 +91,7 @@ class Sweep:
             InputError: the space does not fit the experiment or the dataset, another
                 sweep has the name, or no trial came to its end.
         """
-        corners = list(self._corners())  # before the log is read, which may take long
+        corners = self.corners()  # before the log is read, which may take long
         dataset = prepare_dataset(self.experiment.data, self.runs_dir)
         for corner in corners:
             check_experiment(corner, dataset)
@@ -126,27 +127,33 @@ class Sweep:
         with pipeline.at_work(dataset) as tracker, contextlib.suppress(StopTrial):
             pipeline.train(dataset, tracker, callbacks)
 
-    def _corners(self) -> Iterator[Experiment]:
+    def corners(self) -> list[Experiment]:
         """Experiments that are refused if some trial would be.
 
         Every end of every dimension meets every end of every other one, so that
         rules between two fields are seen too.
+
+        Raises:
+            InputError: one of them is refused.
         """
         space = self.config.space
         first = {key: dimension.ends[0] for key, dimension in space.items()}
-        for keys in itertools.combinations_with_replacement(space, 2):
-            for ends in itertools.product(*(space[key].ends for key in keys)):
-                try:
-                    yield self._with(first | dict(zip(keys, ends, strict=True)), "sweep.space")
-                except InputError as error:
-                    mend = ". A range of whole numbers needs `int: true`"
-                    raise InputError(f"{error}{mend if 'integer' in str(error) else ''}") from error
+        pairs = [
+            dict(zip(keys, ends, strict=True))
+            for keys in itertools.combinations_with_replacement(space, 2)
+            for ends in itertools.product(*(space[key].ends for key in keys))
+        ]
+        try:
+            return [self._with(first | pair, "sweep.space") for pair in pairs]
+        except InputError as error:
+            mend = ". A range of whole numbers needs `int: true`"
+            raise InputError(f"{error}{mend if 'integer' in str(error) else ''}") from error
 
     def _claim(self, dataset: Dataset) -> None:
         """Makes the folder, or takes up the same sweep where it stopped."""
         folder = self.folder
-        if self._overwrite and folder.path.exists():
-            shutil.rmtree(folder.path)
+        if self._overwrite:
+            folder.remove()
         document = self.experiment.dump()
         record = {"fingerprint": dataset.fingerprint}
         if folder.experiment.is_file():
@@ -195,6 +202,9 @@ class Sweep:
         except TrainingDiverged as error:
             study.end(trial, "diverged", str(error))
             return True
+        except Stopped:
+            trial.account()
+            raise
         except (InputError, OSError):
             # The user can mend it (the disk is full, say), and the trial goes on then.
             raise
@@ -298,7 +308,7 @@ def _text(value: Any) -> str:
 
 def _write_yaml(path: Path, document: dict[str, Any], header: str = "") -> None:
     comment = "".join(f"# {line}".rstrip() + "\n" for line in header.splitlines())
-    text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+    text = dump_yaml(document)
     with atomic_path(path) as temporary:
         temporary.write_text(f"{comment}\n{text}" if header else text, encoding="utf-8")
 

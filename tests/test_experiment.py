@@ -1,5 +1,8 @@
 """Experiment files: what is refused, and how the message helps."""
 
+import re
+import subprocess
+
 import pytest
 import yaml
 
@@ -7,6 +10,7 @@ from recsys.data.dataset import Dataset
 from recsys.errors import InputError
 from recsys.experiment import Experiment, load_experiment
 from recsys.run_folder import RunFolder
+from recsys.training.checkpoint import save_checkpoint
 from tests.datasets import checkerboard
 
 DOCUMENT = {
@@ -50,6 +54,77 @@ def test_the_nearest_key_is_looked_for_in_the_chosen_variant(tmp_path):
     assert "did you mean 'units'?" in message
     message = refused(tmp_path, overrides=["model.query.encoder={kind: average, unitz: 3}"])
     assert "known keys: dropout, kind" in message
+
+
+@pytest.mark.parametrize(
+    "override, said",
+    [
+        ("seed=3", "seed: unknown key; did you mean 'training.seeds' or 'evaluation.seed'?"),
+        ("epochs=3", "did you mean 'training.epochs'?"),
+        ("training.learning_rate=0.1", "did you mean 'training.optimizer.learning_rate'?"),
+        ("training.dim=3", "did you mean 'model.dim'?"),
+        ("data.split={kind: tme}", "data.split.kind: 'tme' is not one of .*; did you mean 'time'?"),
+        ("training.optimizer.decay=cosin", "did you mean 'cosine'?"),
+        ("model.query.encoder={units: 3}", "model.query.encoder.kind: is needed, one of 'average'"),
+        ("training.refit=yes", "received 'yes'; write true or false"),
+        ("training.epochs=1_000", "received '1_000'; write 1000"),
+        ("training.epochs=012", "received '012'; write 12"),
+        ("name=2024", "received 2024; text that looks like something else wants quotes"),
+        ("name=a/b", "name: a name begins with a letter or digit"),
+        (f"name={'a' * 300}", "at most 100 letters"),
+    ],
+)
+def test_what_was_probably_meant_is_said(tmp_path, override, said):
+    message = refused(tmp_path, overrides=[override])
+    assert re.search(said.replace("?", r"\?"), message) and len(message) < 500
+
+
+ATTENTION = {"kind": "attention", "heads": 2, "dropout": 0.3}
+
+
+def reading_with(encoder: dict) -> dict:
+    return {**DOCUMENT, "model": {"query": {"encoder": encoder}}}
+
+
+class TestAnotherKind:
+    """A section that an override makes of another kind."""
+
+    def test_what_fits_is_kept_and_what_does_not_is_said(self, tmp_path, capsys):
+        experiment = load(tmp_path, reading_with(ATTENTION), ["model.query.encoder.kind=lstm"])
+        encoder = experiment.model.query.encoder
+        assert (encoder.kind, encoder.dropout) == ("lstm", 0.3)
+        said = capsys.readouterr().err
+        assert "model.query.encoder: of kind 'lstm'" in said and said.endswith("heads\n")
+
+    def test_what_is_given_with_it_must_fit(self, tmp_path):
+        overrides = ["model.query.encoder.heads=4", "model.query.encoder.kind=lstm"]
+        assert "heads: unknown key" in refused(tmp_path, reading_with(ATTENTION), overrides)
+
+    def test_a_kind_that_there_is_not_loses_nothing(self, tmp_path, capsys):
+        overrides = ["model.query.encoder.kind=lsmt"]
+        assert "did you mean 'lstm'?" in refused(tmp_path, reading_with(ATTENTION), overrides)
+        assert capsys.readouterr().err == ""
+
+    def test_the_same_kind_is_as_strict_as_ever(self, tmp_path):
+        overrides = ["model.query.encoder.kind=attention"]
+        document = reading_with({**ATTENTION, "units": 3})
+        assert "units: unknown key" in refused(tmp_path, document, overrides)
+
+
+def test_numbers_may_have_exponents(tmp_path):
+    rate = "training.optimizer.learning_rate"
+    assert load(tmp_path, overrides=[f"{rate}=1e-3"]).training.optimizer.learning_rate == 0.001
+    text = yaml.safe_dump(DOCUMENT) + "training: {optimizer: {learning_rate: 5e-4}}\n"
+    assert load(tmp_path, text).training.optimizer.learning_rate == 0.0005
+
+
+def test_a_repeated_section_is_refused(tmp_path):
+    text = yaml.safe_dump(DOCUMENT) + "model: {dim: 8}\n"
+    assert "'model' is given twice" in refused(tmp_path, text)
+
+
+def test_a_section_that_holds_itself_is_refused(tmp_path):
+    assert "holds itself" in refused(tmp_path, "data: &a {log: *a}")
 
 
 def test_a_wrong_type_is_refused_with_what_was_received(tmp_path):
@@ -204,6 +279,99 @@ class TestRunFolder:
         with pytest.raises(InputError, match="not the folder of one run"):
             RunFolder.open(folder.path.parent)
         assert RunFolder.open(folder.path).path == folder.path
+
+    def test_of_several_seeds_the_lowest_that_was_exported_answers(
+        self, tmp_path, folder, dataset, capsys
+    ):
+        runs = folder.path.parent
+        for seed in (10, 9, 2):
+            RunFolder(runs / str(seed)).claim(load(tmp_path), seed, dataset)
+        with pytest.raises(InputError, match="not the folder of one run"):
+            RunFolder.open_exported(runs)
+        for seed in ("10", "9"):
+            (runs / seed / "model" / "1").mkdir(parents=True)
+        assert RunFolder.open_exported(runs).path == runs / "9"
+        assert f"of the seeds in {runs}, 9 answers; 10" in capsys.readouterr().err
+        assert RunFolder.open_exported(runs / "10").path == runs / "10"
+
+    def test_a_link_is_not_overwritten(self, tmp_path, folder, dataset):
+        link = RunFolder(tmp_path / "my-experiment" / "2")
+        link.path.symlink_to(folder.path)
+        with pytest.raises(InputError, match=r"is a link to .*Remove the link"):
+            link.claim(load(tmp_path), 2, dataset, overwrite=True)
+        with pytest.raises(InputError, match="is a link"):
+            link.claim_whole({}, None, overwrite=True)
+        assert folder.experiment.is_file()
+
+    def test_what_a_killed_process_left_is_removed(self, folder):
+        process = subprocess.Popen(["true"])
+        process.wait()
+        (folder.checkpoints / f".{process.pid}-last.npz").touch()
+        (folder.model / ".1.partial").mkdir(parents=True)
+        with folder.locked():
+            pass
+        assert list(folder.checkpoints.iterdir()) == list(folder.model.iterdir()) == []
+
+
+COSINE = "training.optimizer.decay=cosine"
+
+
+class TestMoreEpochs:
+    """Of a run that has trained 3 epochs."""
+
+    @pytest.fixture
+    def dataset(self, tmp_path):
+        return checkerboard(tmp_path / "datasets" / "board")
+
+    @pytest.fixture
+    def trained(self, tmp_path, dataset):
+        """A finished run, its third epoch the best, by the overrides of its experiment."""
+
+        def train(*overrides: str, best_epoch: int = 3) -> RunFolder:
+            folder = RunFolder(tmp_path / "my-experiment" / "1")
+            experiment = load(tmp_path, overrides=["training.epochs=3", *overrides])
+            folder.claim(experiment, 1, dataset)
+            progress = {"epoch": 3, "best_epoch": best_epoch}
+            last = folder.checkpoints / "train" / "last.npz"
+            save_checkpoint(last, {}, {"progress": progress})
+            (folder.model / "1").mkdir(parents=True)
+            for file in (folder.retriever, folder.metrics, folder.path / "mlflow.json"):
+                file.write_text("{}")
+            return folder
+
+        return train
+
+    def test_what_follows_from_the_last_weights_is_done_again(self, tmp_path, dataset, trained):
+        folder = trained()
+        folder.claim(load(tmp_path, overrides=["training.epochs=5"]), 1, dataset)
+        left = {path.name for path in folder.path.rglob("*") if path.is_file()}
+        assert left == {"experiment.yaml", "dataset.json", "last.npz"}
+        assert not (folder.model / "1").exists()
+        assert folder.read_experiment().training.epochs == 5
+
+    @pytest.mark.parametrize(
+        "before, now, best_epoch, said",
+        [
+            ([], ["training.epochs=2"], 3, "has 3 training.epochs, which cannot be taken back"),
+            ([COSINE], [COSINE], 3, "only where training.optimizer.decay is const"),
+            ([COSINE], [COSINE], 3, "with 'cosine', the learning rate of every"),
+            ([], [], 0, "ended after epoch 3, as the last training.patience"),
+            ([], ["model.dim=8"], 3, "differs in model.dim, training.epochs"),
+        ],
+    )
+    def test_otherwise_the_reason_is_said(
+        self, tmp_path, dataset, trained, before, now, best_epoch, said
+    ):
+        folder = trained(*before, best_epoch=best_epoch)
+        with pytest.raises(InputError, match=f"{said}.*--name.*--overwrite"):
+            folder.check(load(tmp_path, overrides=["training.epochs=5", *now]), 1)
+        assert folder.retriever.is_file()
+
+    def test_what_never_saved_a_checkpoint_begins_anew(self, tmp_path, dataset, trained):
+        folder = trained()
+        (folder.checkpoints / "train" / "last.npz").unlink()
+        folder.claim(load(tmp_path, overrides=["training.epochs=5"]), 1, dataset)
+        assert not folder.retriever.exists()
 
     def test_what_is_no_run(self, tmp_path):
         with pytest.raises(InputError, match="none"):

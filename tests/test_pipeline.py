@@ -238,6 +238,33 @@ def test_a_log_that_changed_is_not_mixed_into_a_run(folder):
     assert done.returncode == 2 and "the log has changed since" in done.stderr
 
 
+def test_more_epochs_go_on_and_end_as_if_asked_for_at_once(folder, run):
+    from mlflow.tracking import MlflowClient
+
+    for epochs in (1, 2):
+        options = ["--name", "longer", f"training.epochs={epochs}"]
+        done = recsys("train", "circle.yaml", *options, cwd=folder)
+        assert done.returncode == 0, done.stderr[-3000:]
+    longer = folder / "runs" / "longer" / "1"
+    found, expected = (
+        [
+            {name: row[name] for name in ("loss", "ndcg@10")}
+            for row in json.loads((each / "history.json").read_text())
+        ]
+        for each in (longer, run)
+    )
+    assert found == expected[:2]
+    client = MlflowClient(f"sqlite:///{folder}/runs/mlflow.db")
+    experiments = [e.experiment_id for e in client.search_experiments()]
+    after, before = client.search_runs(experiments, "run_name = 'longer-1'")
+    for tracked, epochs in ((before, 1), (after, 2)):
+        assert tracked.data.params["training.epochs"] == str(epochs)
+        losses = client.get_metric_history(tracked.info.run_id, "epoch/loss")
+        assert [(each.step, each.value) for each in losses] == [
+            (epoch + 1, pytest.approx(found[epoch]["loss"])) for epoch in range(epochs)
+        ]
+
+
 def test_evaluating_what_is_not_trained_is_refused(folder):
     done = recsys("evaluate", "circle.yaml", "--name", "untrained", cwd=folder)
     assert done.returncode == 2 and "recsys train" in done.stderr

@@ -7,7 +7,6 @@ the popularity alone.
 """
 
 import os
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from recsys.atomic import draft_folder
 from recsys.data.engine import blaming_input
 from recsys.errors import InputError
 
@@ -78,26 +78,19 @@ def generate(
     Raises:
         InputError: the numbers are too small, the folder is in use, or the disk is full.
     """
-    target = Path(folder)
+    target = Path(folder).absolute()
     if min(events, users, items) < 2:
         raise InputError("generating a log needs at least 2 events, 2 users and 2 items")
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise InputError(f"{target} is not empty: name another folder, or remove it")
     tell = progress or (lambda stage, share: None)
-    with blaming_input(str(target)):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        scratch = target.with_name(f".{target.name}-{os.getpid()}")
-        shutil.rmtree(scratch, ignore_errors=True)
-        scratch.mkdir()
-        try:
-            random = np.random.default_rng(seed)
-            world = _make_world(random, users, items)
-            pq.write_table(_user_table(random, users), scratch / "users.parquet")
-            pq.write_table(_item_table(random, world), scratch / "items.parquet")
-            _write_log(random, world, events, scratch / "interactions.parquet", tell)
-            os.replace(scratch, target)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+    with blaming_input(str(target)), draft_folder(target) as scratch:
+        random = np.random.default_rng(seed)
+        world = _make_world(random, users, items)
+        pq.write_table(_user_table(random, users), scratch / "users.parquet")
+        pq.write_table(_item_table(random, world), scratch / "items.parquet")
+        _write_log(random, world, events, scratch / "interactions.parquet", tell)
+        os.replace(scratch, target)
     return target
 
 

@@ -329,6 +329,7 @@ class _Builder:
             report.repeats_collapsed = report.rows_kept - events.count().execute()
         least = config.minimum_user_events, config.minimum_item_events
         core = filters.k_core(con, events, single, *least)
+        self._refuse_none(single, core)
         parted, cuts = splits.assign_parts(core, config.split)
         con.create_table("events", parted)
         events = con.table("events")
@@ -342,6 +343,18 @@ class _Builder:
             left -= report.repeats_collapsed
         report.rows_kept = left
         return events, cuts
+
+    def _refuse_none(self, events: ir.Table, core: ir.Table) -> None:
+        """Refuses minima that leave nothing to split."""
+        minima = {"user": self.config.minimum_user_events, "item": self.config.minimum_item_events}
+        used = {side: minimum for side, minimum in minima.items() if minimum > 1}
+        if not used or core.limit(1).count().execute():
+            return
+        said = []
+        for side, minimum in used.items():
+            most = events.group_by(side).aggregate(n=events.count()).n.max().execute()
+            said.append(f"data.minimum_{side}_events is {minimum} (the most of one {side}: {most})")
+        raise InputError(f"{self.files['log']}: no event is left: {', '.join(said)}. Lower them.")
 
     def _refuse_tiny(self, user_parts: np.ndarray, item_parts: np.ndarray) -> None:
         for side, parts in (("user", user_parts), ("item", item_parts)):

@@ -8,18 +8,21 @@ whatever backend trained the retriever.
 
 import json
 import os
+import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field
 
 import recsys
+from recsys.atomic import draft_folder
 from recsys.config import Seen, StrictConfig
 from recsys.data.dataset import Part
 from recsys.errors import InputError
+from recsys.export.lifeline import lifeline
+from recsys.export.publish import partial_of
 
 
 class ExportConfig(StrictConfig):
@@ -75,16 +78,22 @@ def export_in_subprocess(request: ExportRequest) -> dict[str, Any]:
         ExportError: the process failed otherwise, or the parity gate refused;
             the message carries its own.
     """
-    with tempfile.TemporaryDirectory(prefix="recsys-export-") as folder:
-        request_file, reply_file = Path(folder, "request.json"), Path(folder, "reply.json")
+    with draft_folder(request.model_folder / "export") as folder, lifeline() as pipe:
+        request_file, reply_file = folder / "request.json", folder / "reply.json"
         request_file.write_text(_absolute(request).model_dump_json())
-        process = subprocess.run(
-            [sys.executable, "-m", "recsys.export.process", str(request_file), str(reply_file)],
-            env=child_environment(),
-            capture_output=True,
-            text=True,
-            errors="replace",
-        )
+        files = [str(file.absolute()) for file in (request_file, reply_file)]
+        try:
+            process = subprocess.run(
+                [sys.executable, "-m", "recsys.export.process", *files, str(pipe)],
+                env=child_environment(),
+                pass_fds=[pipe],
+                capture_output=True,
+                text=True,
+                errors="replace",
+            )
+        except BaseException:  # a signal, say; the process was killed, and cleans up no more
+            shutil.rmtree(partial_of(request.destination), ignore_errors=True)
+            raise
         if not reply_file.is_file():
             lines = process.stderr.strip().splitlines()
             raise ExportError(

@@ -14,8 +14,7 @@ def published(destination: Path) -> Iterator[Path]:
     If anything is raised, it is removed, and what was at the destination stays.
     """
     destination.parent.mkdir(parents=True, exist_ok=True)
-    # TensorFlow Serving looks only at folders with a number for a name.
-    partial = destination.with_name(f".{destination.name}.partial")
+    partial = partial_of(destination)
     previous = destination.with_name(f".{destination.name}.previous")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
@@ -28,3 +27,9 @@ def published(destination: Path) -> Iterator[Path]:
         shutil.rmtree(previous, ignore_errors=True)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def partial_of(destination: Path) -> Path:
+    """Where a version is written; a process that is killed at it leaves it there."""
+    # TensorFlow Serving looks only at folders with a number for a name.
+    return destination.with_name(f".{destination.name}.partial")

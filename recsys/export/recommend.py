@@ -102,6 +102,26 @@ class Recommender:
             if item
         ]
 
+    def why_so_few(self, query: Query, answers: int, k: int) -> str:
+        """Why an answer has fewer than ``k`` items, in a sentence; nothing where it has as many.
+
+        Args:
+            query: as it was asked.
+            answers: how many came.
+            k: how many were asked for.
+        """
+        if answers >= k:
+            return ""
+        catalogue = self.manifest["model"]["catalogue_items"]
+        found = f"only {answers} of {k} items" if answers else "nothing"
+        sentence = f"{found} can be recommended: the catalogue holds {catalogue:,} items"
+        if had := catalogue - answers:
+            sentence += (
+                f", of which the history has {'all' if had == catalogue else f'{had:,}'}, and "
+                "what was had is not recommended again (`seen: exclude` in the experiment)"
+            )
+        return sentence
+
     def unknown_ids(self, history: Sequence[str]) -> list[str]:
         """The ids of a history that the model does not know and therefore ignores."""
         ids = list(map(normal_id, history))
@@ -182,7 +202,7 @@ class Recommender:
         if user is None:
             raise InputError(
                 f"there is no user {user_id!r} in the dataset {dataset.path}. "
-                "Give the history itself: --history ITEM,ITEM,..."
+                "Give the history itself: --history ITEM,ITEM,... or --item ITEM --item ITEM ..."
             )
         begin, end = dataset.user_offsets[user : user + 2]
         order = np.arange(end - begin)

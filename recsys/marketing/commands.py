@@ -1,11 +1,13 @@
 """The commands of marketing: parse, call, print. Rooms are imported by who needs them."""
 
+import importlib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from recsys.display import show
+from recsys.precheck import refuse_early
 from recsys.quiet import start_backend
 
 Overrides = Annotated[
@@ -56,12 +58,11 @@ def build_audience(
     runs_dir: RunsDir = RUNS,
 ) -> None:
     """Pick an audience, count it and save it; one that has not changed keeps its version."""
-    start_backend()
-    from recsys.experiment_file import read_as
-    from recsys.marketing.audiences.audience import AudienceConfig, save_audience
+    config = _started("recsys.marketing.audiences.audience.AudienceConfig", audience, overrides)
+    from recsys.marketing.audiences.audience import save_audience
     from recsys.marketing.summary import audience_summary
 
-    show(audience_summary(save_audience(read_as(AudienceConfig, audience, overrides), runs_dir)))
+    show(audience_summary(save_audience(config, runs_dir)))
 
 
 @campaign_app.command("build")
@@ -71,13 +72,11 @@ def build(
     runs_dir: RunsDir = RUNS,
 ) -> None:
     """Write what each channel imports, with a holdout to compare with."""
-    start_backend()
-    from recsys.experiment_file import read_as
+    config = _started("recsys.marketing.campaigns.campaign_file.CampaignFile", campaign, overrides)
     from recsys.marketing.campaigns.campaign import build_campaign
-    from recsys.marketing.campaigns.campaign_file import CampaignFile
     from recsys.marketing.summary import campaign_summary
 
-    show(campaign_summary(build_campaign(read_as(CampaignFile, campaign, overrides), runs_dir)))
+    show(campaign_summary(build_campaign(config, runs_dir)))
 
 
 def replay(
@@ -86,13 +85,11 @@ def replay(
     runs_dir: RunsDir = RUNS,
 ) -> None:
     """Replay a log event by event: which triggers fire, and what the exported model answers."""
-    start_backend()
-    from recsys.experiment_file import read_as
-    from recsys.marketing.realtime.config import ReplayConfig
+    config = _started("recsys.marketing.realtime.config.ReplayConfig", replay, overrides)
     from recsys.marketing.realtime.replay import replay as replay_log
     from recsys.marketing.realtime.summary import summary
 
-    show(summary(replay_log(read_as(ReplayConfig, replay, overrides), runs_dir)))
+    show(summary(replay_log(config, runs_dir)))
 
 
 @campaign_app.command()
@@ -178,3 +175,22 @@ def policy(
         expected=expected,
     )
     show(policy_summary(policy_values(config)))
+
+
+def _started(schema: str, path: Path, overrides: list[str] | None) -> Any:
+    """Starts the backend, and gives what a file says.
+
+    Args:
+        schema: the class that reads the file, with its module.
+        path, overrides: see :func:`recsys.experiment_file.read_document`.
+    """
+    module, _, name = schema.rpartition(".")
+
+    def read() -> Any:
+        from recsys.experiment_file import read_as
+
+        return read_as(getattr(importlib.import_module(module), name), path, overrides)
+
+    refuse_early([module], read)
+    start_backend()
+    return read()

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
-from recsys.config import RunName, StrictConfig
+from recsys.config import NAME, RunName, StrictConfig
 from recsys.data.prepare import DataConfig
 from recsys.errors import InputError
 from recsys.experiment_file import read_document, validated
@@ -16,9 +16,6 @@ from recsys.marketing.sentiment.fitting import SentimentConfig
 from recsys.marketing.sentiment.reviews import ReviewsConfig
 from recsys.marketing.users.description import FeaturesConfig
 from recsys.tracking import TrackingConfig
-
-# Names of folders and files.
-NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 
 
 class PropensityConfig(EstimatorsConfig):

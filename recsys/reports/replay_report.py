@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow.dataset
-import yaml
 
 from recsys.reading import reading
 from recsys.reports.page import checked, inline, read_document
 from recsys.reports.replay_plots import actions_over_time
+from recsys.yaml_text import dump_yaml
 
 # Of each trigger.
 EXAMPLES = 2
@@ -38,7 +38,7 @@ def replay_section(folder: Path) -> dict[str, Any]:
         **document,
         "images": images,
         "examples": examples,
-        "definition": yaml.safe_dump(document["settings"], sort_keys=False, allow_unicode=True),
+        "definition": dump_yaml(document["settings"]),
     }
 
 

@@ -31,3 +31,8 @@ def remember(run_folder: Path, store: str, run_id: str) -> None:
     run_folder.mkdir(parents=True, exist_ok=True)
     with atomic_path(run_folder / FILE) as temporary:
         temporary.write_text(json.dumps({"runs": runs}, indent=2) + "\n")
+
+
+def forget(run_folder: Path) -> None:
+    """Has the run begin another one in every store."""
+    (run_folder / FILE).unlink(missing_ok=True)

@@ -7,13 +7,13 @@ import shlex
 import shutil
 import sqlite3
 import sys
-import tempfile
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+from recsys.atomic import draft_folder
 from recsys.errors import InputError
 from recsys.redaction import HIDDEN, redact, remember_address, shown_address
 from recsys.tracking.relocation import adopt
@@ -64,7 +64,7 @@ def _create_local(runs_dir: Path) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if database.exists():
             return
-        with tempfile.TemporaryDirectory(prefix=".mlflow", dir=runs_dir.resolve()) as folder:
+        with draft_folder(database.resolve()) as folder:
             MlflowClient(f"sqlite:///{folder}/migrated.db").search_experiments(max_results=1)
             # A copy, because MLflow keeps its connection to the file that it made.
             shutil.copy(f"{folder}/migrated.db", f"{folder}/mlflow.db")

@@ -13,6 +13,7 @@ import recsys.tracking.store as store
 from recsys.display import printable
 from recsys.errors import InputError
 from recsys.redaction import redact
+from recsys.stopping import STATUSES
 from recsys.tracking import models, record
 from recsys.tracking.config import TrackingConfig
 from recsys.tracking.run import PARENT_TAG, Run, flatten, to_metrics
@@ -312,7 +313,7 @@ def _status(error: BaseException | None) -> str:
     if error is None or (isinstance(error, SystemExit) and not error.code):
         return "FINISHED"
     if isinstance(error, SystemExit):
-        return "KILLED" if error.code == 128 + signal.SIGTERM else "FAILED"
+        return "KILLED" if error.code in STATUSES else "FAILED"
     return "FAILED" if isinstance(error, Exception) else "KILLED"
 
 

@@ -37,9 +37,11 @@ class WeightAverage:
         if not self._sums:
             self._sums = [np.zeros_like(weight) for weight in weights]
         new = 1.0 - self._decay
-        for total, weight in zip(self._sums, weights, strict=True):
-            total *= self._decay
-            total += new * weight
+        # New arrays: whoever holds the state of before keeps it.
+        self._sums = [
+            self._decay * total + new * weight
+            for total, weight in zip(self._sums, weights, strict=True)
+        ]
         # The sums' weights add up to less than 1 in the beginning (as in Adam).
         self._weight = self._decay * self._weight + new
 

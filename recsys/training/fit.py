@@ -12,6 +12,7 @@ import keras
 import numpy as np
 from pydantic import Field, NonNegativeInt
 
+from recsys import stopping
 from recsys.config import Distinct, StrictConfig
 from recsys.data.batches import TrainingBatches
 from recsys.data.dataset import Dataset, Part
@@ -108,7 +109,10 @@ class Progress:
     best_epoch: int = 0
     best_value: float | None = None
     history: list[dict[str, float]] = field(default_factory=list)
-    finished: bool = False
+
+    def is_over(self, epochs: int, patience: int) -> bool:
+        """Whether so many epochs are done, or so many have brought nothing better."""
+        return self.epoch >= epochs or self.epoch - self.best_epoch >= patience
 
 
 class Callback(Protocol):
@@ -162,6 +166,7 @@ def fit(
             seed; training does not fit into memory; or see
             :func:`recsys.training.devices.training_devices`.
         TrainingDiverged: the loss is no longer a number.
+        Stopped: a signal asked for it; the steps taken so far are kept.
     """
     batches = TrainingBatches(
         dataset,
@@ -191,20 +196,34 @@ def fit(
     progress.memory_bytes = memory.total
     # Whatever ends it, a callback's error too, no thread is left behind.
     with contextlib.closing(feed):
-        while not progress.finished:
-            _run_epoch(progress, feed, batches.steps_per_epoch, step, checkpoint, config, callbacks)
+        while not progress.is_over(last_epoch, config.patience):
+            stopping.check()
+            with stopping.deferred():
+                _run_epoch(
+                    progress, feed, batches.steps_per_epoch, step, checkpoint, config, callbacks
+                )
             step.synchronise()
+            before = average.state()
             average.update(retriever)
-            with average.applied(retriever):
-                metrics = _end_epoch(progress, validate, metric, retriever)
-                if progress.best_epoch == progress.epoch:
-                    save_checkpoint(best, _weights(retriever), {"epoch": progress.epoch})
-            waited = progress.epoch - progress.best_epoch
-            progress.finished = progress.epoch >= last_epoch or waited >= config.patience
-            # Before the checkpoint: who is killed in between hears of the epoch again.
-            for callback in callbacks:
-                callback.epoch_ended(progress.epoch, metrics)
-            checkpoint.save(progress)
+            validated = None
+            try:
+                with average.applied(retriever):
+                    validated = _validated(validate, retriever)
+                    with stopping.deferred():
+                        metrics = _end_epoch(progress, validated, metric)
+                        if progress.best_epoch == progress.epoch:
+                            save_checkpoint(best, _weights(retriever), {"epoch": progress.epoch})
+            except stopping.Stopped:
+                if validated is None:  # the steps are done, and need not be done again
+                    average.restore(before)
+                    checkpoint.save(progress)
+                raise
+            with stopping.deferred():
+                # Before the checkpoint: who is killed in between hears of the epoch again.
+                for callback in callbacks:
+                    callback.epoch_ended(progress.epoch, metrics)
+                checkpoint.save(progress)
+        stopping.check()
     weights, _ = load_checkpoint(best)
     for variable, name in zip(retriever.changing_variables, sorted(weights), strict=True):
         variable.assign(weights[name])
@@ -309,35 +328,39 @@ def _run_epoch(
         settle(left=1)  # the last one may still be running on the device
         for callback in callbacks:
             callback.step_ended(progress, steps_per_epoch)
-        if checkpoint.age >= config.checkpoint_seconds and progress.step < steps_per_epoch:
+        is_due = checkpoint.age >= config.checkpoint_seconds and progress.step < steps_per_epoch
+        if is_due or stopping.asked():
             settle(left=0)
             progress.seconds += time.monotonic() - began
             checkpoint.save(progress)
+            stopping.check()
             began = time.monotonic()
     settle(left=0)
     progress.seconds += time.monotonic() - began
 
 
-def _end_epoch(
-    progress: Progress,
-    validate: Callable[[Retriever], dict[str, float]] | None,
-    metric: str,
-    retriever: Retriever,
+def _validated(
+    validate: Callable[[Retriever], dict[str, float]] | None, retriever: Retriever
 ) -> dict[str, float]:
+    """The validation metrics of an epoch, and the seconds that they took."""
+    if validate is None:
+        return {}
+    began = time.monotonic()
+    metrics = validate(retriever)
+    return {**metrics, "validation_seconds": time.monotonic() - began}
+
+
+def _end_epoch(progress: Progress, validated: dict[str, float], metric: str) -> dict[str, float]:
     """Closes an epoch: its metrics, and whether it is the best so far."""
     loss = progress.loss_sum / max(progress.weight_sum, 1e-9)
-    metrics = {"loss": loss}
+    metrics = {"loss": loss, **validated}
     progress.epoch += 1
     progress.step = 0
     progress.loss_sum = progress.weight_sum = 0.0
-    if validate is None:
+    if not validated:
         progress.best_epoch = progress.epoch
-    else:
-        began = time.monotonic()
-        metrics |= validate(retriever)
-        metrics["validation_seconds"] = time.monotonic() - began
-        if progress.best_value is None or metrics[metric] > progress.best_value:
-            progress.best_value, progress.best_epoch = metrics[metric], progress.epoch
+    elif progress.best_value is None or metrics[metric] > progress.best_value:
+        progress.best_value, progress.best_epoch = metrics[metric], progress.epoch
     metrics["train_seconds"] = progress.seconds
     metrics["input_wait_share"] = progress.waited / max(progress.seconds, 1e-9)
     progress.history.append({"epoch": progress.epoch, **metrics})

@@ -329,9 +329,12 @@ def test_settings_of_items_that_the_log_does_not_name(settings):
         DataConfig.model_validate({"log": log, **settings})
 
 
-def test_k_core_that_leaves_nothing(write, prepared):
-    with pytest.raises(InputError, match="no user is left of 2"):
-        prepared(write("log.csv", SMALL_LOG), minimum_user_events=100, split=LEAVE_ONE_OUT)
+@pytest.mark.parametrize("split", [LEAVE_ONE_OUT, CUTS, {"kind": "time"}])
+@pytest.mark.parametrize("side, most", [("user", 5), ("item", 4)])
+def test_minima_that_leave_nothing(write, prepared, split, side, most):
+    said = rf"log\.csv: no event is left: data\.minimum_{side}_events is 9 .*one {side}: {most}\)"
+    with pytest.raises(InputError, match=said):
+        prepared(write("log.csv", SMALL_LOG), split=split, **{f"minimum_{side}_events": 9})
 
 
 def test_time_split_without_time(write, prepared):

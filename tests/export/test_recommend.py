@@ -46,6 +46,23 @@ def test_no_more_than_k_rows(lstm):
     assert len(lstm.recommend(Query([], {}), k=2)) == 2
 
 
+def test_a_short_answer_says_why(lstm):
+    catalogue = [row.item_id for row in lstm.recommend(Query([], {}), k=20)]
+    had = [[], catalogue[:3], catalogue]
+    answers = [len(lstm.recommend(Query(history, {}), k=20)) for history in had]
+    size = len(catalogue)
+    assert answers == [size, size - 3, 0]
+    some, fewer, none = (
+        lstm.why_so_few(Query(history, {}), found, 20)
+        for history, found in zip(had, answers, strict=True)
+    )
+    assert some == f"only {size} of 20 items can be recommended: the catalogue holds {size} items"
+    assert f"only {size - 3} of 20" in fewer and "of which the history has 3, and" in fewer
+    assert "nothing can be recommended" in none and "the history has all" in none
+    assert "seen: exclude" in none
+    assert lstm.why_so_few(Query([], {}), 2, 2) == ""
+
+
 @pytest.mark.parametrize("k", [0, 21])
 def test_more_than_was_exported_is_refused(lstm, k):
     with pytest.raises(InputError, match="returns 1 to 20"):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -14,7 +15,9 @@ from recsys.data.dataset import Dataset
 from recsys.evaluation.metrics import ranking_metrics
 from recsys.evaluation.ranking import RetrieverEmbedder, rank
 from recsys.models.retriever import ModelConfig
+from recsys.stopping import Stopped, stopped_by_signals
 from recsys.training.build import build_retriever
+from recsys.training.checkpoint import load_checkpoint
 from recsys.training.feed import ASSEMBLY
 from recsys.training.fit import Progress, TrainingConfig, fit
 from tests.damage import truncate
@@ -124,15 +127,25 @@ def test_equal_seeds_are_bit_equal_and_compile_and_fit_reaches_the_same_loss(fol
     assert second == first | {"keras_losses": None}
 
 
-def fit_here(folder, callbacks=(), **settings) -> tuple[Progress, np.ndarray]:
+def fit_here(
+    folder, callbacks=(), validate=None, metric="", **settings
+) -> tuple[Progress, np.ndarray]:
     """Two epochs of a small model in this process: what happened, and its item vectors."""
-    if not (folder / "dataset").is_dir():
-        checkerboard(folder / "dataset", users=40, items=16)
-    dataset = Dataset(folder / "dataset")
+    there = folder / "dataset"
+    dataset = Dataset(there) if there.is_dir() else checkerboard(there, users=40, items=16)
     config = ModelConfig.model_validate(zoo.model("average") | {"max_events": 3})
     training = TrainingConfig.model_validate(TRAINING | {"epochs": 2} | settings)
     retriever = build_retriever(config, dataset, "train", 1, training.precision)
-    progress = fit(retriever, dataset, training, 1, folder / "checkpoints", callbacks=callbacks)
+    progress = fit(
+        retriever,
+        dataset,
+        training,
+        1,
+        folder / "checkpoints",
+        validate=validate,
+        metric=metric,
+        callbacks=callbacks,
+    )
     return progress, np.asarray(retriever.item_vectors())
 
 
@@ -187,6 +200,67 @@ def test_a_pruned_trial_leaves_no_thread_behind(tmp_path):
     while assemblies() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert assemblies() == 0
+
+
+def size_of(retriever) -> dict[str, float]:
+    """A validation metric that grows in training."""
+    return {"size": float(np.abs(np.asarray(retriever.item_vectors())).mean())}
+
+
+class Stopper:
+    """Sends SIGTERM at a step of the second epoch, at its end, or within its validation."""
+
+    def __init__(self, when: str) -> None:
+        self.when = when
+        self.epoch = 0
+
+    def step_ended(self, progress, steps_per_epoch) -> None:
+        at = {"step": 2, "last step": steps_per_epoch}.get(self.when)
+        if (progress.epoch, progress.step) == (1, at):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def epoch_ended(self, epoch, metrics) -> None:
+        self.epoch = epoch
+        if (self.when, epoch) == ("epoch", 2):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def validate(self, retriever) -> dict[str, float]:
+        if (self.when, self.epoch) == ("validation", 1):
+            os.kill(os.getpid(), signal.SIGTERM)
+        return size_of(retriever)
+
+
+VALIDATED = {"average_decay": 0.5, "crop": 0.5, "metric": "size"}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> tuple[Progress, np.ndarray]:
+    """Three epochs in one go."""
+    return fit_here(tmp_path_factory.mktemp("whole"), validate=size_of, epochs=3, **VALIDATED)
+
+
+def assert_equal(found: tuple[Progress, np.ndarray], expected: tuple[Progress, np.ndarray]) -> None:
+    assert losses(found[0]) == losses(expected[0]) and len(found[0].history) == 3
+    assert (found[0].best_epoch, found[0].events) == (expected[0].best_epoch, expected[0].events)
+    np.testing.assert_array_equal(found[1], expected[1])
+
+
+@pytest.mark.parametrize(
+    "when, kept",
+    [("step", (1, 2)), ("last step", (1, 10)), ("validation", (1, 10)), ("epoch", (2, 0))],
+)
+def test_a_stopped_run_goes_on_as_if_it_had_not_been(tmp_path, whole, when, kept):
+    stopper = Stopper(when)
+    with stopped_by_signals(), pytest.raises(Stopped):
+        fit_here(tmp_path, [stopper], stopper.validate, epochs=3, **VALIDATED)
+    _, metadata = load_checkpoint(tmp_path / "checkpoints" / "last.npz")
+    assert (metadata["progress"]["epoch"], metadata["progress"]["step"]) == kept
+    assert_equal(fit_here(tmp_path, validate=size_of, epochs=3, **VALIDATED), whole)
+
+
+def test_more_epochs_end_as_if_they_had_been_asked_for_at_once(tmp_path, whole):
+    fit_here(tmp_path, validate=size_of, epochs=1, **VALIDATED)
+    assert_equal(fit_here(tmp_path, validate=size_of, epochs=3, **VALIDATED), whole)
 
 
 def test_waiting_for_batches_is_told(tmp_path, monkeypatch):

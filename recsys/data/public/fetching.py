@@ -1,9 +1,9 @@
 """The public data sets that there are, fetched on first use."""
 
 import os
-import tempfile
 from pathlib import Path
 
+from recsys.atomic import draft_folder
 from recsys.data.engine import blaming_input
 from recsys.data.public.cdnow import CDNOW
 from recsys.data.public.complete_journey import COMPLETE_JOURNEY
@@ -47,15 +47,11 @@ def fetch(name: str) -> Path:
     folder = data_home() / name
     if folder.is_dir():
         return folder
-    with blaming_input(str(folder)):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{name}.") as scratch:
-            built = Path(scratch) / name
-            built.mkdir()
-            data.build(built)
-            # Another process may have been faster; its files are the same.
-            if not folder.is_dir():
-                os.replace(built, folder)
+    with blaming_input(str(folder)), draft_folder(folder) as built:
+        data.build(built)
+        # Another process may have been faster; its files are the same.
+        if not folder.is_dir():
+            os.replace(built, folder)
     return folder
 
 

@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 from pydantic import Field, PositiveInt
 
-from recsys.config import StrictConfig
+from recsys.config import NAME, StrictConfig
 from recsys.errors import InputError
 from recsys.marketing.audiences.hidden_seed import Measured, measure
 from recsys.marketing.audiences.lookalikes import LookalikeConfig, Lookalikes
@@ -19,9 +18,9 @@ from recsys.marketing.audiences.suppression import (
     read_suppressed,
 )
 from recsys.marketing.audiences.users_table import SEGMENT, USER, UsersTable, read_users
-from recsys.marketing.experiment import NAME
 from recsys.marketing.versions import fingerprint, keep_version
 from recsys.run_folder import RunFolder
+from recsys.yaml_text import dump_yaml
 
 MEMBERS, DEFINITION, COUNTS = "members.parquet", "audience.yaml", "audience.json"
 
@@ -144,7 +143,7 @@ def save_audience(config: AudienceConfig, runs_dir: Path) -> Path:
     mark = fingerprint([definition, sorted(audience.users), sorted(table.marks.items())])
 
     def write(draft: Path) -> None:
-        text = yaml.safe_dump(definition, sort_keys=False, allow_unicode=True)
+        text = dump_yaml(definition)
         (draft / DEFINITION).write_text(text, encoding="utf-8")
         audience.rows[[USER]].to_parquet(draft / MEMBERS, index=False)
         document = {"name": config.name, "unknown_opt_outs": suppressed.unknown}

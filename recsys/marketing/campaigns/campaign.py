@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from recsys.errors import InputError
 from recsys.marketing.audiences.audience import Audience, counts, pick
@@ -19,6 +18,7 @@ from recsys.marketing.measurement.uplift import SMALLEST_ARM
 from recsys.marketing.versions import fingerprint, keep_version
 from recsys.progress import working
 from recsys.run_folder import RunFolder
+from recsys.yaml_text import dump_yaml
 
 DEFINITION, COUNTS = "campaign.yaml", "campaign.json"
 ASSIGNMENTS, MESSAGES, LEFT_OUT = "assignments.parquet", "messages.parquet", "left_out.parquet"
@@ -84,7 +84,7 @@ def build_campaign(config: CampaignFile, runs_dir: Path) -> Path:
         definition = config.model_dump(mode="json")
 
         def write(draft: Path) -> None:
-            text = yaml.safe_dump(definition, sort_keys=False, allow_unicode=True)
+            text = dump_yaml(definition)
             (draft / DEFINITION).write_text(text, encoding="utf-8")
             rows.to_parquet(draft / ASSIGNMENTS, index=False)
             found.left_out.to_parquet(draft / LEFT_OUT, index=False)

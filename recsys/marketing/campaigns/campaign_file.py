@@ -4,14 +4,13 @@ from datetime import date
 
 from pydantic import Field, PositiveInt, model_validator
 
-from recsys.config import StrictConfig
+from recsys.config import NAME, StrictConfig
 from recsys.marketing.audiences.audience import Definition
 from recsys.marketing.audiences.suppression import SuppressionConfig
 from recsys.marketing.campaigns.caps import Caps, SentConfig
 from recsys.marketing.campaigns.channels import Channel, SocialConfig
 from recsys.marketing.campaigns.contacts import ContactsConfig
 from recsys.marketing.campaigns.stock import StockConfig
-from recsys.marketing.experiment import NAME
 
 
 class CampaignConfig(StrictConfig):

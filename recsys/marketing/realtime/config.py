@@ -5,11 +5,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PositiveInt, model_validator
 
-from recsys.config import Distinct, StrictConfig
+from recsys.config import NAME, Distinct, StrictConfig
 from recsys.data.sources import LogConfig
 from recsys.data.splits import Moment, since_epoch
 from recsys.marketing.audiences.suppression import SuppressionConfig
-from recsys.marketing.experiment import NAME
 from recsys.marketing.users.segments import Segment
 
 

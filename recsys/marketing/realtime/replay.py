@@ -1,7 +1,6 @@
 """Replays a log as a stream: triggers fire, the exported model answers, all of it is timed."""
 
 import os
-import tempfile
 import time
 from array import array
 from collections import Counter
@@ -14,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from recsys.atomic import draft_folder
 from recsys.data.engine import blaming_input
 from recsys.data.splits import iso
 from recsys.errors import InputError
@@ -262,11 +262,10 @@ def _thresholds(run: Path, config: ReplayConfig) -> Thresholds:
 @contextmanager
 def _whole_folder(final: Path) -> Iterator[Path]:
     """Yields a folder that takes the place of another when all went well."""
-    final.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{final.name}-", dir=final.parent) as scratch:
-        draft = Path(scratch) / "new"
+    with draft_folder(final) as scratch:
+        draft = scratch / "new"
         draft.mkdir()
         yield draft
         if final.exists():
-            os.replace(final, Path(scratch) / "old")
+            os.replace(final, scratch / "old")
         os.replace(draft, final)

@@ -1,0 +1,167 @@
+"""What is wrong with settings, in plain words: where, what, and the nearest right thing."""
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Annotated, Any, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from recsys.config import NAME
+
+LONGEST = 80  # characters that a message repeats of a value
+# How alike a key of a section within must be to be thought of; one of any other, equal.
+ALIKE_WITHIN = 0.8
+NAMES = "begins with a letter or digit, and holds at most 100 letters, digits, `.`, `_` and `-`"
+
+
+def explain(error: ValidationError, schema: type[BaseModel], document: Mapping[str, Any]) -> str:
+    """One line per mistake.
+
+    Args:
+        error: of the document.
+        schema: that it was read as.
+        document: nested sections.
+    """
+    return "\n".join(f"  {_explained(mistake, schema, document)}" for mistake in error.errors())
+
+
+def without_tags(location: Sequence[int | str], schema: type[BaseModel]) -> list[str]:
+    """The keys of a location as a file has them: pydantic names the kinds of sections, too."""
+    return _walked(location, schema)[0]
+
+
+def _explained(mistake: ErrorDetails, schema: type[BaseModel], document: Mapping[str, Any]) -> str:
+    keys, sections = _walked(mistake["loc"], schema)
+    where = ".".join(keys)
+    context, received = mistake.get("ctx", {}), mistake.get("input")
+    match mistake["type"]:
+        case "extra_forbidden":
+            return f"{where}: unknown key; {_nearest_key(keys, sections, _paths(schema, document))}"
+        case "missing":
+            return f"{where}: is needed"
+        case "union_tag_not_found":
+            return f"{where}.kind: is needed, one of {_kinds(schema, keys)}"
+        case "union_tag_invalid":
+            where, received = f"{where}.kind", context["tag"]
+            said = f"is not one of {context['expected_tags']}"
+            return f"{where}: {_short(received)} {said}{_nearest_value(context, received)}"
+        case "string_pattern_mismatch" if context["pattern"] == NAME:
+            return f"{where}: a name {NAMES}, received {_short(received)}"
+    said = mistake["msg"].removeprefix("Value error, ")
+    if not isinstance(received, dict | BaseModel):
+        said += f", received {_short(received)}"
+    return f"{where}: {said}{_nearest_value(context, received)}{_mended(mistake['type'], received)}"
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def _nearest_value(context: dict[str, Any], received: Any) -> str:
+    """Of a choice, the one that was probably meant."""
+    expected = str(context.get("expected_tags") or context.get("expected") or "")
+    choices = expected.replace(" or ", ", ").split(", ")
+    near = difflib.get_close_matches(str(received), [each.strip("'") for each in choices], n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _mended(kind: str, received: Any) -> str:
+    """How YAML writes what was probably meant."""
+    if kind == "string_type" and isinstance(received, bool | int | float | None):
+        return "; text that looks like something else wants quotes"
+    if not isinstance(received, str):
+        return ""
+    if kind == "bool_type" and received.casefold() in ("yes", "no", "on", "off", "y", "n"):
+        return "; write true or false"
+    if kind in ("int_type", "float_type") and received.replace("_", "").isdecimal():
+        return f"; write {received.replace('_', '').lstrip('0') or '0'}"
+    return ""
+
+
+def _nearest_key(
+    keys: Sequence[str], sections: Sequence[type[BaseModel]], paths: Iterable[tuple[str, ...]]
+) -> str:
+    """The right key that is most like the last one, beside it or in another section."""
+    *parents, wanted = keys
+    beside = sorted({name for section in sections for name in _fields(section)})
+    near = difflib.get_close_matches(wanted, beside, n=1)
+    best, likeness = near, max([ALIKE_WITHIN - 1e-9, *(_likeness(wanted, name) for name in near)])
+    for path in paths:
+        is_within = path[: len(parents)] == tuple(parents)
+        found = _likeness(wanted, path[-1])
+        if list(path[:-1]) == parents or not (is_within or found == 1.0):
+            continue
+        if found > likeness:
+            best, likeness = [".".join(path)], found
+        elif found == likeness == 1.0:
+            best = [*best, ".".join(path)]
+    if not best:
+        return f"known keys: {', '.join(beside)}."
+    return f"did you mean {' or '.join(repr(each) for each in best)}?"
+
+
+def _likeness(one: str, other: str) -> float:
+    """From 0 to 1, singular and plural being the same."""
+    return difflib.SequenceMatcher(None, other.rstrip("s"), one.rstrip("s")).ratio()
+
+
+def _paths(
+    schema: type[BaseModel], document: Any, prefix: tuple[str, ...] = ()
+) -> Iterator[tuple[str, ...]]:
+    """Every key that a document has or could have in its sections and those of the defaults."""
+    for name, field in schema.model_fields.items():
+        key = field.alias or name
+        yield (*prefix, key)
+        given = document.get(key) if isinstance(document, Mapping) else None
+        kinds = _models_in(field.annotation)
+        if isinstance(given, Mapping) and "kind" in given:
+            kinds = [section for section in kinds if given["kind"] in _tags(section)]
+        elif not isinstance(given, Mapping):
+            kinds = [type(field.default)] if isinstance(field.default, BaseModel) else []
+        for section in kinds:
+            yield from _paths(section, given, (*prefix, key))
+
+
+def _kinds(schema: type[BaseModel], keys: Sequence[str]) -> str:
+    """The kinds that the section of some keys may be of."""
+    _, sections = _walked((*keys, ""), schema)
+    return ", ".join(repr(kind) for section in sections for kind in _tags(section))
+
+
+def _walked(
+    location: Sequence[int | str], schema: type[BaseModel]
+) -> tuple[list[str], list[type[BaseModel]]]:
+    """The keys of a location, and the config classes that the section of the last may be."""
+    keys: list[str] = []
+    sections, parents = [schema], [schema]
+    for part in location:
+        tagged = [section for section in sections if part in _tags(section)]
+        if tagged and not any(part in _fields(section) for section in sections):
+            sections = tagged
+            continue
+        keys.append(str(part))
+        parents = sections
+        sections = [
+            found for section in sections for found in _models_in(_fields(section).get(str(part)))
+        ] or sections  # an index, or a key of a mapping
+    return keys, parents
+
+
+def _fields(section: type[BaseModel]) -> dict[str, Any]:
+    return {field.alias or name: field.annotation for name, field in section.model_fields.items()}
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    arguments = get_args(annotation)
+    if get_origin(annotation) is Annotated:
+        arguments = arguments[:1]
+    return [found for argument in arguments for found in _models_in(argument)]
+
+
+def _tags(section: type[BaseModel]) -> tuple[Any, ...]:
+    kind = section.model_fields.get("kind")
+    return get_args(kind.annotation) if kind else ()

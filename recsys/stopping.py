@@ -1,0 +1,71 @@
+"""Ctrl-C, SIGTERM and SIGHUP end a command in order: what can be saved is, and nothing is left.
+
+A signal raises :class:`Stopped` wherever the command is. Work that would lose something by that,
+as training between two steps, asks for a moment with :func:`deferred`.
+"""
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STATUSES = frozenset(128 + number for number in SIGNALS)
+
+
+class Stopped(SystemExit):
+    """A signal asked the command to end; the exit status is the one that shells give it."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(128 + number)
+
+
+class _State:
+    asked: int | None = None
+    is_deferred = False
+
+
+@contextlib.contextmanager
+def stopped_by_signals() -> Iterator[None]:
+    """Within it, a signal raises :class:`Stopped`; one that is ignored (nohup) stays so."""
+    _State.asked = None
+    previous = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in SIGNALS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                previous[number] = signal.signal(number, _handle)
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+        _State.asked = None
+
+
+@contextlib.contextmanager
+def deferred() -> Iterator[None]:
+    """Within it, the first signal waits for :func:`check`; a second one does not."""
+    _State.is_deferred = True
+    try:
+        yield
+    finally:
+        _State.is_deferred = False
+
+
+def asked() -> int | None:
+    """The number of the signal that asked the command to end, if one did."""
+    return _State.asked
+
+
+def check() -> None:
+    """Raises :class:`Stopped` if a signal is waiting for it."""
+    if _State.asked is not None:
+        raise Stopped(_State.asked)
+
+
+def _handle(number: int, frame: FrameType | None) -> None:
+    waits = _State.is_deferred and _State.asked is None
+    _State.asked = number
+    if not waits:
+        raise Stopped(number)

@@ -1,0 +1,108 @@
+"""What a person at a terminal sees, with stand-ins for what takes long."""
+
+import contextlib
+import errno
+import io
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from unittest import mock
+
+import pytest
+
+from recsys import cli
+from recsys.export.recommend import Query, Recommendation
+
+
+def run(*arguments: str) -> tuple[int, str, str]:
+    """Exit status, stdout and stderr of a command."""
+    stdout, stderr, status = io.StringIO(), io.StringIO(), 0
+    with (
+        contextlib.redirect_stdout(stdout),
+        contextlib.redirect_stderr(stderr),
+        mock.patch.object(sys, "argv", ["recsys", *arguments]),
+    ):
+        try:
+            cli.main()
+        except SystemExit as stopped:
+            status = int(stopped.code or 0)
+    return status, stdout.getvalue(), stderr.getvalue()
+
+
+class Artefact:
+    """A model of a few items that recommends those that were not had, in their order."""
+
+    titles: dict[str, str] = {}  # noqa: RUF012, replaced as a whole
+    items = ("a", "b, c", "d")
+    asked: Query
+
+    def __init__(self, folder: Path) -> None:
+        self.manifest = {"model": {"k": 5}}
+
+    def unknown_ids(self, history):
+        return []
+
+    def recommend(self, query, k):
+        type(self).asked = query
+        left = [item for item in self.items if item not in query.history]
+        return [Recommendation(item, self.titles.get(item, item), 0.5) for item in left[:k]]
+
+    def why_so_few(self, query, answers, k):
+        return "" if answers else "nothing can be recommended: the history has all"
+
+
+@pytest.fixture
+def artefact(monkeypatch):
+    monkeypatch.setattr(cli, "start_backend", lambda: None)
+    monkeypatch.setattr(cli, "refuse_early", lambda modules, check: None)
+    monkeypatch.setattr("recsys.export.recommend.Recommender", Artefact)
+    folder = SimpleNamespace(model_version=lambda: Path("model"))
+    monkeypatch.setattr("recsys.run_folder.RunFolder.open_exported", lambda run: folder)
+    return Artefact
+
+
+class TestRecommend:
+    def test_titles_have_a_column_where_there_are_any(self, artefact, monkeypatch):
+        status, table, _ = run("recommend", "runs/x", "--history", "a")
+        assert status == 0 and "title" not in table and table.count("b, c") == 1
+        monkeypatch.setattr(artefact, "titles", {"d": "A door"})
+        _, table, _ = run("recommend", "runs/x", "--history", "a")
+        assert "title" in table and "A door" in table
+
+    def test_ids_may_hold_commas(self, artefact):
+        run("recommend", "runs/x", "--item", "a", "--item", "b, c")
+        assert list(artefact.asked.history) == ["a", "b, c"]
+        run("recommend", "runs/x", "--history", "a,d")
+        assert list(artefact.asked.history) == ["a", "d"]
+        run("recommend", "runs/x", "--history", "")
+        assert list(artefact.asked.history) == []
+
+    def test_an_empty_answer_says_why(self, artefact):
+        status, table, said = run(
+            "recommend", "runs/x", "--item", "a", "--item", "d", "--item=b, c"
+        )
+        assert (status, table) == (0, "") and said.startswith("nothing can be recommended")
+
+    @pytest.mark.parametrize(
+        "given", [[], ["--history", "a", "--user", "u"], ["--history", "a", "--item", "b"]]
+    )
+    def test_one_history_is_asked_for(self, artefact, given):
+        status, _, said = run("recommend", "runs/x", *given)
+        assert status == 2 and "give one of --history, --item" in said
+
+
+@pytest.mark.parametrize("number", [errno.EEXIST, errno.ENAMETOOLONG, errno.EACCES, errno.EISDIR])
+def test_a_path_that_cannot_be_used_is_one_message(monkeypatch, number):
+    def fail():
+        raise OSError(number, "as the system says", "a" * 300)
+
+    monkeypatch.setattr(cli, "app", fail)
+    status, _, said = run("run", "a.yaml")
+    assert status == 2 and said.startswith("error: aaa") and len(said) < 300
+    assert said.endswith("cannot be used: as the system says\n")
+
+
+def test_a_failure_of_ours_keeps_its_traceback(monkeypatch):
+    monkeypatch.setattr(cli, "app", mock.Mock(side_effect=KeyError("x")))
+    with pytest.raises(KeyError):
+        run("run", "a.yaml")

@@ -388,7 +388,8 @@ def test_a_damaged_manifest_means_that_nothing_is_done(copy, caplog, damage):
 
 
 def test_a_damaged_dataset_is_prepared_again(copy, caplog):
-    (dataset,) = (copy / "runs" / "datasets").iterdir()
+    run = copy / "runs/circle/1"
+    dataset = run / json.loads((run / "dataset.json").read_text())["path"]
     before = contents(dataset, "event_items.npy", "users.parquet")
     flip(dataset / "event_items.npy")
     empty(dataset / "users.parquet")

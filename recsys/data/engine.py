@@ -69,6 +69,7 @@ ABOUT_CONTENT = (
     duckdb.InvalidInputException,
     duckdb.ConversionException,
     duckdb.IOException,
+    duckdb.OutOfRangeException,
     UnicodeError,
 )
 
@@ -104,9 +105,15 @@ def _explain(error: Exception, where: str) -> str | None:
         return f"{error.filename or where} cannot be used: {error.strerror}"
     if isinstance(error, duckdb.InvalidInputException) and REFUSED in str(error):
         return f"{where}: {str(error).partition(REFUSED)[2]}"
-    if isinstance(error, ABOUT_CONTENT) or "Unknown TimeZone" in str(error):
+    about_content = isinstance(error, ABOUT_CONTENT) or _is_damage(error)
+    if about_content or "Unknown TimeZone" in str(error):
         return f"{where} cannot be read: {_brief(error)}{_mend(error)}"
     return None
+
+
+def _is_damage(error: Exception) -> bool:
+    """Whether a Parquet file's inner structure is broken, which DuckDB has no class for."""
+    return type(error) is duckdb.Error
 
 
 def _is_disk_full(error: Exception) -> bool:
@@ -137,6 +144,8 @@ def _mend(error: Exception) -> str:
         return " Correct `time_format`."
     if "utf-8" in said or "unicode" in said or isinstance(error, UnicodeError):
         return " Name the file's encoding, for example `encoding: latin-1`."
+    if _is_damage(error):
+        return " The file is damaged: fetch or write it again."
     if isinstance(error, duckdb.IOException):
         return ""
     return " Mend or remove the line."

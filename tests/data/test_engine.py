@@ -56,6 +56,26 @@ def test_other_os_errors_are_ours():
         raise OSError(errno.EINVAL, "odd")
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        duckdb.Error("TProtocolException: Invalid data"),
+        duckdb.Error("Parquet file is likely corrupted, dictionary offset out of range"),
+    ],
+)
+def test_damaged_parquet_is_told(error):
+    refused = pytest.raises(
+        InputError, match=r"log\.parquet cannot be read.*file is damaged: fetch"
+    )
+    with refused, blaming_input("log.parquet"):
+        raise error
+
+
+def test_times_beyond_all_bounds_are_the_logs_fault():
+    with pytest.raises(InputError, match="Overflow"), blaming_input("log.csv"):
+        raise duckdb.OutOfRangeException("Out of Range Error: Overflow in multiplication")
+
+
 def test_no_extension_is_fetched(tmp_path):
     con = connect(tmp_path, memory_gib=1)
     value = con.raw_sql("SELECT current_setting('autoinstall_known_extensions')").fetchone()

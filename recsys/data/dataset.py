@@ -296,7 +296,7 @@ class Dataset:
         counts, targets = np.asarray(self.item_counts), np.asarray(self.item_targets)
         known_as_context = counts[:, fitted].any(axis=1) & ~targets[:, fitted].any(axis=1)
         always_context = counts.any(axis=1) & ~targets.any(axis=1)
-        return ~(known_as_context | always_context)
+        return np.asarray(~(known_as_context | always_context))
 
     def feature(self, side: Side, name: str) -> np.ndarray:
         """The array of one feature, one row per user or item (see :class:`Feature`)."""

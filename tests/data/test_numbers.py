@@ -2,10 +2,13 @@ import ibis
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from recsys.data.numbers import (
     NumberFormat,
     as_number,
+    as_whole_number,
     format_hint,
     guess_number_format,
     read_numbers,
@@ -56,6 +59,23 @@ def test_numbers_are_read_as_written_or_not_at_all(format):
     assert as_number(column, format).to_pyarrow().to_pylist() == [*expected, None]
     wanted = np.array([*expected, None], float)
     np.testing.assert_array_equal(read_numbers([*texts, None], format), wanted)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.text("0123456789.,+-eE_nNifax \u00a0", max_size=7), max_size=40))
+def test_a_column_and_a_list_are_read_alike(texts):
+    column = ibis.memtable(pa.table({"text": pa.array(texts, pa.string())})).text
+    read = as_number(column, PLAIN).to_pyarrow().to_numpy(zero_copy_only=False)
+    np.testing.assert_array_equal(read_numbers(texts, PLAIN), read.astype(float))
+
+
+@pytest.mark.parametrize("format", [PLAIN, NumberFormat(thousands=",")], ids=str)
+def test_whole_numbers_are_exact(format):
+    texts = ["9007199254740993", " -7\u00a0", "5.0", "1.5", "1e3", str(2**63), "x", None]
+    column = ibis.memtable(pa.table({"text": pa.array(texts)})).text
+    assert as_whole_number(column, format).to_pyarrow().to_pylist() == [
+        9007199254740993, -7, 5, None, 1000, None, None, None,
+    ]  # fmt: skip
 
 
 def test_typed_numbers_are_what_they_are():

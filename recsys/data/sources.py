@@ -18,6 +18,7 @@ from recsys.config import StrictConfig
 from recsys.data import public
 from recsys.data.engine import blaming_input
 from recsys.data.files import Format, SourceFiles, find_files, open_plain
+from recsys.data.nested import nested
 from recsys.data.times import TimeConfig
 from recsys.errors import InputError
 
@@ -299,13 +300,15 @@ def _read_json(con: Backend, paths: list[str], compression: str) -> Any:
 
 
 def column(table: ir.Table, name: str, role: str, where: object) -> ir.Column:
-    """One column of a source.
+    """One column of a source, or what its records hold at a dotted path such as ``user.id``.
 
     Raises:
         InputError: there is none of that name; the message has the nearest.
     """
     if name in table.columns:
         return table[name]
+    if (within := nested(table, name)) is not None:
+        return within.name(name)
     folded = {known.strip().casefold(): known for known in table.columns}
     near = difflib.get_close_matches(name.strip().casefold(), folded, n=1, cutoff=0.5)
     hint = f" Did you mean {folded[near[0]]!r}?" if near else ""

@@ -7,7 +7,7 @@ import ibis
 import ibis.expr.types as ir
 
 from recsys.data.engine import refuse
-from recsys.data.text import EDGES
+from recsys.data.text import EDGES, INVISIBLE
 
 # What programs write for a missing value. Not `NA`, which is also Namibia and North America.
 NULL_WORDS = (
@@ -35,6 +35,7 @@ def readable(table: ir.Table, null_values: Sequence[str]) -> ir.Table:
         table: as read.
         null_values: text that means that there is no value; blanks around it make no difference.
     """
+    words = [word.strip(INVISIBLE) for word in null_values]
     changed: dict[str, ir.Value] = {}
     for name, kind in table.schema().items():
         value: ir.Value = table[name]
@@ -42,8 +43,8 @@ def readable(table: ir.Table, null_values: Sequence[str]) -> ir.Table:
             value = _decoded(table[name], name)
         elif kind.is_array() and kind.value_type.is_binary():
             value = table[name].map(partial(_decoded, name=name))
-        if null_values and (kind.is_string() or kind.is_binary()):
-            is_word = trimmed(value).isin(null_values)
+        if words and (kind.is_string() or kind.is_binary()):
+            is_word = trimmed(value).isin(words)
             value = ibis.ifelse(is_word, ibis.null("string"), value)
         if value is not table[name]:
             changed[name] = value

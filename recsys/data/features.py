@@ -3,25 +3,26 @@
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import ibis
 import ibis.expr.types as ir
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from ibis.backends.duckdb import Backend
 
+from recsys.data.cells import trimmed
 from recsys.data.dataset import NOT_A_WORD, Feature, Side
 from recsys.data.files import SourceFiles
 from recsys.data.ids import identifier
 from recsys.data.images import ImageReader, content_mark, write_images
+from recsys.data.numeric_features import read_numeric, read_vectors
 from recsys.data.sources import (
     CategoricalFeature,
     FeatureConfig,
     ImageFeature,
     MultivaluedFeature,
+    NumericFeature,
     TableConfig,
     TextFeature,
     VectorFeature,
@@ -29,10 +30,11 @@ from recsys.data.sources import (
 )
 from recsys.errors import InputError
 
-NOT_A_NUMBER = r"[\[\](){}\s,;|]+"
 # Letters of scripts that put no space between words, with the marks that belong to each.
 UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}][\p{M}ー]*"
 EXAMPLES = 5
+# What may stand between several values, the likeliest first.
+SEPARATORS = ("|", ",", ";", "/")
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def read_side_table(
 
 def _present(value: ir.Column) -> ir.Value:
     """Blank text is a missing value."""
-    return value.strip().nullif("") if value.type().is_string() else value
+    return trimmed(value).nullif("") if value.type().is_string() else value
 
 
 def _refuse_repeated(repeated: ir.Table, side: Side, where: object) -> None:
@@ -135,12 +137,9 @@ def encode_features(
         values = source.select(id=source.id, value=source[f"feature.{name}"])
         joined = index.inner_join(values, "id").select("index", "value")
         joined = joined.filter(joined.value.notnull())
-        encoder = _Encoder(con, side_table.side, name, size, folder)
-        if isinstance(config, ImageFeature):
-            feature, wrong = encoder.encode_images(joined, config, side_table.folder)
-            notes += wrong
-        else:
-            feature = encoder.encode(joined, config)
+        encoder = _Encoder(con, side_table, name, size, folder)
+        feature, wrong = encoder.encode(joined, config)
+        notes += wrong
         described.append(feature)
     return tuple(described), notes
 
@@ -148,22 +147,37 @@ def encode_features(
 @dataclass(frozen=True)
 class _Encoder:
     con: Backend
-    side: Side
+    table: SideTable
     name: str
     size: int
     folder: Path
 
-    def encode(self, rows: ir.Table, config: FeatureConfig) -> Feature:
-        if isinstance(config, CategoricalFeature):
-            one = rows.select("index", position=ibis.literal(0), value=identifier(rows.value))
-            return self._indices(one, config, width=1)
-        if isinstance(config, MultivaluedFeature):
-            return self._indices(_split_values(rows, config), config, config.max_values)
-        if isinstance(config, TextFeature):
-            return self._indices(_split_words(rows, self.side), config, config.max_words)
+    @property
+    def side(self) -> Side:
+        return self.table.side
+
+    @property
+    def what(self) -> str:
+        """The feature in messages."""
+        return f"{self.side} feature {self.name!r}"
+
+    def encode(self, rows: ir.Table, config: FeatureConfig) -> tuple[Feature, list[str]]:
+        """Writes the feature; also returns notes on values that cannot be used."""
+        if isinstance(config, ImageFeature):
+            return self._images(rows, config, self.table.folder)
         if isinstance(config, VectorFeature):
             return self._vector(rows)
-        return self._numeric(rows)
+        if isinstance(config, NumericFeature):
+            return self._numeric(rows)
+        if isinstance(config, TextFeature):
+            return self._indices(_split_words(rows, self.side), config, config.max_words), []
+        if isinstance(config, MultivaluedFeature):
+            values = _split_values(rows, config, self.what)
+            notes = _separator_notes(rows.value, config, self.what)
+            return self._indices(values, config, config.max_values), notes
+        value = identifier(rows.value, f"the {self.what}")
+        one = rows.select("index", position=ibis.literal(0), value=value)
+        return self._indices(one, config, width=1), []
 
     def _indices(
         self,
@@ -193,54 +207,23 @@ class _Encoder:
         size = len(vocabulary) + 1
         return Feature(name=self.name, kind=config.kind, width=used, vocabulary_size=size)
 
-    def _numeric(self, rows: ir.Table) -> Feature:
-        value = rows.value
-        number = value.cast("float64") if value.type().is_numeric() else _as_number(value)
-        table = rows.select("index", number=number, given=value.cast("string")).to_pyarrow()
-        numbers = table["number"].to_numpy().astype(np.float64)
-        there = np.isfinite(numbers)
-        if len(numbers) and not there.any():
-            raise InputError(
-                f"the {self.side} feature {self.name!r} is numeric, but none of its values is a "
-                f"number, for example {table['given'][0].as_py()!r}: set `kind: categorical`"
-            )
-        mean = float(numbers[there].mean()) if there.any() else 0.0
-        deviation = float(numbers[there].std()) if there.any() else 1.0
-        deviation = deviation if deviation > 0 else 1.0
+    def _numeric(self, rows: ir.Table) -> tuple[Feature, list[str]]:
+        read = read_numeric(rows, self.what, self.table.config)
         array = np.zeros(self.size, dtype=np.float32)
-        array[table["index"].to_numpy()[there]] = (numbers[there] - mean) / deviation
+        array[read.index] = read.standardised
         self._save(array)
-        return Feature(name=self.name, kind="numeric", mean=mean, deviation=deviation)
+        feature = Feature(name=self.name, kind="numeric", mean=read.mean, deviation=read.deviation)
+        return feature, read.notes
 
-    def _vector(self, rows: ir.Table) -> Feature:
-        value = rows.value
-        if not value.type().is_array():
-            text = value.cast("string").re_replace(NOT_A_NUMBER, " ").strip().nullif("")
-            value = text.split(" ")
-        table = rows.select("index", value=value).filter(ibis._.value.notnull()).to_pyarrow()
-        lists = table["value"].combine_chunks()
-        lengths = pc.list_value_length(lists).to_numpy(zero_copy_only=False)
-        if len(set(lengths.tolist())) > 1:
-            raise InputError(
-                f"the {self.side} feature {self.name!r} is a vector of mixed lengths: "
-                f"{_shown_lengths(lengths)}. All rows need one length, or none at all."
-            )
-        if not len(lengths):
-            raise InputError(f"the {self.side} feature {self.name!r} has no vector in any row")
-        try:
-            numbers = pc.cast(lists.flatten(), pa.float32())
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-            raise InputError(
-                f"the {self.side} feature {self.name!r} holds what is no number: {error}"
-            ) from error
-        width = int(lengths[0])
-        filled = np.nan_to_num(numbers.to_numpy(zero_copy_only=False))
+    def _vector(self, rows: ir.Table) -> tuple[Feature, list[str]]:
+        read = read_vectors(rows, self.what, self.table.config)
+        width = read.values.shape[1]
         array = np.zeros((self.size, width), dtype=np.float32)
-        array[table["index"].to_numpy()] = filled.reshape(-1, width)
+        array[read.index] = read.values
         self._save(array)
-        return Feature(name=self.name, kind="vector", width=width)
+        return Feature(name=self.name, kind="vector", width=width), read.notes
 
-    def encode_images(
+    def _images(
         self, rows: ir.Table, config: ImageFeature, home: Path | None
     ) -> tuple[Feature, list[str]]:
         """Reads the pictures; also returns notes on those that are not there."""
@@ -294,14 +277,29 @@ def _local(folder: Path | None) -> Path:
     return folder
 
 
-def _as_number(value: ir.Column) -> ir.FloatingValue:
-    return value.cast("string").strip().try_cast("float64")
-
-
-def _split_values(rows: ir.Table, config: MultivaluedFeature) -> ir.Table:
+def _split_values(rows: ir.Table, config: MultivaluedFeature, what: str) -> ir.Table:
     value = rows.value
     lists = value if value.type().is_array() else value.cast("string").split(config.separator)
-    return _unnested(rows.select("index", value=lists))
+    return _unnested(rows.select("index", value=lists), what)
+
+
+def _separator_notes(value: ir.Column, config: MultivaluedFeature, what: str) -> list[str]:
+    """A hint where the values look as if they were separated by something else."""
+    if value.type().is_array():
+        return []
+    text = value.cast("string")
+    signs = (config.separator, *SEPARATORS)
+    counted = {str(number): text.contains(sign).sum() for number, sign in enumerate(signs)}
+    table = text.name("text").as_table().aggregate(rows=value.count(), **counted)
+    rows, now, *others = (int(n or 0) for n in table.to_pyarrow().to_pylist()[0].values())
+    most = max(others)
+    if now or 2 * most <= rows:
+        return []
+    likely = SEPARATORS[others.index(most)]
+    return [
+        f"{what}: no value holds the separator {config.separator!r}, but {most} of {rows} hold "
+        f'{likely!r}: to split them there, set `separator: "{likely}"`'
+    ]
 
 
 def _split_words(rows: ir.Table, side: Side) -> ir.Table:
@@ -311,16 +309,11 @@ def _split_words(rows: ir.Table, side: Side) -> ir.Table:
     case are folded, and each character of a script without spaces is a word. A
     user's text is split as TensorFlow splits it too, in the served model.
     """
-    given = rows.value
-    text = _decoded(given) if given.type().is_binary() else given.cast("string")
+    text = rows.value.cast("string")
     if side == "item":
         text = _folded(text).re_replace(UNSPACED, r" \0 ")
-    return _unnested(rows.select("index", value=text.lower().re_split(NOT_A_WORD)))
-
-
-@ibis.udf.scalar.builtin(name="decode")
-def _decoded(given: bytes) -> str:  # type: ignore[empty-body]
-    """Bytes as UTF-8 text."""
+    words = rows.select("index", value=text.lower().re_split(NOT_A_WORD))
+    return _unnested(words, "text")
 
 
 @ibis.udf.scalar.python
@@ -329,9 +322,9 @@ def _folded(text: str) -> str:
     return unicodedata.normalize("NFKC", folded)
 
 
-def _unnested(rows: ir.Table) -> ir.Table:
+def _unnested(rows: ir.Table, what: str) -> ir.Table:
     flat = rows.unnest("value", offset="position")
-    return flat.select("index", "position", value=identifier(flat.value))
+    return flat.select("index", "position", value=identifier(flat.value, f"the {what}"))
 
 
 def _count_within(rows: np.ndarray) -> np.ndarray:
@@ -339,9 +332,3 @@ def _count_within(rows: np.ndarray) -> np.ndarray:
     starts = np.flatnonzero(np.append(True, rows[1:] != rows[:-1])[: len(rows)])
     lengths = np.diff(np.append(starts, len(rows)))
     return np.arange(len(rows)) - np.repeat(starts, lengths)
-
-
-def _shown_lengths(lengths: np.ndarray) -> str:
-    values, counts = np.unique(lengths, return_counts=True)
-    order: Any = np.argsort(-counts)[:EXAMPLES]
-    return ", ".join(f"{counts[i]} rows of {values[i]}" for i in order)

@@ -3,27 +3,26 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import ibis
 import ibis.expr.types as ir
-from ibis.backends.duckdb import Backend
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from recsys.data.dataset import Side
 from recsys.data.sources import ImageFeature, TableConfig
+from recsys.data.variants import visible_form
 
-
-@ibis.udf.scalar.builtin(name="nfc_normalize")
-def _composed(text: str) -> str:  # type: ignore[empty-body]
-    """Unicode in its composed form (NFC)."""
-
-
+Ids = pa.ChunkedArray
 # What the same id may differ in from one file to another, the likeliest first.
-FORMS: dict[str, Callable[[ir.StringValue], ir.StringValue]] = {
-    "leading zeros": lambda text: text.re_replace(r"^0+(.)", r"\1"),
-    "case": lambda text: text.lower(),
-    "blanks and invisible characters": lambda text: text.re_replace(r"[\s\p{Z}\p{Cf}]+", ""),
-    "the Unicode form of letters": _composed,
-    "punctuation": lambda text: text.re_replace(r"[^\p{L}\p{N}]+", ""),
-    "what stands before the number": lambda text: text.re_replace(r"^[^1-9]*", "").nullif(""),
+FORMS: dict[str, Callable[[Ids], Ids]] = {
+    "leading zeros": lambda ids: pc.replace_substring_regex(ids, r"^0+(.)", r"\1"),
+    "case": pc.utf8_lower,
+    "Unicode form": visible_form,
+    "blanks": lambda ids: pc.replace_substring_regex(ids, r"[\s\p{Z}]+", ""),
+    "case, Unicode form or blanks": lambda ids: pc.replace_substring_regex(
+        pc.utf8_lower(visible_form(ids)), r"[\s\p{Z}]+", ""
+    ),
+    "punctuation": lambda ids: pc.replace_substring_regex(ids, r"[^\p{L}\p{N}]+", ""),
+    "what stands before the number": lambda ids: pc.replace_substring_regex(ids, r"^[^1-9]*", ""),
 }
 # Share of the ids without a row that a form must explain.
 EXPLAINED = 0.1
@@ -51,13 +50,10 @@ class Match:
         return {"ids": self.ids, "matched": self.matched, "rows": self.rows}
 
 
-def match(
-    con: Backend, index: ir.Table, size: int, table: ir.Table, side: Side, config: TableConfig
-) -> Match:
+def match(index: ir.Table, size: int, table: ir.Table, side: Side, config: TableConfig) -> Match:
     """Counts the ids of the log that a side table knows, and looks for why it misses others.
 
     Args:
-        con: the engine.
         index: columns ``id`` and ``index`` of all users or items.
         size: the first so many of them are of the log.
         table: the side table, a row per ``id``.
@@ -65,14 +61,11 @@ def match(
         config: what the experiment says of the table.
     """
     ids = index.filter(index["index"] < size).select("id")
-    con.create_table(f"{side}_unmatched", ids.anti_join(table, "id"))
-    unmatched = con.table(f"{side}_unmatched")
-    missing = unmatched.count().execute()
-    notes = []
+    unmatched = ids.anti_join(table, "id").order_by("id").to_pyarrow()["id"]
+    missing, notes = len(unmatched), []
     if missing:
-        con.create_table(f"{side}_unused", table.anti_join(ids, "id").select("id"))
-        why = _why(unmatched, con.table(f"{side}_unused"), missing)
-        notes.append(_unmatched_note(side, size, missing, why))
+        unused = table.anti_join(ids, "id").select("id").order_by("id").to_pyarrow()["id"]
+        notes.append(_unmatched_note(side, size, missing, _why(unmatched, unused)))
     notes += _values_note(ids, size, missing, table, side, config)
     return Match(size, size - missing, table.count().execute(), tuple(notes))
 
@@ -87,35 +80,38 @@ def _unmatched_note(side: Side, size: int, missing: int, why: str) -> str:
     return f"{missing:,} of {size:,} {side}s of the log ({share}) have no row in their table{why}"
 
 
-def _why(unmatched: ir.Table, unused: ir.Table, missing: int) -> str:
+def _why(unmatched: Ids, unused: Ids) -> str:
     """The form in which most of the unmatched ids would match, with an example."""
-    best, found = "", 0
-    for name, form in FORMS.items():
-        left = unmatched.mutate(form=form(unmatched.id)).filter(lambda t: t.form.notnull())
-        right = unused.mutate(form=form(unused.id))
-        count = left.semi_join(right, "form").count().execute()
-        if count > found:
-            best, found = name, count
-    if found < max(1, EXPLAINED * missing):
+    places = {
+        name: pc.index_in(_there(form(unmatched)), value_set=_there(form(unused)), skip_nulls=True)
+        for name, form in FORMS.items()
+    }
+    best = max(places, key=lambda name: len(unmatched) - places[name].null_count)
+    found = len(unmatched) - places[best].null_count
+    if found < max(1, EXPLAINED * len(unmatched)):
         return _examples(unmatched, unused)
-    form = FORMS[best]
-    left = unmatched.select(log=unmatched.id, form=form(unmatched.id))
-    right = unused.select(table=unused.id, form=form(unused.id))
-    pair = left.inner_join(right, "form").order_by("log", "table").limit(1).to_pyarrow().to_pylist()
-    shown = f"log {pair[0]['log']!r}, table {pair[0]['table']!r}"
+    first = pc.index(pc.is_valid(places[best]), True).as_py()
+    log, table = unmatched[first].as_py(), unused[places[best][first].as_py()].as_py()
+    # Forms of Unicode look alike.
+    shown = ascii if "Unicode" in best else repr
     return (
-        f"; {found:,} of them differ in {best} only ({shown}): write the ids alike in both files, "
-        "as text"
+        f"; {found:,} of them differ in {best} only (log {shown(log)}, table {shown(table)}): "
+        "write the ids alike in both files, as text"
     )
 
 
-def _examples(unmatched: ir.Table, unused: ir.Table) -> str:
+def _there(forms: Ids) -> Ids:
+    """Null where nothing is left of an id."""
+    return pc.if_else(pc.equal(forms, ""), pa.scalar(None, pa.string()), forms)
+
+
+def _examples(unmatched: Ids, unused: Ids) -> str:
     sides = {"log": unmatched, "table": unused}
-    found = {
-        name: table.order_by("id").limit(EXAMPLES).to_pyarrow()["id"].to_pylist()
-        for name, table in sides.items()
-    }
-    shown = [f"{name} {', '.join(map(repr, ids))}" for name, ids in found.items() if ids]
+    shown = [
+        f"{name} {', '.join(map(repr, ids[:EXAMPLES].to_pylist()))}"
+        for name, ids in sides.items()
+        if len(ids)
+    ]
     return f" ({'; '.join(shown)})"
 
 

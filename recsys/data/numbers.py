@@ -79,10 +79,10 @@ def as_number(column: ir.Column, format: NumberFormat) -> ir.FloatingValue:
     What is a number and too large is infinite.
 
     Args:
-        column: numbers, or text.
+        column: numbers, yes and no (1 and 0), or text.
         format: of the numbers in text.
     """
-    if column.type().is_numeric():
+    if column.type().is_numeric() or column.type().is_boolean():
         number = column.cast("float64")
         return ibis.ifelse(number.isnan(), ibis.null("float64"), number)
     text = trimmed(column)

@@ -26,7 +26,7 @@ from ibis.backends.duckdb import Backend
 from pydantic import Field, field_validator, model_validator
 
 from recsys.config import StrictConfig
-from recsys.data import filters, quality, splits
+from recsys.data import filters, quality, splits, variants
 from recsys.data.catalogue import (
     Catalogue,
     build_catalogue,
@@ -220,6 +220,9 @@ class _Builder:
         encoded = encode_ids(self.con, log)
         report.notes += quality.case_notes(encoded.users, "user")
         report.notes += quality.case_notes(encoded.items, "item")
+        report.notes += variants.form_notes(encoded.users, "user")
+        report.notes += variants.form_notes(encoded.items, "item")
+        report.notes += variants.word_notes(self.con, log, self.config.log)
         report.exact_repeats = quality.count_exact_repeats(encoded.events)
         self.tell("filtering and splitting", 0.6)
         events, cuts = self._filter_and_split(encoded.events, report)
@@ -334,7 +337,7 @@ class _Builder:
     def _write_features(
         self, index: ir.Table, of_the_log: int, table: SideTable, report: quality.Quality
     ) -> tuple[Feature, ...]:
-        found = match(self.con, index, of_the_log, table.table, table.side, table.config)
+        found = match(index, of_the_log, table.table, table.side, table.config)
         report.tables[table.side] = found.as_document()
         report.notes += found.notes
         with blaming_input(f"the {table.side} table"):

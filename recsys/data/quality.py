@@ -17,8 +17,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from ibis.backends.duckdb import Backend
 
+from recsys.data.cells import trimmed
 from recsys.data.engine import stream
 from recsys.data.ids import identifier
+from recsys.data.numbers import LARGEST, NumberFormat, as_number, format_hint
 from recsys.data.sources import Columns, LogConfig, column
 from recsys.data.time_faults import explain_times
 from recsys.data.times import read_times, time_reasons, unusable_times
@@ -35,6 +37,8 @@ SPLIT_NAMES = {
     "test": ("test", "testing"),
 }
 EXAMPLES = 5
+# Values that are not numbers, of which the way they are written is guessed.
+HINT_SAMPLE = 200
 
 
 @dataclass
@@ -88,12 +92,13 @@ def _by_role(given: dict[str, ir.Column], config: LogConfig) -> dict[str, ir.Val
     if "time" in given:
         clean["time"] = read_times(given["time"], config)
     if "order" in given:
-        clean["order"] = _order(given["order"])
+        clean["order"] = _order(given["order"], config.number_format)
     if "value" in given:
-        value = _number(given["value"])
+        value = as_number(given["value"], config.number_format)
         if "quantity" in given:
-            value = value * _number(given["quantity"])
-        clean["value"] = value.try_cast("float32")
+            value = value * as_number(given["quantity"], config.number_format)
+        fits = value.abs() <= LARGEST
+        clean["value"] = ibis.ifelse(fits, value, ibis.null("float64")).cast("float32")
     for role in ("session", "event", "channel", "campaign"):
         if role in given:
             clean[role] = identifier(given[role])
@@ -103,33 +108,28 @@ def _by_role(given: dict[str, ir.Column], config: LogConfig) -> dict[str, ir.Val
     return clean
 
 
-def _number(value: ir.Column) -> ir.FloatingValue:
-    number = (
-        value.cast("float64") if value.type().is_numeric() else _text(value).try_cast("float64")
-    )
-    return ibis.ifelse(number.isnan() | number.isinf(), ibis.null("float64"), number)
-
-
 def _missing_number(value: ir.Column) -> ir.BooleanValue:
-    missing = _text(value).nullif("").isnull()
+    missing = trimmed(value).nullif("").isnull()
     return missing | value.isnan() if value.type().is_floating() else missing
 
 
-def _order(value: ir.Column) -> ir.NumericValue:
-    """Typed integers stay integers: as floats, 64-bit event numbers would tie."""
-    return value.cast("int64") if value.type().is_integer() else _number(value)
-
-
-def _text(value: ir.Column) -> ir.StringValue:
-    return value.cast("string").strip()
-
-
-def _empty(value: ir.Column) -> ir.BooleanValue:
-    return _text(value).nullif("").isnull()
+def _order(value: ir.Column, format: NumberFormat) -> ir.NumericValue:
+    """Whole numbers stay so: as floats, 64-bit event numbers would tie."""
+    kind = value.type()
+    number = as_number(value, format)
+    if kind.is_numeric():
+        is_whole = kind.is_integer() or (kind.is_decimal() and kind.scale == 0)
+    else:
+        fraction = number.notnull() & ~trimmed(value).re_search(r"^[+-]?[0-9]+$")
+        is_whole = not fraction.any().execute()
+        value = trimmed(value)
+    if is_whole:
+        return value.try_cast("int64")
+    return ibis.ifelse(number.isinf(), ibis.null("float64"), number)
 
 
 def _split_name(value: ir.Column) -> ir.StringValue:
-    text = _text(value).lower()
+    text = trimmed(value).lower()
     branches = [(text.isin(names), part) for part, names in SPLIT_NAMES.items()]
     return ibis.cases(*branches, else_=ibis.null("string"))
 
@@ -147,10 +147,11 @@ def _reason(
     """Why a row cannot be used, the first reason that holds; null if it can."""
     rules = [(clean["user"].isnull(), "empty user"), (clean["item"].isnull(), "empty item")]
     if "time" in clean:
-        rules += [(_empty(given["time"]), "missing time"), *unusable_times(clean["time"], config)]
+        missing = trimmed(given["time"]).nullif("").isnull()
+        rules += [(missing, "missing time"), *unusable_times(clean["time"], config)]
     if "order" in clean:
-        rules.append((_empty(given["order"]), "missing order"))
-        rules.append((clean["order"].isnull(), "non-numeric order"))
+        rules += _number_rules("order", given, config)
+        rules.append((clean["order"].isnull(), "order out of range"))
     if config.minimum_order is not None:
         rules.append((clean["order"] < config.minimum_order, "order below minimum"))
     if "event" in clean:
@@ -158,15 +159,27 @@ def _reason(
     if "split" in clean:
         rules.append((clean["split"].isnull(), "unlisted split value"))
     if "quantity" in given:
-        rules.append((_missing_number(given["quantity"]), "missing quantity"))
-        rules.append((_number(given["quantity"]).isnull(), "non-numeric quantity"))
+        rules += _number_rules("quantity", given, config)
     if "value" in clean:
-        missing = _missing_number(given["value"])
-        rules.append((~missing & clean["value"].isnull(), "non-numeric value"))
+        missing, unreadable = _number_rules("value", given, config)
         if config.minimum_value is not None:
-            rules.append((missing, "missing value"))
-            rules.append((clean["value"] < config.minimum_value, "value below minimum"))
+            rules += [missing, (clean["value"] < config.minimum_value, "value below minimum")]
+        # Without a least value, an event without one is an event.
+        rules += [
+            (~missing[0] & unreadable[0], unreadable[1]),
+            (~missing[0] & clean["value"].isnull(), "value out of range"),
+        ]
     return ibis.cases(*rules, else_=ibis.null("string"))
+
+
+def _number_rules(
+    role: str, given: dict[str, ir.Column], config: LogConfig
+) -> list[tuple[ir.BooleanValue, str]]:
+    number = as_number(given[role], config.number_format)
+    return [
+        (_missing_number(given[role]), f"missing {role}"),
+        (number.isnull(), f"non-numeric {role}"),
+    ]
 
 
 def inspect_log(log: ir.Table, config: LogConfig, where: object) -> Quality:
@@ -196,7 +209,28 @@ def count_rows(log: ir.Table, config: LogConfig, where: object) -> Quality:
     unusable = sum(n for reason, n in quality.quarantined.items() if reason not in WANTED)
     if quality.rows_kept == 0 or unusable > config.max_quarantined * quality.rows_read:
         raise InputError(_refusal(log, quality, config, where))
+    quality.notes += _number_notes(log, quality, config)
     return quality
+
+
+def _number_notes(log: ir.Table, quality: Quality, config: LogConfig) -> list[str]:
+    """How to read the rows left out because of how their numbers are written."""
+    notes = []
+    for reason, rows in quality.quarantined.items():
+        if hint := _number_hint(log, reason, config):
+            notes.append(f"rows left out for {reason}: {rows}{hint}")
+    return notes
+
+
+def _number_hint(log: ir.Table, reason: str, config: LogConfig) -> str:
+    """What the values left out look like, and the setting that reads them if there is one."""
+    kind, _, role = reason.partition(" ")
+    if kind != "non-numeric":
+        return ""
+    bad = log.filter(log.reason == reason)
+    sample = bad.select(text=bad.given[role]).distinct().order_by("text").limit(HINT_SAMPLE)
+    texts = sample.to_pyarrow()["text"].to_pylist()
+    return f", such as {texts[0]!r}{format_hint(texts, config.number_format)}"
 
 
 def _refusal(log: ir.Table, quality: Quality, config: LogConfig, where: object) -> str:
@@ -208,10 +242,11 @@ def _refusal(log: ir.Table, quality: Quality, config: LogConfig, where: object) 
         told = f" Of these, {explain_times(bad.given['time'], config)}."
     elif reason == "unlisted split value":
         told = " Use train, validation and test."
+    hint = _number_hint(log, reason, config)
     left_out = sum(quality.quarantined.values())
     return (
         f"{where}: {left_out} of {quality.rows_read} rows cannot be used, {rows} of them for: "
-        f"{reason}. For example row {example['row'] + 1}: {example['given']}.{told} "
+        f"{reason}{hint}. For example row {example['row'] + 1}: {example['given']}.{told} "
         f"Check `columns`; `max_quarantined` (now {config.max_quarantined}) says what is bearable."
     )
 

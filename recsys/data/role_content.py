@@ -158,9 +158,7 @@ def counts_up(log: ir.Table, user: str, name: str, least_longest: int = 0) -> bo
         low=rows.number.min(), high=rows.number.max(), different=rows.number.nunique()
     )
     several = each.filter(each.different >= 3)
-    without_gaps = several.low.isin([0, 1]) & (
-        several.high - several.low + 1 == several.different
-    )
+    without_gaps = several.low.isin([0, 1]) & (several.high - several.low + 1 == several.different)
     found = several.aggregate(
         users=several.count(), counting=without_gaps.sum(), longest=several.high.max()
     )

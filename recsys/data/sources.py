@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import duckdb
 import fsspec
 import ibis.expr.types as ir
 from ibis.backends.duckdb import Backend
@@ -16,9 +17,11 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from recsys.config import StrictConfig
 from recsys.data import public
+from recsys.data.cells import NULL_WORDS, readable
 from recsys.data.engine import blaming_input
 from recsys.data.files import Format, SourceFiles, find_files, open_plain
 from recsys.data.nested import nested
+from recsys.data.numbers import Decimal, NumberFormat, Thousands
 from recsys.data.times import TimeConfig
 from recsys.errors import InputError
 
@@ -42,11 +45,38 @@ class FileConfig(StrictConfig):
     column_names: list[str] | None = Field(
         None, description="names of the columns of CSV files without a header line"
     )
+    null_values: list[str] | None = Field(
+        None,
+        description="text that means that a value is missing; [] takes all text as it stands. By "
+        f"default in CSV files {', '.join(NULL_WORDS)}, and none in files that have a null of "
+        "their own (JSON, Parquet)",
+    )
+    decimal: Decimal = Field(".", description="before the fraction of numbers in text")
+    thousands: Thousands | None = Field(
+        None, description="between groups of digits of numbers in text; none by default"
+    )
+    currency: str | None = Field(
+        None,
+        min_length=1,
+        description="sign that may stand before or after numbers in text, such as $ or EUR; it is "
+        "left out, and nothing is converted",
+    )
+
+    @property
+    def number_format(self) -> NumberFormat:
+        """How numbers are written in text."""
+        return NumberFormat(self.decimal, self.thousands, self.currency)
 
     @model_validator(mode="after")
     def _one_place(self) -> "FileConfig":
         if (self.path is None) == (self.public is None):
             raise ValueError("give either `path` or `public`")
+        return self
+
+    @model_validator(mode="after")
+    def _separators_differ(self) -> "FileConfig":
+        if self.decimal == self.thousands:
+            raise ValueError(f"`decimal` and `thousands` are both {self.decimal!r}: change one")
         return self
 
 
@@ -197,6 +227,13 @@ class TableConfig(FileConfig):
         description="several rows with one id: refuse, or take the first or last value that is "
         "there of each column",
     )
+    max_unusable: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="share of the values of a numeric or vector feature, of those that are there, "
+        "that may be no usable numbers and count as missing; beyond it the table is refused",
+    )
     features: dict[str, FeatureConfig] = Field(
         {}, description="name: kind, or name: {kind: …, column: …, …}"
     )
@@ -238,7 +275,9 @@ def locate(config: FileConfig, side: public.Table, scratch: Path) -> SourceFiles
 
 
 def read_table(con: Backend, files: SourceFiles, config: FileConfig, name: str) -> ir.Table:
-    """Opens files as an Ibis table; CSV and scalar JSON columns are text.
+    """Opens files as an Ibis table; CSV and scalar JSON columns are text, as are bytes.
+
+    Words for a missing value are missing, as the config says.
 
     Args:
         con: an engine of :func:`recsys.data.engine.connect`.
@@ -258,7 +297,10 @@ def read_table(con: Backend, files: SourceFiles, config: FileConfig, name: str) 
         else:
             relation = _read_csv(con, files, config)
         relation.create_view(name)
-        return con.table(name)
+        in_text = NULL_WORDS if files.format == "csv" else ()
+        return readable(
+            con.table(name), in_text if config.null_values is None else config.null_values
+        )
 
 
 def _register(con: Backend, filesystem: fsspec.AbstractFileSystem) -> None:
@@ -292,11 +334,15 @@ def _first_line(files: SourceFiles) -> bytes:
 def _read_json(con: Backend, paths: list[str], compression: str) -> Any:
     """Reads JSON twice: once for its columns, then with scalars as the text they are."""
     guessed = con.con.read_json(paths, compression=compression)
-    types = {
-        name: str(kind) if str(kind).endswith("]") else "VARCHAR"
-        for name, kind in zip(guessed.columns, guessed.types, strict=True)
-    }
+    types = dict(zip(guessed.columns, map(_as_text, guessed.types), strict=True))
     return con.con.read_json(paths, compression=compression, columns=types)
+
+
+def _as_text(kind: duckdb.sqltypes.DuckDBPyType) -> str:
+    """The type to read a JSON column as: text of a scalar, a list of texts, or records."""
+    if kind.id == "list":
+        return f"{_as_text(kind.child)}[]"
+    return "JSON" if kind.id in ("struct", "map") else "VARCHAR"
 
 
 def column(table: ir.Table, name: str, role: str, where: object) -> ir.Column:

@@ -13,10 +13,11 @@ _RANGES = (
     (0x2000, 0x200F), (0x2028, 0x202F), (0x205F, 0x206F), (0x3000, 0x3000), (0xFEFF, 0xFEFF),
 )  # fmt: skip
 INVISIBLE = "".join(chr(code) for first, last in _RANGES for code in range(first, last + 1))
-# As a class of RE2's, which is that of DuckDB, Arrow and TensorFlow.
-INVISIBLE_CLASS = "[" + "".join(rf"\x{{{a:x}}}-\x{{{b:x}}}" for a, b in _RANGES) + "]"
-# To be replaced by nothing, wherever it is found.
-EDGES = f"^{INVISIBLE_CLASS}+|{INVISIBLE_CLASS}+$"
+# To be replaced by nothing. A pattern of RE2's, which is that of DuckDB, Arrow and TensorFlow.
+_CLASS = "[" + "".join(rf"\x{{{first:x}}}-\x{{{last:x}}}" for first, last in _RANGES) + "]"
+EDGES = f"^{_CLASS}+|{_CLASS}+$"
+# Of the invisible characters those that leave no gap within a text either.
+ZERO_WIDTH = "[" + "".join(rf"\x{{{ord(c):x}}}" for c in INVISIBLE if not c.isspace()) + "]"
 # A whole number that a spreadsheet or a float wrote: `17850.0` is `17850`.
 WHOLE = r"^(-?[0-9]+)\.0+$"
 

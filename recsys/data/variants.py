@@ -1,0 +1,79 @@
+"""Ids that people take for one and that are kept apart: Unicode forms, words for nothing."""
+
+import ibis
+import ibis.expr.types as ir
+import pyarrow as pa
+import pyarrow.compute as pc
+from ibis.backends.duckdb import Backend
+
+from recsys.data.cells import NULL_WORDS
+from recsys.data.sources import LogConfig
+from recsys.data.text import ZERO_WIDTH
+
+EXAMPLES = 5
+# Roles whose ids are numbered.
+ID_ROLES = ("user", "item", "session", "channel", "campaign")
+# Of these, some are also names: they are ids, and are noted.
+WORDS = (*NULL_WORDS, "NA", "na", "none", "nil", "undefined", "unknown", "#NA")
+
+
+def form_notes(ids: pa.ChunkedArray | pa.Array, side: str) -> list[str]:
+    """A note when ids differ in their Unicode form only, which nobody can see.
+
+    Such are composed and decomposed letters, full-width letters and ligatures, and invisible
+    characters within an id.
+
+    Args:
+        ids: each once.
+        side: whose ids they are.
+    """
+    if not pc.any(pc.match_substring_regex(ids, "[^ -~]")).as_py():
+        return []
+    table = pa.table({"id": ids, "form": visible_form(ids)})
+    grouped = table.group_by("form").aggregate([("id", "count"), ("id", "min"), ("id", "max")])
+    groups = grouped.filter(pc.greater(grouped["id_count"], 1)).sort_by("form")
+    if not len(groups):
+        return []
+    shown = groups.slice(0, EXAMPLES).to_pylist()
+    examples = ", ".join(f"{one['id_min']!a} and {one['id_max']!a}" for one in shown)
+    return [
+        f"{len(groups)} groups of {side} ids differ only in Unicode form and were kept apart: "
+        f"{examples}"
+    ]
+
+
+def visible_form(ids: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray | pa.Array:
+    """What is seen of ids: compatibility forms composed (NFKC), without invisible characters.
+
+    Blanks within an id are seen, and stay.
+    """
+    composed = pc.utf8_normalize(ids, form="NFKC")
+    return pc.replace_substring_regex(composed, ZERO_WIDTH, "")
+
+
+def word_notes(con: Backend, log: ir.Table, config: LogConfig) -> list[str]:
+    """Notes on ids that are words for a missing value, such as ``nan``.
+
+    There are none if the config says what means a missing value.
+
+    Args:
+        con: the engine, with what :func:`recsys.data.encode.encode_ids` wrote.
+        log: by role, see :func:`recsys.data.quality.clean_log`.
+        config: of the log.
+    """
+    notes: list[str] = []
+    usable = log.filter(log.reason.isnull())
+    roles = [role for role in ID_ROLES if getattr(config.columns, role) is not None]
+    for role in roles if config.null_values is None else ():
+        ids = con.table(f"{role}s")
+        words = ids.filter(ids.id.isin(WORDS)).to_pyarrow()["id"].to_pylist()
+        if words:
+            named = usable.filter(usable[role].isin(words)).group_by(role)
+            counted = named.aggregate(rows=ibis._.count()).order_by(ibis.desc("rows"), role)
+            rows = counted.to_pyarrow().to_pylist()
+            shown = ", ".join(f"{row[role]!r} ({row['rows']} rows)" for row in rows)
+            notes.append(
+                f"{role} ids that may mean a missing value, and were taken for ids: {shown}; list "
+                "in `null_values` what means that there is none"
+            )
+    return notes

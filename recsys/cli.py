@@ -42,6 +42,7 @@ Overrides = Annotated[
 Name = Annotated[str | None, typer.Option(help="of the run; the experiment's by default")]
 RunsDir = Annotated[Path, typer.Option(help="where runs, datasets and the MLflow store lie")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace a run of the same name")]
+Role = Annotated[str | None, typer.Option(metavar="COLUMN", help="the column with this role")]
 RUNS = Path("runs")
 
 
@@ -206,11 +207,39 @@ def init(
     output: Annotated[Path, typer.Option("-o", "--output", help="file to write")] = Path(
         "experiment.yaml"
     ),
+    user: Role = None,
+    item: Role = None,
+    time: Role = None,
+    order: Role = None,
+    event: Role = None,
+    value: Role = None,
+    quantity: Role = None,
+    session: Role = None,
+    split: Role = None,
+    delimiter: Annotated[str | None, typer.Option(help="between CSV columns")] = None,
+    encoding: Annotated[str | None, typer.Option(help="of a text file, such as gb18030")] = None,
 ) -> None:
-    """Guess the roles of a log's columns and write a commented experiment to start from."""
+    """Guess the roles of a log's columns and write a commented experiment to start from.
+
+    A role that you name is not guessed; within records, name it by its path (event.item.id).
+    """
     from recsys.experiment_template import write_template
 
-    print(write_template(log, output))
+    roles = {
+        "user": user, "item": item, "time": time, "order": order, "event": event, "value": value,
+        "quantity": quantity, "session": session, "split": split,
+    }  # fmt: skip
+    reading = {"delimiter": delimiter, "encoding": encoding}
+    written = write_template(
+        log,
+        output,
+        {role: column for role, column in roles.items() if column is not None},
+        {name: setting for name, setting in reading.items() if setting is not None},
+    )
+    print(written.text)
+    for note in written.notes:
+        print(f"check: {note}", file=sys.stderr)
+    print(written.next)
 
 
 @app.command()

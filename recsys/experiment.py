@@ -11,7 +11,7 @@ from recsys.config import Seen, StrictConfig
 from recsys.data.prepare import DataConfig
 from recsys.errors import InputError
 from recsys.evaluation.evaluate import EvaluationConfig
-from recsys.experiment_file import DEFAULT_TASK, read_document, set_value, validated
+from recsys.experiment_file import DEFAULT_TASK, NAME, read_document, set_value, validated
 from recsys.export.export import ExportConfig
 from recsys.models.retriever import ModelConfig
 from recsys.search_space import SweepConfig
@@ -26,9 +26,7 @@ class Experiment(StrictConfig):
         "recommendation",
         description="what is learned; others have sections of their own (recsys/marketing)",
     )
-    name: str = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="names the run folder and the model"
-    )
+    name: str = Field(pattern=NAME, description="names the run folder and the model")
     data: DataConfig
     seen: Seen = Field(
         "exclude",

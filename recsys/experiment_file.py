@@ -12,6 +12,8 @@ from pydantic import BaseModel, ValidationError
 from recsys.errors import InputError
 
 DEFAULT_TASK = "recommendation"
+# Of runs and models, as a folder and MLflow can take it.
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 Schema = TypeVar("Schema", bound=BaseModel)
 
 

@@ -1,5 +1,6 @@
 """What the values of a column say of the role that it may play."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,12 +31,8 @@ COUNTING, LONGEST_SCALE = 0.9, 10
 def share(condition: ir.BooleanValue, values: ir.Column) -> float:
     """Share of the values that are there for which a condition holds."""
     there = values.cast("string").strip().nullif("").notnull()
-    counts = there.name("there").as_table()
-    found = counts.mutate(holds=condition.fill_null(False) & there).aggregate(
-        there=lambda t: t.there.sum(), holds=lambda t: t.holds.sum()
-    )
-    counted = found.to_pyarrow().to_pylist()[0]
-    return (counted["holds"] or 0) / counted["there"] if counted["there"] else 0.0
+    holds = (condition.fill_null(False) & there).sum() / there.sum().nullif(0)
+    return float(holds.fill_null(0.0).execute())
 
 
 def number_format(values: ir.Column) -> dict[str, str]:
@@ -106,6 +103,17 @@ def time_reading(values: ir.Column, sample: ir.Column) -> TimeReading:
         return TimeReading(settings)
     why = explain_times(values, TimeConfig(**settings))
     return TimeReading(settings, f"rows whose time cannot be used are left out: {why}")
+
+
+def may_be_time(sample: ir.Column) -> bool:
+    """Whether values look like times whatever their column is called: all, and not just digits.
+
+    Numbers may be seconds or finer units of the years 1990 to 2050, but neither years nor dates.
+    """
+    settings = _time_settings(sample)
+    if settings is None or not re.search(r"[-/.:年]", settings.get("time_format", "-")):
+        return False
+    return share(_usable(sample, settings), sample) == 1
 
 
 def _time_settings(sample: ir.Column) -> dict[str, Any] | None:

@@ -53,7 +53,7 @@ NAMES: dict[str, tuple[str, ...]] = {
         "playedat", "listenedat", "watchedat", "viewedat", "clickedat", "visitedat", "ratedat",
         "addedat", "paymenttime", "eventdate", "reviewdate", "ratingdate", "ratingtimestamp",
         "visittime", "servertime", "logtime", "localtime", "utctime", "created", "dateadded",
-        "occurredat", "submitted", "updatedat", "epoch", "dt", "ds", "day", "datum", "zeit",
+        "when", "occurredat", "submitted", "updatedat", "epoch", "dt", "ds", "day", "datum", "zeit",
         "zeitstempel", "zeitpunkt", "bestelldatum", "fecha", "hora", "horodatage",
         "时间", "时间戳", "行为时间", "事件时间", "下单时间", "购买时间", "订单时间", "交易时间",
         "支付时间", "点击时间", "浏览时间", "播放时间", "评分时间", "评论时间", "发生时间",

@@ -1,95 +1,31 @@
 """Guesses which column of an unknown log plays which role, and says why.
 
-Names decide first, in the spelling of common logs (MovieLens, Amazon reviews,
-shop exports, click streams); the content confirms, or rules out.
+Names decide first (:mod:`recsys.data.role_names`); the content confirms, or rules out. A role
+that nothing tells is left blank, with the columns that may play it beside it.
 """
 
 import re
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import ibis
 import ibis.expr.types as ir
 from ibis.backends.duckdb import Backend
 
-from recsys.data import quality, splits
 from recsys.data.engine import blaming_input, connect
-from recsys.data.sources import Columns, LogConfig, locate, read_table
-from recsys.data.time_faults import fitting_formats
-from recsys.data.times import TimeConfig, plausible, read_times
+from recsys.data.files import SourceFiles
+from recsys.data.log_statistics import LogStatistics, measure
+from recsys.data.nested import flattened
+from recsys.data.role_guesser import Guesser
+from recsys.data.sources import Columns, LogConfig, column, locate, read_table
 from recsys.errors import InputError
 
-# Spellings without case, underscores and blanks; the likeliest first.
-NAMES: dict[str, tuple[str, ...]] = {
-    "user": (
-        "userid", "user", "customerid", "customer", "visitorid", "visitor", "reviewerid",
-        "clientid", "client", "memberid", "member", "accountid", "account", "buyerid", "uid",
-        "profileid", "householdkey", "householdid", "personid", "playerid", "cookieid", "u",
-    ),
-    "item": (
-        "itemid", "item", "productid", "product", "movieid", "movie", "parentasin", "asin",
-        "articleid", "article", "stockcode", "sku", "trackid", "songid", "artistid", "bookid",
-        "isbn", "businessid", "videoid", "newsid", "contentid", "locationid", "venueid", "poiid",
-        "gameid", "adid", "iid", "i",
-    ),
-    "time": (
-        "timestamp", "eventtime", "time", "datetime", "unixreviewtime", "createdat", "ts",
-        "invoicedate", "eventtimestamp", "date", "reviewtime", "orderdate", "purchasedate",
-        "transactiondate", "tdat", "day",
-    ),
-    "event": (
-        "eventtype", "event", "action", "behavior", "behaviour", "behaviortype", "actiontype",
-        "interactiontype", "interaction", "type",
-    ),
-    "value": (
-        "rating", "overall", "stars", "score", "value", "revenue", "salesvalue", "quantity", "qty",
-        "amount", "price", "unitprice",
-    ),
-    "session": (
-        "sessionid", "session", "usersession", "visitid", "invoiceno", "invoice", "basketid",
-        "orderid", "transactionid",
-    ),
-    "order": ("position", "sequence", "seq", "sequencenumber", "step", "ordinal"),
-    "split": ("split", "fold", "subset", "part", "partition"),
-}  # fmt: skip
-# Spellings of `value` that are no money by themselves, and those of what a piece costs.
-QUANTITIES = ("quantity", "qty")
-PRICES = ("price", "unitprice")
-EVENT_WEIGHTS = {
-    "purchase": 3.0, "buy": 3.0, "order": 3.0, "transaction": 3.0, "cart": 2.0, "addtocart": 2.0,
-    "removefromcart": 0.0,
-}  # fmt: skip
-SAMPLE = 10_000
-MOST_EVENT_TYPES = 30
-
-
-@dataclass(frozen=True)
-class LogStatistics:
-    """The size of a log, of the rows that can be used.
-
-    Attributes:
-        rows: all rows.
-        unusable: rows without user, item or a readable time.
-        users: distinct users.
-        items: distinct items.
-        density: share of the (user, item) pairs that occur, repeats counted once.
-        moments_per_user: distinct times of a user's rows, the mean over users; rows
-            where the log has no time.
-        first: earliest time, ISO 8601 in UTC; None without times.
-        last: latest time.
-    """
-
-    rows: int
-    unusable: int
-    users: int
-    items: int
-    density: float
-    moments_per_user: float
-    first: str | None
-    last: str | None
+# What other encodings than UTF-8 logs have, the first that fits: GBK's successor rejects most
+# text of western languages, and latin-1 nothing.
+ENCODINGS = ("gb18030", "latin-1")
+CJK = r"[\u3000-\u9fff\uff00-\uffef]"
 
 
 @dataclass(frozen=True)
@@ -97,64 +33,109 @@ class RoleGuess:
     """A guessed log section of an experiment.
 
     Attributes:
-        log: the section.
+        settings: of the section, but for its columns.
+        roles: the column of each role that was found.
+        blanks: roles that must be filled in, each with the columns that may play it.
         reasons: why, by role or setting.
         notes: what a person should check.
-        columns: all columns of the log.
-        statistics: of the log, read by these roles.
+        columns: all columns of the log; of records, by their dotted paths.
+        rows: of the log.
+        statistics: of the log, read by these roles; None if roles are blank, or no row could be
+            used.
     """
 
-    log: LogConfig
+    settings: dict[str, Any]
+    roles: dict[str, str]
+    blanks: dict[str, tuple[str, ...]]
     reasons: dict[str, str]
     notes: tuple[str, ...]
     columns: tuple[str, ...]
-    statistics: LogStatistics
+    rows: int
+    statistics: LogStatistics | None
+
+    @property
+    def log(self) -> LogConfig:
+        """The section, typed; there is none while roles are blank."""
+        return LogConfig(**self.settings, columns=Columns(**self.roles))
 
 
-def guess_roles(path: str | list[str]) -> RoleGuess:
+def guess_roles(
+    path: str | list[str],
+    given: Mapping[str, str] | None = None,
+    reading: Mapping[str, str] | None = None,
+) -> RoleGuess:
     """Reads a log and guesses the roles of its columns.
 
     Args:
         path: file, folder, glob or address.
+        given: roles that are known, such as ``{"user": "customer"}``.
+        reading: known settings of :class:`recsys.data.sources.FileConfig`, such as ``delimiter``.
 
     Raises:
-        InputError: the log cannot be read, or no column looks like users or items.
+        InputError: the log cannot be read, or a column that is named is not there or cannot
+            play its role.
     """
+    options = {"path": path, **(reading or {})}
     try:
-        return _guess(path, "utf-8")
+        return _guess(options, given or {})
     except InputError as error:
-        if "encoding" not in str(error):
+        if "encoding" not in str(error) or "encoding" in options:
             raise
-        guess = _guess(path, "latin-1")
-        note = "the file is no UTF-8 text: latin-1 was tried, check that accents are right"
-        return RoleGuess(guess.log, guess.reasons, (note, *guess.notes), guess.columns,
-                         guess.statistics)  # fmt: skip
+        if "utf-16" in str(error):
+            return _guess({**options, "encoding": "utf-16"}, given or {})
+    for encoding in ENCODINGS:
+        try:
+            return _guess({**options, "encoding": encoding}, given or {})
+        except _NotThisEncoding:
+            continue
+    raise AssertionError("latin-1 reads everything")
 
 
-def _guess(path: str | list[str], encoding: str) -> RoleGuess:
+class _NotThisEncoding(Exception):
+    """The text is nothing that this encoding is used for."""
+
+
+def _guess(reading: dict[str, Any], given: Mapping[str, str]) -> RoleGuess:
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
         con = connect(scratch, memory_gib=2.0)
         try:
-            reading: dict[str, Any] = {"path": path, "encoding": encoding}
-            placeholder = LogConfig(**reading, columns=Columns(user="?", item="?"))
-            files = locate(placeholder, "log", scratch)
-            raw = read_table(con, files, placeholder, "raw")
-            guesser = _Guesser()
-            if files.format == "csv" and any(_is_value(name) for name in raw.columns):
-                reading["column_names"] = [f"column_{i + 1}" for i in range(len(raw.columns))]
-                placeholder = LogConfig(**reading, columns=Columns(user="?", item="?"))
-                raw = read_table(con, files, placeholder, "raw_headerless")
-                guesser.by_place(raw)
+            files, raw, is_headless = _read(con, reading, scratch)
             with blaming_input(str(files)):
-                con.create_table("sample", raw.limit(SAMPLE))
-                guesser.by_name(con.table("sample"), files)
-                guesser.settings(raw)
-                log = LogConfig(**reading, **guesser.options, columns=Columns(**guesser.roles))
-                statistics = _statistics(con, raw, log, files)
+                return _guess_of(con, raw, files, reading, given, is_headless)
         finally:
             con.disconnect()
-    return RoleGuess(log, guesser.reasons, tuple(guesser.notes), tuple(raw.columns), statistics)
+
+
+def _read(
+    con: Backend, reading: dict[str, Any], scratch: Path
+) -> tuple[SourceFiles, ir.Table, bool]:
+    """The log, and whether its columns had to be numbered, as there is no header line."""
+    encoding = reading.get("encoding")
+    placeholder = LogConfig(**reading, columns=Columns(user="?", item="?"))
+    try:
+        files = locate(placeholder, "log", scratch)
+        raw = read_table(con, files, placeholder, "raw")
+    except InputError as error:
+        if encoding == ENCODINGS[0]:
+            raise _NotThisEncoding from error
+        raise
+    if encoding == ENCODINGS[0] and not _is_chinese(raw):
+        raise _NotThisEncoding
+    is_headless = files.format == "csv" and any(_is_value(name) for name in raw.columns)
+    if is_headless:
+        reading["column_names"] = [f"column_{i + 1}" for i in range(len(raw.columns))]
+        placeholder = LogConfig(**reading, columns=Columns(user="?", item="?"))
+        raw = read_table(con, files, placeholder, "raw_headerless")
+    return files, raw, is_headless
+
+
+def _is_chinese(raw: ir.Table) -> bool:
+    """Whether what is no ASCII is Chinese, so that it was not read by a wrong encoding."""
+    rows = raw.limit(1000).to_pyarrow().to_pylist()
+    text = "".join([*raw.columns, *(str(value) for row in rows for value in row.values())])
+    other = re.findall(r"[^\x00-\x7f]", text)
+    return len(re.findall(CJK, text)) > 0.9 * len(other) > 0
 
 
 def _is_value(name: str) -> bool:
@@ -162,176 +143,55 @@ def _is_value(name: str) -> bool:
     return bool(re.fullmatch(r"-?\d+([.:/-]\d+)*(_\d+)?", name.strip()))
 
 
-@dataclass
-class _Guesser:
-    roles: dict[str, str] = field(default_factory=dict)
-    options: dict[str, Any] = field(default_factory=dict)
-    reasons: dict[str, str] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-
-    def by_place(self, raw: ir.Table) -> None:
-        """Roles in a file without a header: users first, items second, as in MovieLens."""
-        names = list(raw.columns)
-        if len(names) < 2:
-            raise InputError(f"the log has one column only ({names}): set `delimiter`")
-        self.notes.append("the file has no header line: columns were taken by their place")
-        for role, name in zip(("user", "item"), names, strict=False):
-            self._take(role, name, "by its place in a file without a header")
-        sample = raw.limit(SAMPLE)
-        for name in names[2:]:
-            if "time" not in self.roles and self._time_settings(sample[name]) is not None:
-                self._take("time", name, "its values are times")
-            elif "value" not in self.roles and _is_numeric(sample[name]):
-                self._take("value", name, "its values are numbers")
-
-    def by_name(self, sample: ir.Table, where: object) -> None:
-        """Roles by the names of columns, as far as their content agrees."""
-        for role, spellings in NAMES.items():
-            if role in self.roles:
-                continue
-            taken = set(self.roles.values())
-            named = [c for c in _named(sample.columns, spellings) if c not in taken]
-            fitting = [c for c in named if self._fits(role, sample[c])]
-            if role == "value" and self._priced(fitting):
-                continue
-            if fitting:
-                others = f"; also possible: {', '.join(fitting[1:])}" if fitting[1:] else ""
-                self._take(role, fitting[0], f"by its name{others}")
-                if others:
-                    self.notes.append(f"{role}: took {fitting[0]!r}{others}")
-        if "time" not in self.roles:
-            self._time_by_type(sample)
-        if "user" not in self.roles and "session" in self.roles:
-            self.roles["user"] = self.roles.pop("session")
-            self.reasons["user"] = "no user column: each session is taken as a user"
-            self.reasons.pop("session")
-            self.notes.append("there is no user column: sessions stand for users")
-        missing = [role for role in ("user", "item") if role not in self.roles]
-        if missing:
-            raise InputError(
-                f"{where}: no column looks like the {' or the '.join(missing)}. Name it in "
-                f"`columns` (`item` may be left out, for predictions about users only); the "
-                f"columns are: {', '.join(sample.columns)}"
-            )
-
-    def settings(self, raw: ir.Table) -> None:
-        """Settings that the roles found need: time format, event weights, least value."""
-        if "time" in self.roles:
-            self.options.update(self._time_settings(raw.limit(SAMPLE)[self.roles["time"]]) or {})
-            if "time_format" in self.options:
-                self.reasons["time_format"] = "all times sampled read that way"
-        if "event" in self.roles:
-            types = _event_types(raw[self.roles["event"]])
-            self.options["event_weights"] = {
-                name: EVENT_WEIGHTS.get(_folded(name), 1.0) for name in types
-            }
-            self.reasons["event_weights"] = "a guess: 0 makes an event part of histories only"
-        pieces = self.roles.get("quantity", self.roles.get("value"))
-        if pieces is not None and _folded(pieces) in (*QUANTITIES, "amount"):
-            number = raw[pieces].cast("string").try_cast("float64")
-            if (number <= 0).any().execute():
-                self.options["minimum_value"] = 0.01
-                self.reasons["minimum_value"] = "rows of zero or less look like returns"
-
-    def _priced(self, fitting: list[str]) -> bool:
-        """Takes price and quantity together, where the likeliest value is a quantity."""
-        prices = [name for name in fitting if _folded(name) in PRICES]
-        if not prices or _folded(fitting[0]) not in QUANTITIES:
-            return False
-        self._take("value", prices[0], "by its name, of one piece")
-        self._take("quantity", fitting[0], "by its name; an event's value is price times quantity")
-        return True
-
-    def _take(self, role: str, name: str, reason: str) -> None:
-        self.roles[role] = name
-        self.reasons[role] = reason
-
-    def _fits(self, role: str, values: ir.Column) -> bool:
-        if role == "time":
-            return self._time_settings(values) is not None
-        if role in ("value", "order"):
-            return _is_numeric(values)
-        if role == "event":
-            return 0 < len(_event_types(values)) < MOST_EVENT_TYPES
-        if role == "split":
-            known = {name for names in quality.SPLIT_NAMES.values() for name in names}
-            return bool(set(map(str.lower, _event_types(values))) & known)
-        return bool(values.notnull().any().execute())
-
-    def _time_by_type(self, sample: ir.Table) -> None:
-        kinds = [name for name, kind in sample.schema().items() if kind.is_temporal()]
-        if kinds:
-            self._take("time", kinds[0], "by its type")
-
-    def _time_settings(self, values: ir.Column) -> dict[str, str] | None:
-        """Settings by which nearly all values are times; None if there are none."""
-        if values.type().is_timestamp() or values.type().is_date():
-            return {}
-        try:
-            if _share(plausible(read_times(values, TimeConfig()), TimeConfig()), values) > 0.9:
-                return {}
-        except InputError:  # calendar dates as numbers, which a format below reads
-            pass
-        fitting = list(fitting_formats(values, TimeConfig()))
-        if not fitting:
-            return None
-        if any(f.startswith("%m") for f in fitting) and any(f.startswith("%d") for f in fitting):
-            note = f"the day and the month could be either way round: {' or '.join(fitting)}"
-            if note not in self.notes:
-                self.notes.append(note)
-        return {"time_format": fitting[0]}
-
-
-def _folded(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.split(":")[0].casefold())
-
-
-def _named(columns: Sequence[str], spellings: tuple[str, ...]) -> list[str]:
-    """Columns whose name is one of the spellings, the likeliest spelling first."""
-    found = [(spellings.index(_folded(c)), c) for c in columns if _folded(c) in spellings]
-    return [name for _, name in sorted(found)]
-
-
-def _share(condition: ir.BooleanValue, values: ir.Column) -> float:
-    """Share of the values that are there for which a condition holds."""
-    there = values.cast("string").strip().nullif("").notnull()
-    size = there.sum().execute() or 0
-    return int((condition & there).sum().execute()) / int(size) if size else 0.0
-
-
-def _is_numeric(values: ir.Column) -> bool:
-    if values.type().is_numeric():
-        return True
-    return _share(values.cast("string").try_cast("float64").notnull(), values) > 0.9
-
-
-def _event_types(values: ir.Column) -> list[str]:
-    text = values.cast("string").strip().nullif("").name("type").as_table()
-    counted = text.filter(text.type.notnull()).group_by("type").aggregate(n=lambda t: t.count())
-    ordered = counted.order_by(ibis.desc("n"), "type").limit(MOST_EVENT_TYPES)
-    return ordered.to_pyarrow()["type"].to_pylist()
-
-
-def _statistics(con: Backend, raw: ir.Table, config: LogConfig, where: object) -> LogStatistics:
-    log = quality.clean_log(con, raw, config, where)
-    report = quality.inspect_log(log, config, where)
-    usable = log.filter(log.reason.isnull())
-    pairs = usable.select("user", "item").distinct().count().execute()
-    kept = report.rows_kept
-    has_time = "time" in log.columns
-    moments = usable.select("user", "time").distinct().count().execute() if has_time else kept
-    sizes = {"users": usable.user.nunique(), "items": usable.item.nunique()}
-    if has_time:
-        sizes |= {"first": usable.time.min(), "last": usable.time.max()}
-    found = usable.aggregate(**sizes).to_pyarrow().to_pylist()[0]
-    first, last = found.get("first"), found.get("last")
-    return LogStatistics(
-        rows=report.rows_read,
-        unusable=report.rows_read - kept,
-        users=found["users"],
-        items=found["items"],
-        density=pairs / (found["users"] * found["items"]),
-        moments_per_user=moments / found["users"],
-        first=None if first is None else splits.iso(first),
-        last=None if last is None else splits.iso(last),
+def _guess_of(
+    con: Backend,
+    raw: ir.Table,
+    files: SourceFiles,
+    reading: dict[str, Any],
+    given: Mapping[str, str],
+    is_headless: bool,
+) -> RoleGuess:
+    log = flattened(raw)
+    con.create_table("sample", log.limit(Guesser.SAMPLE))
+    guesser = Guesser(log, con.table("sample"))
+    if "encoding" in reading:
+        note = f"the file is not UTF-8 text: {reading['encoding']} was tried, check its letters"
+        guesser.notes.append(note)
+    for role, name in given.items():
+        column(raw, name, f"--{role}", files)
+        guesser.take_given(role, name)
+    if is_headless:
+        guesser.by_place()
+    guesser.by_name()
+    guesser.settle()
+    statistics = _statistics(con, raw, files, reading, guesser)
+    return RoleGuess(
+        settings={**reading, **guesser.options},
+        roles=guesser.roles,
+        blanks=guesser.blanks,
+        reasons=guesser.reasons,
+        notes=tuple(guesser.notes),
+        columns=tuple(log.columns),
+        rows=guesser.rows,
+        statistics=statistics,
     )
+
+
+def _statistics(
+    con: Backend, raw: ir.Table, files: SourceFiles, reading: dict[str, Any], guesser: Guesser
+) -> LogStatistics | None:
+    """Counts by the roles found; gives up a time or an order that leaves nothing to split by."""
+    if guesser.blanks:
+        return None
+    while True:
+        config = LogConfig(**reading, **guesser.options, columns=Columns(**guesser.roles))
+        try:
+            statistics = measure(con, raw, config, files)
+        except InputError as error:
+            guesser.notes.append(str(error).removeprefix(f"{files}: "))
+            return None
+        if statistics.split is not None:
+            break
+        guesser.give_up_order()
+    guesser.bear(statistics.unusable, statistics.rows)
+    return statistics

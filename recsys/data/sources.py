@@ -13,7 +13,13 @@ import duckdb
 import fsspec
 import ibis.expr.types as ir
 from ibis.backends.duckdb import Backend
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from recsys.config import StrictConfig
 from recsys.data import public
@@ -104,6 +110,18 @@ class Columns(StrictConfig):
     )
     order: str | None = Field(None, description="a number: breaks ties of time, or replaces it")
     split: str | None = Field(None, description="train, validation or test, for `kind: fixed`")
+
+    @field_validator("*")
+    @classmethod
+    def _filled_in(cls, name: str | None, info: ValidationInfo) -> str | None:
+        if name == "":
+            without = (
+                "; without the line the log has no items, for predictions about users only"
+                if info.field_name == "item"
+                else ""
+            )
+            raise ValueError(f"fill in the column with the {info.field_name}{without}")
+        return name
 
 
 class LogConfig(TimeConfig, FileConfig):

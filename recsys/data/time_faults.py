@@ -28,7 +28,11 @@ FORMATS = (
     "%y-%m-%d %H:%M:%S", "%y-%m-%d %H:%M", "%y-%m-%d", "%d-%m-%y",
     "%Y%m%d%H%M%S", "%Y%m%d", "%y%m%d", "%Y-%m", "%Y", "%Y-%m-%d-%H:%M:%S",
     "%m %d, %Y", "%b %d, %Y", "%b %d, %Y %I:%M:%S %p", "%d %b %Y", "%d %b %Y %H:%M:%S", "%d-%b-%Y",
-    "%d-%b-%y", "%d/%b/%Y:%H:%M:%S %z", "%a %b %d %H:%M:%S %z %Y", "%a, %d %b %Y %H:%M:%S %z",
+    "%d-%b-%y", "%b %d %Y %I:%M%p", "%B %d, %Y", "%d %B %Y", "%d.%m.%y %H:%M:%S",
+    "%m/%d/%y %I:%M:%S %p", "%Y.%m.%d %H:%M:%S", "%Y.%m.%d %H:%M", "%Y.%m.%d",
+    "%d/%b/%Y:%H:%M:%S %z", "%a %b %d %H:%M:%S %z %Y", "%a, %d %b %Y %H:%M:%S %z",
+    "%Y年%m月%d日 %H:%M:%S", "%Y年%m月%d日 %H:%M", "%Y年%m月%d日 %H时%M分%S秒",
+    "%Y年%m月%d日 %H时%M分", "%Y年%m月%d日%H时%M分%S秒", "%Y年%m月%d日",
 )  # fmt: skip
 # Rows that the formats are tried on.
 SAMPLE = 10_000

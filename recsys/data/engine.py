@@ -49,6 +49,16 @@ def stream(con: Backend, table: ir.Table, rows: int = 1 << 20) -> Iterator[pa.Re
     yield from con.con.sql(con.compile(table)).to_arrow_reader(rows)
 
 
+def quoted_name(name: str) -> str:
+    """The name of a column or table, as it stands in SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def quoted_text(text: str) -> str:
+    """Text as it stands in SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 # Begins the message of a value that an expression refuses; see :func:`refuse`.
 REFUSED = "refused: "
 # What DuckDB raises over the content of a file.
@@ -120,13 +130,11 @@ def _mend(error: Exception) -> str:
         return " Set `timezone` to a name such as Europe/Berlin."
     if "strptime" in said:
         return " Correct `time_format`."
-    if "sniffing file" in said:
-        return " Set `delimiter`, and mend lines with more or fewer cells than the first."
     if "utf-8" in said or "unicode" in said or isinstance(error, UnicodeError):
         return " Name the file's encoding, for example `encoding: latin-1`."
     if isinstance(error, duckdb.IOException):
         return ""
-    return " Mend or remove the line; if the columns were split wrongly, set `delimiter`."
+    return " Mend or remove the line."
 
 
 def refuse(reason: ir.StringValue) -> ir.StringValue:

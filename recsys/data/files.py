@@ -16,6 +16,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import fsspec
+import pyarrow as pa
 from fsspec.core import url_to_fs
 
 from recsys.errors import InputError
@@ -59,6 +60,8 @@ class SourceFiles:
         fingerprint: changes when the content changes.
         folder: of the first file, where relative paths in a table begin; None when
             it is remote.
+        names: what the user calls each file, for messages.
+        scratch: a folder for what is made of them.
     """
 
     paths: tuple[str, ...]
@@ -67,10 +70,16 @@ class SourceFiles:
     filesystem: fsspec.AbstractFileSystem | None
     fingerprint: str
     folder: Path | None
+    names: tuple[str, ...]
+    scratch: Path
 
     def __str__(self) -> str:
-        more = f" and {len(self.paths) - 1} more" if len(self.paths) > 1 else ""
-        return f"{self.paths[0]}{more}"
+        more = f" and {len(self.names) - 1} more" if len(self.names) > 1 else ""
+        return f"{self.names[0]}{more}"
+
+    def as_local_text(self) -> "SourceFiles":
+        """The same source, of files that were written anew on this machine, uncompressed."""
+        return replace(self, compression="none", filesystem=None)
 
 
 def find_files(
@@ -99,6 +108,7 @@ def find_files(
     if not patterns:
         raise InputError("`path` is an empty list: name at least one file")
     found = [file for pattern in patterns for file in _expand(expand_environment(pattern), format)]
+    names = tuple(found)
     remote = [file for file in found if "://" in file]
     if remote and len(remote) < len(found):
         raise InputError("`path` mixes local files and remote addresses: use one kind")
@@ -114,7 +124,9 @@ def find_files(
     for file in found:
         digest.update(_content_mark(file, filesystem))
     fingerprint = digest.hexdigest()
-    files = SourceFiles(tuple(found), kind, compression, filesystem, fingerprint, folder)
+    files = SourceFiles(
+        tuple(found), kind, compression, filesystem, fingerprint, folder, names, scratch
+    )
     return _as_utf8(files, encoding, scratch)
 
 
@@ -124,11 +136,14 @@ def open_plain(
     filesystem: fsspec.AbstractFileSystem | None,
     compression: Compression = "none",
 ) -> Iterator[Any]:
-    """The bytes of a local or remote file, without its gzip layer."""
+    """The bytes of a local or remote file, without its layer of compression."""
     opener: Any = open if filesystem is None else filesystem.open
     with opener(file, "rb") as raw:
         if compression == "gzip":
             with gzip.open(raw) as stream:
+                yield stream
+        elif compression == "zstd":
+            with pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), "zstd") as stream:
                 yield stream
         else:
             yield raw
@@ -359,12 +374,10 @@ def _as_utf8(files: SourceFiles, encoding: str, scratch: Path) -> SourceFiles:
     """Converts text in other encodings, of which DuckDB knows only a few."""
     if files.format == "parquet" or _known_encoding(encoding) in ("utf-8", "ascii", "utf-8-sig"):
         return files
-    if files.compression == "zstd":
-        raise InputError(f"{files}: zstd-compressed text must be UTF-8; use gzip")
     folder = scratch / "utf8"
     folder.mkdir(exist_ok=True)
     converted = []
-    for file in files.paths:
+    for name, file in zip(files.names, files.paths, strict=True):
         target = folder / f"{len(list(folder.iterdir()))}.txt"
         try:
             with (
@@ -373,6 +386,6 @@ def _as_utf8(files: SourceFiles, encoding: str, scratch: Path) -> SourceFiles:
             ):
                 shutil.copyfileobj(codecs.getreader(encoding)(packed), out, 1 << 20)
         except UnicodeError as error:
-            raise InputError(f"{file} is not {encoding} text: {error}") from error
+            raise InputError(f"{name} is not {encoding} text: {error}") from error
         converted.append(str(target))
-    return replace(files, paths=tuple(converted), compression="none", filesystem=None)
+    return replace(files.as_local_text(), paths=tuple(converted))

@@ -8,6 +8,7 @@ import ibis.expr.types as ir
 from ibis.backends.duckdb import Backend
 
 from recsys.data import quality, splits
+from recsys.data.readers.source import Source
 from recsys.data.sources import LogConfig
 
 DAY = 86_400_000_000
@@ -44,12 +45,12 @@ class LogStatistics:
     split: dict[str, Any] | None
 
 
-def measure(con: Backend, raw: ir.Table, config: LogConfig, where: object) -> LogStatistics:
+def measure(con: Backend, source: Source, config: LogConfig, where: object) -> LogStatistics:
     """Reads a log by its roles and counts.
 
     Args:
         con: the engine.
-        raw: the log.
+        source: the log.
         config: its section.
         where: its files, for messages.
 
@@ -57,7 +58,7 @@ def measure(con: Backend, raw: ir.Table, config: LogConfig, where: object) -> Lo
         InputError: no row can be used.
     """
     con.raw_sql("DROP TABLE IF EXISTS log")
-    log = quality.clean_log(con, raw, config, where)
+    log = quality.clean_log(con, source, config, where)
     report = quality.count_rows(log, config.model_copy(update={"max_quarantined": 1.0}), where)
     usable = log.filter(log.reason.isnull())
     pairs = usable.select("user", "item").distinct().count().execute()

@@ -180,7 +180,8 @@ def _mark_images(
     con = connect(folder, memory_gib)
     try:
         with blaming_input(str(where)):
-            return mark_images(read_table(con, where, config.items, "items"), config.items, where)
+            source = read_table(con, where, config.items, "items", config.items.roles)
+            return mark_images(source.table, config.items, where)
     finally:
         con.disconnect()
 
@@ -264,8 +265,8 @@ class _Builder:
     def _read_log(self) -> tuple[ir.Table, quality.Quality]:
         config, where = self.config.log, self.files["log"]
         with blaming_input(str(where)):
-            raw = read_table(self.con, where, config, "raw_log")
-            log = quality.clean_log(self.con, raw, config, where)
+            source = read_table(self.con, where, config, "raw_log", config.columns.named)
+            log = quality.clean_log(self.con, source, config, where)
             report = quality.inspect_log(log, config, where)
             quality.write_quarantine(self.con, log, config, self.folder / "quarantine.parquet")
         return log, report
@@ -280,9 +281,10 @@ class _Builder:
             if config is not None:
                 where = self.files[source]
                 with blaming_input(str(where)):
-                    raw = read_table(self.con, where, config, f"raw_{source}")
-                    tables[side] = read_side_table(self.con, raw, side, config, where)
-                report.notes += tables[side].notes
+                    raw = read_table(self.con, where, config, f"raw_{source}", config.roles)
+                    tables[side] = read_side_table(self.con, raw.table, side, config, where)
+                    unread = raw.note(where)
+                report.notes += [*tables[side].notes, *([unread] if unread else [])]
         return tables
 
     def _filter_and_split(

@@ -21,6 +21,7 @@ from recsys.data.cells import trimmed
 from recsys.data.engine import stream
 from recsys.data.ids import identifier
 from recsys.data.numbers import LARGEST, NumberFormat, as_number, format_hint
+from recsys.data.readers.source import Source, remedy
 from recsys.data.sources import Columns, LogConfig, column
 from recsys.data.time_faults import explain_times
 from recsys.data.times import read_times, time_reasons, unusable_times
@@ -39,6 +40,9 @@ SPLIT_NAMES = {
 EXAMPLES = 5
 # Values that are not numbers, of which the way they are written is guessed.
 HINT_SAMPLE = 200
+LONGEST_SHOWN = 200
+# What is known of a line that is no row.
+UNREAD = {"file": "string", "line": "int64", "raw": "string"}
 
 
 @dataclass
@@ -55,32 +59,36 @@ class Quality:
     notes: list[str] = field(default_factory=list)
 
 
-def clean_log(con: Backend, raw: ir.Table, config: LogConfig, where: object) -> ir.Table:
+def clean_log(con: Backend, source: Source, config: LogConfig, where: object) -> ir.Table:
     """Writes the log by role into the engine, each row with the reason it is unusable, if any.
 
     Args:
         con: the engine.
-        raw: the log as it was read.
+        source: the log as it was read.
         config: the roles of its columns.
         where: the log's files, for messages.
 
     Returns:
-        Columns ``row`` (position in the log, from 0), ``user`` and ``item``
+        Columns ``row`` (position among the rows, from 0), ``user`` and ``item``
         (text; ``any`` in a log without items), ``weight`` (float32), ``reason``
         (null = usable), ``given`` (the unusable row as it was), and by role
         mapped: ``time`` (int64 microseconds), ``order``, ``value`` (float32; of
         all pieces), ``session``, ``event``, ``channel`` and ``campaign`` (text),
-        ``split``.
+        ``split``. A line that is no row has ``file``, ``line`` (from 1), ``raw``
+        and ``reason`` alone.
     """
+    raw = source.table
     named = config.columns.model_dump(exclude_none=True)
     given = {role: column(raw, name, role, where) for role, name in named.items()}
     clean = _by_role(given, config)
     reason = _reason(given, clean, config)
     text = ibis.struct({role: value.cast("string") for role, value in given.items()})
     kept = ibis.ifelse(reason.notnull(), text, ibis.null(text.type()))
-    con.create_table("log", raw.select(**clean, reason=reason, given=kept))
+    unread = {name: ibis.null(kind) for name, kind in UNREAD.items()}
+    con.create_table("log", raw.select(**clean, reason=reason, given=kept, **unread))
+    con.raw_sql(f"INSERT INTO log BY NAME {con.compile(source.rejected)}")
     log = con.table("log")
-    return log.mutate(row=log.rowid())
+    return log.mutate(row=ibis.ifelse(log.line.isnull(), log.rowid(), ibis.null("int64")))
 
 
 def _by_role(given: dict[str, ir.Column], config: LogConfig) -> dict[str, ir.Value]:
@@ -235,8 +243,13 @@ def _number_hint(log: ir.Table, reason: str, config: LogConfig) -> str:
 
 def _refusal(log: ir.Table, quality: Quality, config: LogConfig, where: object) -> str:
     reason, rows = next(iter(quality.quarantined.items()))
-    example = log.filter(log.reason == reason).order_by("row").limit(1).to_pyarrow().to_pylist()[0]
-    told = ""
+    found = log.filter(log.reason == reason).order_by("row", "file", "line").limit(1)
+    example = found.to_pyarrow().to_pylist()[0]
+    if example["line"] is not None:
+        shown = f"line {example['line']} of {example['file']}: {example['raw'][:LONGEST_SHOWN]!r}"
+    else:
+        shown = f"row {example['row'] + 1}: {example['given']}"
+    told = f" {remedy(reason)}".rstrip()
     if reason in time_reasons(config):
         bad = log.filter(log.reason.isin(time_reasons(config)))
         told = f" Of these, {explain_times(bad.given['time'], config)}."
@@ -246,7 +259,7 @@ def _refusal(log: ir.Table, quality: Quality, config: LogConfig, where: object) 
     left_out = sum(quality.quarantined.values())
     return (
         f"{where}: {left_out} of {quality.rows_read} rows cannot be used, {rows} of them for: "
-        f"{reason}{hint}. For example row {example['row'] + 1}: {example['given']}.{told} "
+        f"{reason}{hint}. For example {shown}.{told} "
         f"Check `columns`; `max_quarantined` (now {config.max_quarantined}) says what is bearable."
     )
 
@@ -264,10 +277,14 @@ def _check_event_types(log: ir.Table, config: LogConfig, where: object) -> None:
 
 
 def write_quarantine(con: Backend, log: ir.Table, config: LogConfig, path: Path) -> None:
-    """Writes the rows left out: ``row`` (from 1), ``reason``, and the mapped columns as given."""
-    bad = log.filter(log.reason.notnull()).order_by("row")
+    """Writes the rows left out, then the lines that are no rows.
+
+    Columns ``row`` (from 1), ``reason``, and the mapped columns as given; of a line that is no
+    row ``reason``, ``file``, ``line`` (from 1) and ``raw``, the line as it stands there.
+    """
+    bad = log.filter(log.reason.notnull()).order_by("row", "file", "line")
     roles = {role: bad.given[role] for role in ROLES if getattr(config.columns, role)}
-    rows = bad.select(row=bad.row + 1, reason=bad.reason, **roles)
+    rows = bad.select(row=bad.row + 1, reason=bad.reason, **roles, **{n: bad[n] for n in UNREAD})
     with pq.ParquetWriter(path, rows.schema().to_pyarrow()) as writer:
         for batch in stream(con, rows):
             writer.write_batch(batch)

@@ -18,13 +18,16 @@ from recsys.data.engine import blaming_input, connect
 from recsys.data.files import SourceFiles
 from recsys.data.log_statistics import LogStatistics, measure
 from recsys.data.nested import flattened
+from recsys.data.readers.dialect import first_cells, lines_above
+from recsys.data.readers.source import NOT_UTF8, Source, remedy
+from recsys.data.readers.text import TextFile, text_files
 from recsys.data.role_guesser import Guesser
 from recsys.data.sources import Columns, LogConfig, column, locate, read_table
 from recsys.errors import InputError
 
-# What other encodings than UTF-8 logs have, the first that fits: GBK's successor rejects most
-# text of western languages, and latin-1 nothing.
-ENCODINGS = ("gb18030", "latin-1")
+# What other encodings than UTF-8 logs have, the first that fits: UTF-16 begins with a mark, GBK's
+# successor rejects most text of western languages, and latin-1 nothing.
+ENCODINGS = ("utf-16", "gb18030", "latin-1")
 CJK = r"[\u3000-\u9fff\uff00-\uffef]"
 
 
@@ -76,23 +79,18 @@ def guess_roles(
             play its role.
     """
     options = {"path": path, **(reading or {})}
-    try:
-        return _guess(options, given or {})
-    except InputError as error:
-        if "encoding" not in str(error) or "encoding" in options:
-            raise
-        if "utf-16" in str(error):
-            return _guess({**options, "encoding": "utf-16"}, given or {})
-    for encoding in ENCODINGS:
+    encodings = [None] if "encoding" in options else [None, *ENCODINGS]
+    for encoding in encodings:
         try:
-            return _guess({**options, "encoding": encoding}, given or {})
-        except _NotThisEncoding:
-            continue
+            return _guess({**options, **({"encoding": encoding} if encoding else {})}, given or {})
+        except _NotThisEncodingError as error:
+            if encoding == encodings[-1]:
+                raise InputError(str(error)) from error
     raise AssertionError("latin-1 reads everything")
 
 
-class _NotThisEncoding(Exception):
-    """The text is nothing that this encoding is used for."""
+class _NotThisEncodingError(Exception):
+    """The text is not what this encoding is used for."""
 
 
 def _guess(reading: dict[str, Any], given: Mapping[str, str]) -> RoleGuess:
@@ -100,34 +98,48 @@ def _guess(reading: dict[str, Any], given: Mapping[str, str]) -> RoleGuess:
         scratch = Path(folder)
         con = connect(scratch, memory_gib=2.0)
         try:
-            files, raw, is_headless = _read(con, reading, scratch)
-            with blaming_input(str(files)):
-                return _guess_of(con, raw, files, reading, given, is_headless)
+            return _guess_with(con, scratch, reading, given)
         finally:
             con.disconnect()
 
 
-def _read(
-    con: Backend, reading: dict[str, Any], scratch: Path
-) -> tuple[SourceFiles, ir.Table, bool]:
-    """The log, and whether its columns had to be numbered, as there is no header line."""
-    encoding = reading.get("encoding")
-    placeholder = LogConfig(**reading, columns=Columns(user="?", item="?"))
+def _guess_with(
+    con: Backend, scratch: Path, reading: dict[str, Any], given: Mapping[str, str]
+) -> RoleGuess:
+    config = LogConfig(**reading, columns=Columns(user="?", item="?"))
     try:
-        files = locate(placeholder, "log", scratch)
-        raw = read_table(con, files, placeholder, "raw")
+        files = locate(config, "log", scratch)
+        if files.format == "csv":
+            above = _above(text_files(files)[0], config)
+            reading, config = reading | above, config.model_copy(update=above)
+        source = read_table(con, files, config, "raw")
     except InputError as error:
-        if encoding == ENCODINGS[0]:
-            raise _NotThisEncoding from error
+        if "encoding" in str(error) or config.encoding in ENCODINGS[:-1]:
+            raise _NotThisEncodingError(str(error)) from error
         raise
-    if encoding == ENCODINGS[0] and not _is_chinese(raw):
-        raise _NotThisEncoding
-    is_headless = files.format == "csv" and any(_is_value(name) for name in raw.columns)
-    if is_headless:
-        reading["column_names"] = [f"column_{i + 1}" for i in range(len(raw.columns))]
-        placeholder = LogConfig(**reading, columns=Columns(user="?", item="?"))
-        raw = read_table(con, files, placeholder, "raw_headerless")
-    return files, raw, is_headless
+    _check_encoding(source, config)
+    with blaming_input(str(files)):
+        return _guess_of(con, source, files, reading, given)
+
+
+def _above(file: TextFile, config: LogConfig) -> dict[str, Any]:
+    """Settings for what stands above the rows of a CSV file: titles, and a header or none."""
+    skip = lines_above(file, config)
+    settings: dict[str, Any] = {"skip": skip} if skip else {}
+    first = first_cells(file, config.model_copy(update=settings))
+    if any(_is_value(name) for name in first):
+        settings["column_names"] = [f"column_{i + 1}" for i in range(len(first))]
+    return settings
+
+
+def _check_encoding(source: Source, config: LogConfig) -> None:
+    """Refuses text of another encoding, of which a part may be read all the same."""
+    if config.encoding == "utf-8":
+        foreign = source.rejected.filter(source.rejected.reason == NOT_UTF8).count().execute()
+        if foreign:
+            raise _NotThisEncodingError(f"{foreign} lines are {NOT_UTF8}: {remedy(NOT_UTF8)}")
+    elif config.encoding == "gb18030" and not _is_chinese(source.table):
+        raise _NotThisEncodingError
 
 
 def _is_chinese(raw: ir.Table) -> bool:
@@ -145,26 +157,31 @@ def _is_value(name: str) -> bool:
 
 def _guess_of(
     con: Backend,
-    raw: ir.Table,
+    source: Source,
     files: SourceFiles,
     reading: dict[str, Any],
     given: Mapping[str, str],
-    is_headless: bool,
 ) -> RoleGuess:
-    log = flattened(raw)
+    log = flattened(source.table)
     con.create_table("sample", log.limit(Guesser.SAMPLE))
     guesser = Guesser(log, con.table("sample"))
     if "encoding" in reading:
-        note = f"the file is not UTF-8 text: {reading['encoding']} was tried, check its letters"
-        guesser.notes.append(note)
+        guesser.notes.append(
+            f"the file is not UTF-8 text: {reading['encoding']} was taken, check its letters"
+        )
+    if "skip" in reading:
+        guesser.reasons["skip"] = "lines above the header line"
+        guesser.notes.append(f"`skip: {reading['skip']}`: what stands above the header line")
+    if unread := source.note(files):
+        guesser.notes.append(unread)
     for role, name in given.items():
-        column(raw, name, f"--{role}", files)
+        column(source.table, name, f"--{role}", files)
         guesser.take_given(role, name)
-    if is_headless:
+    if "column_names" in reading:
         guesser.by_place()
     guesser.by_name()
     guesser.settle()
-    statistics = _statistics(con, raw, files, reading, guesser)
+    statistics = _statistics(con, source, files, reading, guesser)
     return RoleGuess(
         settings={**reading, **guesser.options},
         roles=guesser.roles,
@@ -178,7 +195,7 @@ def _guess_of(
 
 
 def _statistics(
-    con: Backend, raw: ir.Table, files: SourceFiles, reading: dict[str, Any], guesser: Guesser
+    con: Backend, source: Source, files: SourceFiles, reading: dict[str, Any], guesser: Guesser
 ) -> LogStatistics | None:
     """Counts by the roles found; gives up a time or an order that leaves nothing to split by."""
     if guesser.blanks:
@@ -186,7 +203,7 @@ def _statistics(
     while True:
         config = LogConfig(**reading, **guesser.options, columns=Columns(**guesser.roles))
         try:
-            statistics = measure(con, raw, config, files)
+            statistics = measure(con, source, config, files)
         except InputError as error:
             guesser.notes.append(str(error).removeprefix(f"{files}: "))
             return None

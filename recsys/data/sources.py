@@ -1,15 +1,14 @@
 """Where data comes from: an interaction log and side tables, in whatever form they are.
 
 Everything is read through Ibis. CSV and JSON columns are read as text first, so
-that ids keep the form they have in the file, and cast by their role afterwards.
+that ids keep the form they have in the file, and cast by their role afterwards
+(:mod:`recsys.data.readers`).
 """
 
-import difflib
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import duckdb
 import fsspec
 import ibis.expr.types as ir
 from ibis.backends.duckdb import Backend
@@ -25,11 +24,15 @@ from recsys.config import StrictConfig
 from recsys.data import public
 from recsys.data.cells import NULL_WORDS, readable
 from recsys.data.engine import blaming_input
-from recsys.data.files import Format, SourceFiles, find_files, open_plain
+from recsys.data.files import Format, SourceFiles, find_files
 from recsys.data.nested import nested
 from recsys.data.numbers import Decimal, NumberFormat, Thousands
+from recsys.data.readers.columns import Roles, find_column
+from recsys.data.readers.csv_files import read_csv
+from recsys.data.readers.json_files import read_json
+from recsys.data.readers.parquet_files import read_parquet
+from recsys.data.readers.source import Source
 from recsys.data.times import TimeConfig
-from recsys.errors import InputError
 
 
 class FileConfig(StrictConfig):
@@ -46,7 +49,26 @@ class FileConfig(StrictConfig):
     format: Format | None = Field(
         None, description="csv, json (one object a line) or parquet; guessed by default"
     )
-    delimiter: str | None = Field(None, description="between CSV columns; guessed by default")
+    delimiter: str | None = Field(
+        None,
+        min_length=1,
+        max_length=4,
+        description="between CSV columns; found in the first lines by default",
+    )
+    quote: str = Field(
+        '"',
+        max_length=1,
+        description="around CSV cells that hold a delimiter or a line break; empty: there are no "
+        "quotes, and a quote is text",
+    )
+    escape: str | None = Field(
+        None,
+        min_length=1,
+        max_length=1,
+        description="before a quote inside quotes, for example a backslash; by default such a "
+        "quote is doubled",
+    )
+    skip: int = Field(0, ge=0, description="lines above the header line of CSV files")
     encoding: str = Field("utf-8", description="of text files, for example latin-1")
     column_names: list[str] | None = Field(
         None, description="names of the columns of CSV files without a header line"
@@ -85,6 +107,14 @@ class FileConfig(StrictConfig):
             raise ValueError(f"`decimal` and `thousands` are both {self.decimal!r}: change one")
         return self
 
+    @model_validator(mode="after")
+    def _distinct_marks(self) -> "FileConfig":
+        if self.quote and self.delimiter is not None and self.quote in self.delimiter:
+            raise ValueError("`quote` and `delimiter` are the same: nothing could be told apart")
+        if self.escape is not None and self.escape == self.delimiter:
+            raise ValueError("`escape` and `delimiter` are the same: nothing could be told apart")
+        return self
+
 
 class Columns(StrictConfig):
     """Which column of the log plays which role."""
@@ -110,6 +140,11 @@ class Columns(StrictConfig):
     )
     order: str | None = Field(None, description="a number: breaks ties of time, or replaces it")
     split: str | None = Field(None, description="train, validation or test, for `kind: fixed`")
+
+    @property
+    def named(self) -> dict[str, str]:
+        """By role the name of its column, where it has one."""
+        return {role: name for role, name in self if name is not None}
 
     @field_validator("*")
     @classmethod
@@ -257,6 +292,13 @@ class TableConfig(FileConfig):
     )
 
     @property
+    def roles(self) -> dict[str, str]:
+        """What each column is needed for, and its name."""
+        titled = {} if self.title is None else {"title": self.title}
+        columns = {f"feature {name}": f.column or name for name, f in self.features.items()}
+        return {"key": self.key, **titled, **columns}
+
+    @property
     def has_images(self) -> bool:
         """Whether it names files beside it."""
         return any(isinstance(feature, ImageFeature) for feature in self.features.values())
@@ -292,8 +334,10 @@ def locate(config: FileConfig, side: public.Table, scratch: Path) -> SourceFiles
         return find_files(path, scratch, config.format, config.encoding)
 
 
-def read_table(con: Backend, files: SourceFiles, config: FileConfig, name: str) -> ir.Table:
-    """Opens files as an Ibis table; CSV and scalar JSON columns are text, as are bytes.
+def read_table(
+    con: Backend, files: SourceFiles, config: FileConfig, name: str, roles: Roles | None = None
+) -> Source:
+    """Reads files as one table; CSV and scalar JSON columns are text, as are bytes.
 
     Words for a missing value are missing, as the config says.
 
@@ -301,24 +345,27 @@ def read_table(con: Backend, files: SourceFiles, config: FileConfig, name: str) 
         con: an engine of :func:`recsys.data.engine.connect`.
         files: what :func:`locate` found.
         config: how to read them.
-        name: a name for the view, unique in the engine.
+        name: a name for the table, unique in the engine.
+        roles: by role the columns that are needed, which alone are read; all by default.
+
+    Returns:
+        The table, and the lines of text files that are no rows of it.
+
+    Raises:
+        InputError: a file cannot be read, or lacks a column that is needed.
     """
     if files.filesystem is not None:
         _register(con, files.filesystem)
-    paths = list(files.paths)
     with blaming_input(str(files)):
-        # DuckDB's own readers: those of Ibis load DuckDB's httpfs for remote addresses.
         if files.format == "parquet":
-            relation = con.con.read_parquet(paths, union_by_name=True)
+            source = read_parquet(con, files, name, roles)
         elif files.format == "json":
-            relation = _read_json(con, paths, files.compression)
+            source = read_json(con, files, name, roles)
         else:
-            relation = _read_csv(con, files, config)
-        relation.create_view(name)
+            source = read_csv(con, files, config, name, roles)
         in_text = NULL_WORDS if files.format == "csv" else ()
-        return readable(
-            con.table(name), in_text if config.null_values is None else config.null_values
-        )
+        words = in_text if config.null_values is None else config.null_values
+        return Source(readable(source.table, words), source.rejected)
 
 
 def _register(con: Backend, filesystem: fsspec.AbstractFileSystem) -> None:
@@ -326,41 +373,6 @@ def _register(con: Backend, filesystem: fsspec.AbstractFileSystem) -> None:
     name = protocols if isinstance(protocols, str) else protocols[0]
     if not con.con.filesystem_is_registered(name):
         con.con.register_filesystem(filesystem)
-
-
-def _read_csv(con: Backend, files: SourceFiles, config: FileConfig) -> Any:
-    options: dict[str, Any] = {"header": config.column_names is None}
-    if config.delimiter is not None:
-        options["delimiter"] = config.delimiter
-    elif b"::" in (line := _first_line(files)) and not set(line) & set(b",;\t|"):
-        # MovieLens separates by two characters, which DuckDB never guesses.
-        options["delimiter"] = "::"
-    if config.column_names is not None:
-        options["names"] = config.column_names
-    elif len(files.paths) > 1:
-        options["union_by_name"] = True
-    return con.con.read_csv(
-        list(files.paths), all_varchar=True, compression=files.compression, **options
-    )
-
-
-def _first_line(files: SourceFiles) -> bytes:
-    with open_plain(files.paths[0], files.filesystem, files.compression) as stream:
-        return stream.read(1 << 16).split(b"\n", 1)[0]
-
-
-def _read_json(con: Backend, paths: list[str], compression: str) -> Any:
-    """Reads JSON twice: once for its columns, then with scalars as the text they are."""
-    guessed = con.con.read_json(paths, compression=compression)
-    types = dict(zip(guessed.columns, map(_as_text, guessed.types), strict=True))
-    return con.con.read_json(paths, compression=compression, columns=types)
-
-
-def _as_text(kind: duckdb.sqltypes.DuckDBPyType) -> str:
-    """The type to read a JSON column as: text of a scalar, a list of texts, or records."""
-    if kind.id == "list":
-        return f"{_as_text(kind.child)}[]"
-    return "JSON" if kind.id in ("struct", "map") else "VARCHAR"
 
 
 def column(table: ir.Table, name: str, role: str, where: object) -> ir.Column:
@@ -373,8 +385,4 @@ def column(table: ir.Table, name: str, role: str, where: object) -> ir.Column:
         return table[name]
     if (within := nested(table, name)) is not None:
         return within.name(name)
-    folded = {known.strip().casefold(): known for known in table.columns}
-    near = difflib.get_close_matches(name.strip().casefold(), folded, n=1, cutoff=0.5)
-    hint = f" Did you mean {folded[near[0]]!r}?" if near else ""
-    shown = ", ".join(table.columns[:30])
-    raise InputError(f"{where} has no column {name!r} ({role}).{hint} Its columns: {shown}")
+    return table[find_column(name, role, table.columns, where)]

@@ -20,20 +20,28 @@ MEMORY_GIB = 2.0
 
 
 @contextmanager
-def open_table(config: FileConfig) -> Iterator[tuple[Backend, ir.Table, SourceFiles]]:
+def open_table(
+    config: FileConfig, roles: Mapping[str, str] | None = None
+) -> Iterator[tuple[Backend, ir.Table, SourceFiles]]:
     """A table in an engine of its own: the engine, the table, and its files for messages.
 
+    Each of its lines counts (one may be somebody who wants no messages): none is left out.
+
+    Args:
+        config: the table.
+        roles: by role the columns that are needed; all by default.
+
     Raises:
-        InputError: it cannot be read.
+        InputError: it cannot be read, or not each of its lines.
     """
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
         con = connect(scratch, MEMORY_GIB)
         try:
             files = locate(config, "users", scratch)
-            raw = read_table(con, files, config, "given")
+            source = read_table(con, files, config, "given", roles)
             with blaming_input(str(files)):
-                yield con, raw, files
+                yield con, source.complete(files), files
         finally:
             con.disconnect()
 
@@ -53,15 +61,16 @@ def read_columns(
         A column per role, in the order of the file.
 
     Raises:
-        InputError: the table cannot be read, or has no such column (the nearest is named).
+        InputError: the table cannot be read, or not each of its lines, or has no such column
+            (the nearest is named).
     """
-    with open_table(config) as (con, raw, files):
+    named = {role: name for role, name in columns.items() if name is not None}
+    with open_table(config, named) as (con, raw, files):
         chosen = {}
-        for role, name in columns.items():
-            if name is not None:
-                values = column(raw, name, role, files)
-                text = values.cast("string").strip().nullif("")
-                chosen[role] = identifier(values) if role in ids else text
+        for role, name in named.items():
+            values = column(raw, name, role, files)
+            text = values.cast("string").strip().nullif("")
+            chosen[role] = identifier(values) if role in ids else text
         found = con.to_pandas(raw.select(**chosen)).astype(object)
     return found.where(found.notnull(), None)
 

@@ -56,7 +56,7 @@ class Stream:
         types: of all events in the log; empty where it has none.
         items: ids of the items, each once.
         left_out: a row per row of the log that is no event: ``row`` (from 1), ``reason``, and
-            the columns read, as text.
+            the columns read, as text; of a line that is no row ``file`` and ``line`` (from 1).
     """
 
     where: str
@@ -97,8 +97,8 @@ def open_stream(config: ReplayConfig) -> Iterator[Stream]:
 def _checked(con: Backend, config: ReplayConfig, scratch: Path) -> Stream:
     files = locate(config.stream, "log", scratch)
     with blaming_input(str(files)):
-        raw = read_table(con, files, config.stream, "given")
-        log = clean_log(con, raw, config.stream, files)
+        source = read_table(con, files, config.stream, "given", config.stream.columns.named)
+        log = clean_log(con, source, config.stream, files)
         count_rows(log, config.stream, files)
         events, repeats = _without_repeats(con, log)
         if config.duplicates == "refuse":
@@ -190,12 +190,16 @@ def _left_out(
     roles = [role for role in ROLES if getattr(config.stream.columns, role) is not None]
     bad = log.filter(log.reason.notnull())
     given = {role: bad.given[role] for role in roles}
-    unusable = con.to_pandas(bad.select("row", "reason", **given))
+    # Not the raw line: it may name a user who wants to be left out.
+    place = {name: bad[name] for name in ("file", "line")}
+    unusable = con.to_pandas(bad.select("row", "reason", **given, **place))
     columns: dict[str, Any] = {
         role: repeats[role].map(iso if role == "time" else str)
         for role in roles
         if role in repeats  # quantities are in the values
     }
     repeated = pd.DataFrame({"row": repeats["row"], "reason": DUPLICATE, **columns})
-    found = pd.concat([unusable, repeated]).sort_values("row", ignore_index=True)
+    whole = {"row": "Int64", "line": "Int64"}
+    found = pd.concat([unusable.astype(whole), repeated.astype({"row": "Int64"})])
+    found = found.sort_values(["row", "file", "line"], ignore_index=True)
     return found.assign(row=found["row"] + 1)

@@ -15,12 +15,14 @@ from recsys.config import StrictConfig
 from recsys.data.engine import blaming_input, connect
 from recsys.data.files import SourceFiles
 from recsys.data.ids import identifier
+from recsys.data.readers.source import Source, remedy
 from recsys.data.sources import FileConfig, column, locate, read_table
 from recsys.data.time_faults import explain_times
 from recsys.data.times import TimeConfig, read_times, time_reasons, unusable_times
 from recsys.errors import InputError
 
 MEMORY_GIB = 2.0
+LONGEST_SHOWN = 200
 # Of a finished run: every review with its sentiment.
 SCORED = "reviews.parquet"
 
@@ -56,7 +58,8 @@ class Reviews:
         table: ``row`` (in the source, from 1), ``user``, ``item`` and ``text``, ``stars``
             (float64), ``time`` (int64, microseconds since 1970 UTC) and ``positive`` (bool), in
             order of time.
-        quarantined: ``row``, ``reason``, and the columns as they were given, as text.
+        quarantined: ``row``, ``reason``, and the columns as they were given, as text; of a line
+            that is no row ``reason``, ``file``, ``line`` (from 1) and ``raw``, the line.
     """
 
     table: pd.DataFrame
@@ -100,9 +103,10 @@ def read_reviews(config: ReviewsConfig) -> Reviews:
         files = locate(config, "log", scratch)
         con = connect(scratch, MEMORY_GIB)
         try:
-            raw = read_table(con, files, config, "raw")
+            roles = config.columns.model_dump(exclude_none=True)
+            source = read_table(con, files, config, "raw", roles)
             with blaming_input(str(files)):
-                return _read(con, raw, config, files)
+                return _read(con, source, config, files)
         finally:
             con.disconnect()
 
@@ -113,7 +117,8 @@ def write_quarantine(reviews: Reviews, path: Path) -> None:
         reviews.quarantined.to_parquet(temporary, index=False)
 
 
-def _read(con: Backend, raw: ir.Table, config: ReviewsConfig, files: SourceFiles) -> Reviews:
+def _read(con: Backend, source: Source, config: ReviewsConfig, files: SourceFiles) -> Reviews:
+    raw = source.table
     roles = config.columns.model_dump(exclude_none=True)
     given = {role: column(raw, name, role, files) for role, name in roles.items()}
     clean = _by_role(given, config)
@@ -125,12 +130,11 @@ def _read(con: Backend, raw: ir.Table, config: ReviewsConfig, files: SourceFiles
     reviews = reviews.mutate(row=reviews.rowid() + 1)
     usable = reviews.filter(reviews.reason.isnull()).order_by("time", "row")
     bad = reviews.filter(reviews.reason.notnull()).order_by("row")
-    found = Reviews(
-        con.to_pandas(usable.select("row", *roles)),
-        con.to_pandas(
-            bad.select("row", "reason", **{role: bad[f"given_{role}"] for role in roles})
-        ),
-    )
+    as_it_was = {role: bad[f"given_{role}"] for role in roles}
+    unusable = con.to_pandas(bad.select("row", "reason", **as_it_was)).astype({"row": "Int64"})
+    unread = con.to_pandas(source.rejected.order_by("file", "line"))
+    left_out = pd.concat([unusable, unread], ignore_index=True)
+    found = Reviews(con.to_pandas(usable.select("row", *roles)), left_out)
     _refuse_unusable(found, config, files)
     return Reviews(
         found.table.assign(positive=found.table["stars"] >= config.positive_from),
@@ -182,14 +186,18 @@ def _refuse_unusable(found: Reviews, config: ReviewsConfig, files: SourceFiles) 
         return
     reason, rows = next(iter(found.reasons.items()))
     example = found.quarantined[found.quarantined["reason"] == reason].iloc[0]
-    shown = {role: example[role] for role in config.columns.model_dump(exclude_none=True)}
-    told = ""
+    if pd.isna(example["row"]):
+        shown = f"line {example['line']} of {example['file']}: {example['raw'][:LONGEST_SHOWN]!r}"
+    else:
+        roles = config.columns.model_dump(exclude_none=True)
+        shown = f"row {example['row']}: { {role: example[role] for role in roles} }"
+    told = f" {remedy(reason)}".rstrip()
     if reason in time_reasons(config):
         is_bad = found.quarantined["reason"].isin(time_reasons(config))
         times = ibis.memtable(found.quarantined.loc[is_bad, ["time"]]).time
         told = f" Of these, {explain_times(times, config)}."
     raise InputError(
         f"{files}: {bad} of {kept + bad} reviews cannot be used, {rows} of them for: {reason}. For "
-        f"example row {example['row']}: {shown}.{told} Check `columns`; `max_quarantined` (now "
+        f"example {shown}.{told} Check `columns`; `max_quarantined` (now "
         f"{config.max_quarantined}) says what is bearable."
     )

@@ -1,7 +1,7 @@
 """Values within records: JSON objects and Parquet structs, by dotted path such as ``user.id``."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import ibis
@@ -12,15 +12,21 @@ SAMPLE = 1_000
 DEEPEST = 5
 
 
-def nested(table: ir.Table, path: str) -> ir.Column | None:
-    """The values at a path whose beginning is a column that holds records; None if none is.
+def with_paths(table: ir.Table, paths: Iterable[str]) -> ir.Table:
+    """A table with a further column for each path into its records.
 
     Of a struct a field of its own type, of JSON text; null where a record has no such field.
 
     Args:
-        table: with the column.
-        path: names with dots between them.
+        table: as read.
+        paths: names with dots between them; those that lead nowhere are left out.
     """
+    found = {path: _nested(table, path) for path in paths if path not in table.columns}
+    return table.mutate(**{path: value for path, value in found.items() if value is not None})
+
+
+def _nested(table: ir.Table, path: str) -> ir.Column | None:
+    """The values at a path whose beginning is a column that holds records; None if none is."""
     parts = path.split(".")
     for length in range(len(parts) - 1, 0, -1):
         name = ".".join(parts[:length])
@@ -66,7 +72,7 @@ def flattened(table: ir.Table) -> ir.Table:
         if kind.is_array() or kind.is_map():
             continue
         paths = [f"{name}.{path}" for path in _paths(table[name], kind)]
-        found |= {path: nested(table, path) for path in paths} if paths else {name: table[name]}
+        found |= {path: _nested(table, path) for path in paths} if paths else {name: table[name]}
     return table.select(**found)
 
 

@@ -23,6 +23,8 @@ MOST_EVENT_TYPES = 30
 # Share of the values that must be numbers, and of those that must be usable as times: rows whose
 # time is not are left out.
 NUMBERS, USABLE_TIMES = 0.9, 0.6
+# Formats that read a sample equally well and are tried on all values.
+MOST_ALIKE = 4
 # A number grows within users if it counts from 0 or 1 without gaps for so many of those who have
 # several of it, and reaches more than any scale of ratings.
 COUNTING, LONGEST_SCALE = 0.9, 10
@@ -80,15 +82,11 @@ def time_reading(values: ir.Column, sample: ir.Column) -> TimeReading:
         values: the column.
         sample: its first values, which rule out most columns at once.
     """
-    settings = _time_settings(sample)
-    if settings is None:
+    candidates = _time_settings(sample)
+    if not candidates:
         return TimeReading(None, explain_times(sample) or "", _only_counts(sample))
-    candidates = [settings]
-    if format := settings.get("time_format"):
-        shares = fitting_formats(sample, TimeConfig(), USABLE_TIMES)
-        candidates = [{"time_format": each} for each in shares if shares[each] == shares[format]]
     try:
-        found = [(share(_usable(values, each), values), each) for each in candidates[:4]]
+        found = [(share(_usable(values, each), values), each) for each in candidates]
     except InputError as error:
         return TimeReading(None, str(error))
     best, settings = max(found, key=lambda each: each[0])
@@ -110,24 +108,26 @@ def may_be_time(sample: ir.Column) -> bool:
 
     Numbers may be seconds or finer units of the years 1990 to 2050, but neither years nor dates.
     """
-    settings = _time_settings(sample)
-    if settings is None or not re.search(r"[-/.:年]", settings.get("time_format", "-")):
+    candidates = _time_settings(sample)
+    if not candidates or not re.search(r"[-/.:年]", candidates[0].get("time_format", "-")):
         return False
-    return share(_usable(sample, settings), sample) == 1
+    return share(_usable(sample, candidates[0]), sample) == 1
 
 
-def _time_settings(sample: ir.Column) -> dict[str, Any] | None:
+def _time_settings(sample: ir.Column) -> list[dict[str, Any]]:
+    """Settings by which most values are times; several where they are as good."""
     if sample.type().is_timestamp() or sample.type().is_date():
-        return {}
+        return [{}]
     if not (sample.type().is_numeric() or sample.type().is_string()):
-        return None
+        return []
     try:
         if share(_usable(sample, {}), sample) > USABLE_TIMES:
-            return {}
+            return [{}]
     except InputError:  # calendar dates as numbers, which a format reads, or units that are mixed
         pass
     formats = fitting_formats(sample, TimeConfig(), USABLE_TIMES)
-    return {"time_format": next(iter(formats))} if formats else None
+    best = max(formats.values(), default=0.0)
+    return [{"time_format": each} for each in formats if formats[each] == best][:MOST_ALIKE]
 
 
 def _usable(values: ir.Column, settings: dict[str, Any]) -> ir.BooleanValue:

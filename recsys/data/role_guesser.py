@@ -76,11 +76,7 @@ class Guesser:
         Raises:
             InputError: its values cannot play the role.
         """
-        values = self.sample[name] if name in self.sample.columns else None
-        if values is None:
-            raise InputError(
-                f"--{role} {name}: the column holds records or lists, no single values"
-            )
+        values = self.sample[name]
         if role == "time":
             reading = time_reading(self.log[name], values)
             if reading.settings is None:
@@ -97,10 +93,6 @@ class Guesser:
         # A first column that numbers the rows is no id.
         names = [n for n in self.log.columns if self._different[n] < 0.9 * self.rows] or []
         names = names if len(names) > 1 else list(self.log.columns)
-        if len(self.log.columns) < 2:
-            raise InputError(
-                f"the log has one column only ({names}): set `delimiter` (--delimiter)"
-            )
         self.notes.append("the file has no header line: columns were taken by their place")
         free = [name for name in names if name not in self.roles.values()]
         for role in ("user", "item"):

@@ -17,7 +17,7 @@ from ibis.backends.duckdb import Backend
 from recsys.data.engine import blaming_input, connect
 from recsys.data.files import SourceFiles
 from recsys.data.log_statistics import LogStatistics, measure
-from recsys.data.nested import flattened
+from recsys.data.nested import flattened, with_paths
 from recsys.data.readers.dialect import first_cells, lines_above
 from recsys.data.readers.source import NOT_UTF8, Source, remedy
 from recsys.data.readers.text import TextFile, text_files
@@ -162,7 +162,13 @@ def _guess_of(
     reading: dict[str, Any],
     given: Mapping[str, str],
 ) -> RoleGuess:
-    log = flattened(source.table)
+    source = Source(flattened(with_paths(source.table, given.values())), source.rejected)
+    log = source.table
+    if len(log.columns) < 2:
+        raise InputError(
+            f"{files} has one column only, {log.columns[0]!r}, and users and items are two: name "
+            "what is between the columns by --delimiter"
+        )
     con.create_table("sample", log.limit(Guesser.SAMPLE))
     guesser = Guesser(log, con.table("sample"))
     if "encoding" in reading:
@@ -175,8 +181,7 @@ def _guess_of(
     if unread := source.note(files):
         guesser.notes.append(unread)
     for role, name in given.items():
-        column(source.table, name, f"--{role}", files)
-        guesser.take_given(role, name)
+        guesser.take_given(role, column(log, name, f"--{role}", files).get_name())
     if "column_names" in reading:
         guesser.by_place()
     guesser.by_name()

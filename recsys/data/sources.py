@@ -25,7 +25,7 @@ from recsys.data import public
 from recsys.data.cells import NULL_WORDS, readable
 from recsys.data.engine import blaming_input
 from recsys.data.files import Format, SourceFiles, find_files
-from recsys.data.nested import nested
+from recsys.data.nested import with_paths
 from recsys.data.numbers import Decimal, NumberFormat, Thousands
 from recsys.data.readers.columns import Roles, find_column
 from recsys.data.readers.csv_files import read_csv
@@ -33,6 +33,7 @@ from recsys.data.readers.json_files import read_json
 from recsys.data.readers.parquet_files import read_parquet
 from recsys.data.readers.source import Source
 from recsys.data.times import TimeConfig
+from recsys.errors import InputError
 
 
 class FileConfig(StrictConfig):
@@ -365,7 +366,8 @@ def read_table(
             source = read_csv(con, files, config, name, roles)
         in_text = NULL_WORDS if files.format == "csv" else ()
         words = in_text if config.null_values is None else config.null_values
-        return Source(readable(source.table, words), source.rejected)
+        table = readable(source.table, words)
+        return Source(with_paths(table, (roles or {}).values()), source.rejected)
 
 
 def _register(con: Backend, filesystem: fsspec.AbstractFileSystem) -> None:
@@ -381,8 +383,10 @@ def column(table: ir.Table, name: str, role: str, where: object) -> ir.Column:
     Raises:
         InputError: there is none of that name; the message has the nearest.
     """
-    if name in table.columns:
-        return table[name]
-    if (within := nested(table, name)) is not None:
-        return within.name(name)
-    return table[find_column(name, role, table.columns, where)]
+    found = find_column(name, role, table.columns, where)
+    if found not in (name, name.strip()):
+        raise InputError(
+            f"{where}: there is nothing at {name!r} ({role}): the column {found!r} has no such "
+            "field, or holds no records"
+        )
+    return table[found]

@@ -1,5 +1,7 @@
 """Why values cannot be taken as times, and the setting that mends it."""
 
+from datetime import datetime
+
 import ibis
 import ibis.expr.types as ir
 
@@ -36,6 +38,8 @@ FORMATS = (
 )  # fmt: skip
 # Rows that the formats are tried on.
 SAMPLE = 10_000
+# Different values of which one at least must be of a format, for it to be tried on them.
+LOOKED_AT = 50
 # Days from 1899-12-30, where spreadsheets count from, to 1990 and 2050.
 SPREADSHEET_DAYS = (32_874, 54_789)
 # The year 100, in microseconds since 1970: earlier years are written with two digits.
@@ -55,15 +59,28 @@ def fitting_formats(column: ir.Column, config: TimeConfig, least: float = 0.9) -
     """
     values = column.name("value").as_table().limit(SAMPLE)
     text = as_text(values.value).nullif("")
+    different = text.name("text").as_table().distinct().limit(LOOKED_AT)
+    shown = [each for each in different.to_pyarrow()["text"].to_pylist() if each]
     reads = {
         format: plausible(microseconds(text, None, format, config.timezone), config).sum()
         for format in FORMATS
+        if any(_fits(each, format) for each in shown)
     }
+    if not reads:
+        return {}
     found = values.aggregate(rows=text.count(), **reads).to_pyarrow().to_pylist()[0]
     rows = max(found.pop("rows"), 1)
     shares = {format: (hits or 0) / rows for format, hits in found.items()}
     best = sorted(shares.items(), key=lambda each: -each[1])
     return {format: share for format, share in best if share > least}
+
+
+def _fits(text: str, format: str) -> bool:
+    try:
+        datetime.strptime(text, format)
+    except ValueError:
+        return False
+    return True
 
 
 def explain_times(column: ir.Column, config: TimeConfig | None = None) -> str | None:

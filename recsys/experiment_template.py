@@ -61,6 +61,7 @@ def write_template(
         raise InputError(f"{output} exists already: choose another file with --output")
     guess = guess_roles(log, roles, reading)
     text = _document(log, guess, output)
+    output.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(output) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return Written(text, tuple(map(_one_line, guess.notes)), _next(guess, output))

@@ -11,9 +11,8 @@ from recsys.data.dataset import Side
 from recsys.data.sources import ImageFeature, TableConfig
 from recsys.data.variants import visible_form
 
-Ids = pa.ChunkedArray
 # What the same id may differ in from one file to another, the likeliest first.
-FORMS: dict[str, Callable[[Ids], Ids]] = {
+FORMS: dict[str, Callable[[pa.ChunkedArray], pa.ChunkedArray]] = {
     "leading zeros": lambda ids: pc.replace_substring_regex(ids, r"^0+(.)", r"\1"),
     "case": pc.utf8_lower,
     "Unicode form": visible_form,
@@ -80,7 +79,7 @@ def _unmatched_note(side: Side, size: int, missing: int, why: str) -> str:
     return f"{missing:,} of {size:,} {side}s of the log ({share}) have no row in their table{why}"
 
 
-def _why(unmatched: Ids, unused: Ids) -> str:
+def _why(unmatched: pa.ChunkedArray, unused: pa.ChunkedArray) -> str:
     """The form in which most of the unmatched ids would match, with an example."""
     places = {
         name: pc.index_in(_there(form(unmatched)), value_set=_there(form(unused)), skip_nulls=True)
@@ -100,12 +99,12 @@ def _why(unmatched: Ids, unused: Ids) -> str:
     )
 
 
-def _there(forms: Ids) -> Ids:
+def _there(forms: pa.ChunkedArray) -> pa.ChunkedArray:
     """Null where nothing is left of an id."""
     return pc.if_else(pc.equal(forms, ""), pa.scalar(None, pa.string()), forms)
 
 
-def _examples(unmatched: Ids, unused: Ids) -> str:
+def _examples(unmatched: pa.ChunkedArray, unused: pa.ChunkedArray) -> str:
     sides = {"log": unmatched, "table": unused}
     shown = [
         f"{name} {', '.join(map(repr, ids[:EXAMPLES].to_pylist()))}"

@@ -201,8 +201,10 @@ class Guesser:
                     return
         for name in self.log.columns:
             if name not in taken and name not in refused and self._different[name] > FEW_TIMES:
-                reading = self._reading(name) if may_be_time(self.sample[name]) else None
-                if reading is not None and reading.settings is not None:
+                if not may_be_time(self.sample[name]):
+                    continue
+                reading = self._reading(name)
+                if reading.settings is not None:
                     self._take_time(name, reading, "its values look like times")
                     self.notes.append(f"time: took {name!r}, as its values look like times")
                     return

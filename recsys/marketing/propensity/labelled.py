@@ -171,7 +171,7 @@ def _notes(
         "judged": again,
     }
     notes = [f"{count:,} of {size:,} {what}" for what, count in counts.items() if count]
-    offered = [name for name in rows if name not in left_out]
+    offered = [str(name) for name in rows if name not in left_out]
     if constant := [name for name in offered if name not in features]:
         notes.append(f"columns left out, as they never vary: {', '.join(constant)}")
     unread = {

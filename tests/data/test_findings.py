@@ -42,12 +42,12 @@ def test_the_event_type_and_the_value_tell_rows_apart(write, prepared):
     ("settings", "said"),
     [
         (
-            {"repeats": "last", "split": {"kind": "time", "validation_quantile": 0.3}},
+            {"repeats": "first", "split": {"kind": "time", "validation_quantile": 0.3}},
             [
                 "1 of 11 rows (9.1%) repeat another one in every column that is read, and were "
                 "left out as repeats",
                 "3 repeats of the same user, item and event type were left out "
-                "(`data.repeats: last`)",
+                "(`data.repeats: first`)",
                 "never seen in training: 1 of 1 test items (100.0%)",
             ],
         ),

@@ -53,12 +53,13 @@ LOGS = {
         {},
     ),
     "titled": (
-        "Sales of 2024\n# exported, by hand\nuser,item,time\n1,2,2020-01-01\n2,3,2020-01-02\n",
+        "Sales of 2024\n# exported, by hand\nuser,item,time\n1,2,2020-01-01\n2,3,2020-01-02\n"
+        "1,3,2020-01-03\n",
         {"user": "user", "item": "item", "time": "time"},
         {"skip": 2},
     ),
     "equal values in the first of the rows": (
-        "7,7,3,881250949\n186,302,3,891717742\n",
+        "7,7,3,881250949\n186,302,3,891717742\n186,7,3,891717743\n",
         {"user": "column_1", "item": "column_2", "value": "column_3", "time": "column_4"},
         {"column_names": ["column_1", "column_2", "column_3", "column_4"]},
     ),

@@ -108,7 +108,7 @@ def find_files(
     if not patterns:
         raise InputError("`path` is an empty list: name at least one file")
     found = [file for pattern in patterns for file in _expand(expand_environment(pattern), format)]
-    names = tuple(found)
+    names = tuple(_spoken_name(file) for file in found)
     remote = [file for file in found if "://" in file]
     if remote and len(remote) < len(found):
         raise InputError("`path` mixes local files and remote addresses: use one kind")
@@ -226,6 +226,14 @@ def _filesystem(address: str) -> fsspec.AbstractFileSystem:
         ) from error
     except ValueError as error:
         raise InputError(f"{address} is no address that can be read: {error}") from error
+
+
+def _spoken_name(file: str) -> str:
+    """A file for messages and notes: of an address neither password nor signature."""
+    if "://" not in file:
+        return file
+    parts = urlsplit(file)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def _is_http(address: str) -> bool:

@@ -263,6 +263,7 @@ class _Builder:
         with blaming_input(str(where)):
             source = read_table(self.con, where, config, "raw_log", config.columns.named)
             log = quality.clean_log(self.con, source, config, where)
+            source.drop(self.con)
             report = quality.inspect_log(log, config, where)
             quality.write_quarantine(self.con, log, config, self.folder / "quarantine.parquet")
         return log, report

@@ -298,6 +298,7 @@ class _Builder:
                 self.con, where, config, "raw_log", config.columns.named, config.where is not None
             )
             log = quality.clean_log(self.con, source, config, where)
+            source.drop(self.con)
             report = quality.inspect_log(log, config, where)
             quality.write_quarantine(self.con, log, config, self.folder / "quarantine.parquet")
         return log, report

@@ -61,6 +61,13 @@ def test_ending_says_gzip_but_is_not(scratch, tmp_path):
         find_files(str(path), scratch)
 
 
+def test_names_for_messages_hold_no_secret(monkeypatch, scratch):
+    monkeypatch.setattr("recsys.data.files._download", lambda *_: str(scratch / "log.csv"))
+    (scratch / "log.csv").write_text(CSV)
+    files = find_files("https://me:secret@shop.org/log.csv?signature=x", scratch)
+    assert str(files) == files.names[0] == "https://shop.org/log.csv"
+
+
 def test_truncated_gzip(scratch, tmp_path):
     path = tmp_path / "log.csv.gz"
     path.write_bytes(gzip.compress(CSV.encode() * 1000)[:20])

@@ -47,7 +47,7 @@ def read_csv(
     wanted = wanted_columns({file.name: header.names for file, header in zip(texts, headers,
                              strict=True)}, roles, files)  # fmt: skip
     columns = ", ".join(f"{quoted_name(column)} VARCHAR" for column in wanted)
-    con.raw_sql(f"CREATE TABLE {quoted_name(name)} ({columns})")
+    con.raw_sql(f"CREATE TEMP TABLE {quoted_name(name)} ({columns})")
     reader = _Reader(con, dialect, name, wanted, Rejected(con, f"{name}_rejected"))
     for file, header in zip(texts, headers, strict=True):
         reader.read(file, header)

@@ -46,7 +46,7 @@ def read_json(con: Backend, files: SourceFiles, name: str, roles: Roles | None) 
     shapes = [_shape(file) for file in texts]
     types = _columns(con, texts, shapes, roles)
     columns = ", ".join(f"{quoted_name(column)} {kind}" for column, kind in types.items())
-    con.raw_sql(f"CREATE TABLE {quoted_name(name)} ({columns})")
+    con.raw_sql(f"CREATE TEMP TABLE {quoted_name(name)} ({columns})")
     reader = _Reader(con, name, types, Rejected(con, f"{name}_rejected"))
     for file, shape in zip(texts, shapes, strict=True):
         reader.read(file, shape)
@@ -60,7 +60,7 @@ def _shape(file: TextFile) -> str:
     return "newline_delimited" if file.has_lines() and _first_objects(file) else "auto"
 
 
-def _first_objects(file: TextFile) -> list[list[tuple[str, Any]]]:
+def _first_objects(file: TextFile) -> "list[_Pairs]":
     """The keys and values of the objects in the first lines, also of keys that are there twice."""
     found: list[list[tuple[str, Any]]] = []
     for line in file.head().split("\n")[:SAMPLE]:

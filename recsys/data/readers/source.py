@@ -1,12 +1,14 @@
 """A table as it was read, and what of its files could not be read."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 from ibis.backends.duckdb import Backend
 
+from recsys.data.engine import quoted_name
 from recsys.errors import InputError
 
 BROKEN_QUOTES = "broken quotes"
@@ -29,10 +31,16 @@ class Source:
         table: the rows; all columns of text files are text.
         rejected: the lines that are no rows: ``file``, ``line`` (from 1), ``raw`` (the line as
             it stands in the file) and ``reason``. Without rows for what is not text.
+        kind: what the table is in the engine.
     """
 
     table: ir.Table
     rejected: ir.Table
+    kind: Literal["TABLE", "VIEW"] = "TABLE"
+
+    def drop(self, con: Backend) -> None:
+        """Frees the space of the rows, when nobody asks for them any more."""
+        con.raw_sql(f"DROP {self.kind} {quoted_name(self.table.get_name())}")
 
     def note(self, where: object) -> str | None:
         """What to say of the lines that were left out; None where all were read."""

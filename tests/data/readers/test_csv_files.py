@@ -4,6 +4,7 @@ import csv
 import io
 import random
 
+import pyarrow as pa
 import pytest
 
 from recsys.data.readers import text
@@ -162,6 +163,13 @@ def test_a_file_of_another_encoding_is_refused_and_a_line_of_one_kept_aside(writ
     found = read(mixed)
     assert found.rows == [("é", "b")]
     assert found.rejected == [("mixed.csv", 3, "caf\ufffd,x", NOT_UTF8)]
+
+
+def test_compressed_text_of_another_encoding(write, read):
+    text_ = pa.compress("u,i\ncafé,x\ny\n".encode("utf-16"), codec="zstd", asbytes=True)
+    found = read(write("log.csv.zst", text_), encoding="utf-16")
+    assert found.rows == [("café", "x")]
+    assert found.rejected == [("log.csv.zst", 3, "y", CELLS)]
 
 
 def test_only_the_columns_that_are_needed_are_read(write, read):

@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-import yaml
-
 from recsys.atomic import atomic_path
 from recsys.data.roles import RoleGuess, guess_roles
 from recsys.data.sources import Columns
 from recsys.errors import InputError
+from recsys.yaml_text import inline_yaml
 
 DEFAULTS = Path(__file__).parent / "defaults"
 # The logs that the dense default was chosen and tried on have 50 moments a user or
@@ -100,11 +99,11 @@ def _log_section(guess: RoleGuess) -> list[str]:
     section = guess.log.model_dump(mode="json", exclude_defaults=True)
     columns = section.pop("columns")
     lines = [
-        f"    {name}: {_inline(value)}{_reason(guess, name)}" for name, value in section.items()
+        f"    {name}: {inline_yaml(value)}{_reason(guess, name)}" for name, value in section.items()
     ]
     lines.append("    columns:")
     for role, column in columns.items():
-        lines.append(f"      {role}: {_inline(column)}{_reason(guess, role)}")
+        lines.append(f"      {role}: {inline_yaml(column)}{_reason(guess, role)}")
     unused = [role for role in Columns.model_fields if role not in columns]
     lines.append(f"      # further roles: {', '.join(unused)}")
     return lines
@@ -112,8 +111,3 @@ def _log_section(guess: RoleGuess) -> list[str]:
 
 def _reason(guess: RoleGuess, name: str) -> str:
     return f"  # {guess.reasons[name]}" if name in guess.reasons else ""
-
-
-def _inline(value: object) -> str:
-    text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10_000)
-    return text.removesuffix("\n").removesuffix("...").strip()

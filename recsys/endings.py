@@ -1,6 +1,7 @@
 """How a command ends that did not come to its end: with one line and a status, or a traceback."""
 
 import errno
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ MENDABLE = frozenset(
         errno.ENOTDIR, errno.EPERM, errno.EROFS,
     }
 )  # fmt: skip
+# What the name of a file has before it while the file is being written (recsys.atomic).
+DRAFT = re.compile(r"(?<=/)\.[0-9]+-|^\.[0-9]+-")
 # These take up what they find of a run.
 CONTINUE = ("run", "train", "sweep")
 
@@ -43,7 +46,7 @@ def ending(error: BaseException, arguments: Sequence[str]) -> Ending | None:
         mend = "Free some space and run the same command again."
         return Ending(f"error: the disk is full: {error}. {mend}", 2)
     if error.errno in MENDABLE and error.filename is not None:
-        name = str(error.filename)
+        name = DRAFT.sub("", str(error.filename))
         shown = name if len(name) <= 200 else f"{name[:199]}…"
         return Ending(f"error: {shown} cannot be used: {error.strerror}", 2)
     return None

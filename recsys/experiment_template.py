@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from recsys.atomic import atomic_path
 from recsys.config import NAME
 from recsys.data.roles import RoleGuess, guess_roles
 from recsys.data.sources import Columns
 from recsys.errors import InputError
+from recsys.yaml_text import inline_yaml
 
 DEFAULTS = Path(__file__).parent / "defaults"
 # The logs that the dense default was chosen and tried on have 50 moments a user or
@@ -171,13 +170,13 @@ def _sections(default: str) -> list[str]:
 def _log_section(guess: RoleGuess) -> list[str]:
     """The log section, a line per setting, each with the reason for the guess."""
     lines = [
-        f"    {name}: {_inline(value)}{_reason(guess, name)}"
+        f"    {name}: {inline_yaml(value)}{_reason(guess, name)}"
         for name, value in guess.settings.items()
     ]
     lines.append("    columns:")
     for role in Columns.model_fields:
         if role in guess.roles:
-            lines.append(f"      {role}: {_inline(guess.roles[role])}{_reason(guess, role)}")
+            lines.append(f"      {role}: {inline_yaml(guess.roles[role])}{_reason(guess, role)}")
         elif role in guess.blanks:
             candidates = _one_line(", ".join(guess.blanks[role]))
             lines.append(f'      {role}: ""  # FILL IN, likely one of: {candidates}')
@@ -196,8 +195,3 @@ def _reason(guess: RoleGuess, name: str) -> str:
 def _one_line(text: str) -> str:
     """Text for a comment or a terminal: names of columns may hold line ends and worse."""
     return "".join(letter if letter.isprintable() else " " for letter in text)
-
-
-def _inline(value: object) -> str:
-    text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10_000)
-    return text.removesuffix("\n").removesuffix("...").strip()

@@ -47,7 +47,8 @@ def _explained(mistake: ErrorDetails, schema: type[BaseModel], document: Mapping
             said = f"is not one of {context['expected_tags']}"
             return f"{where}: {_short(received)} {said}{_nearest_value(context, received)}"
         case "string_pattern_mismatch" if context["pattern"] == NAME:
-            return f"{where}: a name {NAMES}, received {_short(received)}"
+            mend = "; set it by `name:` or --name" if keys == ["name"] else ""
+            return f"{where}: a name {NAMES}, received {_short(received)}{mend}"
     said = mistake["msg"].removeprefix("Value error, ")
     if not isinstance(received, dict | BaseModel):
         said += f", received {_short(received)}"

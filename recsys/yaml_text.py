@@ -85,6 +85,14 @@ def dump_yaml(document: Any) -> str:
     return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
 
 
+def inline_yaml(value: Any) -> str:
+    """A value as it stands behind its key, in one line."""
+    text = yaml.dump(
+        value, Dumper=_Dumper, default_flow_style=True, allow_unicode=True, width=10_000
+    )
+    return text.removesuffix("\n").removesuffix("...").strip()
+
+
 def _misread(text: str, node: Node | None) -> str:
     """What of an override's text would not be read as its author meant it."""
     if isinstance(node, CollectionNode) and not node.flow_style:

@@ -102,6 +102,13 @@ def test_a_path_that_cannot_be_used_is_one_message(monkeypatch, number):
     assert said.endswith("cannot be used: as the system says\n")
 
 
+@pytest.mark.parametrize("folder", ["", "there/"])
+def test_a_file_is_named_as_the_user_named_it(monkeypatch, folder):
+    error = FileNotFoundError(errno.ENOENT, "No such file", f"{folder}.123-a.yaml")
+    monkeypatch.setattr(cli, "app", mock.Mock(side_effect=error))
+    assert run("init", "log.csv")[2] == f"error: {folder}a.yaml cannot be used: No such file\n"
+
+
 def test_a_failure_of_ours_keeps_its_traceback(monkeypatch):
     monkeypatch.setattr(cli, "app", mock.Mock(side_effect=KeyError("x")))
     with pytest.raises(KeyError):

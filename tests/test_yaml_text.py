@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from recsys.errors import InputError
-from recsys.yaml_text import dump_yaml, read_override, read_yaml
+from recsys.yaml_text import dump_yaml, inline_yaml, read_override, read_yaml
 
 READ = {
     "1e-3": 0.001,
@@ -107,3 +107,6 @@ def test_what_is_written_is_read_back_by_us_and_by_others():
     document = {"texts": texts, "numbers": [1e-5, 1e20, -0.5, 7], "1e5": {"012": None}}
     assert read_yaml(dump_yaml(document), "a.yaml") == document
     assert yaml.safe_load(dump_yaml(document)) == document
+    for value in [*texts, document]:
+        line = f"key: {inline_yaml(value)}"
+        assert "\n" not in line and read_yaml(line, "a.yaml") == {"key": value}

@@ -111,6 +111,14 @@ def test_unknown_ids_are_told(lstm):
     assert lstm.unknown_ids([]) == []
 
 
+@pytest.mark.parametrize("ask", ["unknown_ids", "recommend"])
+def test_what_is_not_unicode_is_refused(lstm, ask):
+    """As a terminal of another encoding passes it on."""
+    history = ["fig", b"caf\xe9".decode(errors="surrogateescape")]
+    with pytest.raises(InputError, match="is not UTF-8"):
+        getattr(lstm, ask)(Query(history, {}) if ask == "recommend" else history)
+
+
 def test_an_unknown_user_is_refused(lstm, dataset):
     with pytest.raises(InputError, match="no user 'eve'"):
         lstm.user_query(dataset, "eve")

@@ -101,7 +101,7 @@ def _document(log: str, guess: RoleGuess, output: Path) -> str:
         "  repeats: keep  # or first, last: of the same user and item",
         "  minimum_user_events: 1",
         "  minimum_item_events: 1",
-        f"  split: {_inline(split)}  # time, leave_one_out, random, or fixed (a column says)",
+        f"  split: {inline_yaml(split)}  # time, leave_one_out, random, or fixed (a column says)",
         "",
         "# exclude: what the user had is not recommended again; allow: it may be (groceries).",
         *([f"# {repeats:.0%} of what users did, they had done before with the same item."]

@@ -62,7 +62,7 @@ def _shape(file: TextFile) -> str:
 
 def _first_objects(file: TextFile) -> "list[_Pairs]":
     """The keys and values of the objects in the first lines, also of keys that are there twice."""
-    found: list[list[tuple[str, Any]]] = []
+    found = []
     for line in file.head().split("\n")[:SAMPLE]:
         try:
             pairs = json.loads(line, object_pairs_hook=_Pairs)

@@ -124,7 +124,7 @@ class Recommender:
 
     def unknown_ids(self, history: Sequence[str]) -> list[str]:
         """The ids of a history that the model does not know and therefore ignores."""
-        ids = list(map(normal_id, history))
+        ids = _as_logged(history)
         vectors = self.embed_items(ids)
         # An unknown item's vector is zeros, by contract.
         return [item for item, vector in zip(ids, vectors, strict=True) if not vector.any()]
@@ -141,7 +141,7 @@ class Recommender:
                 raise InputError(
                     f"{self.folder} has no further input {name!r} (it has: {known}). Leave it out."
                 )
-        history = list(map(normal_id, query.history))
+        history = _as_logged(query.history)
         inputs = {HISTORY: id_matrix([history]), **self.missing_values(len(history))}
         for name, value in query.further.items():
             inputs[name] = np.asarray(value, inputs[name].dtype)
@@ -233,6 +233,20 @@ class Recommender:
             # As if they had been at once.
             values[HISTORY_TIME] = np.zeros((1, events), np.int64)
         return values
+
+
+def _as_logged(history: Sequence[str]) -> list[str]:
+    """The ids of a history in the form that they have in a log.
+
+    Raises:
+        InputError: one of them is not Unicode (a terminal's bytes of another encoding).
+    """
+    for item in history:
+        try:
+            item.encode()
+        except UnicodeEncodeError as error:
+            raise InputError(f"the id {item!r} is not UTF-8") from error
+    return list(map(normal_id, history))
 
 
 def _missing(dtype: str, shape: list[int | None]) -> np.ndarray:

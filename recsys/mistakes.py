@@ -11,7 +11,7 @@ from recsys.config import NAME
 
 LONGEST = 80  # characters that a message repeats of a value
 # How alike a key of a section within must be to be thought of; one of any other, equal.
-ALIKE_WITHIN = 0.8
+ALIKE_WITHIN = 0.79
 NAMES = "begins with a letter or digit, and holds at most 100 letters, digits, `.`, `_` and `-`"
 
 
@@ -88,16 +88,17 @@ def _nearest_key(
     *parents, wanted = keys
     beside = sorted({name for section in sections for name in _fields(section)})
     near = difflib.get_close_matches(wanted, beside, n=1)
-    best, likeness = near, max([ALIKE_WITHIN - 1e-9, *(_likeness(wanted, name) for name in near)])
+    # A slip in a key beside it is likelier than the key of another section, but for an equal one.
+    best, likeness = near, 0.99 if near else ALIKE_WITHIN
+    if near and _likeness(wanted, near[0]) == 1.0:
+        paths = ()
     for path in paths:
         is_within = path[: len(parents)] == tuple(parents)
         found = _likeness(wanted, path[-1])
-        if list(path[:-1]) == parents or not (is_within or found == 1.0):
+        if found < likeness or not (is_within or found == 1.0) or list(path[:-1]) == parents:
             continue
-        if found > likeness:
-            best, likeness = [".".join(path)], found
-        elif found == likeness == 1.0:
-            best = [*best, ".".join(path)]
+        best = [*best, ".".join(path)] if found == likeness else [".".join(path)]
+        likeness = found
     if not best:
         return f"known keys: {', '.join(beside)}."
     return f"did you mean {' or '.join(repr(each) for each in best)}?"

@@ -61,6 +61,7 @@ def test_the_nearest_key_is_looked_for_in_the_chosen_variant(tmp_path):
     [
         ("seed=3", "seed: unknown key; did you mean 'training.seeds' or 'evaluation.seed'?"),
         ("epochs=3", "did you mean 'training.epochs'?"),
+        ("evaluation.seeds=3", "evaluation.seeds: unknown key; did you mean 'seed'?"),
         ("training.learning_rate=0.1", "did you mean 'training.optimizer.learning_rate'?"),
         ("training.dim=3", "did you mean 'model.dim'?"),
         ("data.split={kind: tme}", "data.split.kind: 'tme' is not one of .*; did you mean 'time'?"),

@@ -10,6 +10,7 @@ import pytest
 
 from recsys import cli, stopping
 from recsys.stopping import Stopped, deferred, stopped_by_signals
+from recsys.tracking.tracker import _status
 
 
 def send(number: int) -> None:
@@ -78,3 +79,9 @@ def test_work_may_ask_for_a_moment_once():
         with pytest.raises(Stopped):
             stopping.check()
     stopping.check()
+
+
+@pytest.mark.parametrize("number", stopping.SIGNALS)
+def test_for_mlflow_a_run_that_was_stopped_has_not_failed(number):
+    assert _status(Stopped(number)) == "KILLED"
+    assert (_status(SystemExit(1)), _status(SystemExit(0))) == ("FAILED", "FINISHED")

@@ -96,5 +96,5 @@ def test_what_is_told_does_not_tell_the_rest():
 
 
 def test_a_name_fits_a_folder(run):
-    with pytest.raises(InputError, match="name: String should match pattern"):
+    with pytest.raises(InputError, match="at most 100 letters"):
         config(run, name="x" * 300)

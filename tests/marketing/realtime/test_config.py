@@ -53,9 +53,9 @@ def columns_without(*roles: str) -> dict:
         ({"until": "2024-02-01"}, "`from` must be before `until`"),
         ({"triggers": [CART, {**BACK, "name": "cart"}]}, "two triggers have one name: cart, cart"),
         ({"triggers": []}, "triggers"),
-        ({"triggers": [{**BACK, "form": ["lost"]}]}, r"segment\.form: unknown key.* 'from'"),
-        ({"triggers": [{**BACK, "to": ["loyl"]}]}, r"segment\.to\.0"),
-        ({"triggers": [{**CART, "completed_by": []}]}, r"abandoned\.completed_by"),
+        ({"triggers": [{**BACK, "form": ["lost"]}]}, r"triggers\.0\.form: unknown key.* 'from'"),
+        ({"triggers": [{**BACK, "to": ["loyl"]}]}, r"triggers\.0\.to\.0: .* did you mean 'loyal'"),
+        ({"triggers": [{**CART, "completed_by": []}]}, r"triggers\.0\.completed_by"),
         ({"form": "2024-03-01"}, "form: unknown key; did you mean 'from'"),
     ],
 )

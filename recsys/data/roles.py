@@ -7,7 +7,7 @@ that nothing tells is left blank, with the columns that may play it beside it.
 import re
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -162,7 +162,7 @@ def _guess_of(
     reading: dict[str, Any],
     given: Mapping[str, str],
 ) -> RoleGuess:
-    source = Source(flattened(with_paths(source.table, given.values())), source.rejected)
+    source = replace(source, table=flattened(with_paths(source.table, given.values())))
     log = source.table
     if len(log.columns) < 2:
         raise InputError(

@@ -6,6 +6,7 @@ that ids keep the form they have in the file, and cast by their role afterwards
 """
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -396,7 +397,7 @@ def read_table(
         words = in_text if config.null_values is None else config.null_values
         # A view of its own, so that no expression over it reads a cell twice.
         table = con.create_view(f"{name}_readable", readable(source.table, words))
-        return Source(with_paths(table, (roles or {}).values()), source.rejected)
+        return replace(source, table=with_paths(table, (roles or {}).values()))
 
 
 def _register(con: Backend, filesystem: fsspec.AbstractFileSystem) -> None:

@@ -51,7 +51,7 @@ def read_csv(
     reader = _Reader(con, dialect, name, wanted, Rejected(con, f"{name}_rejected"))
     for file, header in zip(texts, headers, strict=True):
         reader.read(file, header)
-    return Source(con.table(name), reader.rejected.table())
+    return Source(con.table(name), reader.rejected.table(), name)
 
 
 class _Reader:

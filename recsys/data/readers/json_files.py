@@ -50,7 +50,7 @@ def read_json(con: Backend, files: SourceFiles, name: str, roles: Roles | None) 
     reader = _Reader(con, name, types, Rejected(con, f"{name}_rejected"))
     for file, shape in zip(texts, shapes, strict=True):
         reader.read(file, shape)
-    return Source(con.table(name), reader.rejected.table())
+    return Source(con.table(name), reader.rejected.table(), name)
 
 
 def _shape(file: TextFile) -> str:

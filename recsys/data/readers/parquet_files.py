@@ -50,7 +50,7 @@ def read_parquet(con: Backend, files: SourceFiles, name: str, roles: Roles | Non
         paths = ", ".join(quoted_text(path) for path in files.paths)
         query = f"SELECT {chosen} FROM read_parquet([{paths}], union_by_name = true)"
     con.raw_sql(f"CREATE VIEW {quoted_name(name)} AS {query}")
-    return Source(con.table(name), Rejected(con, f"{name}_rejected").table(), "VIEW")
+    return Source(con.table(name), Rejected(con, f"{name}_rejected").table(), name, "VIEW")
 
 
 def _schema(files: SourceFiles, number: int) -> pa.Schema:

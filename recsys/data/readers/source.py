@@ -31,16 +31,18 @@ class Source:
         table: the rows; all columns of text files are text.
         rejected: the lines that are no rows: ``file``, ``line`` (from 1), ``raw`` (the line as
             it stands in the file) and ``reason``. Without rows for what is not text.
-        kind: what the table is in the engine.
+        name: of what the engine holds.
+        kind: what that is.
     """
 
     table: ir.Table
     rejected: ir.Table
+    name: str
     kind: Literal["TABLE", "VIEW"] = "TABLE"
 
     def drop(self, con: Backend) -> None:
         """Frees the space of the rows, when nobody asks for them any more."""
-        con.raw_sql(f"DROP {self.kind} {quoted_name(self.table.get_name())}")
+        con.raw_sql(f"DROP {self.kind} {quoted_name(self.name)}")
 
     def note(self, where: object) -> str | None:
         """What to say of the lines that were left out; None where all were read."""

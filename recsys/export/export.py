@@ -21,7 +21,7 @@ from recsys.atomic import draft_folder
 from recsys.config import Seen, StrictConfig
 from recsys.data.dataset import Part
 from recsys.errors import InputError
-from recsys.export.lifeline import lifeline
+from recsys.export.lifeline import LIFELINE, lifeline
 from recsys.export.publish import partial_of
 
 
@@ -84,8 +84,8 @@ def export_in_subprocess(request: ExportRequest) -> dict[str, Any]:
         files = [str(file.absolute()) for file in (request_file, reply_file)]
         try:
             process = subprocess.run(
-                [sys.executable, "-m", "recsys.export.process", *files, str(pipe)],
-                env=child_environment(),
+                [sys.executable, "-m", "recsys.export.process", *files],
+                env=child_environment() | {LIFELINE: str(pipe)},
                 pass_fds=[pipe],
                 capture_output=True,
                 text=True,

@@ -9,10 +9,13 @@ import os
 import threading
 from collections.abc import Iterator
 
+# The environment variable that tells a subprocess its end of the pipe.
+LIFELINE = "RECSYS_LIFELINE"
+
 
 @contextlib.contextmanager
 def lifeline() -> Iterator[int]:
-    """The file descriptor to pass to a subprocess, for :func:`end_with`."""
+    """The file descriptor that a subprocess inherits, and is told of by ``LIFELINE``."""
     reader, writer = os.pipe()
     try:
         yield reader
@@ -21,11 +24,14 @@ def lifeline() -> Iterator[int]:
         os.close(writer)
 
 
-def end_with(descriptor: int) -> None:
-    """Ends this process when the one that made the :func:`lifeline` is no more."""
+def end_with_parent() -> None:
+    """Ends this process when the one that made the :func:`lifeline` is no more, if one did."""
+    descriptor = os.environ.get(LIFELINE)
+    if descriptor is None:
+        return
 
     def wait() -> None:
-        os.read(descriptor, 1)
+        os.read(int(descriptor), 1)
         os._exit(1)
 
     threading.Thread(target=wait, daemon=True).start()

@@ -1,4 +1,4 @@
-"""The exporting process: ``python -m recsys.export.process REQUEST.json REPLY.json LIFELINE``.
+"""The exporting process: ``python -m recsys.export.process REQUEST.json REPLY.json``.
 
 Started by :func:`recsys.export.export.export_in_subprocess`, which also sets
 the environment that this module's imports need.
@@ -27,7 +27,7 @@ from recsys.export.inputs import (
     user_features_of,
     user_inputs,
 )
-from recsys.export.lifeline import end_with
+from recsys.export.lifeline import end_with_parent
 from recsys.export.manifest import EXTRA, write_manifest
 from recsys.export.parity import ParityError, ParityGate
 from recsys.export.probes import Probes
@@ -125,6 +125,5 @@ def main(request_file: str, reply_file: str) -> None:
 
 
 if __name__ == "__main__":
-    *files, pipe = sys.argv[1:]
-    end_with(int(pipe))
-    main(*files)
+    end_with_parent()
+    main(*sys.argv[1:])

@@ -16,12 +16,16 @@ from recsys.stopping import Stopped, stopped_by_signals
 # Both hold the pipe that the test reads from: it ends when both have.
 PARENT = """
 import os, subprocess, sys
-from recsys.export.lifeline import lifeline
-child = "import sys, time; from recsys.export.lifeline import end_with; "
-child += "end_with(int(sys.argv[1])); print('waits', flush=True); time.sleep(300)"
+from recsys.export.lifeline import LIFELINE, lifeline
+child = "import time; from recsys.export.lifeline import end_with_parent; "
+child += "end_with_parent(); print('waits', flush=True); time.sleep(300)"
 with lifeline() as pipe:
-    command = [sys.executable, "-c", child, str(pipe)]
-    process = subprocess.Popen(command, pass_fds=[pipe], stdout=subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, "-c", child],
+        env=os.environ | {LIFELINE: str(pipe)},
+        pass_fds=[pipe],
+        stdout=subprocess.PIPE,
+    )
     print(process.stdout.readline(), flush=True)
     os.kill(os.getpid(), 9)
 """

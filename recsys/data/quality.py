@@ -12,8 +12,6 @@ from typing import Any
 
 import ibis
 import ibis.expr.types as ir
-import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from ibis.backends.duckdb import Backend
 
@@ -319,24 +317,6 @@ def count_exact_repeats(events: ir.Table) -> int:
         events: with codes for ids (see :func:`recsys.data.encode.encode_ids`).
     """
     return int(events.count().execute() - events.drop("row").distinct().count().execute())
-
-
-def case_notes(ids: pa.ChunkedArray | pa.Array, side: str) -> list[str]:
-    """A note when ids differ only in case, which is often a fault of the source."""
-    folded = pc.utf8_lower(ids)
-    counts = (
-        pa.table({"id": ids, "folded": folded})
-        .group_by("folded")
-        .aggregate([("id", "count"), ("id", "min"), ("id", "max")])
-    )
-    pairs = counts.filter(pc.greater(counts["id_count"], 1)).sort_by("folded")
-    if not len(pairs):
-        return []
-    shown = pairs.slice(0, EXAMPLES).to_pylist()
-    examples = ", ".join(f"{pair['id_min']!r} and {pair['id_max']!r}" for pair in shown)
-    return [
-        f"{len(pairs)} groups of {side} ids differ only in case and were kept apart: {examples}"
-    ]
 
 
 def as_document(quality: Quality) -> dict[str, Any]:

@@ -1,4 +1,6 @@
-"""Ids that people take for one and that are kept apart: Unicode forms, words for nothing."""
+"""Ids that people take for one and that are kept apart: case, Unicode form, words for nothing."""
+
+from collections.abc import Callable
 
 import ibis
 import ibis.expr.types as ir
@@ -17,29 +19,39 @@ ID_ROLES = ("user", "item", "session", "channel", "campaign")
 WORDS = (*NULL_WORDS, "NA", "na", "none", "nil", "undefined", "unknown", "#NA")
 
 
-def form_notes(ids: pa.ChunkedArray | pa.Array, side: str) -> list[str]:
-    """A note when ids differ in their Unicode form only, which nobody can see.
+def variant_notes(ids: pa.ChunkedArray | pa.Array, side: str) -> list[str]:
+    """Notes when ids differ in case only, or in their Unicode form only, which nobody can see.
 
-    Such are composed and decomposed letters, full-width letters and ligatures, and invisible
-    characters within an id.
+    Such forms are composed and decomposed letters, full-width letters and ligatures, and
+    invisible characters within an id.
 
     Args:
         ids: each once.
         side: whose ids they are.
     """
-    if not pc.any(pc.match_substring_regex(ids, "[^ -~]")).as_py():
-        return []
-    table = pa.table({"id": ids, "form": visible_form(ids)})
-    grouped = table.group_by("form").aggregate([("id", "count"), ("id", "min"), ("id", "max")])
-    groups = grouped.filter(pc.greater(grouped["id_count"], 1)).sort_by("form")
+    notes = _alike(ids, pc.utf8_lower(ids), repr, f"{side} ids differ only in case")
+    if pc.any(pc.match_substring_regex(ids, "[^ -~]")).as_py():
+        notes += _alike(ids, visible_form(ids), ascii, f"{side} ids differ only in Unicode form")
+    return notes
+
+
+def _alike(
+    ids: pa.ChunkedArray | pa.Array,
+    folded: pa.ChunkedArray | pa.Array,
+    shown: Callable[[object], str],
+    what: str,
+) -> list[str]:
+    """A note on the groups of ids that are one when they are folded."""
+    table = pa.table({"id": ids, "folded": folded})
+    grouped = table.group_by("folded").aggregate([("id", "count"), ("id", "min"), ("id", "max")])
+    groups = grouped.filter(pc.greater(grouped["id_count"], 1)).sort_by("folded")
     if not len(groups):
         return []
-    shown = groups.slice(0, EXAMPLES).to_pylist()
-    examples = ", ".join(f"{one['id_min']!a} and {one['id_max']!a}" for one in shown)
-    return [
-        f"{len(groups)} groups of {side} ids differ only in Unicode form and were kept apart: "
-        f"{examples}"
-    ]
+    examples = ", ".join(
+        f"{shown(one['id_min'])} and {shown(one['id_max'])}"
+        for one in groups.slice(0, EXAMPLES).to_pylist()
+    )
+    return [f"{len(groups)} groups of {what} and were kept apart: {examples}"]
 
 
 def visible_form(ids: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray | pa.Array:

@@ -4,7 +4,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from recsys.data.quality import case_notes
 from recsys.errors import InputError
 from tests.data.conftest import COLUMNS, SMALL_LOG
 
@@ -234,14 +233,6 @@ def test_conditions_that_do_not_fit_the_log(write, prepared, where, message):
     path = write("log.csv", "user,item,time,pieces\na,x,1,1\nb,y,2,none\n")
     with pytest.raises(InputError, match=message):
         prepared(path, log={"where": where})
-
-
-def test_case_pairs_are_noted():
-    notes = case_notes(pa.chunked_array([["A1", "B", "a1", "b", "c"]]), "item")
-    assert notes == [
-        "2 groups of item ids differ only in case and were kept apart: 'A1' and 'a1', 'B' and 'b'"
-    ]
-    assert case_notes(pa.chunked_array([["a", "b"]]), "item") == []
 
 
 def with_values(values):

@@ -2,7 +2,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from recsys.data.variants import form_notes
+from recsys.data.variants import variant_notes
 from tests.data.conftest import COLUMNS, SMALL_LOG
 
 COMPOSED, DECOMPOSED = "caf\u00e9", "cafe\u0301"
@@ -10,13 +10,12 @@ COMPOSED, DECOMPOSED = "caf\u00e9", "cafe\u0301"
 
 def test_ids_of_one_look_are_noted():
     ids = [COMPOSED, DECOMPOSED, "a\u200bb", "ab", "x y", "xy", "Ab", "\uff21b", "日本"]
-    (note,) = form_notes(pa.chunked_array([ids]), "item")
+    _, note = variant_notes(pa.chunked_array([ids]), "item")
     assert note == (
         "3 groups of item ids differ only in Unicode form and were kept apart: "
         r"'Ab' and '\uff21b', 'ab' and 'a\u200bb', 'cafe\u0301' and 'caf\xe9'"
     )
-    assert form_notes(pa.chunked_array([["a", "A", "b"]]), "item") == []
-    assert form_notes(pa.chunked_array([["é", "É"]]), "item") == []
+    assert variant_notes(pa.chunked_array([["a", "b", "é"]]), "item") == []
 
 
 def test_variants_are_kept_apart_and_edges_are_not(write, prepared):
@@ -98,3 +97,11 @@ def test_words_for_missing_values_are_missing_in_every_column(write, prepared):
     }  # fmt: skip
     assert dataset.vocabulary("item", "brand") == ["acme"]
     assert dataset.feature("item", "price").tolist() == [0, 1, -1, 0]  # x, z, y, w
+
+
+def test_case_pairs_are_noted():
+    notes = variant_notes(pa.chunked_array([["A1", "B", "a1", "b", "c"]]), "item")
+    assert notes == [
+        "2 groups of item ids differ only in case and were kept apart: 'A1' and 'a1', 'B' and 'b'"
+    ]
+    assert variant_notes(pa.chunked_array([["a", "b"]]), "item") == []

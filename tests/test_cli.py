@@ -111,5 +111,6 @@ def test_a_file_is_named_as_the_user_named_it(monkeypatch, folder):
 
 def test_a_failure_of_ours_keeps_its_traceback(monkeypatch):
     monkeypatch.setattr(cli, "app", mock.Mock(side_effect=KeyError("x")))
-    with pytest.raises(KeyError):
-        run("run", "a.yaml")
+    status, _, said = run("run", "a.yaml")
+    assert status == 1
+    assert "Traceback" in said and "KeyError: 'x'" in said

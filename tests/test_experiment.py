@@ -136,7 +136,7 @@ def test_a_wrong_type_is_refused_with_what_was_received(tmp_path):
 def test_a_day_that_is_none_is_refused(tmp_path):
     key = "data.log.earliest_time"
     assert "not a date: write it" in refused(tmp_path, overrides=[f"{key}=last year"])
-    assert f"{key}=1990-13-01" in refused(tmp_path, overrides=[f"{key}=1990-13-01"])
+    assert "not a date: write it" in refused(tmp_path, overrides=[f"{key}=1990-13-01"])
     taken = load(tmp_path, overrides=[f"{key}=1970-01-01"]).data.log
     assert (str(taken.earliest_time), taken.latest_time) == ("1970-01-01", None)
 
@@ -346,7 +346,7 @@ class TestMoreEpochs:
         folder = trained()
         folder.claim(load(tmp_path, overrides=["training.epochs=5"]), 1, dataset)
         left = {path.name for path in folder.path.rglob("*") if path.is_file()}
-        assert left == {"experiment.yaml", "dataset.json", "last.npz"}
+        assert left == {"experiment.yaml", "dataset.json", "manifest.json", "last.npz"}
         assert not (folder.model / "1").exists()
         assert folder.read_experiment().training.epochs == 5
 

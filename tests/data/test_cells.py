@@ -25,7 +25,7 @@ def read(tmp_path):
         config = FileConfig(path=str(path), **settings)
         files = locate(config, "log", scratch)
         with blaming_input(str(files)):
-            table = read_table(con, files, config, f"given_{uuid.uuid4().hex}")
+            table = read_table(con, files, config, f"given_{uuid.uuid4().hex}").table
             chosen = table.select(**{name: form(table[name]) for name in table.columns})
             return chosen.to_pyarrow().to_pydict()
 

@@ -247,7 +247,9 @@ def test_ids_and_categories_of_a_database_are_exact(tmp_path, prepared):
     dataset = prepared(tmp_path / "log.parquet", items=items)
     assert dataset.user_ids == [str(large), str(large + 1)]
     assert sorted(dataset.item_ids) == list(map(str, item))
-    assert dataset.manifest.quality["notes"] == []
+    assert dataset.manifest.quality["notes"] == [
+        "items of the log without a value, of 4: tags 1, bytes 1"
+    ]
     x, y = dataset.item_ids.index(str(item[0])), dataset.item_ids.index(str(item[1]))
 
     def named(feature):

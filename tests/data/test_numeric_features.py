@@ -96,8 +96,9 @@ def test_typed_numbers(tmp_path, write, prepared):
     flags = standardised([1, 0, 1])
     assert dataset.feature("item", "flags").tolist() == pytest.approx([*flags[:2], 0, flags[2]])
     assert dataset.manifest.quality["notes"] == [
+        "items of the log without a value, of 4: exact 1, flags 1",
         "item feature 'floats': 1 of 3 values are out of range (infinite, or beyond 3.4e38), such "
-        "as 'inf'"
+        "as 'inf'",
     ]
 
 

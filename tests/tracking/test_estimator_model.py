@@ -55,7 +55,7 @@ def test_a_file_that_asks_for_more_is_not_loaded(tmp_path, monkeypatch, function
     ):
         tracker.log_model(tmp_path, {"value": [1.0]})
     with pytest.raises(InputError, match="was not loaded"):
-        models.log(_Unasked(), tmp_path, None, None)
+        models.log(_Unasked(), tmp_path, None, None, None)
     assert not (tmp_path / "owned").exists()
 
 

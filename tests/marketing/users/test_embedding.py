@@ -131,7 +131,7 @@ def test_a_model_of_a_log_without_times_is_refused(run, dataset, monkeypatch):
         return log
 
     monkeypatch.setattr(RunFolder, "dataset", timeless)
-    with pytest.raises(InputError, match=r"has no times, .*after 2025-.*columns\.time"):
+    with pytest.raises(InputError, match=r"has no times, .*after 2024-.*columns\.time"):
         UserEmbedding(EmbeddingConfig(run=str(run)), dataset, microseconds(FIRST))
 
 

@@ -20,6 +20,7 @@ SAMPLE = 50
 # How the engine writes numbers that its floats do not hold to the last digit.
 INEXACT = r"^-?[0-9](\.[0-9]+)?e\+[0-9]+$|^-?[0-9]{16,}\.0$"
 LIST = "VARCHAR[]"
+RECORD = "JSON"
 # A value alone is a list of one.
 AS_LIST = (
     "CASE WHEN {0} IS NULL OR json_type({0}) = 'NULL' THEN NULL WHEN json_type({0}) = 'ARRAY' "
@@ -30,7 +31,7 @@ LONG_NUMBER = re.compile(rb"[0-9]{16}|[0-9][eE]")
 
 
 def read_json(con: Backend, files: SourceFiles, name: str, roles: Roles | None) -> Source:
-    """Reads JSON into the engine: lists as lists, everything else as the text it is.
+    """Reads JSON into the engine: lists and records as such, everything else as the text it is.
 
     Args:
         con: the engine.
@@ -104,8 +105,13 @@ def _kinds(file: TextFile) -> dict[str, str]:
     refuse_repeated([key for key, _ in objects[0]], f"an object of {file.name}", RENAME)
     found: dict[str, str] = {}
     for key, value in chain.from_iterable(objects):
-        if isinstance(value, list) and not isinstance(value, _Pairs):
+        if isinstance(value, _Pairs):
+            found.setdefault(key, RECORD)
+        elif isinstance(value, list):
             found[key] = LIST
+        elif value is not None and found.get(key) != LIST:
+            found[key] = "VARCHAR"  # also of records among others
+    for key, _ in chain.from_iterable(objects):
         found.setdefault(key, "VARCHAR")
     return found
 
@@ -129,7 +135,13 @@ def _described(con: Backend, file: TextFile, shape: str) -> dict[str, str]:
     )
     rows = con.raw_sql(f"DESCRIBE SELECT * FROM {source}").fetchall()
     refuse_repeated([row[0] for row in rows], file.name, RENAME)
-    return {row[0]: LIST if row[1].endswith("]") else "VARCHAR" for row in rows}
+    return {row[0]: _as_read(row[1]) for row in rows}
+
+
+def _as_read(kind: str) -> str:
+    if kind.endswith("]"):
+        return LIST
+    return RECORD if kind.startswith(("STRUCT", "MAP")) else "VARCHAR"
 
 
 class _Reader:

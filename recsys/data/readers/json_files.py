@@ -103,17 +103,16 @@ def _kinds(file: TextFile) -> dict[str, str]:
     """The keys of the first objects in lines, each with its type in the engine."""
     objects = _first_objects(file)
     refuse_repeated([key for key, _ in objects[0]], f"an object of {file.name}", RENAME)
-    found: dict[str, str] = {}
+    found: dict[str, str | None] = {}
     for key, value in chain.from_iterable(objects):
+        kind = found.setdefault(key, None)
         if isinstance(value, _Pairs):
-            found.setdefault(key, RECORD)
+            found[key] = kind or RECORD
         elif isinstance(value, list):
             found[key] = LIST
-        elif value is not None and found.get(key) != LIST:
-            found[key] = "VARCHAR"  # also of records among others
-    for key, _ in chain.from_iterable(objects):
-        found.setdefault(key, "VARCHAR")
-    return found
+        elif value is not None and kind != LIST:
+            found[key] = "VARCHAR"  # as which a record among others is read, too
+    return {key: kind or "VARCHAR" for key, kind in found.items()}
 
 
 def _all_keys(con: Backend, file: TextFile) -> list[str]:

@@ -124,8 +124,10 @@ def _sizes(guess: RoleGuess) -> list[str]:
     if found is None:
         return [f"# {guess.rows:,} rows."]
     span = f", from {found.first} to {found.last}" if found.first else ""
+    reasons = ", ".join(f"{reason} {rows:,}" for reason, rows in found.unusable.items())
+    left_out = f" ({sum(found.unusable.values()):,} unusable: {reasons})" if reasons else ""
     return [
-        f"# {found.rows:,} rows ({found.unusable:,} unusable), {found.users:,} users, "
+        f"# {found.rows:,} rows{left_out}, {found.users:,} users, "
         f"{found.items:,} items, density {found.density:.2%}{span}."
     ]
 

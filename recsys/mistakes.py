@@ -64,7 +64,8 @@ def _nearest_value(context: dict[str, Any], received: Any) -> str:
     """Of a choice, the one that was probably meant."""
     expected = str(context.get("expected_tags") or context.get("expected") or "")
     choices = expected.replace(" or ", ", ").split(", ")
-    near = difflib.get_close_matches(str(received), [each.strip("'") for each in choices], n=1)
+    values = [value for each in choices if (value := each.strip("'"))]
+    near = difflib.get_close_matches(str(received), values, n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
 
 

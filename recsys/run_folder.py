@@ -277,14 +277,16 @@ class RunFolder:
         return validated(Experiment, self.files.read(self.experiment), str(self.experiment))
 
     def dataset(self) -> Dataset:
-        """Opens the dataset that the run reads.
+        """Opens the dataset that the run reads, and compares its files with their digests.
 
         Raises:
-            InputError: it was removed, or the run has not prepared one.
+            InputError: it was removed or damaged, or the run has not prepared one.
         """
         if not self.dataset_record.is_file():
             raise InputError(f"{self.path} has no prepared dataset yet: run `recsys train` first")
-        return Dataset(self.path / self.files.read(self.dataset_record, ["path"])["path"])
+        dataset = Dataset(self.path / self.files.read(self.dataset_record, ["path"])["path"])
+        dataset.verify()
+        return dataset
 
     def table(self, path: Path) -> "pd.DataFrame":
         """A Parquet file of the folder, checked.

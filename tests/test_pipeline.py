@@ -392,6 +392,8 @@ def test_a_damaged_dataset_is_prepared_again(copy, caplog):
     dataset = run / json.loads((run / "dataset.json").read_text())["path"]
     before = contents(dataset, "event_items.npy", "users.parquet")
     flip(dataset / "event_items.npy")
+    done = recsys("recommend", "runs/circle", "--user", "u1", cwd=copy)
+    assert done.returncode == 2 and "event_items.npy is damaged" in done.stderr, done.stderr
     empty(dataset / "users.parquet")
     done = recsys("recommend", "runs/circle", "--user", "u1", cwd=copy)
     assert done.returncode == 2 and "recsys prepare" in done.stderr, done.stderr

@@ -20,7 +20,7 @@ class LogStatistics:
 
     Attributes:
         rows: all rows.
-        unusable: rows without user, item or a usable time.
+        unusable: rows without user, item or a usable time, by reason.
         users: distinct users.
         items: distinct items.
         density: share of the (user, item) pairs that occur, repeats counted once.
@@ -34,7 +34,7 @@ class LogStatistics:
     """
 
     rows: int
-    unusable: int
+    unusable: dict[str, int]
     users: int
     items: int
     density: float
@@ -75,7 +75,7 @@ def measure(con: Backend, source: Source, config: LogConfig, where: object) -> L
         done = usable.select("user", "item", day=day).distinct().count().execute()
     return LogStatistics(
         rows=report.rows_read,
-        unusable=report.rows_read - report.rows_kept,
+        unusable=report.quarantined,
         users=found["users"],
         items=found["items"],
         density=pairs / (found["users"] * found["items"]),

@@ -43,7 +43,15 @@ from recsys.data.features import SideTable, encode_features, mark_images, read_s
 from recsys.data.files import SourceFiles
 from recsys.data.matching import match
 from recsys.data.public import Table
-from recsys.data.sources import ImageFeature, LogConfig, TableConfig, locate, read_table
+from recsys.data.sources import (
+    ImageFeature,
+    LogConfig,
+    TableConfig,
+    column,
+    locate,
+    read_table,
+)
+from recsys.data.times import zone_notes
 from recsys.data.writing import write_events, write_offsets
 from recsys.errors import InputError
 from recsys.reading import Damaged
@@ -246,6 +254,7 @@ class _Builder:
         report.notes += variants.variant_notes(encoded.users, "user")
         report.notes += variants.variant_notes(encoded.items, "item")
         report.notes += variants.word_notes(self.con, log, self.config.log)
+        report.notes += variants.list_notes(encoded.items)
         report.exact_repeats = quality.count_exact_repeats(encoded.events)
         self.tell("filtering and splitting", 0.6)
         events, cuts = self._filter_and_split(encoded.events, report)
@@ -296,8 +305,13 @@ class _Builder:
                 self.con, where, config, "raw_log", config.columns.named, config.where is not None
             )
             log = quality.clean_log(self.con, source, config, where)
+            zones = []
+            if config.columns.time is not None:
+                given = column(source.table, config.columns.time, "time", where)
+                zones = zone_notes(given, config)
             source.drop(self.con)
             report = quality.inspect_log(log, config, where)
+            report.notes += zones
             quality.write_quarantine(self.con, log, config, self.folder / "quarantine.parquet")
         return log, report
 

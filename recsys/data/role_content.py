@@ -23,6 +23,8 @@ MOST_EVENT_TYPES = 30
 # Share of the values that must be numbers, and of those that must be usable as times: rows whose
 # time is not are left out.
 NUMBERS, USABLE_TIMES = 0.9, 0.6
+# Share of the times that are of one unit, for it to be taken where a person names the column.
+LEAST_OF_UNIT = 0.5
 # Formats that read a sample equally well and are tried on all values.
 MOST_ALIKE = 4
 # A number grows within users if it counts from 0 or 1 without gaps for so many of those who have
@@ -99,6 +101,25 @@ def time_reading(values: ir.Column, sample: ir.Column) -> TimeReading:
         )
     if best == 1:
         return TimeReading(settings)
+    why = explain_times(values, TimeConfig(**settings))
+    return TimeReading(settings, f"rows whose time cannot be used are left out: {why}")
+
+
+def named_time_reading(values: ir.Column, sample: ir.Column) -> TimeReading:
+    """Reads a column that a person says holds times: of mixed units, those of the likeliest.
+
+    Args:
+        values: the column.
+        sample: its first values.
+    """
+    reading = time_reading(values, sample)
+    if reading.settings is not None or not is_numeric(sample):
+        return reading
+    shares = {unit: share(_usable(values, {"time_unit": unit}), values) for unit in MICROSECONDS}
+    unit = max(shares, key=lambda each: shares[each])
+    if shares[unit] < LEAST_OF_UNIT:
+        return reading
+    settings = {"time_unit": unit}
     why = explain_times(values, TimeConfig(**settings))
     return TimeReading(settings, f"rows whose time cannot be used are left out: {why}")
 

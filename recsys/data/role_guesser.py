@@ -16,6 +16,7 @@ from recsys.data.role_content import (
     event_types,
     is_numeric,
     may_be_time,
+    named_time_reading,
     number_format,
     time_reading,
 )
@@ -78,14 +79,14 @@ class Guesser:
         """
         values = self.sample[name]
         if role == "time":
-            reading = time_reading(self.log[name], values)
+            reading = named_time_reading(self.log[name], values)
             if reading.settings is None:
                 raise InputError(f"--time {name}: {reading.note}")
             self._take_time(name, reading, "as you named it")
             return
         if role in ("value", "quantity", "order") and not is_numeric(values):
-            example = event_types(values)[:1]
-            raise InputError(f"--{role} {name}: its values are not numbers, such as {example}")
+            example = next(iter(event_types(values)), "")
+            raise InputError(f"--{role} {name}: its values are not numbers, such as {example!r}")
         self._take(role, name, "as you named it")
 
     def by_place(self) -> None:

@@ -102,7 +102,7 @@ PRICES = (
 EVENT_WEIGHTS = {
     "purchase": 3.0, "buy": 3.0, "order": 3.0, "transaction": 3.0, "购买": 3.0, "下单": 3.0,
     "支付": 3.0, "cart": 2.0, "addtocart": 2.0, "加购": 2.0, "加入购物车": 2.0,
-    "removefromcart": 0.0,
+    "removefromcart": 0.0, "search": 0.0, "query": 0.0, "filter": 0.0, "搜索": 0.0,
 }  # fmt: skip
 
 

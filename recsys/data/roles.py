@@ -215,5 +215,5 @@ def _statistics(
         if statistics.split is not None:
             break
         guesser.give_up_order()
-    guesser.bear(statistics.unusable, statistics.rows)
+    guesser.bear(sum(statistics.unusable.values()), statistics.rows)
     return statistics

@@ -213,6 +213,8 @@ class LogConfig(TimeConfig, FileConfig):
             "minimum_value": (self.minimum_value is not None, "value"),
             "columns.quantity": (self.columns.quantity is not None, "value"),
             "minimum_order": (self.minimum_order is not None, "order"),
+            "time_unit": (self.time_unit is not None, "time"),
+            "time_format": (self.time_format is not None, "time"),
         }
         for setting, (used, role) in needs.items():
             if used and getattr(self.columns, role) is None:

@@ -164,6 +164,9 @@ def _faults(
                 "1899-12-30: write them as dates",
             )
         )
+    form = "not in ISO 8601: mend them or, if all are written alike, set `time_format`"
+    if config.time_format is not None:
+        form = f'not times of `time_format: "{config.time_format}"`: mend them, or correct it'
     wrongly_written = "the file may have been written with a wrong unit; " if is_typed else ""
     return [
         *faults,
@@ -178,9 +181,5 @@ def _faults(
             "from a start of their own, set `earliest_time: 1970-01-01`",
         ),
         (late, f"values such as {{example}} ({{share}}): {after}; `latest_time` allows them"),
-        (
-            unread,
-            "values such as {example!r} ({share}) cannot be read: set `time_format`, for example "
-            '"%d/%m/%Y %H:%M", or `time_unit`',
-        ),
+        (unread, f"values such as {{example!r}} ({{share}}) are {form}"),
     ]

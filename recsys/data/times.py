@@ -209,6 +209,29 @@ def _from_text(text: ir.StringValue, unit: TimeUnit | None, timezone: str) -> ir
     return ibis.ifelse(number.notnull(), _from_number(number, unit), written)
 
 
+def zone_notes(column: ir.Column, config: TimeConfig) -> list[str]:
+    """A note when some times of a text column name a zone and others do not.
+
+    Args:
+        column: as read.
+        config: how it is read.
+    """
+    if not column.type().is_string() or config.time_format is not None:
+        return []
+    text = as_text(column).nullif("")
+    has_clock = text.contains(":")
+    counted = text.as_table().aggregate(
+        zoned=(has_clock & text.re_search(ZONED)).sum(), clocks=has_clock.sum()
+    )
+    zoned, clocks = (each or 0 for each in counted.to_pyarrow().to_pylist()[0].values())
+    if zoned in (0, clocks):
+        return []
+    return [
+        f"{zoned} of {clocks} times name a zone; the others were taken as {config.timezone} "
+        "(`timezone`)"
+    ]
+
+
 def as_number(column: ir.Column) -> ir.FloatingValue:
     """Epoch numbers as float64; null where a value is not a number."""
     kind = column.type()

@@ -13,6 +13,9 @@ from recsys.data.sources import LogConfig
 from recsys.data.text import ZERO_WIDTH
 
 EXAMPLES = 5
+LIST_SEPARATORS = ("|", ";", ",")
+# Share of the ids.
+MOST = 0.9
 # Roles whose ids are numbered.
 ID_ROLES = ("user", "item", "session", "channel", "campaign")
 # Of these, some are also names: they are ids, and are noted.
@@ -61,6 +64,22 @@ def visible_form(ids: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray | pa.Array:
     """
     composed = pc.utf8_normalize(ids, form="NFKC")
     return pc.replace_substring_regex(composed, ZERO_WIDTH, "")
+
+
+def list_notes(ids: pa.ChunkedArray | pa.Array) -> list[str]:
+    """A note when nearly all ids of items look like lists of several.
+
+    Args:
+        ids: each once.
+    """
+    for separator in LIST_SEPARATORS:
+        holding = ids.filter(pc.match_substring(ids, separator))
+        if len(holding) >= MOST * max(len(ids), 1):
+            return [
+                f"{len(holding)} of {len(ids)} item ids hold {separator!r}, such as "
+                f"{holding[0].as_py()!r}: if they are lists, write a row for each of their items"
+            ]
+    return []
 
 
 def word_notes(con: Backend, log: ir.Table, config: LogConfig) -> list[str]:

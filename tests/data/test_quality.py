@@ -3,6 +3,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pydantic import ValidationError
 
 from recsys.errors import InputError
 from tests.data.conftest import COLUMNS, SMALL_LOG
@@ -301,3 +302,22 @@ def test_orders_too_large_are_out_of_range(write, prepared):
     path = write("log.csv", "\n".join(["user,item,time,order", *rows, f"a,x,1,{10**20}"]))
     report = prepared(path, log={"columns": {**COLUMNS, "order": "order"}}).manifest.quality
     assert report["quarantined"] == {"order out of range": 1}
+
+
+def test_times_with_and_without_a_zone_are_told_apart(write, prepared):
+    rows = [
+        f"{user},{item},2024-01-{day:02} 10:00{'' if day % 2 else '+05:30'}"
+        for day, (user, item) in enumerate(zip("ababababab", "xxyzzywwxx", strict=True), start=1)
+    ]
+    text = "user,item,time\n" + "\n".join(rows)
+    notes = prepared(write("log.csv", text)).manifest.quality["notes"]
+    assert "5 of 10 times name a zone; the others were taken as UTC (`timezone`)" in notes
+    notes = prepared(write("log.csv", text.replace("+05:30", ""))).manifest.quality["notes"]
+    assert not [note for note in notes if "zone" in note]
+
+
+@pytest.mark.parametrize("setting", [{"time_unit": "seconds"}, {"time_format": "%Y"}])
+def test_how_times_are_written_needs_a_time(write, prepared, setting):
+    path = write("log.csv", SMALL_LOG)
+    with pytest.raises(ValidationError, match="needs a column with the role `time`"):
+        prepared(path, log={"columns": {"user": "user", "item": "item"}, **setting})

@@ -96,7 +96,7 @@ def test_statistics(write):
     text = "user,item,time\na,x,0\na,y,86400\nb,x,1000000000\n,x,1000000000\nb,x,1000000000\n"
     text = text.replace(",0\n", ",999000000\n").replace(",86400\n", ",999086400\n")
     statistics = guess_roles(str(write("log.csv", text))).statistics
-    assert (statistics.rows, statistics.unusable) == (5, 1)
+    assert (statistics.rows, sum(statistics.unusable.values())) == (5, 1)
     assert (statistics.users, statistics.items) == (2, 2)
     assert statistics.density == 0.75
     assert statistics.moments_per_user == 1.5
@@ -309,3 +309,26 @@ def test_one_column_is_not_a_log(write):
     path = str(write("log.csv", "user;item\n3;4\n"))
     with pytest.raises(InputError, match=r"one column only, 'user;item'.*--delimiter"):
         guess_roles(path, reading={"delimiter": ","})
+
+
+def test_a_time_of_mixed_units_is_taken_where_it_is_named(write):
+    times = [1_700_000_000 + 600 * row for row in range(30)]
+    text = "uid,iid,ts\n" + "".join(
+        f"{row % 7},{row % 5},{time * 1000 if row % 3 == 0 else time}\n"
+        for row, time in enumerate(times)
+    )
+    log = str(write("log.csv", text))
+    guess = guess_roles(log)
+    assert "time" not in guess.roles
+    assert any("'ts' was not taken" in note and "mixes units" in note for note in guess.notes)
+    named = guess_roles(log, {"time": "ts"})
+    assert named.settings["time_unit"] == "seconds"
+    assert named.statistics.unusable == {"unparseable time": 10}
+        "unparseable time": 10
+    }
+
+
+def test_searches_are_context(write):
+    rows = [f"u{row % 4},i{row % 6},{kind}" for row in range(20) for kind in ("view", "search")]
+    guess = guess_roles(str(write("log.csv", "user,item,event_type\n" + "\n".join(rows))))
+    assert guess.settings["event_weights"] == {"search": 0.0, "view": 1.0}

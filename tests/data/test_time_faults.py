@@ -38,7 +38,7 @@ def column(values):
         ([dt.datetime(20, 1, 5)], {}, ["0020-01-05", "years with four digits"]),
         ([dt.datetime(1970, 1, 17)], {}, ["time before 1990", "with a wrong unit"]),
         (["2014-01-01"] * 49 + ["2100-01-01"], {}, ["2100-01-01 (2 %): time in the future"]),
-        (["soon", "2014-01-01", " ", None], {}, ["'soon' (50 %) cannot be read"]),
+        (["soon", "2014-01-01", " ", None], {}, ["'soon' (50 %) are not in ISO 8601"]),
         (["", " "], {}, ["every value is empty"]),
     ],
 )

@@ -2,7 +2,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from recsys.data.variants import variant_notes
+from recsys.data.variants import list_notes, variant_notes
 from tests.data.conftest import COLUMNS, SMALL_LOG
 
 COMPOSED, DECOMPOSED = "caf\u00e9", "cafe\u0301"
@@ -105,3 +105,11 @@ def test_case_pairs_are_noted():
         "2 groups of item ids differ only in case and were kept apart: 'A1' and 'a1', 'B' and 'b'"
     ]
     assert variant_notes(pa.chunked_array([["a", "b"]]), "item") == []
+
+
+def test_lists_in_place_of_an_item_are_noted():
+    assert list_notes(pa.chunked_array([["1|2", "3|4", "5|6|7"]])) == [
+        "3 of 3 item ids hold '|', such as '1|2': if they are lists, write a row for each of their "
+        "items"
+    ]
+    assert list_notes(pa.chunked_array([["1|2", "3", "4"]])) == []

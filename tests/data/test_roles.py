@@ -324,8 +324,6 @@ def test_a_time_of_mixed_units_is_taken_where_it_is_named(write):
     named = guess_roles(log, {"time": "ts"})
     assert named.settings["time_unit"] == "seconds"
     assert named.statistics.unusable == {"unparseable time": 10}
-        "unparseable time": 10
-    }
 
 
 def test_searches_are_context(write):

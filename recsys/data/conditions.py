@@ -76,7 +76,7 @@ BOUNDS = {"memory_limit": "1GiB", "enable_external_access": "false"}
 
 
 def check_condition(condition: str, columns: Collection[str], origin: str) -> str:
-    """Refuses what is no condition on a row, or would not always give the same answer.
+    """Refuses what is not a condition on a row, or would not always give the same answer.
 
     Args:
         condition: an SQL expression, such as ``segment = 'lost' and value > 100``.

@@ -41,7 +41,7 @@ EXAMPLES = 5
 # Values that are not numbers, of which the way they are written is guessed.
 HINT_SAMPLE = 200
 LONGEST_SHOWN = 200
-# What is known of a line that is no row.
+# What is known of a line that is not a row.
 UNREAD = {"file": "string", "line": "int64", "raw": "string"}
 
 
@@ -74,7 +74,7 @@ def clean_log(con: Backend, source: Source, config: LogConfig, where: object) ->
         (null = usable), ``given`` (the unusable row as it was), and by role
         mapped: ``time`` (int64 microseconds), ``order``, ``value`` (float32; of
         all pieces), ``session``, ``event``, ``channel`` and ``campaign`` (text),
-        ``split``. A line that is no row has ``file``, ``line`` (from 1), ``raw``
+        ``split``. A line that is not a row has ``file``, ``line`` (from 1), ``raw``
         and ``reason`` alone.
     """
     raw = source.table
@@ -293,7 +293,7 @@ def _check_event_types(log: ir.Table, config: LogConfig, where: object) -> None:
 
 
 def write_quarantine(con: Backend, log: ir.Table, config: LogConfig, path: Path) -> None:
-    """Writes the rows left out, then the lines that are no rows.
+    """Writes the rows left out, then the lines that are not rows.
 
     Columns ``row`` (from 1), ``reason``, and the mapped columns as given; of a line that is no
     row ``reason``, ``file``, ``line`` (from 1) and ``raw``, the line as it stands there. Not those

@@ -91,7 +91,7 @@ class Guesser:
 
     def by_place(self) -> None:
         """Roles in a file without a header: users first, items second, as in MovieLens."""
-        # A first column that numbers the rows is no id.
+        # A first column that numbers the rows is not an id.
         names = [n for n in self.log.columns if self._different[n] < 0.9 * self.rows] or []
         names = names if len(names) > 1 else list(self.log.columns)
         self.notes.append("the file has no header line: columns were taken by their place")

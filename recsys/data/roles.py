@@ -143,7 +143,7 @@ def _check_encoding(source: Source, config: LogConfig) -> None:
 
 
 def _is_chinese(raw: ir.Table) -> bool:
-    """Whether what is no ASCII is Chinese, so that it was not read by a wrong encoding."""
+    """Whether what is not ASCII is Chinese, so that it was not read by a wrong encoding."""
     rows = raw.limit(1000).to_pyarrow().to_pylist()
     text = "".join([*raw.columns, *(str(value) for row in rows for value in row.values())])
     other = re.findall(r"[^\x00-\x7f]", text)

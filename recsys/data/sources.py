@@ -380,7 +380,7 @@ def read_table(
         whole: read the others, too.
 
     Returns:
-        The table, and the lines of text files that are no rows of it.
+        The table, and the lines of text files that are not rows of it.
 
     Raises:
         InputError: a file cannot be read, or lacks a column that is needed.

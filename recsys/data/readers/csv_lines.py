@@ -26,7 +26,7 @@ class Stretch:
         text: whole lines.
         rows: how many rows they are.
         line: the number of the first, from 1.
-        reason: why it is no row; None if all are rows.
+        reason: why it is not a row; None if all are rows.
     """
 
     text: bytes

@@ -175,7 +175,7 @@ class _Reader:
         self._read_lines(file)
 
     def _read_lines(self, file: TextFile) -> None:
-        """Reads a file without the lines that are no objects, and every number as it stands."""
+        """Reads a file without the lines that are not objects, and every number as it stands."""
         mended = new_file(file.files)
         rows = 0
         foreign: tuple[int, bytes] | None = None

@@ -29,7 +29,7 @@ class Source:
 
     Attributes:
         table: the rows; all columns of text files are text.
-        rejected: the lines that are no rows: ``file``, ``line`` (from 1), ``raw`` (the line as
+        rejected: the lines that are not rows: ``file``, ``line`` (from 1), ``raw`` (the line as
             it stands in the file) and ``reason``. Without rows for what is not text.
         name: of what the engine holds.
         kind: what that is.
@@ -85,7 +85,7 @@ def remedy(reason: str) -> str:
 
 
 class Rejected:
-    """The table of lines that are no rows, as they are found."""
+    """The table of lines that are not rows, as they are found."""
 
     def __init__(self, con: Backend, name: str) -> None:
         self._con = con
@@ -100,7 +100,7 @@ class Rejected:
             file: as the user named it.
             line: from 1.
             text: its bytes.
-            reason: why it is no row.
+            reason: why it is not a row.
         """
         self._rows.append((file, line, text.decode("utf-8", "replace").rstrip("\r\n"), reason))
         if len(self._rows) >= MOST_IN_MEMORY:

@@ -56,7 +56,7 @@ class Stream:
         types: of all events in the log; empty where it has none.
         items: ids of the items, each once.
         left_out: a row per row of the log that is no event: ``row`` (from 1), ``reason``, and
-            the columns read, as text; of a line that is no row ``file`` and ``line`` (from 1).
+            the columns read, as text; of a line that is not a row ``file`` and ``line`` (from 1).
     """
 
     where: str

@@ -64,7 +64,7 @@ class Reviews:
             (float64), ``time`` (int64, microseconds since 1970 UTC) and ``positive`` (bool), in
             order of time.
         quarantined: ``row``, ``reason``, and the columns as they were given, as text; of a line
-            that is no row ``reason``, ``file``, ``line`` (from 1) and ``raw``, the line.
+            that is not a row ``reason``, ``file``, ``line`` (from 1) and ``raw``, the line.
         hint: the setting by which stars that were left out would be numbers; empty if there is
             none.
     """

@@ -1,4 +1,4 @@
-"""JSON: ids as they stand in the file, and lines that are no objects kept aside."""
+"""JSON: ids as they stand in the file, and lines that are not objects kept aside."""
 
 import json
 

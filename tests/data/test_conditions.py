@@ -74,7 +74,7 @@ def test_anything_else_is_refused_at_once(condition, reason):
     began = time.monotonic()
     with pytest.raises(InputError, match=rf"(?s)^data\.log\.where: .*(?:{reason})") as refused:
         check_condition(condition, COLUMNS, "data.log.where")
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60  # evaluated, they would take hours
     assert len(str(refused.value)) < 2000
 
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MEND = "Run the experiment again (`recsys run`): it makes again what is damaged"
+# Settings that a message names.
+SHOWN = 5
 CHOOSE = "Choose another --name, or replace it with --overwrite."
 UNKNOWN = (
     "Whether this is the same run cannot be told any more: choose another --name, or replace the "
@@ -162,9 +164,11 @@ class RunFolder:
 
     def _refuse(self, changed: list[str]) -> None:
         if changed:
+            further = len(changed) - SHOWN
+            more = f" and {further} more" if further > 0 else ""
             raise InputError(
                 f"{self.path} holds a run of another experiment (it differs in "
-                f"{', '.join(changed)}). {CHOOSE}"
+                f"{', '.join(changed[:SHOWN])}{more}). {CHOOSE}"
             )
 
     def _refuse_another_log(self, dataset: Dataset) -> None:

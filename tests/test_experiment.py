@@ -358,6 +358,19 @@ class TestMoreEpochs:
             ([COSINE], [COSINE], 3, "with 'cosine', the learning rate of every"),
             ([], [], 0, "ended after epoch 3, as the last training.patience"),
             ([], ["model.dim=8"], 3, "differs in model.dim, training.epochs"),
+            (
+                [],
+                [
+                    "data.log.path=b.csv",
+                    "data.log.delimiter=;",
+                    "data.log.skip=1",
+                    "seen=allow",
+                    "data.repeats=last",
+                    "model.dim=8",
+                ],
+                3,
+                r"differs in (\S+, ){4}\S+ and 2 more\)",
+            ),
         ],
     )
     def test_otherwise_the_reason_is_said(

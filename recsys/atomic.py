@@ -51,7 +51,7 @@ def draft_folder(path: Path) -> Iterator[Path]:
 
 
 def remove_drafts(folder: Path) -> None:
-    """Removes drafts of processes that are no more, at any depth.
+    """Removes drafts of processes that have ended, at any depth.
 
     Args:
         folder: nothing else in this process is writing there.

@@ -59,9 +59,8 @@ class TrainingProgress:
     def step_ended(self, progress: TrainingState, steps_per_epoch: int) -> None:
         """Moves the bar."""
         if self._bar is None:
-            # Of a training that goes on, some epochs were before.
-            before = [each[self._metric] for each in progress.history if self._metric in each]
-            self._best = max([self._best, *before])
+            if progress.best_value is not None:  # of a training that goes on, too
+                self._best = max(self._best, progress.best_value)
             self._bar = _bar(transient=True)
             self._bar.start()
             self._task = self._bar.add_task("", total=steps_per_epoch)

@@ -11,7 +11,7 @@ from recsys.atomic import atomic_path, draft_folder, remove_drafts
 
 @pytest.fixture(scope="module")
 def killed() -> int:
-    """The number of a process that is no more."""
+    """The number of a process that has ended."""
     process = subprocess.Popen(["true"])
     process.wait()
     return process.pid

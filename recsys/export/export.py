@@ -91,7 +91,7 @@ def export_in_subprocess(request: ExportRequest) -> dict[str, Any]:
                 text=True,
                 errors="replace",
             )
-        except BaseException:  # a signal, say; the process was killed, and cleans up no more
+        except BaseException:  # a signal, say; the process was killed, and cannot clean up
             shutil.rmtree(partial_of(request.destination), ignore_errors=True)
             raise
         if not reply_file.is_file():

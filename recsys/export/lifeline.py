@@ -25,7 +25,7 @@ def lifeline() -> Iterator[int]:
 
 
 def end_with_parent() -> None:
-    """Ends this process when the one that made the :func:`lifeline` is no more, if one did."""
+    """Ends this process when the one that made the :func:`lifeline` has ended, if one did."""
     descriptor = os.environ.get(LIFELINE)
     if descriptor is None:
         return

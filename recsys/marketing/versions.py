@@ -89,7 +89,7 @@ def keep_version(folder: Path, mark: str, write: Callable[[Path], None]) -> Path
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        for killed in folder.glob(".draft-*"):  # of a process that is no more: the lock is ours
+        for killed in folder.glob(".draft-*"):  # of a process that has ended: the lock is ours
             shutil.rmtree(killed)
         there = versions(folder)
         for version in there:

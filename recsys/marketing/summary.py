@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+from recsys.marketing.audiences.suppression import suppression_notes
 from recsys.marketing.measurement.off_policy import PolicyValue
 from recsys.marketing.versions import read_version
 from recsys.reading import read_json
@@ -34,6 +35,7 @@ def audience_summary(folder: Path) -> str:
     lines = [f"{folder}: {counts['users']:,} of {counts['of']:,} users"]
     if counts["opted_out"]:
         lines.append(f"{counts['opted_out']:,} more opted out")
+    lines += suppression_notes(counts)
     if segments := counts.get("segments"):
         few = f"fewer than {counts['minimum_size']}, or kept back with them"
         lines += [
@@ -67,7 +69,8 @@ def campaign_summary(folder: Path) -> str:
         for each in document["campaigns"]
     ]
     text = as_text(f"{folder}: to be sent on {document['at']}", columns, rows)
-    return text + "shows: the smallest uplift of the response rate that the holdout probably shows"
+    shows = "shows: the smallest uplift of the response rate that the holdout probably shows"
+    return text + "\n".join([shows, *suppression_notes(document)])
 
 
 def uplift_summary(file: Path) -> str:

@@ -18,6 +18,7 @@ EXAMPLES = 3
 # Reasons of users without a usable contact detail name each detail: "email: none given".
 OF_DETAILS, UNUSABLE = ": ", "no usable contact detail"
 NO_DETAILS = "no contact details"
+ADDRESSES = ("email", "push_token")
 HASH = re.compile("[0-9a-f]{64}")
 OUTCOMES = {
     "responded": "Uplift of the share that responded, in percentage points",
@@ -77,7 +78,9 @@ def _parts(campaign: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _file(folder: Path, campaign: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The first rows of a channel's file; of a social one what kind of thing each column holds.
+    """The first rows of a channel's file, without addresses.
+
+    Of a social one what kind of thing each column holds.
 
     None where it is not there: who builds campaigns may keep the files elsewhere.
     """
@@ -93,6 +96,8 @@ def _file(folder: Path, campaign: Mapping[str, Any]) -> dict[str, Any] | None:
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is damaged ({error}): build the campaign again") from error
     if not social:
+        # A page is for people who need no addresses.
+        rows = rows.drop(columns=list(ADDRESSES), errors="ignore")
         return {"columns": list(rows), "rows": rows.to_dict("records")}
     given = {name: cells[cells != ""] for name, cells in rows.items()}
     return {

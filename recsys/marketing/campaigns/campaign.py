@@ -13,6 +13,7 @@ from recsys.marketing.audiences.users_table import SEGMENT, USER, read_users
 from recsys.marketing.campaigns.assignment import Assignments, Plan, assign, seeded_draw
 from recsys.marketing.campaigns.campaign_file import CampaignConfig, CampaignFile
 from recsys.marketing.campaigns.reach import Reach
+from recsys.marketing.contacts.contacts import read_contacts
 from recsys.marketing.measurement.power import Rate, smallest_uplift
 from recsys.marketing.measurement.uplift import SMALLEST_ARM
 from recsys.marketing.versions import fingerprint, keep_version
@@ -24,12 +25,12 @@ DEFINITION, COUNTS = "campaign.yaml", "campaign.json"
 ASSIGNMENTS, MESSAGES, LEFT_OUT = "assignments.parquet", "messages.parquet", "left_out.parquet"
 WHERE = {
     "push": "the tool that sends push notifications",
-    "email": "the tool that sends e-mails",
+    "email": "the tool that sends e-mails: addresses in clear, personal data",
     "social": "the advertising platform: hashed identifiers, personal data all the same",
 }
 BESIDE = """| `assignments.parquet` | everybody who was given a campaign: held out (nothing is sent) or not, and with what probability; measure with it, and send nothing to those held out |
 | `messages.parquet` | who is sent what, when; name it under `sent:` of the next campaign, for its caps |
-| `left_out.parquet` | who could not be reached by a campaign, and why; who opted out is counted only |
+| `left_out.parquet` | who could not be reached by a campaign (no address, say), and why; who opted out is counted only |
 | `campaign.yaml` | the campaign file, as resolved |
 | `campaign.json` | how many users each rule left, and the smallest uplift that the holdout will probably show |
 
@@ -55,13 +56,14 @@ def build_campaign(config: CampaignFile, runs_dir: Path) -> Path:
             (:func:`assign`), a channel lacks what it needs, or a table cannot be read.
     """
     table = read_users(config.runs)
-    suppressed = read_suppressed(config.suppress, table.known)
+    contacts = None if config.contacts is None else read_contacts(config.contacts)
+    suppressed = read_suppressed(config.suppress, table.known, contacts)
     audiences = {
         name: pick(name, definition, table, suppressed, config.minimum_size)
         for name, definition in config.audiences.items()
     }
     with working("building the campaign") as tell:
-        reach = Reach(config, suppressed.of("social"), lambda stage: tell(stage, 0.0))
+        reach = Reach(config, contacts, suppressed, lambda stage: tell(stage, 0.0))
         plans = [
             _plan(each, audiences[each.audience], suppressed, config.holdout)
             for each in config.campaigns
@@ -75,7 +77,7 @@ def build_campaign(config: CampaignFile, runs_dir: Path) -> Path:
             "name": config.name,
             "at": config.at.isoformat(),
             "seed": config.seed,
-            "unknown_opt_outs": suppressed.unknown,
+            **suppressed.counts,
             "campaigns": [
                 _counted(config, each, plan, audiences[each.audience], found, reach.unusable(each))
                 for each, plan in zip(config.campaigns, plans, strict=True)

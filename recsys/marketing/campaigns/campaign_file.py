@@ -6,11 +6,11 @@ from pydantic import Field, PositiveInt, model_validator
 
 from recsys.config import NAME, StrictConfig
 from recsys.marketing.audiences.audience import Definition
-from recsys.marketing.audiences.suppression import SuppressionConfig
+from recsys.marketing.audiences.suppression import SuppressionConfig, check_suppression
 from recsys.marketing.campaigns.caps import Caps, SentConfig
-from recsys.marketing.campaigns.channels import Channel, SocialConfig
-from recsys.marketing.campaigns.contacts import ContactsConfig
+from recsys.marketing.campaigns.channels import Channel, EmailConfig, SocialConfig
 from recsys.marketing.campaigns.stock import StockConfig
+from recsys.marketing.contacts.contacts import ContactsConfig
 
 
 class CampaignConfig(StrictConfig):
@@ -49,7 +49,9 @@ class CampaignFile(StrictConfig):
         50, ge=5, description="users that an audience has at least (k-anonymity)"
     )
     suppress: SuppressionConfig | None = Field(None, description="who opted out")
-    contacts: ContactsConfig | None = Field(None, description="how users are reached, for social")
+    contacts: ContactsConfig | None = Field(
+        None, description="how users are reached: by e-mail, on social, and by push with tokens"
+    )
     stock: StockConfig | None = Field(None, description="what is in stock; everything by default")
     caps: Caps = Field({}, description="how often a user is addressed at most, by channel")
     sent: SentConfig | None = Field(None, description="what was sent before, for the caps")
@@ -61,6 +63,7 @@ class CampaignFile(StrictConfig):
 
     @model_validator(mode="after")
     def _hangs_together(self) -> "CampaignFile":
+        check_suppression(self.suppress, self.contacts)
         # Some file systems do not tell capitals from small letters.
         names = [campaign.name.casefold() for campaign in self.campaigns]
         if repeated := [name for name in names if names.count(name) > 1]:
@@ -79,7 +82,15 @@ class CampaignFile(StrictConfig):
                         f"campaign {campaign.name!r} goes to {campaign.channel.platform}, which "
                         "finds users by e-mail or phone: name the table under `contacts`"
                     )
-            elif self.recommender is None:
+                continue
+            if isinstance(campaign.channel, EmailConfig) and (
+                self.contacts is None or self.contacts.email is None
+            ):
+                raise ValueError(
+                    f"campaign {campaign.name!r} goes out by e-mail: name the table of the "
+                    "addresses under `contacts`, with its columns `key` and `email`"
+                )
+            if self.recommender is None:
                 raise ValueError(
                     f"campaign {campaign.name!r} offers items (channel {campaign.channel.kind}): "
                     "name the `recommender` that finds them"

@@ -1,6 +1,6 @@
 """Who a campaign reaches: not too often, with something to offer, at an address."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -9,14 +9,16 @@ from typing import Any
 import numpy as np
 
 from recsys.errors import InputError
+from recsys.marketing.audiences.suppression import Suppressed
+from recsys.marketing.campaigns.addresses import Address, AddressDetail, Addresses
 from recsys.marketing.campaigns.assignment import Plan
 from recsys.marketing.campaigns.campaign_file import CampaignConfig, CampaignFile
 from recsys.marketing.campaigns.caps import Frequency
 from recsys.marketing.campaigns.channels import EmailConfig, PushConfig, SocialConfig
-from recsys.marketing.campaigns.contacts import read_contacts
 from recsys.marketing.campaigns.offers import Offer, Offers
 from recsys.marketing.campaigns.social import Hashed, hash_contacts, people, write_social
 from recsys.marketing.campaigns.stock import in_stock
+from recsys.marketing.contacts.contacts import Contacts
 
 OFTEN, NO_OFFER = "addressed too often", "nothing to offer"
 
@@ -26,19 +28,26 @@ class Reach:
 
     Args:
         config: the campaigns.
-        silent: who opted out of social audiences.
+        contacts: of the users, if the file names them.
+        suppressed: who opted out.
         tell: called with what is being done.
     """
 
     def __init__(
-        self, config: CampaignFile, silent: Collection[str], tell: Callable[[str], None]
+        self,
+        config: CampaignFile,
+        contacts: Contacts | None,
+        suppressed: Suppressed,
+        tell: Callable[[str], None],
     ) -> None:
         self._config = config
-        self._silent = silent
+        self._suppressed = suppressed
+        self._contacts = contacts
         self._campaigns = {each.name: each for each in config.campaigns}
         self._tell = tell
         self._frequency = Frequency(config.caps, config.sent, config.name, config.at)
-        self._contacts = None if config.contacts is None else read_contacts(config.contacts)
+        self._addresses = None if contacts is None else Addresses(contacts, suppressed)
+        self._found: dict[str, dict[str, Address]] = {}
         self._offers: dict[str, dict[str, Offer]] = {}
         self._hashed: dict[str, Hashed] = {}
 
@@ -65,16 +74,37 @@ class Reach:
         campaign = self._campaigns[plan.name]
         match campaign.channel:
             case SocialConfig(platform=platform, fields=fields):
-                assert self._contacts is not None and self._config.contacts is not None
-                region = self._config.contacts.region
-                hashed = hash_contacts(rest, self._contacts, platform, fields, region, self._silent)
+                assert self._contacts is not None
+                hashed = hash_contacts(rest, self._contacts, platform, fields, self._suppressed)
                 self._hashed[campaign.name] = hashed
                 unreached = dict(
                     zip(hashed.left_out["user"], hashed.left_out["reason"], strict=True)
                 )
             case PushConfig() | EmailConfig():
-                unreached = self._without_offer(campaign, campaign.channel, rest)
+                unreached = self._unwritten(campaign, campaign.channel, rest)
         return reasons | unreached
+
+    def _unwritten(
+        self, campaign: CampaignConfig, channel: PushConfig | EmailConfig, users: Sequence[str]
+    ) -> dict[str, str]:
+        """Those who have no address, nothing to offer, or an address that somebody else has."""
+        detail = self._address_detail(channel)
+        if detail is None:
+            return self._without_offer(campaign, channel, users)
+        assert self._addresses is not None
+        found, reasons = self._addresses.find(channel.kind, detail, users)
+        reasons |= self._without_offer(campaign, channel, list(found))
+        found = {user: each for user, each in found.items() if user not in reasons}
+        reasons |= self._addresses.take(detail, found)
+        self._found[campaign.name] = found
+        return reasons
+
+    def _address_detail(self, channel: PushConfig | EmailConfig) -> AddressDetail | None:
+        """The contact detail that is a channel's address; None where users are found by id."""
+        if isinstance(channel, EmailConfig):
+            return "email"
+        tokens = self._contacts is not None and "push_token" in self._contacts.details
+        return "push_token" if tokens else None
 
     def _without_offer(
         self, campaign: CampaignConfig, channel: PushConfig | EmailConfig, users: Sequence[str]
@@ -106,7 +136,11 @@ class Reach:
             name: {user: asdict(offer) for user, offer in found.items()}
             for name, found in self._offers.items()
         }
-        return [offers, {name: each.cells for name, each in self._hashed.items()}]
+        found = {
+            name: {user: address.text for user, address in each.items()}
+            for name, each in self._found.items()
+        }
+        return [offers, found, {name: each.cells for name, each in self._hashed.items()}]
 
     def write(self, campaign: CampaignConfig, users: Sequence[str], path: Path) -> None:
         """Writes what the campaign's channel imports.
@@ -114,8 +148,15 @@ class Reach:
         Raises:
             InputError: so few would be in a social audience that the platform could tell who.
         """
-        if isinstance(campaign.channel, PushConfig | EmailConfig):
-            campaign.channel.write(users, self._offers.get(campaign.name, {}), path)
+        channel, offers = campaign.channel, self._offers.get(campaign.name, {})
+        if isinstance(channel, PushConfig | EmailConfig):
+            found = self._found.get(campaign.name, {})
+            addresses = {user: found[user].text for user in users if user in found}
+            if isinstance(channel, EmailConfig):
+                channel.write(users, addresses, offers, path)
+            else:
+                tokens = None if self._address_detail(channel) is None else addresses
+                channel.write(users, tokens, offers, path)
             return
         least = self._config.minimum_size
         hashed = self._hashed.get(campaign.name)

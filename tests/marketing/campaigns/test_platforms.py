@@ -1,6 +1,6 @@
 import pytest
 
-from recsys.marketing.campaigns.identifiers import sha256
+from recsys.marketing.contacts.identifiers import sha256
 from recsys.marketing.campaigns.platforms import PLATFORMS
 
 

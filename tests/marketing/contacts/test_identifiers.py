@@ -1,6 +1,6 @@
 import pytest
 
-from recsys.marketing.campaigns.identifiers import (
+from recsys.marketing.contacts.identifiers import (
     Unusable,
     advertising_id,
     country_code,

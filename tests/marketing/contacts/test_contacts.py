@@ -5,7 +5,7 @@ import pytest
 
 from recsys.errors import InputError
 from recsys.experiment_file import validated
-from recsys.marketing.campaigns.contacts import ContactsConfig, read_contacts
+from recsys.marketing.contacts.contacts import ContactsConfig, read_contacts
 
 
 def table(folder: Path, **columns: list) -> str:

@@ -1,0 +1,133 @@
+"""Where each user of an e-mail or push campaign is written to, and who has no such place.
+
+No address, no message. An e-mail goes to the address as it stands among the contacts, without
+blanks around it, as the tool that sends it knows it; the contacts' other spellings of it are the
+same mailbox (lower case; at Gmail without dots and without what follows a ``+``). A mailbox gets
+one message of a campaign file, and so does a device: of users who share one, the message is for
+the first, in the order of the campaigns and then of the predictions; whether that one is held out
+is drawn as for everybody. A push notification finds users by id, unless the contacts have a column
+of push tokens.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from recsys.marketing.audiences.suppression import Suppressed
+from recsys.marketing.contacts.contacts import Contacts
+from recsys.marketing.contacts.identifiers import Unusable, gmail_address
+from recsys.marketing.contacts.reverse_directory import ReverseDirectory
+
+AddressDetail = Literal["email", "push_token"]
+NO_DETAILS = "no contact details"
+SHARED = "shares an address or a number with somebody who opted out"
+TAKEN = "shares an address with a user who has one of these campaigns"
+# What a spreadsheet takes for a formula. An address with an apostrophe before it is another one.
+FORMULA = ("=", "+", "-", "@")
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a user is written to.
+
+    Attributes:
+        text: what the channel's tool is told.
+        mailbox: what is the same for all who are reached there.
+    """
+
+    text: str
+    mailbox: str
+
+
+class Addresses:
+    """The addresses of one campaign file's users, each of which gets one message.
+
+    Args:
+        contacts: of the users.
+        suppressed: who opted out.
+    """
+
+    def __init__(self, contacts: Contacts, suppressed: Suppressed) -> None:
+        self._contacts = contacts
+        self._sharers = Sharers(contacts, suppressed)
+        self._taken: set[tuple[str, str]] = set()
+
+    def find(
+        self, channel: str, detail: AddressDetail, users: Sequence[str]
+    ) -> tuple[dict[str, Address], dict[str, str]]:
+        """The addresses of those who can be written to, and why the others cannot.
+
+        Args:
+            channel: ``email`` or ``push``.
+            detail: of the contacts, that is the address there.
+            users: ids.
+        """
+        found, reasons = {}, {}
+        for user in users:
+            if user not in self._contacts.rows:
+                reasons[user] = NO_DETAILS
+                continue
+            try:
+                address = self._address(user, detail)
+            except Unusable as error:
+                reasons[user] = f"{detail}: {error}"
+                continue
+            if user in self._sharers.of(channel, detail):
+                reasons[user] = SHARED
+            elif (detail, address.mailbox) in self._taken:
+                reasons[user] = TAKEN
+            else:
+                found[user] = address
+        return found, reasons
+
+    def take(self, detail: AddressDetail, addresses: dict[str, Address]) -> dict[str, str]:
+        """Gives each mailbox to the first of those who share it, and says why not to the others.
+
+        Args:
+            detail: as in :meth:`find`.
+            addresses: of :meth:`find`, of those who would get a message.
+        """
+        repeated = {}
+        for user, address in addresses.items():
+            if (detail, address.mailbox) in self._taken:
+                repeated[user] = TAKEN
+            self._taken.add((detail, address.mailbox))
+        return repeated
+
+    def _address(self, user: str, detail: AddressDetail) -> Address:
+        read = self._contacts.read(user, detail)
+        if detail != "email":
+            return Address(read, read)
+        text = (self._contacts.given(user, detail) or "").strip()
+        if text.startswith(FORMULA):
+            raise Unusable(f"begins with {text[0]}, which makes a formula of it in a spreadsheet")
+        return Address(text, gmail_address(read))
+
+
+class Sharers:
+    """Users who share an address or a number with somebody who opted out.
+
+    Args:
+        contacts: of the users.
+        suppressed: who opted out.
+    """
+
+    def __init__(self, contacts: Contacts, suppressed: Suppressed) -> None:
+        self._contacts = contacts
+        self._suppressed = suppressed
+        self._directories: dict[str, ReverseDirectory] = {}
+        self._found: dict[tuple[str, str], frozenset[str]] = {}
+
+    def of(self, channel: str, detail: str) -> frozenset[str]:
+        """Users who have a detail in common with one who opted out of a channel, these included."""
+        if (channel, detail) not in self._found:
+            self._found[channel, detail] = self._of(self._suppressed.of(channel), detail)
+        return self._found[channel, detail]
+
+    def _of(self, silent: frozenset[str], detail: str) -> frozenset[str]:
+        silent &= self._contacts.rows.keys()
+        if not silent:
+            return frozenset()
+        if detail not in self._directories:
+            self._directories[detail] = ReverseDirectory(self._contacts, detail)
+        return frozenset().union(*map(self._directories[detail].sharing, silent))

@@ -110,13 +110,13 @@ def suppression_notes(document: Mapping[str, Any]) -> list[str]:
         document: that has :attr:`Suppressed.counts`.
     """
     notes = {
-        "unknown_opt_outs": "users who opted out are not in the log",
-        "opted_out_addresses_of_nobody": "rows of the opt-out list have addresses that no contact "
+        "unknown_opt_outs": "users of the opt-out list that the log does not have",
+        "opted_out_addresses_of_nobody": "rows of the opt-out list with addresses that no contact "
         "has, so that nobody is reached there",
-        "unreadable_opted_out_addresses": "addresses of the opt-out list cannot be read, in rows "
-        "that also say otherwise who is meant",
+        "unreadable_opted_out_addresses": "addresses of the opt-out list that cannot be read, in "
+        "rows that also say otherwise who is meant",
     }
-    return [f"{document[each]:,} {note}" for each, note in notes.items() if document[each]]
+    return [f"{note}: {document[each]:,}" for each, note in notes.items() if document[each]]
 
 
 def check_suppression(config: SuppressionConfig | None, contacts: ContactsConfig | None) -> None:

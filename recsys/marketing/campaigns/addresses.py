@@ -1,12 +1,11 @@
 """Where each user of an e-mail or push campaign is written to, and who has no such place.
 
 No address, no message. An e-mail goes to the address as it stands among the contacts, without
-blanks around it, as the tool that sends it knows it; the contacts' other spellings of it are the
-same mailbox (lower case; at Gmail without dots and without what follows a ``+``). A mailbox gets
-one message of a campaign file, and so does a device: of users who share one, the message is for
-the first, in the order of the campaigns and then of the predictions; whether that one is held out
-is drawn as for everybody. A push notification finds users by id, unless the contacts have a column
-of push tokens.
+blanks around it, as the tool that sends it knows it. A mailbox, whatever the spelling of its
+address (:func:`recsys.marketing.contacts.reverse_directory.strictest_address`), gets one message of
+a campaign file, and so does a device: of users who share one, the message is for the first, in the
+order of the campaigns and then of the predictions; whether that one is held out is drawn as for
+everybody. A push notification finds users by id, unless the contacts have a column of push tokens.
 """
 
 from collections.abc import Sequence
@@ -15,8 +14,8 @@ from typing import Literal
 
 from recsys.marketing.audiences.suppression import Suppressed
 from recsys.marketing.contacts.contacts import Contacts
-from recsys.marketing.contacts.identifiers import Unusable, gmail_address
-from recsys.marketing.contacts.reverse_directory import ReverseDirectory
+from recsys.marketing.contacts.identifiers import Unusable
+from recsys.marketing.contacts.reverse_directory import ReverseDirectory, strictest_address
 
 AddressDetail = Literal["email", "push_token"]
 NO_DETAILS = "no contact details"
@@ -101,7 +100,7 @@ class Addresses:
         text = (self._contacts.given(user, detail) or "").strip()
         if text.startswith(FORMULA):
             raise Unusable(f"begins with {text[0]}, which makes a formula of it in a spreadsheet")
-        return Address(text, gmail_address(read))
+        return Address(text, strictest_address(text))
 
 
 class Sharers:

@@ -1,12 +1,11 @@
 """Telephone numbers: one spelling of each, of those that can be read in one way only.
 
-A number without a country code is a number of many countries: 138 1234 5678 is a mobile phone in
-China, and would be dialled in Leer, Germany, if a zero came before it. It is read only in the
-country that the table declares for it, and only if it is written as numbers are there: with the
-trunk prefix (the 0 of 030), unless that country's mobile numbers are written without, too, as in
-India. Formats, prefixes and ranges are those
-of libphonenumber (https://github.com/google/libphonenumber), which has them from the ITU's E.164
-and E.129 and from national regulators.
+A number without a country code is a number of many countries: 151 1234 5678 is a mobile phone in
+China, and with a zero before it another one in Germany. It is read only in the country that the
+table declares for it, and only if it is written as numbers are there: with the trunk prefix (the 0
+of 030), unless that country's mobile numbers are written without, too, as in India. Formats,
+prefixes and ranges are those of libphonenumber (https://github.com/google/libphonenumber), which
+has them from the numbering plans that regulators and the ITU publish.
 """
 
 import re

@@ -22,7 +22,7 @@ from recsys.marketing.contacts.phones import NOT_A_NUMBER, phone_number
 # area code. Shorter numbers are compared whole.
 ENDING = 8
 FEWEST_DIGITS, MOST_DIGITS = 5, 15  # E.164 has no more, and hardly a country fewer
-EXTENSION = re.compile(r"(?<=[0-9])[^0-9]*(?:[^\W\d_]|[#;,]).*")
+EXTENSION = re.compile(r"(?<=[0-9])[^0-9]*(?:[^\W\d_]|[#;,]).*", re.DOTALL)
 
 
 def strictest_address(text: str) -> str:
@@ -51,11 +51,14 @@ def telephone_digits(text: str) -> str:
     """The digits of a telephone number, without zeros before them and without an extension.
 
     Raises:
-        Unusable: they are fewer than five or more than fifteen, which is not one number.
+        Unusable: they are fewer than five or more than fifteen, which is not one number, or
+            another number follows them.
     """
-    text = EXTENSION.sub("", unicodedata.normalize("NFKC", text))
-    digits = phonenumbers.normalize_digits_only(text).lstrip("0")
-    if not FEWEST_DIGITS <= len(digits) <= MOST_DIGITS:
+    text = unicodedata.normalize("NFKC", text)
+    number = EXTENSION.sub("", text)
+    digits = phonenumbers.normalize_digits_only(number).lstrip("0")
+    rest = phonenumbers.normalize_digits_only(text.removeprefix(number))
+    if not FEWEST_DIGITS <= len(digits) <= MOST_DIGITS or len(rest) >= FEWEST_DIGITS:
         raise Unusable(NOT_A_NUMBER)
     return digits
 

@@ -40,7 +40,7 @@ def document(tmp_path, prediction, recommender):
         "recommender": str(recommender),
         "minimum_size": 20,
         "holdout": 0.3,
-        "suppress": {"path": str(tmp_path / "no.csv")},
+        "suppress": {"path": str(tmp_path / "no.csv"), "key": "user"},
         "stock": {"path": str(tmp_path / "stock.csv")},
         "contacts": {"path": str(tmp_path / "contacts.csv"), "key": "user", "email": "mail"},
         "audiences": {
@@ -88,7 +88,8 @@ def test_each_channel_gets_what_it_imports(document, tmp_path, prediction, recom
     email = pd.read_csv(folder / "email-we-miss-you.csv", dtype=str)
     social = pd.read_csv(folder / "social-reach.csv", dtype=str)
     assert list(push) == ["user", "items", "reason"]
-    assert list(email) == ["user", "subject", "items", "titles", "reason"]
+    assert list(email) == ["user", "email", "subject", "items", "titles", "reason"]
+    assert (email["email"] == email["user"] + "@Example.org").all()
     assert set(users.loc[push["user"], "segment"]) <= {"active", "loyal", "new"}
     assert set(users.loc[email["user"], "segment"]) <= {"cooling", "dormant"}
     assert push["items"].str.count(r"\|").eq(1).all()
@@ -226,7 +227,7 @@ def test_a_campaign_is_measured_against_its_holdout(document, tmp_path):
     [
         ({"minimum_size": 5000}, "audience 'active' has fewer than 5000 users"),
         ({"audiences": {"active": {"where": ACTIVE}}}, "audience 'quiet'; there are active"),
-        ({"contacts": None}, "goes to meta, which finds users by e-mail or phone"),
+        ({"contacts": None}, "'we-miss-you' goes out by e-mail: name the table of the addresses"),
         ({"recommender": None}, "'restock' offers items .channel push.: name the `recommender`"),
         ({"at": "soon"}, "at: "),
     ],
@@ -252,8 +253,14 @@ def test_campaigns_that_contradict_each_other_are_refused(document, tmp_path):
 
 def test_a_channel_without_its_columns_is_refused(document, tmp_path):
     document["contacts"]["email"] = None
+    with pytest.raises(InputError, match=r"'we-miss-you' goes out by e-mail.*`key` and `email`"):
+        build(document, tmp_path)
+    document["campaigns"].pop(1)
+    document["audiences"].pop("quiet")
     with pytest.raises(InputError, match=r"social channel meta needs email or phone"):
         build(document, tmp_path)
+    with pytest.raises(InputError, match="goes to meta, which finds users by e-mail or phone"):
+        build(document, tmp_path, contacts=None)
 
 
 def test_an_email_needs_titles(document, tmp_path, monkeypatch):

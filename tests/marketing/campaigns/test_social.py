@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from recsys.errors import InputError
 from recsys.marketing.audiences.suppression import Suppressed
-from recsys.marketing.contacts.contacts import Contacts, ContactsConfig, read_contacts
-from recsys.marketing.contacts.countries import COUNTRIES
-from recsys.marketing.contacts.identifiers import sha256
 from recsys.marketing.campaigns.platforms import PLATFORMS
 from recsys.marketing.campaigns.social import hash_contacts
 from recsys.marketing.campaigns.social import write_social as write_rows
+from recsys.marketing.contacts.contacts import Contacts, ContactsConfig, read_contacts
+from recsys.marketing.contacts.countries import COUNTRIES
+from recsys.marketing.contacts.identifiers import sha256
 
 DETAILS = ("email", "phone", "first_name", "last_name", "country", "postcode", "advertising_id")
 HASH = re.compile("[0-9a-f]{64}")

@@ -70,7 +70,19 @@ def campaign_summary(folder: Path) -> str:
     ]
     text = as_text(f"{folder}: to be sent on {document['at']}", columns, rows)
     shows = "shows: the smallest uplift of the response rate that the holdout probably shows"
-    return text + "\n".join([shows, *suppression_notes(document)])
+    notes = [note for each in document["campaigns"] for note in _not_reached(each)]
+    return text + "\n".join([shows, *notes, *suppression_notes(document)])
+
+
+def _not_reached(campaign: Mapping[str, Any]) -> list[str]:
+    """Why users of a campaign are left out, and contact details unused; the commonest first."""
+    kinds = {"left_out": "left out", "unusable_details": "contact details that cannot be used"}
+    return [
+        f"{campaign['name']}: {kind}: "
+        + ", ".join(f"{users:,} ({reason})" for reason, users in campaign[counted].items())
+        for counted, kind in kinds.items()
+        if campaign[counted]
+    ]
 
 
 def uplift_summary(file: Path) -> str:

@@ -12,14 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from recsys.marketing.audiences.suppression import Suppressed
+from recsys.marketing.campaigns.sharers import SHARED, Sharers
 from recsys.marketing.contacts.contacts import Contacts
 from recsys.marketing.contacts.identifiers import Unusable
-from recsys.marketing.contacts.reverse_directory import ReverseDirectory, strictest_address
+from recsys.marketing.contacts.reverse_directory import strictest_address
 
 AddressDetail = Literal["email", "push_token"]
 NO_DETAILS = "no contact details"
-SHARED = "shares an address or a number with somebody who opted out"
 TAKEN = "shares an address with a user who has one of these campaigns"
 # What a spreadsheet takes for a formula. An address with an apostrophe before it is another one.
 FORMULA = ("=", "+", "-", "@")
@@ -43,12 +42,12 @@ class Addresses:
 
     Args:
         contacts: of the users.
-        suppressed: who opted out.
+        sharers: who of them shares an address with somebody who opted out.
     """
 
-    def __init__(self, contacts: Contacts, suppressed: Suppressed) -> None:
+    def __init__(self, contacts: Contacts, sharers: Sharers) -> None:
         self._contacts = contacts
-        self._sharers = Sharers(contacts, suppressed)
+        self._sharers = sharers
         self._taken: set[tuple[str, str]] = set()
 
     def find(
@@ -101,32 +100,3 @@ class Addresses:
         if text.startswith(FORMULA):
             raise Unusable(f"begins with {text[0]}, which makes a formula of it in a spreadsheet")
         return Address(text, strictest_address(text))
-
-
-class Sharers:
-    """Users who share an address or a number with somebody who opted out.
-
-    Args:
-        contacts: of the users.
-        suppressed: who opted out.
-    """
-
-    def __init__(self, contacts: Contacts, suppressed: Suppressed) -> None:
-        self._contacts = contacts
-        self._suppressed = suppressed
-        self._directories: dict[str, ReverseDirectory] = {}
-        self._found: dict[tuple[str, str], frozenset[str]] = {}
-
-    def of(self, channel: str, detail: str) -> frozenset[str]:
-        """Users who have a detail in common with one who opted out of a channel, these included."""
-        if (channel, detail) not in self._found:
-            self._found[channel, detail] = self._of(self._suppressed.of(channel), detail)
-        return self._found[channel, detail]
-
-    def _of(self, silent: frozenset[str], detail: str) -> frozenset[str]:
-        silent &= self._contacts.rows.keys()
-        if not silent:
-            return frozenset()
-        if detail not in self._directories:
-            self._directories[detail] = ReverseDirectory(self._contacts, detail)
-        return frozenset().union(*map(self._directories[detail].sharing, silent))

@@ -16,6 +16,7 @@ from recsys.marketing.campaigns.campaign_file import CampaignConfig, CampaignFil
 from recsys.marketing.campaigns.caps import Frequency
 from recsys.marketing.campaigns.channels import EmailConfig, PushConfig, SocialConfig
 from recsys.marketing.campaigns.offers import Offer, Offers
+from recsys.marketing.campaigns.sharers import Sharers
 from recsys.marketing.campaigns.social import Hashed, hash_contacts, people, write_social
 from recsys.marketing.campaigns.stock import in_stock
 from recsys.marketing.contacts.contacts import Contacts
@@ -41,12 +42,15 @@ class Reach:
         tell: Callable[[str], None],
     ) -> None:
         self._config = config
-        self._suppressed = suppressed
         self._contacts = contacts
         self._campaigns = {each.name: each for each in config.campaigns}
         self._tell = tell
         self._frequency = Frequency(config.caps, config.sent, config.name, config.at)
-        self._addresses = None if contacts is None else Addresses(contacts, suppressed)
+        self._sharers: Sharers | None = None
+        self._addresses: Addresses | None = None
+        if contacts is not None:
+            self._sharers = Sharers(contacts, suppressed)
+            self._addresses = Addresses(contacts, self._sharers)
         self._found: dict[str, dict[str, Address]] = {}
         self._offers: dict[str, dict[str, Offer]] = {}
         self._hashed: dict[str, Hashed] = {}
@@ -75,7 +79,7 @@ class Reach:
         match campaign.channel:
             case SocialConfig(platform=platform, fields=fields):
                 assert self._contacts is not None
-                hashed = hash_contacts(rest, self._contacts, platform, fields, self._suppressed)
+                hashed = hash_contacts(rest, self._contacts, platform, fields, self._sharers)
                 self._hashed[campaign.name] = hashed
                 unreached = dict(
                     zip(hashed.left_out["user"], hashed.left_out["reason"], strict=True)

@@ -17,9 +17,9 @@ import pandas as pd
 
 from recsys.atomic import atomic_path
 from recsys.errors import InputError
-from recsys.marketing.audiences.suppression import Suppressed
-from recsys.marketing.campaigns.addresses import NO_DETAILS, SHARED, Sharers
+from recsys.marketing.campaigns.addresses import NO_DETAILS
 from recsys.marketing.campaigns.platforms import PLATFORMS, Platform, PlatformName
+from recsys.marketing.campaigns.sharers import SHARED, Sharers
 from recsys.marketing.contacts.contacts import Contacts
 from recsys.marketing.contacts.identifiers import Unusable
 
@@ -53,7 +53,7 @@ def hash_contacts(
     contacts: Contacts,
     platform: PlatformName,
     fields: Sequence[str] | None = None,
-    suppressed: Suppressed | None = None,
+    sharers: Sharers | None = None,
 ) -> Hashed:
     """Contact details in the spelling and the hashes of a platform's customer list.
 
@@ -66,8 +66,8 @@ def hash_contacts(
         platform: whose list it is.
         fields: contact details to give away; by default e-mail and phone, as far as there are
             any.
-        suppressed: who opted out. Nobody who shares an identifier with one of them, in whatever
-            spelling, is told of: the platform would find the one who said no.
+        sharers: who shares an identifier with somebody who opted out, in whatever spelling. They
+            are not told of: the platform would find the one who said no.
 
     Raises:
         InputError: a field that the platform does not take or the contacts do not have, no
@@ -76,8 +76,9 @@ def hash_contacts(
     form = PLATFORMS[platform]
     chosen = _chosen(platform, form, contacts, fields)
     identifying = [name for name in chosen if name in IDENTIFYING]
-    sharers = Sharers(contacts, suppressed or Suppressed())
-    shared = frozenset().union(*(sharers.of("social", name) for name in identifying))
+    shared: set[str] = set()
+    if sharers is not None:
+        shared.update(*(sharers.of("social", name) for name in identifying))
     found: dict[str, list[str]] = {}
     left_out, unusable = [], []
     for user in dict.fromkeys(users):

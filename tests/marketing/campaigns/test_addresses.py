@@ -1,13 +1,16 @@
 import pandas as pd
 
 from recsys.marketing.audiences.suppression import Suppressed
-from recsys.marketing.campaigns.addresses import SHARED, TAKEN, Addresses
+from recsys.marketing.campaigns.addresses import TAKEN, Addresses
+from recsys.marketing.campaigns.sharers import SHARED, Sharers
 from recsys.marketing.contacts.contacts import Contacts
 
 
 def addresses(rows, detail="email", silent=()):
     table = pd.DataFrame({"user": list(rows), detail: list(rows.values())}, dtype=object)
-    return Addresses(Contacts(table), Suppressed(channels={"email": frozenset(silent)}))
+    contacts = Contacts(table)
+    suppressed = Suppressed(channels={"email": frozenset(silent)})
+    return Addresses(contacts, Sharers(contacts, suppressed))
 
 
 def texts(found):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from recsys.errors import InputError
 from recsys.marketing.audiences.suppression import Suppressed
 from recsys.marketing.campaigns.platforms import PLATFORMS
+from recsys.marketing.campaigns.sharers import Sharers
 from recsys.marketing.campaigns.social import hash_contacts
 from recsys.marketing.campaigns.social import write_social as write_rows
 from recsys.marketing.contacts.contacts import Contacts, ContactsConfig, read_contacts
@@ -27,8 +28,8 @@ PROPERTY = settings(max_examples=80, deadline=None, derandomize=True, database=N
 def write_social(users, table, platform, path, fields=None, region=None, silent=()):
     """All users who can be told of, in one file."""
     details = table if isinstance(table, Contacts) else Contacts(table, region)
-    suppressed = Suppressed(frozenset(silent))
-    found = hash_contacts(users, details, platform, fields, suppressed)
+    sharers = Sharers(details, Suppressed(frozenset(silent)))
+    found = hash_contacts(users, details, platform, fields, sharers)
     write_rows(found, list(found.cells), path)
     return found
 
@@ -369,6 +370,22 @@ def test_an_address_of_somebody_who_opted_out_is_in_no_file_under_any_account(tm
     assert set(found.left_out["reason"]) == {
         "shares an address or a number with somebody who opted out"
     }
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+@pytest.mark.parametrize("said_no", ["j.doe+x@gmail.com", "JDoe@googlemail.com"])
+def test_who_opted_out_is_told_of_in_no_spelling(tmp_path, platform, said_no):
+    same = [
+        {"user": str(number), "email": email}
+        for number, email in enumerate(
+            ["jdoe@gmail.com", "J.Doe@googlemail.com", "jd.oe+y@gmail.com"]
+        )
+    ]
+    table = contacts({"user": "out", "email": said_no}, *same, BOB)
+    file = tmp_path / "file.csv"
+    found = write_social(["0", "1", "2", "bob"], table, platform, file, silent=["out"])
+    assert read(file)[1] == [[sha256("bob@example.org")]]
+    assert found.left_out["user"].tolist() == ["0", "1", "2"]
 
 
 def test_accounts_of_one_person_are_one_row(tmp_path):

@@ -375,12 +375,8 @@ def test_an_address_of_somebody_who_opted_out_is_in_no_file_under_any_account(tm
 @pytest.mark.parametrize("platform", PLATFORMS)
 @pytest.mark.parametrize("said_no", ["j.doe+x@gmail.com", "JDoe@googlemail.com"])
 def test_who_opted_out_is_told_of_in_no_spelling(tmp_path, platform, said_no):
-    same = [
-        {"user": str(number), "email": email}
-        for number, email in enumerate(
-            ["jdoe@gmail.com", "J.Doe@googlemail.com", "jd.oe+y@gmail.com"]
-        )
-    ]
+    emails = ["jdoe@gmail.com", "J.Doe@googlemail.com", "jd.oe+y@gmail.com"]
+    same = [{"user": str(number), "email": email} for number, email in enumerate(emails)]
     table = contacts({"user": "out", "email": said_no}, *same, BOB)
     file = tmp_path / "file.csv"
     found = write_social(["0", "1", "2", "bob"], table, platform, file, silent=["out"])

@@ -73,30 +73,29 @@ def one_offer():
     channels=st.permutations(list(CHANNELS)),
     lows=st.permutations([0.0, 0.2, 0.45]),  # audiences overlap, and none holds another
     out=st.dictionaries(
-        st.sampled_from([*USERS, "a stranger"]),
+        st.sampled_from([*USERS, "stranger"]),
         st.sampled_from(["push", "email", "social", "all", "", "EMAIL"]),
         max_size=40,
     ),
     holdout=st.sampled_from([0.0, 0.4]),
+    by=st.sampled_from(["key", "email"]),
 )
-def test_nobody_who_opted_out_is_in_any_output(prediction, channels, lows, out, holdout):
+def test_nobody_who_opted_out_is_in_any_output(prediction, channels, lows, out, holdout, by):
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        lines = [f"{user},{channel}" for user, channel in out.items()]
-        (folder / "no.csv").write_text("\n".join(["user,channel", *lines]) + "\n")
-        suppress = {"path": str(folder / "no.csv"), "key": "user", "channel": "channel"}
+        spelling = "{},{}" if by == "key" else "{}+news@Example.ORG,{}"
+        lines = [spelling.format(user, channel) for user, channel in out.items()]
+        (folder / "no.csv").write_text("\n".join(["who,channel", *lines]) + "\n")
+        suppress = {"path": str(folder / "no.csv"), by: "who", "channel": "channel"}
         suppress["unknown"] = "allow"
-        common = {"runs": {"buys": str(prediction)}, "suppress": suppress, "minimum_size": 5}
+        contacts = {"path": str(prediction / "contacts.csv"), "key": "user", "email": "email"}
+        common = {"runs": {"buys": str(prediction)}, "minimum_size": 5}
+        common |= {"suppress": suppress, "contacts": contacts}
         document = {
             "name": "any",
             "at": "2026-01-01",
             "recommender": "one",
             "holdout": holdout,
-            "contacts": {
-                "path": str(prediction / "contacts.csv"),
-                "key": "user",
-                "email": "email",
-            },
             "audiences": {
                 each: {"where": f"buys >= {low} and buys < {low + 0.5}"}
                 for each, low in zip(CHANNELS, lows, strict=True)

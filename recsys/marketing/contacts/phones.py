@@ -29,7 +29,7 @@ WITH_CODE = (
 MOBILE = (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE)
 NOT_A_NUMBER = "not a telephone number"
 NO_COUNTRY = "no country code, and no country known"
-# The ITU's prefix of international calls, of which most countries are.
+# What is dialled before a country code in most countries, as the ITU recommends.
 INTERNATIONAL_PREFIX = re.compile(r"\D*00")
 
 
@@ -131,11 +131,10 @@ def _reads_otherwise(typed: str, number: PhoneNumber) -> bool:
         other = phonenumbers.parse(f"+{typed}")
     except phonenumbers.NumberParseException:
         return False
-    same_country = other.country_code == number.country_code
-    differs = phonenumbers.national_significant_number(
-        other
-    ) != phonenumbers.national_significant_number(number)
-    return same_country and differs and phonenumbers.is_valid_number(other)
+    if other.country_code != number.country_code or not phonenumbers.is_valid_number(other):
+        return False
+    significant = phonenumbers.national_significant_number
+    return significant(other) != significant(number)
 
 
 def _trunk_optional(number: PhoneNumber) -> bool:

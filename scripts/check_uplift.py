@@ -20,7 +20,7 @@ import pandas as pd
 from joblib import Parallel, delayed
 from scipy import stats
 
-from recsys.data.public import fetch, find, table_file
+from recsys.data.public import table_file
 from recsys.marketing.measurement import permutation
 
 USERS = (1_000, 3_000, 10_000)
@@ -39,8 +39,8 @@ def main() -> None:
     arguments = parser.parse_args()
     spent, before = spent_and_before()
     print(
-        f"{len(spent):,} customers, {np.mean(spent > 0):.1%} of whom spend {spent.mean():.2f} in the "
-        f"mean of all, deviation {spent.std():.1f}; correlation with the time before "
+        f"{len(spent):,} customers, of whom {np.mean(spent > 0):.1%} spend anything; mean of all "
+        f"{spent.mean():.2f}, deviation {spent.std():.1f}, correlation with the days before "
         f"{np.corrcoef(spent, before)[0, 1]:.2f}\n"
     )
     print("| users, held out | effect | interval | above the truth, % | below, % |")
@@ -61,7 +61,7 @@ def main() -> None:
 
 def spent_and_before() -> tuple[np.ndarray, np.ndarray]:
     """float [customers]: dollars in the days from the beginning on, and in as many before."""
-    log = pd.read_csv(table_file(find("cdnow"), fetch("cdnow"), "log"), parse_dates=["time"])
+    log = pd.read_csv(table_file("cdnow", "log"), parse_dates=["time"])
     users = pd.Index(log["user"].unique())
     length = pd.Timedelta(days=DAYS)
 
@@ -115,7 +115,10 @@ def misses(
     return {
         key: miss
         for name, each in intervals.items()
-        for key, miss in {(name, "above"): each.low > truth, (name, "below"): each.high < truth}.items()
+        for key, miss in {
+            (name, "above"): each.low > truth,
+            (name, "below"): each.high < truth,
+        }.items()
     }
 
 

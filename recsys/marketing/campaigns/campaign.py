@@ -13,8 +13,8 @@ from recsys.marketing.audiences.users_table import SEGMENT, USER, read_users
 from recsys.marketing.campaigns.assignment import Assignments, Plan, assign, seeded_draw
 from recsys.marketing.campaigns.campaign_file import CampaignConfig, CampaignFile
 from recsys.marketing.campaigns.reach import Reach
+from recsys.marketing.measurement.enough import SMALLEST_ARM
 from recsys.marketing.measurement.power import Rate, smallest_uplift
-from recsys.marketing.measurement.uplift import SMALLEST_ARM
 from recsys.marketing.versions import fingerprint, keep_version
 from recsys.progress import working
 from recsys.run_folder import RunFolder

@@ -102,8 +102,8 @@ def uplift_by_segment(
     """:func:`uplift` of everybody and of each segment.
 
     P values of segments are adjusted by Holm's method over the segments estimated. A segment
-    of which :func:`uplift` would say nothing is named and not estimated. That one segment's uplift is significant and another's is not
-    does not show that they differ.
+    of which :func:`uplift` would say nothing is named and not estimated. That one segment's
+    uplift is significant and another's is not does not show that they differ.
 
     Args:
         users: as for :func:`uplift`, with a column of segments.

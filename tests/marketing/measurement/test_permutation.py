@@ -16,7 +16,9 @@ def spent() -> np.ndarray:
 
 
 def welch(ours: np.ndarray, others: np.ndarray, axis: int = -1) -> np.ndarray:
-    error = ours.var(axis, ddof=1) / ours.shape[axis] + others.var(axis, ddof=1) / others.shape[axis]
+    error = (
+        ours.var(axis, ddof=1) / ours.shape[axis] + others.var(axis, ddof=1) / others.shape[axis]
+    )
     return (ours.mean(axis) - others.mean(axis)) / np.sqrt(error)
 
 

@@ -86,7 +86,9 @@ def test_what_is_enough_is_said_alike_before_and_after(share):
     # An effect that nobody can miss: only the number of those who spend counts.
     arms = users_needed(Money(20.0, spenders=share), 1e6, held_out=0.1)
     amounts = np.zeros(arms.users)
-    amounts[: math.ceil(share * arms.users)] = np.linspace(10.0, 50.0, math.ceil(share * arms.users))
+    amounts[: math.ceil(share * arms.users)] = np.linspace(
+        10.0, 50.0, math.ceil(share * arms.users)
+    )
     log = pd.DataFrame({"outcome": np.random.default_rng(0).permutation(amounts)})
     log["treated"] = np.arange(arms.users) < arms.treated
     assert uplift(log).held_out == arms.held_out

@@ -155,6 +155,11 @@ class _Users:
         before = None if self.before is None else self.before[chosen]
         return _Users(self.treated[chosen], self.outcomes[chosen], self.binary, before)
 
+    @property
+    def adjusts(self) -> bool:
+        """Whether what is known of them before says anything of a number."""
+        return not self.binary and self.before is not None and bool(np.ptp(self.before) > 0)
+
     def says_nothing(self) -> str | None:
         """Why the two arms cannot be compared; None where they can."""
         treated, held_out = int(self.treated.sum()), int((~self.treated).sum())
@@ -186,10 +191,15 @@ class _Users:
 
     def _numbers(self) -> Uplift:
         found = permutation_difference(self.treated, self.outcomes, self.before)
-        # Of everybody's mean, each arm is as far away as its share of the users leaves it.
-        held_out = float(self.outcomes.mean() - found.value * self.treated.mean())
-        means = held_out + found.value, held_out
-        return self._uplift(means, found.value, (found.low, found.high), found.p_value)
+        if self.adjusts:
+            # Of everybody's mean, each arm is as far away as its share of the users leaves it.
+            held_out = float(self.outcomes.mean() - found.value * self.treated.mean())
+            means = held_out + found.value, held_out
+        else:
+            ours, others = self.outcomes[self.treated], self.outcomes[~self.treated]
+            means = float(ours.mean()), float(others.mean())
+        difference = means[0] - means[1]
+        return self._uplift(means, difference, (found.low, found.high), found.p_value)
 
     def _uplift(
         self,
@@ -206,7 +216,7 @@ class _Users:
             *bounds,
             difference / means[1] if means[1] > 0 else None,
             p_value,
-            adjusted=not self.binary and self.before is not None and np.ptp(self.before) > 0,
+            self.adjusts,
         )
 
 

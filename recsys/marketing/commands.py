@@ -121,25 +121,40 @@ def measure(
 
 @campaign_app.command()
 def size(
-    uplift: Annotated[float, typer.Option(help="the smallest worth knowing: .01 is one point")],
+    uplift: Annotated[
+        float,
+        typer.Option(
+            help="the smallest worth knowing: .01 is one point; with --deviation, money per user"
+        ),
+    ],
     rate: Annotated[
-        float | None, typer.Option(help="share of users who respond without a campaign")
-    ] = None,
+        float, typer.Option(help="share of users who respond without a campaign, or who spend")
+    ],
     deviation: Annotated[
-        float | None, typer.Option(help="instead: standard deviation of the money per user")
+        float | None,
+        typer.Option(
+            help="to compare money: its standard deviation over all users, also those who spend "
+            "nothing"
+        ),
+    ] = None,
+    correlation: Annotated[
+        float | None,
+        typer.Option(help="of the money with that of the time before, for which it is adjusted"),
     ] = None,
     holdout: Annotated[float, typer.Option(help="share that gets nothing")] = 0.1,
     power: Annotated[
         float, typer.Option(help="how likely the uplift is shown if it is there")
     ] = 0.8,
 ) -> None:
-    """Say how many users a campaign needs to show an uplift."""
+    """Say how many users a campaign needs to show an uplift of responses, or of money."""
     from recsys.errors import InputError
-    from recsys.marketing.measurement.power import Money, Rate, users_needed
+    from recsys.marketing.measurement.power import Money, Outcome, Rate, users_needed
 
-    if (rate is None) == (deviation is None):
-        raise InputError("give either --rate, of a yes or no, or --deviation, of money per user")
-    outcome = Rate(rate) if rate is not None else Money(deviation or 0.0)
+    outcome: Outcome = Rate(rate)
+    if deviation is not None:
+        outcome = Money(deviation, rate, correlation or 0.0)
+    elif correlation is not None:
+        raise InputError("--correlation is of money: give its --deviation, too")
     arms = users_needed(outcome, uplift, holdout, power)
     show(f"{arms.users:,} users: {arms.treated:,} addressed, {arms.held_out:,} held out")
 

@@ -16,7 +16,6 @@ from recsys.marketing.campaigns.reach import Reach
 from recsys.marketing.contacts.contacts import read_contacts
 from recsys.marketing.measurement.enough import SMALLEST_ARM
 from recsys.marketing.measurement.power import Rate, smallest_uplift
-from recsys.marketing.measurement.power import Rate, smallest_uplift
 from recsys.marketing.versions import fingerprint, keep_version
 from recsys.progress import working
 from recsys.run_folder import RunFolder

@@ -1,7 +1,8 @@
 """What each channel's tool imports: files of push notifications, e-mails, social audiences.
 
 Ids stand in them as they are in the log, and addresses as they are among the contacts: the tool
-finds the user and the item by them. Text that users read is made fit to be looked at in a spreadsheet too (:func:`written`).
+finds the user and the item by them. Text that users read is made fit to be looked at in a
+spreadsheet too (:func:`written`).
 """
 
 from collections.abc import Mapping, Sequence

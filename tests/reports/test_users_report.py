@@ -12,9 +12,9 @@ from recsys.reports.users_report import write_users_report
 from tests.reports.marketing_folders import (
     HASH,
     likeness,
+    uplift,
     write_audience,
     write_campaign,
-    uplift,
     write_replay,
     write_uplift,
 )

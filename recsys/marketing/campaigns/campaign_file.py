@@ -1,7 +1,6 @@
 """The campaign file: who gets what where, and within which bounds."""
 
 from datetime import date, timedelta
-from typing import Any
 
 from pydantic import Field, PositiveInt, model_validator
 
@@ -9,7 +8,7 @@ from recsys.config import NAME, StrictConfig
 from recsys.marketing.audiences.audience import Definition
 from recsys.marketing.audiences.suppression import SuppressionConfig
 from recsys.marketing.campaigns.caps import Caps
-from recsys.marketing.campaigns.channels import Channel, SocialConfig
+from recsys.marketing.campaigns.channels import Channel, Message, SocialConfig
 from recsys.marketing.campaigns.contacts import ContactsConfig
 from recsys.marketing.campaigns.control import ControlConfig
 from recsys.marketing.campaigns.holdouts import HoldoutsConfig
@@ -91,16 +90,18 @@ class CampaignFile(StrictConfig):
         """The last day on which the outcome counts."""
         return self.at + timedelta(days=self.days - 1)
 
-    @model_validator(mode="before")
-    @classmethod
-    def _plain_without_recommender(cls, given: Any) -> Any:
-        """Where there is nobody to make offers, a message that does not ask for one has none."""
-        if not isinstance(given, dict) or given.get("recommender") is not None:
-            return given
-        campaigns = given.get("campaigns")
-        if not isinstance(campaigns, list):
-            return given
-        return {**given, "campaigns": [_without_default_offer(each) for each in campaigns]}
+    @model_validator(mode="after")
+    def _plain_without_recommender(self) -> "CampaignFile":
+        """Where nobody makes offers, a message that does not ask for one has none."""
+        if self.recommender is not None:
+            return self
+        campaigns = [
+            each.model_copy(update={"channel": each.channel.without_offer()})
+            if isinstance(each.channel, Message) and "offer" not in each.channel.model_fields_set
+            else each
+            for each in self.campaigns
+        ]
+        return self.model_copy(update={"campaigns": campaigns})
 
     @model_validator(mode="after")
     def _hangs_together(self) -> "CampaignFile":
@@ -137,10 +138,3 @@ class CampaignFile(StrictConfig):
 
     def _offers_items(self) -> bool:
         return any(getattr(each.channel, "offer", None) is not None for each in self.campaigns)
-
-
-def _without_default_offer(campaign: Any) -> Any:
-    channel = campaign.get("channel") if isinstance(campaign, dict) else None
-    if not isinstance(channel, dict) or channel.get("kind") not in ("push", "email"):
-        return campaign
-    return {**campaign, "channel": {"offer": None, **channel}}

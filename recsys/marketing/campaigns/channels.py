@@ -29,7 +29,7 @@ from recsys.marketing.campaigns.wording import (
 BETWEEN = "|"
 
 
-class _Message(StrictConfig):
+class Message(StrictConfig):
     """What is sent to a user: an offer, a text, or both."""
 
     offer: OfferConfig | None = Field(
@@ -44,9 +44,22 @@ class _Message(StrictConfig):
         return {} if self.text is None else {"text": self.text}
 
     @model_validator(mode="after")
-    def _speaks_of_what_is_there(self) -> Self:
-        if self.offer is not None:
-            return self
+    def _plain_is_plain(self) -> Self:
+        if self.offer is None:
+            self._refuse_what_is_not_plain()
+        return self
+
+    def without_offer(self) -> Self:
+        """The same as a plain message.
+
+        Raises:
+            ValueError: it speaks of an offer.
+        """
+        plain = self.model_copy(update={"offer": None})
+        plain._refuse_what_is_not_plain()
+        return plain
+
+    def _refuse_what_is_not_plain(self) -> None:
         for name, template in self._templates().items():
             if words := words_in(template):
                 raise ValueError(
@@ -55,7 +68,6 @@ class _Message(StrictConfig):
                 )
         if self.reason != REASON:
             raise ValueError("`reason` says why an item is offered, and none is: say it in `text`")
-        return self
 
     def _columns(self, users: Sequence[str], offers: Offered) -> dict[str, list[str]]:
         """What a message with or without an offer has, by column."""
@@ -68,7 +80,7 @@ class _Message(StrictConfig):
         return columns
 
 
-class PushConfig(_Message):
+class PushConfig(Message):
     """Push notifications: ``user``, ``text`` if there is one, ``items`` (ids) and ``reason``.
 
     Without an offer ``user`` and ``text``.
@@ -76,14 +88,13 @@ class PushConfig(_Message):
 
     kind: Literal["push"]
 
-    @model_validator(mode="after")
-    def _says_something(self) -> "PushConfig":
-        if self.offer is None and self.text is None:
+    def _refuse_what_is_not_plain(self) -> None:
+        super()._refuse_what_is_not_plain()
+        if self.text is None:
             raise ValueError(
                 "a notification that offers nothing must say something: give it a `text`, or the "
                 "file the `recommender` that makes offers"
             )
-        return self
 
     def write(self, users: Sequence[str], offers: Offered, path: Path) -> None:
         """Writes a row per user as CSV.
@@ -97,7 +108,7 @@ class PushConfig(_Message):
         _write_csv(path, columns)
 
 
-class EmailConfig(_Message):
+class EmailConfig(Message):
     """E-mails: ``user``, ``subject``, ``text`` if there is one, ``items``, ``titles``, ``reason``.
 
     Without an offer ``user``, ``subject`` and ``text``; the text may be the e-mail tool's.

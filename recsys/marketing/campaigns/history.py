@@ -4,14 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from recsys.marketing.campaigns.built import Built, built_campaigns, heeded
 from recsys.marketing.campaigns.campaign_file import CampaignFile
 from recsys.marketing.campaigns.caps import Frequency
 from recsys.marketing.campaigns.control import refuse_broken_control
 from recsys.marketing.campaigns.holdouts import HeldOut, held_out_elsewhere, to_be_built_again
-from recsys.marketing.campaigns.messages import messages_elsewhere, messages_of
+from recsys.marketing.campaigns.messages import messages_elsewhere, messages_of, together
 
 
 @dataclass(frozen=True)
@@ -74,5 +72,5 @@ def _frequency(
     longest = max((cap.days for cap in config.caps.values()), default=0)
     lately = [each for each in before if 0 <= (config.at - each.at).days < longest]
     elsewhere, missing = messages_elsewhere(config.sent, built)
-    messages = pd.concat([messages_of(lately, control), elsewhere], ignore_index=True)
+    messages = together([messages_of(lately, control), elsewhere])
     return Frequency(config.caps, messages, config.name, config.at), missing

@@ -50,7 +50,7 @@ def messages_of(built: Sequence[Built], control: tuple[float, int] | None = None
         silent = rows["own_holdout" if control and each.control == control else "held_out"]
         found = rows.loc[~silent, ["user", "channel", "time", "campaign"]]
         parts.append(found.assign(campaign=each.name + "/" + found["campaign"]))
-    return _together(parts)
+    return together(parts)
 
 
 def messages_elsewhere(
@@ -71,7 +71,7 @@ def messages_elsewhere(
     """
     there, missing = (None, []) if config is None else with_files(config)
     if there is None:
-        return _together([]), missing
+        return together([]), missing
     columns = {each: getattr(there, each) for each in ("user", "channel", "time", "campaign")}
     rows = read_columns(there, columns, ids=["user"], times=there)
     rows["channel"] = rows["channel"].fillna("").str.casefold()
@@ -79,13 +79,13 @@ def messages_elsewhere(
     known = pd.Series(False, index=rows.index)
     for each in built:
         known |= is_of(rows, each.name, each.at)
-    return _together([rows[~known]]), missing
+    return together([rows[~known]]), missing
 
 
 def files_of(messages: pd.DataFrame) -> pd.Series:
     """The campaign file of each message, as in `<file>/<campaign>`; missing where none is named."""
     names = messages["campaign"]
-    return names.str.partition("/")[0].where(names.str.contains("/", regex=False))
+    return names.str.split("/", n=1).str[0].where(names.str.contains("/", regex=False))
 
 
 def is_of(messages: pd.DataFrame, name: str, at: date) -> pd.Series:
@@ -94,9 +94,10 @@ def is_of(messages: pd.DataFrame, name: str, at: date) -> pd.Series:
     return (files_of(messages) == name) & (days == pd.Timestamp(at, tz="UTC"))
 
 
-def _together(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    parts = [part for part in parts if len(part)]
-    if parts:
-        return pd.concat(parts, ignore_index=True)
+def together(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Messages of several places in one table."""
+    if there := [part for part in parts if len(part)]:
+        found = pd.concat(there, ignore_index=True)
+        return found.assign(time=pd.to_datetime(found["time"], utc=True))
     columns = {name: pd.Series(dtype=str) for name in ("user", "channel", "campaign")}
-    return pd.DataFrame(columns).assign(time=pd.Series(dtype="datetime64[us, UTC]"))
+    return pd.DataFrame(columns).assign(time=pd.to_datetime([], utc=True))

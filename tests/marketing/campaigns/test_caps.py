@@ -49,7 +49,9 @@ def test_its_own_messages_of_the_day_do_not_count(tmp_path):
 
 
 def test_a_cap_of_none_silences_a_channel():
-    found = Frequency({"push": CapConfig(messages=0)}, messages_elsewhere(None, [])[0], "spring", AT)
+    found = Frequency(
+        {"push": CapConfig(messages=0)}, messages_elsewhere(None, [])[0], "spring", AT
+    )
     assert found.is_reached("1", "push") and not found.is_reached("1", "email")
 
 

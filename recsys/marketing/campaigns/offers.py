@@ -139,7 +139,10 @@ class Offers:
             there = choice[left[choice] >= 1]
             found: list[list[str]] = [[] for _ in some]
             if some and len(there):
-                found = self._taken(self._scores(queries, there, seen), there, config, left)
+                scores_UC = self._scores(queries, there, seen)
+                found = [
+                    self._ids[items].tolist() for items in take(scores_UC, there, config, left)
+                ]
             asked = [
                 (query, items[:1]) for query, items in zip(queries, found, strict=True) if items
             ]
@@ -168,21 +171,30 @@ class Offers:
                 scores_UC[row, list(chosen)] = -np.inf
         return scores_UC
 
-    def _taken(
-        self, scores_UC: np.ndarray, choice: np.ndarray, config: OfferConfig, left: np.ndarray
-    ) -> list[list[str]]:
-        """The ids that each user takes of what is left, best first; none if they are too few."""
-        found = []
-        for best, scores_C in zip(_best(scores_UC, config.items), scores_UC, strict=True):
-            if (left[choice[best]] < 1).any():  # somebody before took the last one
-                scores_C[left[choice] < 1] = -np.inf
-                (best,) = _best(scores_C[None], config.items)
-            items = choice[best]
-            enough = len(items) >= config.least
-            if enough:
-                left[items] -= 1
-            found.append(self._ids[items].tolist() if enough else [])
-        return found
+
+def take(
+    scores_UC: np.ndarray, choice: np.ndarray, config: OfferConfig, left: np.ndarray
+) -> list[np.ndarray]:
+    """What each user is offered of what those before left: their best items, best first.
+
+    Args:
+        scores_UC: float [users, choice], -inf of what must not be offered; changed.
+        choice: int [choice], indices of items.
+        config: how many items, and at least how many; whoever would get fewer takes none.
+        left: float [items], to how many users each item can still be offered; changed.
+
+    Returns:
+        Indices of items, empty of whom there is too little for.
+    """
+    found = []
+    for best, scores_C in zip(_best(scores_UC, config.items), scores_UC, strict=True):
+        if (left[choice[best]] < 1).any():  # somebody before took the last one
+            scores_C[left[choice] < 1] = -np.inf
+            (best,) = _best(scores_C[None], config.items)
+        items = choice[best] if len(best) >= config.least else choice[:0]
+        left[items] -= 1
+        found.append(items)
+    return found
 
 
 def _best(scores_UC: np.ndarray, most: int) -> list[np.ndarray]:

@@ -231,7 +231,7 @@ def test_a_campaign_is_measured_against_its_holdout(document, tmp_path):
         ({"minimum_size": 5000}, "audience 'active' has fewer than 5000 users"),
         ({"audiences": {"active": {"where": ACTIVE}}}, "audience 'quiet'; there are active"),
         ({"contacts": None}, "goes to meta, which finds users by e-mail or phone"),
-        ({"recommender": None}, "`subject` speaks of titles, and nothing is offered"),
+        ({"recommender": None}, "'restock' offers items .channel push.: name the `recommender`"),
         ({"days": 0}, "days: "),
         ({"control": {"share": 0}}, "a control with a share of 0 holds nobody"),
         ({"at": "soon"}, "at: "),

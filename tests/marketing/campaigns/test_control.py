@@ -89,7 +89,9 @@ def test_the_probability_weighs_as_off_policy_estimates_need_it(tmp_path):
 def test_a_control_is_not_dropped_in_silence(tmp_path):
     build(tmp_path, "spring", "2026-03-01", control=CONTROL)
     said = r"spring/1 of 2026-03-01 has a global control group, .*"
-    with pytest.raises(InputError, match=said + r"'summer' has none: say .control: {share: 0.1, seed: 7}."):
+    with pytest.raises(
+        InputError, match=said + r"'summer' has none: say .control: {share: 0.1, seed: 7}."
+    ):
         build(tmp_path, "summer", "2026-03-04")
     with pytest.raises(InputError, match=said + "'summer' has another"):
         build(tmp_path, "summer", "2026-09-04", control={"share": 0.1, "seed": 8})
@@ -99,9 +101,7 @@ def test_a_control_is_not_dropped_in_silence(tmp_path):
 
 def test_a_control_ends_when_a_file_says_so(tmp_path):
     first = build(tmp_path, "spring", "2026-03-01", control=CONTROL, holdout=0)
-    ended = build(
-        tmp_path, "summer", "2026-03-04", holdout=0, control={"share": 0, "replaces": 7}
-    )
+    ended = build(tmp_path, "summer", "2026-03-04", holdout=0, control={"share": 0, "replaces": 7})
     # Held out until the first one's days are over.
     assert users(ended) == set(USERS) - users(first, "held_out")
     assert not assigned(ended)["control"].any() and assigned(ended)["probability"].eq(1).all()

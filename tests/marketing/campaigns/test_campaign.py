@@ -155,6 +155,36 @@ def test_what_was_sent_caps_the_next_file_and_counts_once(document, tmp_path):
     assert set(pd.read_parquet(third / "assignments.parquet")["user"]) == set(held_out)
 
 
+def test_no_more_is_offered_than_there_are_pieces(document, tmp_path):
+    pieces = {"i0": 30, "i1": 7, "i2": 12, "i3": 2.5, "i4": 50, "i5": 0}
+    stock = pd.DataFrame({"item": list(pieces), "n": list(pieces.values())})
+    stock.to_csv(tmp_path / "pieces.csv", index=False)
+    table = {"path": str(tmp_path / "pieces.csv"), "pieces": "n"}
+    document["contacts"] = None
+    document["campaigns"] = document["campaigns"][:2]
+    document["audiences"] = {name: document["audiences"][name] for name in ("active", "quiet")}
+    folder = build(document, tmp_path, stock=table, holdout=0)
+    files = [pd.read_csv(path, dtype=str) for path in sorted(folder.glob("*.csv"))]
+    offered = pd.concat(files)["items"].str.split("|").explode().value_counts()
+    assert (offered <= pd.Series(pieces)[offered.index]).all() and "i5" not in offered
+    # There are more users than pieces of the second one's kind: all are taken, and it is said.
+    assert offered["i0"] == 30 and offered["i2"] == 12 and offered["i4"] == 50
+    reasons = pd.read_parquet(folder / "left_out.parquet")["reason"]
+    assert (reasons == "nothing to offer").sum() > 10
+    assert "items are offered to as many users as their pieces allow" in campaign_summary(folder)
+    twice = build(document, tmp_path, stock={**table, "per_piece": 2}, holdout=0)
+    files = [pd.read_csv(path, dtype=str) for path in sorted(twice.glob("*.csv"))]
+    offered = pd.concat(files)["items"].str.split("|").explode().value_counts()
+    assert 30 < offered["i0"] <= 60 and offered["i3"] <= 5
+    # Those held out take theirs, so that whom the rest goes to is not a matter of their draw.
+    half = build(document, tmp_path, stock=table, holdout=0.5)
+    everybody = set(pd.read_parquet(folder / "assignments.parquet")["user"])
+    assert set(pd.read_parquet(half / "assignments.parquet")["user"]) == everybody
+    # Whom the last ones go to is drawn.
+    other = build(document, tmp_path, stock=table, holdout=0, seed=2)
+    assert set(pd.read_parquet(other / "assignments.parquet")["user"]) != everybody
+
+
 def test_an_offer_is_what_the_recommender_answers(recommender, prediction):
     offers = Offers(recommender)
     users = pd.read_parquet(prediction / "users.parquet")["user"].tolist()[:30]
@@ -183,7 +213,7 @@ def test_an_offer_is_what_the_recommender_answers(recommender, prediction):
 
 
 def test_a_campaign_is_measured_against_its_holdout(document, tmp_path):
-    folder = build(document, tmp_path)
+    folder = build(document, tmp_path, holdout=0.5)
     rows = pd.read_parquet(folder / "assignments.parquet")
     push = rows[rows["campaign"] == "restock"]
     # Everybody who was sent it orders within the days, and of the others who is the first.

@@ -73,22 +73,26 @@ def campaign_summary(folder: Path) -> str:
 
 
 def _who_gets_nothing(document: Mapping[str, Any]) -> list[str]:
-    held_out = sum(each["held_out"] for each in document["campaigns"])
-    lines = [
-        f"{held_out:,} held out: nothing may go to them until {document['until']} that is to move "
-        f"{document['outcome']}"
-    ]
+    lines = []
+    if held_out := sum(each["held_out"] for each in document["campaigns"]):
+        lines.append(
+            f"{held_out:,} held out: nothing that is to move {document['outcome']} may go to them "
+            f"until {document['until']}"
+        )
     if control := document["control"]:
         shows = control["smallest_uplift"]
-        lines[0] += f"; {control['users']:,} of them are in the global control group" + (
-            "" if shows is None else f", which probably shows an uplift of {shows:+.1%} in all"
+        lines.append(
+            f"{control['users']:,} of them are in the global control group"
+            + ("" if shows is None else f", which probably shows an uplift of {shows:+.1%}")
         )
     if users := document["held_out_elsewhere"]:
-        names = [f"{each['name']} of {each['at']}" for each in document["holdouts"]]
-        lines.append(
-            f"{users:,} left out, as another campaign holds them out"
-            + (f" ({', '.join(names)})" if names else "")
-        )
+        names = [
+            f"{each['left_out']:,} of {each['name']}, {each['at']}"
+            for each in document["holdouts"]
+            if each["left_out"]
+        ]
+        told = f" ({'; '.join(names)})" if names else ""
+        lines.append(f"{users:,} left out, as another campaign holds them out{told}")
     return lines
 
 

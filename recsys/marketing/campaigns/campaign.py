@@ -66,7 +66,8 @@ def build_campaign(config: CampaignFile, runs_dir: Path) -> Path:
         if SEGMENT in table.rows:
             segments = table.rows.set_index(USER)[SEGMENT]
             rows = rows.assign(segment=segments.reindex(rows["user"]).to_numpy())
-        elsewhere = found.left_out[found.left_out["reason"] == HELD_OUT]
+        spoken_for = found.left_out["reason"] == HELD_OUT
+        elsewhere = set(found.left_out.loc[spoken_for, "user"])
         document = {
             "name": config.name,
             "at": config.at.isoformat(),
@@ -75,8 +76,8 @@ def build_campaign(config: CampaignFile, runs_dir: Path) -> Path:
             "outcome": config.outcome,
             "seed": config.seed,
             "control": _control(config, rows),
-            "holdouts": history.held_out.campaigns,
-            "held_out_elsewhere": int(elsewhere["user"].nunique()),
+            "holdouts": history.held_out.of(elsewhere),
+            "held_out_elsewhere": len(elsewhere),
             "knew": [
                 {"name": each.name, "at": each.at.isoformat()} for each in newest(history.knew)
             ],

@@ -42,18 +42,24 @@ def folder_readme(document: Mapping[str, Any]) -> str:
 
 def _who_gets_nothing(document: Mapping[str, Any]) -> str:
     held_out = sum(each["held_out"] for each in document["campaigns"])
-    text = (
-        f"{held_out:,} users are held out: until {document['until']} they must get nothing that "
-        f"is to move the same outcome ({document['outcome']}). `recsys campaign build` sees to "
-        "it; other tools must be told.\n"
-    )
+    text = ""
+    if held_out:
+        text = (
+            f"{held_out:,} users are held out: until {document['until']} they must get nothing "
+            f"that is to move the same outcome ({document['outcome']}). `recsys campaign build` "
+            "sees to it; other tools must be told.\n"
+        )
     if control := document["control"]:
         text += (
             f"{control['users']:,} of them are in the global control group (share "
             f"{control['share']:g}, seed {control['seed']}): they get nothing from any campaign.\n"
         )
     if left_out := document["held_out_elsewhere"]:
-        names = ", ".join(f"{each['name']} of {each['at']}" for each in document["holdouts"])
+        names = ", ".join(
+            f"{each['left_out']:,} of {each['name']}, {each['at']}"
+            for each in document["holdouts"]
+            if each["left_out"]
+        )
         text += (
             f"{left_out:,} users were left out, as they are held out of another campaign"
             f"{f' ({names})' if names else ''}.\n"

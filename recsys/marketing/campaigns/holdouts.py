@@ -45,14 +45,31 @@ class HeldOut:
 
     Attributes:
         users: their ids.
-        campaigns: of each campaign that was found ``name``, ``at``, ``until`` (the last day of
-            its outcome) and ``held_out``: how many users it keeps out of this one.
+        campaigns: of those in the runs folder, by name and day.
+        until: the last day on which the outcome of each of these counts.
         notes: what the user should know about it.
     """
 
     users: frozenset[str]
-    campaigns: list[dict[str, Any]]
+    campaigns: dict[tuple[str, date], set[str]]
+    until: dict[tuple[str, date], date]
     notes: list[str]
+
+    def of(self, left_out: set[str]) -> list[dict[str, Any]]:
+        """``name``, ``at``, ``until`` and ``left_out`` of each campaign in the runs folder.
+
+        Args:
+            left_out: who was left out, as some campaign holds them out.
+        """
+        return [
+            {
+                "name": name,
+                "at": at.isoformat(),
+                "until": self.until[name, at].isoformat(),
+                "left_out": len(users & left_out),
+            }
+            for (name, at), users in sorted(self.campaigns.items())
+        ]
 
 
 def held_out_elsewhere(
@@ -82,33 +99,24 @@ def held_out_elsewhere(
     Raises:
         InputError: a table cannot be read, or is not what it should be.
     """
-    by_campaign: dict[tuple[str, date], set[str]] = {}
-    ends: dict[tuple[str, date], date] = {}
+    campaigns: dict[tuple[str, date], set[str]] = {}
+    until: dict[tuple[str, date], date] = {}
     for each in heeded:
         if each.outcome != outcome or not each.overlaps(*window):
             continue
         rows = each.assignments
         silent = rows["own_holdout"] if each.control == control else rows["held_out"]
         key = each.name, each.at
-        by_campaign.setdefault(key, set()).update(rows.loc[silent, "user"])
-        ends[key] = max(ends.get(key, each.until), each.until)
-    campaigns: list[dict[str, Any]] = [
-        {
-            "name": name,
-            "at": at.isoformat(),
-            "until": ends[name, at].isoformat(),
-            "held_out": len(users),
-        }
-        for (name, at), users in sorted(by_campaign.items())
-    ]
-    users = set().union(*by_campaign.values())
+        campaigns.setdefault(key, set()).update(rows.loc[silent, "user"])
+        until[key] = max(until.get(key, each.until), each.until)
+    users = set().union(*campaigns.values())
     notes: list[str] = []
     if config is not None:
         there, missing = with_files(config)
         notes = [f"holdouts: no file matched {path}: nobody is held out there" for path in missing]
         if there is not None:
             users |= _held_out_in(there, window, outcome)
-    return HeldOut(frozenset(users), campaigns, notes)
+    return HeldOut(frozenset(users), campaigns, until, notes)
 
 
 def _held_out_in(config: HoldoutsConfig, window: tuple[date, date], outcome: str) -> set[str]:

@@ -30,9 +30,10 @@ def test_a_campaign_three_days_later_leaves_the_held_out_alone_and_a_later_one_d
     document = counts(second)
     assert document["held_out_elsewhere"] == len(held_out)
     assert document["holdouts"] == [
-        {"name": "spring", "at": "2026-03-01", "until": "2026-03-14", "held_out": len(held_out)}
+        {"name": "spring", "at": "2026-03-01", "until": "2026-03-14", "left_out": len(held_out)}
     ]
-    said = f"{len(held_out)} left out, as another campaign holds them out (spring of 2026-03-01)"
+    count = len(held_out)
+    said = f"{count} left out, as another campaign holds them out ({count} of spring, 2026-03-01)"
     assert said in campaign_summary(second)
     assert f"{len(held_out)} users were left out" in (second / "README.md").read_text()
 

@@ -79,7 +79,7 @@ def _who_gets_nothing(document: Mapping[str, Any]) -> list[str]:
             f"{held_out:,} held out: nothing that is to move {document['outcome']} may go to them "
             f"until {document['until']}"
         )
-    if control := document["control"]:
+    if (control := document["control"]) and control["share"]:
         shows = control["smallest_uplift"]
         lines.append(
             f"{control['users']:,} of them are in the global control group"

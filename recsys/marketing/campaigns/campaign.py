@@ -62,7 +62,7 @@ def build_campaign(config: CampaignFile, runs_dir: Path) -> Path:
         # next one, which would otherwise hold nobody out.
         draw = seeded_draw(config.seed, config.name, config.at.isoformat())
         found = assign(plans, reach, draw, config.control)
-        rows = _dated(found.rows, config)
+        rows = found.rows
         if SEGMENT in table.rows:
             segments = table.rows.set_index(USER)[SEGMENT]
             rows = rows.assign(segment=segments.reindex(rows["user"]).to_numpy())
@@ -98,9 +98,10 @@ def build_campaign(config: CampaignFile, runs_dir: Path) -> Path:
         def write(draft: Path) -> None:
             text = dump_yaml(definition)
             (draft / DEFINITION).write_text(text, encoding="utf-8")
-            rows.to_parquet(draft / ASSIGNMENTS, index=False)
+            dated = _dated(rows, config)
+            dated.to_parquet(draft / ASSIGNMENTS, index=False)
             found.left_out.to_parquet(draft / LEFT_OUT, index=False)
-            sent = rows[~rows["held_out"]]
+            sent = dated[~dated["held_out"]]
             _messages(sent).to_parquet(draft / MESSAGES, index=False)
             for each in config.campaigns:
                 users = sent.loc[sent["campaign"] == each.name, "user"].tolist()

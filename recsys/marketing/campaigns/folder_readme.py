@@ -49,7 +49,7 @@ def _who_gets_nothing(document: Mapping[str, Any]) -> str:
             f"that is to move the same outcome ({document['outcome']}). `recsys campaign build` "
             "sees to it; other tools must be told.\n"
         )
-    if control := document["control"]:
+    if (control := document["control"]) and control["share"]:
         text += (
             f"{control['users']:,} of them are in the global control group (share "
             f"{control['share']:g}, seed {control['seed']}): they get nothing from any campaign.\n"

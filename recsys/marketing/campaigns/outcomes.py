@@ -86,7 +86,7 @@ def measure_campaign(folder: Path, config: OutcomesConfig) -> Path:
         for name, rows in assigned.groupby("campaign", sort=False)
     ]
     control = None
-    if document["control"]:
+    if document["control"] and document["control"]["share"]:
         outside = users.assign(treated=~assigned["control"])
         control = _measured(outside, outcomes, others)
     RunFolder.write_json(

@@ -37,7 +37,8 @@ def build_campaign(config: CampaignFile, runs_dir: Path) -> Path:
     says so.
 
     What was built in the runs folder before counts: its messages for the caps, and whoever it
-    holds out stays out of this file as well while its outcome counts (:func:`heeded`).
+    holds out stays out of this file as well while its outcome counts
+    (:func:`recsys.marketing.campaigns.built.heeded`).
 
     Raises:
         InputError: an audience is too small (:func:`pick`), campaigns contradict each other

@@ -105,7 +105,7 @@ def test_a_control_ends_when_a_file_says_so(tmp_path):
     # Held out until the first one's days are over.
     assert users(ended) == set(USERS) - users(first, "held_out")
     assert not assigned(ended)["control"].any() and assigned(ended)["probability"].eq(1).all()
-    assert "control" not in campaign_summary(ended)
+    assert "control group" not in campaign_summary(ended)
     later = build(tmp_path, "autumn", "2026-05-01", holdout=0)
     assert users(later) == set(USERS)
     with pytest.raises(InputError, match="'between' has none"):

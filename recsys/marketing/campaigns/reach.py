@@ -11,33 +11,43 @@ import numpy as np
 from recsys.errors import InputError
 from recsys.marketing.campaigns.assignment import Plan
 from recsys.marketing.campaigns.campaign_file import CampaignConfig, CampaignFile
-from recsys.marketing.campaigns.caps import Frequency
 from recsys.marketing.campaigns.channels import EmailConfig, PushConfig, SocialConfig
 from recsys.marketing.campaigns.contacts import read_contacts
-from recsys.marketing.campaigns.offers import Offer, Offers
+from recsys.marketing.campaigns.draws import seeded_draw
+from recsys.marketing.campaigns.history import History
+from recsys.marketing.campaigns.offers import Offer, OfferConfig, Offers
 from recsys.marketing.campaigns.social import Hashed, hash_contacts, people, write_social
-from recsys.marketing.campaigns.stock import in_stock
+from recsys.marketing.campaigns.stock import offers_left
 
+HELD_OUT = "held out of another campaign"
 OFTEN, NO_OFFER = "addressed too often", "nothing to offer"
 
 
 class Reach:
     """What stands between a campaign and each user; keeps on the way what will be written.
 
+    Whoever cannot be reached anyway takes no pieces of the stock; whoever is held out of the
+    campaign later does, so that what others are offered does not depend on the draw.
+
     Args:
         config: the campaigns.
+        history: what other campaigns mean to this one.
         silent: who opted out of social audiences.
         tell: called with what is being done.
     """
 
     def __init__(
-        self, config: CampaignFile, silent: Collection[str], tell: Callable[[str], None]
+        self,
+        config: CampaignFile,
+        history: History,
+        silent: Collection[str],
+        tell: Callable[[str], None],
     ) -> None:
         self._config = config
         self._silent = silent
         self._campaigns = {each.name: each for each in config.campaigns}
         self._tell = tell
-        self._frequency = Frequency(config.caps, config.sent, config.name, config.at)
+        self._history = history
         self._contacts = None if config.contacts is None else read_contacts(config.contacts)
         self._offers: dict[str, dict[str, Offer]] = {}
         self._hashed: dict[str, Hashed] = {}
@@ -49,7 +59,13 @@ class Reach:
 
     @cached_property
     def _stock(self) -> np.ndarray:
-        return in_stock(self._config.stock, self._recommender.dataset)
+        """float [items]: to how many users each item could be offered at first."""
+        return offers_left(self._config.stock, self._recommender.dataset)
+
+    @cached_property
+    def _left(self) -> np.ndarray:
+        """float [items]: to how many users each can still be offered."""
+        return self._stock.copy()
 
     def __call__(self, plan: Plan, users: Sequence[str]) -> Mapping[str, str]:
         """Of users, those whom a campaign cannot reach, and why.
@@ -58,7 +74,9 @@ class Reach:
             InputError: the channel lacks what it needs.
         """
         self._tell(plan.name)
-        reasons = {user: OFTEN for user in users if self._frequency.is_reached(user, plan.channel)}
+        often, elsewhere = self._history.frequency, self._history.held_out.users
+        reasons = {user: OFTEN for user in users if often.is_reached(user, plan.channel)}
+        reasons |= {user: HELD_OUT for user in users if user in elsewhere}
         rest = [user for user in users if user not in reasons]
         if not rest:
             return reasons
@@ -72,25 +90,35 @@ class Reach:
                 unreached = dict(
                     zip(hashed.left_out["user"], hashed.left_out["reason"], strict=True)
                 )
-            case PushConfig() | EmailConfig():
-                unreached = self._without_offer(campaign, campaign.channel, rest)
+            case PushConfig(offer=offer) | EmailConfig(offer=offer):
+                unreached = {} if offer is None else self._without_offer(campaign, offer, rest)
         return reasons | unreached
 
     def _without_offer(
-        self, campaign: CampaignConfig, channel: PushConfig | EmailConfig, users: Sequence[str]
+        self, campaign: CampaignConfig, offer: OfferConfig, users: Sequence[str]
     ) -> dict[str, str]:
         origin = f"campaign {campaign.name!r}"
-        if isinstance(channel, EmailConfig) and not self._recommender.titled():
+        if isinstance(campaign.channel, EmailConfig) and not self._recommender.titled():
             raise InputError(
                 f"{origin}: an e-mail names items by their titles, and the recommender "
                 f"{self._config.recommender} knows none: map data.items.title in its experiment "
                 "and run it again"
             )
-        choice = self._recommender.choice(channel.offer, self._stock, origin)
-        offers = dict(self._recommender.of(users, channel.offer, choice))
-        found = {user: offer for user, offer in offers.items() if offer is not None}
+        choice = self._recommender.choice(offer, self._stock >= 1, origin)
+        # Who comes first gets the last pieces, and that must not be who has the smallest id.
+        config = self._config
+        turn = seeded_draw(config.seed, config.name, f"{config.at}", f"offers of {campaign.name}")
+        drawn = sorted(users, key=turn)
+        offers = self._recommender.of(drawn, offer, choice, self._left)
+        found = {user: each for user, each in offers if each is not None}
         self._offers[campaign.name] = found
         return {user: NO_OFFER for user in users if user not in found}
+
+    def sold_out(self) -> int:
+        """How many items are offered to as many users as their pieces allow."""
+        if not self._offers:
+            return 0
+        return int(((self._stock >= 1) & (self._left < 1)).sum())
 
     def unusable(self, campaign: CampaignConfig) -> dict[str, int]:
         """How many contact details could not be used, by field and reason."""

@@ -105,8 +105,13 @@ def measure(
     ] = None,
     value: Annotated[str | None, typer.Option(help="column with the money")] = None,
     days: Annotated[
-        int, typer.Option(min=1, max=3660, help="from the day of sending on, that count")
-    ] = 14,
+        int | None,
+        typer.Option(
+            min=1,
+            max=3660,
+            help="from the day of sending on, that count; those of the campaign by default",
+        ),
+    ] = None,
 ) -> None:
     """Compare those who were sent a campaign with those held out, overall and by segment."""
     start_backend()

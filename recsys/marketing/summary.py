@@ -53,7 +53,8 @@ def campaign_summary(folder: Path) -> str:
     Args:
         folder: of its version.
     """
-    document = read_version(folder, "campaign.json", ["campaigns", "at"])
+    keys = ["campaigns", "at", "until", "outcome", "control", "holdouts", "held_out_elsewhere"]
+    document = read_version(folder, "campaign.json", [*keys, "notes"])
     columns = ("audience", "users", "opted out", "left out", "held out", "sent", "shows")
     rows = [
         (
@@ -69,9 +70,10 @@ def campaign_summary(folder: Path) -> str:
         for each in document["campaigns"]
     ]
     text = as_text(f"{folder}: to be sent on {document['at']}", columns, rows)
-    shows = "shows: the smallest uplift of the response rate that the holdout probably shows"
-    notes = [note for each in document["campaigns"] for note in _not_reached(each)]
-    return text + "\n".join([shows, *notes, *suppression_notes(document)])
+    text += "shows: the smallest uplift of the response rate that the holdout probably shows"
+    lines = [line for each in document["campaigns"] for line in _not_reached(each)]
+    lines += [*_who_gets_nothing(document), *suppression_notes(document), *document["notes"]]
+    return "\n".join([text, *lines])
 
 
 def _not_reached(campaign: Mapping[str, Any]) -> list[str]:
@@ -85,6 +87,30 @@ def _not_reached(campaign: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def _who_gets_nothing(document: Mapping[str, Any]) -> list[str]:
+    lines = []
+    if held_out := sum(each["held_out"] for each in document["campaigns"]):
+        lines.append(
+            f"{held_out:,} held out: nothing that is to move {document['outcome']} may go to them "
+            f"until {document['until']}"
+        )
+    if (control := document["control"]) and control["share"]:
+        shows = control["smallest_uplift"]
+        lines.append(
+            f"{control['users']:,} of them are in the global control group"
+            + ("" if shows is None else f", which probably shows an uplift of {shows:+.1%}")
+        )
+    if users := document["held_out_elsewhere"]:
+        names = [
+            f"{each['left_out']:,} of {each['name']}, {each['at']}"
+            for each in document["holdouts"]
+            if each["left_out"]
+        ]
+        told = f" ({'; '.join(names)})" if names else ""
+        lines.append(f"{users:,} left out, as another campaign holds them out{told}")
+    return lines
+
+
 def uplift_summary(file: Path) -> str:
     """What a campaign changed.
 
@@ -92,7 +118,7 @@ def uplift_summary(file: Path) -> str:
         file: ``uplift.json``.
     """
     mend = "Measure the campaign again (`recsys campaign measure`)"
-    document = read_json(file, mend, ["days", "last_outcome", "campaigns"])
+    document = read_json(file, mend, ["days", "last_outcome", "campaigns", "control", "notes"])
     at = read_version(file.parent, "campaign.json", ["at"])["at"]
     last_day = date.fromisoformat(at) + timedelta(days=document["days"] - 1)
     rows, notes = [], []
@@ -101,7 +127,10 @@ def uplift_summary(file: Path) -> str:
             f"the last outcome is of {document['last_outcome']}, and the days are over after "
             f"{last_day}: what comes until then is not in it"
         )
-    for campaign in document["campaigns"]:
+    compared = document["campaigns"]
+    if document["control"]:
+        compared = [*compared, {"name": "all against the control", **document["control"]}]
+    for campaign in compared:
         if "not_measured" in campaign:
             notes.append(f"{campaign['name']}: {campaign['not_measured']}")
         for outcome in ("responded", "value"):
@@ -109,8 +138,41 @@ def uplift_summary(file: Path) -> str:
                 found = campaign[outcome]
                 rows.append(_uplift_row(f"{campaign['name']}: {outcome}", found["overall"]))
                 rows += [_uplift_row(f"  {name}", each) for name, each in found["segments"].items()]
+        notes += _contaminated(campaign["name"], campaign["sent_others"])
+    notes += document["notes"]
     columns = ("sent", "held out", "mean sent", "mean held out", "uplift (95 %)", "p")
     return as_text(f"{file}: within {document['days']} days", columns, rows) + "\n".join(notes)
+
+
+def _contaminated(name: str, sent_others: Mapping[str, Any]) -> list[str]:
+    """Who was sent something else while the outcome counted, and what that means."""
+    held_out, treated = sent_others["held_out"], sent_others["treated"]
+    lines = []
+    if held_out["users"]:
+        lines.append(
+            f"{name}: contaminated: {_part(held_out)} of those held out were sent other campaigns "
+            f"within the days ({_by(held_out)}): they are compared as held out all the same, and "
+            "the uplift is diluted"
+        )
+    if (perhaps := held_out["any_version"]) > held_out["users"]:
+        lines.append(
+            f"{name}: {perhaps:,} of those held out, if earlier versions of these campaigns were "
+            "sent"
+        )
+    if treated["users"]:
+        lines.append(
+            f"{name}: {_part(treated)} of the others were sent other campaigns within the days "
+            f"({_by(treated)}): the uplift is of all of them together"
+        )
+    return lines
+
+
+def _part(found: Mapping[str, Any]) -> str:
+    return f"{found['users']:,} ({found['share']:.1%})"
+
+
+def _by(found: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}: {users:,}" for name, users in found["by"].items())
 
 
 def policy_summary(values: Mapping[str, PolicyValue]) -> str:

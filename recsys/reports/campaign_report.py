@@ -21,9 +21,23 @@ NO_DETAILS = "no contact details"
 ADDRESSES = ("email", "push_token")
 HASH = re.compile("[0-9a-f]{64}")
 OUTCOMES = {
-    "responded": "Uplift of the share that responded, in percentage points",
-    "value": "Uplift of the money per user",
+    "responded": "What it changed in the share that responded, in percentage points",
+    "value": "What it changed in the money per user",
 }
+# Of findings about everybody, by outcome and verdict.
+HEADLINES = {
+    "responded": {
+        "better": "more responded",
+        "worse": "fewer responded",
+        "level": "no effect on responses can be shown",
+    },
+    "value": {
+        "better": "more was spent",
+        "worse": "less was spent",
+        "level": "no effect on money can be shown",
+    },
+}
+SURE = 0.05
 
 
 def campaign_section(folder: Path) -> dict[str, Any]:
@@ -160,7 +174,12 @@ def _uplift(document: Mapping[str, Any], campaigns: list[dict[str, Any]]) -> dic
     return {
         "days": document["days"],
         "outcomes": outcomes,
-        "findings": [row for row in rows["responded"] if row["segment"] is None],
+        "findings": [
+            {"outcome": outcome, "headline": HEADLINES[outcome][row["verdict"]], **row}
+            for outcome in OUTCOMES
+            for row in rows[outcome]
+            if row["segment"] is None
+        ],
         "unmeasured": unmeasured,
         "silent": {name: sorted(segments) for name, segments in silent.items() if segments},
         "kept_back": kept_back,
@@ -168,5 +187,13 @@ def _uplift(document: Mapping[str, Any], campaigns: list[dict[str, Any]]) -> dic
 
 
 def _row(campaign: str, segment: str | None, found: Mapping[str, Any]) -> dict[str, Any]:
-    verdict = "better" if found["low"] > 0 else "worse" if found["high"] < 0 else "level"
-    return {"campaign": campaign, "segment": segment, "verdict": verdict, **found}
+    """What changed, of everybody or of a segment, and whether that can be said.
+
+    Of segments the p value decides, which is corrected for asking several times; of everybody it
+    says the same as the interval.
+    """
+    verdict = "level"
+    if found["p_value"] <= SURE and not found["low"] <= 0 <= found["high"]:
+        verdict = "better" if found["difference"] > 0 else "worse"
+    ends = {end: found[end] * found["treated"] for end in ("difference", "low", "high")}
+    return {"campaign": campaign, "segment": segment, "verdict": verdict, "in_all": ends, **found}

@@ -116,7 +116,8 @@ def write_uplift(folder: Path) -> None:
             "new": "17 users treated and 13 held out",
         },
     }
-    money = {"overall": uplift(1.25, -0.5, 3.0), "segments": {}, "not_estimated": {}}
+    level = uplift(1.25, -0.5, 3.0, p_value=0.16, treated_mean=0.5)
+    money = {"overall": level, "segments": {}, "not_estimated": {}}
     campaigns = [
         {"name": "thanks", "responded": found, "value": money},
         {"name": "miss-you", "not_measured": "nobody was held out"},

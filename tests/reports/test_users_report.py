@@ -12,6 +12,7 @@ from recsys.reports.users_report import write_users_report
 from tests.reports.marketing_folders import (
     HASH,
     likeness,
+    uplift,
     write_audience,
     write_campaign,
     write_replay,
@@ -72,15 +73,37 @@ def test_nobody_can_be_reached_by_what_is_on_the_page(page) -> None:
 
 def test_uplift_is_told_but_not_of_segments_kept_back(page) -> None:
     found = text_of(page)
-    assert "+11.1 points +4.2 to +18.0 &lt; 0.001" in found
+    assert "+11.1 points +4.2 to +18.0 +26 users +10 to +41" in found  # times 230
     assert "loyal 230 77 50.0 % 72.2 % -22.2 points" in found
-    assert "+1.25 -0.50 to +3.00" in found
-    assert "spring, thanks : 50.0 %" in found  # among the findings
-    assert 'class="better"' in page
-    assert "nobody was held out" in found
+    assert "+1.25 -0.50 to +3.00 +288 -115 to +690" in found
+    assert "spring, thanks: more responded. 50.0 %" in found  # among the findings
+    assert "(+4.2 to +18.0): in all +26 users (+10 to +41)." in found
+    assert "no effect on money can be shown. 0.50 per user" in found
+    assert "may lie anywhere from -0.50 to +3.00." in found
+
     assert "+33.3" not in found and "users treated" not in found
+    assert "nobody was held out" in found
     assert "for an estimate: active (thanks)." in found
     assert "Segments that are kept back above are left out here." in found
+
+
+def test_only_what_chance_does_not_explain_is_coloured(page) -> None:
+    rows = dict(
+        re.findall(r'<t[hd][^>]*>(thanks|loyal)</t[hd]>.*?<td class="(\w+)">', page, re.S)[:2]
+    )
+    assert rows == {"thanks": "better", "loyal": "worse"}
+    assert '<td class="level">' in page  # the money
+    assert page.count('<li class="level">') == 1
+
+
+def test_segments_are_judged_by_what_is_corrected_for_their_number(tmp_path) -> None:
+    folder = write_campaign(tmp_path / "1")
+    segments = {"loyal": uplift(0.1, 0.01, 0.19, p_value=0.2)}
+    found = {"overall": uplift(0.1, 0.01, 0.19), "segments": segments, "not_estimated": {}}
+    document = {"days": 14, "campaigns": [{"name": "thanks", "responded": found}]}
+    (folder / "uplift.json").write_text(json.dumps(document))
+    page = rendered(tmp_path, campaigns=[folder])
+    assert re.findall(r'<td class="(\w+)">\s*<span class="value">', page) == ["better", "level"]
 
 
 def test_the_page_is_well_formed_and_loads_nothing(campaign, tmp_path) -> None:

@@ -3,12 +3,13 @@
 No address, no message. An e-mail goes to the address as it stands among the contacts, without
 blanks around it, as the tool that sends it knows it. A mailbox, whatever the spelling of its
 address (:func:`recsys.marketing.contacts.reverse_directory.strictest_address`), gets one message of
-a campaign file, and so does a device: of users who share one, the message is for the first, in the
-order of the campaigns and then of the predictions; whether that one is held out is drawn as for
-everybody. A push notification finds users by id, unless the contacts have a column of push tokens.
+a campaign file, and so does a device: of users who share one, the message is for the first to whom
+there is something to offer, in the order of the campaigns and then of the predictions; whether that
+one is held out is drawn as for everybody. A push notification finds users by id, unless the
+contacts have a column of push tokens.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -35,6 +36,14 @@ class Address:
 
     text: str
     mailbox: str
+
+
+def one_per_mailbox(addresses: Mapping[str, Address]) -> dict[str, Address]:
+    """The first user of each mailbox."""
+    first: dict[str, str] = {}
+    for user, address in addresses.items():
+        first.setdefault(address.mailbox, user)
+    return {user: addresses[user] for user in first.values()}
 
 
 class Addresses:
@@ -78,19 +87,14 @@ class Addresses:
                 found[user] = address
         return found, reasons
 
-    def take(self, detail: AddressDetail, addresses: dict[str, Address]) -> dict[str, str]:
-        """Gives each mailbox to the first of those who share it, and says why not to the others.
+    def take(self, detail: AddressDetail, addresses: Mapping[str, Address]) -> None:
+        """Lets nobody else find the mailboxes of those who have a campaign.
 
         Args:
             detail: as in :meth:`find`.
-            addresses: of :meth:`find`, of those who would get a message.
+            addresses: of :meth:`find`, of these users.
         """
-        repeated = {}
-        for user, address in addresses.items():
-            if (detail, address.mailbox) in self._taken:
-                repeated[user] = TAKEN
-            self._taken.add((detail, address.mailbox))
-        return repeated
+        self._taken |= {(detail, address.mailbox) for address in addresses.values()}
 
     def _address(self, user: str, detail: AddressDetail) -> Address:
         read = self._contacts.read(user, detail)

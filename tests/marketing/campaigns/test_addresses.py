@@ -1,7 +1,7 @@
 import pandas as pd
 
 from recsys.marketing.audiences.suppression import Suppressed
-from recsys.marketing.campaigns.addresses import TAKEN, Addresses
+from recsys.marketing.campaigns.addresses import TAKEN, Addresses, one_per_mailbox
 from recsys.marketing.campaigns.sharers import SHARED, Sharers
 from recsys.marketing.contacts.contacts import Contacts
 
@@ -34,8 +34,9 @@ def test_a_mailbox_gets_one_message_in_all_campaigns():
     rows = {"a": "J.Doe@gmail.com", "b": "jdoe+x@googlemail.com", "c": "c@b.org", "d": "C@B.org"}
     asked = addresses(rows)
     found, reasons = asked.find("email", "email", ["b", "a", "c"])
-    assert not reasons and asked.take("email", found) == {"a": TAKEN}
-    assert asked.find("email", "email", ["d", "b"]) == ({}, {"d": TAKEN, "b": TAKEN})
+    assert not reasons and list(one_per_mailbox(found)) == ["b", "c"]
+    asked.take("email", one_per_mailbox(found))
+    assert asked.find("email", "email", ["d", "a"]) == ({}, {"d": TAKEN, "a": TAKEN})
 
 
 def test_who_shares_an_address_with_somebody_who_opted_out_of_the_channel_is_left_out():

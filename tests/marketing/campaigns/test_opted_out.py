@@ -44,7 +44,7 @@ class OneOffer:
     def choice(self, config, stock, origin):
         return [0]
 
-    def of(self, users, config, choice):
+    def of(self, users, config, choice, left):
         return ((user, Offer(("i",), ("Item",), "", False)) for user in users)
 
 

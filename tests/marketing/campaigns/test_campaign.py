@@ -161,7 +161,6 @@ def test_no_more_is_offered_than_there_are_pieces(document, tmp_path):
     stock = pd.DataFrame({"item": list(pieces), "n": list(pieces.values())})
     stock.to_csv(tmp_path / "pieces.csv", index=False)
     table = {"path": str(tmp_path / "pieces.csv"), "pieces": "n"}
-    document["contacts"] = None
     document["campaigns"] = document["campaigns"][:2]
     document["audiences"] = {name: document["audiences"][name] for name in ("active", "quiet")}
     folder = build(document, tmp_path, stock=table, holdout=0)

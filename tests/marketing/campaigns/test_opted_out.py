@@ -254,6 +254,24 @@ def test_an_email_campaign_sends_nothing_to_users_without_an_address(prediction,
     assert "email" not in shown["shown"]["columns"] and "user" in shown["shown"]["columns"]
 
 
+def test_a_mailbox_is_for_the_first_who_can_be_offered_something(prediction, tmp_path, monkeypatch):
+    asked = []
+
+    def of(self, users, config, choice, left):
+        asked.extend(users)
+        for user in users:
+            yield user, None if user == "user-0" else Offer(("i",), ("Item",), "", False)
+
+    monkeypatch.setattr(OneOffer, "of", of)
+    emails = ["a@b.org", "A@b.org", "a+x@b.org"] + [f"{user}@b.org" for user in USERS[3:]]
+    folder = built(prediction, tmp_path, {"user": USERS, "email": emails}, CHANNELS["email"])
+    assert pd.read_csv(folder / "email-x.csv")["user"].tolist() == ["user-1", *USERS[3:]]
+    # The third was offered nothing, and so took no piece of the stock.
+    assert sorted(asked) == sorted(["user-0", "user-1", *USERS[3:]])
+    (counted,) = json.loads((folder / "campaign.json").read_text())["campaigns"]
+    assert counted["left_out"] == {"nothing to offer": 1, TAKEN: 1}
+
+
 def test_a_push_campaign_has_tokens_where_the_contacts_have_them(prediction, tmp_path):
     contacts = {"user": USERS, "push_token": [None, *[f"t:{user}" for user in USERS[1:]]]}
     folder = built(prediction, tmp_path, contacts, CHANNELS["push"])

@@ -12,8 +12,9 @@ from sklearn.pipeline import Pipeline
 
 from recsys.config import Distinct, StrictConfig
 from recsys.errors import InputError
-from recsys.marketing.propensity.answers import Answer, better, refuse_leaking
+from recsys.marketing.propensity.answers import Answer, better
 from recsys.marketing.propensity.estimators import KINDS, Kind, candidates
+from recsys.marketing.propensity.giveaways import refuse_leaking
 from recsys.marketing.propensity.question import Question, Table, together
 from recsys.marketing.scores import difference, score
 

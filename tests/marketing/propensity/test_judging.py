@@ -6,7 +6,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from recsys.errors import InputError
-from recsys.marketing.propensity.answers import Amount, OneOf, YesNo, refuse_leaking
+from recsys.marketing.propensity.answers import Amount, OneOf, YesNo
 from recsys.marketing.propensity.estimators import KINDS
 from recsys.marketing.propensity.judging import EstimatorsConfig, fit_for_now, judge
 from recsys.marketing.propensity.periods import PeriodConfig, ask_log

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -91,7 +92,7 @@ def numbers_of(texts: pd.Series, own: NumberFormat, stated: bool = False) -> Rea
     )
 
 
-def _read(texts: list[str | None], format: NumberFormat) -> np.ndarray:
+def _read(texts: Sequence[str | None], format: NumberFormat) -> np.ndarray:
     """float64 [texts]; NaN for what is not a number, or one too large for float32."""
     numbers = read_numbers(texts, format)
     return np.where(np.abs(numbers) <= LARGEST, numbers, np.nan)

@@ -114,7 +114,7 @@ def judge(
     judged = _fit(clone(chosen.pipeline), both)
     predicted = answer.predictions(judged, test.features)
     rule = question.rule(both, test.features)
-    truth = answer.truth(test.target)
+    truth, users = answer.truth(test.target), test.users.to_numpy()
     on_validation = answer.predictions(chosen.pipeline, validation.features)
     return Judged(
         metric,
@@ -123,10 +123,16 @@ def judge(
         judged,
         predicted,
         rule,
-        score(truth, predicted, answer.scores, config.seed),
-        score(answer.truth(validation.target), on_validation, answer.scores, config.seed),
-        score(truth, rule, answer.scores, config.seed),
-        difference(truth, predicted, rule, answer.scores[metric], config.seed),
+        score(truth, predicted, answer.scores, config.seed, users),
+        score(
+            answer.truth(validation.target),
+            on_validation,
+            answer.scores,
+            config.seed,
+            validation.users.to_numpy(),
+        ),
+        score(truth, rule, answer.scores, config.seed, users),
+        difference(truth, predicted, rule, answer.scores[metric], config.seed, users),
     )
 
 

@@ -1,6 +1,6 @@
 """A question to a plain table: rows of users, one of whose columns is the answer."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import ibis.expr.types as ir
 import numpy as np
@@ -18,8 +18,9 @@ from recsys.marketing.propensity.question import Known, Question, Table
 from recsys.marketing.propensity.rules import Prior
 from recsys.marketing.propensity.splitting import Parts, copies, split_at_random, split_by_time
 from recsys.marketing.propensity.table_features import (
+    Features,
     Reading,
-    all_different,
+    ids_perhaps,
     named,
     rare_texts,
     read_features,
@@ -93,56 +94,41 @@ def ask_table(config: LabelledTableConfig, seed: int) -> Question:
     """
     given = _read(config)
     answered = given.ids.index.isin(given.label.target.index)
-    target = given.label.target
-    features, notes = given.features, list(given.notes)
-    taken = sorted({*features.columns} & RESERVED)
-    if taken:
+    if taken := sorted({*given.features.table} & RESERVED):
         raise InputError(
             f"{config.path}: the column {taken[0]!r} has the name of a column of the answer "
             f"(users.parquet has {', '.join(sorted(RESERVED))}): rename it, or name it in "
             "table.leave_out"
         )
-    features, useless = _telling(features)
-    notes += useless
-    parts, told = _parts(given, features, config, seed)
-    notes += told
-    train = features.loc[parts.rows[0]]
-    if rare := rare_texts(train):
-        notes.append(
-            f"columns left out, as each of their texts is in fewer than {RARE} of the rows that "
-            f"are learned from: {named(rare)}"
-        )
-        features = features.drop(columns=rare)
-    if different := all_different(features):
-        notes.append(
-            f"columns with another whole number in each row, as ids have: {named(different)}; if "
-            "they are ids, name them in table.leave_out, or the user's in table.key"
-        )
+    parts, of_rows = _parts(given, config, seed)
+    features, of_columns = _telling(given.features, parts.rows[0])
+    notes = (*given.notes, *of_columns, *of_rows)
     if features.columns.empty:
         raise InputError(
             f"{config.path}: no column is left to predict {config.label!r} from; see "
-            f"table.leave_out{''.join('; ' + note for note in notes)}"
+            f"table.leave_out. {'; '.join(of_columns)}"
         )
-    tables = (
+    train, validation, test = (
         Table(
             features.loc[part].reset_index(drop=True),
             given.ids.loc[part].reset_index(drop=True),
-            target.loc[part].reset_index(drop=True),
+            given.label.target.loc[part].reset_index(drop=True),
         )
         for part in parts.rows
     )
-    train, validation, test = tables
-    asked = [each[~answered].reset_index(drop=True) for each in (features, given.ids)]
-    now = None if answered.all() else Known(*asked)
+    asked = Known(
+        features[~answered].reset_index(drop=True), given.ids[~answered].reset_index(drop=True)
+    )
+    now = None if answered.all() else asked
     answer = given.label.answer
-    return Question(answer, train, validation, test, Prior(answer), now, tuple(notes))
+    return Question(answer, train, validation, test, Prior(answer), now, notes)
 
 
 @dataclass(frozen=True)
 class _Given:
     """A table as read: features, ids and answers by the row's number, and times to split by."""
 
-    features: pd.DataFrame
+    features: Features
     ids: pd.Series
     label: Label
     moments: pd.Series | None
@@ -167,7 +153,7 @@ def _read(config: LabelledTableConfig) -> _Given:
             where = f"{files}, {time!r} (table.time)"
             moments = values(con, usable_times(table[time], config, where))
         offered = [name for name in table.columns if name not in {*names.values()}]
-        features, said = read_features(con, table, offered, config.reading, moments)
+        features = read_features(con, table, offered, config.reading, moments)
         texts = texts_of(con, table[label])[there]
         positive, (format, stated) = config.positive, (config.number_format, config.reading.stated)
         try:
@@ -181,7 +167,8 @@ def _read(config: LabelledTableConfig) -> _Given:
     size, known = int(there.sum()), len(found.target)
     if known < size:
         notes.append(f"{size - known:,} of {size:,} rows have no answer, and are asked about now")
-    return _Given(features[there], ids[there], found, moments, [*notes, *found.notes, *said])
+    features = replace(features, table=features.table[there])
+    return _Given(features, ids[there], found, moments, [*notes, *found.notes, *features.notes])
 
 
 def _roles(config: LabelledTableConfig, raw: ir.Table, files: SourceFiles) -> dict[str, str]:
@@ -196,25 +183,35 @@ def _roles(config: LabelledTableConfig, raw: ir.Table, files: SourceFiles) -> di
     }
 
 
-def _telling(features: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Without columns that cannot tell anything."""
-    notes = []
-    counts = {
-        "as they never vary": [
-            name for name in features if features[name].nunique(dropna=False) < 2
-        ],
-        "as they count the rows": row_numbers(features),
+def _telling(given: Features, learned: pd.Index) -> tuple[pd.DataFrame, list[str]]:
+    """Without columns that cannot tell anything; and what is said of those and of likely ids."""
+    table = given.table
+    numbers = table.select_dtypes("number").drop(columns=[*given.dates])
+    counts = row_numbers(numbers)
+    constant = [str(name) for name in table if table[name].nunique(dropna=False) < 2]
+    rare, half_rare = rare_texts(table.loc[learned].drop(columns=constant))
+    few = f"fewer than {RARE} of the rows that are learned from"
+    left_out: dict[str, list[str]] = {
+        "as they never vary": constant,
+        "as they count the rows": counts,
+        f"as each of their texts is in {few}": rare,
     }
-    for why, columns in counts.items():
-        if columns:
-            notes.append(f"columns left out, {why}: {named(columns)}")
-            features = features.drop(columns=columns)
-    return features, notes
+    notes = [
+        f"columns left out, {why}: {named(columns)}" for why, columns in left_out.items() if columns
+    ]
+    if half_rare:
+        notes.append(
+            f"columns of which most is lost, as texts in {few} count as one: {named(half_rare)}"
+        )
+    if ids := ids_perhaps(numbers.drop(columns=counts)):
+        notes.append(
+            f"columns with another whole number in each row: {named(ids)}; if these are ids, name "
+            "them in table.leave_out, or the users' in table.key"
+        )
+    return table.drop(columns=[*constant, *counts, *rare]), notes
 
 
-def _parts(
-    given: _Given, features: pd.DataFrame, config: LabelledTableConfig, seed: int
-) -> tuple[Parts, list[str]]:
+def _parts(given: _Given, config: LabelledTableConfig, seed: int) -> tuple[Parts, list[str]]:
     """The rows of each part, and what is said of rows of one user."""
     target, notes = given.label.target, []
     rows = f"of {len(target):,} rows"
@@ -228,7 +225,11 @@ def _parts(
                 "two sides of the split"
             )
     else:
-        repeated, groups = copies(features.loc[target.index], target)
+        numbers = given.features.table.select_dtypes("number")
+        counts = row_numbers(numbers)  # a table that was copied may have been numbered afterwards
+        repeated, groups = copies(
+            given.features.table.loc[target.index].drop(columns=counts), target
+        )
         if repeated:
             so = (
                 "taken as copies, and kept on one side of the split, but intervals count each"

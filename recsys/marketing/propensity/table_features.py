@@ -45,10 +45,26 @@ class Reading:
     formats: Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class Features:
+    """The columns of a table as features.
+
+    Attributes:
+        table: a row per row; numbers, and categories as text.
+        dates: columns that were dates.
+        notes: what is to be said of the columns.
+    """
+
+    table: pd.DataFrame
+    dates: frozenset[str]
+    notes: list[str]
+
+
 @dataclass
 class _Notes:
     """What is said of columns, those of which the same is said together."""
 
+    dates: set[str] = field(default_factory=set)
     columns: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
     def say(self, column: str, what: str) -> None:
@@ -66,7 +82,7 @@ def named(columns: list[str]) -> str:
 
 def read_features(
     con: Backend, table: ir.Table, columns: list[str], reading: Reading, moments: pd.Series | None
-) -> tuple[pd.DataFrame, list[str]]:
+) -> Features:
     """Reads columns as features.
 
     Numbers are what they are, in text too (:func:`..column_numbers.numbers_of`). Dates become
@@ -81,9 +97,6 @@ def read_features(
         reading: how.
         moments: float [rows], microseconds since 1970, to which dates are held; None: there are
             none.
-
-    Returns:
-        A row per row of the table; and what is to be said of the columns.
 
     Raises:
         InputError: a column is not of the dates that ``reading.formats`` says.
@@ -103,6 +116,7 @@ def read_features(
         elif kind.is_timestamp() or kind.is_date():
             moment = microseconds(column, None, None, reading.times.timezone)
             found[name] = _days(values(con, moment).to_numpy(dtype=float) / DAY, now)
+            notes.dates.add(name)
             notes.say(name, f"read as dates, in {_unit(now)}")
         elif kind.is_numeric() and name not in reading.formats and not _may_be_dates(con, column):
             numbers = values(con, column.cast("float64")).to_numpy(dtype=float)
@@ -111,7 +125,7 @@ def read_features(
                 notes.say(name, f"{odd:,} values are infinite or too large, and count as missing")
         else:
             found[name] = _of_text(con, name, texts_of(con, column), reading, now, notes)
-    return pd.DataFrame(found), notes.sentences()
+    return Features(pd.DataFrame(found), frozenset(notes.dates), notes.sentences())
 
 
 def values(con: Backend, column: ir.Column) -> pd.Series:
@@ -147,6 +161,7 @@ def _of_text(
             dates = dates_of(con, texts, reading.times, format)
         except InputError as error:
             raise InputError(f"the column {name!r} (table.times): {error}") from error
+        notes.dates.add(name)
         _tell_odd(name, dates, notes)
         return _days(dates.values, now)
     numbers = numbers_of(texts, reading.numbers, reading.stated)
@@ -158,6 +173,7 @@ def _of_text(
     dates = dates_of(con, texts, reading.times)
     if dates.holds:
         notes.say(name, f"read as dates, in {_unit(now)}, such as {dates.said}")
+        notes.dates.add(name)
         _tell_odd(name, dates, notes)
         return _days(dates.values, now)
     if (hours := hours_of(texts)) is not None:
@@ -195,24 +211,35 @@ def _unit(now: np.ndarray | None) -> str:
     return "days since 1970" if now is None else "days before the row's own time"
 
 
-def rare_texts(features: pd.DataFrame) -> list[str]:
-    """Categories of which nothing is left where rare ones are taken together, such as names."""
-    texts = features.select_dtypes(exclude="number")
-    return [name for name in texts if texts[name].value_counts().iloc[0] < RARE]
+def rare_texts(features: pd.DataFrame) -> tuple[list[str], list[str]]:
+    """What is lost where rare categories are taken together.
+
+    Args:
+        features: of the rows that are learned from.
+
+    Returns:
+        Columns of which nothing is left, such as names; and others in which half of the texts that
+        are there are lost.
+    """
+    nothing, half = [], []
+    for name, texts in features.select_dtypes(exclude="number").items():
+        counts = texts.value_counts()
+        there = counts.drop("", errors="ignore")
+        if counts.max() < RARE:
+            nothing.append(str(name))
+        elif there[there < RARE].sum() > there.sum() / 2:
+            half.append(str(name))
+    return nothing, half
 
 
-def row_numbers(features: pd.DataFrame) -> list[str]:
+def row_numbers(numbers: pd.DataFrame) -> list[str]:
     """Columns that count the rows of the table, up or down."""
-    numbers = features.select_dtypes("number")
-    steps = {name: np.diff(numbers[name]) for name in numbers}
+    steps = {str(name): np.diff(numbers[name]) for name in numbers}
+    return [name for name, each in steps.items() if (each == 1).all() or (each == -1).all()]
+
+
+def ids_perhaps(numbers: pd.DataFrame) -> list[str]:
+    """Columns with another whole number in each row."""
     return [
-        name
-        for name, each in steps.items()
-        if len(each) and (each == each[0]).all() and abs(each[0]) == 1
+        str(name) for name in numbers if numbers[name].is_unique and (numbers[name] % 1 == 0).all()
     ]
-
-
-def all_different(features: pd.DataFrame) -> list[str]:
-    """Columns with another whole number in each row, as ids have."""
-    numbers = features.select_dtypes("number")
-    return [name for name in numbers if numbers[name].is_unique and (numbers[name] % 1 == 0).all()]

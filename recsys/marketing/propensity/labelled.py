@@ -152,7 +152,8 @@ def _read(config: LabelledTableConfig) -> _Given:
         if time is not None:
             where = f"{files}, {time!r} (table.time)"
             moments = values(con, usable_times(table[time], config, where))
-        offered = [name for name in table.columns if name not in {*names.values()}]
+        taken = {name for role, name in names.items() if not role.startswith("times ")}
+        offered = [name for name in table.columns if name not in taken]
         features = read_features(con, table, offered, config.reading, moments)
         texts = texts_of(con, table[label])[there]
         positive, (format, stated) = config.positive, (config.number_format, config.reading.stated)

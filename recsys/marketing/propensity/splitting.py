@@ -41,18 +41,22 @@ def split_at_random(
             a user has the rarest answer of his rows.
         seed: of the draw.
     """
-    one_each = target if groups is None else _rarest(target, groups)
-    alike = one_each if stratify and one_each.value_counts().min() >= FEWEST else None
-    rest, test = train_test_split(one_each.index, test_size=TEST, random_state=seed, stratify=alike)
+    if groups is None:
+        return Parts(_drawn(target, stratify, seed))
+    numbers = pd.Series(pd.factorize(groups)[0], groups.index)
+    parts = _drawn(_rarest(target, numbers), stratify, seed)
+    first, second, third = (target.index[numbers.isin(part)] for part in parts)
+    return Parts((first, second, third))
+
+
+def _drawn(answers: pd.Series, stratify: bool, seed: int) -> tuple[pd.Index, pd.Index, pd.Index]:
+    """The index in three."""
+    alike = answers if stratify and answers.value_counts().min() >= FEWEST else None
+    rest, test = train_test_split(answers.index, test_size=TEST, random_state=seed, stratify=alike)
     alike = None if alike is None else alike.loc[rest]
     share = VALIDATION / (1 - TEST)
     train, validation = train_test_split(rest, test_size=share, random_state=seed, stratify=alike)
-    if groups is None:
-        return Parts((train, validation, test))
-    train, validation, test = (
-        target.index[groups.isin(part)] for part in (train, validation, test)
-    )
-    return Parts((train, validation, test))
+    return train, validation, test
 
 
 def _rarest(target: pd.Series, groups: pd.Series) -> pd.Series:

@@ -144,8 +144,8 @@ def _may_be_dates(con: Backend, column: ir.NumericColumn) -> bool:
     """Whether whole numbers are of the size of 20240131."""
     if not column.type().is_integer():
         return False
-    first, last = con.to_pandas(column.as_table().aggregate(column.min(), column.max())).iloc[0]
-    return bool(first >= FIRST_COMPACT and last <= LAST_COMPACT)
+    odd = ~column.between(FIRST_COMPACT, LAST_COMPACT)
+    return not con.to_pandas(odd.any().fill_null(True))
 
 
 def _of_text(

@@ -18,15 +18,15 @@ def con(tmp_path_factory):
 
 
 def days(*dates: str) -> list[float]:
-    """Days since 1970, by pandas."""
-    return [(pd.Timestamp(date) - pd.Timestamp(0)) / pd.Timedelta(days=1) for date in dates]
+    """Days since 1970, by NumPy."""
+    return [float(np.datetime64(date, "s").astype(int)) / 86_400 for date in dates]
 
 
 @pytest.mark.parametrize(
     ("texts", "dates"),
     [
         (["2024-01-31", "1950-02-28", "9999-12-31"], ["2024-01-31", "1950-02-28", "9999-12-31"]),
-        (["2024-01-31 06:00", "2024-01-31T18:00:00"], ["2024-01-31 06:00", "2024-01-31 18:00"]),
+        (["2024-01-31 06:00", "2024-01-31T18:00:00"], ["2024-01-31T06", "2024-01-31T18"]),
         (["2024-01-31T02:00:00+02:00"], ["2024-01-31"]),
         (["31.01.2024", "01.02.2024"], ["2024-01-31", "2024-02-01"]),
         (["01/02/2024", "13/04/2024"], ["2024-02-01", "2024-04-13"]),
@@ -48,7 +48,7 @@ def test_day_and_month_are_not_guessed(con):
     found = dates_of(con, texts, TimeConfig())
     assert not found.holds and np.isnan(found.values).all()
     assert found.doubt == (
-        "'01/02/2024' may be 2024-01-02 (\"%m/%d/%Y\") or 2024-02-01 (\"%d/%m/%Y\"): say which in "
+        '\'01/02/2024\' may be 2024-01-02 ("%m/%d/%Y") or 2024-02-01 ("%d/%m/%Y"): say which in '
         "table.times"
     )
     said = dates_of(con, texts, TimeConfig(), "%d/%m/%Y")

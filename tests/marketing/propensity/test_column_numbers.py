@@ -39,7 +39,9 @@ def test_numbers_are_what_they_say(texts, numbers, said):
     found = read(*texts, None)
     assert found.holds and found.odd == [] and found.there == len(texts)
     np.testing.assert_allclose(found.values, [*numbers, np.nan])
-    assert found.said.startswith(f"read as {said}" if said else "") and bool(found.said) == bool(said)
+    assert found.said.startswith(f"read as {said}" if said else "") and bool(found.said) == bool(
+        said
+    )
 
 
 def test_the_example_shows_how_a_number_was_read():
@@ -90,7 +92,8 @@ def test_odd_values_are_missing_if_they_are_few():
 
 
 @pytest.mark.parametrize(
-    "text", ["SKU123", "2024-01-31", "31.01.2024", "12:30", "inf", "nan 5", "1e200", "TOP 10", "--5"]
+    "text",
+    ["SKU123", "2024-01-31", "31.01.2024", "12:30", "inf", "nan 5", "1e200", "TOP 10", "--5"],
 )
 def test_other_texts_are_not_numbers(text):
     found = read(text, text)

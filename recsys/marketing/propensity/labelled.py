@@ -52,7 +52,8 @@ class LabelledTableConfig(TimeConfig, FileConfig):
     time: str | None = Field(
         None,
         description="column to split by, oldest first: 60 % are learned from, 20 % choose, 20 % "
-        "judge; at random by default. Other dates become days before it",
+        "judge; at random by default. Of a user with rows in several of these parts, those in one "
+        "are kept. Other dates become days before it",
     )
     times: dict[str, str] = Field(
         {},
@@ -67,7 +68,7 @@ class LabelledTableConfig(TimeConfig, FileConfig):
         """What YAML takes for a number or for true and false is text, too."""
         if isinstance(given, bool):
             return str(given).lower()
-        return f"{given:.17g}" if isinstance(given, int | float) else given
+        return repr(given) if isinstance(given, int | float) else given
 
     @property
     def reading(self) -> Reading:
@@ -238,8 +239,8 @@ def _parts(given: _Given, config: LabelledTableConfig, seed: int) -> tuple[Parts
                 else "taken as different users who are alike"
             )
             notes.append(
-                f"{repeated:,} {rows} are as an earlier row in every column: {so}. If rows are of "
-                "the same users, name the column of their ids in table.key"
+                f"{repeated:,} {rows} are as an earlier one in each feature and the answer: {so}. "
+                "If rows are of the same users, name the column of their ids in table.key"
             )
     if given.moments is None:
         return split_at_random(target, groups, given.label.answer.classifies, seed), notes

@@ -101,9 +101,11 @@ def copies(features: pd.DataFrame, target: pd.Series) -> tuple[int, pd.Series | 
         target: [rows].
 
     Returns:
-        How many rows are as an earlier one in all columns and the answer; and groups [rows] of
+        How many rows are as an earlier one in each feature and the answer; and groups [rows] of
         copies, None if these rows are rather of users who are alike.
     """
+    if features.columns.empty:
+        return 0, None
     alike = pd.util.hash_pandas_object(features, index=False)
     answers = pd.Series(pd.factorize(target)[0], target.index)
     repeated = int(pd.DataFrame({"alike": alike, "answer": answers}).duplicated().sum())

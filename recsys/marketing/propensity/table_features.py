@@ -85,9 +85,11 @@ def read_features(
 ) -> Features:
     """Reads columns as features.
 
-    Numbers are what they are, in text too (:func:`..column_numbers.numbers_of`). Dates become
-    days (:func:`..column_dates.dates_of`): before the row's own moment where it has one, since
-    1970 otherwise; times of day become hours. Everything else is a category. Lists and records
+    Numbers are what they are, in text too
+    (:func:`recsys.marketing.propensity.column_numbers.numbers_of`). Dates become days
+    (:func:`recsys.marketing.propensity.column_dates.dates_of`): before the row's own moment where
+    it has one, since 1970 otherwise, and nothing else: a month or a weekday that counts wants a
+    column of its own. Times of day become hours. Everything else is a category. Lists and records
     are left out.
 
     Args:
@@ -125,7 +127,8 @@ def read_features(
                 notes.say(name, f"{odd:,} values are infinite or too large, and count as missing")
         else:
             found[name] = _of_text(con, name, texts_of(con, column), reading, now, notes)
-    return Features(pd.DataFrame(found), frozenset(notes.dates), notes.sentences())
+    rows = pd.RangeIndex(con.to_pandas(table.count()))
+    return Features(pd.DataFrame(found, index=rows), frozenset(notes.dates), notes.sentences())
 
 
 def values(con: Backend, column: ir.Column) -> pd.Series:

@@ -130,6 +130,14 @@ def test_a_split_by_numbers_says_that_they_are_no_dates(tmp_path):
             {"leave_out": ["customer", "months", "contract", "calls", "fee", "spent"]},
             "no column is left",
         ),
+        (
+            {},
+            {
+                "key": "customer",
+                "leave_out": ["months", "contract", "calls", "fee", "spent", "same"],
+            },
+            "no column is left",
+        ),
         ({"since": "soon"}, {"time": "since"}, "'since' .table.time.: 'soon' in row 1 is not a"),
         ({"since": "04/22/2014"}, {"time": "since"}, r'`time_format: "%m/%d/%Y"`'),
         ({"since": [0] * 600 + [10**9] * 600}, {"time": "since"}, "600 of 1200.*0 or less"),
@@ -262,9 +270,9 @@ def test_rows_of_one_user_tell_no_more_than_one_of_them(tmp_path):
             assert found["high"] - found["low"] > 0.8 * (once["high"] - once["low"])
         else:
             assert asked.notes[-1] == (
-                "1,200 of 1,800 rows are as an earlier row in every column: taken as copies, and "
-                "kept on one side of the split, but intervals count each. If rows are of the same "
-                "users, name the column of their ids in table.key"
+                "1,200 of 1,800 rows are as an earlier one in each feature and the answer: taken "
+                "as copies, and kept on one side of the split, but intervals count each. If rows are "
+                "of the same users, name the column of their ids in table.key"
             )
 
 

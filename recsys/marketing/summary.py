@@ -21,7 +21,8 @@ def summary(folder: RunFolder) -> str:
     metrics = folder.files.read(folder.metrics, ["chosen", "test", "baselines", "comparison"])
     rows = {metrics["chosen"]["kind"].replace("_", " "): metrics["test"], **metrics["baselines"]}
     table = metrics_table(f"{folder.path}: test", list(metrics["test"]), rows)
-    return table + metrics["comparison"]["sentence"]
+    asked = [f"\n{each['sentence']}" for each in metrics.get("giveaways", [])]
+    return table + metrics["comparison"]["sentence"] + "".join(asked)
 
 
 def audience_summary(folder: Path) -> str:

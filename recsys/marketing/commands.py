@@ -14,6 +14,14 @@ Overrides = Annotated[
     list[str] | None,
     typer.Argument(metavar="[KEY=VALUE]...", help="such as minimum_size=100", show_default=False),
 ]
+TableSettings = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[KEY=VALUE]...",
+        help="how the file is read, such as currency=€ 'decimal=\",\"' 'delimiter=\";\"'",
+        show_default=False,
+    ),
+]
 RunsDir = Annotated[Path, typer.Option(help="where runs, audiences and campaigns lie")]
 RUNS = Path("runs")
 
@@ -98,6 +106,7 @@ def measure(
         Path, typer.Argument(help="of the campaign, such as runs/campaigns/spring/1")
     ],
     outcomes: Annotated[str, typer.Argument(help="file of what users did, such as orders.csv")],
+    settings: TableSettings = None,
     user: Annotated[str, typer.Option(help="column with the user's id")] = "user",
     time: Annotated[str, typer.Option(help="column with the time")] = "time",
     time_format: Annotated[
@@ -112,15 +121,30 @@ def measure(
             help="from the day of sending on, that count; those of the campaign by default",
         ),
     ] = None,
+    before_days: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=3660,
+            help="before it, whose money the money afterwards is adjusted for; 90 by default",
+        ),
+    ] = None,
 ) -> None:
-    """Compare those who were sent a campaign with those held out, overall and by segment."""
+    """Compare those sent a campaign with those held out, overall and by segment."""
     start_backend()
+    from recsys import experiment_file
     from recsys.marketing.campaigns.outcomes import OutcomesConfig, measure_campaign
     from recsys.marketing.summary import uplift_summary
 
-    config = OutcomesConfig(
-        path=outcomes, user=user, time=time, time_format=time_format, value=value, days=days
-    )
+    given: dict[str, Any] = {
+        "path": outcomes,
+        "user": user,
+        "time": time,
+        "time_format": time_format,
+    }
+    given |= {"value": value, "days": days, "before_days": before_days}
+    document = experiment_file.settings(settings, given)
+    config = experiment_file.validated(OutcomesConfig, document, "recsys campaign measure")
     show(uplift_summary(measure_campaign(folder, config)))
 
 
@@ -167,6 +191,7 @@ def size(
 @campaign_app.command()
 def policy(
     log: Annotated[str, typer.Argument(help="file with a row per action that was taken")],
+    settings: TableSettings = None,
     reward: Annotated[str, typer.Option(help="column with what it earned")] = "reward",
     propensity: Annotated[
         str, typer.Option(help="column: how likely it was under the policy that logged it")
@@ -183,17 +208,14 @@ def policy(
 ) -> None:
     """Estimate what another policy would have earned, from logged propensities."""
     start_backend()
+    from recsys import experiment_file
     from recsys.marketing.measurement.logged_actions import LoggedActionsConfig, policy_values
     from recsys.marketing.summary import policy_summary
 
-    config = LoggedActionsConfig(
-        path=log,
-        reward=reward,
-        propensity=propensity,
-        probability=probability,
-        predicted=predicted,
-        expected=expected,
-    )
+    given: dict[str, Any] = {"path": log, "reward": reward, "propensity": propensity}
+    given |= {"probability": probability, "predicted": predicted, "expected": expected}
+    document = experiment_file.settings(settings, given)
+    config = experiment_file.validated(LoggedActionsConfig, document, "recsys campaign policy")
     show(policy_summary(policy_values(config)))
 
 

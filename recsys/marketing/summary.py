@@ -22,7 +22,8 @@ def summary(folder: RunFolder) -> str:
     metrics = folder.files.read(folder.metrics, ["chosen", "test", "baselines", "comparison"])
     rows = {metrics["chosen"]["kind"].replace("_", " "): metrics["test"], **metrics["baselines"]}
     table = metrics_table(f"{folder.path}: test", list(metrics["test"]), rows)
-    return table + metrics["comparison"]["sentence"]
+    asked = [f"\n{each['sentence']}" for each in metrics.get("giveaways", [])]
+    return table + metrics["comparison"]["sentence"] + "".join(asked)
 
 
 def audience_summary(folder: Path) -> str:
@@ -118,7 +119,7 @@ def uplift_summary(file: Path) -> str:
         file: ``uplift.json``.
     """
     mend = "Measure the campaign again (`recsys campaign measure`)"
-    document = read_json(file, mend, ["days", "last_outcome", "campaigns", "control", "notes"])
+    document = read_json(file, mend, ["days", "before_days", "last_outcome", "campaigns"])
     at = read_version(file.parent, "campaign.json", ["at"])["at"]
     last_day = date.fromisoformat(at) + timedelta(days=document["days"] - 1)
     rows, notes = [], []
@@ -131,8 +132,7 @@ def uplift_summary(file: Path) -> str:
     if document["control"]:
         compared = [*compared, {"name": "all against the control", **document["control"]}]
     for campaign in compared:
-        if "not_measured" in campaign:
-            notes.append(f"{campaign['name']}: {campaign['not_measured']}")
+        notes += [f"{campaign['name']}: {why}" for why in campaign["not_measured"].values()]
         for outcome in ("responded", "value"):
             if outcome in campaign:
                 found = campaign[outcome]
@@ -140,6 +140,8 @@ def uplift_summary(file: Path) -> str:
                 rows += [_uplift_row(f"  {name}", each) for name, each in found["segments"].items()]
         notes += _contaminated(campaign["name"], campaign["sent_others"])
     notes += document["notes"]
+    if document["before_days"]:
+        notes.append(f"value: adjusted for the money of the {document['before_days']} days before")
     columns = ("sent", "held out", "mean sent", "mean held out", "uplift (95 %)", "p")
     return as_text(f"{file}: within {document['days']} days", columns, rows) + "\n".join(notes)
 

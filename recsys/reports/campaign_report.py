@@ -37,6 +37,8 @@ HEADLINES = {
         "level": "no effect on money can be shown",
     },
 }
+WHAT = {"responded": "responses", "value": "money"}
+AGAINST_CONTROL = "all campaigns together"
 SURE = 0.05
 
 
@@ -135,14 +137,24 @@ def _uplift(document: Mapping[str, Any], campaigns: list[dict[str, Any]]) -> dic
     if not document:
         return None
     measured = {each["name"]: each for each in document["campaigns"]}
+    if document["control"]:
+        measured[AGAINST_CONTROL] = document["control"]
+        everybody = {"segments": _told_of_all(campaigns)}
+        campaigns = [*campaigns, {"name": AGAINST_CONTROL, "audience": everybody}]
     outcomes, kept_back = [], False
-    unmeasured: dict[str, str] = {}
+    unmeasured: list[str] = []
+    contaminated: list[str] = []
     silent: dict[str, set[str]] = {campaign["name"]: set() for campaign in campaigns}
     rows: dict[str, list[dict[str, Any]]] = {outcome: [] for outcome in OUTCOMES}
     for campaign in campaigns:
         found = measured.get(campaign["name"], {})
-        if "not_measured" in found:
-            unmeasured[campaign["name"]] = found["not_measured"]
+        if not found:
+            continue
+        name = campaign["name"]
+        unmeasured += [
+            f"{name}, {WHAT[outcome]}: {why}" for outcome, why in found["not_measured"].items()
+        ]
+        contaminated += _contaminated(name, found["sent_others"])
         told = [
             name
             for name, users in campaign["audience"].get("segments", {}).items()
@@ -173,6 +185,8 @@ def _uplift(document: Mapping[str, Any], campaigns: list[dict[str, Any]]) -> dic
             )
     return {
         "days": document["days"],
+        "before_days": document["before_days"],
+        "currency": document["currency"] or "",
         "outcomes": outcomes,
         "findings": [
             {"outcome": outcome, "headline": HEADLINES[outcome][row["verdict"]], **row}
@@ -181,9 +195,36 @@ def _uplift(document: Mapping[str, Any], campaigns: list[dict[str, Any]]) -> dic
             if row["segment"] is None
         ],
         "unmeasured": unmeasured,
+        "contaminated": contaminated,
         "silent": {name: sorted(segments) for name, segments in silent.items() if segments},
         "kept_back": kept_back,
     }
+
+
+def _told_of_all(campaigns: list[dict[str, Any]]) -> dict[str, int | None]:
+    """Segments that no audience keeps back."""
+    told: dict[str, int | None] = {}
+    for campaign in campaigns:
+        for name, users in campaign["audience"].get("segments", {}).items():
+            told[name] = None if users is None or told.get(name, 0) is None else users
+    return told
+
+
+def _contaminated(name: str, sent_others: Mapping[str, Any]) -> list[str]:
+    """Who was sent something else while the outcome counted, and what that means."""
+    held_out, treated = sent_others["held_out"], sent_others["treated"]
+    lines = []
+    if held_out["users"]:
+        lines.append(
+            f"{name}: {held_out['users']:,} of those held out ({held_out['share']:.1%}) were sent "
+            "other campaigns all the same, so that what is shown is smaller than what it changed"
+        )
+    if treated["users"]:
+        lines.append(
+            f"{name}: {treated['users']:,} of the others ({treated['share']:.1%}) were sent other "
+            "campaigns as well, so that what is shown is of all of them together"
+        )
+    return lines
 
 
 def _row(campaign: str, segment: str | None, found: Mapping[str, Any]) -> dict[str, Any]:

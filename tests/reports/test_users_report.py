@@ -12,9 +12,11 @@ from recsys.reports.users_report import write_users_report
 from tests.reports.marketing_folders import (
     HASH,
     likeness,
+    measured,
     uplift,
     write_audience,
     write_campaign,
+    write_measured,
     write_replay,
     write_uplift,
 )
@@ -96,12 +98,33 @@ def test_only_what_chance_does_not_explain_is_coloured(page) -> None:
     assert page.count('<li class="level">') == 1
 
 
+def test_money_has_its_currency_and_who_was_sent_others_is_said(tmp_path) -> None:
+    folder = write_campaign(tmp_path / "1")
+    money = {"overall": uplift(2.5, 1.0, 4.0), "segments": {}, "not_estimated": {}}
+    reached = {"users": 1234, "share": 0.25, "by": {"summer": 1234}, "any_version": 1234}
+    others = {"held_out": reached, "treated": {**reached, "users": 0}}
+    together = measured("", value=money)
+    write_measured(
+        folder,
+        [measured("thanks", value=money, sent_others=others)],
+        currency="€",
+        before_days=90,
+        control=together,
+    )
+    found = text_of(rendered(tmp_path, campaigns=[folder]))
+    assert "+2.50 € +1.00 to +4.00 +575 € +230 to +920" in found
+    assert "thanks: more was spent. 0.50 € per user it was sent to" in found
+    assert "The difference is +2.50 € (+1.00 to +4.00): in all +575 € (+230 to +920)." in found
+    assert "1,234 of those held out (25.0%) were sent other campaigns all the same" in found
+    assert "spring, all campaigns together: more was spent." in found
+    assert "adjusted for what users spent in the 90 days before" in found
+
+
 def test_segments_are_judged_by_what_is_corrected_for_their_number(tmp_path) -> None:
     folder = write_campaign(tmp_path / "1")
     segments = {"loyal": uplift(0.1, 0.01, 0.19, p_value=0.2)}
     found = {"overall": uplift(0.1, 0.01, 0.19), "segments": segments, "not_estimated": {}}
-    document = {"days": 14, "campaigns": [{"name": "thanks", "responded": found}]}
-    (folder / "uplift.json").write_text(json.dumps(document))
+    write_measured(folder, [measured("thanks", responded=found)])
     page = rendered(tmp_path, campaigns=[folder])
     assert re.findall(r'<td class="(\w+)">\s*<span class="value">', page) == ["better", "level"]
 

@@ -77,6 +77,7 @@ def build_campaign(config: CampaignFile, runs_dir: Path) -> Path:
             "days": config.days,
             "until": config.until.isoformat(),
             "outcome": config.outcome,
+            "currency": config.currency,
             "seed": config.seed,
             "control": _control(config, rows),
             "holdouts": history.held_out.of(elsewhere),
@@ -178,7 +179,10 @@ def _counted(
         "control": control,
         "sent": len(rows) - held_out,
         "unusable_details": unusable,
-        "smallest_uplift": _smallest(config.expected_rate, len(rows) - held_out, held_out),
+        # The control group got nothing for longer than this campaign, and is not compared with it.
+        "smallest_uplift": _smallest(
+            config.expected_rate, len(rows) - held_out, held_out - control
+        ),
     }
 
 

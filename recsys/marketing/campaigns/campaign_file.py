@@ -83,6 +83,9 @@ class CampaignFile(StrictConfig):
         None, description="users who get nothing from any campaign, the same in every file"
     )
     seed: int = Field(1, description="of the holdout's draw")
+    currency: str | None = Field(
+        None, max_length=8, description="of the money that is measured, as it is shown, such as €"
+    )
     expected_rate: float = Field(
         0.1, gt=0, lt=1, description="share of those held out who are expected to respond anyway"
     )

@@ -12,8 +12,9 @@ from sklearn.pipeline import Pipeline
 
 from recsys.config import Distinct, StrictConfig
 from recsys.errors import InputError
-from recsys.marketing.propensity.answers import Answer, better, refuse_leaking
+from recsys.marketing.propensity.answers import Answer, better
 from recsys.marketing.propensity.estimators import KINDS, Kind, candidates
+from recsys.marketing.propensity.giveaways import refuse_leaking
 from recsys.marketing.propensity.question import Question, Table, together
 from recsys.marketing.scores import difference, score
 
@@ -113,7 +114,7 @@ def judge(
     judged = _fit(clone(chosen.pipeline), both)
     predicted = answer.predictions(judged, test.features)
     rule = question.rule(both, test.features)
-    truth = answer.truth(test.target)
+    truth, users = answer.truth(test.target), test.users.to_numpy()
     on_validation = answer.predictions(chosen.pipeline, validation.features)
     return Judged(
         metric,
@@ -122,10 +123,16 @@ def judge(
         judged,
         predicted,
         rule,
-        score(truth, predicted, answer.scores, config.seed),
-        score(answer.truth(validation.target), on_validation, answer.scores, config.seed),
-        score(truth, rule, answer.scores, config.seed),
-        difference(truth, predicted, rule, answer.scores[metric], config.seed),
+        score(truth, predicted, answer.scores, config.seed, users),
+        score(
+            answer.truth(validation.target),
+            on_validation,
+            answer.scores,
+            config.seed,
+            validation.users.to_numpy(),
+        ),
+        score(truth, rule, answer.scores, config.seed, users),
+        difference(truth, predicted, rule, answer.scores[metric], config.seed, users),
     )
 
 

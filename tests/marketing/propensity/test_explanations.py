@@ -88,3 +88,20 @@ def test_weights_of_a_linear_model_have_the_right_signs(table, reduce):
 def test_trees_have_no_weights(table):
     _, tree = candidates("decision_tree", True, seed=1)[0]
     assert coefficients(tree.fit(table.features, table.target)) is None
+
+
+def test_a_number_named_like_a_category_and_its_value(table):
+    """``contract_month`` beside the value ``month`` of ``contract``."""
+    both = table.features.assign(contract_month=table.features["noise"] > 0.5).astype(
+        {"contract_month": int}
+    )
+    _, pipeline = candidates("linear", True, seed=1)[-1]
+    fitted = pipeline.fit(both, table.target)
+    weights = coefficients(fitted)
+    assert weights.index.is_unique
+    assert weights["categories__contract_month"] > 0.3
+    assert abs(weights["numbers__contract_month"]) < 0.1
+    found = contributions(fitted, both, both.head(20), ANSWER, seed=1).values
+    monthly = both["contract"].head(20) == "month"
+    assert (found.loc[monthly, "contract"] > 0).all()
+    assert found["contract_month"].abs().max() < found["contract"].abs().max()

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import skops.io
 
@@ -26,6 +27,7 @@ from recsys.marketing.propensity.results import (
     moments,
     segments_over_time,
     tested_users,
+    totals,
     users_now,
 )
 from recsys.marketing.users.events import open_events
@@ -61,8 +63,9 @@ def run_propensity(
             _answer(experiment, dataset, folder)
         metrics = folder.files.read(folder.metrics, ["test", "input_example"])
         report = write_users_report([folder.path], folder.report, experiment.name)
-        tracker.log_metrics({name: metrics[name] for name in ("test", "validation", "timing")})
-        tracker.log_metrics({f"baseline_{k}": v for k, v in metrics["baselines"].items()})
+        scored = {name: metrics[name] for name in ("test", "validation", "timing")}
+        scored |= {f"baseline_{name}": found for name, found in metrics["baselines"].items()}
+        tracker.log_metrics(scored)
         tracker.log_artifact(folder.metrics)
         tracker.log_artifact(report)
         if experiment.tracking.enabled:
@@ -78,6 +81,8 @@ def _answer(experiment: PropensityExperiment, dataset: Dataset | None, folder: R
         for note in question.notes:
             say(f"  {note}")
         judged = judge(question, config, lambda stage: tell(stage, 0.0))
+        for note in judged.notes:
+            say(f"  {note}")
         tell("explaining", 0.0)
         seed = config.seed
         weights = coefficients(judged.judged)
@@ -103,16 +108,21 @@ def _answer(experiment: PropensityExperiment, dataset: Dataset | None, folder: R
             {
                 "test": judged.test,
                 "validation": judged.validation,
-                "baselines": {question.rule.name: judged.baseline},
+                "baselines": judged.baselines,
                 "comparison": comparison(question, judged),
                 "answer": type(question.answer).__name__,
                 "estimators": [
-                    {"kind": each.kind, "settings": each.settings, judged.metric: each.validation}
+                    {
+                        "kind": each.kind,
+                        "settings": each.settings,
+                        judged.metric: each.validation if np.isfinite(each.validation) else None,
+                    }
                     for each in judged.tried
                 ],
                 "chosen": {"kind": judged.chosen.kind, "settings": judged.chosen.settings},
                 "importance": shuffled.to_dict(),
                 "coefficients": None if weights is None else weights.to_dict(),
+                "totals": totals(question, judged, now, config.currency),
                 "curves": curves(question, judged),
                 "counts": {
                     name: len(getattr(question, name).target)
@@ -124,7 +134,11 @@ def _answer(experiment: PropensityExperiment, dataset: Dataset | None, folder: R
                 "input_example": example(question),
                 "timing": {"seconds": time.monotonic() - began},
                 "quality": None if dataset is None else dataset.manifest.quality,
-                "notes": list(question.notes) if dataset is None else findings(dataset.manifest),
+                "notes": [
+                    *([] if dataset is None else findings(dataset.manifest)),
+                    *question.notes,
+                    *judged.notes,
+                ],
                 "versions": versions(),
             },
         )
@@ -137,14 +151,14 @@ def _asked(
     config = experiment.propensity
     if dataset is None:
         assert experiment.table is not None  # the experiment's validator requires one of the two
-        question = ask_table(experiment.table, config.seed)
+        question = ask_table(experiment.table, config.seed, config.statistic)
         for note in question.notes:
             say(note)
         yield question, None
         return
     with open_events(dataset, config.features.behaviour.category) as events:
         with working("describing users"):
-            log = ask_log(events, config.period, config.features)
+            log = ask_log(events, config.period, config.features, config.statistic)
         yield log.question, log
 
 

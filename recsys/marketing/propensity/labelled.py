@@ -10,9 +10,9 @@ from recsys.data.numbers import LARGEST, NumberFormat, format_hint, read_numbers
 from recsys.data.sources import FileConfig, column
 from recsys.data.times import TimeConfig
 from recsys.errors import InputError
-from recsys.marketing.propensity.answers import Amount, Answer, OneOf, YesNo
+from recsys.marketing.propensity.answers import Amount, Answer, OneOf, Statistic, YesNo
 from recsys.marketing.propensity.question import Known, Question, Table
-from recsys.marketing.propensity.rules import Prior
+from recsys.marketing.propensity.rules import Prior, Zero
 from recsys.marketing.tables import HINT_SAMPLE, as_times, open_table, usable_times
 
 # Shares of the rows that choose and that judge.
@@ -48,7 +48,7 @@ class LabelledTableConfig(TimeConfig, FileConfig):
     leave_out: list[str] = Field([], description="columns that are no features")
 
 
-def ask_table(config: LabelledTableConfig, seed: int) -> Question:
+def ask_table(config: LabelledTableConfig, seed: int, statistic: Statistic = "mean") -> Question:
     """Reads a table and splits its rows.
 
     Rows without an answer are those that are asked about *now*.
@@ -56,6 +56,7 @@ def ask_table(config: LabelledTableConfig, seed: int) -> Question:
     Args:
         config: the table.
         seed: of the split, unless it goes by time.
+        statistic: of amounts.
 
     Raises:
         InputError: it cannot be read, a column is missing, there is but one answer, or nothing
@@ -66,7 +67,7 @@ def ask_table(config: LabelledTableConfig, seed: int) -> Question:
     ids = ids.astype(str).rename("user")
     given = rows[config.label]
     answered = given.notnull()
-    answer, target = _answer(given[answered], config)
+    answer, target = _answer(given[answered], config, statistic)
     times = None
     if moments is not None:
         where = f"{config.path}, {config.time!r} (table.time)"
@@ -98,7 +99,10 @@ def ask_table(config: LabelledTableConfig, seed: int) -> Question:
     asked = Known(features[~answered].reset_index(drop=True), ids[~answered].reset_index(drop=True))
     now = None if answered.all() else asked
     notes = [*nameless, *_notes(rows, ids, answered, left_out, features), *unusable]
-    return Question(answer, train, validation, test, Prior(answer), now, tuple(notes))
+    # Where many are 0, so is a simple rule.
+    zero = (Zero(),) if isinstance(answer, Amount) and (target == 0).any() else ()
+    rules = (*zero, Prior(answer))
+    return Question(answer, train, validation, test, rules, now, tuple(notes))
 
 
 def _read(config: LabelledTableConfig) -> tuple[pd.DataFrame, pd.Series | None, list[str]]:
@@ -127,7 +131,9 @@ def _read(config: LabelledTableConfig) -> tuple[pd.DataFrame, pd.Series | None, 
     return rows, None if config.time is None else rows.pop(MOMENT), notes
 
 
-def _answer(given: pd.Series, config: LabelledTableConfig) -> tuple[Answer, pd.Series]:
+def _answer(
+    given: pd.Series, config: LabelledTableConfig, statistic: Statistic
+) -> tuple[Answer, pd.Series]:
     """The kind of the answers, and each of them."""
     asked = f"table.label: {config.label}"
     values = given.str.casefold()
@@ -149,7 +155,7 @@ def _answer(given: pd.Series, config: LabelledTableConfig) -> tuple[Answer, pd.S
         return YesNo(asked), values.isin(YES)
     numbers = pd.Series(read_numbers(given.tolist(), config.number_format), index=given.index)
     if np.isfinite(numbers).all() and len(different) > MOST_CLASSES:
-        return Amount(asked, least=min(0.0, float(numbers.min()))), numbers
+        return Amount(asked, min(0.0, float(numbers.min())), statistic), numbers
     if len(different) > MOST_CLASSES:
         raise InputError(
             f"{config.path}: the label {config.label!r} has {len(different)} different texts, and "

@@ -26,7 +26,7 @@ def table() -> Table:
 
 @pytest.fixture(scope="module", params=KINDS)
 def fitted(request, table):
-    _, pipeline = candidates(request.param, True, seed=1)[-1]
+    _, pipeline = candidates(request.param, "class", seed=1)[-1]
     return pipeline.fit(table.features, table.target)
 
 
@@ -79,12 +79,12 @@ def test_what_matters_is_important_and_noise_is_not(fitted, table):
 
 @pytest.mark.parametrize("reduce", [False, True])
 def test_weights_of_a_linear_model_have_the_right_signs(table, reduce):
-    settings = [pair for pair in candidates("linear", True, 1) if pair[0]["reduce"] == reduce]
+    settings = [pair for pair in candidates("linear", "class", 1) if pair[0]["reduce"] == reduce]
     found = coefficients(settings[-1][1].fit(table.features, table.target))
     assert found["calls"] > 0 > found["months"]
     assert found["contract_month"] > found["contract_two years"]
 
 
 def test_trees_have_no_weights(table):
-    _, tree = candidates("decision_tree", True, seed=1)[0]
+    _, tree = candidates("decision_tree", "class", seed=1)[0]
     assert coefficients(tree.fit(table.features, table.target)) is None

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
 from recsys.errors import InputError
@@ -49,8 +50,12 @@ def test_who_will_buy_and_who_will_leave(dataset, target):
     assert found.test["auc"]["low"] > 0.6
     assert found.test["lift@10%"]["value"] > 1
     assert found.predicted.mean() == pytest.approx(question.test.target.mean(), abs=0.1)
-    assert question.rule.name == "recency"
-    assert found.baseline["auc"]["low"] > 0.5
+    assert found.rule == "recency"
+    assert found.baselines["recency"]["auc"]["low"] > 0.5
+    days = question.test.features["recency_days"]
+    raw = roc_auc_score(question.test.target, -days if target == "buys" else days)
+    assert found.baselines["recency"]["auc"]["value"] == raw
+    assert found.rules["recency"].mean() == pytest.approx(question.test.target.mean(), abs=0.1)
     assert [each.kind for each in found.tried] == QUICK
     assert found.chosen.validation == max(each.validation for each in found.tried)
     assert found.validation["auc"]["value"] == found.chosen.validation

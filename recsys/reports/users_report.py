@@ -123,7 +123,8 @@ def _sentiment_section(run: Path) -> dict[str, Any]:
 def _prediction_section(run: Path) -> dict[str, Any]:
     """What the page shows of one prediction."""
     experiment = read_document(run / "experiment.yaml", keys=["name", "table"])
-    metrics = read_document(run / "metrics.json", keys=["segments", "comparison", "importance", "totals"])
+    keys = ["segments", "comparison", "importance", "totals"]
+    metrics = read_document(run / "metrics.json", keys=keys)
     table = run / "users.parquet"
     users = _users(table) if table.is_file() else None
     asked = experiment["table"] or {}

@@ -58,7 +58,8 @@ def coefficients(fitted: Pipeline) -> pd.Series | None:
     """Weights of a linear model, by encoded feature, the largest first; None of other kinds.
 
     Numbers are on a signed logarithmic scale and standardised, so weights compare; of a mean that
-    cannot be negative, and of a yes, they add up to a logarithm. Principal components are turned back into features; of several classes, it is the largest weight.
+    cannot be negative, and of a yes, they add up to a logarithm. Principal
+    components are turned back into features; of several classes, it is the largest weight.
     """
     estimator = fitted.named_steps["estimator"]
     estimator = getattr(estimator, "regressor_", estimator)  # of a transformed amount

@@ -44,7 +44,8 @@ class ReviewedUsers:
     def at(self, moment: int) -> pd.DataFrame:
         """``reviews``, ``mood``, ``mood_trend`` and ``quality_of_items``, by ``user``.
 
-        There is no ``quality_of_items`` in a log without items. Missing of users who wrote nothing, and of those whose items nobody reviewed.
+        Missing of users who wrote nothing, and of those whose items nobody reviewed; a log without
+        items has no ``quality_of_items``.
         """
         moods = mood_before(self._scored, moment)[["reviews", "mood", "mood_trend"]]
         moods = moods[moods.index.isin(self._events.user_ids)]

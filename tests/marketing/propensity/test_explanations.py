@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsys.marketing.propensity.answers import YesNo
+from recsys.marketing.propensity.answers import Amount, YesNo
 from recsys.marketing.propensity.estimators import KINDS, candidates
 from recsys.marketing.propensity.explanations import coefficients, contributions, importance
 from recsys.marketing.propensity.question import Table
@@ -88,3 +88,40 @@ def test_weights_of_a_linear_model_have_the_right_signs(table, reduce):
 def test_trees_have_no_weights(table):
     _, tree = candidates("decision_tree", "class", seed=1)[0]
     assert coefficients(tree.fit(table.features, table.target)) is None
+
+
+def spending(rows: int = 800) -> Table:
+    generator = np.random.default_rng(0)
+    features = pd.DataFrame({"liking": generator.random(rows), "noise": generator.random(rows)})
+    features["plan"] = np.where(generator.random(rows) < 0.5, "large", "small")
+    expected = 40 * features["liking"] * np.where(features["plan"] == "large", 3, 1)
+    spent = expected * generator.gamma(1, 1, rows) * (generator.random(rows) < 0.5)
+    return Table(features, pd.Series(np.arange(rows).astype(str)), spent)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "svm"])
+def test_means_of_amounts_are_explained(kind):
+    table, answer = spending(), Amount("")
+    _, pipeline = candidates(kind, "mean", seed=1)[0]
+    fitted = pipeline.fit(table.features, table.target)
+    asked = table.features.head(20)
+    found = contributions(fitted, table.features, asked, answer, seed=1)
+    np.testing.assert_allclose(
+        found.base + found.values.sum(axis=1), answer.predictions(fitted, asked), rtol=1e-9
+    )
+    shuffled = importance(fitted, table, answer, "deviance", seed=1)
+    assert np.isfinite(shuffled).all() and shuffled.index[-1] == "noise"
+    weights = coefficients(fitted)
+    if kind == "linear":
+        assert weights["liking"] > 0 and weights["plan_large"] > weights["plan_small"]
+    else:
+        assert weights is None
+
+
+def test_importance_is_finite_where_nothing_is_expected_of_some():
+    table, answer = spending(), Amount("")
+    table.target[table.features["liking"] < 0.3] = 0.0
+    _, tree = candidates("decision_tree", "mean", seed=1)[0]
+    fitted = tree.fit(table.features, table.target)
+    assert (fitted.predict(table.features) == 0).any()
+    assert np.isfinite(importance(fitted, table, answer, "deviance", seed=1)).all()

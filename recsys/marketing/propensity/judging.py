@@ -133,6 +133,7 @@ def judge(
     rules = {rule.name: rule(both, test.features) for rule in question.rules}
     rule = _best_rule(question, metric)
     truth, scores, seed = answer.truth(test.target), answer.scores, config.seed
+    tested = score(truth, predicted, scores, seed)
     return Judged(
         metric,
         tried,
@@ -140,12 +141,12 @@ def judge(
         judged,
         predicted,
         rules,
-        score(truth, predicted, scores, seed),
+        tested,
         score(answer.truth(validation.target), chosen.predicted, scores, seed),
         {name: score(truth, found, scores, seed) for name, found in rules.items()},
         rule,
         difference(truth, predicted, rules[rule], scores[metric], seed),
-        _notes(question, chosen),
+        _notes(question, chosen, tested.get("total", {})),
     )
 
 
@@ -236,12 +237,23 @@ def _best_rule(question: Question, metric: str) -> str:
     return best
 
 
-def _notes(question: Question, chosen: Fitted) -> tuple[str, ...]:
-    if question.answer.aim != "mean" or _is_total_right(chosen, question):
+def _notes(question: Question, chosen: Fitted, tested: Interval) -> tuple[str, ...]:
+    """Where predictions do not add up, on validation or in the test: periods differ."""
+    if question.answer.aim != "mean":
         return ()
-    return (
-        "no estimator that is about as good as the best has predictions that add up to within "
-        f"{TOLERANCE:.0%} of what happened in the validated period: those of the chosen one are "
-        f"{_total(chosen, question):.2f} of it. From one period to the next, totals may be as far "
-        "off as this.",
-    )
+    found = []
+    if not _is_total_right(chosen, question):
+        found.append(
+            "no estimator that is about as good as the best has predictions that add up to within "
+            f"{TOLERANCE:.0%} of what happened in the validated period: those of the chosen one "
+            f"are {_total(chosen, question):.2f} of it"
+        )
+    low, high = tested.get("low"), tested.get("high")
+    if low is not None and high is not None and not low - TOLERANCE <= 1 <= high + TOLERANCE:
+        found.append(
+            f"what was predicted adds up to {tested['value']:.2f} of what happened in the tested part "
+            f"(95 % {low:.2f} to {high:.2f}), and to {_total(chosen, question):.2f} in the "
+            "validated one: periods differ by more than users do, and the next one may differ as "
+            "much"
+        )
+    return tuple(found)

@@ -144,6 +144,12 @@ def test_a_total_that_no_estimator_meets_is_said():
     found = judged(replace(question, validation=halved))
     assert found.validation["total"]["value"] > 1.5
     assert "add up to within 5% of what happened" in found.notes[0]
+    doubled = replace(question.test, target=question.test.target * 2)
+    found = judged(replace(question, test=doubled))
+    assert found.test["total"]["high"] < 0.6
+    assert [note.partition(" of what")[0] for note in found.notes] == [
+        f"what was predicted adds up to {found.test['total']['value']:.2f}"
+    ]
 
 
 def test_what_one_moment_teaches_is_left_out_where_another_carries_over():

@@ -128,10 +128,10 @@ def test_how_much_is_a_mean_that_adds_up_and_the_page_says_to_what(
 
     page = " ".join(re.sub(r"<[^>]*>", " ", (folder / "report.html").read_text()).split())
     page = page.replace("&nbsp;", " ")
-    assert f"Predicted of everybody now: {users['amount'].sum():,.1f} €" in page
-    assert f"a mean of {users['amount'].mean():.4g} € for each of {len(users):,} users" in page
-    assert f"{len(tested):,} users came to {tested['truth'].sum():,.1f} €" in page
-    assert f"predicted were {tested['amount'].sum():,.1f} €" in page
+    assert f"Predicted of everybody now: {users['amount'].sum():,.0f} €" in page
+    assert f"a mean of {users['amount'].mean():.2f} € for each of {len(users):,} users" in page
+    assert f"{len(tested):,} users spent {tested['truth'].sum():,.0f} €" in page
+    assert f"predicted were {tested['amount'].sum():,.0f} €" in page
     assert f"{100 * ratio:.1f} % of it (95 %: " in page
     assert "zero" in page and "last period line" in page and "infinite" in page
 

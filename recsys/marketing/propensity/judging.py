@@ -251,9 +251,8 @@ def _notes(question: Question, chosen: Fitted, tested: Interval) -> tuple[str, .
     low, high = tested.get("low"), tested.get("high")
     if low is not None and high is not None and not low - TOLERANCE <= 1 <= high + TOLERANCE:
         found.append(
-            f"what was predicted adds up to {tested['value']:.2f} of what happened in the tested part "
-            f"(95 % {low:.2f} to {high:.2f}), and to {_total(chosen, question):.2f} in the "
-            "validated one: periods differ by more than users do, and the next one may differ as "
-            "much"
+            f"what was predicted adds up to {tested['value']:.2f} of what happened in the tested "
+            f"part (95 % {low:.2f} to {high:.2f}), and to {_total(chosen, question):.2f} in the "
+            "validated one: what comes next may differ as much"
         )
     return tuple(found)

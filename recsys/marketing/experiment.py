@@ -40,6 +40,13 @@ class PropensityConfig(EstimatorsConfig):
         300, description="users who get reasons, those with the highest predictions"
     )
 
+    @property
+    def of_amounts(self) -> str | None:
+        """A setting that only amounts have; None if there is none."""
+        if self.statistic != "mean":
+            return "statistic"
+        return "currency" if self.currency is not None else None
+
 
 class PropensityExperiment(StrictConfig):
     """What users will do: a question to a log, or to a table with a label column."""
@@ -62,11 +69,10 @@ class PropensityExperiment(StrictConfig):
             raise ValueError(
                 f"propensity.{min(log_only)} is asked of a log; a table has its own columns"
             )
-        of_amounts = {"statistic", "currency"} & self.propensity.model_fields_set
-        if self.data is not None and of_amounts and self.propensity.period.target != "value":
+        of_amounts, target = self.propensity.of_amounts, self.propensity.period.target
+        if self.data is not None and of_amounts and target != "value":
             raise ValueError(
-                f"propensity.{min(of_amounts)} is of amounts, and propensity.period.target is "
-                f"{self.propensity.period.target}"
+                f"propensity.{of_amounts} is of amounts, and propensity.period.target is {target}"
             )
         return self
 

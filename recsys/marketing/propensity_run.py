@@ -12,8 +12,10 @@ import skops.io
 from recsys.atomic import atomic_path
 from recsys.data.dataset import Dataset
 from recsys.data.findings import findings
+from recsys.errors import InputError
 from recsys.marketing.at_work import at_work, versions
 from recsys.marketing.experiment import PropensityExperiment
+from recsys.marketing.propensity.answers import Amount
 from recsys.marketing.propensity.explanations import coefficients, importance
 from recsys.marketing.propensity.judging import fit_for_now, judge
 from recsys.marketing.propensity.labelled import ask_table
@@ -152,8 +154,11 @@ def _asked(
     if dataset is None:
         assert experiment.table is not None  # the experiment's validator requires one of the two
         question = ask_table(experiment.table, config.seed, config.statistic)
-        for note in question.notes:
-            say(note)
+        if config.of_amounts and not isinstance(question.answer, Amount):
+            raise InputError(
+                f"propensity.{config.of_amounts} is of amounts, and the label "
+                f"{experiment.table.label!r} is none (table.label): leave the setting out"
+            )
         yield question, None
         return
     with open_events(dataset, config.features.behaviour.category) as events:

@@ -210,8 +210,12 @@ def test_a_table_with_a_label(tmp_path, monkeypatch, capsys):
     assert users["user"].tolist() == [f"c{row}" for row in range(50)]
     page = (tmp_path / "runs" / "churn" / "1" / "report.html").read_text()
     assert "Prediction of" in page
+    assert said.count("have no answer") == 1
     # The table's segments are not the log's.
     assert "Predictions of users of now by segment" not in page
+
+    status, said = run(monkeypatch, capsys, tmp_path, "propensity.currency=€", "--name", "other")
+    assert status == 2 and "the label 'churned' is none" in said
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -106,6 +106,22 @@ def validated(schema: type[Schema], document: dict[str, Any], origin: str) -> Sc
         if isinstance(document, Document) and _drop_what_does_not_fit(document, error, schema):
             return validated(schema, document, origin)
         raise InputError(f"{origin}:\n{explain(error, schema, document)}") from error
+
+
+def settings(overrides: Sequence[str] | None, given: Mapping[str, Any]) -> Document:
+    """What a command was told, as a document of its own.
+
+    Args:
+        overrides: ``dotted.key=value``, the value in YAML.
+        given: further keys; those that are None were not given.
+
+    Raises:
+        InputError: an override is none.
+    """
+    document = Document({key: value for key, value in given.items() if value is not None})
+    for key, value in map(_override, overrides or []):
+        set_value(document, key, value)
+    return document
 
 
 def _override(override: str) -> tuple[str, Any]:

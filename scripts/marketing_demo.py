@@ -116,7 +116,10 @@ def first_path(printed: str) -> Path:
 
 
 def make_up_tables(users: pd.DataFrame) -> None:
-    """Contacts nobody can be reached at, one household in thirty opted out, what sold lately."""
+    """Contacts nobody can be reached at, one household in thirty opted out, what sold lately.
+
+    Half of those who opted out did so with their e-mail address alone, in another spelling.
+    """
     from recsys.data.public import table_file
 
     generator = np.random.default_rng(1)
@@ -125,10 +128,19 @@ def make_up_tables(users: pd.DataFrame) -> None:
     phones = [f"({201 + n // 100 % 19 * 10:03d}) 555-{100 + n % 100:04d}" for n in range(len(ids))]
     contacts = pd.DataFrame({"household": ids, "email": "Household." + ids + "@Example.org"})
     contacts["phone"] = np.where(generator.random(len(ids)) < 0.6, phones, None)
-    contacts[generator.random(len(ids)) < 0.9].to_csv(MADE_UP / "contacts.csv", index=False)
+    contacts["country"] = "US"
+    contacts = contacts[generator.random(len(ids)) < 0.9]
+    contacts.to_csv(MADE_UP / "contacts.csv", index=False)
     out = ids[generator.random(len(ids)) < 1 / 30]
     channels = generator.choice(["all", "push", "email", "social"], len(out))
-    opt_outs = pd.DataFrame({"household": out, "channel": channels})
+    by_email = out.isin(contacts["household"]) & (generator.random(len(out)) < 0.5)
+    opt_outs = pd.DataFrame(
+        {
+            "household": out.mask(by_email),
+            "email": ("household." + out + "+news@example.org").where(by_email),
+            "channel": channels,
+        }
+    )
     opt_outs.to_csv(MADE_UP / "opt-outs.csv", index=False)
 
     log = pd.read_parquet(

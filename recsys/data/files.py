@@ -198,6 +198,22 @@ def _expand(path: str, format: Format | None) -> list[str]:
     raise InputError(f"no file or folder {path} (working directory {os.getcwd()})")
 
 
+def matches_nothing(path: str) -> bool:
+    """Whether a path has wildcards that no file matches, at least not yet.
+
+    Of a path that cannot be looked up it is False: reading it says why.
+    """
+    path = expand_environment(path)
+    if not glob.has_magic(path) or os.path.exists(path):
+        return False
+    if "://" not in path:
+        return not any(os.path.isfile(file) for file in glob.iglob(path, recursive=True))
+    try:
+        return not _is_http(path) and not _filesystem(path).glob(path)
+    except Exception:  # each store has its own exceptions
+        return False
+
+
 def _expand_remote(path: str, format: Format | None) -> list[str]:
     if _is_http(path):
         return [path]

@@ -14,6 +14,14 @@ Overrides = Annotated[
     list[str] | None,
     typer.Argument(metavar="[KEY=VALUE]...", help="such as minimum_size=100", show_default=False),
 ]
+TableSettings = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[KEY=VALUE]...",
+        help="how the file is read, such as currency=€ 'decimal=\",\"' 'delimiter=\";\"'",
+        show_default=False,
+    ),
+]
 RunsDir = Annotated[Path, typer.Option(help="where runs, audiences and campaigns lie")]
 RUNS = Path("runs")
 
@@ -98,6 +106,7 @@ def measure(
         Path, typer.Argument(help="of the campaign, such as runs/campaigns/spring/1")
     ],
     outcomes: Annotated[str, typer.Argument(help="file of what users did, such as orders.csv")],
+    settings: TableSettings = None,
     user: Annotated[str, typer.Option(help="column with the user's id")] = "user",
     time: Annotated[str, typer.Option(help="column with the time")] = "time",
     time_format: Annotated[
@@ -105,41 +114,76 @@ def measure(
     ] = None,
     value: Annotated[str | None, typer.Option(help="column with the money")] = None,
     days: Annotated[
-        int, typer.Option(min=1, max=3660, help="from the day of sending on, that count")
-    ] = 14,
+        int | None,
+        typer.Option(
+            min=1,
+            max=3660,
+            help="from the day of sending on, that count; those of the campaign by default",
+        ),
+    ] = None,
+    before_days: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=3660,
+            help="before it, whose money the money afterwards is adjusted for; 90 by default",
+        ),
+    ] = None,
 ) -> None:
-    """Compare those who were sent a campaign with those held out, overall and by segment."""
+    """Compare those sent a campaign with those held out, overall and by segment."""
     start_backend()
+    from recsys import experiment_file
     from recsys.marketing.campaigns.outcomes import OutcomesConfig, measure_campaign
     from recsys.marketing.summary import uplift_summary
 
-    config = OutcomesConfig(
-        path=outcomes, user=user, time=time, time_format=time_format, value=value, days=days
-    )
+    given: dict[str, Any] = {
+        "path": outcomes,
+        "user": user,
+        "time": time,
+        "time_format": time_format,
+    }
+    given |= {"value": value, "days": days, "before_days": before_days}
+    document = experiment_file.settings(settings, given)
+    config = experiment_file.validated(OutcomesConfig, document, "recsys campaign measure")
     show(uplift_summary(measure_campaign(folder, config)))
 
 
 @campaign_app.command()
 def size(
-    uplift: Annotated[float, typer.Option(help="the smallest worth knowing: .01 is one point")],
+    uplift: Annotated[
+        float,
+        typer.Option(
+            help="the smallest worth knowing: .01 is one point; with --deviation, money per user"
+        ),
+    ],
     rate: Annotated[
-        float | None, typer.Option(help="share of users who respond without a campaign")
-    ] = None,
+        float, typer.Option(help="share of users who respond without a campaign, or who spend")
+    ],
     deviation: Annotated[
-        float | None, typer.Option(help="instead: standard deviation of the money per user")
+        float | None,
+        typer.Option(
+            help="to compare money: its standard deviation over all users, also those who spend "
+            "nothing"
+        ),
+    ] = None,
+    correlation: Annotated[
+        float | None,
+        typer.Option(help="of the money with that of the time before, for which it is adjusted"),
     ] = None,
     holdout: Annotated[float, typer.Option(help="share that gets nothing")] = 0.1,
     power: Annotated[
         float, typer.Option(help="how likely the uplift is shown if it is there")
     ] = 0.8,
 ) -> None:
-    """Say how many users a campaign needs to show an uplift."""
+    """Say how many users a campaign needs to show an uplift of responses, or of money."""
     from recsys.errors import InputError
-    from recsys.marketing.measurement.power import Money, Rate, users_needed
+    from recsys.marketing.measurement.power import Money, Outcome, Rate, users_needed
 
-    if (rate is None) == (deviation is None):
-        raise InputError("give either --rate, of a yes or no, or --deviation, of money per user")
-    outcome = Rate(rate) if rate is not None else Money(deviation or 0.0)
+    outcome: Outcome = Rate(rate)
+    if deviation is not None:
+        outcome = Money(deviation, rate, correlation or 0.0)
+    elif correlation is not None:
+        raise InputError("--correlation is of money: give its --deviation, too")
     arms = users_needed(outcome, uplift, holdout, power)
     show(f"{arms.users:,} users: {arms.treated:,} addressed, {arms.held_out:,} held out")
 
@@ -147,6 +191,7 @@ def size(
 @campaign_app.command()
 def policy(
     log: Annotated[str, typer.Argument(help="file with a row per action that was taken")],
+    settings: TableSettings = None,
     reward: Annotated[str, typer.Option(help="column with what it earned")] = "reward",
     propensity: Annotated[
         str, typer.Option(help="column: how likely it was under the policy that logged it")
@@ -163,17 +208,14 @@ def policy(
 ) -> None:
     """Estimate what another policy would have earned, from logged propensities."""
     start_backend()
+    from recsys import experiment_file
     from recsys.marketing.measurement.logged_actions import LoggedActionsConfig, policy_values
     from recsys.marketing.summary import policy_summary
 
-    config = LoggedActionsConfig(
-        path=log,
-        reward=reward,
-        propensity=propensity,
-        probability=probability,
-        predicted=predicted,
-        expected=expected,
-    )
+    given: dict[str, Any] = {"path": log, "reward": reward, "propensity": propensity}
+    given |= {"probability": probability, "predicted": predicted, "expected": expected}
+    document = experiment_file.settings(settings, given)
+    config = experiment_file.validated(LoggedActionsConfig, document, "recsys campaign policy")
     show(policy_summary(policy_values(config)))
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from recsys.errors import InputError
 from recsys.export.recommend import Recommender
 from recsys.marketing.audiences import audience
-from recsys.marketing.campaigns import campaign
+from recsys.marketing.campaigns import built
 from recsys.marketing.propensity_run import USERS
 from recsys.marketing.realtime import replay
 from recsys.marketing.users.segments import SEGMENTS
@@ -26,7 +26,7 @@ LEAST_SHARE = 0.05
 # Of folders that are no runs: the file that each kind has.
 KINDS = {
     "audiences": audience.COUNTS,
-    "campaigns": campaign.COUNTS,
+    "campaigns": built.COUNTS,
     "replays": replay.SUMMARY,
 }
 

@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from recsys.marketing.at_work import at_work, versions
 from recsys.marketing.experiment import PropensityExperiment
 from recsys.marketing.propensity.answers import Amount
 from recsys.marketing.propensity.explanations import coefficients, importance
+from recsys.marketing.propensity.giveaways import giveaways
 from recsys.marketing.propensity.judging import fit_for_now, judge
 from recsys.marketing.propensity.labelled import ask_table
 from recsys.marketing.propensity.periods import LogQuestion, ask_log
@@ -90,11 +92,15 @@ def _answer(experiment: PropensityExperiment, dataset: Dataset | None, folder: R
         weights = coefficients(judged.judged)
         shuffled = importance(judged.judged, question.test, question.answer, judged.metric, seed)
         fitted = fit_for_now(question, judged)
+        # A log's features are computed as of a moment: nobody knows them only afterwards.
+        asked = giveaways(question, judged.chosen.pipeline, seed) if log is None else []
         now = None
         if question.now is not None:
             now = users_now(question, question.now, fitted, config.explained_users, seed)
         segmented = {} if log is None else segments_over_time(log)
         clustered = {} if log is None or now is None else clusters_of(log, now, seed)
+    notes = [*([] if dataset is None else findings(dataset.manifest)), *question.notes]
+    notes += [*(each.sentence for each in asked), *judged.notes]
     tables = {folder.path / PREDICTIONS: tested_users(question, judged)}
     if now is not None:
         tables[folder.path / USERS] = now
@@ -136,11 +142,8 @@ def _answer(experiment: PropensityExperiment, dataset: Dataset | None, folder: R
                 "input_example": example(question),
                 "timing": {"seconds": time.monotonic() - began},
                 "quality": None if dataset is None else dataset.manifest.quality,
-                "notes": [
-                    *([] if dataset is None else findings(dataset.manifest)),
-                    *question.notes,
-                    *judged.notes,
-                ],
+                "notes": notes,
+                "giveaways": [asdict(each) | {"sentence": each.sentence} for each in asked],
                 "versions": versions(),
             },
         )

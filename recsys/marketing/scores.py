@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 from sklearn import metrics
 from sklearn.calibration import calibration_curve
@@ -130,7 +131,11 @@ def _proper(probabilities: np.ndarray) -> np.ndarray:
 
 
 def score(
-    truth: np.ndarray, predicted: np.ndarray, scores: dict[str, Score], seed: int = 0
+    truth: np.ndarray,
+    predicted: np.ndarray,
+    scores: dict[str, Score],
+    seed: int = 0,
+    users: np.ndarray | None = None,
 ) -> dict[str, Interval]:
     """Each metric with a 95 % interval, bootstrapped over users (percentiles).
 
@@ -141,14 +146,22 @@ def score(
         predicted: float [users], or [users, classes].
         scores: :data:`PROBABILITIES`, :data:`AMOUNTS` or :data:`CLASSES`.
         seed: of the resampling.
+        users: whose row each is, who are drawn with all of their rows; by default each row is of
+            another.
     """
     return {
-        name: _with_interval(metric, (truth, predicted), seed) for name, metric in scores.items()
+        name: _with_interval(metric, (truth, predicted), seed, users)
+        for name, metric in scores.items()
     }
 
 
 def difference(
-    truth: np.ndarray, predicted: np.ndarray, rule: np.ndarray, metric: Score, seed: int = 0
+    truth: np.ndarray,
+    predicted: np.ndarray,
+    rule: np.ndarray,
+    metric: Score,
+    seed: int = 0,
+    users: np.ndarray | None = None,
 ) -> Interval:
     """How much a metric of two predictions differs (first minus second), with a 95 % interval.
 
@@ -158,21 +171,32 @@ def difference(
     def paired(truth: np.ndarray, one: np.ndarray, other: np.ndarray) -> float:
         return metric(truth, one) - metric(truth, other)
 
-    return _with_interval(paired, (truth, predicted, rule), seed)
+    return _with_interval(paired, (truth, predicted, rule), seed, users)
 
 
 def _with_interval(
-    statistic: Callable[..., float], users: tuple[np.ndarray, ...], seed: int
+    statistic: Callable[..., float],
+    given: tuple[np.ndarray, ...],
+    seed: int,
+    users: np.ndarray | None,
 ) -> Interval:
-    value = statistic(*users)
+    value = statistic(*given)
     if not np.isfinite(value):
         return {"value": None, "low": None, "high": None}
+    rows = np.arange(len(given[0]))
+    owners = rows if users is None else pd.factorize(users)[0]
+    order, sizes = np.argsort(owners, kind="stable"), np.bincount(owners)
+    ends = np.cumsum(sizes)
 
-    def resampled(rows: np.ndarray) -> float:
-        return statistic(*(each[rows] for each in users))
+    def resampled(drawn: np.ndarray) -> float:
+        # The rows of the users drawn, one after the other.
+        counts = sizes[drawn]
+        starts = np.repeat(ends[drawn] - np.cumsum(counts), counts)
+        taken = order[starts + np.arange(counts.sum())]
+        return statistic(*(each[taken] for each in given))
 
     interval = stats.bootstrap(
-        (np.arange(len(users[0])),),
+        (np.arange(len(sizes)),),
         resampled,
         vectorized=False,
         n_resamples=RESAMPLES,

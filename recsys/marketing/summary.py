@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+from recsys.marketing.audiences.suppression import suppression_notes
 from recsys.marketing.measurement.off_policy import PolicyValue
 from recsys.marketing.versions import read_version
 from recsys.reading import read_json
@@ -21,7 +22,8 @@ def summary(folder: RunFolder) -> str:
     metrics = folder.files.read(folder.metrics, ["chosen", "test", "baselines", "comparison"])
     rows = {metrics["chosen"]["kind"].replace("_", " "): metrics["test"], **metrics["baselines"]}
     table = metrics_table(f"{folder.path}: test", list(metrics["test"]), rows)
-    return table + metrics["comparison"]["sentence"]
+    asked = [f"\n{each['sentence']}" for each in metrics.get("giveaways", [])]
+    return table + metrics["comparison"]["sentence"] + "".join(asked)
 
 
 def audience_summary(folder: Path) -> str:
@@ -34,6 +36,7 @@ def audience_summary(folder: Path) -> str:
     lines = [f"{folder}: {counts['users']:,} of {counts['of']:,} users"]
     if counts["opted_out"]:
         lines.append(f"{counts['opted_out']:,} more opted out")
+    lines += suppression_notes(counts)
     if segments := counts.get("segments"):
         few = f"fewer than {counts['minimum_size']}, or kept back with them"
         lines += [
@@ -51,7 +54,8 @@ def campaign_summary(folder: Path) -> str:
     Args:
         folder: of its version.
     """
-    document = read_version(folder, "campaign.json", ["campaigns", "at"])
+    keys = ["campaigns", "at", "until", "outcome", "control", "holdouts", "held_out_elsewhere"]
+    document = read_version(folder, "campaign.json", [*keys, "notes"])
     columns = ("audience", "users", "opted out", "left out", "held out", "sent", "shows")
     rows = [
         (
@@ -67,7 +71,45 @@ def campaign_summary(folder: Path) -> str:
         for each in document["campaigns"]
     ]
     text = as_text(f"{folder}: to be sent on {document['at']}", columns, rows)
-    return text + "shows: the smallest uplift of the response rate that the holdout probably shows"
+    text += "shows: the smallest uplift of the response rate that the holdout probably shows"
+    lines = [line for each in document["campaigns"] for line in _not_reached(each)]
+    lines += [*_who_gets_nothing(document), *suppression_notes(document), *document["notes"]]
+    return "\n".join([text, *lines])
+
+
+def _not_reached(campaign: Mapping[str, Any]) -> list[str]:
+    """Why users of a campaign are left out, and contact details unused; the commonest first."""
+    kinds = {"left_out": "left out", "unusable_details": "contact details that cannot be used"}
+    return [
+        f"{campaign['name']}: {kind}: "
+        + ", ".join(f"{users:,} ({reason})" for reason, users in campaign[counted].items())
+        for counted, kind in kinds.items()
+        if campaign[counted]
+    ]
+
+
+def _who_gets_nothing(document: Mapping[str, Any]) -> list[str]:
+    lines = []
+    if held_out := sum(each["held_out"] for each in document["campaigns"]):
+        lines.append(
+            f"{held_out:,} held out: nothing that is to move {document['outcome']} may go to them "
+            f"until {document['until']}"
+        )
+    if (control := document["control"]) and control["share"]:
+        shows = control["smallest_uplift"]
+        lines.append(
+            f"{control['users']:,} of them are in the global control group"
+            + ("" if shows is None else f", which probably shows an uplift of {shows:+.1%}")
+        )
+    if users := document["held_out_elsewhere"]:
+        names = [
+            f"{each['left_out']:,} of {each['name']}, {each['at']}"
+            for each in document["holdouts"]
+            if each["left_out"]
+        ]
+        told = f" ({'; '.join(names)})" if names else ""
+        lines.append(f"{users:,} left out, as another campaign holds them out{told}")
+    return lines
 
 
 def uplift_summary(file: Path) -> str:
@@ -77,7 +119,7 @@ def uplift_summary(file: Path) -> str:
         file: ``uplift.json``.
     """
     mend = "Measure the campaign again (`recsys campaign measure`)"
-    document = read_json(file, mend, ["days", "last_outcome", "campaigns"])
+    document = read_json(file, mend, ["days", "before_days", "last_outcome", "campaigns"])
     at = read_version(file.parent, "campaign.json", ["at"])["at"]
     last_day = date.fromisoformat(at) + timedelta(days=document["days"] - 1)
     rows, notes = [], []
@@ -86,16 +128,53 @@ def uplift_summary(file: Path) -> str:
             f"the last outcome is of {document['last_outcome']}, and the days are over after "
             f"{last_day}: what comes until then is not in it"
         )
-    for campaign in document["campaigns"]:
-        if "not_measured" in campaign:
-            notes.append(f"{campaign['name']}: {campaign['not_measured']}")
+    compared = document["campaigns"]
+    if document["control"]:
+        compared = [*compared, {"name": "all against the control", **document["control"]}]
+    for campaign in compared:
+        notes += [f"{campaign['name']}: {why}" for why in campaign["not_measured"].values()]
         for outcome in ("responded", "value"):
             if outcome in campaign:
                 found = campaign[outcome]
                 rows.append(_uplift_row(f"{campaign['name']}: {outcome}", found["overall"]))
                 rows += [_uplift_row(f"  {name}", each) for name, each in found["segments"].items()]
+        notes += _contaminated(campaign["name"], campaign["sent_others"])
+    notes += document["notes"]
+    if document["before_days"]:
+        notes.append(f"value: adjusted for the money of the {document['before_days']} days before")
     columns = ("sent", "held out", "mean sent", "mean held out", "uplift (95 %)", "p")
     return as_text(f"{file}: within {document['days']} days", columns, rows) + "\n".join(notes)
+
+
+def _contaminated(name: str, sent_others: Mapping[str, Any]) -> list[str]:
+    """Who was sent something else while the outcome counted, and what that means."""
+    held_out, treated = sent_others["held_out"], sent_others["treated"]
+    lines = []
+    if held_out["users"]:
+        lines.append(
+            f"{name}: contaminated: {_part(held_out)} of those held out were sent other campaigns "
+            f"within the days ({_by(held_out)}): they are compared as held out all the same, and "
+            "the uplift is diluted"
+        )
+    if (perhaps := held_out["any_version"]) > held_out["users"]:
+        lines.append(
+            f"{name}: {perhaps:,} of those held out, if earlier versions of these campaigns were "
+            "sent"
+        )
+    if treated["users"]:
+        lines.append(
+            f"{name}: {_part(treated)} of the others were sent other campaigns within the days "
+            f"({_by(treated)}): the uplift is of all of them together"
+        )
+    return lines
+
+
+def _part(found: Mapping[str, Any]) -> str:
+    return f"{found['users']:,} ({found['share']:.1%})"
+
+
+def _by(found: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}: {users:,}" for name, users in found["by"].items())
 
 
 def policy_summary(values: Mapping[str, PolicyValue]) -> str:

@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import ibis
 import ibis.expr.types as ir
@@ -13,7 +14,7 @@ from ibis.backends.duckdb import Backend
 
 from recsys.data.cells import trimmed
 from recsys.data.engine import blaming_input, connect
-from recsys.data.files import SourceFiles
+from recsys.data.files import SourceFiles, matches_nothing
 from recsys.data.ids import identifier
 from recsys.data.numbers import NumberFormat, format_hint, read_numbers
 from recsys.data.sources import FileConfig, column, locate, read_table
@@ -24,6 +25,7 @@ from recsys.errors import InputError
 MEMORY_GIB = 2.0
 # Values that are not numbers, of which the way they are written is guessed.
 HINT_SAMPLE = 200
+Config = TypeVar("Config", bound=FileConfig)
 
 
 @contextmanager
@@ -51,6 +53,26 @@ def open_table(
                 yield con, source.complete(files), files
         finally:
             con.disconnect()
+
+
+def with_files(config: Config) -> tuple[Config | None, list[str]]:
+    """A table whose files may not be there yet, such as what earlier campaigns sent.
+
+    A path without wildcards that is missing remains, and is an error to whoever reads it.
+
+    Args:
+        config: the table.
+
+    Returns:
+        The table without those paths whose wildcards no file matches, None if nothing remains;
+        and these paths.
+    """
+    paths = [config.path] if isinstance(config.path, str) else config.path or []
+    missing = [path for path in paths if matches_nothing(path)]
+    if not missing:
+        return config, []
+    rest = [path for path in paths if path not in missing]
+    return (config.model_copy(update={"path": rest}) if rest else None), missing
 
 
 def read_columns(

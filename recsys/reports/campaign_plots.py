@@ -16,6 +16,7 @@ SENT, HELD_OUT, OPTED_OUT = "sent", "held out", "opted out"
 COLOURS = {SENT: MODEL_COLOUR, HELD_OUT: "#86aedb", OPTED_OUT: "#6c707a"}
 # Of reasons, in the order of their frequency.
 REASON_COLOURS = ("#f0c05a", "#d98c4a", "#b3593f", "#cfd2d8", "#a7a0c4", "#8cbf88")
+VERDICT_COLOURS = {"better": MODEL_COLOUR, "worse": ACCENT_COLOUR, "level": OTHER_COLOUR}
 # Share of the longest bar that has room for a number.
 ROOM = 0.05
 LONGEST_NAME = 32
@@ -95,7 +96,8 @@ def uplifts(rows: Sequence[Mapping[str, Any]], title: str, shares: bool) -> Figu
 
     Args:
         rows: of the picture, from above: ``campaign``, ``segment`` (None: everybody),
-            ``difference``, ``low``, ``high``.
+            ``difference``, ``low``, ``high``, and ``verdict``: ``better``, ``worse`` or
+            ``level``, which gives it its colour.
         title: above them.
         shares: whether the differences are of shares of users, and are shown in points.
     """
@@ -103,24 +105,27 @@ def uplifts(rows: Sequence[Mapping[str, Any]], title: str, shares: bool) -> Figu
     labels: list[str] = []
     values: list[dict[str, float | None]] = []
     colours: list[str] = []
+    overalls: list[bool] = []
     for place, row in enumerate(rows):
         overall = row["segment"] is None
         if overall and place:  # a gap between campaigns
             labels.append("")
             values.append({})
             colours.append(OTHER_COLOUR)
+            overalls.append(False)
         labels.append(_short(row["campaign"] if overall else row["segment"]))
         ends = {"value": row["difference"], "low": row["low"], "high": row["high"]}
         values.append({end: unit * value for end, value in ends.items()})
-        colours.append(MODEL_COLOUR if overall else OTHER_COLOUR)
+        colours.append(VERDICT_COLOURS[row["verdict"]])
+        overalls.append(overall)
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, 0.9 + 0.24 * len(labels)), layout="constrained")
         axes = figure.subplots()
         dots(axes, labels, values, colours)
-        for label, colour in zip(axes.get_yticklabels(), colours, strict=True):
-            label.set_fontweight("bold" if colour == MODEL_COLOUR else "normal")
+        for label, overall in zip(axes.get_yticklabels(), overalls, strict=True):
+            label.set_fontweight("bold" if overall else "normal")
         axes.tick_params(axis="y", length=0)
-        axes.axvline(0, color=ACCENT_COLOUR, linewidth=1, zorder=0)
+        axes.axvline(0, color="#1b1d22", linewidth=1, zorder=0)
         axes.xaxis.set_major_formatter(_signed)
         _title(figure, title)
     return figure

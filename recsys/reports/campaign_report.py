@@ -18,11 +18,28 @@ EXAMPLES = 3
 # Reasons of users without a usable contact detail name each detail: "email: none given".
 OF_DETAILS, UNUSABLE = ": ", "no usable contact detail"
 NO_DETAILS = "no contact details"
+ADDRESSES = ("email", "push_token")
 HASH = re.compile("[0-9a-f]{64}")
 OUTCOMES = {
-    "responded": "Uplift of the share that responded, in percentage points",
-    "value": "Uplift of the money per user",
+    "responded": "What it changed in the share that responded, in percentage points",
+    "value": "What it changed in the money per user",
 }
+# Of findings about everybody, by outcome and verdict.
+HEADLINES = {
+    "responded": {
+        "better": "more responded",
+        "worse": "fewer responded",
+        "level": "no effect on responses can be shown",
+    },
+    "value": {
+        "better": "more was spent",
+        "worse": "less was spent",
+        "level": "no effect on money can be shown",
+    },
+}
+WHAT = {"responded": "responses", "value": "money"}
+AGAINST_CONTROL = "all campaigns together"
+SURE = 0.05
 
 
 def campaign_section(folder: Path) -> dict[str, Any]:
@@ -77,7 +94,9 @@ def _parts(campaign: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _file(folder: Path, campaign: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The first rows of a channel's file; of a social one what kind of thing each column holds.
+    """The first rows of a channel's file, without addresses.
+
+    Of a social one what kind of thing each column holds.
 
     None where it is not there: who builds campaigns may keep the files elsewhere.
     """
@@ -93,6 +112,8 @@ def _file(folder: Path, campaign: Mapping[str, Any]) -> dict[str, Any] | None:
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is damaged ({error}): build the campaign again") from error
     if not social:
+        # A page is for people who need no addresses.
+        rows = rows.drop(columns=list(ADDRESSES), errors="ignore")
         return {"columns": list(rows), "rows": rows.to_dict("records")}
     given = {name: cells[cells != ""] for name, cells in rows.items()}
     return {
@@ -116,14 +137,24 @@ def _uplift(document: Mapping[str, Any], campaigns: list[dict[str, Any]]) -> dic
     if not document:
         return None
     measured = {each["name"]: each for each in document["campaigns"]}
+    if document["control"]:
+        measured[AGAINST_CONTROL] = document["control"]
+        everybody = {"segments": _told_of_all(campaigns)}
+        campaigns = [*campaigns, {"name": AGAINST_CONTROL, "audience": everybody}]
     outcomes, kept_back = [], False
-    unmeasured: dict[str, str] = {}
+    unmeasured: list[str] = []
+    contaminated: list[str] = []
     silent: dict[str, set[str]] = {campaign["name"]: set() for campaign in campaigns}
     rows: dict[str, list[dict[str, Any]]] = {outcome: [] for outcome in OUTCOMES}
     for campaign in campaigns:
         found = measured.get(campaign["name"], {})
-        if "not_measured" in found:
-            unmeasured[campaign["name"]] = found["not_measured"]
+        if not found:
+            continue
+        name = campaign["name"]
+        unmeasured += [
+            f"{name}, {WHAT[outcome]}: {why}" for outcome, why in found["not_measured"].items()
+        ]
+        contaminated += _contaminated(name, found["sent_others"])
         told = [
             name
             for name, users in campaign["audience"].get("segments", {}).items()
@@ -154,14 +185,56 @@ def _uplift(document: Mapping[str, Any], campaigns: list[dict[str, Any]]) -> dic
             )
     return {
         "days": document["days"],
+        "before_days": document["before_days"],
+        "currency": document["currency"] or "",
         "outcomes": outcomes,
-        "findings": [row for row in rows["responded"] if row["segment"] is None],
+        "findings": [
+            {"outcome": outcome, "headline": HEADLINES[outcome][row["verdict"]], **row}
+            for outcome in OUTCOMES
+            for row in rows[outcome]
+            if row["segment"] is None
+        ],
         "unmeasured": unmeasured,
+        "contaminated": contaminated,
         "silent": {name: sorted(segments) for name, segments in silent.items() if segments},
         "kept_back": kept_back,
     }
 
 
+def _told_of_all(campaigns: list[dict[str, Any]]) -> dict[str, int | None]:
+    """Segments that no audience keeps back."""
+    told: dict[str, int | None] = {}
+    for campaign in campaigns:
+        for name, users in campaign["audience"].get("segments", {}).items():
+            told[name] = None if users is None or told.get(name, 0) is None else users
+    return told
+
+
+def _contaminated(name: str, sent_others: Mapping[str, Any]) -> list[str]:
+    """Who was sent something else while the outcome counted, and what that means."""
+    held_out, treated = sent_others["held_out"], sent_others["treated"]
+    lines = []
+    if held_out["users"]:
+        lines.append(
+            f"{name}: {held_out['users']:,} of those held out ({held_out['share']:.1%}) were sent "
+            "other campaigns all the same, so that what is shown is smaller than what it changed"
+        )
+    if treated["users"]:
+        lines.append(
+            f"{name}: {treated['users']:,} of the others ({treated['share']:.1%}) were sent other "
+            "campaigns as well, so that what is shown is of all of them together"
+        )
+    return lines
+
+
 def _row(campaign: str, segment: str | None, found: Mapping[str, Any]) -> dict[str, Any]:
-    verdict = "better" if found["low"] > 0 else "worse" if found["high"] < 0 else "level"
-    return {"campaign": campaign, "segment": segment, "verdict": verdict, **found}
+    """What changed, of everybody or of a segment, and whether that can be said.
+
+    Of segments the p value decides, which is corrected for asking several times; of everybody it
+    says the same as the interval.
+    """
+    verdict = "level"
+    if found["p_value"] <= SURE and not found["low"] <= 0 <= found["high"]:
+        verdict = "better" if found["difference"] > 0 else "worse"
+    ends = {end: found[end] * found["treated"] for end in ("difference", "low", "high")}
+    return {"campaign": campaign, "segment": segment, "verdict": verdict, "in_all": ends, **found}

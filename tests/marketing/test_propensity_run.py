@@ -199,9 +199,12 @@ def test_a_log_that_changed_is_not_mixed_into_a_run(tmp_path, monkeypatch, capsy
 def test_a_table_with_a_label(tmp_path, monkeypatch, capsys):
     table = customers().assign(segment="ours")
     table.loc[::2, "segment"] = "theirs"
+    gone = (table["churned"] == "Yes").to_numpy()
+    table["last_call"] = np.random.default_rng(0).gamma(np.where(gone, 6.0, 1.5), 60.0)
     table.loc[table.index[:50], "churned"] = ""
     table.to_csv(tmp_path / "customers.csv", index=False)
     given = {"path": str(tmp_path / "customers.csv"), "label": "churned", "key": "customer"}
+    given |= {"positive": True, "leave_out": ["spent"]}
     experiment = {"task": "propensity", "table": given, "propensity": QUICK}
     write(tmp_path, experiment | {"name": "churn", "tracking": {"enabled": False}})
     status, said = run(monkeypatch, capsys, tmp_path)
@@ -210,7 +213,13 @@ def test_a_table_with_a_label(tmp_path, monkeypatch, capsys):
     assert users["user"].tolist() == [f"c{row}" for row in range(50)]
     page = (tmp_path / "runs" / "churn" / "1" / "report.html").read_text()
     assert "Prediction of" in page
-    assert said.count("have no answer") == 1
+    # What may be known only afterwards is asked about where one looks, and once.
+    asked = "'last_call' alone reaches AUC 0."
+    assert said.count(asked) == 1 and said.count("have no answer") == 1
+    assert asked.replace("'", "&#39;") in page
+    metrics = json.loads((tmp_path / "runs" / "churn" / "1" / "metrics.json").read_text())
+    assert [each["column"] for each in metrics["giveaways"]] == ["last_call"]
+    assert metrics["giveaways"][0]["sentence"] in metrics["notes"]
     # The table's segments are not the log's.
     assert "Predictions of users of now by segment" not in page
 

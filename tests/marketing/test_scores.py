@@ -76,3 +76,28 @@ def test_the_difference_of_two_predictions_is_paired():
     assert found["low"] < found["value"] < found["high"] < 0
     same = difference(truth, good, good, AMOUNTS["mae"])
     assert same["value"] == same["low"] == same["high"] == 0
+
+
+def test_copies_of_users_make_no_interval_narrower():
+    generator = np.random.default_rng(0)
+    truth = generator.random(300) < 0.4
+    predicted = truth + generator.normal(0, 1, 300)
+    rule = generator.normal(0, 1, 300)
+    auc = {"auc": PROBABILITIES["auc"]}
+    once = score(truth, predicted, auc)["auc"]
+    # Each user three times, in another order.
+    users = generator.permutation(np.repeat(np.arange(300), 3))
+    given = truth[users], predicted[users]
+    found = score(*given, auc, users=users)["auc"]
+    assert found["value"] == pytest.approx(once["value"])
+    width, copied = (each["high"] - each["low"] for each in (once, found))
+    assert copied == pytest.approx(width, rel=0.1)
+    naive = score(*given, auc)["auc"]
+    assert naive["high"] - naive["low"] < 0.7 * width
+    # Draws of users whose rows stand together are those of single rows.
+    together = np.repeat(np.arange(300), 3)
+    same = score(truth[together], predicted[together], auc, users=together)["auc"]
+    assert same == pytest.approx(once)
+    apart = difference(truth, predicted, rule, auc["auc"])
+    of_users = [each[together] for each in (truth, predicted, rule)]
+    assert difference(*of_users, auc["auc"], users=together) == pytest.approx(apart)

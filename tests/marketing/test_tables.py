@@ -9,7 +9,7 @@ from recsys.data.numbers import NumberFormat
 from recsys.data.sources import FileConfig
 from recsys.data.times import TimeConfig
 from recsys.errors import InputError
-from recsys.marketing.tables import as_numbers, read_columns
+from recsys.marketing.tables import as_numbers, read_columns, with_files
 
 
 def test_ids_take_their_form_and_other_text_loses_its_blanks(tmp_path):
@@ -127,3 +127,19 @@ def test_numbers_are_read_by_their_format():
     assert found.isnull().tolist() == [False, True]
     with pytest.raises(InputError, match=r"'\$3' in row 2 is not a number; set `currency: \"\$\"`"):
         as_numbers(pd.Series(["1", "$3"]), "here")
+
+
+def test_what_no_file_matches_yet_is_left_out_and_named(tmp_path):
+    (tmp_path / "here.csv").write_text("user\n1\n")
+    here, there = str(tmp_path / "h*.csv"), str(tmp_path / "*" / "later.csv")
+    assert with_files(FileConfig(path=here)) == (FileConfig(path=here), [])
+    assert with_files(FileConfig(path=there)) == (None, [there])
+    found, missing = with_files(FileConfig(path=[there, here]))
+    assert (found.path, missing) == ([here], [there])
+    # Without wildcards it is an error to whoever reads it.
+    gone = FileConfig(path=str(tmp_path / "gone.csv"))
+    assert with_files(gone) == (gone, [])
+    with pytest.raises(InputError, match=r"no file or folder .*gone.csv"):
+        read_columns(gone, {"user": "user"}, ["user"])
+    address = FileConfig(path="https://example.org/sent.csv?week=1")
+    assert with_files(address) == (address, [])

@@ -116,12 +116,26 @@ def write_uplift(folder: Path) -> None:
             "new": "17 users treated and 13 held out",
         },
     }
-    money = {"overall": uplift(1.25, -0.5, 3.0), "segments": {}, "not_estimated": {}}
+    level = uplift(1.25, -0.5, 3.0, p_value=0.16, treated_mean=0.5)
+    money = {"overall": level, "segments": {}, "not_estimated": {}}
     campaigns = [
-        {"name": "thanks", "responded": found, "value": money},
-        {"name": "miss-you", "not_measured": "nobody was held out"},
+        measured("thanks", responded=found, value=money),
+        measured("miss-you", not_measured={"responded": "nobody was held out"}),
     ]
-    (folder / "uplift.json").write_text(json.dumps({"days": 14, "campaigns": campaigns}))
+    write_measured(folder, campaigns)
+
+
+def measured(name: str, **further: Any) -> dict[str, Any]:
+    """One campaign of ``uplift.json``."""
+    nobody = {"users": 0, "share": 0.0, "by": {}, "any_version": 0}
+    sent_others = {"held_out": nobody, "treated": nobody}
+    return {"name": name, "not_measured": {}, "sent_others": sent_others, **further}
+
+
+def write_measured(folder: Path, campaigns: list[dict[str, Any]], **further: Any) -> None:
+    """``uplift.json``."""
+    document = {"days": 14, "before_days": 0, "currency": None, "control": None, **further}
+    (folder / "uplift.json").write_text(json.dumps({**document, "campaigns": campaigns}))
 
 
 def write_replay(folder: Path, actions: int = 12) -> Path:

@@ -4,7 +4,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from recsys.reports import campaign_plots
-from recsys.reports.plots import to_svg
+from recsys.reports.plots import MODEL_COLOUR, OTHER_COLOUR, to_svg
 from tests.reports.marketing_folders import interval, likeness
 
 
@@ -53,10 +53,15 @@ def test_uplifts_stand_beside_zero(shares, unit) -> None:
         {"campaign": "one", "segment": "$x$ ^", "difference": -0.1, "low": -0.3, "high": 0.1},
         {"campaign": "two", "segment": None, "difference": 0.3, "low": 0.2, "high": 0.4},
     ]
+    for row, verdict in zip(rows, ("level", "level", "better"), strict=True):
+        row["verdict"] = verdict
     figure = campaign_plots.uplifts(rows, "Uplift", shares)
     assert labels(figure) == ["one", "$x$ ^", "", "two"]
     intervals = [line.get_xdata() for line in figure.axes[0].lines[::2]]
     assert intervals[0] == pytest.approx([0, 0.2 * unit])
     assert intervals[1] == pytest.approx([-0.3 * unit, 0.1 * unit])
     assert intervals[-1] == pytest.approx([0, 0])  # the line of zero
+    # Only what chance does not explain has the colour of a gain.
+    colours = [line.get_color() for line in figure.axes[0].lines[:-1:2]]
+    assert colours == [OTHER_COLOUR, OTHER_COLOUR, MODEL_COLOUR]
     assert b"<svg" in to_svg(figure)

@@ -12,8 +12,11 @@ from recsys.reports.users_report import write_users_report
 from tests.reports.marketing_folders import (
     HASH,
     likeness,
+    measured,
+    uplift,
     write_audience,
     write_campaign,
+    write_measured,
     write_replay,
     write_uplift,
 )
@@ -72,15 +75,58 @@ def test_nobody_can_be_reached_by_what_is_on_the_page(page) -> None:
 
 def test_uplift_is_told_but_not_of_segments_kept_back(page) -> None:
     found = text_of(page)
-    assert "+11.1 points +4.2 to +18.0 &lt; 0.001" in found
+    assert "+11.1 points +4.2 to +18.0 +26 users +10 to +41" in found  # times 230
     assert "loyal 230 77 50.0 % 72.2 % -22.2 points" in found
-    assert "+1.25 -0.50 to +3.00" in found
-    assert "spring, thanks : 50.0 %" in found  # among the findings
-    assert 'class="better"' in page
-    assert "nobody was held out" in found
+    assert "+1.25 -0.50 to +3.00 +288 -115 to +690" in found
+    assert "spring, thanks: more responded. 50.0 %" in found  # among the findings
+    assert "(+4.2 to +18.0): in all +26 users (+10 to +41)." in found
+    assert "no effect on money can be shown. 0.50 per user" in found
+    assert "may lie anywhere from -0.50 to +3.00." in found
+
     assert "+33.3" not in found and "users treated" not in found
+    assert "nobody was held out" in found
     assert "for an estimate: active (thanks)." in found
     assert "Segments that are kept back above are left out here." in found
+
+
+def test_only_what_chance_does_not_explain_is_coloured(page) -> None:
+    rows = dict(
+        re.findall(r'<t[hd][^>]*>(thanks|loyal)</t[hd]>.*?<td class="(\w+)">', page, re.S)[:2]
+    )
+    assert rows == {"thanks": "better", "loyal": "worse"}
+    assert '<td class="level">' in page  # the money
+    assert page.count('<li class="level">') == 1
+
+
+def test_money_has_its_currency_and_who_was_sent_others_is_said(tmp_path) -> None:
+    folder = write_campaign(tmp_path / "1")
+    money = {"overall": uplift(2.5, 1.0, 4.0), "segments": {}, "not_estimated": {}}
+    reached = {"users": 1234, "share": 0.25, "by": {"summer": 1234}, "any_version": 1234}
+    others = {"held_out": reached, "treated": {**reached, "users": 0}}
+    together = measured("", value=money)
+    write_measured(
+        folder,
+        [measured("thanks", value=money, sent_others=others)],
+        currency="€",
+        before_days=90,
+        control=together,
+    )
+    found = text_of(rendered(tmp_path, campaigns=[folder]))
+    assert "+2.50 € +1.00 to +4.00 +575 € +230 to +920" in found
+    assert "thanks: more was spent. 0.50 € per user it was sent to" in found
+    assert "The difference is +2.50 € (+1.00 to +4.00): in all +575 € (+230 to +920)." in found
+    assert "1,234 of those held out (25.0%) were sent other campaigns all the same" in found
+    assert "spring, all campaigns together: more was spent." in found
+    assert "adjusted for what users spent in the 90 days before" in found
+
+
+def test_segments_are_judged_by_what_is_corrected_for_their_number(tmp_path) -> None:
+    folder = write_campaign(tmp_path / "1")
+    segments = {"loyal": uplift(0.1, 0.01, 0.19, p_value=0.2)}
+    found = {"overall": uplift(0.1, 0.01, 0.19), "segments": segments, "not_estimated": {}}
+    write_measured(folder, [measured("thanks", responded=found)])
+    page = rendered(tmp_path, campaigns=[folder])
+    assert re.findall(r'<td class="(\w+)">\s*<span class="value">', page) == ["better", "level"]
 
 
 def test_the_page_is_well_formed_and_loads_nothing(campaign, tmp_path) -> None:

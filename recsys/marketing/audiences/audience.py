@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, model_validator
 
 from recsys.config import NAME, StrictConfig
 from recsys.errors import InputError
@@ -15,9 +15,12 @@ from recsys.marketing.audiences.query import rows_where
 from recsys.marketing.audiences.suppression import (
     Suppressed,
     SuppressionConfig,
+    check_suppression,
     read_suppressed,
+    suppression_contacts,
 )
 from recsys.marketing.audiences.users_table import SEGMENT, USER, UsersTable, read_users
+from recsys.marketing.contacts.contacts import ContactsConfig
 from recsys.marketing.versions import fingerprint, keep_version
 from recsys.run_folder import RunFolder
 from recsys.yaml_text import dump_yaml
@@ -51,6 +54,14 @@ class AudienceConfig(Definition):
         50, ge=5, description="users that an audience has at least (k-anonymity)"
     )
     suppress: SuppressionConfig | None = Field(None, description="who opted out")
+    contacts: ContactsConfig | None = Field(
+        None, description="whose the addresses are of those who opted out; a list of ids needs none"
+    )
+
+    @model_validator(mode="after")
+    def _knows_who_opted_out(self) -> "AudienceConfig":
+        check_suppression(self.suppress, self.contacts)
+        return self
 
 
 @dataclass(frozen=True)
@@ -137,7 +148,8 @@ def save_audience(config: AudienceConfig, runs_dir: Path) -> Path:
         InputError: see :func:`pick`, :func:`read_users` and :func:`read_suppressed`.
     """
     table = read_users(config.runs)
-    suppressed = read_suppressed(config.suppress, table.known)
+    contacts = suppression_contacts(config.suppress, config.contacts)
+    suppressed = read_suppressed(config.suppress, table.known, contacts)
     audience = pick(config.name, config, table, suppressed, config.minimum_size)
     definition = config.model_dump(mode="json")
     mark = fingerprint([definition, sorted(audience.users), sorted(table.marks.items())])
@@ -146,7 +158,7 @@ def save_audience(config: AudienceConfig, runs_dir: Path) -> Path:
         text = dump_yaml(definition)
         (draft / DEFINITION).write_text(text, encoding="utf-8")
         audience.rows[[USER]].to_parquet(draft / MEMBERS, index=False)
-        document = {"name": config.name, "unknown_opt_outs": suppressed.unknown}
+        document = {"name": config.name, **suppressed.counts}
         document |= counts(audience, config.minimum_size)
         RunFolder.write_json(draft / COUNTS, document)
 

@@ -1,24 +1,45 @@
-"""Who must not be addressed: the list that a company keeps of those who said no."""
+"""Who must not be addressed: the list that a company keeps of those who said no.
 
-from collections.abc import Set
-from dataclasses import dataclass
-from typing import Literal
+A list names them by the user's id, by e-mail address or by telephone number, whatever column it
+has of these. An address is everybody's who has it among the contacts, in whatever spelling
+(:mod:`recsys.marketing.contacts.reverse_directory`).
+"""
 
-from pydantic import Field
+from collections.abc import Hashable, Mapping, Set
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
 
 from recsys.data.sources import FileConfig
 from recsys.errors import InputError
+from recsys.marketing.contacts.contacts import Contacts, ContactsConfig, read_contacts, region_of
+from recsys.marketing.contacts.identifiers import Unusable
+from recsys.marketing.contacts.reverse_directory import ReverseDirectory
 from recsys.marketing.tables import read_columns
 
 CHANNELS = frozenset({"push", "email", "social"})
 EVERY_CHANNEL = "all"
+EMPTY = "empty"
 SHOWN = 3
 
 
 class SuppressionConfig(FileConfig):
-    """The list of those who opted out."""
+    """The list of those who opted out: a row names them by one or more of its columns."""
 
-    key: str = Field("user", description="column with the user's id as in the log")
+    key: str | None = Field(None, description="column with the user's id as in the log")
+    email: str | None = Field(
+        None, description="column with the e-mail address: of all contacts that have it"
+    )
+    phone: str | None = Field(
+        None, description="column with the telephone number: of all contacts that have it"
+    )
+    country: str | None = Field(
+        None,
+        description="column with the country of numbers without a country code, ISO 3166-1 "
+        "alpha-2 or its English name; where it is not known, a number is everybody's whose number "
+        "has the same last eight digits",
+    )
     channel: str | None = Field(
         None,
         description="column with the channel that is opted out of (push, email, social; empty or "
@@ -27,8 +48,26 @@ class SuppressionConfig(FileConfig):
     unknown: Literal["refuse", "allow"] = Field(
         "refuse",
         description="what to do about ids that the log does not have: `allow` if the list also "
-        "holds people who never did anything",
+        "holds people who never did anything. Addresses that no contact has are counted only: "
+        "nobody is reached there",
     )
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """Its columns of addresses, by contact detail."""
+        columns = {"email": self.email, "phone": self.phone}
+        return {detail: name for detail, name in columns.items() if name is not None}
+
+    @model_validator(mode="after")
+    def _names_somebody(self) -> "SuppressionConfig":
+        if self.key is None and not self.addresses:
+            raise ValueError(
+                "name the column of the opt-out list that says who said no: `key` (the user's id "
+                "as in the log), `email` or `phone`"
+            )
+        if self.country is not None and self.phone is None:
+            raise ValueError("`country` is that of telephone numbers: name their column, `phone`")
+        return self
 
 
 @dataclass(frozen=True)
@@ -39,57 +78,167 @@ class Suppressed:
         everywhere: ids of those who are not addressed at all.
         channels: by channel, ids of those who are not addressed there.
         unknown: how many ids of the list the log does not have.
+        nobodys: how many rows of the list have addresses only that no contact has.
+        unreadable: how many addresses of the list cannot be read, in rows that also say otherwise
+            who is meant.
     """
 
     everywhere: frozenset[str] = frozenset()
-    channels: dict[str, frozenset[str]] | None = None
+    channels: Mapping[str, frozenset[str]] = field(default_factory=dict)
     unknown: int = 0
+    nobodys: int = 0
+    unreadable: int = 0
 
     def of(self, channel: str) -> frozenset[str]:
         """Who is not addressed in a channel."""
-        return self.everywhere | (self.channels or {}).get(channel, frozenset())
+        return self.everywhere | self.channels.get(channel, frozenset())
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What of the list is about nobody who is known, as documents keep it."""
+        return {
+            "unknown_opt_outs": self.unknown,
+            "opted_out_addresses_of_nobody": self.nobodys,
+            "unreadable_opted_out_addresses": self.unreadable,
+        }
 
 
-def read_suppressed(config: SuppressionConfig | None, known: Set[str]) -> Suppressed:
+def suppression_notes(document: Mapping[str, Any]) -> list[str]:
+    """What a list says of nobody who is known, a line each.
+
+    Args:
+        document: that has :attr:`Suppressed.counts`.
+    """
+    notes = {
+        "unknown_opt_outs": "users of the opt-out list that the log does not have",
+        "opted_out_addresses_of_nobody": "rows of the opt-out list with addresses that no contact "
+        "has, so that nobody is reached there",
+        "unreadable_opted_out_addresses": "addresses of the opt-out list that cannot be read, in "
+        "rows that also say otherwise who is meant",
+    }
+    return [f"{note}: {document[each]:,}" for each, note in notes.items() if document[each]]
+
+
+def check_suppression(config: SuppressionConfig | None, contacts: ContactsConfig | None) -> None:
+    """Checks that there are contacts among which a list's addresses can be found.
+
+    Raises:
+        ValueError: there are none, or they lack the column.
+    """
+    for detail, name in ({} if config is None else config.addresses).items():
+        if getattr(contacts, detail, None) is None:
+            raise ValueError(
+                f"the opt-out list has addresses (suppress.{detail}: {name}), and whose they are "
+                "is not known: name under `contacts` the table that has them, with its columns "
+                f"`key` and `{detail}`"
+            )
+
+
+def suppression_contacts(
+    config: SuppressionConfig | None, contacts: ContactsConfig | None
+) -> Contacts | None:
+    """The contacts, if they are needed to find whose the addresses of a list are.
+
+    Raises:
+        InputError: see :func:`read_contacts`.
+    """
+    if config is None or contacts is None or not config.addresses:
+        return None
+    return read_contacts(contacts)
+
+
+def read_suppressed(
+    config: SuppressionConfig | None, known: Set[str], contacts: Contacts | None = None
+) -> Suppressed:
     """Reads the list.
 
     Args:
         config: where it is; None: nobody opted out.
         known: ids of all users of the log.
+        contacts: those among whom its addresses are looked for; a list of ids needs none.
 
     Raises:
-        InputError: the list cannot be read, a row has no id or names no channel, or ids are
+        InputError: the list cannot be read, a row names nobody or no channel, or ids are
             unknown: they may be of another kind, and then somebody who said no would be addressed.
     """
     if config is None:
         return Suppressed()
-    columns = {"user": config.key, "channel": config.channel}
-    rows = read_columns(config, columns, ids=["user"])
-    if rows["user"].isnull().any():
-        row = int(rows["user"].isnull().to_numpy().argmax()) + 1
-        raise InputError(
-            f"{config.path}: row {row} of the opt-out list has no {config.key!r}, so that nobody "
-            "knows who said no: complete it or take it out"
-        )
-    strangers = sorted(set(rows["user"]) - known)
+    roles = {"user": config.key, **config.addresses}
+    columns = {**roles, "country": config.country, "channel": config.channel}
+    rows = read_columns(config, columns, ids=["user", "phone"])
+    rows = rows.reindex(columns=["user", "email", "phone", "country", "channel"])
+    rows = rows.astype(object).where(rows.notnull(), None)
+    directories = {}
+    for detail in config.addresses:
+        assert contacts is not None  # `check_suppression` asks for them
+        directories[detail] = ReverseDirectory(contacts, detail)
+    everywhere: set[str] = set()
+    channels: dict[str, set[str]] = {}
+    strangers: set[str] = set()
+    nobodys = unreadable = 0
+    for number, row in enumerate(rows.to_dict("records"), start=1):
+        channel = _channel(config, row["channel"])
+        owners, why = _owners(row, directories)
+        users = frozenset().union(*owners)
+        unreadable += sum(reason != EMPTY for reason in why.values())
+        user = row["user"]
+        if user is None and not owners:
+            raise InputError(_of_nobody(config, number, why))
+        if user is not None:
+            if user not in known and not users:
+                strangers.add(user)
+            users |= {user}
+        elif not users:
+            nobodys += 1
+        silent = everywhere if channel == EVERY_CHANNEL else channels.setdefault(channel, set())
+        silent |= users
     if strangers and config.unknown == "refuse":
+        raise InputError(_unknown(config, strangers, rows["user"].nunique()))
+    rest = {channel: frozenset(users) for channel, users in channels.items()}
+    return Suppressed(frozenset(everywhere), rest, len(strangers), nobodys, unreadable)
+
+
+def _channel(config: SuppressionConfig, cell: str | None) -> str:
+    channel = EVERY_CHANNEL if cell is None else cell.casefold()
+    if channel not in CHANNELS | {EVERY_CHANNEL}:
         raise InputError(
-            f"{config.path}: {len(strangers)} of the {rows['user'].nunique()} users of the "
-            f"opt-out list are not in the log (such as {', '.join(strangers[:SHOWN])}), so they "
-            "may be addressed under another id. Give the ids of the log, or say `unknown: allow` "
-            "if the list also holds people who never did anything."
-        )
-    where = [EVERY_CHANNEL] * len(rows)
-    if config.channel is not None:
-        where = rows["channel"].fillna(EVERY_CHANNEL).str.casefold().tolist()
-    by_channel: dict[str, set[str]] = {}
-    for user, channel in zip(rows["user"], where, strict=True):
-        by_channel.setdefault(channel, set()).add(user)
-    if odd := sorted(set(by_channel) - CHANNELS - {EVERY_CHANNEL}):
-        raise InputError(
-            f"{config.path}: {odd[0]!r} in the opt-out list is no channel; there are "
+            f"{config.path}: {channel!r} in the opt-out list is no channel; there are "
             f"{', '.join(sorted(CHANNELS))}, and {EVERY_CHANNEL!r}"
         )
-    everywhere = frozenset(by_channel.pop(EVERY_CHANNEL, set()))
-    rest = {channel: frozenset(users) for channel, users in by_channel.items()}
-    return Suppressed(everywhere, rest, len(strangers))
+    return channel
+
+
+def _owners(
+    row: Mapping[Hashable, str | None], directories: Mapping[str, ReverseDirectory]
+) -> tuple[list[frozenset[str]], dict[str, str]]:
+    """Whose each address of a row is that can be read, and of the others why they cannot be."""
+    owners, why = [], {}
+    for detail, directory in directories.items():
+        text = row[detail]
+        try:
+            if text is None:
+                raise Unusable(EMPTY)
+            owners.append(directory.users(text, region_of(row["country"])))
+        except Unusable as error:
+            why[detail] = str(error)
+    return owners, why
+
+
+def _of_nobody(config: SuppressionConfig, number: int, why: Mapping[str, str]) -> str:
+    reasons = [f"no {config.key!r}"] if config.key is not None else []
+    for detail, reason in why.items():
+        name = config.addresses[detail]
+        reasons.append(f"no {name!r}" if reason == EMPTY else f"in {name!r} {reason}")
+    return (
+        f"{config.path}: row {number} of the opt-out list has {' and '.join(reasons)}, so that "
+        "nobody knows who said no: complete it or take it out"
+    )
+
+
+def _unknown(config: SuppressionConfig, strangers: Set[str], users: int) -> str:
+    return (
+        f"{config.path}: {len(strangers)} of the {users} users of the opt-out list are not in the "
+        f"log (such as {', '.join(sorted(strangers)[:SHOWN])}), so they may be addressed under "
+        "another id. Give the ids of the log, or say `unknown: allow` if the list also holds "
+        "people who never did anything."
+    )

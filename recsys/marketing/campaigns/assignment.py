@@ -1,14 +1,15 @@
 """Who gets which campaign: one each, by priority, and a part that gets none to compare with."""
 
-import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from recsys.errors import InputError
+from recsys.marketing.campaigns.control import ControlConfig
+from recsys.marketing.campaigns.draws import Draw
 
-COLUMNS = ["user", "campaign", "channel", "held_out", "probability"]
+COLUMNS = ["user", "campaign", "channel", "held_out", "control", "own_holdout", "probability"]
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,11 @@ class Assignments:
     """Who gets what.
 
     Attributes:
-        rows: ``user`` (each once), ``campaign``, ``channel``, ``held_out``, and ``probability``
-            that the user was to be sent it, which is what off-policy estimates need.
+        rows: ``user`` (each once), ``campaign``, ``channel``, ``held_out`` (nothing is sent),
+            ``control`` (as the user is in the global control group), ``own_holdout`` (drawn for
+            the campaign's own holdout, which users of the control group can be, too), and
+            ``probability`` that the user was to be sent it, which is what off-policy estimates
+            need: (1 - share of the control) (1 - share of the holdout).
         left_out: ``user``, ``campaign`` and ``reason``, where a user of an audience is not
             reached; a later campaign may reach the user.
     """
@@ -51,17 +55,22 @@ TAKEN = "has another campaign"
 
 
 def assign(
-    plans: Sequence[Plan], obstacles: Obstacles, draw: "Callable[[str], float]"
+    plans: Sequence[Plan],
+    obstacles: Obstacles,
+    draw: Draw,
+    control: ControlConfig | None = None,
 ) -> Assignments:
     """Gives each user the first campaign, by priority, that can reach the user.
 
     The holdout is drawn last, among those who would be sent the campaign: whoever is held out
-    differs from whoever is not by the draw alone.
+    differs from whoever is not by the draw alone. Users of the control group go through the
+    assignment like everybody, so that it is known which campaign they would have got.
 
     Args:
         plans: of all campaigns.
         obstacles: who cannot be reached.
         draw: of a user a number in [0, 1); below the holdout's share, the user is held out.
+        control: who gets nothing from any campaign.
 
     Raises:
         InputError: campaigns contradict each other: two of one priority want the same user, or
@@ -70,7 +79,8 @@ def assign(
     ordered = sorted(plans, key=lambda plan: plan.priority)
     _refuse_ties(ordered)
     taken: dict[str, str] = {}
-    rows: list[tuple[str, str, str, bool, float]] = []
+    rows: list[tuple[str, str, str, bool, bool, bool, float]] = []
+    outside = 1 - (control.share if control else 0.0)
     left_out: list[tuple[str, str, str]] = []
     for plan in ordered:
         free = [user for user in plan.users if user not in taken]
@@ -87,27 +97,15 @@ def assign(
         for user in free:
             if user not in reasons:
                 taken[user] = plan.name
-                held_out = draw(user) < plan.holdout
-                rows.append((user, plan.name, plan.channel, held_out, 1 - plan.holdout))
+                own = draw(user) < plan.holdout
+                ours = control is not None and control.holds(user)
+                sent = outside * (1 - plan.holdout)
+                rows.append((user, plan.name, plan.channel, own or ours, ours, own, sent))
+    kinds = {"held_out": bool, "control": bool, "own_holdout": bool, "probability": float}
     return Assignments(
-        pd.DataFrame(rows, columns=COLUMNS).astype({"held_out": bool, "probability": float}),
+        pd.DataFrame(rows, columns=COLUMNS).astype(kinds),
         pd.DataFrame(left_out, columns=["user", "campaign", "reason"]),
     )
-
-
-def seeded_draw(seed: int, name: str) -> Callable[[str], float]:
-    """A number in [0, 1) per user that is the same whenever and wherever it is asked for.
-
-    Args:
-        seed: another seed is another draw.
-        name: likewise; a user held out of one version of a campaign file is held out of the next.
-    """
-
-    def draw(user: str) -> float:
-        drawn = hashlib.sha256(f"{seed}\n{name}\n{user}".encode()).digest()
-        return int.from_bytes(drawn[:8]) / 2**64
-
-    return draw
 
 
 def _refuse_ties(ordered: Sequence[Plan]) -> None:

@@ -21,7 +21,12 @@ MOST_USERS = 512
 
 
 class OfferConfig(StrictConfig):
-    """What is offered."""
+    """What is offered.
+
+    An item goes to so many users as its pieces in stock allow
+    (:class:`recsys.marketing.campaigns.stock.StockConfig`); whoever comes after them is offered
+    the next best.
+    """
 
     items: PositiveInt = Field(3, description="at most, to each user")
     least: PositiveInt = Field(1, description="items without which a user is not addressed")
@@ -89,7 +94,7 @@ class Offers:
 
         Args:
             config: the rule.
-            stock: bool [items], of :func:`recsys.marketing.campaigns.stock.in_stock`.
+            stock: bool [items], what is in stock.
             origin: where the rule stands, for messages.
 
         Raises:
@@ -113,31 +118,38 @@ class Offers:
         return np.flatnonzero(allowed)
 
     def of(
-        self, users: Sequence[str], config: OfferConfig, choice: np.ndarray
+        self, users: Sequence[str], config: OfferConfig, choice: np.ndarray, left: np.ndarray
     ) -> Iterator[tuple[str, Offer | None]]:
         """Each user's offer, in the order of the users; None where there is too little to offer.
+
+        Users come first who are named first: what they are offered is taken from what is left,
+        and those after them get the best of the rest.
 
         Args:
             users: ids as in the log.
             config: the rule.
             choice: of :meth:`choice`.
+            left: float [items], to how many users each item can still be offered; changed.
         """
         seen = config.seen or self.recommender.manifest["model"]["seen"]
         rows = max(1, min(MOST_USERS, SCORES // len(choice)))
         for begin in range(0, len(users), rows):
             some = [user for user in users[begin : begin + rows] if user in self._users]
             queries = [self.recommender.user_query(self.dataset, user) for user in some]
-            found = self._best(queries, choice, config.items, seen) if some else []
-            enough = [len(items) >= config.least for items in found]
+            there = choice[left[choice] >= 1]
+            found: list[list[str]] = [[] for _ in some]
+            if some and len(there):
+                scores_UC = self._scores(queries, there, seen)
+                found = [
+                    self._ids[items].tolist() for items in take(scores_UC, there, config, left)
+                ]
             asked = [
-                (query, items[:1])
-                for query, items, offered in zip(queries, found, enough, strict=True)
-                if offered
+                (query, items[:1]) for query, items in zip(queries, found, strict=True) if items
             ]
             reasons = reasons_of_many(self.recommender, asked)
             offers: dict[str, Offer] = {}
-            for user, query, items, offered in zip(some, queries, found, enough, strict=True):
-                if offered:
+            for user, query, items in zip(some, queries, found, strict=True):
+                if items:
                     (first,) = next(reasons)
                     because = [reason.title for reason in first if reason.kind == "history"]
                     offers[user] = self._offer(items, query, because[0] if because else "")
@@ -148,9 +160,8 @@ class Offers:
         titles = tuple(self.recommender.titles.get(item, item) for item in items)
         return Offer(tuple(items), titles, because, items[0] in set(query.history))
 
-    def _best(
-        self, queries: Sequence[Query], choice: np.ndarray, most: int, seen: Seen
-    ) -> list[list[str]]:
+    def _scores(self, queries: Sequence[Query], choice: np.ndarray, seen: Seen) -> np.ndarray:
+        """float [queries, choice]: -inf of what must not be offered."""
         queries_UD = self.recommender.embed_query(self.recommender.stacked_inputs(queries))
         scores_UC = queries_UD @ self._vectors_ID[choice].T
         if seen == "exclude":
@@ -158,15 +169,42 @@ class Offers:
             for row, query in enumerate(queries):
                 chosen = {places.get(self._items[item]) for item in query.history} - {None}
                 scores_UC[row, list(chosen)] = -np.inf
-        most = min(most, len(choice))
-        best_UK = np.argpartition(-scores_UC, most - 1, axis=1)[:, :most]
-        order = np.argsort(-np.take_along_axis(scores_UC, best_UK, axis=1), axis=1, kind="stable")
-        best_UK = np.take_along_axis(best_UK, order, axis=1)
-        kept_UK = np.take_along_axis(scores_UC, best_UK, axis=1) > -np.inf
-        return [
-            self._ids[choice[best[kept]]].tolist()
-            for best, kept in zip(best_UK, kept_UK, strict=True)
-        ]
+        return scores_UC
+
+
+def take(
+    scores_UC: np.ndarray, choice: np.ndarray, config: OfferConfig, left: np.ndarray
+) -> list[np.ndarray]:
+    """What each user is offered of what those before left: their best items, best first.
+
+    Args:
+        scores_UC: float [users, choice], -inf of what must not be offered; changed.
+        choice: int [choice], indices of items.
+        config: how many items, and at least how many; whoever would get fewer takes none.
+        left: float [items], to how many users each item can still be offered; changed.
+
+    Returns:
+        Indices of items, empty of whom there is too little for.
+    """
+    found = []
+    for best, scores_C in zip(_best(scores_UC, config.items), scores_UC, strict=True):
+        if (left[choice[best]] < 1).any():  # somebody before took the last one
+            scores_C[left[choice] < 1] = -np.inf
+            (best,) = _best(scores_C[None], config.items)
+        items = choice[best] if len(best) >= config.least else choice[:0]
+        left[items] -= 1
+        found.append(items)
+    return found
+
+
+def _best(scores_UC: np.ndarray, most: int) -> list[np.ndarray]:
+    """Of each user the places of the highest scores, best first, without those of -inf."""
+    most = min(most, scores_UC.shape[1])
+    best_UK = np.argpartition(-scores_UC, most - 1, axis=1)[:, :most]
+    order = np.argsort(-np.take_along_axis(scores_UC, best_UK, axis=1), axis=1, kind="stable")
+    best_UK = np.take_along_axis(best_UK, order, axis=1)
+    kept_UK = np.take_along_axis(scores_UC, best_UK, axis=1) > -np.inf
+    return [best[kept] for best, kept in zip(best_UK, kept_UK, strict=True)]
 
 
 Offered = Mapping[str, Offer]

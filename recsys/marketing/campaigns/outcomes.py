@@ -1,18 +1,20 @@
 """What a campaign changed: those it was sent to against those held out."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pydantic import Field, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 
 from recsys.data.sources import FileConfig
 from recsys.data.times import TimeConfig
 from recsys.errors import InputError
 from recsys.marketing.audiences.users_table import SEGMENT
-from recsys.marketing.campaigns.campaign import ASSIGNMENTS, COUNTS
+from recsys.marketing.campaigns.built import ASSIGNMENTS, COUNTS, KEYS
+from recsys.marketing.campaigns.contamination import OtherMessages, other_messages
 from recsys.marketing.measurement.uplift import SegmentedUplift, uplift, uplift_by_segment
 from recsys.marketing.tables import as_numbers, read_columns
 from recsys.marketing.versions import MEND, checked, read_version
@@ -20,6 +22,7 @@ from recsys.reading import reading
 from recsys.run_folder import RunFolder
 
 UPLIFT = "uplift.json"
+BEFORE = "before"
 
 
 class OutcomesConfig(TimeConfig, FileConfig):
@@ -28,88 +31,159 @@ class OutcomesConfig(TimeConfig, FileConfig):
     user: str = Field("user", description="column with the user's id as in the log")
     time: str = Field("time", description="column with the time")
     value: str | None = Field(None, description="column with the money, if it is compared, too")
-    days: PositiveInt = Field(14, le=3660, description="from the day of sending on, that count")
+    days: PositiveInt | None = Field(
+        None,
+        le=3660,
+        description="from the day of sending on, that count; the campaign's by default",
+    )
+    before_days: NonNegativeInt = Field(
+        90,
+        le=3660,
+        description="up to the day of sending, whose money the money afterwards is adjusted for, "
+        "as far as the table has them; 0: not at all",
+    )
 
 
 def measure_campaign(folder: Path, config: OutcomesConfig) -> Path:
     """Compares, in each campaign of a built folder, those sent it with those held out.
 
+    Held out are those of the campaign's own holdout, who got what others got until then. With a
+    global control group, which got nothing for longer, everybody assigned outside it (sent or
+    held out) is compared with it apart: what all campaigns changed together since it began.
+
     Everybody assigned counts as assigned, whether a message arrived or not; who is not among the
-    outcomes did nothing. Written beside the assignments as ``uplift.json``: of each campaign the
-    share of users who did something, and the money per user, overall and by segment; or why
-    it cannot be measured (nobody held out, say).
+    outcomes did nothing. Also those held out who were sent something else all the same stay
+    where they were assigned (intention to treat): how many they are is said, as the uplift is
+    smaller by them.
+
+    Money is adjusted for that of the days before, if the outcomes go back so far
+    (:func:`~recsys.marketing.measurement.permutation.permutation_difference`).
+
+    Written beside the assignments as ``uplift.json``: of each campaign the share of users who did
+    something, and the money per user, overall and by segment; or why one of them cannot be
+    measured (nobody held out, say); and how many of either side were sent other campaigns while the
+    outcome counted.
 
     Args:
         folder: ``<runs-dir>/campaigns/<name>/<version>``.
         config: what users did.
 
     Raises:
-        InputError: the folder is none of a campaign, the outcomes cannot be read, or none of
-            them is of the campaign's users and days.
+        InputError: the folder is none of a campaign, the outcomes or a campaign beside it cannot
+            be read, or no outcome is of the campaign's users and days.
     """
     if not (folder / ASSIGNMENTS).is_file():
         raise InputError(
             f"{folder} is no campaign: give the folder that `recsys campaign build` printed, such "
             "as runs/campaigns/spring/1"
         )
-    document = read_version(folder, COUNTS, ["campaigns", "at"])
+    document = read_version(folder, COUNTS, KEYS)
     with reading(checked(folder, ASSIGNMENTS), MEND):
         assigned = pd.read_parquet(folder / ASSIGNMENTS)
-    did, last = _within(config, date.fromisoformat(document["at"]), set(assigned["user"]))
-    done = did.groupby("user")["value"].agg(["size", "sum"])
+    at, days = date.fromisoformat(document["at"]), config.days or document["days"]
+    done = _read(config)
+    users = _users(assigned, done, config, at, days)
+    others = other_messages(folder, document["name"], at, days, document["outcome"])
     outcomes = ["responded"] if config.value is None else ["responded", "value"]
-    done = done.reindex(assigned["user"]).fillna(0).reset_index(drop=True)
-    found = []
-    for name, rows in assigned.groupby("campaign", sort=False):
-        users = rows[["user"]].assign(
-            treated=~rows["held_out"],
-            responded=done.loc[rows.index, "size"] > 0,
-            value=done.loc[rows.index, "sum"],
-        )
-        if SEGMENT in rows:
-            users[SEGMENT] = rows[SEGMENT].fillna("none")
-        try:
-            measured: dict[str, Any] = {each: _compared(users, each) for each in outcomes}
-        except InputError as error:
-            measured = {"not_measured": str(error)}
-        found.append({"name": name, **measured})
+    own = users[~assigned["control"]]
+    found = [
+        {"name": name, **_measured(rows, outcomes, others)}
+        for name, rows in own.groupby(assigned["campaign"], sort=False)
+    ]
+    control = None
+    if document["control"] and document["control"]["share"]:
+        outside = users.assign(treated=~assigned["control"])
+        control = _measured(outside, outcomes, others)
     RunFolder.write_json(
-        folder / UPLIFT, {"days": config.days, "last_outcome": last, "campaigns": found}
+        folder / UPLIFT,
+        {
+            "days": days,
+            "before_days": config.before_days if BEFORE in users else 0,
+            "outcome": document["outcome"],
+            "currency": document["currency"],
+            "last_outcome": done["time"].max().date().isoformat(),
+            "campaigns": found,
+            "control": control,
+            "notes": others.notes,
+        },
     )
     return folder / UPLIFT
 
 
-def _within(config: OutcomesConfig, at: date, users: set[str]) -> tuple[pd.DataFrame, str]:
-    """``user`` and ``value`` (0 without one) of what assigned users did in the days.
+def _measured(
+    users: pd.DataFrame, outcomes: Sequence[str], others: OtherMessages
+) -> dict[str, Any]:
+    """Uplift by outcome, or why there is none; and who was sent other campaigns."""
+    measured, not_measured = {}, {}
+    for outcome in outcomes:
+        try:
+            measured[outcome] = _compared(users, outcome)
+        except InputError as error:
+            not_measured[outcome] = str(error)
+    treated = users["treated"]
+    return {
+        **measured,
+        "not_measured": not_measured,
+        "sent_others": {
+            "held_out": others.among(users.loc[~treated, "user"]),
+            "treated": others.among(users.loc[treated, "user"]),
+        },
+    }
 
-    And the day of the last outcome of anybody: if it is before the days are over, they may not be.
-    """
+
+def _read(config: OutcomesConfig) -> pd.DataFrame:
+    """``user``, ``time`` (UTC) and ``value`` (0 without one) of all that anybody did."""
     columns = {"user": config.user, "time": config.time, "value": config.value}
     rows = read_columns(config, columns, ids=["user"], times=config)
     if rows.empty:
         raise InputError(f"{config.path} has no outcomes: give a row per thing that a user did")
-    times = rows["time"]
     value = pd.Series(0.0, index=rows.index)
     if config.value is not None:
         value = as_numbers(
             rows["value"], f"{config.path}, {config.value!r} of the outcomes", config.number_format
         )
-    first = pd.Timestamp(at, tz="UTC")
-    within = (times >= first) & (times < first + pd.Timedelta(days=config.days))
-    kept = rows[["user"]].assign(value=value.fillna(0))[within & rows["user"].isin(users)]
-    if kept.empty:
+    return rows[["user", "time"]].assign(value=value.fillna(0))
+
+
+def _users(
+    assigned: pd.DataFrame, done: pd.DataFrame, config: OutcomesConfig, at: date, days: int
+) -> pd.DataFrame:
+    """Each assigned user with what came of it in the days, and the money before, if any is known.
+
+    Raises:
+        InputError: none of what was done is of these users and days.
+    """
+    theirs = done[done["user"].isin(set(assigned["user"]))]
+    after = theirs[_between(theirs["time"], at, at + timedelta(days=days))]
+    if after.empty:
         raise InputError(
-            f"{config.path}: none of {len(rows)} outcomes is of the campaign's users and of the "
-            f"{config.days} days from {at} on (the outcomes are from {times.min():%Y-%m-%d} to "
-            f"{times.max():%Y-%m-%d}): check the ids, and wait until the days are over"
+            f"{config.path}: none of {len(done)} outcomes is of the campaign's users and of the "
+            f"{days} days from {at} on (the outcomes are from {done['time'].min():%Y-%m-%d} to "
+            f"{done['time'].max():%Y-%m-%d}): check the ids, and wait until the days are over"
         )
-    return kept, times.max().date().isoformat()
+    found = after.groupby("user")["value"].agg(["size", "sum"])
+    found = found.reindex(assigned["user"]).fillna(0).reset_index(drop=True)
+    users = assigned[["user"]].assign(
+        treated=~assigned["held_out"], responded=found["size"] > 0, value=found["sum"]
+    )
+    if SEGMENT in assigned:
+        users[SEGMENT] = assigned[SEGMENT].fillna("none")
+    before = theirs[_between(theirs["time"], at - timedelta(days=config.before_days), at)]
+    if config.value is not None and not before.empty:
+        spent = before.groupby("user")["value"].sum().reindex(assigned["user"]).fillna(0)
+        users[BEFORE] = spent.to_numpy()
+    return users
+
+
+def _between(times: pd.Series, first: date, end: date) -> pd.Series:
+    return (times >= pd.Timestamp(first, tz="UTC")) & (times < pd.Timestamp(end, tz="UTC"))
 
 
 def _compared(users: pd.DataFrame, outcome: str) -> dict[str, Any]:
+    before = BEFORE if outcome == "value" and BEFORE in users else None
     found = (
-        uplift_by_segment(users, outcome)
+        uplift_by_segment(users, outcome, before=before)
         if SEGMENT in users
-        else SegmentedUplift(uplift(users, outcome), {}, {})
+        else SegmentedUplift(uplift(users, outcome, before), {}, {})
     )
     return asdict(found)

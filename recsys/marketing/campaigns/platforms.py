@@ -29,7 +29,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from recsys.marketing.campaigns.identifiers import gmail_address, sha256
+from recsys.marketing.contacts.identifiers import gmail_address, sha256
 
 PlatformName = Literal["google", "meta", "tiktok"]
 ZIP_PLUS_4 = re.compile(r"([0-9]{5})-?[0-9]{4}")
@@ -59,7 +59,7 @@ class Column:
 
     Attributes:
         header: its name.
-        spelling: from that of :mod:`recsys.marketing.campaigns.identifiers` to the platform's.
+        spelling: from that of :mod:`recsys.marketing.contacts.identifiers` to the platform's.
         hashed: whether cells are SHA-256 hashes; others stand in clear.
     """
 

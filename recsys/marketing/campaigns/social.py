@@ -9,7 +9,7 @@ last two in clear, are there when asked for.
 
 import csv
 from collections import Counter
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,28 +17,14 @@ import pandas as pd
 
 from recsys.atomic import atomic_path
 from recsys.errors import InputError
-from recsys.marketing.campaigns.identifiers import (
-    Unusable,
-    advertising_id,
-    country_code,
-    email_address,
-    person_name,
-    phone_number,
-    postcode,
-)
+from recsys.marketing.campaigns.addresses import NO_DETAILS
 from recsys.marketing.campaigns.platforms import PLATFORMS, Platform, PlatformName
+from recsys.marketing.campaigns.sharers import SHARED, Sharers
+from recsys.marketing.contacts.contacts import Contacts
+from recsys.marketing.contacts.identifiers import Unusable
 
 DEFAULT_FIELDS = ("email", "phone")
 IDENTIFYING = ("email", "phone", "advertising_id")
-SHARED = "shares an address or a number with somebody who opted out"
-READERS: Mapping[str, Callable[[str], str]] = {
-    "email": email_address,
-    "first_name": person_name,
-    "last_name": person_name,
-    "country": country_code,
-    "postcode": postcode,
-    "advertising_id": advertising_id,
-}
 # Reasons of a message, the most frequent first.
 SHOWN = 5
 
@@ -64,11 +50,10 @@ class Hashed:
 
 def hash_contacts(
     users: Sequence[str],
-    contacts: pd.DataFrame,
+    contacts: Contacts,
     platform: PlatformName,
     fields: Sequence[str] | None = None,
-    region: str | None = None,
-    silent: Collection[str] = (),
+    sharers: Sharers | None = None,
 ) -> Hashed:
     """Contact details in the spelling and the hashes of a platform's customer list.
 
@@ -77,13 +62,12 @@ def hash_contacts(
 
     Args:
         users: ids as in the dataset; who is given twice is there once.
-        contacts: of :func:`recsys.marketing.campaigns.contacts.read_contacts`.
+        contacts: of :func:`recsys.marketing.contacts.contacts.read_contacts`.
         platform: whose list it is.
         fields: contact details to give away; by default e-mail and phone, as far as there are
             any.
-        region: of telephone numbers without a country code, ISO 3166-1 alpha-2.
-        silent: ids of users who opted out. Nobody who shares an identifier with one of them is
-            told of: the platform would find the one who said no.
+        sharers: who shares an identifier with somebody who opted out, in whatever spelling. They
+            are not told of: the platform would find the one who said no.
 
     Raises:
         InputError: a field that the platform does not take or the contacts do not have, no
@@ -91,22 +75,19 @@ def hash_contacts(
     """
     form = PLATFORMS[platform]
     chosen = _chosen(platform, form, contacts, fields)
-    details = contacts.set_index("user").to_dict("index")
     identifying = [name for name in chosen if name in IDENTIFYING]
-    forbidden: set[tuple[str, str]] = set()
-    for user in silent:
-        if user in details:
-            cells, _ = _cells(form, chosen, {"user": user, **details[user]}, region)
-            forbidden |= {(name, cells[name]) for name in identifying if cells[name]}
+    shared: set[str] = set()
+    if sharers is not None:
+        shared.update(*(sharers.of("social", name) for name in identifying))
     found: dict[str, list[str]] = {}
     left_out, unusable = [], []
     for user in dict.fromkeys(users):
-        if user not in details:
-            left_out.append((user, "no contact details"))
+        if user not in contacts.rows:
+            left_out.append((user, NO_DETAILS))
             continue
-        cells, reasons = _cells(form, chosen, {"user": user, **details[user]}, region)
+        cells, reasons = _cells(form, chosen, contacts, user)
         unusable += [(user, name, reason) for name, reason in reasons.items()]
-        if not forbidden.isdisjoint(cells.items()):
+        if user in shared:
             left_out.append((user, SHARED))
         elif any(cells[name] for name in identifying):
             found[user] = [cells[name] for name in chosen]
@@ -146,10 +127,10 @@ def people(hashed: Hashed, users: Sequence[str]) -> list[tuple[str, ...]]:
 
 
 def _chosen(
-    platform: str, form: Platform, contacts: pd.DataFrame, fields: Sequence[str] | None
+    platform: str, form: Platform, contacts: Contacts, fields: Sequence[str] | None
 ) -> list[str]:
     """The fields to write, in the order of the platform's file."""
-    known = [name for name in contacts.columns if name != "user"]
+    known = contacts.details
     there = f"the contacts have {', '.join(known) or 'no such column'}"
     wanted = [name for name in DEFAULT_FIELDS if name in known] if fields is None else fields
     if foreign := [name for name in wanted if name not in form.columns]:
@@ -177,15 +158,14 @@ def _chosen(
 
 
 def _cells(
-    form: Platform, chosen: Sequence[str], details: Mapping[Hashable, object], region: str | None
+    form: Platform, chosen: Sequence[str], contacts: Contacts, user: str
 ) -> tuple[dict[str, str], dict[str, str]]:
     """A user's cells by field, and why fields that were given are empty."""
     cells, reasons = dict.fromkeys(chosen, ""), {}
     for name in chosen:
-        text = details[name]
-        if isinstance(text, str) and text.strip():
+        if contacts.given(user, name) is not None:
             try:
-                cells[name] = form.columns[name].cell(_understood(name, text, details, region))
+                cells[name] = form.columns[name].cell(_understood(name, contacts, user))
             except Unusable as error:
                 reasons[name] = str(error)
     if not all(cells.get(name) for name in form.together):
@@ -194,22 +174,18 @@ def _cells(
     return cells, reasons
 
 
-def _understood(
-    name: str, text: str, details: Mapping[Hashable, object], region: str | None
-) -> str:
-    if name == "phone":
-        return phone_number(text, region)
-    found = READERS[name](text)
+def _understood(name: str, contacts: Contacts, user: str) -> str:
+    found = contacts.read(user, name)
     # The one detail that a platform may take in clear and that is not one of a known list.
-    if name == "postcode" and _repeats(found, details):
+    if name == "postcode" and _repeats(found, user, contacts.rows[user]):
         raise Unusable("the same as an identifier")
     return found
 
 
-def _repeats(postcode: str, details: Mapping[Hashable, object]) -> bool:
+def _repeats(postcode: str, user: str, details: Mapping[str, str | None]) -> bool:
     """Whether it is the user's id or another detail that came into a wrong column."""
     others = [str(other) for name, other in details.items() if name not in ("country", "postcode")]
-    others.append(str(details.get("email")).partition("@")[0])
+    others += [user, str(details.get("email")).partition("@")[0]]
     return _bare(postcode) in map(_bare, others)
 
 
@@ -222,6 +198,6 @@ def _nobody(platform: str, left_out: Sequence[tuple[str, str]]) -> str:
     why = ", ".join(f"{count} with {reason!r}" for reason, count in counts) or "none is given"
     return (
         f"none of {len(left_out)} users can be found on {platform} ({why}): check that `contacts` "
-        "names the right columns, `key` the ids of the log, and `region` the country of "
-        "telephone numbers without a country code"
+        "names the right columns, `key` the ids of the log, and `country` or `region` the "
+        "country of telephone numbers without a country code"
     )

@@ -120,34 +120,43 @@ def _is_list(node: nodes.Node | None) -> bool:
 Wording = Annotated[str, AfterValidator(_checked)]
 
 
-def written(text: Wording, offer: Offer) -> str:
+def words_in(text: Wording) -> list[str]:
+    """The words of an offer that a template speaks of, such as ``titles``."""
+    return sorted(meta.find_undeclared_variables(_environment.parse(text)))
+
+
+def written(text: Wording, offer: Offer | None) -> str:
     """A line for one user, as a cell of a table that people may open in a spreadsheet.
 
     Args:
         text: the template.
         offer: what the user is offered, which gives the words their values; of a title, its
-            first 500 letters.
+            first 500 letters. None where nothing is offered: there are no words.
 
     Raises:
         InputError: the template asks for more than there is, such as a third title of two, or
             the line would have more than 10,000 letters.
     """
-    words = {
+    try:
+        line = _line(_compiled(text), {} if offer is None else _words(offer))
+    # A template computes: it takes a third of two titles and adds words to numbers.
+    except Exception as error:
+        raise InputError(
+            f"the template {text!r} cannot be written for an offer of "
+            f"{0 if offer is None else len(offer.items)} items: "
+            f"{str(error).rstrip('.')}. Ask first, as in {{% if titles|length > 1 %}}, or raise "
+            "offer.least."
+        ) from error
+    return spreadsheet_cell(" ".join(line.split()))
+
+
+def _words(offer: Offer) -> dict[str, object]:
+    return {
         "titles": tuple(printable(title, LONGEST_TITLE) for title in offer.titles),
         "items": offer.items,
         "because": printable(offer.because, LONGEST_TITLE),
         "again": offer.again,
     }
-    try:
-        line = _line(_compiled(text), words)
-    # A template computes: it takes a third of two titles and adds words to numbers.
-    except Exception as error:
-        raise InputError(
-            f"the template {text!r} cannot be written for an offer of {len(offer.items)} items: "
-            f"{str(error).rstrip('.')}. Ask first, as in {{% if titles|length > 1 %}}, or raise "
-            "offer.least."
-        ) from error
-    return spreadsheet_cell(" ".join(line.split()))
 
 
 def _line(template: Template, words: dict[str, object]) -> str:

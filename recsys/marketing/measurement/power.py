@@ -10,10 +10,15 @@ from statsmodels.stats.power import ttest_power
 from statsmodels.stats.proportion import power_proportions_2indep
 
 from recsys.errors import InputError
-from recsys.marketing.measurement.uplift import SMALLEST_ARM
+from recsys.marketing.measurement.enough import (
+    FEWEST_RESPONDERS,
+    SMALLEST_ARM,
+    expected_responders,
+    too_few_for_money,
+    too_few_users,
+)
 
 POWER, ALPHA = 0.8, 0.05
-FEWEST_RESPONDERS = 5
 PRECISION = 1e-9
 MOST_USERS = 10**11  # more than there are people: no campaign finds them
 
@@ -77,7 +82,7 @@ class Rate:
     def power(self, uplift: float, arms: Arms, alpha: float = ALPHA) -> float:
         ratio = arms.held_out / arms.treated
         alike = self.base + uplift * arms.treated / arms.users
-        if alike * min(arms.treated, arms.held_out) < FEWEST_RESPONDERS:
+        if expected_responders(alike, arms.treated, arms.held_out) < FEWEST_RESPONDERS:
             return 0.0
         return _certain(
             lambda: power_proportions_2indep(
@@ -90,34 +95,52 @@ class Rate:
 class Money:
     """A number of each user, such as money spent in the weeks after.
 
-    The power is that of Welch's test where both arms vary alike (noncentral t, Cohen 1988,
-    "Statistical power analysis for the behavioral sciences", chapter 2).
+    The power is that of a t test of unequal arms that vary alike (noncentral t, Cohen 1988,
+    "Statistical power analysis for the behavioral sciences", chapter 2), which the permutation
+    test of :func:`recsys.marketing.measurement.uplift.uplift` has in large arms. Arms in which
+    fewer than 5 users would spend anything are not measured: their power counts as 0.
 
     Attributes:
         deviation: standard deviation over all users, also those who spend nothing.
+        spenders: share of users who spend anything.
+        correlation: of the money with that of the time before, for which it is adjusted; 0: it
+            is not.
 
     Raises:
-        InputError: the deviation is not a positive number.
+        InputError: a number is out of bounds.
     """
 
     deviation: float
+    spenders: float = 1.0
+    correlation: float = 0.0
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.deviation) and self.deviation > 0):
             raise InputError(
                 f"the standard deviation must be a positive number, not {self.deviation}"
             )
+        if not 0 < self.spenders <= 1:
+            raise InputError(
+                f"the share of users who spend must be above 0 and at most 1, not {self.spenders}"
+            )
+        if not -1 < self.correlation < 1:
+            raise InputError(
+                f"the correlation must lie between -1 and 1, not at {self.correlation}"
+            )
 
     def largest(self) -> float:
         return math.inf
 
     def power(self, uplift: float, arms: Arms, alpha: float = ALPHA) -> float:
+        if too_few_for_money(self.spenders, arms.treated, arms.held_out):
+            return 0.0
+        left = self.deviation * math.sqrt(1 - self.correlation**2)
         shares = 1 / arms.treated, 1 / arms.held_out
         spread = sum(shares)
         freedom = spread**2 / (
             shares[0] ** 2 / (arms.treated - 1) + shares[1] ** 2 / (arms.held_out - 1)
         )
-        return _certain(lambda: ttest_power(uplift / self.deviation, 1 / spread, alpha, df=freedom))
+        return _certain(lambda: ttest_power(uplift / left, 1 / spread, alpha, df=freedom))
 
 
 def users_needed(
@@ -133,6 +156,8 @@ def users_needed(
 
     >>> users_needed(Rate(0.05), uplift=0.01, held_out=0.5).users
     16316
+    >>> users_needed(Money(46.0, spenders=0.16, correlation=0.6), uplift=2.0).users
+    29541
 
     Args:
         outcome: :class:`Rate` or :class:`Money`.
@@ -195,15 +220,16 @@ def smallest_uplift(
         A difference per user, upwards: of rates, or of money.
 
     Raises:
-        InputError: a number is out of bounds, an arm has fewer than 10 users, or not even the
-            largest uplift possible would be shown.
+        InputError: a number is out of bounds, an arm has fewer than 10 users or, of money, too
+            few who spend, or not even the largest uplift possible would be shown.
     """
     _check_test(power, alpha)
     arms = Arms(treated, held_out)
-    if min(treated, held_out) < SMALLEST_ARM:
-        raise InputError(
-            f"{treated} users treated and {held_out} held out; each needs {SMALLEST_ARM} or more"
-        )
+    reason = too_few_users(treated, held_out)
+    if reason is None and isinstance(outcome, Money):
+        reason = too_few_for_money(outcome.spenders, treated, held_out)
+    if reason is not None:
+        raise InputError(reason)
     high = outcome.largest()
     if math.isinf(high):
         high = 1.0

@@ -6,11 +6,10 @@ import numpy as np
 import pandas as pd
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import confint_proportions_2indep, test_proportions_2indep
-from statsmodels.stats.weightstats import CompareMeans
 
 from recsys.errors import InputError
-
-SMALLEST_ARM = 10
+from recsys.marketing.measurement.enough import too_few_for_money, too_few_users
+from recsys.marketing.measurement.permutation import permutation_difference
 
 
 @dataclass(frozen=True)
@@ -27,6 +26,7 @@ class Uplift:
         high: of the difference's 95 % interval.
         relative: the difference as a share of the held-out mean; None where that is not positive.
         p_value: two-sided, of no difference.
+        adjusted: whether the means are adjusted for a number known before the campaign.
     """
 
     treated: int
@@ -38,6 +38,7 @@ class Uplift:
     high: float
     relative: float | None
     p_value: float
+    adjusted: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class SegmentedUplift:
     not_estimated: dict[str, str]
 
 
-def uplift(users: pd.DataFrame, outcome: str = "outcome") -> Uplift:
+def uplift(users: pd.DataFrame, outcome: str = "outcome", before: str | None = None) -> Uplift:
     """What a campaign changed, per user assigned to it (intention to treat).
 
     Who was assigned counts as assigned, reached or not, and who did nothing counts with a no or
@@ -66,42 +67,55 @@ def uplift(users: pd.DataFrame, outcome: str = "outcome") -> Uplift:
     A yes or no (bool, or numbers that are all 0 or 1) is compared by Newcombe's hybrid score
     interval and the score test of equal rates (Newcombe 1998, "Interval estimation for the
     difference between independent proportions", method 10; Miettinen and Nurminen 1985), any
-    other number by Welch's (1947). Both are large-sample statements about means: where a few
-    users spend nearly everything, they need thousands of users held out.
+    other number, such as money, by permutation
+    (:func:`~recsys.marketing.measurement.permutation.permutation_difference`): where a few users
+    spend nearly everything, nothing else keeps its word.
+
+    >>> users = pd.DataFrame({"treated": [True] * 70 + [False] * 80})
+    >>> users["outcome"] = [True] * 56 + [False] * 14 + [True] * 48 + [False] * 32
+    >>> found = uplift(users)
+    >>> f"{found.difference:.2f} ({found.low:.4f} to {found.high:.4f})"
+    '0.20 (0.0524 to 0.3339)'
 
     Args:
         users: one row per assigned user: ``treated`` (bool, or 0 and 1), the outcome, and
             optionally ``user``, by which rows are checked to be one each.
         outcome: the column of what each user did: bool or number.
+        before: the column of a number known before the campaign, such as the money of the weeks
+            before, for which a number is adjusted (a yes or no is not).
 
     Raises:
-        InputError: a column is missing or holds something else, an outcome is missing or not
-            finite, a user has several rows, an arm has fewer than 10 users, or a number is
-            the same for all users of each arm.
+        InputError: a column is missing or holds something else, a number is missing or not
+            finite, a user has several rows, an arm has fewer than 10 users; or a number is
+            the same for all users of each arm, or not 0 of so few that fewer than 5 of them are
+            to be expected in the smaller arm.
     """
-    return _overall(*_checked(users, outcome))
+    return _overall(_checked(users, outcome, before))
 
 
 def uplift_by_segment(
-    users: pd.DataFrame, outcome: str = "outcome", segment: str = "segment"
+    users: pd.DataFrame,
+    outcome: str = "outcome",
+    segment: str = "segment",
+    before: str | None = None,
 ) -> SegmentedUplift:
     """:func:`uplift` of everybody and of each segment.
 
     P values of segments are adjusted by Holm's method over the segments estimated. A segment
-    with fewer than 10 users in an arm, or where a number is the same for all users of each arm,
-    is named and not estimated. That one segment's uplift is significant and another's is not
-    does not show that they differ.
+    of which :func:`uplift` would say nothing is named and not estimated. That one segment's
+    uplift is significant and another's is not does not show that they differ.
 
     Args:
         users: as for :func:`uplift`, with a column of segments.
         outcome: the column of what each user did.
         segment: the column of names, known before the campaign (what a message changes must not
             decide who is compared).
+        before: as for :func:`uplift`.
 
     Raises:
         InputError: as :func:`uplift`, or a user has no segment.
     """
-    treated, outcomes, binary = _checked(users, outcome)
+    checked = _checked(users, outcome, before)
     if segment not in users:
         raise InputError(_no_column(users, segment))
     if users[segment].isna().any():
@@ -112,10 +126,10 @@ def uplift_by_segment(
     names = users[segment].astype(str).to_numpy()
     found, not_estimated = {}, {}
     for name in sorted(set(names)):
-        rows = names == name
-        reason = _says_nothing(treated[rows], outcomes[rows], binary)
+        theirs = checked.rows(names == name)
+        reason = theirs.says_nothing()
         if reason is None:
-            found[name] = _compare(treated[rows], outcomes[rows], binary)
+            found[name] = theirs.compared()
         else:
             not_estimated[name] = reason
     if found:
@@ -124,12 +138,91 @@ def uplift_by_segment(
             name: replace(each, p_value=float(p_value))
             for (name, each), p_value in zip(found.items(), adjusted, strict=True)
         }
-    return SegmentedUplift(_overall(treated, outcomes, binary), found, not_estimated)
+    return SegmentedUplift(_overall(checked), found, not_estimated)
 
 
-def _checked(users: pd.DataFrame, outcome: str) -> tuple[np.ndarray, np.ndarray, bool]:
-    """Who was treated (bool), what they did (float), and whether that is a yes or no."""
-    for name in ("treated", outcome):
+@dataclass(frozen=True)
+class _Users:
+    """Who was treated (bool), what they did (float), whether that is a yes or no, and a number
+    known of them before (float)."""
+
+    treated: np.ndarray
+    outcomes: np.ndarray
+    binary: bool
+    before: np.ndarray | None
+
+    def rows(self, chosen: np.ndarray) -> "_Users":
+        before = None if self.before is None else self.before[chosen]
+        return _Users(self.treated[chosen], self.outcomes[chosen], self.binary, before)
+
+    @property
+    def adjusts(self) -> bool:
+        """Whether what is known of them before says anything of a number."""
+        return not self.binary and self.before is not None and bool(np.ptp(self.before) > 0)
+
+    def says_nothing(self) -> str | None:
+        """Why the two arms cannot be compared; None where they can."""
+        treated, held_out = int(self.treated.sum()), int((~self.treated).sum())
+        if (reason := too_few_users(treated, held_out)) or self.binary:
+            return reason
+        ours, others = self.outcomes[self.treated], self.outcomes[~self.treated]
+        if np.ptp(ours) == np.ptp(others) == 0:
+            return (
+                f"the outcome varies neither among {treated} users treated nor {held_out} held out"
+            )
+        return too_few_for_money(float((self.outcomes != 0).mean()), treated, held_out)
+
+    def compared(self) -> Uplift:
+        return self._rates() if self.binary else self._numbers()
+
+    def _rates(self) -> Uplift:
+        ours, others = self.outcomes[self.treated], self.outcomes[~self.treated]
+        # The score interval of statsmodels 0.15 fails on ordinary counts (500 of 10,000 against
+        # 40 of 1,000: its brackets miss the root), so the interval is Newcombe's.
+        counts = ours.sum(), len(ours), others.sum(), len(others)
+        low, high = confint_proportions_2indep(*counts, compare="diff", method="newcomb")
+        p_value = 1.0
+        if np.ptp(self.outcomes) > 0:
+            with np.errstate(divide="ignore", invalid="ignore"):  # ratios that nobody asked for
+                tested = test_proportions_2indep(*counts, compare="diff", method="score")
+            p_value = float(tested.pvalue)
+        means = float(ours.mean()), float(others.mean())
+        return self._uplift(means, means[0] - means[1], (float(low), float(high)), p_value)
+
+    def _numbers(self) -> Uplift:
+        found = permutation_difference(self.treated, self.outcomes, self.before)
+        if self.adjusts:
+            # Of everybody's mean, each arm is as far away as its share of the users leaves it.
+            held_out = float(self.outcomes.mean() - found.value * self.treated.mean())
+            means = held_out + found.value, held_out
+        else:
+            ours, others = self.outcomes[self.treated], self.outcomes[~self.treated]
+            means = float(ours.mean()), float(others.mean())
+        difference = means[0] - means[1]
+        return self._uplift(means, difference, (found.low, found.high), found.p_value)
+
+    def _uplift(
+        self,
+        means: tuple[float, float],
+        difference: float,
+        bounds: tuple[float, float],
+        p_value: float,
+    ) -> Uplift:
+        return Uplift(
+            int(self.treated.sum()),
+            int((~self.treated).sum()),
+            *means,
+            difference,
+            *bounds,
+            difference / means[1] if means[1] > 0 else None,
+            p_value,
+            self.adjusts,
+        )
+
+
+def _checked(users: pd.DataFrame, outcome: str, before: str | None) -> _Users:
+    columns = ("treated", outcome) if before is None else ("treated", outcome, before)
+    for name in columns:
         if name not in users:
             raise InputError(_no_column(users, name))
         if users[name].isna().any():
@@ -146,7 +239,10 @@ def _checked(users: pd.DataFrame, outcome: str) -> tuple[np.ndarray, np.ndarray,
         raise InputError("the column 'treated' must hold true and false (or 1 and 0)")
     if outcomes is None or not np.isfinite(outcomes).all():
         raise InputError(f"the outcome {outcome!r} must be true and false, or finite numbers")
-    return treated.astype(bool), outcomes, _yes_or_no(outcomes)
+    known = None if before is None else _numbers(users[before])
+    if before is not None and (known is None or not np.isfinite(known).all()):
+        raise InputError(f"what is known before, {before!r}, must be finite numbers")
+    return _Users(treated.astype(bool), outcomes, _yes_or_no(outcomes), known)
 
 
 def _numbers(values: pd.Series) -> np.ndarray | None:
@@ -163,45 +259,8 @@ def _no_column(users: pd.DataFrame, name: str) -> str:
     return f"the users have no column {name!r}, only {', '.join(map(repr, users.columns))}"
 
 
-def _says_nothing(treated: np.ndarray, outcomes: np.ndarray, binary: bool) -> str | None:
-    """Why two arms cannot be compared; None where they can."""
-    arms = int(treated.sum()), int((~treated).sum())
-    if min(arms) < SMALLEST_ARM:
-        return f"{arms[0]} users treated and {arms[1]} held out; each needs {SMALLEST_ARM} or more"
-    if not binary and np.ptp(outcomes[treated]) == np.ptp(outcomes[~treated]) == 0:
-        return f"the outcome varies neither among {arms[0]} users treated nor {arms[1]} held out"
-    return None
-
-
-def _overall(treated: np.ndarray, outcomes: np.ndarray, binary: bool) -> Uplift:
-    reason = _says_nothing(treated, outcomes, binary)
+def _overall(users: _Users) -> Uplift:
+    reason = users.says_nothing()
     if reason is not None:
         raise InputError(f"the campaign cannot be measured: {reason}")
-    return _compare(treated, outcomes, binary)
-
-
-def _compare(treated: np.ndarray, outcomes: np.ndarray, binary: bool) -> Uplift:
-    ours, others = outcomes[treated], outcomes[~treated]
-    measure = _rates if binary else _means
-    low, high, p_value = measure(ours, others)
-    mean, base = float(ours.mean()), float(others.mean())
-    relative = (mean - base) / base if base > 0 else None
-    return Uplift(len(ours), len(others), mean, base, mean - base, low, high, relative, p_value)
-
-
-def _rates(ours: np.ndarray, others: np.ndarray) -> tuple[float, float, float]:
-    # The score interval of statsmodels 0.15 fails on ordinary counts (500 of 10,000 against 40
-    # of 1,000: its brackets miss the root), so the interval is Newcombe's.
-    counts = ours.sum(), len(ours), others.sum(), len(others)
-    low, high = confint_proportions_2indep(*counts, compare="diff", method="newcomb")
-    if np.ptp(np.concatenate((ours, others))) == 0:
-        return float(low), float(high), 1.0
-    with np.errstate(divide="ignore", invalid="ignore"):  # ratios that nobody asked for
-        tested = test_proportions_2indep(*counts, compare="diff", method="score")
-    return float(low), float(high), float(tested.pvalue)
-
-
-def _means(ours: np.ndarray, others: np.ndarray) -> tuple[float, float, float]:
-    compared = CompareMeans.from_data(ours, others)
-    low, high = compared.tconfint_diff(usevar="unequal")
-    return float(low), float(high), float(compared.ttest_ind(usevar="unequal")[1])
+    return users.compared()

@@ -24,8 +24,6 @@ Aim = Literal["class", "mean", "signed_mean", "median"]
 FEWEST_OF_A_CLASS = 20
 # What only predictions of a mean are measured by.
 MEANS = ("deviance", "rmse")
-# A feature that alone tells the answers apart like this has seen them.
-LEAKING = 0.999
 
 
 class Answer(Protocol):
@@ -220,39 +218,3 @@ class OneOf:
 def better(answer: Answer, metric: str, one: float, other: float) -> bool:
     """Whether the first value of a metric is better than the second."""
     return one < other if metric in ERRORS else one > other
-
-
-def refuse_leaking(features: pd.DataFrame, target: pd.Series, answer: Answer) -> None:
-    """Names a feature that alone tells the answers apart, as only one that saw them can.
-
-    Raises:
-        InputError: there is one.
-    """
-    for name in features.columns:
-        feature = features[name]
-        if pd.api.types.is_numeric_dtype(feature):
-            # A missing value ranks lowest: that it is missing may be the answer.
-            ranks, told = feature.rank(na_option="top").to_numpy(), target
-        else:
-            ranks, told = _mean_answers(feature, target, answer)
-        found = answer.alone(ranks, told)
-        if found >= LEAKING:
-            raise InputError(
-                f"the feature {name!r} tells the answers apart almost without a mistake "
-                f"({found:.4f} of 1): it holds the answer, or follows from it. Leave it out."
-            )
-
-
-def _mean_answers(
-    feature: pd.Series, target: pd.Series, answer: Answer
-) -> tuple[np.ndarray, pd.Series]:
-    """Each value's mean answer in one half of the rows, for the other half.
-
-    In the same rows, an id without any meaning would tell everything.
-    """
-    values = feature.astype(str).reset_index(drop=True)
-    numbers = pd.Series(answer.truth(target), dtype=float)
-    known, asked = values.index % 2 == 0, values.index % 2 == 1
-    means = numbers[known].groupby(values[known]).mean()
-    found = values[asked].map(means).fillna(numbers[known].mean())
-    return found.to_numpy(), target.reset_index(drop=True)[asked]

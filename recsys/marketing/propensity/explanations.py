@@ -70,8 +70,7 @@ def coefficients(fitted: Pipeline) -> pd.Series | None:
         components: PCA = fitted.named_steps["reduce"]
         weights = weights @ components.components_
     largest = weights[np.abs(weights).argmax(axis=0), np.arange(weights.shape[1])]
-    names = fitted.named_steps["encode"].get_feature_names_out()
-    found = pd.Series(largest, names, name="coefficient")
+    found = pd.Series(largest, encoded_names(fitted.named_steps["encode"]), name="coefficient")
     return found.sort_values(key=np.abs, ascending=False)
 
 
@@ -140,16 +139,25 @@ def _predictions(rest: Pipeline, answer: Answer) -> Callable[[np.ndarray], np.nd
     return lambda encoded: answer.predictions(rest, encoded)
 
 
+def encoded_names(encode: ColumnTransformer) -> list[str]:
+    """Encoded columns as people read them: a number's name, or a category's and its value.
+
+    Where the two are one (a number ``plan_a`` beside the value ``a`` of ``plan``), the kind stands
+    before them.
+    """
+    full = pd.Series(encode.get_feature_names_out())
+    short = full.str.partition("__")[2]
+    return short.where(~short.duplicated(keep=False), full).tolist()
+
+
 def source_columns(encode: ColumnTransformer) -> list[str]:
     """Which feature each encoded column comes from."""
     numbers, categories = encode.transformers_[0][2], encode.transformers_[1][2]
     sources = []
-    for name in encode.get_feature_names_out():
-        missing = name.removeprefix("missingindicator_")
-        if name in numbers:
-            sources.append(name)
-        elif missing in numbers:
-            sources.append(missing)
+    for encoded in encode.get_feature_names_out():
+        kind, _, name = encoded.partition("__")
+        if kind == "numbers":
+            sources.append(name if name in numbers else name.removeprefix("missingindicator_"))
         else:
             fitting = [each for each in categories if name.startswith(f"{each}_")]
             sources.append(max(fitting, key=len))

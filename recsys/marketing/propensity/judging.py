@@ -12,8 +12,9 @@ from sklearn.pipeline import Pipeline
 
 from recsys.config import Distinct, StrictConfig
 from recsys.errors import InputError
-from recsys.marketing.propensity.answers import Answer, better, refuse_leaking
+from recsys.marketing.propensity.answers import Answer, better
 from recsys.marketing.propensity.estimators import KINDS, Kind, candidates
+from recsys.marketing.propensity.giveaways import refuse_leaking
 from recsys.marketing.propensity.question import Question, Table, together
 from recsys.marketing.scores import Interval, difference, score, total
 
@@ -132,8 +133,16 @@ def judge(
     predicted = answer.predictions(judged, test.features)
     rules = {rule.name: rule(both, test.features) for rule in question.rules}
     rule = _best_rule(question, metric)
-    truth, scores, seed = answer.truth(test.target), answer.scores, config.seed
-    tested = score(truth, predicted, scores, seed)
+    truth, users = answer.truth(test.target), test.users.to_numpy()
+    scores, seed = answer.scores, config.seed
+    tested = score(truth, predicted, scores, seed, users)
+    validated = score(
+        answer.truth(validation.target),
+        chosen.predicted,
+        scores,
+        seed,
+        validation.users.to_numpy(),
+    )
     return Judged(
         metric,
         tried,
@@ -142,10 +151,10 @@ def judge(
         predicted,
         rules,
         tested,
-        score(answer.truth(validation.target), chosen.predicted, scores, seed),
-        {name: score(truth, found, scores, seed) for name, found in rules.items()},
+        validated,
+        {name: score(truth, found, scores, seed, users) for name, found in rules.items()},
         rule,
-        difference(truth, predicted, rules[rule], scores[metric], seed),
+        difference(truth, predicted, rules[rule], scores[metric], seed, users),
         _notes(question, chosen, tested.get("total", {})),
     )
 
@@ -200,8 +209,9 @@ def _best(fitted: list[Fitted], question: Question, metric: str, seed: int) -> F
     if not right:
         return best
     rival = _first(right, answer, metric)
-    truth = answer.truth(question.validation.target)
-    found = difference(truth, rival.predicted, best.predicted, answer.scores[metric], seed)
+    truth, users = answer.truth(question.validation.target), question.validation.users.to_numpy()
+    scored = answer.scores[metric]
+    found = difference(truth, rival.predicted, best.predicted, scored, seed, users)
     if found["low"] is None or found["high"] is None or not found["low"] <= 0 <= found["high"]:
         return best
     return rival

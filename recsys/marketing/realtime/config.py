@@ -8,7 +8,8 @@ from pydantic import BeforeValidator, Field, PositiveInt, model_validator
 from recsys.config import NAME, Distinct, StrictConfig
 from recsys.data.sources import LogConfig
 from recsys.data.splits import Moment, since_epoch
-from recsys.marketing.audiences.suppression import SuppressionConfig
+from recsys.marketing.audiences.suppression import SuppressionConfig, check_suppression
+from recsys.marketing.contacts.contacts import ContactsConfig
 from recsys.marketing.users.segments import Segment
 
 
@@ -130,6 +131,9 @@ class ReplayConfig(StrictConfig):
     suppress: SuppressionConfig | None = Field(
         None, description="who opted out: nothing that they do triggers anything"
     )
+    contacts: ContactsConfig | None = Field(
+        None, description="whose the addresses are of those who opted out; a list of ids needs none"
+    )
     triggers: list[TriggerConfig] = Field(min_length=1)
 
     @property
@@ -144,6 +148,7 @@ class ReplayConfig(StrictConfig):
 
     @model_validator(mode="after")
     def _fits_together(self) -> "ReplayConfig":
+        check_suppression(self.suppress, self.contacts)
         names = [each.name for each in self.triggers]
         if len(set(names)) < len(names):
             raise ValueError(f"two triggers have one name: {', '.join(names)}")

@@ -19,7 +19,11 @@ from recsys.data.splits import iso
 from recsys.errors import InputError
 from recsys.export.recommend import Recommendation, Recommender
 from recsys.manifests import write_folder_manifest
-from recsys.marketing.audiences.suppression import read_suppressed
+from recsys.marketing.audiences.suppression import (
+    Suppressed,
+    read_suppressed,
+    suppression_contacts,
+)
 from recsys.marketing.realtime.answers import Answers, known_items, window_of
 from recsys.marketing.realtime.config import ReplayConfig
 from recsys.marketing.realtime.state import Users
@@ -76,10 +80,11 @@ def replay(config: ReplayConfig, runs_dir: Path) -> Path:
         _whole_folder(final) as folder,
         working("replaying") as tell,
     ):
-        out: frozenset[str] = frozenset()
+        suppressed = Suppressed()
         if config.suppress is not None:
-            suppressed = read_suppressed(config.suppress, frozenset(stream.users()))
-            out = suppressed.of(config.channel)
+            contacts = suppression_contacts(config.suppress, config.contacts)
+            suppressed = read_suppressed(config.suppress, frozenset(stream.users()), contacts)
+        out = suppressed.of(config.channel)
         run = _Replay(config, stream, recommender, thresholds, out)
         with pq.ParquetWriter(folder / ACTIONS, SCHEMA) as writer:
             for number, event in enumerate(stream):
@@ -92,7 +97,7 @@ def replay(config: ReplayConfig, runs_dir: Path) -> Path:
         left_out = stream.left_out
         if not left_out.empty:
             left_out[~left_out["user"].isin(out)].to_parquet(folder / LEFT_OUT, index=False)
-        RunFolder.write_json(folder / SUMMARY, run.summary())
+        RunFolder.write_json(folder / SUMMARY, run.summary() | suppressed.counts)
         write_folder_manifest(folder, "manifest.json", {})
     return final
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from recsys.marketing.audiences.suppression import suppression_notes
 from recsys.marketing.realtime.replay import SUMMARY
 from recsys.reading import read_json
 
@@ -20,6 +21,7 @@ def summary(folder: Path) -> str:
     ]
     for reason, rows in stream["left_out"].items():
         lines.append(f"  left out: {rows:,} rows ({reason})")
+    lines += [f"  {note}" for note in suppression_notes(found)]
     for name, fired in found["actions"].items():
         held_back = found["held_back"][name]
         out = found["opted_out"][name]

@@ -34,5 +34,4 @@ def encoding(scale: bool = False, impute: bool = True) -> ColumnTransformer:
             ("numbers", numbers, make_column_selector(dtype_include="number")),
             ("categories", categories, make_column_selector(dtype_exclude="number")),
         ],
-        verbose_feature_names_out=False,
     )

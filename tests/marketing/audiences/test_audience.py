@@ -7,6 +7,7 @@ import yaml
 from recsys.errors import InputError
 from recsys.experiment_file import validated
 from recsys.marketing.audiences.audience import Audience, AudienceConfig, counts, save_audience
+from recsys.marketing.summary import audience_summary
 
 
 @pytest.fixture
@@ -42,7 +43,9 @@ def test_it_is_saved_counted_and_versioned(run, tmp_path):
         map(str, range(50, 100))
     )
     assert save_audience(config(run), runs) == first
-    second = save_audience(config(run, suppress={"path": str(tmp_path / "no.csv")}), runs)
+    second = save_audience(
+        config(run, suppress={"path": str(tmp_path / "no.csv"), "key": "user"}), runs
+    )
     assert second.name == "2" and first.is_dir()
     counts = json.loads((second / "audience.json").read_text())
     # Twelve are lost, fewer than are told; how many are active would tell.
@@ -54,6 +57,8 @@ def test_it_is_saved_counted_and_versioned(run, tmp_path):
         "minimum_size": 20,
         "segments": {"active": None, "lost": None},
         "unknown_opt_outs": 0,
+        "opted_out_addresses_of_nobody": 0,
+        "unreadable_opted_out_addresses": 0,
     }
     assert yaml.safe_load((second / "audience.yaml").read_text())["where"] == "leaves >= 0.5"
 
@@ -76,10 +81,29 @@ def test_too_few_are_no_audience_and_how_few_is_not_said(run, tmp_path):
 
 def test_those_who_opted_out_do_not_count(run, tmp_path):
     (tmp_path / "no.csv").write_text("user\n99\n")
-    settings = {"suppress": {"path": str(tmp_path / "no.csv")}, "where": "leaves >= 0.8"}
+    settings = {
+        "suppress": {"path": str(tmp_path / "no.csv"), "key": "user"},
+        "where": "leaves >= 0.8",
+    }
     assert save_audience(config(run, where="leaves >= 0.8"), tmp_path / "runs")
     with pytest.raises(InputError, match="fewer than 20"):
         save_audience(config(run, **settings), tmp_path / "runs")
+
+
+def test_who_opted_out_by_address_is_no_member(run, tmp_path):
+    (tmp_path / "contacts.csv").write_text("id,mail\n99,jdoe@googlemail.com\n98,x@b.org\n")
+    (tmp_path / "no.csv").write_text("mail\nj.doe+x@gmail.com\nnobody@b.org\n")
+    settings = {
+        "suppress": {"path": str(tmp_path / "no.csv"), "email": "mail"},
+        "contacts": {"path": str(tmp_path / "contacts.csv"), "key": "id", "email": "mail"},
+    }
+    folder = save_audience(config(run, **settings), tmp_path / "runs")
+    assert pd.read_parquet(folder / "members.parquet")["user"].tolist() == list(
+        map(str, range(50, 99))
+    )
+    said = audience_summary(folder)
+    assert "1 more opted out" in said
+    assert "addresses that no contact has, so that nobody is reached there: 1" in said
 
 
 def test_an_anonymity_of_one_is_none(run):

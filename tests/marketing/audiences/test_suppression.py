@@ -1,15 +1,39 @@
+import pandas as pd
 import pytest
 
 from recsys.errors import InputError
-from recsys.marketing.audiences.suppression import SuppressionConfig, read_suppressed
+from recsys.experiment_file import validated
+from recsys.marketing.audiences.audience import AudienceConfig
+from recsys.marketing.audiences.suppression import (
+    SuppressionConfig,
+    read_suppressed,
+    suppression_notes,
+)
+from recsys.marketing.contacts.contacts import Contacts
 
 KNOWN = frozenset({"1", "2", "3"})
 
 
-def read(tmp_path, text, **settings):
+CONTACTS = Contacts(
+    pd.DataFrame(
+        {
+            "user": ["1", "2", "3", "never came"],
+            "email": ["jdoe@googlemail.com", "two@example.org", "TWO+x@example.org", "n@b.org"],
+            "phone": ["+8613812345678", None, "030 123456", None],
+            "country": ["CN", None, "DE", None],
+        },
+        dtype=object,
+    )
+)
+
+
+def read(tmp_path, text, contacts=None, **settings):
     (tmp_path / "no.csv").write_text(text)
-    config = SuppressionConfig(path=str(tmp_path / "no.csv"), **settings)
-    return read_suppressed(config, KNOWN)
+    settings = (
+        settings if {"key", "email", "phone"} & set(settings) else {"key": "user", **settings}
+    )
+    config = validated(SuppressionConfig, {"path": str(tmp_path / "no.csv"), **settings}, "no")
+    return read_suppressed(config, KNOWN, contacts)
 
 
 def test_without_a_list_nobody_opted_out():
@@ -34,3 +58,77 @@ def test_what_says_nothing_is_refused(tmp_path):
         read(tmp_path, "user,where\n1,push\n,push\n", channel="where")
     with pytest.raises(InputError, match="'post' in the opt-out list is no channel"):
         read(tmp_path, "user,where\n1,post\n", channel="where")
+
+
+def test_an_opted_out_address_is_everybodys_in_whatever_spelling(tmp_path):
+    found = read(tmp_path, "mail\nj.doe+x@gmail.com\n", CONTACTS, email="mail")
+    assert found.everywhere == {"1"} and not found.unknown
+    found = read(tmp_path, "mail\nTwo+news@Example.org\n", CONTACTS, email="mail")
+    assert found.everywhere == {"2", "3"}
+
+
+def test_an_opted_out_number_is_everybodys_in_its_country_or_in_all(tmp_path):
+    text = "tel,land\n138 1234 5678,{}\n"
+    for country, users in (("CN", {"1"}), ("", {"1"}), ("nowhere", {"1"}), ("US", {"1"})):
+        found = read(tmp_path, text.format(country), CONTACTS, phone="tel", country="land")
+        assert found.everywhere == users
+    found = read(tmp_path, "tel\n+33 1 38 12 34 56\n13812345678.0\n", CONTACTS, phone="tel")
+    assert found.everywhere == {"1"} and found.nobodys == 1
+
+
+def test_an_address_may_be_opted_out_of_a_channel(tmp_path):
+    text = "mail,where\ntwo@example.org,email\njdoe@gmail.com,\n"
+    found = read(tmp_path, text, CONTACTS, email="mail", channel="where")
+    assert found.of("push") == {"1"} and found.of("email") == {"1", "2", "3"}
+
+
+def test_rows_may_name_somebody_in_several_ways(tmp_path):
+    text = "id,mail\n3,j.doe@gmail.com\n,two@example.org\n1,\n2,not an address\n"
+    found = read(tmp_path, text, CONTACTS, key="id", email="mail")
+    assert found.everywhere == {"1", "2", "3"} and found.unreadable == 1
+    assert suppression_notes(found.counts) == [
+        "addresses of the opt-out list that cannot be read, in rows that also say otherwise who is "
+        "meant: 1"
+    ]
+
+
+def test_an_unknown_id_beside_an_address_that_somebody_has_is_not_refused(tmp_path):
+    found = read(tmp_path, "id,mail\nC-7,two@example.org\n", CONTACTS, key="id", email="mail")
+    assert found.everywhere == {"2", "3", "C-7"} and not found.unknown
+    with pytest.raises(InputError, match=r"1 of the 1 users .*such as C-7"):
+        read(tmp_path, "id,mail\nC-7,x@example.org\n", CONTACTS, key="id", email="mail")
+
+
+def test_addresses_of_nobody_are_counted(tmp_path):
+    found = read(tmp_path, "mail\nx@example.org\ny@example.org\n", CONTACTS, email="mail")
+    assert found.everywhere == frozenset() and found.nobodys == 2
+    assert suppression_notes(found.counts)[0].endswith("so that nobody is reached there: 2")
+
+
+@pytest.mark.parametrize(
+    ("text", "settings", "message"),
+    [
+        ("mail\na@b.org\nj at b\n", {"email": "mail"}, "row 2 .* has in 'mail' not an e-mail"),
+        ("mail,n\na@b.org,1\n,2\n", {"email": "mail"}, "row 2 .* has no 'mail', so that nobody"),
+        ("tel\n112\n", {"phone": "tel"}, "row 1 .* has in 'tel' not a telephone number"),
+        ("id,mail\n,\n", {"key": "id", "email": "mail"}, "row 1 .* has no 'id' and no 'mail'"),
+        ("mail\na@b.org\n", {"email": "e-mail"}, "no column 'e-mail'"),
+        ("mail\na@b.org\n", {"country": "land", "key": "mail"}, "name their column, `phone`"),
+    ],
+)
+def test_a_row_that_names_nobody_is_refused(tmp_path, text, settings, message):
+    with pytest.raises(InputError, match=message):
+        read(tmp_path, text, CONTACTS, **settings)
+
+
+def test_who_is_meant_is_asked_of_a_list_without_a_column():
+    with pytest.raises(InputError, match=r"name the column .*`key` .*, `email` or `phone`"):
+        validated(SuppressionConfig, {"path": "no.csv"}, "campaign.yaml")
+
+
+@pytest.mark.parametrize("contacts", [None, {"path": "contacts.csv", "key": "id", "phone": "tel"}])
+def test_a_list_of_addresses_needs_contacts_that_have_them(contacts):
+    document = {"name": "a", "where": "true", "runs": {"buys": "run"}, "contacts": contacts}
+    document["suppress"] = {"path": "no.csv", "email": "mail"}
+    with pytest.raises(InputError, match=r"suppress.email: mail.*`key` and `email`"):
+        validated(AudienceConfig, document, "audience.yaml")

@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recsys.errors import InputError
-from recsys.marketing.campaigns.assignment import TAKEN, Plan, assign, seeded_draw
+from recsys.marketing.campaigns.assignment import TAKEN, Plan, assign
+from recsys.marketing.campaigns.draws import seeded_draw
 
 USERS = [f"u{user}" for user in range(30)]
 

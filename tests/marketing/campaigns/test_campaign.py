@@ -40,7 +40,7 @@ def document(tmp_path, prediction, recommender):
         "recommender": str(recommender),
         "minimum_size": 20,
         "holdout": 0.3,
-        "suppress": {"path": str(tmp_path / "no.csv")},
+        "suppress": {"path": str(tmp_path / "no.csv"), "key": "user"},
         "stock": {"path": str(tmp_path / "stock.csv")},
         "contacts": {"path": str(tmp_path / "contacts.csv"), "key": "user", "email": "mail"},
         "audiences": {
@@ -88,7 +88,8 @@ def test_each_channel_gets_what_it_imports(document, tmp_path, prediction, recom
     email = pd.read_csv(folder / "email-we-miss-you.csv", dtype=str)
     social = pd.read_csv(folder / "social-reach.csv", dtype=str)
     assert list(push) == ["user", "items", "reason"]
-    assert list(email) == ["user", "subject", "items", "titles", "reason"]
+    assert list(email) == ["user", "email", "subject", "items", "titles", "reason"]
+    assert (email["email"] == email["user"] + "@Example.org").all()
     assert set(users.loc[push["user"], "segment"]) <= {"active", "loyal", "new"}
     assert set(users.loc[email["user"], "segment"]) <= {"cooling", "dormant"}
     assert push["items"].str.count(r"\|").eq(1).all()
@@ -134,22 +135,54 @@ def test_each_channel_gets_what_it_imports(document, tmp_path, prediction, recom
     assert build(document, tmp_path, holdout=0.2).name == "2"
 
 
-def test_what_was_sent_caps_the_next_file(document, tmp_path):
-    first = build(document, tmp_path)
+def test_what_was_sent_caps_the_next_file_and_counts_once(document, tmp_path):
+    caps = {"all": {"messages": 2, "days": 7}}
     sent = {"path": str(tmp_path / "runs/campaigns/spring/*/messages.parquet")}
-    caps = {"all": {"messages": 1, "days": 7}}
+    first = build(document, tmp_path, caps=caps, sent=sent)
+    assert "sent: no file matched" in campaign_summary(first)
     # Built again, it is the same, though its own messages are known by now.
-    again = build(document, tmp_path, sent=sent, caps=caps)
-    one, other = (pd.read_parquet(each / "assignments.parquet") for each in (first, again))
-    pd.testing.assert_frame_equal(one, other)
-    messages = pd.read_parquet(again / "messages.parquet")
+    assert build(document, tmp_path, caps=caps, sent=sent) == first
+    # The runs folder's messages count by themselves, and once where the file names them, too.
+    messages = pd.read_parquet(first / "messages.parquet")
     assert set(messages["campaign"]) == {"spring/restock", "spring/we-miss-you", "spring/reach"}
-    # Who was held out then was not addressed, and few as they are, they can be.
     later = {"name": "later", "at": "2026-12-06", "holdout": 0, "minimum_size": 5}
-    later = build({**document, **later}, tmp_path, sent=sent, caps=caps)
-    rows = pd.read_parquet(later / "assignments.parquet")
-    assert len(rows) and not set(rows["user"]) & set(messages["user"])
-    assert set(rows["user"]) == set(one.loc[one["held_out"], "user"])
+    second = build({**document, **later}, tmp_path, caps=caps, sent=sent)
+    rows = pd.read_parquet(second / "assignments.parquet")
+    assert set(rows["user"]) == set(messages["user"])
+    assert "sent: no file matched" not in campaign_summary(second)
+    caps["all"]["messages"] = 1
+    third = build({**document, **later, "outcome": "visits"}, tmp_path, caps=caps)
+    held_out = pd.read_parquet(first / "assignments.parquet").query("held_out")["user"]
+    assert set(pd.read_parquet(third / "assignments.parquet")["user"]) == set(held_out)
+
+
+def test_no_more_is_offered_than_there_are_pieces(document, tmp_path):
+    pieces = {"i0": 20, "i1": 7, "i2": 12, "i3": 2.5, "i4": 25, "i5": 0}
+    stock = pd.DataFrame({"item": list(pieces), "n": list(pieces.values())})
+    stock.to_csv(tmp_path / "pieces.csv", index=False)
+    table = {"path": str(tmp_path / "pieces.csv"), "pieces": "n"}
+    document["campaigns"] = document["campaigns"][:2]
+    document["audiences"] = {name: document["audiences"][name] for name in ("active", "quiet")}
+    folder = build(document, tmp_path, stock=table, holdout=0)
+    files = [pd.read_csv(path, dtype=str) for path in sorted(folder.glob("*.csv"))]
+    offered = pd.concat(files)["items"].str.split("|").explode().value_counts()
+    assert (offered <= pd.Series(pieces)[offered.index]).all() and "i5" not in offered
+    # There are more users than pieces of the second one's kind: all are taken, and it is said.
+    assert offered["i0"] == 20 and offered["i2"] == 12 and offered["i4"] == 25
+    reasons = pd.read_parquet(folder / "left_out.parquet")["reason"]
+    assert (reasons == "nothing to offer").sum() > 10
+    assert "items are offered to as many users as their pieces allow" in campaign_summary(folder)
+    twice = build(document, tmp_path, stock={**table, "per_piece": 2}, holdout=0)
+    files = [pd.read_csv(path, dtype=str) for path in sorted(twice.glob("*.csv"))]
+    offered = pd.concat(files)["items"].str.split("|").explode().value_counts()
+    assert 20 < offered["i0"] <= 40 and offered["i3"] <= 5
+    # Those held out take theirs, so that whom the rest goes to is not a matter of their draw.
+    half = build(document, tmp_path, stock=table, holdout=0.5)
+    everybody = set(pd.read_parquet(folder / "assignments.parquet")["user"])
+    assert set(pd.read_parquet(half / "assignments.parquet")["user"]) == everybody
+    # Whom the last ones go to is drawn.
+    other = build(document, tmp_path, stock=table, holdout=0, seed=2)
+    assert set(pd.read_parquet(other / "assignments.parquet")["user"]) != everybody
 
 
 def test_an_offer_is_what_the_recommender_answers(recommender, prediction):
@@ -157,7 +190,8 @@ def test_an_offer_is_what_the_recommender_answers(recommender, prediction):
     users = pd.read_parquet(prediction / "users.parquet")["user"].tolist()[:30]
     config = OfferConfig(items=4)
     everything = offers.choice(config, np.ones(offers.dataset.items, bool), "here")
-    found = dict(offers.of([*users, "stranger"], config, everything))
+    endless = np.full(offers.dataset.items, np.inf)
+    found = dict(offers.of([*users, "stranger"], config, everything, endless))
     assert found["stranger"] is None
     model = Recommender(RunFolder.open(recommender).model_version())
     for user in users:
@@ -169,7 +203,7 @@ def test_an_offer_is_what_the_recommender_answers(recommender, prediction):
         assert found[user].titles[0] == f"Thing {found[user].items[0]}"
 
     config = OfferConfig(items=4, least=4, seen="exclude")
-    fresh = dict(offers.of(users, config, everything))
+    fresh = dict(offers.of(users, config, everything, endless))
     for user, offer in fresh.items():
         history = set(model.user_query(offers.dataset, user).history)
         if offer is None:
@@ -179,7 +213,7 @@ def test_an_offer_is_what_the_recommender_answers(recommender, prediction):
 
 
 def test_a_campaign_is_measured_against_its_holdout(document, tmp_path):
-    folder = build(document, tmp_path)
+    folder = build(document, tmp_path, holdout=0.5)
     rows = pd.read_parquet(folder / "assignments.parquet")
     push = rows[rows["campaign"] == "restock"]
     # Everybody who was sent it orders within the days, and of the others who is the first.
@@ -226,8 +260,10 @@ def test_a_campaign_is_measured_against_its_holdout(document, tmp_path):
     [
         ({"minimum_size": 5000}, "audience 'active' has fewer than 5000 users"),
         ({"audiences": {"active": {"where": ACTIVE}}}, "audience 'quiet'; there are active"),
-        ({"contacts": None}, "goes to meta, which finds users by e-mail or phone"),
+        ({"contacts": None}, "'we-miss-you' goes out by e-mail: name the table of the addresses"),
         ({"recommender": None}, "'restock' offers items .channel push.: name the `recommender`"),
+        ({"days": 0}, "days: "),
+        ({"control": {"share": 0}}, "a control with a share of 0 holds nobody"),
         ({"at": "soon"}, "at: "),
     ],
 )
@@ -252,8 +288,14 @@ def test_campaigns_that_contradict_each_other_are_refused(document, tmp_path):
 
 def test_a_channel_without_its_columns_is_refused(document, tmp_path):
     document["contacts"]["email"] = None
+    with pytest.raises(InputError, match=r"'we-miss-you' goes out by e-mail.*`key` and `email`"):
+        build(document, tmp_path)
+    document["campaigns"].pop(1)
+    document["audiences"].pop("quiet")
     with pytest.raises(InputError, match=r"social channel meta needs email or phone"):
         build(document, tmp_path)
+    with pytest.raises(InputError, match="goes to meta, which finds users by e-mail or phone"):
+        build(document, tmp_path, contacts=None)
 
 
 def test_an_email_needs_titles(document, tmp_path, monkeypatch):

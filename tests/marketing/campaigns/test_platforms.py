@@ -1,7 +1,7 @@
 import pytest
 
-from recsys.marketing.campaigns.identifiers import sha256
 from recsys.marketing.campaigns.platforms import PLATFORMS
+from recsys.marketing.contacts.identifiers import sha256
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recsys.errors import InputError
-from recsys.marketing.campaigns.contacts import ContactsConfig, read_contacts
-from recsys.marketing.campaigns.identifiers import COUNTRIES, sha256
+from recsys.marketing.audiences.suppression import Suppressed
 from recsys.marketing.campaigns.platforms import PLATFORMS
+from recsys.marketing.campaigns.sharers import Sharers
 from recsys.marketing.campaigns.social import hash_contacts
 from recsys.marketing.campaigns.social import write_social as write_rows
+from recsys.marketing.contacts.contacts import Contacts, ContactsConfig, read_contacts
+from recsys.marketing.contacts.countries import COUNTRIES
+from recsys.marketing.contacts.identifiers import sha256
 
 DETAILS = ("email", "phone", "first_name", "last_name", "country", "postcode", "advertising_id")
 HASH = re.compile("[0-9a-f]{64}")
@@ -22,9 +25,11 @@ MAID = "5f3a2b18-9c4d-4e7f-b8e2-17d3a1e69b25"
 PROPERTY = settings(max_examples=80, deadline=None, derandomize=True, database=None)
 
 
-def write_social(users, table, platform, path, **settings):
+def write_social(users, table, platform, path, fields=None, region=None, silent=()):
     """All users who can be told of, in one file."""
-    found = hash_contacts(users, table, platform, **settings)
+    details = table if isinstance(table, Contacts) else Contacts(table, region)
+    sharers = Sharers(details, Suppressed(frozenset(silent)))
+    found = hash_contacts(users, details, platform, fields, sharers)
     write_rows(found, list(found.cells), path)
     return found
 
@@ -71,7 +76,7 @@ def test_from_a_table_in_a_file_to_a_file_of_hashes(tmp_path):
     config = ContactsConfig(path=str(table), key="id", phone="tel", region="DE")
     file = tmp_path / "meta.csv"
     users = ["17850", "7", "8"]
-    found = write_social(users, read_contacts(config), "meta", file, region=config.region)
+    found = write_social(users, read_contacts(config), "meta", file)
     hashes = sorted([sha256("4930123456"), sha256("448444124653")])
     assert file.read_text() == "\n".join(["phone", *hashes, ""])
     assert found.left_out.values.tolist() == [["8", "phone: none given"]]
@@ -115,15 +120,15 @@ def test_who_is_left_out_and_what_cannot_be_used_is_told_without_the_value(tmp_p
     assert found.left_out.to_dict("list") == {
         "user": ["cy", "dee", "eve"],
         "reason": [
-            "email: not an e-mail address; phone: no country code, and no region",
-            "email: none given; phone: no country code, and no region",
+            "email: not an e-mail address; phone: no country code, and no country known",
+            "email: none given; phone: no country code, and no country known",
             "no contact details",
         ],
     }
     assert found.unusable.to_dict("list") == {
         "user": ["cy", "cy", "dee"],
         "field": ["email", "phone", "phone"],
-        "reason": ["not an e-mail address"] + 2 * ["no country code, and no region"],
+        "reason": ["not an e-mail address"] + 2 * ["no country code, and no country known"],
     }
 
 
@@ -132,7 +137,9 @@ def test_a_country_that_is_none_is_left_empty_and_counted(tmp_path):
     file = tmp_path / "meta.csv"
     found = write_social(["bob", "ann"], table, "meta", file, fields=["email", "country"])
     assert sorted(row[1] for row in read(file)[1]) == ["", sha256("de")]
-    assert found.unusable.values.tolist() == [["bob", "country", "not an ISO 3166-1 alpha-2 code"]]
+    assert found.unusable.values.tolist() == [
+        ["bob", "country", "not a country's ISO 3166-1 alpha-2 code or English name"]
+    ]
 
 
 def test_of_an_address_that_google_cannot_match_nothing_is_told(tmp_path):
@@ -253,8 +260,10 @@ REASONS = {
     "not a telephone number",
     "a telephone number that does not exist",
     "with or without country code: put a + before it",
+    "a telephone number with an extension",
+    "no country code, and no country known",
     "not a name",
-    "not an ISO 3166-1 alpha-2 code",
+    "not a country's ISO 3166-1 alpha-2 code or English name",
     "not a postal code",
     "the same as an identifier",
     "not an advertising id",
@@ -361,6 +370,18 @@ def test_an_address_of_somebody_who_opted_out_is_in_no_file_under_any_account(tm
     assert set(found.left_out["reason"]) == {
         "shares an address or a number with somebody who opted out"
     }
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+@pytest.mark.parametrize("said_no", ["j.doe+x@gmail.com", "JDoe@googlemail.com"])
+def test_who_opted_out_is_told_of_in_no_spelling(tmp_path, platform, said_no):
+    emails = ["jdoe@gmail.com", "J.Doe@googlemail.com", "jd.oe+y@gmail.com"]
+    same = [{"user": str(number), "email": email} for number, email in enumerate(emails)]
+    table = contacts({"user": "out", "email": said_no}, *same, BOB)
+    file = tmp_path / "file.csv"
+    found = write_social(["0", "1", "2", "bob"], table, platform, file, silent=["out"])
+    assert read(file)[1] == [[sha256("bob@example.org")]]
+    assert found.left_out["user"].tolist() == ["0", "1", "2"]
 
 
 def test_accounts_of_one_person_are_one_row(tmp_path):

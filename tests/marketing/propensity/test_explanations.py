@@ -90,6 +90,23 @@ def test_trees_have_no_weights(table):
     assert coefficients(tree.fit(table.features, table.target)) is None
 
 
+def test_a_number_named_like_a_category_and_its_value(table):
+    """``contract_month`` beside the value ``month`` of ``contract``."""
+    both = table.features.assign(contract_month=table.features["noise"] > 0.5).astype(
+        {"contract_month": int}
+    )
+    _, pipeline = candidates("linear", "class", seed=1)[-1]
+    fitted = pipeline.fit(both, table.target)
+    weights = coefficients(fitted)
+    assert weights.index.is_unique
+    assert weights["categories__contract_month"] > 0.3
+    assert abs(weights["numbers__contract_month"]) < 0.1
+    found = contributions(fitted, both, both.head(20), ANSWER, seed=1).values
+    monthly = both["contract"].head(20) == "month"
+    assert (found.loc[monthly, "contract"] > 0).all()
+    assert found["contract_month"].abs().max() < found["contract"].abs().max()
+
+
 def spending(rows: int = 800) -> Table:
     generator = np.random.default_rng(0)
     features = pd.DataFrame({"liking": generator.random(rows), "noise": generator.random(rows)})

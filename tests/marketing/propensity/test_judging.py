@@ -9,7 +9,7 @@ from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
 from recsys.errors import InputError
-from recsys.marketing.propensity.answers import Amount, OneOf, YesNo, refuse_leaking
+from recsys.marketing.propensity.answers import Amount
 from recsys.marketing.propensity.estimators import KINDS
 from recsys.marketing.propensity.judging import EstimatorsConfig, fit_for_now, judge
 from recsys.marketing.propensity.periods import PeriodConfig, ask_log
@@ -224,27 +224,6 @@ def test_the_choice_does_not_look_at_the_test_period(dataset, tmp_path):
         np.sort(one.predicted), np.sort(other.predicted), rtol=1e-6, atol=1e-9
     )
     assert one.test["auc"] != other.test["auc"]
-
-
-def test_a_feature_that_knows_the_answer_is_named():
-    generator = np.random.default_rng(0)
-    target = pd.Series(generator.random(500) < 0.4)
-    features = pd.DataFrame({"honest": generator.random(500)})
-    features["silent"] = np.nan
-    features["id"] = [f"u{row}" for row in range(500)]  # tells nothing of other rows
-    refuse_leaking(features, target, YesNo(""))
-    with pytest.raises(InputError, match="'refund' tells the answers apart"):
-        refuse_leaking(features.assign(refund=3.0 * ~target), target, YesNo(""))
-    reason = np.where(target, "too dear", "")
-    with pytest.raises(InputError, match="'reason' tells the answers apart"):
-        refuse_leaking(features.assign(reason=reason), target, YesNo(""))
-    spent = pd.Series(generator.gamma(2, 10, 500))
-    refuse_leaking(features, spent, Amount(""))
-    with pytest.raises(InputError, match="'invoice' tells the answers apart"):
-        refuse_leaking(features.assign(invoice=1.19 * spent), spent, Amount(""))
-    names = ("a", "b", "c")
-    plan = pd.Series(generator.choice(names, 500))
-    refuse_leaking(features, plan, OneOf("", names))
 
 
 def test_one_class_only_is_refused(dataset):

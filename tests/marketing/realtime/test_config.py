@@ -53,6 +53,7 @@ def columns_without(*roles: str) -> dict:
         ({"until": "2024-02-01"}, "`from` must be before `until`"),
         ({"triggers": [CART, {**BACK, "name": "cart"}]}, "two triggers have one name: cart, cart"),
         ({"triggers": []}, "triggers"),
+        ({"suppress": {"path": "no.csv", "email": "mail"}}, "`key` and `email`"),
         ({"triggers": [{**BACK, "form": ["lost"]}]}, r"triggers\.0\.form: unknown key.* 'from'"),
         ({"triggers": [{**BACK, "to": ["loyl"]}]}, r"triggers\.0\.to\.0: .* did you mean 'loyal'"),
         ({"triggers": [{**CART, "completed_by": []}]}, r"triggers\.0\.completed_by"),

@@ -141,6 +141,21 @@ def test_actions_say_why_and_what(tmp_path, artefacts, segmented):
     assert summary["thresholds"] == THRESHOLDS
 
 
+def test_who_opted_out_by_address_triggers_nothing(tmp_path, artefacts):
+    path = stream_of(tmp_path)
+    (tmp_path / "contacts.csv").write_text("id,mail\nann,jdoe@googlemail.com\nbob,b@b.org\n")
+    (tmp_path / "no.csv").write_text("mail\nJ.Doe+x@gmail.com\nx@b.org\n")
+    settings = {"suppress": {"path": str(tmp_path / "no.csv"), "email": "mail"}}
+    contacts = {"path": str(tmp_path / "contacts.csv"), "key": "id", "email": "mail"}
+    run = {"recommender": str(artefacts["exclude"]), "contacts": contacts}
+    actions, summary = replayed(tmp_path, config(path, **run, **settings))
+    log = pd.read_csv(path)
+    assert actions["user"].tolist() == log.loc[log["user"] != "ann", "user"].tolist()
+    assert sum(summary["opted_out"].values()) == (log["user"] == "ann").sum()
+    assert summary["opted_out_addresses_of_nobody"] == 1
+    assert "that no contact has" in text_of(tmp_path / "replays/tiny")
+
+
 def test_the_summary_counts_and_times(tmp_path, artefacts):
     path = stream_of(tmp_path)
     text = Path(path).read_text()

@@ -1,5 +1,7 @@
 """What a person can be found by: one spelling of each, or the reason why there is none.
 
+Telephone numbers and countries have files of their own (``phones.py``, ``countries.py``).
+
 Two spellings of one address, number or name become one text, so that they have one hash.
 What cannot be understood is refused, never guessed: the hash of a guess would be that of
 somebody else, or of nobody. No reason repeats the value.
@@ -9,14 +11,7 @@ import hashlib
 import re
 import unicodedata
 
-import phonenumbers
-import pytz  # type: ignore[import-untyped]
 from email_validator import EmailNotValidError, validate_email
-
-# Countries of ISO 3166-1, alpha-2, as the time zone database lists them.
-COUNTRIES = frozenset(pytz.country_names)
-# Those whose telephone numbers are known: nearly all that have inhabitants.
-REGIONS = COUNTRIES & phonenumbers.SUPPORTED_REGIONS
 
 GMAIL = ("gmail.com", "googlemail.com")
 POSTCODE = re.compile(r"(?=.*[0-9])[A-Z0-9](?:[A-Z0-9 -]{0,9}[A-Z0-9])?")
@@ -63,42 +58,6 @@ def gmail_address(address: str) -> str:
     return f"{name}@{domain}"
 
 
-def phone_number(text: str, region: str | None) -> str:
-    """A telephone number in E.164, such as ``+4930123456``.
-
-    Args:
-        text: the number in national or international format.
-        region: of :data:`REGIONS`, for numbers without a country code.
-
-    Raises:
-        Unusable: it is no number, none that its country gives out, has no country code where
-            no region is known, or begins with the region's code but without a plus sign and
-            is a number of the region either way.
-    """
-    text = unicodedata.normalize("NFKC", text).strip()
-    try:
-        number = phonenumbers.parse(text, region)
-    except phonenumbers.NumberParseException as error:
-        lacks_code = error.error_type == error.INVALID_COUNTRY_CODE and "+" not in text
-        reason = "no country code, and no region" if lacks_code else "not a telephone number"
-        raise Unusable(reason) from None
-    if not phonenumbers.is_valid_number(number):
-        raise Unusable("a telephone number that does not exist")
-    if "+" not in text and _reads_otherwise(text, number):
-        raise Unusable("with or without country code: put a + before it")
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-
-
-def _reads_otherwise(text: str, number: phonenumbers.PhoneNumber) -> bool:
-    """Whether a number of a region could begin with the region's code, the plus sign forgotten."""
-    try:
-        other = phonenumbers.parse(f"+{text}")
-    except phonenumbers.NumberParseException:
-        return False
-    same_country = other.country_code == number.country_code
-    return same_country and other != number and phonenumbers.is_valid_number(other)
-
-
 def person_name(text: str) -> str:
     """A first or last name in lower case, with single blanks, accents kept and composed (NFC).
 
@@ -109,18 +68,6 @@ def person_name(text: str) -> str:
     if not any(character.isalpha() for character in name):
         raise Unusable("not a name")
     return name
-
-
-def country_code(text: str) -> str:
-    """A country's ISO 3166-1 alpha-2 code in capitals.
-
-    Raises:
-        Unusable: it is none.
-    """
-    code = text.strip().upper()
-    if code not in COUNTRIES:
-        raise Unusable("not an ISO 3166-1 alpha-2 code")
-    return code
 
 
 def postcode(text: str) -> str:
@@ -148,6 +95,18 @@ def advertising_id(text: str) -> str:
     if not found.strip("0-"):
         raise Unusable("advertising id switched off")
     return found
+
+
+def push_token(text: str) -> str:
+    """A device's token, as the tool that sends push notifications gave it out.
+
+    Raises:
+        Unusable: there is a blank or an invisible character in it.
+    """
+    token = text.strip()
+    if not token.isprintable() or not token or len(token.split()) > 1:
+        raise Unusable("not a push token")
+    return token
 
 
 def _lower(text: str) -> str:

@@ -1,14 +1,13 @@
 import pytest
 
-from recsys.marketing.campaigns.identifiers import (
+from recsys.marketing.contacts.identifiers import (
     Unusable,
     advertising_id,
-    country_code,
     email_address,
     gmail_address,
     person_name,
-    phone_number,
     postcode,
+    push_token,
     sha256,
 )
 
@@ -58,50 +57,11 @@ def test_a_gmail_address_that_is_all_suffix_is_refused():
         gmail_address("+shopping@gmail.com")
 
 
-@pytest.mark.parametrize(
-    ("given", "region", "expected"),
-    [
-        ("(800)555-0100", "US", "+18005550100"),  # Google's example
-        ("030 / 12 34 56", "DE", "+4930123456"),
-        ("+49 (0)30 123456", None, "+4930123456"),
-        ("0049 30 123456", "DE", "+4930123456"),
-        ("＋４９ 30 123456", None, "+4930123456"),
-        ("+44 844 412 4653", "DE", "+448444124653"),
-    ],
-)
-def test_spellings_of_a_phone_number_become_one(given, region, expected):
-    assert phone_number(given, region) == expected
-
-
-@pytest.mark.parametrize(
-    ("given", "region", "reason"),
-    [
-        ("030 123456", None, "no country code, and no region"),
-        ("none", "DE", "not a telephone number"),
-        ("none", None, "not a telephone number"),
-        ("+1 23", None, "does not exist"),
-        ("112", "DE", "does not exist"),
-        # A mobile phone without its plus sign, or 0491 701234567 in Leer without its zero?
-        ("491701234567", "DE", "with or without country code"),
-    ],
-)
-def test_phone_numbers_that_nobody_can_be_sure_of_are_refused(given, region, reason):
-    with pytest.raises(Unusable, match=reason):
-        phone_number(given, region)
-
-
 def test_names_lose_case_and_blanks_but_not_accents():
     assert person_name("  Vale\u0301ry \n MARIE ") == "valéry marie"
     assert person_name("정") == "정"
     with pytest.raises(Unusable):
         person_name("-")
-
-
-def test_countries_are_those_of_iso_3166():
-    assert country_code(" de ") == "DE"
-    for none in ("UK", "Germany", "DEU", "XK", ""):
-        with pytest.raises(Unusable):
-            country_code(none)
 
 
 def test_postcodes_have_their_form():
@@ -120,3 +80,10 @@ def test_advertising_ids_of_who_wants_none_are_refused():
         advertising_id("00000000-0000-0000-0000-000000000000")
     with pytest.raises(Unusable, match="not an advertising id"):
         advertising_id("5f3a2b18")
+
+
+def test_a_push_token_has_no_blanks():
+    assert push_token(" dQ3x:APA91b_-Z ") == "dQ3x:APA91b_-Z"
+    for none in ("two tokens", "a\u200bb", " "):
+        with pytest.raises(Unusable, match="not a push token"):
+            push_token(none)

@@ -1,0 +1,76 @@
+"""What campaigns that were built before mean to one that is built now."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from recsys.marketing.campaigns.built import Built, built_campaigns, heeded
+from recsys.marketing.campaigns.campaign_file import CampaignFile
+from recsys.marketing.campaigns.caps import Frequency
+from recsys.marketing.campaigns.control import refuse_broken_control
+from recsys.marketing.campaigns.holdouts import HeldOut, held_out_elsewhere, to_be_built_again
+from recsys.marketing.campaigns.messages import messages_elsewhere, messages_of, together
+
+
+@dataclass(frozen=True)
+class History:
+    """What other campaigns mean to a campaign file.
+
+    Attributes:
+        frequency: who was addressed how often.
+        held_out: who is held out of another campaign, and so of this one.
+        knew: campaigns whose outcome counts on some of the same days.
+        notes: what the user should know about it.
+    """
+
+    frequency: Frequency
+    held_out: HeldOut
+    knew: Sequence[Built]
+    notes: list[str]
+
+    def conflicts(self, config: CampaignFile, held_out: set[str]) -> list[str]:
+        """Which campaigns address users whom the file holds out."""
+        window = config.at, config.until
+        return to_be_built_again(self.knew, window, config.outcome, held_out)
+
+
+def read_history(config: CampaignFile, runs_dir: Path) -> History:
+    """Looks at the campaigns in a runs folder, and at what the file names besides.
+
+    Args:
+        config: the campaign file.
+        runs_dir: where ``campaigns/<name>/<version>`` lies.
+
+    Raises:
+        InputError: a campaign or table cannot be read, or an earlier campaign has a control
+            group that this file does not keep.
+    """
+    built = built_campaigns(runs_dir, config.name)
+    refuse_broken_control(config.control, config.name, config.at, built)
+    control = None if config.control is None else config.control.identity
+    before = heeded(built, config.name, config.at)
+    knew = [each for each in before if each.overlaps(config.at, config.until)]
+    held_out = held_out_elsewhere(
+        knew, (config.at, config.until), config.outcome, control, config.holdouts
+    )
+    notes = list(held_out.notes)
+    frequency, missing = _frequency(config, built, before, control)
+    notes += [
+        f"sent: no file matched {path}: nothing counts from there for the caps" for path in missing
+    ]
+    return History(frequency, held_out, knew, notes)
+
+
+def _frequency(
+    config: CampaignFile,
+    built: Sequence[Built],
+    before: Sequence[Built],
+    control: tuple[float, int] | None,
+) -> tuple[Frequency, list[str]]:
+    if config.sent is not None and config.sent.complete:
+        built = before = []
+    longest = max((cap.days for cap in config.caps.values()), default=0)
+    lately = [each for each in before if 0 <= (config.at - each.at).days < longest]
+    elsewhere, missing = messages_elsewhere(config.sent, built)
+    messages = together([messages_of(lately, control), elsewhere])
+    return Frequency(config.caps, messages, config.name, config.at), missing

@@ -1,0 +1,1 @@
+"""How users can be reached: the table of their contact details, and the one spelling of each."""

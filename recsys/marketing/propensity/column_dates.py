@@ -1,0 +1,143 @@
+"""A column of text as dates, where there is one way only to read them."""
+
+from datetime import date
+
+import ibis
+import ibis.expr.types as ir
+import numpy as np
+import pandas as pd
+from ibis.backends.duckdb import Backend
+
+from recsys.data.time_faults import fitting_formats
+from recsys.data.times import TimeConfig, microseconds, plausible
+from recsys.errors import InputError
+from recsys.marketing.propensity.column_texts import MOST, DifferentTexts, ReadColumn
+
+DAY = 86_400e6  # microseconds
+# What can be a date about a user: from births to `9999-12-31`, which means never.
+SPAN = TimeConfig(earliest_time=date(1850, 1, 1), latest_time=date(9999, 12, 31))
+# Texts of which the ways to read them are compared.
+COMPARED = 10_000
+CLOCK = r"([0-9]{1,3}):([0-5][0-9])(?::([0-5][0-9](?:\.[0-9]+)?))?"
+# Calendar dates as numbers.
+COMPACT = r"(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
+
+
+def dates_of(
+    con: Backend, texts: pd.Series, config: TimeConfig, format: str | None = None
+) -> ReadColumn:
+    """Reads a column as dates, in ISO 8601, in the format given, or in the one that fits.
+
+    Formats are tried on the values; one is taken only if it is the only one that reads the most
+    of them, or if all that do agree: ``01/02/2024`` is the first of February or the second of
+    January until another value is the 13th of something.
+
+    Args:
+        con: an engine.
+        texts: [rows], None where a value is missing.
+        config: the table's ``time_format`` decides where several fit; and its ``timezone``.
+        format: strptime format, if somebody stated it.
+
+    Returns:
+        Days since 1970 in UTC, with fractions for times of day; an example is said.
+
+    Raises:
+        InputError: fewer than :data:`MOST` of the values are dates in the format given.
+    """
+    different = DifferentTexts.of(texts)
+    asked = pd.Index(different.texts, dtype=object)
+    if format is not None:
+        moments, doubt = _moments(con, asked, format, config.timezone), ""
+    else:
+        moments, doubt = _by_likeliest(con, asked, config)
+    is_date = ~np.isnan(moments)
+    there, read = different.there, different.rows(is_date)
+    odd, said = asked[~is_date].tolist(), ""
+    if is_date.any():
+        shown = int(is_date.argmax())
+        day = _day(moments[shown])
+        said = f"{asked[shown]!r}" + ("" if asked[shown].startswith(day) else f" is {day}")
+    days = different.spread(moments / DAY)
+    found = ReadColumn(days, there, read, odd, different.missing, said, doubt)
+    if format is not None and not found.holds:
+        raise InputError(
+            f"{there - read} of {there} values, such as {odd[0] if odd else None!r}, are not "
+            f'dates in the format "{format}"'
+        )
+    return found
+
+
+def hours_of(texts: pd.Series) -> np.ndarray | None:
+    """Times of day and durations such as ``08:30`` or ``1:05:30``, in hours.
+
+    Returns:
+        float64 [rows], NaN where one is missing; None if one of them is something else, or some
+        have seconds and others have not, so that ``1:05`` may be minutes.
+    """
+    parts = texts.str.extract(f"^{CLOCK}$")
+    there = texts.notnull()
+    seconds = parts[2].notnull()
+    if not there.any() or parts[0].isnull()[there].any() or seconds[there].nunique() > 1:
+        return None
+    numbers = parts.astype(float).fillna({2: 0.0})
+    return (numbers[0] + numbers[1] / 60 + numbers[2] / 3600).to_numpy()
+
+
+def is_compact(texts: pd.Series) -> bool:
+    """Whether all values are calendar dates such as 20240131."""
+    there = texts.dropna()
+    if there.empty or not there.str.fullmatch(COMPACT).all():
+        return False
+    return bool(pd.to_datetime(there, format="%Y%m%d", errors="coerce").notnull().all())
+
+
+def _by_likeliest(con: Backend, texts: pd.Index, config: TimeConfig) -> tuple[np.ndarray, str]:
+    """Microseconds since 1970, and why they are in doubt."""
+    if texts.str.contains(r"[0-9]").sum() < MOST * len(texts):
+        return np.full(len(texts), np.nan), ""
+    iso = _moments(con, texts, None, config.timezone)
+    if not len(texts) or (~np.isnan(iso)).mean() >= MOST:
+        return iso, ""
+    sample = texts[:COMPARED]
+    span = SPAN.model_copy(update={"timezone": config.timezone})
+    formats = fitting_formats(_column(con, sample), span)
+    most = max(formats.values(), default=0.0)
+    best = [each for each in formats if formats[each] == most]
+    if not best:
+        return iso, ""
+    if config.time_format in best:
+        best = [config.time_format]
+    readings = {each: _moments(con, sample, each, config.timezone) for each in best}
+    first = readings[best[0]]
+    for other in best[1:]:
+        differ = ~np.isclose(first, readings[other], rtol=0, atol=0, equal_nan=True)
+        if differ.any():
+            place = int(differ.argmax())
+            one, two = _day(first[place]), _day(readings[other][place])
+            return iso, (
+                f'{sample[place]!r} may be {one} ("{best[0]}") or {two} ("{other}"): say which in '
+                "table.times"
+            )
+    return _moments(con, texts, best[0], config.timezone), ""
+
+
+def _moments(con: Backend, texts: pd.Index, format: str | None, zone: str) -> np.ndarray:
+    """Microseconds since 1970 as float64 [texts]; NaN where one is not a date that can be."""
+    if not len(texts):
+        return np.empty(0)
+    column = _column(con, texts)
+    moment = microseconds(column, None, format, zone)
+    usable = ibis.ifelse(plausible(moment, SPAN), moment, ibis.null("int64"))
+    found = con.to_pandas(column.name("text").as_table().mutate(moment=usable))
+    return found.set_index("text")["moment"].reindex(texts).to_numpy(dtype=float)
+
+
+def _column(con: Backend, texts: pd.Index) -> ir.StringColumn:
+    table = con.create_table(
+        ibis.util.gen_name("dates"), pd.DataFrame({"text": texts.astype(str)}), temp=True
+    )
+    return table.text
+
+
+def _day(moment: float) -> str:
+    return str(np.datetime64(int(moment), "us").astype("datetime64[D]"))

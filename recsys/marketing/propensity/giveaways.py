@@ -1,0 +1,133 @@
+"""Columns that alone tell the answer: they may be known only afterwards."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+from recsys.errors import InputError
+from recsys.marketing.propensity.answers import Answer
+from recsys.marketing.propensity.question import Question, Table
+from recsys.marketing.scores import AMOUNTS
+from recsys.marketing.users.encoding import RARE, encoding
+
+# A feature that alone tells the answers apart like this has seen them.
+LEAKING = 0.999
+# A column is asked about if it alone comes this far from chance to perfection, and this far from
+# chance to what the estimator reaches with all of them.
+OF_PERFECT, OF_ESTIMATOR = 0.5, 2 / 3
+MOST_NAMED = 3
+# Rows that a single column learns from, and the steps that its curve may have.
+LEARNED_FROM, STEPS = 20_000, 16
+
+
+def refuse_leaking(features: pd.DataFrame, target: pd.Series, answer: Answer) -> None:
+    """Names a feature that alone tells the answers apart, as only one that saw them can.
+
+    Raises:
+        InputError: there is one.
+    """
+    for name in features.columns:
+        feature = features[name]
+        if pd.api.types.is_numeric_dtype(feature):
+            # A missing value ranks lowest: that it is missing may be the answer.
+            ranks, told = feature.rank(na_option="top").to_numpy(), target
+        else:
+            ranks, told = _mean_answers(feature, target, answer)
+        found = answer.alone(ranks, told)
+        if found >= LEAKING:
+            raise InputError(
+                f"the feature {name!r} tells the answers apart almost without a mistake "
+                f"({found:.4f} of 1): it holds the answer, or follows from it. Leave it out."
+            )
+
+
+def _mean_answers(
+    feature: pd.Series, target: pd.Series, answer: Answer
+) -> tuple[np.ndarray, pd.Series]:
+    """Each value's mean answer in one half of the rows, for the other half.
+
+    In the same rows, an id without any meaning would tell everything.
+    """
+    values = feature.astype(str).reset_index(drop=True)
+    numbers = pd.Series(answer.truth(target), dtype=float)
+    known, asked = values.index % 2 == 0, values.index % 2 == 1
+    means = numbers[known].groupby(values[known]).mean()
+    found = values[asked].map(means).fillna(numbers[known].mean())
+    return found.to_numpy(), target.reset_index(drop=True)[asked]
+
+
+@dataclass(frozen=True)
+class Giveaway:
+    """A column that alone tells most of what the estimator tells.
+
+    Attributes:
+        column: its name.
+        alone: how well it tells the answers apart.
+        together: how well all columns do.
+        measure: in which this is said.
+    """
+
+    column: str
+    alone: float
+    together: float
+    measure: str
+
+    @property
+    def sentence(self) -> str:
+        """What is asked of whoever knows the table."""
+        return (
+            f"{self.column!r} alone reaches {self.measure} {self.alone:.2f}, all columns together "
+            f"{self.together:.2f}: is it known before the prediction is made? If not, name it in "
+            "table.leave_out"
+        )
+
+
+def giveaways(question: Question, fitted: Pipeline, seed: int) -> list[Giveaway]:
+    """Columns to be asked about, since each alone carries most of the answer.
+
+    A small tree learns from each column alone, so that it need not rise with the answer, and is
+    scored on validation as the estimator is: by AUC, which of several classes is the mean of each
+    against the others, or by the rank correlation of an amount. :data:`OF_PERFECT` and
+    :data:`OF_ESTIMATOR` say how much is most.
+
+    Args:
+        question: to a table; of a log, features are computed as of a moment.
+        fitted: an estimator, which learned from the same rows.
+        seed: of what is drawn.
+
+    Returns:
+        At most :data:`MOST_NAMED`, the strongest first.
+    """
+    answer, validation = question.answer, question.validation
+    together = _told(answer, validation, fitted)
+    chance = 0.5 if answer.classifies else 0.0
+    least = chance + max(OF_PERFECT * (1 - chance), OF_ESTIMATOR * (together - chance))
+    rows = question.train.features.sample(frac=1, random_state=seed).index[:LEARNED_FROM]
+    features, target = question.train.features.loc[rows], question.train.target.loc[rows]
+    found = {}
+    for name in features.columns:
+        tree = DecisionTreeClassifier if answer.classifies else DecisionTreeRegressor
+        steps = tree(max_leaf_nodes=STEPS, min_samples_leaf=RARE, random_state=seed)
+        alone = make_pipeline(encoding(impute=False), steps).fit(features[[name]], target)
+        found[str(name)] = _told(answer, validation, alone)
+    strongest = sorted(found, key=lambda name: -found[name])[:MOST_NAMED]
+    measure = "AUC" if answer.classifies else "a rank correlation of"
+    return [
+        Giveaway(name, found[name], together, measure) for name in strongest if found[name] >= least
+    ]
+
+
+def _told(answer: Answer, table: Table, fitted: Pipeline) -> float:
+    """How well the answers of a table are told apart: AUC, or rank correlation."""
+    known = table.features[list(fitted.feature_names_in_)]
+    predicted, truth = answer.predictions(fitted, known), answer.truth(table.target)
+    if not answer.classifies:
+        return AMOUNTS["rank_correlation"](truth, predicted)
+    if predicted.ndim == 1:
+        return float(roc_auc_score(truth, predicted))
+    there = np.unique(truth)
+    return float(np.mean([roc_auc_score(truth == each, predicted[:, each]) for each in there]))

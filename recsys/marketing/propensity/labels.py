@@ -1,0 +1,135 @@
+"""The answers in a column: yes or no, an amount, one of several."""
+
+import re
+from dataclasses import dataclass
+
+import pandas as pd
+
+from recsys.data.numbers import NumberFormat
+from recsys.data.text import WHOLE
+from recsys.errors import InputError
+from recsys.marketing.propensity.answers import Amount, Answer, OneOf, YesNo
+from recsys.marketing.propensity.column_numbers import numbers_of
+from recsys.marketing.propensity.column_texts import MISSING
+
+# Numbers of more different values are amounts.
+MOST_CLASSES = 20
+YES = ("1", "true", "yes", "y", "t")
+NO = ("0", "false", "no", "n", "f")
+
+
+@dataclass(frozen=True)
+class Label:
+    """The answers of a table.
+
+    Attributes:
+        answer: of which kind they are.
+        target: of each row that has one, by the row's number.
+        notes: what is to be said of them.
+    """
+
+    answer: Answer
+    target: pd.Series
+    notes: tuple[str, ...] = ()
+
+
+def read_label(
+    texts: pd.Series, name: str, positive: str | None, format: NumberFormat, stated: bool = False
+) -> Label:
+    """The kind of the answers, and each of them.
+
+    Small and capital letters are one. Words such as NA are no answer, unless the answers are names
+    of several classes, of which one may be Namibia.
+
+    Args:
+        texts: [rows], None where there is none.
+        name: of the column.
+        positive: the value that means yes, if somebody said so; as ``Yes``, ``yes``, ``true`` and
+            ``1`` it is whichever of these the column has.
+        format, stated: see :func:`recsys.marketing.propensity.column_numbers.numbers_of`.
+
+    Raises:
+        InputError: there is but one answer, too many, or none that is ``positive``; or nobody
+            said which of two means yes.
+    """
+    asked = f"table.label: {name}"
+    given = texts.dropna().str.replace(WHOLE, r"\1", regex=True)
+    values = given.str.casefold()
+    is_word = values.isin(MISSING)
+    different = sorted(values[~is_word].unique())
+    numbers = numbers_of(texts, format, stated)
+    if numbers.doubt and positive is None and len(different) > MOST_CLASSES:
+        raise InputError(f"the label {name!r} cannot be read: {numbers.doubt}")
+    is_amount = numbers.holds and not numbers.odd and len(different) > MOST_CLASSES
+    yes = _yes(different, name, positive)
+    if not (is_amount or yes):
+        return _one_of(given, name, asked, numbers.odd)
+    notes = []
+    for word, rows in given[is_word].value_counts().items():
+        notes.append(f"the label {word!r} counts as no answer ({rows:,} rows)")
+    if not yes:
+        target = pd.Series(numbers.values, texts.index).dropna()
+        if numbers.said:
+            notes.append(f"the label {name!r}: {numbers.said}")
+        return Label(Amount(asked, least=min(0.0, float(target.min()))), target, tuple(notes))
+    answers = values[~is_word]
+    if len(different) > 2:
+        no = answers[~answers.isin(yes)].value_counts()
+        shown = ", ".join(f"{each!r} ({rows:,})" for each, rows in no.head(5).items())
+        shown += f" and {len(no) - 5} others" if len(no) > 5 else ""
+        means = " and ".join(map(repr, sorted(yes)))
+        notes.append(f"of the label {name!r}, {means} means yes, and no: {shown}")
+    if positive is not None:
+        asked += f", positive: {positive}"
+    return Label(YesNo(asked), answers.isin(yes), tuple(notes))
+
+
+def _yes(different: list[str], name: str, positive: str | None) -> set[str]:
+    """The values that mean yes; none if the answers are not yes or no.
+
+    Raises:
+        InputError: there is but one value, or none that is ``positive``.
+    """
+    if len(different) < 2:
+        raise InputError(
+            f"the label {name!r} has one value only, {different[0] if different else 'none'!r}: "
+            "there is nothing to tell apart. Rows whose label is empty have no answer; if that "
+            "means no, write it."
+        )
+    if positive is None:
+        known = set(different) <= {*YES, *NO} and set(different) & {*YES} and set(different) & {*NO}
+        return set(different) & {*YES} if known else set()
+    wanted = re.sub(WHOLE, r"\1", positive.strip().casefold())
+    if wanted in different:
+        return {wanted}
+    alike = next((words for words in (YES, NO) if wanted in words), ())
+    found = set(different) & {*alike}
+    if len(found) == 1:
+        return found
+    raise InputError(
+        f"no {name!r} is {positive!r} (table.positive); there are {', '.join(different[:10])}"
+    )
+
+
+def _one_of(given: pd.Series, name: str, asked: str, odd: list[str]) -> Label:
+    folded = given.str.casefold()
+    different = sorted(folded.unique())
+    if len(different) > MOST_CLASSES:
+        numbers = ""
+        if 0 < len(odd) < len(different) / 2:
+            numbers = f". Most are numbers, but for such as {odd[0]!r}: leave these empty"
+        raise InputError(
+            f"the label {name!r} has {len(different)} different texts, and at most {MOST_CLASSES} "
+            f"are told apart; table.positive says which one means yes{numbers}"
+        )
+    if len(different) == 2:
+        raise InputError(
+            f"the label {name!r} is {different[0]!r} or {different[1]!r}: say in table.positive "
+            "which of them means yes"
+        )
+    # Each class by its most frequent spelling.
+    spelling = given.groupby(folded).agg(lambda each: each.value_counts().index[0])
+    target = folded.map(spelling)
+    changed = int((target != given).sum())
+    notes = [f"of the label {name!r}, small and capital letters are one ({changed:,} rows)"]
+    return Label(OneOf(asked, tuple(sorted(spelling))), target, tuple(notes if changed else ()))

@@ -1,0 +1,104 @@
+"""What a campaign is found to have changed, on made-up orders with a known effect."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from recsys.marketing.campaigns.outcomes import OutcomesConfig, measure_campaign
+from recsys.marketing.commands import campaign_app
+from recsys.marketing.measurement import permutation
+from recsys.marketing.summary import uplift_summary
+from tests.marketing.campaigns.plain import assigned, build
+
+GAIN = 5.0
+
+
+@pytest.fixture(autouse=True)
+def _few_permutations(monkeypatch):
+    monkeypatch.setattr(permutation, "PERMUTATIONS", 199)
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    return build(tmp_path, "spring", "2026-03-01", holdout=0.2, currency="€")
+
+
+@pytest.fixture
+def orders(folder) -> pd.DataFrame:
+    """A half of the users spent before, and four times of five likewise, and ``GAIN`` if sent."""
+    generator = np.random.default_rng(0)
+    rows = assigned(folder)
+    before = generator.gamma(1.0, 40.0, len(rows)) * (generator.random(len(rows)) < 0.5)
+    noise = generator.gamma(1.0, 2.0, len(rows))
+    after = 0.8 * before + noise + GAIN * ~rows["held_out"]
+    times = ["2026-02-10", "2026-02-27", "2026-03-04", "2026-03-14"]
+    # The last of them all, who says that the days are over.
+    last = pd.DataFrame({"user": ["somebody"], "time": ["2026-03-20"], "value": [9.0]})
+    shares = [0.5 * before, 0.5 * before, 0.25 * after, 0.75 * after]
+    parts = [
+        pd.DataFrame({"user": rows["user"], "time": time, "value": share})
+        for time, share in zip(times, shares, strict=True)
+    ]
+    return pd.concat([*parts, last])
+
+
+def measured(folder: Path, orders: pd.DataFrame, **settings: Any) -> tuple[dict[str, Any], str]:
+    path = folder.parent / "orders.csv"
+    orders.to_csv(path, index=False)
+    file = measure_campaign(folder, OutcomesConfig(path=str(path), value="value", **settings))
+    return json.loads(file.read_text()), uplift_summary(file)
+
+
+def test_money_is_adjusted_for_the_money_before(folder, orders):
+    document, said = measured(folder, orders)
+    found = document["campaigns"][0]["value"]["overall"]
+    assert found["adjusted"] and document["before_days"] == 90
+    users = orders[orders["user"] != "somebody"].assign(late=lambda rows: rows["time"] >= "2026-03")
+    spent = users.pivot_table(index="user", columns="late", values="value", aggfunc="sum")
+    sent = ~assigned(folder).set_index("user")["held_out"].reindex(spent.index)
+    matrix = np.column_stack((sent, spent[False], np.ones(len(spent))))
+    expected = np.linalg.lstsq(matrix, spent[True], rcond=None)[0][0]
+    assert found["difference"] == pytest.approx(expected, rel=1e-3)
+    assert found["low"] < GAIN < found["high"]
+    assert "adjusted for the money of the 90 days before" in said
+    plain, said = measured(folder, orders, before_days=0)
+    other = plain["campaigns"][0]["value"]["overall"]
+    assert not other["adjusted"] and "adjusted for" not in said
+    assert found["high"] - found["low"] < 0.5 * (other["high"] - other["low"])
+    after = spent[True]
+    assert other["difference"] == pytest.approx(after[sent].mean() - after[~sent].mean(), rel=1e-3)
+
+
+def test_only_the_days_before_that_were_asked_for_adjust(folder, orders):
+    document, _ = measured(folder, orders, before_days=1)
+    assert document["before_days"] == 0  # nobody bought anything on that day
+
+
+def test_what_nobody_did_before_adjusts_nothing(folder, orders):
+    document, said = measured(folder, orders[orders["time"] >= "2026-03"])
+    assert document["before_days"] == 0 and "adjusted for" not in said
+
+
+def test_money_of_too_few_is_refused_and_their_responses_are_not(folder, orders):
+    rows = assigned(folder)
+    few = rows["user"][rows["held_out"]][:2].tolist() + rows["user"][~rows["held_out"]][:8].tolist()
+    document, said = measured(folder, orders[orders["user"].isin([*few, "somebody"])])
+    found = document["campaigns"][0]
+    assert found["responded"]["overall"]["held_out"] == rows["held_out"].sum()
+    assert list(found["not_measured"]) == ["value"]
+    assert "an interval of money needs 5: 1000 users held out" in said
+
+
+def test_the_command_reads_money_as_it_is_written(folder, orders):
+    orders["value"] = [f"{value:.2f} €".replace(".", ",") for value in orders["value"]]
+    path = folder.parent / "orders.csv"
+    orders.to_csv(path, index=False, sep=";")
+    asked = ["measure", str(folder), str(path), 'decimal=","', "currency=€", "--value", "value"]
+    found = CliRunner().invoke(campaign_app, asked)
+    assert found.exit_code == 0, found.exception
+    assert "hello: value" in found.stdout

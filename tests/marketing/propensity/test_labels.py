@@ -1,0 +1,87 @@
+"""Answers in a column."""
+
+import pandas as pd
+import pytest
+
+from recsys.data.numbers import NumberFormat
+from recsys.errors import InputError
+from recsys.marketing.propensity.answers import Amount, OneOf, YesNo
+from recsys.marketing.propensity.labels import read_label
+
+
+def label(*texts: str | None, positive: str | None = None, **settings):
+    return read_label(pd.Series(texts, dtype=object), "y", positive, NumberFormat(), **settings)
+
+
+@pytest.mark.parametrize(
+    ("texts", "positive"),
+    [
+        (["Yes", "no"], None),
+        (["TRUE", "False"], None),
+        (["1.0", "0"], None),
+        (["yes", "n"], None),
+        (["Yes", "no"], "yes"),
+        (["Yes", "no"], "true"),
+        (["Y", "N"], "Yes"),
+        (["1", "0"], "1.0"),
+        (["1", "2"], "1"),
+        (["left", "stayed"], " Left"),
+    ],
+)
+def test_the_first_means_yes(texts, positive):
+    found = label(*texts, None, positive=positive)
+    assert isinstance(found.answer, YesNo)
+    assert found.target.to_dict() == {0: True, 1: False}
+    assert found.notes == ()
+
+
+def test_no_may_be_what_is_asked_for():
+    assert label("0", "1", positive="no").target.tolist() == [True, False]
+
+
+def test_what_else_means_no_is_told():
+    found = label("left", "left", "stayed", "paused", "NA", positive="left")
+    assert found.target.tolist() == [True, True, False, False]
+    assert found.notes == (
+        "the label 'NA' counts as no answer (1 rows)",
+        "of the label 'y', 'left' means yes, and no: 'stayed' (1), 'paused' (1)",
+    )
+
+
+def test_words_for_no_answer_make_no_third_class():
+    found = label("yes", "no", "n/a", "unknown")
+    assert isinstance(found.answer, YesNo) and len(found.target) == 2
+    # But Namibia is one of several.
+    assert label("DE", "FR", "NA", "NA").answer.names == ("DE", "FR", "NA")
+
+
+def test_classes_do_not_differ_by_their_case():
+    found = label("Gold", "gold", "Gold", "basic", "free")
+    assert found.answer == OneOf("table.label: y", ("Gold", "basic", "free"))
+    assert found.target.tolist() == ["Gold"] * 3 + ["basic", "free"]
+    assert found.notes == ("of the label 'y', small and capital letters are one (1 rows)",)
+
+
+def test_amounts_are_read_as_columns_are():
+    found = label(*[f"1.{number:03},50 €" for number in range(30)], None, "NA")
+    assert isinstance(found.answer, Amount)
+    assert found.target.tolist() == [1000.5 + number for number in range(30)]
+    assert found.notes[0] == "the label 'NA' counts as no answer (1 rows)"
+    assert "read as amounts in EUR" in found.notes[1]
+
+
+@pytest.mark.parametrize(
+    ("texts", "positive", "message"),
+    [
+        (["yes", "yes"], None, "has one value only, 'yes'.*if that means no, write it"),
+        (["in", "out"], None, "say in table.positive"),
+        (["yes", "true"], None, "say in table.positive"),
+        (["in", "out"], "true", "no 'y' is 'true' .table.positive.; there are in, out"),
+        ([f"text {row}" for row in range(30)], None, "has 30 different texts"),
+        ([f"{row},125" for row in range(1, 30)], None, "cannot be read: '1,125' may be 1125"),
+        (["many", *map(str, range(30))], None, "Most are numbers, but for such as 'many'"),
+    ],
+)
+def test_what_is_no_answer_is_refused(texts, positive, message):
+    with pytest.raises(InputError, match=message):
+        label(*texts, positive=positive)

@@ -61,6 +61,8 @@ def as_text(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -
 
 
 def _cell(value: Mapping[str, Any]) -> str:
+    if value["value"] is None:
+        return "infinite"
     if value["low"] is None:
         return f"{value['value']:.4f}"
     return f"{value['value']:.4f} ({value['low']:.4f} to {value['high']:.4f})"

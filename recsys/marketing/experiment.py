@@ -9,6 +9,7 @@ from recsys.config import NAME, RunName, StrictConfig
 from recsys.data.prepare import DataConfig
 from recsys.errors import InputError
 from recsys.experiment_file import read_document, validated
+from recsys.marketing.propensity.answers import Statistic
 from recsys.marketing.propensity.judging import EstimatorsConfig
 from recsys.marketing.propensity.labelled import LabelledTableConfig
 from recsys.marketing.propensity.periods import PeriodConfig
@@ -23,9 +24,28 @@ class PropensityConfig(EstimatorsConfig):
 
     period: PeriodConfig = PeriodConfig()
     features: FeaturesConfig = FeaturesConfig()
+    statistic: Statistic = Field(
+        "mean",
+        description="what is predicted of an amount: the mean adds up to what all users spend; the "
+        "median is what a typical one does, often nothing, and adds up to far less",
+    )
+    currency: str | None = Field(
+        None,
+        min_length=1,
+        max_length=10,
+        description="behind the amounts on pages, such as € or USD; of `target: value` and of "
+        "labels that are amounts",
+    )
     explained_users: PositiveInt = Field(
         300, description="users who get reasons, those with the highest predictions"
     )
+
+    @property
+    def of_amounts(self) -> str | None:
+        """A setting that only amounts have; None if there is none."""
+        if self.statistic != "mean":
+            return "statistic"
+        return "currency" if self.currency is not None else None
 
 
 class PropensityExperiment(StrictConfig):
@@ -48,6 +68,11 @@ class PropensityExperiment(StrictConfig):
         if self.table is not None and log_only:
             raise ValueError(
                 f"propensity.{min(log_only)} is asked of a log; a table has its own columns"
+            )
+        of_amounts, target = self.propensity.of_amounts, self.propensity.period.target
+        if self.data is not None and of_amounts and target != "value":
+            raise ValueError(
+                f"propensity.{of_amounts} is of amounts, and propensity.period.target is {target}"
             )
         return self
 

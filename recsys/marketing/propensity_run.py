@@ -6,14 +6,17 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import skops.io
 
 from recsys.atomic import atomic_path
 from recsys.data.dataset import Dataset
 from recsys.data.findings import findings
+from recsys.errors import InputError
 from recsys.marketing.at_work import at_work, versions
 from recsys.marketing.experiment import PropensityExperiment
+from recsys.marketing.propensity.answers import Amount
 from recsys.marketing.propensity.explanations import coefficients, importance
 from recsys.marketing.propensity.giveaways import giveaways
 from recsys.marketing.propensity.judging import fit_for_now, judge
@@ -28,6 +31,7 @@ from recsys.marketing.propensity.results import (
     moments,
     segments_over_time,
     tested_users,
+    totals,
     users_now,
 )
 from recsys.marketing.users.events import open_events
@@ -63,8 +67,9 @@ def run_propensity(
             _answer(experiment, dataset, folder)
         metrics = folder.files.read(folder.metrics, ["test", "input_example"])
         report = write_users_report([folder.path], folder.report, experiment.name)
-        tracker.log_metrics({name: metrics[name] for name in ("test", "validation", "timing")})
-        tracker.log_metrics({f"baseline_{k}": v for k, v in metrics["baselines"].items()})
+        scored = {name: metrics[name] for name in ("test", "validation", "timing")}
+        scored |= {f"baseline_{name}": found for name, found in metrics["baselines"].items()}
+        tracker.log_metrics(scored)
         tracker.log_artifact(folder.metrics)
         tracker.log_artifact(report)
         if experiment.tracking.enabled:
@@ -80,6 +85,8 @@ def _answer(experiment: PropensityExperiment, dataset: Dataset | None, folder: R
         for note in question.notes:
             say(f"  {note}")
         judged = judge(question, config, lambda stage: tell(stage, 0.0))
+        for note in judged.notes:
+            say(f"  {note}")
         tell("explaining", 0.0)
         seed = config.seed
         weights = coefficients(judged.judged)
@@ -92,11 +99,8 @@ def _answer(experiment: PropensityExperiment, dataset: Dataset | None, folder: R
             now = users_now(question, question.now, fitted, config.explained_users, seed)
         segmented = {} if log is None else segments_over_time(log)
         clustered = {} if log is None or now is None else clusters_of(log, now, seed)
-    notes = (
-        [*question.notes, *(each.sentence for each in asked)]
-        if dataset is None
-        else findings(dataset.manifest)
-    )
+    notes = [*([] if dataset is None else findings(dataset.manifest)), *question.notes]
+    notes += [*(each.sentence for each in asked), *judged.notes]
     tables = {folder.path / PREDICTIONS: tested_users(question, judged)}
     if now is not None:
         tables[folder.path / USERS] = now
@@ -112,16 +116,21 @@ def _answer(experiment: PropensityExperiment, dataset: Dataset | None, folder: R
             {
                 "test": judged.test,
                 "validation": judged.validation,
-                "baselines": {question.rule.name: judged.baseline},
+                "baselines": judged.baselines,
                 "comparison": comparison(question, judged),
                 "answer": type(question.answer).__name__,
                 "estimators": [
-                    {"kind": each.kind, "settings": each.settings, judged.metric: each.validation}
+                    {
+                        "kind": each.kind,
+                        "settings": each.settings,
+                        judged.metric: each.validation if np.isfinite(each.validation) else None,
+                    }
                     for each in judged.tried
                 ],
                 "chosen": {"kind": judged.chosen.kind, "settings": judged.chosen.settings},
                 "importance": shuffled.to_dict(),
                 "coefficients": None if weights is None else weights.to_dict(),
+                "totals": totals(question, judged, now, config.currency),
                 "curves": curves(question, judged),
                 "counts": {
                     name: len(getattr(question, name).target)
@@ -147,12 +156,17 @@ def _asked(
     config = experiment.propensity
     if dataset is None:
         assert experiment.table is not None  # the experiment's validator requires one of the two
-        question = ask_table(experiment.table, config.seed)
+        question = ask_table(experiment.table, config.seed, config.statistic)
+        if config.of_amounts and not isinstance(question.answer, Amount):
+            raise InputError(
+                f"propensity.{config.of_amounts} is of amounts, and the label "
+                f"{experiment.table.label!r} is none (table.label): leave the setting out"
+            )
         yield question, None
         return
     with open_events(dataset, config.features.behaviour.category) as events:
         with working("describing users"):
-            log = ask_log(events, config.period, config.features)
+            log = ask_log(events, config.period, config.features, config.statistic)
         yield log.question, log
 
 

@@ -1,6 +1,7 @@
 """How good predictions of users are, with intervals over users."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,8 @@ from sklearn.calibration import calibration_curve
 
 RESAMPLES = 500
 Score = Callable[[np.ndarray, np.ndarray], float]
+# ``value``, ``low`` and ``high``.
+Interval = dict[str, Any]
 
 
 def lift(happened: np.ndarray, predicted: np.ndarray, share: float = 0.1) -> float:
@@ -59,10 +62,45 @@ PROBABILITIES: dict[str, Score] = {
     "brier": lambda happened, predicted: float(metrics.brier_score_loss(happened, predicted)),
     "lift@10%": lift,
 }
-AMOUNTS: dict[str, Score] = {
-    "mae": lambda spent, predicted: float(metrics.mean_absolute_error(spent, predicted)),
+POWER = 1.5  # between Poisson's 1 and Gamma's 2: many zeros, and a long tail
+
+
+def deviance(spent: np.ndarray, predicted: np.ndarray) -> float:
+    """Tweedie's mean deviance of power 1.5, in the root of the amounts' unit.
+
+    Like a squared error it is smallest for the mean, but an error of a small expectation weighs
+    more than one of a large expectation (Jorgensen, "Exponential Dispersion Models", 1987).
+    Infinite where nothing was expected of somebody who spent, as of a density of 0.
+
+    Args:
+        spent: float [users], not negative.
+        predicted: float [users], not negative.
+    """
+    expected = predicted > 0
+    if spent[~expected].any():
+        return float("inf")
+    if not expected.any():
+        return 0.0
+    found = metrics.mean_tweedie_deviance(spent[expected], predicted[expected], power=POWER)
+    return float(found * expected.mean())
+
+
+def total(spent: np.ndarray, predicted: np.ndarray) -> float:
+    """The sum of what was predicted over the sum of what happened; infinite if nothing did."""
+    happened = spent.sum()
+    return float(predicted.sum() / happened) if happened else float("inf")
+
+
+SIGNED_AMOUNTS: dict[str, Score] = {
     "rmse": lambda spent, predicted: float(metrics.root_mean_squared_error(spent, predicted)),
+    "mae": lambda spent, predicted: float(metrics.mean_absolute_error(spent, predicted)),
     "rank_correlation": lambda spent, predicted: _rank_correlation(spent, predicted),
+    "bias": lambda spent, predicted: float(predicted.mean() - spent.mean()),
+}
+AMOUNTS: dict[str, Score] = {
+    "deviance": deviance,
+    **{name: SIGNED_AMOUNTS[name] for name in ("rmse", "mae", "rank_correlation")},
+    "total": total,
 }
 CLASSES: dict[str, Score] = {
     "log_loss": lambda found, predicted: float(
@@ -74,7 +112,9 @@ CLASSES: dict[str, Score] = {
     ),
 }
 # Of these less is better.
-ERRORS = frozenset({"brier", "mae", "rmse", "log_loss"})
+ERRORS = frozenset({"brier", "deviance", "mae", "rmse", "log_loss"})
+# Of these one value is right: 1, or 0.
+TOTALS = ("total", "bias")
 
 
 def _rank_correlation(spent: np.ndarray, predicted: np.ndarray) -> float:
@@ -96,8 +136,10 @@ def score(
     scores: dict[str, Score],
     seed: int = 0,
     users: np.ndarray | None = None,
-) -> dict[str, dict[str, float]]:
+) -> dict[str, Interval]:
     """Each metric with a 95 % interval, bootstrapped over users (percentiles).
+
+    None stands for what is infinite.
 
     Args:
         truth: [users], what happened.
@@ -120,8 +162,11 @@ def difference(
     metric: Score,
     seed: int = 0,
     users: np.ndarray | None = None,
-) -> dict[str, float]:
-    """How much a metric of two predictions differs (first minus second), with a 95 % interval."""
+) -> Interval:
+    """How much a metric of two predictions differs (first minus second), with a 95 % interval.
+
+    None stands for what is infinite.
+    """
 
     def paired(truth: np.ndarray, one: np.ndarray, other: np.ndarray) -> float:
         return metric(truth, one) - metric(truth, other)
@@ -134,7 +179,10 @@ def _with_interval(
     given: tuple[np.ndarray, ...],
     seed: int,
     users: np.ndarray | None,
-) -> dict[str, float]:
+) -> Interval:
+    value = statistic(*given)
+    if not np.isfinite(value):
+        return {"value": None, "low": None, "high": None}
     rows = np.arange(len(given[0]))
     owners = rows if users is None else pd.factorize(users)[0]
     order, sizes = np.argsort(owners, kind="stable"), np.bincount(owners)
@@ -155,8 +203,7 @@ def _with_interval(
         method="percentile",
         rng=np.random.default_rng(seed),
     ).confidence_interval
-    return {
-        "value": statistic(*given),
-        "low": float(interval.low),
-        "high": float(interval.high),
-    }
+    low, high = float(interval.low), float(interval.high)
+    if not np.isfinite([low, high]).all():
+        return {"value": value, "low": None, "high": None}
+    return {"value": value, "low": low, "high": high}

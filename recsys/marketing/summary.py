@@ -14,7 +14,7 @@ from recsys.summary import as_text, metrics_table
 
 
 def summary(folder: RunFolder) -> str:
-    """The headline of a run's ``metrics.json``: the estimator beside the rule, and who wins.
+    """The headline of a run's ``metrics.json``: the estimator beside the rules, and who wins.
 
     Args:
         folder: of a finished run.

@@ -26,7 +26,11 @@ MEANINGS = {
     "brier": "mean squared error of the probability; less is better",
     "lift@10%": "how much likelier yes is among the tenth with the highest predictions",
     "mae": "mean absolute error, in the unit of the answer; less is better",
+    "deviance": "Tweedie deviance: how far from the mean, less strict where much is expected; less "
+    "is better, infinite where nothing was expected of somebody who spent",
     "rmse": "root of the mean squared error; less is better",
+    "total": "sum of what was predicted over the sum of what happened; 1 is right",
+    "bias": "mean of what was predicted minus the mean of what happened; 0 is right",
     "rank_correlation": "whether the order of users is right; 1 is perfect",
     "log_loss": "surprise at what came true; less is better",
     "accuracy": "share of those whose likeliest class came true",
@@ -119,7 +123,8 @@ def _sentiment_section(run: Path) -> dict[str, Any]:
 def _prediction_section(run: Path) -> dict[str, Any]:
     """What the page shows of one prediction."""
     experiment = read_document(run / "experiment.yaml", keys=["name", "table"])
-    metrics = read_document(run / "metrics.json", keys=["segments", "comparison", "importance"])
+    keys = ["segments", "comparison", "importance", "totals"]
+    metrics = read_document(run / "metrics.json", keys=keys)
     table = run / "users.parquet"
     users = _users(table) if table.is_file() else None
     asked = experiment["table"] or {}
@@ -130,6 +135,7 @@ def _prediction_section(run: Path) -> dict[str, Any]:
         "days": period.get("days"),
         "metrics": metrics,
         "verdict": _verdict(metrics["comparison"]),
+        "currency": metrics["totals"].get("currency"),
         "users": [] if users is None else _highest(users),
         "images": _images(metrics, users),
         "experiment": (run / "experiment.yaml").read_text(encoding="utf-8"),
@@ -142,7 +148,7 @@ def _users(table: Path) -> pd.DataFrame:
 
 
 def _verdict(comparison: Mapping[str, Any]) -> str:
-    if comparison["low"] <= 0 <= comparison["high"]:
+    if comparison["low"] is not None and comparison["low"] <= 0 <= comparison["high"]:
         return "level"
     return "better" if comparison["better"] else "worse"
 

@@ -23,6 +23,7 @@ PACKAGES = ("mlflow", "scikit-learn", "skops", "numpy", "pandas")
 TYPES = frozenset(
     {
         "numpy.dtype",
+        "sklearn._loss.loss.HalfTweedieLoss",
         "sklearn.calibration._CalibratedClassifier",
         "sklearn.calibration._SigmoidCalibration",
         "sklearn.compose._column_transformer.make_column_selector",

@@ -1,6 +1,7 @@
 """`recsys run` on experiments that ask about users."""
 
 import json
+import re
 import sys
 
 import mlflow
@@ -88,6 +89,81 @@ def test_from_a_log_to_predictions_page_and_registry(tmp_path, monkeypatch, caps
     assert "http://" not in page.replace("http://www.w3.org", "") and "https://" not in page
 
 
+def test_how_much_is_a_mean_that_adds_up_and_the_page_says_to_what(
+    tmp_path, monkeypatch, capsys, log_experiment
+):
+    settings = {**log_experiment["propensity"], "currency": "€", "estimators": ["linear", "svm"]}
+    settings["period"] = {"target": "value", "days": 60}
+    write(tmp_path, log_experiment | {"propensity": settings})
+    status, said = run(monkeypatch, capsys, tmp_path)
+    assert status == 0, said
+    folder = tmp_path / "runs" / "buys" / "1"
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["chosen"]["settings"]["power"] in (1, 1.5, 1.9)
+    assert list(metrics["baselines"]) == ["zero", "last_period", "last_period_line", "prior"]
+    assert metrics["baselines"]["zero"]["deviance"]["value"] is None and "infinite" in said
+    assert metrics["comparison"]["rule"] == "last_period_line"
+    assert "last_period " in said and "prior" in said
+
+    tested, users = (
+        pd.read_parquet(folder / f"{name}.parquet") for name in ("predictions", "users")
+    )
+    rules = {f"{name}_amount" for name in metrics["baselines"]}
+    assert set(tested) == {"user", "truth", "amount"} | rules
+    assert (tested["zero_amount"] == 0).all() and (tested["amount"] > 0).all()
+    totals = metrics["totals"]
+    assert totals["tested"]["predicted"] == pytest.approx(tested["amount"].sum())
+    assert totals["tested"]["happened"] == pytest.approx(tested["truth"].sum())
+    assert totals["now"]["predicted"] == pytest.approx(users["amount"].sum())
+    assert totals["now"]["predicted_mean"] == pytest.approx(users["amount"].mean())
+    ratio = tested["amount"].sum() / tested["truth"].sum()
+    assert metrics["test"]["total"]["value"] == pytest.approx(ratio)
+
+    with store.active_store(store.local_uri(tmp_path / "runs")):
+        model = mlflow.pyfunc.load_model("models:/buys/1")
+    asked = users[list(metrics["input_example"])]
+    np.testing.assert_allclose(model.predict(asked), users["amount"], rtol=1e-6)
+    file = folder / "model" / "1" / "model.skops"
+    assert not [name for name in skops.io.get_untrusted_types(file=file) if "recsys" in name]
+
+    page = " ".join(re.sub(r"<[^>]*>", " ", (folder / "report.html").read_text()).split())
+    page = page.replace("&nbsp;", " ")
+    assert f"Predicted of everybody now: {users['amount'].sum():,.0f} €" in page
+    assert f"a mean of {users['amount'].mean():.2f} € for each of {len(users):,} users" in page
+    assert f"{len(tested):,} users spent {tested['truth'].sum():,.0f} €" in page
+    assert f"predicted were {tested['amount'].sum():,.0f} €" in page
+    assert f"{100 * ratio:.1f} % of it (95 %: " in page
+    assert "zero" in page and "last period line" in page and "infinite" in page
+
+
+def test_medians_have_their_name_and_no_total(tmp_path, monkeypatch, capsys, log_experiment):
+    settings = {**log_experiment["propensity"], "statistic": "median"}
+    settings["period"] = {"target": "value", "days": 60}
+    log_experiment |= {"propensity": settings, "tracking": {"enabled": False}}
+    write(tmp_path, log_experiment)
+    status, said = run(monkeypatch, capsys, tmp_path)
+    assert status == 0 and "mae" in said, said
+    folder = tmp_path / "runs" / "buys" / "1"
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert list(metrics["baselines"]) == ["zero", "last_period", "prior"]
+    assert metrics["comparison"]["metric"] == "mae" and "now" not in metrics["totals"]
+    assert "do not add up to a total" in " ".join((folder / "report.html").read_text().split())
+
+
+def test_returns_are_amounts_below_0_and_said(tmp_path, monkeypatch, capsys, log_experiment):
+    log = pd.read_parquet(tmp_path / "log.parquet")
+    log.loc[log.index[::20], "value"] *= -3
+    log.to_parquet(tmp_path / "log.parquet")
+    settings = {**log_experiment["propensity"], "period": {"target": "value", "days": 60}}
+    log_experiment |= {"propensity": settings, "tracking": {"enabled": False}}
+    write(tmp_path, log_experiment)
+    status, said = run(monkeypatch, capsys, tmp_path)
+    assert status == 0 and "users' sums fall below 0" in said, said
+    metrics = json.loads((tmp_path / "runs" / "buys" / "1" / "metrics.json").read_text())
+    assert metrics["comparison"]["metric"] == "rmse" and "bias" in metrics["test"]
+    assert any("returns" in note for note in metrics["notes"])
+
+
 def test_the_saved_estimator_needs_scikit_learn_alone(
     tmp_path, monkeypatch, capsys, log_experiment
 ):
@@ -147,6 +223,9 @@ def test_a_table_with_a_label(tmp_path, monkeypatch, capsys):
     # The table's segments are not the log's.
     assert "Predictions of users of now by segment" not in page
 
+    status, said = run(monkeypatch, capsys, tmp_path, "propensity.currency=€", "--name", "other")
+    assert status == 2 and "the label 'churned' is none" in said
+
 
 @pytest.mark.parametrize(
     ("change", "message"),
@@ -160,6 +239,8 @@ def test_a_table_with_a_label(tmp_path, monkeypatch, capsys):
             "user_table names age; the user table has country",
         ),
         ({"propensity": {"period": {"days": 400}}}, "the log spans"),
+        ({"propensity": {"statistic": "median"}}, "propensity.statistic is of amounts"),
+        ({"propensity": {"currency": "€"}}, "propensity.period.target is buys"),
         ({"task": ["propensity"]}, "there is no `task: ['propensity']`"),
     ],
 )

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from recsys.marketing.scores import AMOUNTS, PROBABILITIES, difference, gains, lift, score
+from recsys.marketing.scores import AMOUNTS, PROBABILITIES, deviance, difference, gains, lift, score
 
 
 def test_lift_by_hand():
@@ -24,6 +24,34 @@ def test_gains_rise_from_none_to_all():
     happened = np.array([True, False, True, False])
     found = gains(happened, np.array([0.9, 0.8, 0.7, 0.1]), points=5)
     np.testing.assert_allclose(found, [0, 0.5, 0.5, 1, 1])
+
+
+def test_deviance_by_hand():
+    spent, predicted = np.array([0.0, 4.0, 9.0]), np.array([1.0, 4.0, 4.0])
+    # 2 (y^.5 / (-.5 * .5) + y mu^-.5 / .5 + mu^.5 / .5): 4, 0 and 2 (-12 + 9 + 4) = 2
+    assert deviance(spent, predicted) == pytest.approx((4 + 0 + 2) / 3)
+    assert deviance(spent, np.zeros(3)) == np.inf  # nothing was expected of who spent
+    assert deviance(spent, np.array([0.0, 4.0, 4.0])) == pytest.approx(2 / 3)
+    assert deviance(np.zeros(3), np.zeros(3)) == 0
+    generator = np.random.default_rng(0)
+    many = generator.gamma(1, 10, 500) * (generator.random(500) < 0.3)
+    found = {each: deviance(many, np.full(500, each * many.mean())) for each in (0.9, 1, 1.1)}
+    assert min(found, key=found.get) == 1  # the mean
+
+
+def test_what_is_infinite_has_no_interval():
+    spent = np.array([0.0, 4.0] * 20)
+    found = score(spent, np.zeros(40), AMOUNTS)
+    assert found["deviance"] == {"value": None, "low": None, "high": None}
+    assert found["rmse"]["value"] == pytest.approx(np.sqrt(8))
+    assert found["total"]["value"] == found["total"]["high"] == 0
+    assert difference(spent, spent + 1, np.zeros(40), deviance)["value"] is None
+
+
+def test_the_total_by_hand():
+    found = score(np.array([0.0, 10.0, 30.0] * 30), np.array([8.0, 8.0, 16.0] * 30), AMOUNTS)
+    assert found["total"]["value"] == pytest.approx(32 / 40)
+    assert found["total"]["low"] < 0.8 < found["total"]["high"]
 
 
 def test_intervals_hold_the_value_and_narrow_with_users():

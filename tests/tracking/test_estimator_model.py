@@ -20,12 +20,15 @@ USERS = pd.DataFrame(
 )
 
 
-@pytest.mark.parametrize("classifies", [True, False])
+@pytest.mark.parametrize("aim", ["class", "mean", "signed_mean", "median"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_estimator_of_ours_asks_for_allowed_types_only(tmp_path, kind, classifies):
-    target = np.array([0, 1, 1, 0] * 15) if classifies else np.arange(60.0)
+def test_every_estimator_of_ours_asks_for_allowed_types_only(tmp_path, kind, aim):
+    target = np.array([0, 1, 1, 0] * 15) if aim == "class" else np.arange(60.0)
+    if kind == "svm" and "mean" in aim:
+        assert candidates(kind, aim, seed=0) == []
+        return
     # The last settings have every step: components, a logarithm of the amount.
-    _, pipeline = candidates(kind, classifies, seed=0)[-1]
+    _, pipeline = candidates(kind, aim, seed=0)[-1]
     small = {"n_estimators": 2, "n_components": 3}
     for key in pipeline.get_params():
         if (name := key.rpartition("__")[2]) in small:

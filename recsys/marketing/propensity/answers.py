@@ -1,17 +1,29 @@
 """Kinds of answers: yes or no, an amount, one of several; and by what each is judged."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
 
 from recsys.errors import InputError
-from recsys.marketing.scores import AMOUNTS, CLASSES, ERRORS, PROBABILITIES, Score
+from recsys.marketing.scores import (
+    AMOUNTS,
+    CLASSES,
+    ERRORS,
+    PROBABILITIES,
+    SIGNED_AMOUNTS,
+    TOTALS,
+    Score,
+)
 
+Statistic = Literal["mean", "median"]
+Aim = Literal["class", "mean", "signed_mean", "median"]
 # Users of the rarest class, below which no metric has an interval.
 FEWEST_OF_A_CLASS = 20
+# What only predictions of a mean are measured by.
+MEANS = ("deviance", "rmse")
 
 
 class Answer(Protocol):
@@ -19,18 +31,23 @@ class Answer(Protocol):
 
     Attributes:
         classifies: whether estimators learn classes, or a number.
+        aim: what estimators' losses elicit.
         scores: the metrics.
-        deciding: the metric that validation chooses by, unless another is named.
+        deciding: the metrics that validation may choose by, first the one that it does unless
+            another is named.
     """
 
     @property
     def classifies(self) -> bool: ...
 
     @property
+    def aim(self) -> Aim: ...
+
+    @property
     def scores(self) -> dict[str, Score]: ...
 
     @property
-    def deciding(self) -> str: ...
+    def deciding(self) -> tuple[str, ...]: ...
 
     def truth(self, target: pd.Series) -> np.ndarray:
         """[users], as the scores read it."""
@@ -64,11 +81,15 @@ class YesNo:
 
     question: str
     classifies: bool = True
-    deciding: str = "auc"
+    aim: Aim = "class"
 
     @property
     def scores(self) -> dict[str, Score]:
         return PROBABILITIES
+
+    @property
+    def deciding(self) -> tuple[str, ...]:
+        return tuple(PROBABILITIES)
 
     def truth(self, target: pd.Series) -> np.ndarray:
         return target.to_numpy(dtype=bool)
@@ -93,20 +114,41 @@ class YesNo:
 
 @dataclass(frozen=True)
 class Amount:
-    """A number.
+    """A number, such as money: its mean, which adds up to the total, or its median.
+
+    A metric chooses what it elicits (Gneiting, "Making and Evaluating Point Forecasts", 2011): the
+    absolute error a median, which is near 0 where most spend nothing, squared errors and deviances
+    a mean. Means that cannot be negative are chosen by Tweedie's deviance, which holds an error
+    against what was expected; the squared error leaves the choice to a few large customers.
 
     Attributes:
-        least: no prediction is smaller.
+        least: no prediction is smaller; below 0, amounts may be negative.
+        statistic: what is predicted.
     """
 
     question: str
     least: float = 0.0
+    statistic: Statistic = "mean"
     classifies: bool = False
-    deciding: str = "mae"
+
+    @property
+    def aim(self) -> Aim:
+        if self.statistic == "median":
+            return "median"
+        return "signed_mean" if self.least < 0 else "mean"
 
     @property
     def scores(self) -> dict[str, Score]:
-        return AMOUNTS
+        found = SIGNED_AMOUNTS if self.least < 0 else AMOUNTS
+        if self.statistic == "mean":
+            return found
+        return {name: found[name] for name in found if name not in MEANS}
+
+    @property
+    def deciding(self) -> tuple[str, ...]:
+        if self.statistic == "median":
+            return ("mae", "rank_correlation")
+        return tuple(name for name in self.scores if name not in ("mae", *TOTALS))
 
     def truth(self, target: pd.Series) -> np.ndarray:
         return target.to_numpy(dtype=float)
@@ -123,7 +165,7 @@ class Amount:
             )
 
     def alone(self, feature: np.ndarray, target: pd.Series) -> float:
-        return abs(AMOUNTS["rank_correlation"](self.truth(target), feature))
+        return abs(self.scores["rank_correlation"](self.truth(target), feature))
 
 
 @dataclass(frozen=True)
@@ -137,11 +179,15 @@ class OneOf:
     question: str
     names: tuple[str, ...]
     classifies: bool = True
-    deciding: str = "log_loss"
+    aim: Aim = "class"
 
     @property
     def scores(self) -> dict[str, Score]:
         return CLASSES
+
+    @property
+    def deciding(self) -> tuple[str, ...]:
+        return tuple(CLASSES)
 
     def truth(self, target: pd.Series) -> np.ndarray:
         return pd.Index(self.names).get_indexer(pd.Index(target.astype(str)))

@@ -17,6 +17,8 @@ from recsys.marketing.scores import ERRORS
 REPEATS = 5
 # Users that stand for everybody: what a feature adds is held against theirs.
 BACKGROUND = 30
+# Of the mean amount.
+NEARLY_NOTHING = 1e-3
 
 
 def importance(fitted: Pipeline, table: Table, answer: Answer, metric: str, seed: int) -> pd.Series:
@@ -38,8 +40,12 @@ def importance(fitted: Pipeline, table: Table, answer: Answer, metric: str, seed
     truth = answer.truth(table.target)
     sign = -1 if metric in ERRORS else 1
 
+    # Shuffled, somebody who spent may stand where nothing was expected: infinitely wrong.
+    floor = NEARLY_NOTHING * np.abs(truth).mean() if metric == "deviance" else -np.inf
+
     def scorer(pipeline: Pipeline, features: pd.DataFrame, _: object) -> float:
-        return sign * answer.scores[metric](truth, answer.predictions(pipeline, features))
+        predicted = np.maximum(answer.predictions(pipeline, features), floor)
+        return sign * answer.scores[metric](truth, predicted)
 
     found = permutation_importance(
         fitted, table.features, truth, scoring=scorer, n_repeats=REPEATS, random_state=seed
@@ -51,11 +57,12 @@ def importance(fitted: Pipeline, table: Table, answer: Answer, metric: str, seed
 def coefficients(fitted: Pipeline) -> pd.Series | None:
     """Weights of a linear model, by encoded feature, the largest first; None of other kinds.
 
-    Numbers are on a signed logarithmic scale and standardised, so weights compare. Principal
+    Numbers are on a signed logarithmic scale and standardised, so weights compare; of a mean that
+    cannot be negative, and of a yes, they add up to a logarithm. Principal
     components are turned back into features; of several classes, it is the largest weight.
     """
     estimator = fitted.named_steps["estimator"]
-    estimator = getattr(estimator, "regressor_", estimator)  # of an amount's logarithm
+    estimator = getattr(estimator, "regressor_", estimator)  # of a transformed amount
     if not hasattr(estimator, "coef_"):
         return None
     weights = np.atleast_2d(estimator.coef_)

@@ -13,9 +13,10 @@ from recsys.data.ids import identifier
 from recsys.data.sources import FileConfig, column
 from recsys.data.times import TimeConfig
 from recsys.errors import InputError
+from recsys.marketing.propensity.answers import Amount, Statistic
 from recsys.marketing.propensity.labels import Label, read_label
 from recsys.marketing.propensity.question import Known, Question, Table
-from recsys.marketing.propensity.rules import Prior
+from recsys.marketing.propensity.rules import Prior, Zero
 from recsys.marketing.propensity.splitting import Parts, copies, split_at_random, split_by_time
 from recsys.marketing.propensity.table_features import (
     Features,
@@ -77,7 +78,7 @@ class LabelledTableConfig(TimeConfig, FileConfig):
         return Reading(self.number_format, stated, self, self.times)
 
 
-def ask_table(config: LabelledTableConfig, seed: int) -> Question:
+def ask_table(config: LabelledTableConfig, seed: int, statistic: Statistic = "mean") -> Question:
     """Reads a table and splits its rows.
 
     Rows without an answer are those that are asked about *now*. No user, known by ``key``, is on
@@ -88,6 +89,7 @@ def ask_table(config: LabelledTableConfig, seed: int) -> Question:
     Args:
         config: the table.
         seed: of the split.
+        statistic: of amounts.
 
     Raises:
         InputError: it cannot be read, a column is missing, there is but one answer, or nothing
@@ -121,8 +123,12 @@ def ask_table(config: LabelledTableConfig, seed: int) -> Question:
         features[~answered].reset_index(drop=True), given.ids[~answered].reset_index(drop=True)
     )
     now = None if answered.all() else asked
-    answer = given.label.answer
-    return Question(answer, train, validation, test, Prior(answer), now, notes)
+    answer, rules = given.label.answer, []
+    if isinstance(answer, Amount):
+        answer = replace(answer, statistic=statistic)
+        # Where some are 0, so is a simple rule.
+        rules += [Zero()] if (given.label.target == 0).any() else []
+    return Question(answer, train, validation, test, (*rules, Prior(answer)), now, notes)
 
 
 @dataclass(frozen=True)

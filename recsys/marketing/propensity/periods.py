@@ -5,14 +5,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 from pydantic import Field, PositiveInt
 
 from recsys.config import StrictConfig
 from recsys.errors import InputError
-from recsys.marketing.propensity.answers import Amount, Answer, OneOf, YesNo
+from recsys.marketing.propensity.answers import Amount, Answer, OneOf, Statistic, YesNo
 from recsys.marketing.propensity.question import Known, Question, Rule, Table, together
-from recsys.marketing.propensity.rules import LastPeriod, Recency, Transitions
+from recsys.marketing.propensity.rules import (
+    LastPeriod,
+    LastPeriodLine,
+    Prior,
+    Recency,
+    Transitions,
+    Zero,
+)
 from recsys.marketing.users.description import SEGMENT, Description, FeaturesConfig
 from recsys.marketing.users.embedding import UserEmbedding
 from recsys.marketing.users.events import DAY, Events
@@ -110,13 +118,19 @@ class LogQuestion:
     description: Description
 
 
-def ask_log(events: Events, config: PeriodConfig, features: FeaturesConfig) -> LogQuestion:
+def ask_log(
+    events: Events,
+    config: PeriodConfig,
+    features: FeaturesConfig,
+    statistic: Statistic = "mean",
+) -> LogQuestion:
     """What is known of users at each moment, and what they did in the period after it.
 
     Args:
         events: what happened.
         config: what is predicted, of whom.
         features: from what.
+        statistic: of how much they spend.
 
     Raises:
         InputError: the log is too short; money is asked for, and it has none; segments are, and
@@ -141,7 +155,12 @@ def ask_log(events: Events, config: PeriodConfig, features: FeaturesConfig) -> L
     test = observe(description, moments.test, config)
     known = _known(description, moments.now, config)
     now = Known(known.reset_index(drop=True), _ids(events, known))
-    question = Question(_answer(config), together(*train), validation, test, _rule(config), now)
+    least = min(0.0, *(_least(table) for table in (*train, validation, test)))
+    answer = _answer(config, least, statistic)
+    rules = _rules(config, answer)
+    question = Question(
+        answer, together(*train), validation, test, rules, now, _notes(config, least, statistic)
+    )
     return LogQuestion(question, moments, thresholds, description)
 
 
@@ -165,7 +184,8 @@ def observe(description: Description, moment: int, config: PeriodConfig) -> Tabl
         )
     target = _target(description, known.index, moment, config)
     ids = _ids(description.events, known)
-    return Table(known.reset_index(drop=True), ids, target.reset_index(drop=True))
+    moments = pd.Series(np.full(len(known), moment))
+    return Table(known.reset_index(drop=True), ids, target.reset_index(drop=True), moments)
 
 
 def _known(description: Description, moment: int, config: PeriodConfig) -> pd.DataFrame:
@@ -197,25 +217,44 @@ def _with_rule_window(features: FeaturesConfig, config: PeriodConfig) -> Feature
     return features.model_copy(update={"behaviour": behaviour})
 
 
-def _answer(config: PeriodConfig) -> Answer:
+def _least(table: Table) -> float:
+    """The smallest amount; 0 of other answers."""
+    return float(table.target.min()) if pd.api.types.is_float_dtype(table.target) else 0.0
+
+
+def _answer(config: PeriodConfig, least: float, statistic: Statistic) -> Answer:
     asked = f"propensity.period.target: {config.target}, days: {config.days}"
     match config.target:
         case "value":
-            return Amount(asked)
+            return Amount(asked, least, statistic)
         case "segment":
             return OneOf(asked, SEGMENTS)
         case _:
             return YesNo(asked)
 
 
-def _rule(config: PeriodConfig) -> Rule:
+def _rules(config: PeriodConfig, answer: Answer) -> tuple[Rule, ...]:
     match config.target:
         case "value":
-            return LastPeriod(f"value_{config.days}d")
+            assert isinstance(answer, Amount)
+            before = f"value_{config.days}d"
+            # A line through it is the mean that the last period tells, and no median.
+            line = (LastPeriodLine(before, answer.least),) if answer.statistic == "mean" else ()
+            return (Zero(), LastPeriod(before), *line, Prior(answer))
         case "segment":
-            return Transitions(SEGMENT, SEGMENTS)
+            return (Transitions(SEGMENT, SEGMENTS),)
         case _:
-            return Recency(rises=config.target == "leaves")
+            return (Recency(rises=config.target == "leaves"),)
+
+
+def _notes(config: PeriodConfig, least: float, statistic: Statistic) -> tuple[str, ...]:
+    if config.target != "value" or least == 0 or statistic != "mean":
+        return ()
+    return (
+        f"users' sums fall below 0 (to {least:,.2f}), as returns do: estimators that only know "
+        "amounts from 0 on were not tried, and squared errors chose. data.log.minimum_value: 0.01 "
+        "sets returns aside.",
+    )
 
 
 def _target(

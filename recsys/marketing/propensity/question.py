@@ -28,9 +28,20 @@ class Table(Known):
 
     Attributes:
         target: of each row: bool, a number, or a category, as the answer says.
+        moments: of each row, when it is asked; None where rows have no order.
     """
 
     target: pd.Series
+    moments: pd.Series | None = None
+
+    @property
+    def latest(self) -> "Table":
+        """The rows of the last moment; all of them where they have no order."""
+        if self.moments is None:
+            return self
+        last = self.moments == self.moments.max()
+        parts = (self.features, self.users, self.target, self.moments)
+        return Table(*(part[last].reset_index(drop=True) for part in parts))
 
 
 class Rule(Protocol):
@@ -57,7 +68,7 @@ class Question:
         train: to learn from.
         validation: to choose by.
         test: to judge the choice, once.
-        rule: what is to be beaten.
+        rules: what is to be beaten, by the one that is the best on validation.
         now: users whose answer nobody knows yet; None if there are none.
         notes: what a person should know of the source, a sentence each.
     """
@@ -66,15 +77,17 @@ class Question:
     train: Table
     validation: Table
     test: Table
-    rule: Rule
+    rules: tuple[Rule, ...]
     now: Known | None = None
     notes: tuple[str, ...] = ()
 
 
 def together(*tables: Table) -> Table:
     """The rows of several tables as one."""
+    moments = [table.moments for table in tables if table.moments is not None]
     return Table(
         pd.concat([table.features for table in tables], ignore_index=True),
         pd.concat([table.users for table in tables], ignore_index=True),
         pd.concat([table.target for table in tables], ignore_index=True),
+        pd.concat(moments, ignore_index=True) if len(moments) == len(tables) else None,
     )

@@ -18,11 +18,13 @@ from recsys.marketing.users.segments import MOST_CLUSTERS, SEGMENTS, cluster, tr
 
 
 def tested_users(question: Question, judged: Judged) -> pd.DataFrame:
-    """Tested users: what was predicted by estimator and rule, and what came true."""
+    """Tested users: what was predicted by estimator and rules, and what came true."""
     test = question.test
     found = pd.DataFrame({"user": test.users, "truth": test.target})
     found = found.join(_predicted(question, judged.predicted))
-    return found.join(_predicted(question, judged.rule).add_prefix(f"{question.rule.name}_"))
+    for name, predicted in judged.rules.items():
+        found = found.join(_predicted(question, predicted).add_prefix(f"{name}_"))
+    return found
 
 
 def _predicted(question: Question, predicted: np.ndarray) -> pd.DataFrame:
@@ -57,12 +59,16 @@ def users_now(
 
 
 def comparison(question: Question, judged: Judged) -> dict[str, Any]:
-    """The estimator minus the rule, and a sentence that says which one wins."""
-    metric, rule = judged.metric, question.rule.name
-    difference, low, high = (judged.comparison[name] for name in ("value", "low", "high"))
-    better = (difference < 0) == (metric in ERRORS)
+    """The estimator minus the best rule, and a sentence that says which one wins."""
+    metric, rule = judged.metric, judged.rule
     kind = judged.chosen.kind.replace("_", " ")
-    found = f"{judged.test[metric]['value']:.4f} against {judged.baseline[metric]['value']:.4f}"
+    document = {"metric": metric, "rule": rule, **judged.comparison}
+    difference, low, high = (judged.comparison[name] for name in ("value", "low", "high"))
+    ours, theirs = (found[metric]["value"] for found in (judged.test, judged.baselines[rule]))
+    if difference is None or low is None or high is None:
+        return {**document, **_without_interval(kind, rule, metric, ours, theirs)}
+    better = (difference < 0) == (metric in ERRORS)
+    found = f"{ours:.4f} against {theirs:.4f}"
     if low <= 0 <= high:
         verdict = f"no real difference between {kind} and the rule {rule!r} in {metric}: {found}"
     elif better:
@@ -70,8 +76,55 @@ def comparison(question: Question, judged: Judged) -> dict[str, Any]:
     else:
         verdict = f"the rule {rule!r} is better than {kind} in {metric}: {found}"
     sentence = f"{verdict} (difference {difference:+.4f}, 95 % {low:+.4f} to {high:+.4f})"
-    document = {"metric": metric, "rule": rule, "better": better}
-    return {**document, **judged.comparison, "sentence": sentence}
+    return {**document, "better": better, "sentence": sentence}
+
+
+def _without_interval(
+    kind: str, rule: str, metric: str, ours: float | None, theirs: float | None
+) -> dict[str, Any]:
+    """Where one of the two is infinitely wrong: it expected nothing of somebody who spent."""
+    wrong = [
+        name for name, value in ((kind, ours), (f"the rule {rule!r}", theirs)) if value is None
+    ]
+    return {
+        "better": ours is not None,
+        "sentence": f"{metric} of {' and '.join(wrong)} is infinite: nothing was expected of "
+        "somebody who spent",
+    }
+
+
+def totals(
+    question: Question, judged: Judged, now: pd.DataFrame | None, currency: str | None
+) -> dict[str, Any]:
+    """What users spent in the tested period, what was predicted, and what is predicted of now.
+
+    Nothing of other answers than amounts. Medians add up to no total: only those of means are
+    told.
+
+    Args:
+        question: what was asked.
+        judged: the chosen estimator.
+        now: of :func:`users_now`.
+        currency: behind the sums.
+    """
+    if not isinstance(question.answer, Amount):
+        return {}
+    happened = float(question.test.target.sum())
+    users = len(question.test.target)
+    found: dict[str, Any] = {
+        "statistic": question.answer.statistic,
+        "currency": currency,
+    }
+    tested = {"users": users, "happened": happened, "happened_mean": happened / users}
+    if question.answer.statistic == "mean":
+        tested |= _sum_and_mean(judged.predicted)
+        if now is not None:
+            found["now"] = {"users": len(now), **_sum_and_mean(now["amount"].to_numpy())}
+    return {**found, "tested": tested}
+
+
+def _sum_and_mean(predicted: np.ndarray) -> dict[str, float]:
+    return {"predicted": float(predicted.sum()), "predicted_mean": float(predicted.mean())}
 
 
 def curves(question: Question, judged: Judged) -> dict[str, Any]:
@@ -81,7 +134,7 @@ def curves(question: Question, judged: Judged) -> dict[str, Any]:
     truth = question.answer.truth(question.test.target)
     return {
         "gains": gains(truth, judged.predicted).tolist(),
-        "gains_rule": gains(truth, judged.rule).tolist(),
+        "gains_rule": gains(truth, judged.rules[judged.rule]).tolist(),
         "calibration": calibration(truth, judged.predicted),
     }
 

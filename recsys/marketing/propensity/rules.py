@@ -1,18 +1,26 @@
-"""The simple rules that estimators must beat."""
+"""The simple rules that estimators must beat, each as strong as it honestly gets."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.stats import rankdata
 from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LinearRegression
 
 from recsys.marketing.propensity.answers import Amount, Answer, OneOf
 from recsys.marketing.propensity.question import Table
+
+# Of a probability, by which users of one step of the curve are told apart.
+TIE = 1e-9
 
 
 @dataclass(frozen=True)
 class Recency:
     """Who was here last comes back first; as a probability, by isotonic regression.
+
+    The curve has steps, on which users of different recency would be equal: a billionth of the
+    probability keeps them in the order of their recency.
 
     Attributes:
         rises: whether yes becomes likelier the longer a user was away.
@@ -24,7 +32,9 @@ class Recency:
     def __call__(self, learned: Table, features: pd.DataFrame) -> np.ndarray:
         curve = IsotonicRegression(increasing=self.rises, out_of_bounds="clip")
         curve.fit(learned.features["recency_days"], learned.target.astype(float))
-        return curve.predict(features["recency_days"])
+        days = features["recency_days"].to_numpy()
+        order = rankdata(days if self.rises else -days, method="dense")
+        return (1 - TIE) * curve.predict(days) + TIE * order / order.max()
 
 
 @dataclass(frozen=True)
@@ -40,6 +50,27 @@ class LastPeriod:
 
     def __call__(self, learned: Table, features: pd.DataFrame) -> np.ndarray:
         return features[self.column].to_numpy(dtype=float)
+
+
+@dataclass(frozen=True)
+class LastPeriodLine:
+    """A line through what users spent in the period before, by least squares.
+
+    Who spent much spends less again, who spent nothing something (Galton's regression to the
+    mean): as a mean, it is the stronger form of :class:`LastPeriod`.
+
+    Attributes:
+        column: the feature that holds it.
+        least: no prediction is smaller.
+    """
+
+    column: str
+    least: float
+    name: str = "last_period_line"
+
+    def __call__(self, learned: Table, features: pd.DataFrame) -> np.ndarray:
+        line = LinearRegression().fit(learned.features[[self.column]], learned.target)
+        return np.maximum(line.predict(features[[self.column]]), self.least)
 
 
 @dataclass(frozen=True)
@@ -64,8 +95,18 @@ class Transitions:
 
 
 @dataclass(frozen=True)
+class Zero:
+    """Nobody spends anything."""
+
+    name: str = "zero"
+
+    def __call__(self, learned: Table, features: pd.DataFrame) -> np.ndarray:
+        return np.zeros(len(features))
+
+
+@dataclass(frozen=True)
 class Prior:
-    """Everybody is like everybody: the share of each answer, or the median amount."""
+    """Everybody is like everybody: the share of each answer, the mean or the median amount."""
 
     answer: Answer
     name: str = "prior"
@@ -73,7 +114,9 @@ class Prior:
     def __call__(self, learned: Table, features: pd.DataFrame) -> np.ndarray:
         truth = self.answer.truth(learned.target)
         if isinstance(self.answer, OneOf):
-            shares = np.bincount(truth, minlength=len(self.answer.names)) / len(truth)
-            return np.tile(shares, (len(features), 1))
-        typical = np.median(truth) if isinstance(self.answer, Amount) else np.mean(truth)
+            # One more of each, so that nothing is impossible (Laplace).
+            counts = np.bincount(truth, minlength=len(self.answer.names)) + 1
+            return np.tile(counts / counts.sum(), (len(features), 1))
+        of_median = isinstance(self.answer, Amount) and self.answer.statistic == "median"
+        typical = np.median(truth) if of_median else np.mean(truth)
         return np.full(len(features), float(typical))

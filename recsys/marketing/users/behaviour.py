@@ -47,8 +47,8 @@ def behaviour(events: Events, moment: int, config: BehaviourConfig) -> pd.DataFr
     ``gap_days``            between occasions, the mean (rhythm); missing of one
     ``gap_deviation``       their standard deviation; missing of fewer than three
     ``overdue``             recency over the mean gap: above 1, later than usual
-    ``items``               different ones
-    ``diversity``           items over events: 1, never the same again
+    ``items``               different ones, if the log names items
+    ``diversity``           items over events: 1, never the same again; likewise
     ``value``               money in the log's unit, if values are mapped: the sum
     ``value_of_occasion``   the mean of the occasions
     ``largest_value``       the largest of them
@@ -71,7 +71,9 @@ def behaviour(events: Events, moment: int, config: BehaviourConfig) -> pd.DataFr
         A row per user, by ``user``, the index of the dataset.
     """
     past = events.table.filter(events.table.time < moment)
-    described = _of_occasions(past, moment, config).join(_of_items(past), "user")
+    described = _of_occasions(past, moment, config)
+    if events.dataset.manifest.has_items:
+        described = described.join(_of_items(past), "user")
     if config.category is not None:
         shares = _of_categories(past, events, config)
         described = described.left_join(shares, "user").drop("user_right")

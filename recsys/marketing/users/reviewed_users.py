@@ -44,12 +44,16 @@ class ReviewedUsers:
     def at(self, moment: int) -> pd.DataFrame:
         """``reviews``, ``mood``, ``mood_trend`` and ``quality_of_items``, by ``user``.
 
-        Missing of users who wrote nothing, and of those whose items nobody reviewed.
+        Missing of users who wrote nothing, and of those whose items nobody reviewed; a log without
+        items has no ``quality_of_items``.
         """
         moods = mood_before(self._scored, moment)[["reviews", "mood", "mood_trend"]]
         moods = moods[moods.index.isin(self._events.user_ids)]
         moods.index = self._events.user_ids.get_indexer(moods.index)
-        return moods.rename_axis("user").join(self._quality(moment), how="outer")
+        moods = moods.rename_axis("user")
+        if not self._events.dataset.manifest.has_items:
+            return moods
+        return moods.join(self._quality(moment), how="outer")
 
     def _quality(self, moment: int) -> pd.DataFrame:
         """The mean quality of what each user chose before a moment."""

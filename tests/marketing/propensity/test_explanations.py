@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsys.marketing.propensity.answers import YesNo
+from recsys.marketing.propensity.answers import Amount, YesNo
 from recsys.marketing.propensity.estimators import KINDS, candidates
 from recsys.marketing.propensity.explanations import coefficients, contributions, importance
 from recsys.marketing.propensity.question import Table
@@ -26,7 +26,7 @@ def table() -> Table:
 
 @pytest.fixture(scope="module", params=KINDS)
 def fitted(request, table):
-    _, pipeline = candidates(request.param, True, seed=1)[-1]
+    _, pipeline = candidates(request.param, "class", seed=1)[-1]
     return pipeline.fit(table.features, table.target)
 
 
@@ -79,14 +79,14 @@ def test_what_matters_is_important_and_noise_is_not(fitted, table):
 
 @pytest.mark.parametrize("reduce", [False, True])
 def test_weights_of_a_linear_model_have_the_right_signs(table, reduce):
-    settings = [pair for pair in candidates("linear", True, 1) if pair[0]["reduce"] == reduce]
+    settings = [pair for pair in candidates("linear", "class", 1) if pair[0]["reduce"] == reduce]
     found = coefficients(settings[-1][1].fit(table.features, table.target))
     assert found["calls"] > 0 > found["months"]
     assert found["contract_month"] > found["contract_two years"]
 
 
 def test_trees_have_no_weights(table):
-    _, tree = candidates("decision_tree", True, seed=1)[0]
+    _, tree = candidates("decision_tree", "class", seed=1)[0]
     assert coefficients(tree.fit(table.features, table.target)) is None
 
 
@@ -95,7 +95,7 @@ def test_a_number_named_like_a_category_and_its_value(table):
     both = table.features.assign(contract_month=table.features["noise"] > 0.5).astype(
         {"contract_month": int}
     )
-    _, pipeline = candidates("linear", True, seed=1)[-1]
+    _, pipeline = candidates("linear", "class", seed=1)[-1]
     fitted = pipeline.fit(both, table.target)
     weights = coefficients(fitted)
     assert weights.index.is_unique
@@ -105,3 +105,40 @@ def test_a_number_named_like_a_category_and_its_value(table):
     monthly = both["contract"].head(20) == "month"
     assert (found.loc[monthly, "contract"] > 0).all()
     assert found["contract_month"].abs().max() < found["contract"].abs().max()
+
+
+def spending(rows: int = 800) -> Table:
+    generator = np.random.default_rng(0)
+    features = pd.DataFrame({"liking": generator.random(rows), "noise": generator.random(rows)})
+    features["plan"] = np.where(generator.random(rows) < 0.5, "large", "small")
+    expected = 40 * features["liking"] * np.where(features["plan"] == "large", 3, 1)
+    spent = expected * generator.gamma(1, 1, rows) * (generator.random(rows) < 0.5)
+    return Table(features, pd.Series(np.arange(rows).astype(str)), spent)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "svm"])
+def test_means_of_amounts_are_explained(kind):
+    table, answer = spending(), Amount("")
+    _, pipeline = candidates(kind, "mean", seed=1)[0]
+    fitted = pipeline.fit(table.features, table.target)
+    asked = table.features.head(20)
+    found = contributions(fitted, table.features, asked, answer, seed=1)
+    np.testing.assert_allclose(
+        found.base + found.values.sum(axis=1), answer.predictions(fitted, asked), rtol=1e-9
+    )
+    shuffled = importance(fitted, table, answer, "deviance", seed=1)
+    assert np.isfinite(shuffled).all() and shuffled.index[-1] == "noise"
+    weights = coefficients(fitted)
+    if kind == "linear":
+        assert weights["liking"] > 0 and weights["plan_large"] > weights["plan_small"]
+    else:
+        assert weights is None
+
+
+def test_importance_is_finite_where_nothing_is_expected_of_some():
+    table, answer = spending(), Amount("")
+    table.target[table.features["liking"] < 0.3] = 0.0
+    _, tree = candidates("decision_tree", "mean", seed=1)[0]
+    fitted = tree.fit(table.features, table.target)
+    assert (fitted.predict(table.features) == 0).any()
+    assert np.isfinite(importance(fitted, table, answer, "deviance", seed=1)).all()

@@ -26,7 +26,7 @@ def asked(features: pd.DataFrame, target: pd.Series, answer) -> list:
         )
         for cut in cuts
     ]
-    question = Question(answer, *parts, Prior(answer))
+    question = Question(answer, *parts, (Prior(answer),))
     config = EstimatorsConfig(estimators=["gradient_boosting"])
     return giveaways(question, judge(question, config).chosen.pipeline, seed=0)
 

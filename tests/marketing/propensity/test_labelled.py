@@ -48,7 +48,7 @@ def test_who_churns(tmp_path):
     assert users.nunique() == 1200
     found = judge(asked, EstimatorsConfig(estimators=["linear", "gradient_boosting"]))
     assert found.test["auc"]["low"] > 0.7
-    assert found.baseline["auc"]["value"] == 0.5
+    assert found.baselines["prior"]["auc"]["value"] == 0.5
     assert found.comparison["low"] > 0
 
 

@@ -24,9 +24,10 @@ def prepare_dataset(data: DataConfig, runs_dir: Path, brief: bool = False) -> Da
         dataset = prepare(data, runs_dir / "datasets", progress=tell)
     manifest = dataset.manifest
     parts = ", ".join(f"{count:,} {part}" for part, count in manifest.part_events.items())
+    items = f"{manifest.items:,} items" if manifest.has_items else "no items"
     say(
         f"dataset {dataset.fingerprint[:12]}: {manifest.events:,} events ({parts}), "
-        f"{manifest.users:,} users, {manifest.items:,} items in {time.monotonic() - began:.1f} s"
+        f"{manifest.users:,} users, {items} in {time.monotonic() - began:.1f} s"
     )
     if brief:
         return dataset

@@ -86,17 +86,21 @@ def gains_and_calibration(
         figure = Figure(figsize=(WIDTH, 3.2), layout="constrained")
         found, meant = figure.subplots(1, 2)
         shares = np.linspace(0, 1, len(gains))
-        found.plot(shares, gains, color=MODEL_COLOUR, label="estimator")
+        found.plot(shares, gains, color=MODEL_COLOUR, label="prediction")
         found.plot(shares, rule, color=ACCENT_COLOUR, label="simple rule")
         found.plot([0, 1], [0, 1], "--", color=OTHER_COLOUR, label="at random")
-        found.set(title="Gains", xlabel="share of users addressed", ylabel="share of yes reached")
+        found.set(
+            title="Whom to address first",
+            xlabel="users addressed, the highest predictions first",
+            ylabel="reached, of those who do",
+        )
         found.legend(frameon=False)
         meant.plot([0, 1], [0, 1], "--", color=OTHER_COLOUR)
         meant.plot(
             calibration["predicted"], calibration["happened"], "o-", color=MODEL_COLOUR,
             markersize=4,
         )  # fmt: skip
-        meant.set(title="Calibration", xlabel="predicted probability", ylabel="share of yes")
+        meant.set(title="Did predictions come true?", xlabel="predicted", ylabel="happened")
         for axes in (found, meant):
             for axis in (axes.xaxis, axes.yaxis):
                 axis.set_major_formatter(matplotlib.ticker.PercentFormatter(1.0, decimals=0))

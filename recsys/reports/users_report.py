@@ -12,6 +12,7 @@ from recsys.reports import user_plots
 from recsys.reports.audience_report import saved_audiences
 from recsys.reports.campaign_report import campaign_section
 from recsys.reports.page import MEND, checked, inline, read_document, write_page
+from recsys.reports.plain_findings import plain_finding
 from recsys.reports.replay_report import replay_section
 
 TITLES = {
@@ -114,6 +115,7 @@ def _sentiment_section(run: Path) -> dict[str, Any]:
         "title": "What reviews say",
         "days": None,
         "metrics": metrics,
+        "finding": metrics["comparison"]["sentence"],
         "verdict": _verdict(metrics["comparison"]),
         "images": {"sentiment": inline(figure)},
         "experiment": (run / "experiment.yaml").read_text(encoding="utf-8"),
@@ -129,12 +131,14 @@ def _prediction_section(run: Path) -> dict[str, Any]:
     users = _users(table) if table.is_file() else None
     asked = experiment["table"] or {}
     period = {} if asked else experiment["propensity"]["period"]
+    verdict = _verdict(metrics["comparison"])
     return {
         "name": experiment["name"],
         "title": TITLES.get(period.get("target", ""), f"Prediction of {asked.get('label')!r}"),
         "days": period.get("days"),
         "metrics": metrics,
-        "verdict": _verdict(metrics["comparison"]),
+        "finding": plain_finding(metrics, period.get("target"), verdict),
+        "verdict": verdict,
         "currency": metrics["totals"].get("currency"),
         "users": [] if users is None else _highest(users),
         "images": _images(metrics, users),

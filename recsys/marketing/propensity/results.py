@@ -128,11 +128,15 @@ def _sum_and_mean(predicted: np.ndarray) -> dict[str, float]:
 
 
 def curves(question: Question, judged: Judged) -> dict[str, Any]:
-    """Gains and calibration of a yes or no on the tested users; nothing of other answers."""
+    """Gains and calibration of a yes or no on the tested users, and the share of yes.
+
+    Nothing of other answers.
+    """
     if not isinstance(question.answer, YesNo):
         return {}
     truth = question.answer.truth(question.test.target)
     return {
+        "share": float(truth.mean()),
         "gains": gains(truth, judged.predicted).tolist(),
         "gains_rule": gains(truth, judged.rules[judged.rule]).tolist(),
         "calibration": calibration(truth, judged.predicted),

@@ -33,9 +33,10 @@ def audience_summary(folder: Path) -> str:
         folder: of its version.
     """
     counts = read_version(folder, "audience.json", ["users", "of"])
-    lines = [f"{folder}: {counts['users']:,} of {counts['of']:,} users"]
+    picked = counts["users"] + counts["opted_out"]
+    lines = [f"{folder}: {picked:,} of {counts['of']:,} users picked"]
     if counts["opted_out"]:
-        lines.append(f"{counts['opted_out']:,} more opted out")
+        lines.append(f"{counts['opted_out']:,} opted out: {counts['users']:,} users left")
     lines += suppression_notes(counts)
     if segments := counts.get("segments"):
         few = f"fewer than {counts['minimum_size']}, or kept back with them"
@@ -56,7 +57,7 @@ def campaign_summary(folder: Path) -> str:
     """
     keys = ["campaigns", "at", "until", "outcome", "control", "holdouts", "held_out_elsewhere"]
     document = read_version(folder, "campaign.json", [*keys, "notes"])
-    columns = ("audience", "users", "opted out", "left out", "held out", "sent", "shows")
+    columns = ("audience", "picked", "opted out", "left out", "held out", "sent", "shows")
     rows = [
         (
             f"{each['name']} ({each['channel']})",
@@ -66,7 +67,7 @@ def campaign_summary(folder: Path) -> str:
             f"{sum(each['left_out'].values()):,}",
             f"{each['held_out']:,}",
             f"{each['sent']:,}",
-            "" if each["smallest_uplift"] is None else f"{each['smallest_uplift']:+.1%}",
+            _points(each["smallest_uplift"]),
         )
         for each in document["campaigns"]
     ]
@@ -88,6 +89,11 @@ def _not_reached(campaign: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def _points(share: float | None) -> str:
+    """A difference of shares, in percentage points."""
+    return "" if share is None else f"{100 * share:+.1f} points"
+
+
 def _who_gets_nothing(document: Mapping[str, Any]) -> list[str]:
     lines = []
     if held_out := sum(each["held_out"] for each in document["campaigns"]):
@@ -99,7 +105,7 @@ def _who_gets_nothing(document: Mapping[str, Any]) -> list[str]:
         shows = control["smallest_uplift"]
         lines.append(
             f"{control['users']:,} of them are in the global control group"
-            + ("" if shows is None else f", which probably shows an uplift of {shows:+.1%}")
+            + ("" if shows is None else f", which probably shows an uplift of {_points(shows)}")
         )
     if users := document["held_out_elsewhere"]:
         names = [

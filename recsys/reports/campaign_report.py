@@ -54,7 +54,8 @@ def campaign_section(folder: Path) -> dict[str, Any]:
     Raises:
         InputError: a document is missing or damaged.
     """
-    document = read_document(folder / "campaign.json", keys=("name", "at", "campaigns"))
+    keys = ("name", "at", "campaigns", "until", "outcome", "control", "notes")
+    document = read_document(folder / "campaign.json", keys=keys)
     definition = folder / "campaign.yaml"
     campaigns = sorted(document["campaigns"], key=lambda each: each["priority"])
     named = {each["audience"]["name"]: each["audience"] for each in campaigns}
@@ -63,6 +64,11 @@ def campaign_section(folder: Path) -> dict[str, Any]:
         "name": document["name"],
         "version": folder.resolve().name,
         "at": document["at"],
+        "until": document["until"],
+        "outcome": document["outcome"],
+        "held_out": sum(each["held_out"] for each in campaigns),
+        "in_control": (document["control"] or {}).get("users", 0),
+        "notes": document["notes"],
         "expected_rate": read_document(definition, keys=["expected_rate"])["expected_rate"],
         "campaigns": [
             {

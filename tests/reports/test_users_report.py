@@ -48,12 +48,15 @@ def page(campaign, tmp_path_factory) -> str:
 def test_a_campaign_is_where_what_goes(page) -> None:
     found = text_of(page)
     assert "Campaign spring: what goes where" in found and "Version 4" in found
-    assert "thanks push everybody 1 push-thanks.csv 230 77 +12.3 points" in found
-    assert "miss-you email everybody 2 email-miss-you.csv 230 77 none" in found
+    assert "thanks push everybody 407 10 90 77 230 +12.3 points" in found
+    assert "miss-you email everybody 407 10 90 77 230 none" in found
     assert "20.0 % expected of those held out" in found
+    assert "to move orders may go to the 231 users held out until 2026-12-14" in found
+    assert "12 of them are in the control group" in found
+    assert "stock: 3 items are offered" in found
     assert "opted out: 10" in found  # of everything and of the channel
     assert "60 (has another campaign), 30 (addressed too often)" in found
-    assert "everybody 400 1,000 7 250 70 kept back kept back" in found
+    assert "everybody 407 1,000 7 400 250 70 kept back kept back" in found
     assert "Found were hidden users of the seed, four times as many." in found
     assert found.index("thanks (push)") < found.index("miss-you (email)")
 
@@ -176,8 +179,8 @@ def test_audiences_keep_back_what_is_kept_back(tmp_path) -> None:
         write_audience(tmp_path / "b" / "1", segments={"loyal": 400}),
     ]
     found = text_of(rendered(tmp_path, audiences=folders))
-    assert "quiet, version 2 400 1,000 7 250 70 kept back kept back" in found
-    assert "quiet, version 1 400 1,000 7 400" in found
+    assert "quiet, version 2 407 1,000 7 400 250 70 kept back kept back" in found
+    assert "quiet, version 1 407 1,000 7 400 400" in found
     assert "so few that they could be told apart" in found
     assert "so few" not in text_of(rendered(tmp_path, audiences=folders[1:]))
 

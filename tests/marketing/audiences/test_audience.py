@@ -102,7 +102,7 @@ def test_who_opted_out_by_address_is_no_member(run, tmp_path):
         map(str, range(50, 99))
     )
     said = audience_summary(folder)
-    assert "1 more opted out" in said
+    assert "50 of 100 users picked" in said and "1 opted out: 49 users left" in said
     assert "addresses that no contact has, so that nobody is reached there: 1" in said
 
 

@@ -37,7 +37,8 @@ def where_audiences_go(parts: Mapping[str, Mapping[str, int]]) -> Figure:
     colours |= dict(zip(reasons, cycle(REASON_COLOURS), strict=False))
     colours[OPTED_OUT] = COLOURS[OPTED_OUT]
     longest = max(sum(part.values()) for part in parts.values())
-    rows = (len(colours) + 2) // 3
+    columns = 3 if max(map(len, colours)) <= LONGEST_NAME else 2
+    rows = -(-len(colours) // columns)
     with mpl.rc_context(STYLE):
         height = 0.7 + 0.42 * len(parts) + 0.2 * rows
         figure = Figure(figsize=(WIDTH, height), layout="constrained")
@@ -58,7 +59,7 @@ def where_audiences_go(parts: Mapping[str, Mapping[str, int]]) -> Figure:
         axes.xaxis.set_major_formatter(matplotlib.ticker.StrMethodFormatter("{x:,.0f}"))
         axes.grid(visible=False, axis="y")
         _title(figure, "What becomes of each audience (users)")
-        figure.legend(loc="outside lower center", ncols=3, frameon=False)
+        figure.legend(loc="outside lower center", ncols=columns, frameon=False)
     return figure
 
 

@@ -83,7 +83,7 @@ def write_campaign(folder: Path) -> Path:
     campaigns = [reach, mail, campaign("thanks", "push", 1)]
     document = {"name": "spring", "at": "2026-12-01", "seed": 1, "unknown_opt_outs": 0}
     document |= {"until": "2026-12-14", "outcome": "orders", "control": {"users": 12}}
-    document |= {"notes": ["stock: 3 items are offered to as many users as their pieces allow"]}
+    document |= {"notes": ["stock: 3 items are offered to as many users as the pieces allow"]}
     (folder / "campaign.json").write_text(json.dumps({**document, "campaigns": campaigns}))
     (folder / "campaign.yaml").write_text("name: spring\nexpected_rate: 0.2\n")
     rows = {

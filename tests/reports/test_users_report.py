@@ -82,6 +82,7 @@ def test_uplift_is_told_but_not_of_segments_kept_back(page) -> None:
     assert "loyal 230 77 50.0 % 72.2 % -22.2 points" in found
     assert "+1.25 -0.50 to +3.00 +288 -115 to +690" in found
     assert "spring, thanks: more responded. 50.0 %" in found  # among the findings
+    assert "of those held out. The difference is +11.1 points" in found
     assert "(+4.2 to +18.0): in all +26 users (+10 to +41)." in found
     assert "no effect on money can be shown. 0.50 per user" in found
     assert "may lie anywhere from -0.50 to +3.00." in found

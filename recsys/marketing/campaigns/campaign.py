@@ -95,7 +95,8 @@ def build_campaign(config: CampaignFile, runs_dir: Path) -> Path:
         notes = history.notes + history.conflicts(config, set(rows.loc[rows["held_out"], "user"]))
         if sold_out := reach.sold_out():
             notes.append(
-                f"stock: {sold_out:,} items are offered to as many users as their pieces allow"
+                f"stock: {sold_out:,} {'item is' if sold_out == 1 else 'items are'} offered to as "
+                "many users as the pieces allow"
             )
         definition = config.model_dump(mode="json")
 

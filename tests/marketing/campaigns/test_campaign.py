@@ -171,7 +171,7 @@ def test_no_more_is_offered_than_there_are_pieces(document, tmp_path):
     assert offered["i0"] == 20 and offered["i2"] == 12 and offered["i4"] == 25
     reasons = pd.read_parquet(folder / "left_out.parquet")["reason"]
     assert (reasons == "nothing to offer").sum() > 10
-    assert "items are offered to as many users as their pieces allow" in campaign_summary(folder)
+    assert "items are offered to as many users as the pieces allow" in campaign_summary(folder)
     twice = build(document, tmp_path, stock={**table, "per_piece": 2}, holdout=0)
     files = [pd.read_csv(path, dtype=str) for path in sorted(twice.glob("*.csv"))]
     offered = pd.concat(files)["items"].str.split("|").explode().value_counts()

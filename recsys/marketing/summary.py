@@ -1,7 +1,6 @@
 """What a command of marketing leaves behind, in a few lines."""
 
 from collections.abc import Mapping
-from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -125,15 +124,8 @@ def uplift_summary(file: Path) -> str:
         file: ``uplift.json``.
     """
     mend = "Measure the campaign again (`recsys campaign measure`)"
-    document = read_json(file, mend, ["days", "before_days", "last_outcome", "campaigns"])
-    at = read_version(file.parent, "campaign.json", ["at"])["at"]
-    last_day = date.fromisoformat(at) + timedelta(days=document["days"] - 1)
+    document = read_json(file, mend, ["days", "before_days", "campaigns", "control", "notes"])
     rows, notes = [], []
-    if date.fromisoformat(document["last_outcome"]) < last_day:
-        notes.append(
-            f"the last outcome is of {document['last_outcome']}, and the days are over after "
-            f"{last_day}: what comes until then is not in it"
-        )
     compared = document["campaigns"]
     if document["control"]:
         compared = [*compared, {"name": "all against the control", **document["control"]}]

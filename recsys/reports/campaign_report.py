@@ -201,6 +201,7 @@ def _uplift(document: Mapping[str, Any], campaigns: list[dict[str, Any]]) -> dic
             if row["segment"] is None
         ],
         "unmeasured": unmeasured,
+        "notes": document["notes"],
         "contaminated": contaminated,
         "silent": {name: sorted(segments) for name, segments in silent.items() if segments},
         "kept_back": kept_back,

@@ -136,7 +136,8 @@ def measured(name: str, **further: Any) -> dict[str, Any]:
 
 def write_measured(folder: Path, campaigns: list[dict[str, Any]], **further: Any) -> None:
     """``uplift.json``."""
-    document = {"days": 14, "before_days": 0, "currency": None, "control": None, **further}
+    document = {"days": 14, "before_days": 0, "currency": None, "control": None}
+    document |= {"notes": ["the last outcome is of 2026-12-03"], **further}
     (folder / "uplift.json").write_text(json.dumps({**document, "campaigns": campaigns}))
 
 

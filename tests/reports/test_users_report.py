@@ -89,6 +89,7 @@ def test_uplift_is_told_but_not_of_segments_kept_back(page) -> None:
 
     assert "+33.3" not in found and "users treated" not in found
     assert "nobody was held out" in found
+    assert "the last outcome is of 2026-12-03" in found
     assert "for an estimate: active (thanks)." in found
     assert "Segments that are kept back above are left out here." in found
 

@@ -81,8 +81,15 @@ def measure_campaign(folder: Path, config: OutcomesConfig) -> Path:
     with reading(checked(folder, ASSIGNMENTS), MEND):
         assigned = pd.read_parquet(folder / ASSIGNMENTS)
     at, days = date.fromisoformat(document["at"]), config.days or document["days"]
-    done = _read(config)
-    users = _users(assigned, done, config, at, days)
+    done, notes = _read(config)
+    users, within = _users(assigned, done, config, at, days)
+    notes.append(within)
+    last = done["time"].max().tz_convert(config.timezone).date()
+    if last < (last_day := at + timedelta(days=days - 1)):
+        notes.append(
+            f"the last outcome is of {last}, and the days are over after {last_day}: what comes "
+            "until then is not in it"
+        )
     others = other_messages(folder, document["name"], at, days, document["outcome"])
     outcomes = ["responded"] if config.value is None else ["responded", "value"]
     own = users[~assigned["control"]]
@@ -101,10 +108,9 @@ def measure_campaign(folder: Path, config: OutcomesConfig) -> Path:
             "before_days": config.before_days if BEFORE in users else 0,
             "outcome": document["outcome"],
             "currency": document["currency"],
-            "last_outcome": done["time"].max().date().isoformat(),
             "campaigns": found,
             "control": control,
-            "notes": others.notes,
+            "notes": [*notes, *others.notes],
         },
     )
     return folder / UPLIFT
@@ -131,8 +137,8 @@ def _measured(
     }
 
 
-def _read(config: OutcomesConfig) -> pd.DataFrame:
-    """``user``, ``time`` (UTC) and ``value`` (0 without one) of all that anybody did."""
+def _read(config: OutcomesConfig) -> tuple[pd.DataFrame, list[str]]:
+    """``user``, ``time`` (UTC) and ``value`` (0 without one) of all that anybody did; notes."""
     columns = {"user": config.user, "time": config.time, "value": config.value}
     rows = read_columns(config, columns, ids=["user"], times=config)
     if rows.empty:
@@ -142,19 +148,31 @@ def _read(config: OutcomesConfig) -> pd.DataFrame:
         value = as_numbers(
             rows["value"], f"{config.path}, {config.value!r} of the outcomes", config.number_format
         )
-    return rows[["user", "time"]].assign(value=value.fillna(0))
+    odd = {
+        "have no money, which counts as 0": int(value.isna().sum()),
+        "have no user, and count for nobody": int(rows["user"].isnull().sum()),
+        "repeat another one in user, time and money, and count all the same": int(
+            rows.astype(str).duplicated().sum()
+        ),
+    }
+    notes = [f"{count:,} of {len(rows):,} outcomes {what}" for what, count in odd.items() if count]
+    return rows[["user", "time"]].assign(value=value.fillna(0)), notes
 
 
 def _users(
     assigned: pd.DataFrame, done: pd.DataFrame, config: OutcomesConfig, at: date, days: int
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, str]:
     """Each assigned user with what came of it in the days, and the money before, if any is known.
+
+    And how many outcomes of the days are theirs.
 
     Raises:
         InputError: none of what was done is of these users and days.
     """
-    theirs = done[done["user"].isin(set(assigned["user"]))]
-    after = theirs[_between(theirs["time"], at, at + timedelta(days=days))]
+    # Days begin at midnight of the zone that the times are of.
+    theirs, zone = done["user"].isin(set(assigned["user"])), config.timezone
+    within = _between(done["time"], at, at + timedelta(days=days), zone)
+    after = done[theirs & within]
     if after.empty:
         raise InputError(
             f"{config.path}: none of {len(done)} outcomes is of the campaign's users and of the "
@@ -168,15 +186,17 @@ def _users(
     )
     if SEGMENT in assigned:
         users[SEGMENT] = assigned[SEGMENT].fillna("none")
-    before = theirs[_between(theirs["time"], at - timedelta(days=config.before_days), at)]
+    early = _between(done["time"], at - timedelta(days=config.before_days), at, zone)
+    before = done[theirs & early]
     if config.value is not None and not before.empty:
         spent = before.groupby("user")["value"].sum().reindex(assigned["user"]).fillna(0)
         users[BEFORE] = spent.to_numpy()
-    return users
+    told = f"{len(after):,} of {within.sum():,} outcomes in the days are of the campaign's users"
+    return users, told
 
 
-def _between(times: pd.Series, first: date, end: date) -> pd.Series:
-    return (times >= pd.Timestamp(first, tz="UTC")) & (times < pd.Timestamp(end, tz="UTC"))
+def _between(times: pd.Series, first: date, end: date, zone: str) -> pd.Series:
+    return (times >= pd.Timestamp(first, tz=zone)) & (times < pd.Timestamp(end, tz=zone))
 
 
 def _compared(users: pd.DataFrame, outcome: str) -> dict[str, Any]:

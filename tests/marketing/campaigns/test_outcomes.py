@@ -94,6 +94,30 @@ def test_money_of_too_few_is_refused_and_their_responses_are_not(folder, orders)
     assert "an interval of money needs 5: 1000 users held out" in said
 
 
+def test_what_is_odd_about_the_outcomes_is_said(folder, orders):
+    orders.loc[orders["time"] == "2026-03-14", "value"] = None
+    strangers = pd.DataFrame({"user": ["K1", None], "time": "2026-03-05", "value": 1.0})
+    twice = orders[orders["time"] == "2026-03-04"].iloc[:3]
+    _, said = measured(folder, pd.concat([orders, twice, strangers]))
+    rows = len(orders) + 5
+    assert f"2,000 of {rows:,} outcomes have no money, which counts as 0" in said
+    assert f"1 of {rows:,} outcomes have no user, and count for nobody" in said
+    assert f"3 of {rows:,} outcomes repeat another one" in said
+    assert "4,003 of 4,005 outcomes in the days are of the campaign's users" in said
+    assert "the last outcome" not in said  # on the 20th, when the days are over
+    _, said = measured(folder, orders[orders["time"] < "2026-03-10"])
+    assert "the last outcome is of 2026-03-04, and the days are over after 2026-03-14" in said
+
+
+def test_days_begin_at_midnight_of_the_times_own_zone(folder):
+    rows = assigned(folder)
+    times = pd.date_range("2026-03-01", periods=24, freq="h").strftime("%Y-%m-%d %H:%M")
+    orders = pd.DataFrame({"user": rows["user"][:24], "time": times, "value": 2.5})
+    for zone in ("UTC", "Asia/Tokyo", "America/Los_Angeles"):
+        _, said = measured(folder, orders, days=1, timezone=zone)
+        assert "24 of 24 outcomes in the days are of the campaign's users" in said
+
+
 def test_the_command_reads_money_as_it_is_written(folder, orders):
     orders["value"] = [f"{value:.2f} €".replace(".", ",") for value in orders["value"]]
     path = folder.parent / "orders.csv"

@@ -52,7 +52,8 @@ def _explained(mistake: ErrorDetails, schema: type[BaseModel], document: Mapping
     said = mistake["msg"].removeprefix("Value error, ")
     if not isinstance(received, dict | BaseModel):
         said += f", received {_short(received)}"
-    return f"{where}: {said}{_nearest_value(context, received)}{_mended(mistake['type'], received)}"
+    said += f"{_nearest_value(context, received)}{_mended(mistake['type'], received)}"
+    return f"{where}: {said}" if where else said
 
 
 def _short(value: Any) -> str:

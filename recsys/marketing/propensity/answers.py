@@ -23,7 +23,7 @@ Aim = Literal["class", "mean", "signed_mean", "median"]
 # Users of the rarest class, below which no metric has an interval.
 FEWEST_OF_A_CLASS = 20
 # What only predictions of a mean are measured by.
-MEANS = ("deviance", "rmse")
+MEANS = ("deviance", "rmse", *TOTALS)
 
 
 class Answer(Protocol):

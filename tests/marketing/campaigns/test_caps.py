@@ -6,16 +6,17 @@ import pytest
 from recsys.errors import InputError
 from recsys.marketing.campaigns.caps import CapConfig, Frequency
 from recsys.marketing.campaigns.messages import SentConfig, messages_elsewhere
+from recsys.marketing.contacts.shared_details import SharedDetails
 
 AT = date(2026, 3, 10)
 
 
-def frequency(tmp_path, caps, sent):
+def frequency(tmp_path, caps, sent, contacts=None):
     rows = pd.DataFrame(sent, columns=["user", "channel", "time", "campaign"])
     rows.to_csv(tmp_path / "sent.csv", index=False)
     caps = {channel: CapConfig(messages=n, days=days) for channel, (n, days) in caps.items()}
     messages, _ = messages_elsewhere(SentConfig(path=str(tmp_path / "sent.csv")), [])
-    return Frequency(caps, messages, "spring", AT)
+    return Frequency(caps, messages, "spring", AT, SharedDetails(contacts))
 
 
 def test_messages_count_within_their_days(tmp_path):
@@ -49,9 +50,8 @@ def test_its_own_messages_of_the_day_do_not_count(tmp_path):
 
 
 def test_a_cap_of_none_silences_a_channel():
-    found = Frequency(
-        {"push": CapConfig(messages=0)}, messages_elsewhere(None, [])[0], "spring", AT
-    )
+    nothing, _ = messages_elsewhere(None, [])
+    found = Frequency({"push": CapConfig(messages=0)}, nothing, "spring", AT, SharedDetails())
     assert found.is_reached("1", "push") and not found.is_reached("1", "email")
 
 

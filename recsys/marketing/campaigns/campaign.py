@@ -18,6 +18,7 @@ from recsys.marketing.campaigns.folder_readme import folder_readme
 from recsys.marketing.campaigns.history import read_history
 from recsys.marketing.campaigns.reach import HELD_OUT, Reach
 from recsys.marketing.contacts.contacts import read_contacts
+from recsys.marketing.contacts.shared_details import SharedDetails
 from recsys.marketing.measurement.enough import SMALLEST_ARM
 from recsys.marketing.measurement.power import Rate, smallest_uplift
 from recsys.marketing.versions import fingerprint, keep_version
@@ -39,7 +40,8 @@ def build_campaign(config: CampaignFile, runs_dir: Path) -> Path:
 
     What was built in the runs folder before counts: its messages for the caps, and whoever it
     holds out stays out of this file as well while its outcome counts
-    (:func:`recsys.marketing.campaigns.built.heeded`).
+    (:func:`recsys.marketing.campaigns.built.heeded`). Both go by ids and, where the file has
+    contacts, by the addresses that a channel uses: whoever shares one is reached there, too.
 
     Raises:
         InputError: an audience is too small (:func:`pick`), campaigns contradict each other
@@ -55,7 +57,7 @@ def build_campaign(config: CampaignFile, runs_dir: Path) -> Path:
     }
     with working("building the campaign") as tell:
         tell("earlier campaigns", 0.0)
-        history = read_history(config, runs_dir)
+        history = read_history(config, runs_dir, SharedDetails(contacts))
         reach = Reach(config, history, contacts, suppressed, lambda stage: tell(stage, 0.0))
         plans = [
             _plan(each, audiences[each.audience], suppressed, config.holdout)

@@ -15,7 +15,11 @@ from recsys.marketing.campaigns.messages import (
     is_of,
     messages_elsewhere,
     messages_of,
+    together,
 )
+from recsys.marketing.campaigns.reached import reached
+from recsys.marketing.contacts.contacts import ContactsConfig, read_contacts
+from recsys.marketing.contacts.shared_details import SharedDetails
 from recsys.marketing.versions import MEND, checked
 from recsys.reading import read_yaml
 
@@ -27,8 +31,9 @@ class OtherMessages:
     """What others sent, that could move the outcome, while it counted.
 
     Attributes:
-        newest: by campaign (its file and day, or :data:`ELSEWHERE`) the users who were sent it,
-            of each file the version that was built last.
+        newest: by campaign (its file and day, or :data:`ELSEWHERE`) the users whom it reached, as
+            it was sent to them or to an address that they share; of each file the version that
+            was built last.
         any_version: the same of all versions: nobody knows which one was sent.
         notes: what could not be looked at.
     """
@@ -38,19 +43,19 @@ class OtherMessages:
     notes: list[str]
 
     def among(self, users: Collection[str]) -> dict[str, Any]:
-        """How many of some users were sent something.
+        """How many of some users something reached.
 
         Returns:
             ``users`` and ``share`` of them, ``by`` campaign, and ``any_version``: how many it
             would be if earlier versions of these campaigns were sent.
         """
         asked = set(users)
-        by = {name: len(asked & sent) for name, sent in self.newest.items()}
-        reached = asked & frozenset().union(*self.newest.values())
+        by = {name: len(asked & users) for name, users in self.newest.items()}
+        newest = asked & frozenset().union(*self.newest.values())
         perhaps = asked & frozenset().union(*self.any_version.values())
         return {
-            "users": len(reached),
-            "share": len(reached) / len(asked) if asked else 0.0,
+            "users": len(newest),
+            "share": len(newest) / len(asked) if asked else 0.0,
             "by": {name: count for name, count in by.items() if count},
             "any_version": len(perhaps),
         }
@@ -62,6 +67,9 @@ def other_messages(folder: Path, name: str, at: date, days: int, outcome: str) -
     Looked at are the campaigns beside it (``<runs-dir>/campaigns``) with the same outcome, and
     the table under ``sent`` of its file, which has no outcomes, so that all of it counts. What
     was sent before that day is no contamination: it met both sides alike.
+
+    Who shares an address with whom, and so was reached by what the other was sent, is read from the
+    contacts of the campaign's file as they are today. Without contacts, ids are all there is.
 
     Args:
         folder: ``<runs-dir>/campaigns/<name>/<version>``.
@@ -86,14 +94,19 @@ def other_messages(folder: Path, name: str, at: date, days: int, outcome: str) -
     if complete:
         built = others = []
     found, notes = _elsewhere(config, built, name, at, last)
+    shared = SharedDetails()
+    if others or len(found):
+        shared = _shared(folder, notes)
     if root.name != FOLDER:
         notes.append(
             f"{folder} is not in the {FOLDER} of a runs folder, so that what other campaigns sent "
             "is not known"
         )
-    elsewhere = {ELSEWHERE: found} if found else {}
+    elsewhere = {ELSEWHERE: reached(found, shared)} if len(found) else {}
     return OtherMessages(
-        _by_campaign(newest(others)) | elsewhere, _by_campaign(others) | elsewhere, notes
+        _by_campaign(newest(others), shared) | elsewhere,
+        _by_campaign(others, shared) | elsewhere,
+        notes,
     )
 
 
@@ -102,26 +115,41 @@ def _sent(folder: Path) -> SentConfig | None:
     return None if given is None else SentConfig.model_validate(given)
 
 
-def _by_campaign(built: list[Built]) -> dict[str, frozenset[str]]:
+def _shared(folder: Path, notes: list[str]) -> SharedDetails:
+    """Who shares an address with whom; adds to the notes why that is not known."""
+    given = read_yaml(checked(folder, DEFINITION), MEND, ["contacts"])["contacts"]
+    if given is None:
+        return SharedDetails()
+    try:
+        return SharedDetails(read_contacts(ContactsConfig.model_validate(given)))
+    except InputError as error:
+        notes.append(
+            "who shares an address with whom is not known, so that what others sent counts for "
+            f"the ids it was sent to, and may have reached more: {error}"
+        )
+        return SharedDetails()
+
+
+def _by_campaign(built: list[Built], shared: SharedDetails) -> dict[str, frozenset[str]]:
     found: dict[str, frozenset[str]] = {}
     for each in built:
         title = f"{each.name} of {each.at}"
-        users = frozenset(messages_of([each])["user"])
+        users = reached(messages_of([each]), shared)
         found[title] = found.get(title, frozenset()) | users
     return found
 
 
 def _elsewhere(
     config: SentConfig | None, built: list[Built], name: str, at: date, last: date
-) -> tuple[frozenset[str], list[str]]:
-    """Users whom other tools sent something, and why that is not known."""
+) -> tuple[pd.DataFrame, list[str]]:
+    """What other tools sent, and why that is not known."""
     try:
         messages, missing = messages_elsewhere(config, built)
     except InputError as error:
-        return frozenset(), [f"what other tools sent is not known, and may be more: {error}"]
+        return together([]), [f"what other tools sent is not known, and may be more: {error}"]
     first, end = pd.Timestamp(at, tz="UTC"), pd.Timestamp(last, tz="UTC") + pd.Timedelta(days=1)
     named = messages["campaign"].eq(name) & (messages["time"].dt.normalize() == first)
     own = named | is_of(messages, name, at)
     within = (messages["time"] >= first) & (messages["time"] < end) & ~own
     notes = [f"sent: no file matches {path}: nothing counts from there" for path in missing]
-    return frozenset(messages.loc[within, "user"].dropna()), notes
+    return messages[within & messages["user"].notnull()], notes

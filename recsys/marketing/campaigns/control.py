@@ -16,7 +16,8 @@ class ControlConfig(StrictConfig):
 
     The draw knows the seed and the user alone, so that it is the same users in every campaign
     file with this share and seed. What all campaigns change together is seen by them, and by
-    no holdout of a single campaign.
+    no holdout of a single campaign. It is of ids: what goes to others at an address that they share
+    with a user in it reaches that user, too, and is counted when a campaign is measured.
     """
 
     share: float = Field(

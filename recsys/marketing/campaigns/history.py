@@ -10,6 +10,7 @@ from recsys.marketing.campaigns.caps import Frequency
 from recsys.marketing.campaigns.control import refuse_broken_control
 from recsys.marketing.campaigns.holdouts import HeldOut, held_out_elsewhere, to_be_built_again
 from recsys.marketing.campaigns.messages import messages_elsewhere, messages_of, together
+from recsys.marketing.contacts.shared_details import SharedDetails
 
 
 @dataclass(frozen=True)
@@ -21,25 +22,28 @@ class History:
         held_out: who is held out of another campaign, and so of this one.
         knew: campaigns whose outcome counts on some of the same days.
         notes: what the user should know about it.
+        shared: who shares an address with whom.
     """
 
     frequency: Frequency
     held_out: HeldOut
     knew: Sequence[Built]
     notes: list[str]
+    shared: SharedDetails
 
     def conflicts(self, config: CampaignFile, held_out: set[str]) -> list[str]:
         """Which campaigns address users whom the file holds out."""
         window = config.at, config.until
-        return to_be_built_again(self.knew, window, config.outcome, held_out)
+        return to_be_built_again(self.knew, window, config.outcome, held_out, self.shared)
 
 
-def read_history(config: CampaignFile, runs_dir: Path) -> History:
+def read_history(config: CampaignFile, runs_dir: Path, shared: SharedDetails) -> History:
     """Looks at the campaigns in a runs folder, and at what the file names besides.
 
     Args:
         config: the campaign file.
         runs_dir: where ``campaigns/<name>/<version>`` lies.
+        shared: who shares an address with whom, as far as the file has contacts.
 
     Raises:
         InputError: a campaign or table cannot be read, or an earlier campaign has a control
@@ -54,11 +58,11 @@ def read_history(config: CampaignFile, runs_dir: Path) -> History:
         knew, (config.at, config.until), config.outcome, control, config.holdouts
     )
     notes = list(held_out.notes)
-    frequency, missing = _frequency(config, built, before, control)
+    frequency, missing = _frequency(config, built, before, control, shared)
     notes += [
         f"sent: no file matched {path}: nothing counts from there for the caps" for path in missing
     ]
-    return History(frequency, held_out, knew, notes)
+    return History(frequency, held_out, knew, notes, shared)
 
 
 def _frequency(
@@ -66,6 +70,7 @@ def _frequency(
     built: Sequence[Built],
     before: Sequence[Built],
     control: tuple[float, int] | None,
+    shared: SharedDetails,
 ) -> tuple[Frequency, list[str]]:
     if config.sent is not None and config.sent.complete:
         built = before = []
@@ -73,4 +78,4 @@ def _frequency(
     lately = [each for each in before if 0 <= (config.at - each.at).days < longest]
     elsewhere, missing = messages_elsewhere(config.sent, built)
     messages = together([messages_of(lately, control), elsewhere])
-    return Frequency(config.caps, messages, config.name, config.at), missing
+    return Frequency(config.caps, messages, config.name, config.at, shared), missing

@@ -1,4 +1,8 @@
-"""Users held out of other campaigns, who stay out of this one while their outcome counts."""
+"""Users held out of other campaigns, who stay out of this one while their outcome counts.
+
+They are known by their ids. Whom else a message must not go to, as it would reach them at an
+address that they share, is known where a campaign file has contacts (``reach.py``).
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +16,8 @@ from recsys.data.sources import FileConfig
 from recsys.data.times import Day, TimeConfig
 from recsys.errors import InputError
 from recsys.marketing.campaigns.built import Built, newest
+from recsys.marketing.campaigns.reached import reached
+from recsys.marketing.contacts.shared_details import SharedDetails
 from recsys.marketing.tables import read_columns, with_files
 
 YES, NO = frozenset({"true", "1", "yes"}), frozenset({"false", "0", "no"})
@@ -158,20 +164,25 @@ def _yes(values: pd.Series, where: str) -> pd.Series:
 
 
 def to_be_built_again(
-    heeded: Sequence[Built], window: tuple[date, date], outcome: str, held_out: set[str]
+    heeded: Sequence[Built],
+    window: tuple[date, date],
+    outcome: str,
+    held_out: set[str],
+    shared: SharedDetails,
 ) -> list[str]:
     """Which campaigns of later days address users whom this one holds out.
 
     Args:
         heeded, window, outcome: see :func:`held_out_elsewhere`.
         held_out: whom this one holds out.
+        shared: who shares an address with whom: what goes there addresses both.
     """
     notes = []
     for each in newest(heeded):
         if each.outcome != outcome or not window[0] < each.at <= window[1]:
             continue
         rows = each.assignments
-        if users := len(held_out & set(rows.loc[~rows["held_out"], "user"])):
+        if users := len(held_out & reached(rows[~rows["held_out"]], shared)):
             notes.append(
                 f"{each.name} of {each.at}, which was built before, addresses {users:,} of those "
                 "held out here: if it is not sent yet, build it again, and it leaves them out"

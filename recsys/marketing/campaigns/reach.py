@@ -10,7 +10,7 @@ import numpy as np
 
 from recsys.errors import InputError
 from recsys.marketing.audiences.suppression import Suppressed
-from recsys.marketing.campaigns.addresses import Address, Addresses, one_per_mailbox
+from recsys.marketing.campaigns.addresses import Addresses
 from recsys.marketing.campaigns.assignment import Plan
 from recsys.marketing.campaigns.campaign_file import CampaignConfig, CampaignFile
 from recsys.marketing.campaigns.channels import EmailConfig, PushConfig, SocialConfig
@@ -18,11 +18,19 @@ from recsys.marketing.campaigns.draws import seeded_draw
 from recsys.marketing.campaigns.history import History
 from recsys.marketing.campaigns.offers import Offer, OfferConfig, Offers
 from recsys.marketing.campaigns.sharers import Sharers
-from recsys.marketing.campaigns.social import Hashed, hash_contacts, people, write_social
+from recsys.marketing.campaigns.social import (
+    Hashed,
+    hash_contacts,
+    identifying_fields,
+    people,
+    write_social,
+)
 from recsys.marketing.campaigns.stock import offers_left
 from recsys.marketing.contacts.contacts import Contacts
 
 HELD_OUT = "held out of another campaign"
+BESIDE_HELD_OUT = "shares an address or a number with a user held out of another campaign"
+TAKEN = "shares an address or a number with a user who has one of these campaigns"
 OFTEN, NO_OFFER = "addressed too often", "nothing to offer"
 
 
@@ -31,6 +39,11 @@ class Reach:
 
     Whoever cannot be reached anyway takes no pieces of the stock; whoever is held out of the
     campaign later does, so that what others are offered does not depend on the draw.
+
+    Of users who share an address, one has a campaign of the file: the first, in the order of the
+    campaigns and then of the predictions, whom that campaign reaches. Otherwise what goes to the
+    one would reach the other, who may be held out. An address is what the channel finds users by:
+    a mailbox, a device or what a platform is told, in whatever spelling.
 
     Args:
         config: the campaigns.
@@ -53,12 +66,16 @@ class Reach:
         self._campaigns = {each.name: each for each in config.campaigns}
         self._tell = tell
         self._history = history
+        self._shared = history.shared
+        # Who has a campaign of the file, and whom that reaches, too.
+        self._served: set[str] = set()
+        self._reached: set[str] = set()
         self._sharers: Sharers | None = None
         self._addresses: Addresses | None = None
         if contacts is not None:
-            self._sharers = Sharers(contacts, suppressed)
+            self._sharers = Sharers(self._shared, suppressed)
             self._addresses = Addresses(contacts, self._sharers)
-        self._found: dict[str, dict[str, Address]] = {}
+        self._found: dict[str, dict[str, str]] = {}
         self._offers: dict[str, dict[str, Offer]] = {each.name: {} for each in config.campaigns}
         self._hashed: dict[str, Hashed] = {}
 
@@ -84,45 +101,68 @@ class Reach:
             InputError: the channel lacks what it needs.
         """
         self._tell(plan.name)
+        campaign = self._campaigns[plan.name]
+        details = self._details(campaign)
         often, elsewhere = self._history.frequency, self._history.held_out.users
+        beside = self._shared.of(elsewhere, details)
         reasons = {user: OFTEN for user in users if often.is_reached(user, plan.channel)}
+        reasons |= {user: BESIDE_HELD_OUT for user in users if user in beside}
         reasons |= {user: HELD_OUT for user in users if user in elsewhere}
         rest = [user for user in users if user not in reasons]
         if not rest:
             return reasons
-        campaign = self._campaigns[plan.name]
+        reasons |= self._without_address(campaign, rest)
+        taken = self._reached | self._shared.of(self._served, details)
+        waiting = []
+        for user in rest:
+            if user in taken:
+                reasons.setdefault(user, TAKEN)
+            elif user not in reasons:
+                waiting.append(user)
+        return reasons | self._without_turn(campaign, details, waiting)
+
+    def _details(self, campaign: CampaignConfig) -> list[str]:
+        """The contact details by which the campaign's channel finds users."""
+        match campaign.channel:
+            case SocialConfig(platform=platform, fields=fields):
+                assert self._contacts is not None  # the file's validator asks for them
+                return identifying_fields(self._contacts, platform, fields)
+            case PushConfig() | EmailConfig() as channel:
+                return [channel.address_detail]
+
+    def _without_address(self, campaign: CampaignConfig, users: Sequence[str]) -> dict[str, str]:
+        """Those whom the campaign's channel does not find, or must not."""
         match campaign.channel:
             case SocialConfig(platform=platform, fields=fields):
                 assert self._contacts is not None
-                hashed = hash_contacts(rest, self._contacts, platform, fields, self._sharers)
+                hashed = hash_contacts(users, self._contacts, platform, fields, self._sharers)
                 self._hashed[campaign.name] = hashed
-                unreached = dict(
-                    zip(hashed.left_out["user"], hashed.left_out["reason"], strict=True)
-                )
-            case PushConfig() | EmailConfig():
-                unreached = self._unwritten(campaign, campaign.channel, rest)
-        return reasons | unreached
+                return dict(zip(hashed.left_out["user"], hashed.left_out["reason"], strict=True))
+            case PushConfig() | EmailConfig() as channel if self._by_address(channel):
+                assert self._addresses is not None
+                detail = channel.address_detail
+                found, reasons = self._addresses.find(channel.kind, detail, users)
+                self._found[campaign.name] = found
+                return reasons
+        return {}
 
-    def _unwritten(
-        self, campaign: CampaignConfig, channel: PushConfig | EmailConfig, users: Sequence[str]
+    def _without_turn(
+        self, campaign: CampaignConfig, details: Sequence[str], waiting: Sequence[str]
     ) -> dict[str, str]:
-        """Those who have no address, nothing to offer, or the address of somebody who has both."""
-        if not self._by_address(channel):
-            return self._without_offer(campaign, channel.offer, users)
-        assert self._addresses is not None
-        detail = channel.address_detail
-        waiting, reasons = self._addresses.find(channel.kind, detail, users)
-        self._found[campaign.name] = {}
-        # Whoever shares a mailbox takes a piece of the stock only if no one before had an offer.
+        """Those who have nothing to offer, or the address of somebody before them who has."""
+        offer = None if isinstance(campaign.channel, SocialConfig) else campaign.channel.offer
+        reasons: dict[str, str] = {}
+        # Whoever shares an address takes a piece of the stock only if no one before had an offer.
         while waiting:
-            first = one_per_mailbox(waiting)
-            without = self._without_offer(campaign, channel.offer, list(first))
-            served = {user: each for user, each in first.items() if user not in without}
-            self._addresses.take(detail, served)
-            self._found[campaign.name] |= served
-            rest = [user for user in waiting if user not in first]
-            waiting, repeated = self._addresses.find(channel.kind, detail, rest)
-            reasons |= without | repeated
+            first = self._shared.first_of_each(waiting, details)
+            without = self._without_offer(campaign, offer, first)
+            served = {user for user in first if user not in without}
+            reached = self._shared.of(served, details)
+            self._served |= served
+            self._reached |= reached
+            rest = [user for user in waiting if user not in served and user not in without]
+            reasons |= without | {user: TAKEN for user in rest if user in reached}
+            waiting = [user for user in rest if user not in reached]
         return reasons
 
     def _by_address(self, channel: PushConfig | EmailConfig) -> bool:
@@ -171,11 +211,15 @@ class Reach:
             name: {user: asdict(offer) for user, offer in found.items()}
             for name, found in self._offers.items()
         }
-        found = {
-            name: {user: address.text for user, address in each.items()}
-            for name, each in self._found.items()
+        addresses = {
+            name: {user: text for user, text in found.items() if user in self._served}
+            for name, found in self._found.items()
         }
-        return [offers, found, {name: each.cells for name, each in self._hashed.items()}]
+        cells = {
+            name: {user: row for user, row in hashed.cells.items() if user in self._served}
+            for name, hashed in self._hashed.items()
+        }
+        return [offers, addresses, cells]
 
     def write(self, campaign: CampaignConfig, users: Sequence[str], path: Path) -> None:
         """Writes what the campaign's channel imports.
@@ -185,8 +229,7 @@ class Reach:
         """
         channel = campaign.channel
         if isinstance(channel, PushConfig | EmailConfig):
-            found = self._found.get(campaign.name, {})
-            addresses = {user: address.text for user, address in found.items()}
+            addresses = self._found.get(campaign.name, {})
             offers = self._offers[campaign.name]
             if isinstance(channel, EmailConfig):
                 channel.write(users, addresses, offers, path)

@@ -48,6 +48,18 @@ class Hashed:
     unusable: pd.DataFrame
 
 
+def identifying_fields(
+    contacts: Contacts, platform: PlatformName, fields: Sequence[str] | None = None
+) -> list[str]:
+    """Of the contact details that a platform is told, those by which it finds a user.
+
+    Raises:
+        InputError: see :func:`hash_contacts`.
+    """
+    chosen = _chosen(platform, PLATFORMS[platform], contacts, fields)
+    return [name for name in chosen if name in IDENTIFYING]
+
+
 def hash_contacts(
     users: Sequence[str],
     contacts: Contacts,
@@ -75,7 +87,7 @@ def hash_contacts(
     """
     form = PLATFORMS[platform]
     chosen = _chosen(platform, form, contacts, fields)
-    identifying = [name for name in chosen if name in IDENTIFYING]
+    identifying = identifying_fields(contacts, platform, fields)
     shared: set[str] = set()
     if sharers is not None:
         shared.update(*(sharers.of("social", name) for name in identifying))

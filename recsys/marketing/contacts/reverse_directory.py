@@ -8,9 +8,10 @@ has no known country by their last digits, as they are dialled with and without 
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from contextlib import suppress
 from functools import cached_property
+from typing import NamedTuple
 
 import phonenumbers
 
@@ -63,6 +64,18 @@ def telephone_digits(text: str) -> str:
     return digits
 
 
+class _Key(NamedTuple):
+    """What is compared of a detail.
+
+    Attributes:
+        exact: its one spelling; None of a telephone number whose country is not known.
+        digits: of a telephone number; None of another detail.
+    """
+
+    exact: str | None
+    digits: str | None = None
+
+
 class ReverseDirectory:
     """Users by one of their contact details.
 
@@ -75,41 +88,37 @@ class ReverseDirectory:
     def __init__(self, contacts: Contacts, detail: str) -> None:
         self._contacts = contacts
         self._detail = detail
+        self._keys: dict[str, _Key] = {}
         self._exact: dict[str, list[str]] = {}
         # Telephone numbers alone: of all, and of those whose country is not known.
         self._endings, self._unplaced = _Endings(), _Endings()
         for user in contacts.rows:
-            self._add(user)
+            text = contacts.given(user, detail)
+            if text is not None:
+                with suppress(Unusable):  # nobody is addressed there
+                    self._add(user, text)
 
-    def _add(self, user: str) -> None:
-        text = self._contacts.given(user, self._detail)
-        if text is None:
-            return
-        number = None
-        try:
-            if self._detail == "phone":
-                number = self._number(user)
-                digits = telephone_digits(number or text)
-                self._endings.add(digits, user)
-                if number is None:
-                    self._unplaced.add(digits, user)
-            else:
-                number = self._spelling(text)
-        except Unusable:  # nobody is addressed there
-            return
-        if number is not None:
-            self._exact.setdefault(number, []).append(user)
+    def _add(self, user: str, text: str) -> None:
+        key = self._key(text, self._number(user) if self._detail == "phone" else None)
+        self._keys[user] = key
+        if key.exact is not None:
+            self._exact.setdefault(key.exact, []).append(user)
+        if key.digits is not None:
+            self._endings.add(key.digits, user)
+            if key.exact is None:
+                self._unplaced.add(key.digits, user)
 
-    def sharing(self, user: str) -> frozenset[str]:
-        """Users who have the detail in common with one of them; nobody if that has none."""
-        text = self._contacts.given(user, self._detail)
-        if text is None:
-            return frozenset()
-        number = self._number(user) if self._detail == "phone" else None
-        try:
-            return self._found(text, number)
-        except Unusable:
-            return frozenset()
+    def sharing(self, users: Iterable[str]) -> frozenset[str]:
+        """Users who have the detail in common with any of some users; of who has none, nobody."""
+        keys = {self._keys[user] for user in users if user in self._keys}
+        return frozenset().union(*map(self._found, keys))
+
+    def key(self, user: str) -> Hashable:
+        """What is equal for users who share it with the same ones; None of who has no such detail.
+
+        Telephone numbers can be shared without being equal (:meth:`sharing`).
+        """
+        return self._keys.get(user)
 
     def users(self, text: str, country: str | None = None) -> frozenset[str]:
         """Users who are reached at an address or a number, in whatever spelling.
@@ -126,15 +135,22 @@ class ReverseDirectory:
         if self._detail == "phone":
             with suppress(Unusable):
                 number = phone_number(text, country)
-        return self._found(text, number)
+        return self._found(self._key(text, number))
 
-    def _found(self, text: str, number: str | None) -> frozenset[str]:
-        if self._detail != "phone":
-            return frozenset(self._exact.get(self._spelling(text), ()))
-        if number is None:
-            return frozenset(self._endings.find(telephone_digits(text)))
-        found = self._unplaced.find(telephone_digits(number))
-        return frozenset(found.union(self._exact.get(number, ())))
+    def _key(self, text: str, number: str | None) -> _Key:
+        """Of a detail and, if it is a telephone number of a known country, that in E.164."""
+        if self._detail == "phone":
+            return _Key(number, telephone_digits(number or text))
+        return _Key(
+            strictest_address(text) if self._detail == "email" else READERS[self._detail](text)
+        )
+
+    def _found(self, key: _Key) -> frozenset[str]:
+        exact = () if key.exact is None else self._exact.get(key.exact, ())
+        if key.digits is None:
+            return frozenset(exact)
+        endings = self._endings if key.exact is None else self._unplaced
+        return frozenset(endings.find(key.digits).union(exact))
 
     def _number(self, user: str) -> str | None:
         """A user's telephone number in E.164, None if its country is not known for sure."""
@@ -142,9 +158,6 @@ class ReverseDirectory:
             return self._contacts.read(user, "phone")
         except Unusable:
             return None
-
-    def _spelling(self, text: str) -> str:
-        return strictest_address(text) if self._detail == "email" else READERS[self._detail](text)
 
 
 class _Endings:

@@ -1,27 +1,24 @@
 import pandas as pd
 
 from recsys.marketing.audiences.suppression import Suppressed
-from recsys.marketing.campaigns.addresses import TAKEN, Addresses, one_per_mailbox
+from recsys.marketing.campaigns.addresses import Addresses
 from recsys.marketing.campaigns.sharers import SHARED, Sharers
 from recsys.marketing.contacts.contacts import Contacts
+from recsys.marketing.contacts.shared_details import SharedDetails
 
 
 def addresses(rows, detail="email", silent=()):
     table = pd.DataFrame({"user": list(rows), detail: list(rows.values())}, dtype=object)
     contacts = Contacts(table)
     suppressed = Suppressed(channels={"email": frozenset(silent)})
-    return Addresses(contacts, Sharers(contacts, suppressed))
-
-
-def texts(found):
-    return {user: address.text for user, address in found.items()}
+    return Addresses(contacts, Sharers(SharedDetails(contacts), suppressed))
 
 
 def test_no_address_no_message():
     rows = {"a": " Ann@Example.org ", "b": "not an address", "c": None, "d": "=1+1@b.org"}
     found, reasons = addresses(rows).find("email", "email", ["d", "c", "b", "a", "stranger"])
     # As it was given, as that is how the tool knows it.
-    assert texts(found) == {"a": "Ann@Example.org"}
+    assert found == {"a": "Ann@Example.org"}
     assert reasons == {
         "b": "email: not an e-mail address",
         "c": "email: none given",
@@ -30,19 +27,10 @@ def test_no_address_no_message():
     }
 
 
-def test_a_mailbox_gets_one_message_in_all_campaigns():
-    rows = {"a": "J.Doe@gmail.com", "b": "jdoe+x@googlemail.com", "c": "c@b.org", "d": "C@B.org"}
-    asked = addresses(rows)
-    found, reasons = asked.find("email", "email", ["b", "a", "c"])
-    assert not reasons and list(one_per_mailbox(found)) == ["b", "c"]
-    asked.take("email", one_per_mailbox(found))
-    assert asked.find("email", "email", ["d", "a"]) == ({}, {"d": TAKEN, "a": TAKEN})
-
-
 def test_who_shares_an_address_with_somebody_who_opted_out_of_the_channel_is_left_out():
     rows = {"out": "jdoe@googlemail.com", "same": "J.Doe+x@gmail.com", "other": "o@b.org"}
     found, reasons = addresses(rows, silent=["out"]).find("email", "email", ["same", "other"])
-    assert texts(found) == {"other": "o@b.org"} and reasons == {"same": SHARED}
+    assert found == {"other": "o@b.org"} and reasons == {"same": SHARED}
     # Of another channel nobody opted out.
     found, _ = addresses(rows, silent=["out"]).find("push", "email", ["same", "other"])
     assert set(found) == {"same", "other"}
@@ -51,5 +39,5 @@ def test_who_shares_an_address_with_somebody_who_opted_out_of_the_channel_is_lef
 def test_a_device_has_a_token():
     rows = {"a": "-tok:en_1", "b": None, "c": "two tokens"}
     found, reasons = addresses(rows, "push_token").find("push", "push_token", list(rows))
-    assert texts(found) == {"a": "-tok:en_1"}
+    assert found == {"a": "-tok:en_1"}
     assert reasons == {"b": "push_token: none given", "c": "push_token: not a push token"}

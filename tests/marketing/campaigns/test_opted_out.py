@@ -14,10 +14,10 @@ from recsys.errors import InputError
 from recsys.experiment_file import validated
 from recsys.marketing.audiences.audience import AudienceConfig, save_audience
 from recsys.marketing.campaigns import reach
-from recsys.marketing.campaigns.addresses import TAKEN
 from recsys.marketing.campaigns.campaign import build_campaign
 from recsys.marketing.campaigns.campaign_file import CampaignFile
 from recsys.marketing.campaigns.offers import Offer
+from recsys.marketing.campaigns.reach import TAKEN
 from recsys.marketing.campaigns.sharers import SHARED
 from recsys.marketing.contacts.identifiers import sha256
 from recsys.reports.campaign_report import campaign_section

@@ -17,6 +17,7 @@ from recsys.marketing.campaigns.social import write_social as write_rows
 from recsys.marketing.contacts.contacts import Contacts, ContactsConfig, read_contacts
 from recsys.marketing.contacts.countries import COUNTRIES
 from recsys.marketing.contacts.identifiers import sha256
+from recsys.marketing.contacts.shared_details import SharedDetails
 
 DETAILS = ("email", "phone", "first_name", "last_name", "country", "postcode", "advertising_id")
 HASH = re.compile("[0-9a-f]{64}")
@@ -28,7 +29,7 @@ PROPERTY = settings(max_examples=80, deadline=None, derandomize=True, database=N
 def write_social(users, table, platform, path, fields=None, region=None, silent=()):
     """All users who can be told of, in one file."""
     details = table if isinstance(table, Contacts) else Contacts(table, region)
-    sharers = Sharers(details, Suppressed(frozenset(silent)))
+    sharers = Sharers(SharedDetails(details), Suppressed(frozenset(silent)))
     found = hash_contacts(users, details, platform, fields, sharers)
     write_rows(found, list(found.cells), path)
     return found

@@ -55,8 +55,8 @@ def test_an_address_is_everybodys_who_has_it():
     found = directory("email", ["J.Doe+x@gmail.com", "jdoe@googlemail.com", "j@b.org", None, "j@"])
     assert found.users("jdoe@gmail.com") == {"0", "1"}
     assert found.users("nobody@b.org") == frozenset()
-    assert found.sharing("1") == {"0", "1"}
-    assert found.sharing("3") == found.sharing("4") == found.sharing("stranger") == frozenset()
+    assert found.sharing(["1"]) == {"0", "1"} and found.sharing(["1", "2"]) == {"0", "1", "2"}
+    assert found.sharing(["3", "4", "stranger"]) == frozenset()
 
 
 def test_a_number_of_a_known_country_is_that_number():
@@ -64,7 +64,7 @@ def test_a_number_of_a_known_country_is_that_number():
     assert found.users("+49 170 1234567") == {"0", "1"}
     assert found.users("0170 1234567", "DE") == {"0", "1"}
     assert found.users("0049 170 1234567") == {"0", "1"}
-    assert found.sharing("2") == {"2"}
+    assert found.sharing(["2"]) == {"2"}
 
 
 @pytest.mark.parametrize(

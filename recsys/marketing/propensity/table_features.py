@@ -159,26 +159,22 @@ def _of_text(
     now: np.ndarray | None,
     notes: _Notes,
 ) -> np.ndarray:
+    latest = None if now is None or np.isnan(now).all() else float(np.nanmax(now)) * DAY
     if (format := reading.formats.get(name)) is not None:
         try:
-            dates = dates_of(con, texts, reading.times, format)
+            dates = dates_of(con, texts, reading.times, format, latest)
         except InputError as error:
             raise InputError(f"the column {name!r} (table.times): {error}") from error
-        notes.dates.add(name)
-        _tell_odd(name, dates, notes)
-        return _days(dates.values, now)
+        return _of_dates(name, dates, now, notes)
     numbers = numbers_of(texts, reading.numbers, reading.stated)
     if numbers.holds and not is_compact(texts):
         if numbers.said:
             notes.say(name, numbers.said)
         _tell_odd(name, numbers, notes)
         return numbers.values
-    dates = dates_of(con, texts, reading.times)
+    dates = dates_of(con, texts, reading.times, now=latest)
     if dates.holds:
-        notes.say(name, f"read as dates, in {_unit(now)}, such as {dates.said}")
-        notes.dates.add(name)
-        _tell_odd(name, dates, notes)
-        return _days(dates.values, now)
+        return _of_dates(name, dates, now, notes)
     if (hours := hours_of(texts)) is not None:
         notes.say(name, "read as times of day or durations, in hours")
         return hours
@@ -193,6 +189,13 @@ def _of_text(
         )
     # `1.0` is `1`, as it is in ids.
     return texts.fillna("").str.replace(WHOLE, r"\1", regex=True).to_numpy(dtype=object)
+
+
+def _of_dates(name: str, dates: ReadColumn, now: np.ndarray | None, notes: _Notes) -> np.ndarray:
+    notes.say(name, f"read as dates, in {_unit(now)}, such as {dates.said}")
+    notes.dates.add(name)
+    _tell_odd(name, dates, notes)
+    return _days(dates.values, now)
 
 
 def _tell_odd(name: str, column: ReadColumn, notes: _Notes) -> None:

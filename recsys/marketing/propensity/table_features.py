@@ -144,11 +144,10 @@ def texts_of(con: Backend, column: ir.Column) -> pd.Series:
 
 
 def _may_be_dates(con: Backend, column: ir.NumericColumn) -> bool:
-    """Whether whole numbers are of the size of 20240131."""
-    if not column.type().is_integer():
-        return False
-    odd = ~column.between(FIRST_COMPACT, LAST_COMPACT)
-    return not con.to_pandas(odd.any().fill_null(True))
+    """Whether all are whole numbers of the size of 20240131; a gap makes them floats."""
+    number = column.cast("float64")
+    odd = ~number.between(FIRST_COMPACT, LAST_COMPACT) | (number % 1 != 0)
+    return not con.to_pandas(odd.any(where=~number.isnan()).fill_null(True))
 
 
 def _of_text(
@@ -159,6 +158,10 @@ def _of_text(
     now: np.ndarray | None,
     notes: _Notes,
 ) -> np.ndarray:
+    # `1.0` is `1`, as it is in ids.
+    whole = texts.str.replace(WHOLE, r"\1", regex=True)
+    if dated := is_compact(whole):
+        texts = whole
     latest = None if now is None or np.isnan(now).all() else float(np.nanmax(now)) * DAY
     if (format := reading.formats.get(name)) is not None:
         try:
@@ -167,7 +170,7 @@ def _of_text(
             raise InputError(f"the column {name!r} (table.times): {error}") from error
         return _of_dates(name, dates, now, notes)
     numbers = numbers_of(texts, reading.numbers, reading.stated)
-    if numbers.holds and not is_compact(texts):
+    if numbers.holds and not dated:
         if numbers.said:
             notes.say(name, numbers.said)
         _tell_odd(name, numbers, notes)
@@ -187,8 +190,7 @@ def _of_text(
             f"{best.there - best.read:,} of {best.there:,} values are not {kind}, such as "
             f"{best.odd[0]!r}, and make the column one of categories",
         )
-    # `1.0` is `1`, as it is in ids.
-    return texts.fillna("").str.replace(WHOLE, r"\1", regex=True).to_numpy(dtype=object)
+    return whole.fillna("").to_numpy(dtype=object)
 
 
 def _of_dates(name: str, dates: ReadColumn, now: np.ndarray | None, notes: _Notes) -> np.ndarray:

@@ -11,7 +11,7 @@ from ibis.backends.duckdb import Backend
 from recsys.data.time_faults import fitting_formats
 from recsys.data.times import TimeConfig, microseconds, plausible
 from recsys.errors import InputError
-from recsys.marketing.propensity.column_texts import MOST, DifferentTexts, ReadColumn
+from recsys.marketing.propensity.column_texts import LOOKS, MOST, DifferentTexts, ReadColumn
 
 DAY = 86_400e6  # microseconds
 CENTURY = 36_525 * DAY  # from any day of 1901 to 1999 to the same one of the next century
@@ -66,9 +66,11 @@ def dates_of(
     if likeliest is not None and "%y" in likeliest:
         moments, years, to_come = _centuries(moments, now)
         if to_come and format is None:
-            doubt = f'{to_come}, or set "{likeliest}" in table.times if they are to come'
+            doubt = doubt or f'{to_come}, or set "{likeliest}" in table.times if they are to come'
     is_date = ~np.isnan(moments)
     there, read = different.there, different.rows(is_date)
+    if read < MOST * there:
+        doubt = ""  # no format would help
     odd, said = asked[~is_date].tolist(), ""
     if is_date.any():
         shown = int(is_date.argmax())
@@ -120,7 +122,7 @@ def _by_likeliest(
         return iso, None, ""
     sample = texts[:COMPARED]
     span = SPAN.model_copy(update={"timezone": config.timezone})
-    formats = fitting_formats(_column(con, sample), span)
+    formats = fitting_formats(_column(con, sample), span, least=LOOKS)
     most = max(formats.values(), default=0.0)
     best = [each for each in formats if formats[each] == most]
     if not best:
@@ -135,7 +137,8 @@ def _by_likeliest(
             place = int(differ.argmax())
             one, two = _day(first[place]), _day(readings[other][place])
             doubt = f'{sample[place]!r} may be {one} ("{best[0]}") or {two} ("{other}")'
-            return iso, None, f"{doubt}: say which in table.times"
+            doubt += ": say which in table.times"
+            return _moments(con, texts, best[0], config.timezone), best[0], doubt
     return _moments(con, texts, best[0], config.timezone), best[0], ""
 
 

@@ -17,11 +17,9 @@ from recsys.data.times import TimeConfig, microseconds
 from recsys.errors import InputError
 from recsys.marketing.propensity.column_dates import DAY, dates_of, hours_of, is_compact
 from recsys.marketing.propensity.column_numbers import numbers_of
-from recsys.marketing.propensity.column_texts import ReadColumn
+from recsys.marketing.propensity.column_texts import LOOKS, ReadColumn
 from recsys.marketing.users.encoding import RARE
 
-# Share of the values from which on numbers among them are worth a word.
-LOOKS = 0.5
 # Calendar dates as numbers are between these.
 FIRST_COMPACT, LAST_COMPACT = 19_000_101, 20_991_231
 # Columns that one note names.

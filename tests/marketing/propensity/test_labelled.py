@@ -302,6 +302,21 @@ def test_the_format_of_dates_can_be_said(tmp_path):
         question(tmp_path, table, key="customer", times={"joined": "%d.%m.%Y"})
 
 
+@pytest.mark.parametrize(
+    ("most", "few"), [("%d.%m.%Y", "%Y-%m-%d"), ("%Y-%m-%d", "%d.%m.%Y"), ("%d/%m/%Y", "%Y-%m-%d")]
+)
+def test_dates_written_in_two_ways_are_told(tmp_path, most, few):
+    table = customers(600)[["customer", "fee", "churned"]]
+    days = pd.Series(pd.date_range("2024-01-01", periods=600, freq="D"))
+    table["joined"] = days.dt.strftime(most).where(days.index % 3 > 0, days.dt.strftime(few))
+    asked = question(tmp_path, table, key="customer")
+    odd = table["joined"][0]
+    assert (
+        f"'joined': 200 of 600 values are not dates, such as {odd!r}, and make the column one of "
+        "categories"
+    ) in asked.notes
+
+
 def test_calendar_dates_as_numbers_are_dates_with_a_fraction_too(tmp_path):
     table = customers(400).drop(columns="spent")
     joined = pd.to_datetime("2023-12-31") + pd.to_timedelta(table["months"], "D")

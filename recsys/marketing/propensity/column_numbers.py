@@ -41,6 +41,8 @@ SAME = {
     **{"₹": "INR", "zł": "PLN", "kč": "CZK", "r$": "BRL", "kr.": "kr", "rs.": "Rs"},
 }
 BODY = r"(?:[0-9][0-9.,' ]*|[.,][0-9]+)(?:[eE][+-]?[0-9]+)?"
+# A line that stands for no cents, as in `12.-` and `19,– €`.
+NO_CENTS = r"(?<=[.,])[-–—]{1,2}"
 # Signs that stand for one another.
 ALIKE = str.maketrans({"\u00a0": " ", "\u2009": " ", "\u202f": " ", "\u2019": "'", "\u2212": "-"})
 
@@ -73,7 +75,7 @@ def numbers_of(texts: pd.Series, own: NumberFormat, stated: bool = False) -> Rea
     money = rf"(?:{FACTOR}\s*)?(?:{money})"
     pattern = re.compile(
         rf"(?P<open>\()?\s*(?P<first>[+-])?\s*(?P<before>{money})?\s*(?P<first_factor>{FACTOR})?\s*(?P<second>[+-])?\s*"
-        rf"(?P<body>{BODY})\s*(?P<percent>%)?\s*(?P<after>{money})?\s*(?P<factor>{FACTOR})?\s*"
+        rf"(?P<body>{BODY})(?P<no_cents>{NO_CENTS})?\s*(?P<percent>%)?\s*(?P<after>{money})?\s*(?P<factor>{FACTOR})?\s*"
         rf"(?P<line>-)?\s*(?P<close>\))?"
     )
     written = [_written(text, pattern) for text in different.texts]
@@ -133,8 +135,8 @@ def _written(text: str, pattern: re.Pattern[str]) -> _Written | None:
     if parts is None or bool(parts["open"]) != bool(parts["close"]):
         return None
     body, line = parts["body"].strip(), parts["line"]
-    if line and body[-1] in ".,":
-        body, line = body[:-1], None  # the line of `12.-` stands for no cents
+    if parts["no_cents"] or (line and body[-1] in ".,"):
+        body, line = body[:-1], None
     minuses = [parts["open"], parts["first"] == "-", parts["second"] == "-", line]
     marks = [mark for mark in (parts["before"], parts["percent"], parts["after"]) if mark]
     if sum(map(bool, minuses)) > 1 or len(marks) > 1:

@@ -1,6 +1,6 @@
 """A column of text as dates, where there is one way only to read them."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import ibis
 import ibis.expr.types as ir
@@ -11,9 +11,10 @@ from ibis.backends.duckdb import Backend
 from recsys.data.time_faults import fitting_formats
 from recsys.data.times import TimeConfig, microseconds, plausible
 from recsys.errors import InputError
-from recsys.marketing.propensity.column_texts import MOST, DifferentTexts, ReadColumn
+from recsys.marketing.propensity.column_texts import LOOKS, MOST, DifferentTexts, ReadColumn
 
 DAY = 86_400e6  # microseconds
+CENTURY = 36_525 * DAY  # from any day of 1901 to 1999 to the same one of the next century
 # What can be a date about a user: from births to `9999-12-31`, which means never.
 SPAN = TimeConfig(earliest_time=date(1850, 1, 1), latest_time=date(9999, 12, 31))
 # Texts of which the ways to read them are compared.
@@ -24,7 +25,11 @@ COMPACT = r"(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
 
 
 def dates_of(
-    con: Backend, texts: pd.Series, config: TimeConfig, format: str | None = None
+    con: Backend,
+    texts: pd.Series,
+    config: TimeConfig,
+    format: str | None = None,
+    now: float | None = None,
 ) -> ReadColumn:
     """Reads a column as dates, in ISO 8601, in the format given, or in the one that fits.
 
@@ -32,31 +37,46 @@ def dates_of(
     of them, or if all that do agree: ``01/02/2024`` is the first of February or the second of
     January until another value is the 13th of something.
 
+    Years of two digits are 1969 to 2068 by strptime, so that a birth in 1935 would be to come.
+    Dates after ``now`` are taken a century back where this brings them all closer together, as it
+    does births but not the ends of contracts; otherwise they are in doubt, unless the format was
+    given.
+
     Args:
         con: an engine.
         texts: [rows], None where a value is missing.
         config: the table's ``time_format`` decides where several fit; and its ``timezone``.
         format: strptime format, if somebody stated it.
+        now: microseconds since 1970 of the table's latest row; by default the moment of reading.
 
     Returns:
-        Days since 1970 in UTC, with fractions for times of day; an example is said.
+        Days since 1970 in UTC, with fractions for times of day; an example is said, and years
+        that were taken a century back.
 
     Raises:
         InputError: fewer than :data:`MOST` of the values are dates in the format given.
     """
     different = DifferentTexts.of(texts)
     asked = pd.Index(different.texts, dtype=object)
+    likeliest, doubt, years = format, "", ""
     if format is not None:
-        moments, doubt = _moments(con, asked, format, config.timezone), ""
+        moments = _moments(con, asked, format, config.timezone)
     else:
-        moments, doubt = _by_likeliest(con, asked, config)
+        moments, likeliest, doubt = _by_likeliest(con, asked, config)
+    if likeliest is not None and "%y" in likeliest:
+        moments, years, to_come = _centuries(moments, now)
+        if to_come and format is None:
+            doubt = doubt or f'{to_come}, or set "{likeliest}" in table.times if they are to come'
     is_date = ~np.isnan(moments)
     there, read = different.there, different.rows(is_date)
+    if read < MOST * there:
+        doubt = ""  # no format would help
     odd, said = asked[~is_date].tolist(), ""
     if is_date.any():
         shown = int(is_date.argmax())
         day = _day(moments[shown])
         said = f"{asked[shown]!r}" + ("" if asked[shown].startswith(day) else f" is {day}")
+        said += years
     days = different.spread(moments / DAY)
     found = ReadColumn(days, there, read, odd, different.missing, said, doubt)
     if format is not None and not found.holds:
@@ -91,20 +111,22 @@ def is_compact(texts: pd.Series) -> bool:
     return bool(pd.to_datetime(there, format="%Y%m%d", errors="coerce").notnull().all())
 
 
-def _by_likeliest(con: Backend, texts: pd.Index, config: TimeConfig) -> tuple[np.ndarray, str]:
-    """Microseconds since 1970, and why they are in doubt."""
+def _by_likeliest(
+    con: Backend, texts: pd.Index, config: TimeConfig
+) -> tuple[np.ndarray, str | None, str]:
+    """Microseconds since 1970, the format if not ISO 8601, and why they are in doubt."""
     if texts.str.contains(r"[0-9]").sum() < MOST * len(texts):
-        return np.full(len(texts), np.nan), ""
+        return np.full(len(texts), np.nan), None, ""
     iso = _moments(con, texts, None, config.timezone)
     if not len(texts) or (~np.isnan(iso)).mean() >= MOST:
-        return iso, ""
+        return iso, None, ""
     sample = texts[:COMPARED]
     span = SPAN.model_copy(update={"timezone": config.timezone})
-    formats = fitting_formats(_column(con, sample), span)
+    formats = fitting_formats(_column(con, sample), span, least=LOOKS)
     most = max(formats.values(), default=0.0)
     best = [each for each in formats if formats[each] == most]
     if not best:
-        return iso, ""
+        return iso, None, ""
     if config.time_format in best:
         best = [config.time_format]
     readings = {each: _moments(con, sample, each, config.timezone) for each in best}
@@ -114,11 +136,25 @@ def _by_likeliest(con: Backend, texts: pd.Index, config: TimeConfig) -> tuple[np
         if differ.any():
             place = int(differ.argmax())
             one, two = _day(first[place]), _day(readings[other][place])
-            return iso, (
-                f'{sample[place]!r} may be {one} ("{best[0]}") or {two} ("{other}"): say which in '
-                "table.times"
-            )
-    return _moments(con, texts, best[0], config.timezone), ""
+            doubt = f'{sample[place]!r} may be {one} ("{best[0]}") or {two} ("{other}")'
+            doubt += ": say which in table.times"
+            return _moments(con, texts, best[0], config.timezone), best[0], doubt
+    return _moments(con, texts, best[0], config.timezone), best[0], ""
+
+
+def _centuries(moments: np.ndarray, now: float | None) -> tuple[np.ndarray, str, str]:
+    """Dates whose years have two digits; which years were taken back; or those in doubt."""
+    latest = datetime.now(UTC).timestamp() * 1e6 if now is None else now
+    to_come = moments > latest + DAY  # clocks of zones ahead
+    if not to_come.any():
+        return moments, "", ""
+    back = np.where(to_come, moments - CENTURY, moments)
+    first, last = (_day(each(moments[to_come]))[2:4] for each in (np.min, np.max))
+    years = f"years {first} to {last}" if first != last else f"the year {first}"
+    past = (moments <= latest).any() and not (back > latest + DAY).any()
+    if past and np.ptp(back[~np.isnan(back)]) < np.ptp(moments[~np.isnan(moments)]):
+        return back, f"; {years} {'is' if first == last else 'are'} read as 19..", ""
+    return moments, "", f"{years} may be of 19.. or 20..: write years with four digits"
 
 
 def _moments(con: Backend, texts: pd.Index, format: str | None, zone: str) -> np.ndarray:

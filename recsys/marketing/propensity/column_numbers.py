@@ -28,13 +28,21 @@ CODES = (
     "JOD|JPY|KES|KRW|KWD|KZT|LKR|MAD|MXN|MYR|NGN|NOK|NZD|OMR|PEN|PHP|PKR|PLN|QAR|RON|RSD|RUB|SAR|"
     "SEK|SGD|THB|TND|TRY|TWD|UAH|USD|UYU|VND|ZAR"
 )
-MONEY = rf"[^\W\d_]{{0,3}}[$¢£¤¥₠-⃏]|[Ee]uros?|kr\.?|zł|Kč|Ft|lei|Fr\.|Rs\.?|元|円|{CODES}"
+NAMES = rf"[Ee]uros?|kr\.?|zł|Kč|Ft|lei|Fr\.|Rs\.?|元|円|{CODES}"
+SIGN = "[$¢£¤¥₠-⃏]"
+MONEY = rf"[^\W\d_]{{0,3}}{SIGN}|{NAMES}"
+# Thousands, millions and billions of a currency.
+FACTOR = r"(?:[kKmMbBtT]|(?i:mio|mrd|tsd|mln|mld|mn|bn|tys))\.?"
+# The M of `M€` and `M US$` is one, and that of `MX$` is not.
+FACTORED = re.compile(rf"({FACTOR})(?:(?:\s+|(?<=\.))(.+)|({SIGN}|{NAMES}))")
 # Signs and codes of one currency, in small letters.
 SAME = {
     **{"€": "EUR", "euro": "EUR", "euros": "EUR", "$": "USD", "us$": "USD", "£": "GBP"},
     **{"₹": "INR", "zł": "PLN", "kč": "CZK", "r$": "BRL", "kr.": "kr", "rs.": "Rs"},
 }
 BODY = r"(?:[0-9][0-9.,' ]*|[.,][0-9]+)(?:[eE][+-]?[0-9]+)?"
+# A line that stands for no cents, as in `12.-` and `19,– €`.
+NO_CENTS = r"(?<=[.,])[-–—]{1,2}"
 # Signs that stand for one another.
 ALIKE = str.maketrans({"\u00a0": " ", "\u2009": " ", "\u202f": " ", "\u2019": "'", "\u2212": "-"})
 
@@ -46,7 +54,8 @@ def numbers_of(texts: pd.Series, own: NumberFormat, stated: bool = False) -> Rea
     minus of accountants (``(12.50)``, ``12.50-``). A format is taken from the values only where
     all that read the most of them agree: ``1,234`` alone may be 1234 or 1.234, and ``950`` beside
     ``1.234`` may be thousands. Of several currencies, or of shares beside plain numbers, the most
-    frequent is read, and the others are not numbers.
+    frequent is read, and the others are not numbers; but a single ``9.0 M€`` beside ``155571``
+    leaves the whole column in doubt.
 
     Args:
         texts: [rows], None where a value is missing.
@@ -63,9 +72,11 @@ def numbers_of(texts: pd.Series, own: NumberFormat, stated: bool = False) -> Rea
         return ReadColumn(values, int(there.sum()), int(read.sum()))
     different = DifferentTexts.of(texts)
     money = f"{re.escape(own.currency)}|{MONEY}" if own.currency else MONEY
+    money = rf"(?:{FACTOR}\s*)?(?:{money})"
     pattern = re.compile(
-        rf"(?P<open>\()?\s*(?P<first>[+-])?\s*(?P<before>{money})?\s*(?P<second>[+-])?\s*"
-        rf"(?P<body>{BODY})\s*(?P<percent>%)?\s*(?P<after>{money})?\s*(?P<line>-)?\s*(?P<close>\))?"
+        rf"(?P<open>\()?\s*(?P<first>[+-])?\s*(?P<before>{money})?\s*(?P<first_factor>{FACTOR})?\s*(?P<second>[+-])?\s*"
+        rf"(?P<body>{BODY})(?P<no_cents>{NO_CENTS})?\s*(?P<percent>%)?\s*(?P<after>{money})?\s*(?P<factor>{FACTOR})?\s*"
+        rf"(?P<line>-)?\s*(?P<close>\))?"
     )
     written = [_written(text, pattern) for text in different.texts]
     units, mixed = _units(written, different.counts)
@@ -76,7 +87,7 @@ def numbers_of(texts: pd.Series, own: NumberFormat, stated: bool = False) -> Rea
     is_number = ~np.isnan(numbers)
     enough = different.rows(is_number) >= MOST * different.there
     looks = different.rows(np.array([each is not None for each in written], dtype=bool))
-    if mixed and not enough:
+    if mixed and (not enough or any(each.factor for each in written if each)):
         doubt = f"it mixes {' and '.join(mixed)}: write all in one of them"
     if looks < MOST * different.there:
         doubt = ""
@@ -108,11 +119,15 @@ def _may_be_thousands(texts: pd.Series) -> bool:
 
 @dataclass(frozen=True)
 class _Written:
-    """A text that looks like a number: digits and separators, the sign before, and the unit."""
+    """A text that looks like a number: digits and separators, the sign before, and the unit.
+
+    The unit begins with the factor, if there is one: `M EUR`.
+    """
 
     body: str
     sign: float
     unit: str
+    factor: str
 
 
 def _written(text: str, pattern: re.Pattern[str]) -> _Written | None:
@@ -120,29 +135,37 @@ def _written(text: str, pattern: re.Pattern[str]) -> _Written | None:
     if parts is None or bool(parts["open"]) != bool(parts["close"]):
         return None
     body, line = parts["body"].strip(), parts["line"]
-    if line and body[-1] in ".,":
-        body, line = body[:-1], None  # the line of `12.-` stands for no cents
+    if parts["no_cents"] or (line and body[-1] in ".,"):
+        body, line = body[:-1], None
     minuses = [parts["open"], parts["first"] == "-", parts["second"] == "-", line]
     marks = [mark for mark in (parts["before"], parts["percent"], parts["after"]) if mark]
     if sum(map(bool, minuses)) > 1 or len(marks) > 1:
         return None
-    unit = SAME.get(marks[0].casefold(), marks[0]) if marks else ""
-    return _Written(body, -1.0 if any(minuses) else 1.0, unit)
+    unit, factors = marks[0] if marks else "", [parts["first_factor"], parts["factor"]]
+    if found := FACTORED.fullmatch(unit):
+        factors.append(found[1])
+        unit = found[2] or found[3]
+    factors = [factor.strip(".") for factor in factors if factor]
+    if len(factors) > 1 or (factors and unit in ("", "%")):
+        return None
+    unit = " ".join([*factors, SAME.get(unit.casefold(), unit)])
+    return _Written(body, -1.0 if any(minuses) else 1.0, unit, "".join(factors))
 
 
 def _units(written: list[_Written | None], counts: np.ndarray) -> tuple[set[str], list[str]]:
     """The units that make one column, and all that there are if there are more.
 
-    An amount without a currency is of the same as the others; a number without a percent sign is
-    not a share.
+    An amount without a currency is of the same as the others, unless these are millions, say; a
+    number without a percent sign is not a share.
     """
     rows: Counter[str] = Counter()
     for each, count in zip(written, counts.tolist(), strict=True):
         if each is not None:
             rows[each.unit] += count
-    money = [unit for unit, _ in rows.most_common() if unit not in ("", "%")]
-    shares = rows["%"] > sum(rows.values()) / 2
-    units = {"%"} if shares else {"", *money[:1]}
+    alone = {"%"} | {each.unit for each in written if each and each.factor}
+    most = max(rows, key=rows.__getitem__, default="")
+    money = [unit for unit, _ in rows.most_common() if unit and unit not in alone]
+    units = {most} if most in alone else {"", *money[:1]}
     if rows.keys() <= units:
         return units, []
     return units, [unit or "plain numbers" for unit, _ in rows.most_common() if rows[unit]]

@@ -9,6 +9,8 @@ from recsys.data.cells import NULL_WORDS
 
 # Share of the values that are there, from which on a column is one of numbers, or of dates.
 MOST = 0.95
+# From which on numbers or dates among them are worth a word.
+LOOKS = 0.5
 # What people write, in small letters, where there is no number, date or yes or no.
 MISSING = frozenset(
     {word.casefold() for word in NULL_WORDS}

@@ -109,7 +109,7 @@ def ask_table(config: LabelledTableConfig, seed: int, statistic: Statistic = "me
     if features.columns.empty:
         raise InputError(
             f"{config.path}: no column is left to predict {config.label!r} from; see "
-            f"table.leave_out. {'; '.join(of_columns)}"
+            f"table.leave_out. {'; '.join([*given.features.notes, *of_columns])}"
         )
     train, validation, test = (
         Table(

@@ -17,11 +17,9 @@ from recsys.data.times import TimeConfig, microseconds
 from recsys.errors import InputError
 from recsys.marketing.propensity.column_dates import DAY, dates_of, hours_of, is_compact
 from recsys.marketing.propensity.column_numbers import numbers_of
-from recsys.marketing.propensity.column_texts import ReadColumn
+from recsys.marketing.propensity.column_texts import LOOKS, ReadColumn
 from recsys.marketing.users.encoding import RARE
 
-# Share of the values from which on numbers among them are worth a word.
-LOOKS = 0.5
 # Calendar dates as numbers are between these.
 FIRST_COMPACT, LAST_COMPACT = 19_000_101, 20_991_231
 # Columns that one note names.
@@ -144,11 +142,10 @@ def texts_of(con: Backend, column: ir.Column) -> pd.Series:
 
 
 def _may_be_dates(con: Backend, column: ir.NumericColumn) -> bool:
-    """Whether whole numbers are of the size of 20240131."""
-    if not column.type().is_integer():
-        return False
-    odd = ~column.between(FIRST_COMPACT, LAST_COMPACT)
-    return not con.to_pandas(odd.any().fill_null(True))
+    """Whether all are whole numbers of the size of 20240131; a gap makes them floats."""
+    number = column.cast("float64")
+    odd = ~number.between(FIRST_COMPACT, LAST_COMPACT) | (number % 1 != 0)
+    return not con.to_pandas(odd.any(where=~number.isnan()).fill_null(True))
 
 
 def _of_text(
@@ -159,26 +156,26 @@ def _of_text(
     now: np.ndarray | None,
     notes: _Notes,
 ) -> np.ndarray:
+    # `1.0` is `1`, as it is in ids.
+    whole = texts.str.replace(WHOLE, r"\1", regex=True)
+    if dated := is_compact(whole):
+        texts = whole
+    latest = None if now is None or np.isnan(now).all() else float(np.nanmax(now)) * DAY
     if (format := reading.formats.get(name)) is not None:
         try:
-            dates = dates_of(con, texts, reading.times, format)
+            dates = dates_of(con, texts, reading.times, format, latest)
         except InputError as error:
             raise InputError(f"the column {name!r} (table.times): {error}") from error
-        notes.dates.add(name)
-        _tell_odd(name, dates, notes)
-        return _days(dates.values, now)
+        return _of_dates(name, dates, now, notes)
     numbers = numbers_of(texts, reading.numbers, reading.stated)
-    if numbers.holds and not is_compact(texts):
+    if numbers.holds and not dated:
         if numbers.said:
             notes.say(name, numbers.said)
         _tell_odd(name, numbers, notes)
         return numbers.values
-    dates = dates_of(con, texts, reading.times)
+    dates = dates_of(con, texts, reading.times, now=latest)
     if dates.holds:
-        notes.say(name, f"read as dates, in {_unit(now)}, such as {dates.said}")
-        notes.dates.add(name)
-        _tell_odd(name, dates, notes)
-        return _days(dates.values, now)
+        return _of_dates(name, dates, now, notes)
     if (hours := hours_of(texts)) is not None:
         notes.say(name, "read as times of day or durations, in hours")
         return hours
@@ -191,8 +188,14 @@ def _of_text(
             f"{best.there - best.read:,} of {best.there:,} values are not {kind}, such as "
             f"{best.odd[0]!r}, and make the column one of categories",
         )
-    # `1.0` is `1`, as it is in ids.
-    return texts.fillna("").str.replace(WHOLE, r"\1", regex=True).to_numpy(dtype=object)
+    return whole.fillna("").to_numpy(dtype=object)
+
+
+def _of_dates(name: str, dates: ReadColumn, now: np.ndarray | None, notes: _Notes) -> np.ndarray:
+    notes.say(name, f"read as dates, in {_unit(now)}, such as {dates.said}")
+    notes.dates.add(name)
+    _tell_odd(name, dates, notes)
+    return _days(dates.values, now)
 
 
 def _tell_odd(name: str, column: ReadColumn, notes: _Notes) -> None:

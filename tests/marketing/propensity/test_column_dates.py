@@ -46,7 +46,7 @@ def test_dates_are_days(con, texts, dates):
 def test_day_and_month_are_not_guessed(con):
     texts = pd.Series(["01/02/2024", "03/04/2024"], dtype=object)
     found = dates_of(con, texts, TimeConfig())
-    assert not found.holds and np.isnan(found.values).all()
+    assert not found.holds
     assert found.doubt == (
         '\'01/02/2024\' may be 2024-01-02 ("%m/%d/%Y") or 2024-02-01 ("%d/%m/%Y"): say which in '
         "table.times"
@@ -79,3 +79,45 @@ def test_numbers_that_are_dates():
     assert is_compact(pd.Series(["20240131", None, "19991231"]))
     assert not is_compact(pd.Series(["20240131", "20240230"]))
     assert not is_compact(pd.Series(["20240131", "12"]))
+
+
+NOW = np.datetime64("2026-11-27", "us").astype(float)
+
+
+def short(*texts: str) -> pd.Series:
+    return pd.Series(texts, dtype=object)
+
+
+def test_births_with_years_of_two_digits_are_in_the_past(con):
+    births = short("14.03.35", "29.02.68", "01.01.69", "31.12.99", "13.06.05")
+    dates = days("1935-03-14", "1968-02-29", "1969-01-01", "1999-12-31", "2005-06-13")
+    for format in (None, "%d.%m.%y"):
+        found = dates_of(con, births, TimeConfig(), format, now=NOW)
+        assert found.holds and found.values.tolist() == dates
+        assert found.said == "'14.03.35' is 1935-03-14; years 35 to 68 are read as 19.."
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ("14.03.35", "29.02.56", "13.06.61"),  # none is past
+        ("31.12.24", "30.06.25", "31.12.28"),  # ends of contracts
+    ],
+)
+def test_years_of_two_digits_that_may_be_to_come_are_not_guessed(con, texts):
+    found = dates_of(con, short(*texts), TimeConfig(), now=NOW)
+    assert not found.holds
+    assert "may be of 19.. or 20..: write years with four digits, or set" in found.doubt
+    assert '"%d.%m.%y" in table.times' in found.doubt
+    said = dates_of(con, short(*texts), TimeConfig(), "%d.%m.%y", now=NOW)
+    whole = pd.to_datetime(pd.Series(texts), format="%d.%m.%y")
+    assert said.holds and said.values.tolist() == days(*whole.astype(str))
+
+
+def test_what_is_to_come_is_held_to_the_tables_own_time(con):
+    texts = short("30.06.55", "13.06.01", "31.12.75")
+    found = dates_of(con, texts, TimeConfig(), now=np.datetime64("2002-01-01", "us").astype(float))
+    assert found.values.tolist() == days("1955-06-30", "2001-06-13", "1975-12-31")
+    past = dates_of(con, short("30.06.20", "13.06.24"), TimeConfig(), now=NOW)
+    assert past.values.tolist() == days("2020-06-30", "2024-06-13")
+    assert past.said == "'30.06.20' is 2020-06-30"

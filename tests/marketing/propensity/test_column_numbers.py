@@ -23,8 +23,17 @@ def read(*texts: str | None, **settings):
         (["R$ 1.234,56", "R$ 12"], [1234.56, 12], "amounts in BRL"),
         (["1\u202f234,50 zł", "3,00 zł"], [1234.5, 3], "amounts in PLN"),
         (["CHF 1\u2019200.50", "CHF 12.-"], [1200.5, 12], "amounts in CHF"),
+        (
+            ["19,– €", "19,-", "1.250,-- €", "€ 7,—", "8, -", "8,50 €"],
+            [19, 19, 1250, 7, 8, 8.5],
+            "amounts in",
+        ),
         (["1 200,50 kr", "7 kr."], [1200.5, 7], "amounts in kr"),
         (["(12.50)", "3.00", "4.25-", "\u22125.5"], [-12.5, 3, -4.25, -5.5], "numbers: "),
+        (["9.0 M€", "€ 12.5 M", "3 MEUR"], [9, 12.5, 3], "amounts in M EUR"),
+        (["3.5 Mio. US$", "$ 2 Mio"], [3.5, 2], "amounts in Mio USD"),
+        (["MX$ 5", "7"], [5, 7], "amounts in MX$"),
+        (["5 SEK", "7"], [5, 7], "amounts in SEK"),
         (["12,5 %", "3%", "0 %"], [12.5, 3, 0], "percentages"),
         (["1,234,567", "2,000"], [1234567, 2000], "numbers with"),
         (["1,23,456.5", "12"], [123456.5, 12], "numbers with"),
@@ -57,6 +66,11 @@ def test_the_example_shows_how_a_number_was_read():
         (["950", "1.234"], "'1.234' may be 1.234 .* or 1234"),
         (["€ 3", "$ 4", "€ 5"], "mixes EUR and USD"),
         (["12 %", "0.5", "0.1"], "mixes plain numbers and %"),
+        (["9.0 M€", *["155571"] * 99], "mixes plain numbers and M EUR"),
+        (["155 k€", "155571 €", "12 €"], "mixes EUR and k EUR"),
+        (["€9.0M", "155571", "12"], "mixes plain numbers and M EUR"),
+        (["9 Mio. €", "155 Tsd. €"], "mixes Mio EUR and Tsd EUR"),
+        (["3 MUSD", "3 bn US$", "3 MUSD"], "mixes M USD and bn USD"),
     ],
 )
 def test_what_may_be_two_numbers_is_not_guessed(texts, doubt):
@@ -93,7 +107,19 @@ def test_odd_values_are_missing_if_they_are_few():
 
 @pytest.mark.parametrize(
     "text",
-    ["SKU123", "2024-01-31", "31.01.2024", "12:30", "inf", "nan 5", "1e200", "TOP 10", "--5"],
+    [
+        "SKU123",
+        "2024-01-31",
+        "31.01.2024",
+        "12:30",
+        "inf",
+        "nan 5",
+        "1e200",
+        "TOP 10",
+        "--5",
+        "5M",
+        "7 k",
+    ],
 )
 def test_other_texts_are_not_numbers(text):
     found = read(text, text)

@@ -302,6 +302,31 @@ def test_the_format_of_dates_can_be_said(tmp_path):
         question(tmp_path, table, key="customer", times={"joined": "%d.%m.%Y"})
 
 
+@pytest.mark.parametrize(
+    ("most", "few"), [("%d.%m.%Y", "%Y-%m-%d"), ("%Y-%m-%d", "%d.%m.%Y"), ("%d/%m/%Y", "%Y-%m-%d")]
+)
+def test_dates_written_in_two_ways_are_told(tmp_path, most, few):
+    table = customers(600)[["customer", "fee", "churned"]]
+    days = pd.Series(pd.date_range("2024-01-01", periods=600, freq="D"))
+    table["joined"] = days.dt.strftime(most).where(days.index % 3 > 0, days.dt.strftime(few))
+    asked = question(tmp_path, table, key="customer")
+    odd = table["joined"][0]
+    assert (
+        f"'joined': 200 of 600 values are not dates, such as {odd!r}, and make the column one of "
+        "categories"
+    ) in asked.notes
+
+
+def test_calendar_dates_as_numbers_are_dates_with_a_fraction_too(tmp_path):
+    table = customers(400).drop(columns="spent")
+    joined = pd.to_datetime("2023-12-31") + pd.to_timedelta(table["months"], "D")
+    table["joined"] = joined.dt.strftime("%Y%m%d.0")
+    for times in ({}, {"joined": "%Y%m%d"}):
+        asked = question(tmp_path, table, key="customer", times=times)
+        months = asked.train.features["months"]
+        assert (asked.train.features["joined"] == 19_722 + months).all()
+
+
 def test_columns_of_a_typed_table(tmp_path):
     """Timestamps are dates, a decimal is a number whatever the format, and lists are named."""
     table = customers(400)
@@ -314,6 +339,8 @@ def test_columns_of_a_typed_table(tmp_path):
         "rate": pa.array(np.where(table["calls"] > 3, np.inf, table["calls"] / 8)),
         "plan": pa.array(table["contract"]).dictionary_encode(),
         "month": pa.array([20240101 + row % 28 for row in range(400)]),
+        "month_or_none": pa.array([20240101.0 + row % 28 for row in range(399)] + [None]),
+        "price": pa.array([20240101.5 + row % 28 for row in range(400)]),
         "tags": pa.array([["a"]] * 400),
         "place": pa.array([{"city": "b"}] * 400),
     }
@@ -330,7 +357,9 @@ def test_columns_of_a_typed_table(tmp_path):
     assert np.allclose(features["fee"], table["fee"])
     assert features["rate"].isnull().sum() == (table["calls"] > 3).sum()
     assert features["plan"].tolist() == table["contract"].tolist()
-    assert features["month"].iloc[27] == 19_750
+    assert features["month"].iloc[27] == features["month_or_none"].iloc[27] == 19_750
+    assert np.isnan(features["month_or_none"].iloc[399])
+    assert features["price"].iloc[27] == 20240128.5
     assert {"tags", "place"}.isdisjoint(features)
     assert "'tags', 'place': left out, as lists and records are not features" in "; ".join(
         asked.notes

@@ -85,3 +85,8 @@ def test_amounts_are_read_as_columns_are():
 def test_what_is_no_answer_is_refused(texts, positive, message):
     with pytest.raises(InputError, match=message):
         label(*texts, positive=positive)
+
+
+def test_amounts_some_of_which_are_in_millions_are_refused():
+    with pytest.raises(InputError, match="cannot be read: it mixes plain numbers and M EUR"):
+        label("9.0 M€", *[str(155_571 + number) for number in range(99)])

@@ -1,6 +1,6 @@
 """The table of contact details: how each user can be reached."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from typing import Literal, get_args
 
 import pandas as pd
@@ -18,6 +18,7 @@ from recsys.marketing.contacts.identifiers import (
     push_token,
 )
 from recsys.marketing.contacts.phones import phone_number
+from recsys.marketing.strangers import stranger_notes
 from recsys.marketing.tables import read_columns
 
 # What advertising platforms take, and the one detail that they do not.
@@ -183,3 +184,17 @@ def read_contacts(config: ContactsConfig) -> Contacts:
             f"contact details, such as {again[0]!r} (column {config.key!r}): keep one row of each"
         )
     return Contacts(found, config.region, config.international)
+
+
+def contact_notes(contacts: Contacts, known: Set[str]) -> list[str]:
+    """A note on the contacts whom the log does not have, if there are any.
+
+    Args:
+        contacts: of :func:`read_contacts`.
+        known: ids of all users of the log.
+
+    Raises:
+        InputError: the log has none of them.
+    """
+    so = "so that their details are nobody's"
+    return stranger_notes(contacts.rows, known, "the contacts", so, "contacts.key")

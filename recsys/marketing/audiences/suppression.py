@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from recsys.data.sources import FileConfig
 from recsys.errors import InputError
+from recsys.marketing.channel_names import CHANNELS, channel_name
 from recsys.marketing.contacts.contacts import (
     Contacts,
     ContactsConfig,
@@ -25,7 +26,6 @@ from recsys.marketing.contacts.reverse_directory import ReverseDirectory
 from recsys.marketing.strangers import told_of
 from recsys.marketing.tables import read_columns
 
-CHANNELS = frozenset({"push", "email", "social"})
 EVERY_CHANNEL = "all"
 EMPTY = "empty"
 
@@ -210,7 +210,7 @@ def read_suppressed(
 
 
 def _channel(config: SuppressionConfig, cell: str | None) -> str:
-    channel = EVERY_CHANNEL if cell is None else cell.casefold()
+    channel = EVERY_CHANNEL if cell is None else channel_name(cell)
     if channel not in CHANNELS | {EVERY_CHANNEL}:
         raise InputError(
             f"{config.path}: {channel!r} in the opt-out list is no channel; there are "

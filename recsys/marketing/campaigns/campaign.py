@@ -56,7 +56,7 @@ def build_campaign(config: CampaignFile, runs_dir: Path) -> Path:
     }
     with working("building the campaign") as tell:
         tell("earlier campaigns", 0.0)
-        history = read_history(config, runs_dir)
+        history = read_history(config, runs_dir, table.known)
         reach = Reach(config, history, contacts, suppressed, lambda stage: tell(stage, 0.0))
         plans = [
             _plan(each, audiences[each.audience], suppressed, config.holdout)

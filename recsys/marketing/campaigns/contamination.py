@@ -9,7 +9,14 @@ from typing import Any
 import pandas as pd
 
 from recsys.errors import InputError
-from recsys.marketing.campaigns.built import DEFINITION, FOLDER, Built, built_campaigns, newest
+from recsys.marketing.campaigns.built import (
+    ASSIGNMENTS,
+    DEFINITION,
+    FOLDER,
+    Built,
+    built_campaigns,
+    newest,
+)
 from recsys.marketing.campaigns.messages import (
     SentConfig,
     is_of,
@@ -17,7 +24,7 @@ from recsys.marketing.campaigns.messages import (
     messages_of,
 )
 from recsys.marketing.versions import MEND, checked
-from recsys.reading import read_yaml
+from recsys.reading import read_yaml, reading
 
 ELSEWHERE = "other tools"
 
@@ -86,6 +93,13 @@ def other_messages(folder: Path, name: str, at: date, days: int, outcome: str) -
     if complete:
         built = others = []
     found, notes = _elsewhere(config, built, name, at, last)
+    with reading(checked(folder, ASSIGNMENTS), MEND):
+        assigned = set(pd.read_parquet(folder / ASSIGNMENTS, columns=["user"])["user"])
+    if found and not found & assigned:
+        notes.append(
+            f"sent: the campaign has none of the {len(found):,} users who were sent something "
+            f"meanwhile (such as {min(found)}): check that their ids (`sent.user`) are the log's"
+        )
     if root.name != FOLDER:
         notes.append(
             f"{folder} is not in the {FOLDER} of a runs folder, so that what other campaigns sent "
@@ -116,12 +130,11 @@ def _elsewhere(
 ) -> tuple[frozenset[str], list[str]]:
     """Users whom other tools sent something, and why that is not known."""
     try:
-        messages, missing = messages_elsewhere(config, built)
+        messages, notes = messages_elsewhere(config, built)
     except InputError as error:
         return frozenset(), [f"what other tools sent is not known, and may be more: {error}"]
     first, end = pd.Timestamp(at, tz="UTC"), pd.Timestamp(last, tz="UTC") + pd.Timedelta(days=1)
     named = messages["campaign"].eq(name) & (messages["time"].dt.normalize() == first)
     own = named | is_of(messages, name, at)
     within = (messages["time"] >= first) & (messages["time"] < end) & ~own
-    notes = [f"sent: no file matches {path}: nothing counts from there" for path in missing]
     return frozenset(messages.loc[within, "user"].dropna()), notes

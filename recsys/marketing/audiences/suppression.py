@@ -42,9 +42,9 @@ class SuppressionConfig(FileConfig):
     )
     country: str | None = Field(
         None,
-        description="column with the country of numbers without a country code, ISO 3166-1 "
-        "alpha-2 or its English name; where it is not known, a number is everybody's whose number "
-        "has the same last eight digits",
+        description="column with the country of numbers without a country code, as that of the "
+        "contacts; where it is not known, a number is everybody's whose number has the same last "
+        "eight digits",
     )
     channel: str | None = Field(
         None,

@@ -133,6 +133,7 @@ def test_addresses_of_nobody_are_counted(tmp_path):
         ("mail\na@b.org\nj at b\n", {"email": "mail"}, "row 2 .* has in 'mail' not an e-mail"),
         ("mail,n\na@b.org,1\n,2\n", {"email": "mail"}, "row 2 .* has no 'mail', so that nobody"),
         ("tel\n112\n", {"phone": "tel"}, "row 1 .* has in 'tel' not a telephone number"),
+        ("tel\n4.91511E+12\n", {"phone": "tel"}, "row 1 .* in 'tel' .* spreadsheet has rounded"),
         ("id,mail\n,\n", {"key": "id", "email": "mail"}, "row 1 .* has no 'id' and no 'mail'"),
         ("mail\na@b.org\n", {"email": "e-mail"}, "no column 'e-mail'"),
         ("mail\na@b.org\n", {"country": "land", "key": "mail"}, "name their column, `phone`"),

@@ -47,5 +47,5 @@ def stranger_notes(
         return []
     told = told_of(strangers, len(given), known, table, so)
     if len(strangers) == len(given):
-        raise InputError(f"{told}. Name under `{key}` the column that has the ids of the log")
+        raise InputError(f"{told}. Give the ids of the log in the column of `{key}`")
     return [told]

@@ -26,5 +26,5 @@ def test_strangers_are_counted_once_each_and_shown_with_what_keeps_the_ids_apart
 
 
 def test_a_table_of_strangers_only_is_refused():
-    with pytest.raises(InputError, match=r"2 of the 2 .*Name under `contacts.key` the column"):
+    with pytest.raises(InputError, match=r"2 of the 2 .*in the column of `contacts.key`"):
         notes(["7", "8"])

@@ -256,7 +256,7 @@ def _unknown(
     so = "so they may be addressed under another id"
     of_contacts = (
         f" Of these, {len(by_address):,} are found by their addresses, and their ids are those of "
-        "the contacts: name under `contacts.key` the column that has the ids of the log."
+        "the contacts: the column of `contacts.key` must have the ids of the log."
         if by_address
         else ""
     )

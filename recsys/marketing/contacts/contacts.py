@@ -212,5 +212,5 @@ def contact_notes(contacts: Contacts, known: Set[str]) -> list[str]:
     Raises:
         InputError: the log has none of them.
     """
-    so = "so that their details are nobody's"
+    so = "so that their details count for nobody"
     return stranger_notes(contacts.rows, known, "the contacts", so, "contacts.key")

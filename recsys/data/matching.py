@@ -64,7 +64,8 @@ def match(index: ir.Table, size: int, table: ir.Table, side: Side, config: Table
     missing, notes = len(unmatched), []
     if missing:
         unused = table.anti_join(ids, "id").select("id").order_by("id").to_pyarrow()["id"]
-        notes.append(_unmatched_note(side, size, missing, _why(unmatched, unused)))
+        why = difference(unmatched, unused, ("log", "table")) or _examples(unmatched, unused)
+        notes.append(_unmatched_note(side, size, missing, why))
     notes += _values_note(ids, size, missing, table, side, config)
     return Match(size, size - missing, table.count().execute(), tuple(notes))
 
@@ -79,23 +80,29 @@ def _unmatched_note(side: Side, size: int, missing: int, why: str) -> str:
     return f"{missing:,} of {size:,} {side}s of the log ({share}) have no row in their table{why}"
 
 
-def _why(unmatched: pa.ChunkedArray, unused: pa.ChunkedArray) -> str:
-    """The form in which most of the unmatched ids would match, with an example."""
+def difference(ids: pa.ChunkedArray, others: pa.ChunkedArray, names: tuple[str, str]) -> str:
+    """The form in which most of some ids would be among others, with an example; "" without one.
+
+    Args:
+        ids: text, of one place.
+        others: text, of another; none of ``ids`` is among them.
+        names: what the two places are called.
+    """
     places = {
-        name: pc.index_in(_there(form(unmatched)), value_set=_there(form(unused)), skip_nulls=True)
+        name: pc.index_in(_there(form(ids)), value_set=_there(form(others)), skip_nulls=True)
         for name, form in FORMS.items()
     }
-    best = max(places, key=lambda name: len(unmatched) - places[name].null_count)
-    found = len(unmatched) - places[best].null_count
-    if found < max(1, EXPLAINED * len(unmatched)):
-        return _examples(unmatched, unused)
+    best = max(places, key=lambda name: len(ids) - places[name].null_count)
+    found = len(ids) - places[best].null_count
+    if found < max(1, EXPLAINED * len(ids)):
+        return ""
     first = pc.index(pc.is_valid(places[best]), True).as_py()
-    log, table = unmatched[first].as_py(), unused[places[best][first].as_py()].as_py()
+    one, other = ids[first].as_py(), others[places[best][first].as_py()].as_py()
     # Forms of Unicode look alike.
     shown = ascii if "Unicode" in best else repr
     return (
-        f"; {found:,} of them differ in {best} only (log {shown(log)}, table {shown(table)}): "
-        "write the ids alike in both files, as text"
+        f"; {found:,} of them differ in {best} only ({names[0]} {shown(one)}, {names[1]} "
+        f"{shown(other)}): write the ids alike in both files, as text"
     )
 
 

@@ -55,6 +55,16 @@ def open_table(
             con.disconnect()
 
 
+def column_names(config: FileConfig) -> list[str]:
+    """The columns that a table has.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    with open_table(config) as (_, raw, _):
+        return list(raw.columns)
+
+
 def with_files(config: Config) -> tuple[Config | None, list[str]]:
     """A table whose files may not be there yet, such as what earlier campaigns sent.
 

@@ -148,7 +148,7 @@ def save_audience(config: AudienceConfig, runs_dir: Path) -> Path:
         InputError: see :func:`pick`, :func:`read_users` and :func:`read_suppressed`.
     """
     table = read_users(config.runs)
-    contacts = suppression_contacts(config.suppress, config.contacts)
+    contacts = suppression_contacts(config.suppress, config.contacts, table.known)
     suppressed = read_suppressed(config.suppress, table.known, contacts)
     audience = pick(config.name, config, table, suppressed, config.minimum_size)
     definition = config.model_dump(mode="json")

@@ -13,15 +13,21 @@ from pydantic import Field, model_validator
 
 from recsys.data.sources import FileConfig
 from recsys.errors import InputError
-from recsys.marketing.contacts.contacts import Contacts, ContactsConfig, read_contacts, region_of
+from recsys.marketing.channel_names import CHANNELS, channel_name
+from recsys.marketing.contacts.contacts import (
+    Contacts,
+    ContactsConfig,
+    contact_notes,
+    read_contacts,
+    region_of,
+)
 from recsys.marketing.contacts.identifiers import Unusable
 from recsys.marketing.contacts.reverse_directory import ReverseDirectory
+from recsys.marketing.strangers import told_of
 from recsys.marketing.tables import read_columns
 
-CHANNELS = frozenset({"push", "email", "social"})
 EVERY_CHANNEL = "all"
 EMPTY = "empty"
-SHOWN = 3
 
 
 class SuppressionConfig(FileConfig):
@@ -36,9 +42,9 @@ class SuppressionConfig(FileConfig):
     )
     country: str | None = Field(
         None,
-        description="column with the country of numbers without a country code, ISO 3166-1 "
-        "alpha-2 or its English name; where it is not known, a number is everybody's whose number "
-        "has the same last eight digits",
+        description="column with the country of numbers without a country code, as that of the "
+        "contacts; where it is not known, a number is everybody's whose number has the same last "
+        "eight digits",
     )
     channel: str | None = Field(
         None,
@@ -47,9 +53,9 @@ class SuppressionConfig(FileConfig):
     )
     unknown: Literal["refuse", "allow"] = Field(
         "refuse",
-        description="what to do about ids that the log does not have: `allow` if the list also "
-        "holds people who never did anything. Addresses that no contact has are counted only: "
-        "nobody is reached there",
+        description="what to do about users whom the log does not have, be they named by id or "
+        "by the address of a contact: `allow` if the list also holds people who never did "
+        "anything. Addresses that no contact has are counted only: nobody is reached there",
     )
 
     @property
@@ -77,7 +83,7 @@ class Suppressed:
     Attributes:
         everywhere: ids of those who are not addressed at all.
         channels: by channel, ids of those who are not addressed there.
-        unknown: how many ids of the list the log does not have.
+        unknown: how many users of the list, by id or by address, the log does not have.
         nobodys: how many rows of the list have addresses only that no contact has.
         unreadable: how many addresses of the list cannot be read, in rows that also say otherwise
             who is meant.
@@ -135,16 +141,18 @@ def check_suppression(config: SuppressionConfig | None, contacts: ContactsConfig
 
 
 def suppression_contacts(
-    config: SuppressionConfig | None, contacts: ContactsConfig | None
+    config: SuppressionConfig | None, contacts: ContactsConfig | None, known: Set[str]
 ) -> Contacts | None:
     """The contacts, if they are needed to find whose the addresses of a list are.
 
     Raises:
-        InputError: see :func:`read_contacts`.
+        InputError: see :func:`read_contacts` and :func:`contact_notes`.
     """
     if config is None or contacts is None or not config.addresses:
         return None
-    return read_contacts(contacts)
+    found = read_contacts(contacts)
+    contact_notes(found, known)
+    return found
 
 
 def read_suppressed(
@@ -158,8 +166,9 @@ def read_suppressed(
         contacts: those among whom its addresses are looked for; a list of ids needs none.
 
     Raises:
-        InputError: the list cannot be read, a row names nobody or no channel, or ids are
-            unknown: they may be of another kind, and then somebody who said no would be addressed.
+        InputError: the list cannot be read, a row names nobody or no channel, or users are
+            unknown: their ids, or those of the contacts whose addresses they are, may be of
+            another kind, and then somebody who said no would be addressed.
     """
     if config is None:
         return Suppressed()
@@ -174,7 +183,9 @@ def read_suppressed(
         directories[detail] = ReverseDirectory(contacts, detail)
     everywhere: set[str] = set()
     channels: dict[str, set[str]] = {}
+    named: set[str] = set()
     strangers: set[str] = set()
+    by_address: set[str] = set()
     nobodys = unreadable = 0
     for number, row in enumerate(rows.to_dict("records"), start=1):
         channel = _channel(config, row["channel"])
@@ -184,22 +195,22 @@ def read_suppressed(
         user = row["user"]
         if user is None and not owners:
             raise InputError(_of_nobody(config, number, why))
-        if user is not None:
-            if user not in known and not users:
-                strangers.add(user)
-            users |= {user}
-        elif not users:
+        if user is None and not users:
             nobodys += 1
+        if not known & (meant := users if user is None else users | {user}):
+            strangers |= meant
+            by_address |= users
+        named |= meant
         silent = everywhere if channel == EVERY_CHANNEL else channels.setdefault(channel, set())
-        silent |= users
+        silent |= meant
     if strangers and config.unknown == "refuse":
-        raise InputError(_unknown(config, strangers, rows["user"].nunique()))
+        raise InputError(_unknown(config, strangers, by_address, len(named), known))
     rest = {channel: frozenset(users) for channel, users in channels.items()}
     return Suppressed(frozenset(everywhere), rest, len(strangers), nobodys, unreadable)
 
 
 def _channel(config: SuppressionConfig, cell: str | None) -> str:
-    channel = EVERY_CHANNEL if cell is None else cell.casefold()
+    channel = EVERY_CHANNEL if cell is None else channel_name(cell)
     if channel not in CHANNELS | {EVERY_CHANNEL}:
         raise InputError(
             f"{config.path}: {channel!r} in the opt-out list is no channel; there are "
@@ -235,10 +246,22 @@ def _of_nobody(config: SuppressionConfig, number: int, why: Mapping[str, str]) -
     )
 
 
-def _unknown(config: SuppressionConfig, strangers: Set[str], users: int) -> str:
+def _unknown(
+    config: SuppressionConfig,
+    strangers: Set[str],
+    by_address: Set[str],
+    size: int,
+    known: Set[str],
+) -> str:
+    so = "so they may be addressed under another id"
+    of_contacts = (
+        f" Of these, {len(by_address):,} are found by their addresses, and their ids are those of "
+        "the contacts: the column of `contacts.key` must have the ids of the log."
+        if by_address
+        else ""
+    )
     return (
-        f"{config.path}: {len(strangers)} of the {users} users of the opt-out list are not in the "
-        f"log (such as {', '.join(sorted(strangers)[:SHOWN])}), so they may be addressed under "
-        "another id. Give the ids of the log, or say `unknown: allow` if the list also holds "
-        "people who never did anything."
+        f"{config.path}: {told_of(strangers, size, known, 'the opt-out list', so)}.{of_contacts} "
+        "Give the ids of the log, or say `unknown: allow` if the list also holds people who never "
+        "did anything."
     )

@@ -17,7 +17,7 @@ from recsys.marketing.campaigns.draws import seeded_draw
 from recsys.marketing.campaigns.folder_readme import folder_readme
 from recsys.marketing.campaigns.history import read_history
 from recsys.marketing.campaigns.reach import HELD_OUT, Reach
-from recsys.marketing.contacts.contacts import read_contacts
+from recsys.marketing.contacts.contacts import contact_notes, read_contacts
 from recsys.marketing.contacts.shared_details import SharedDetails
 from recsys.marketing.measurement.enough import SMALLEST_ARM
 from recsys.marketing.measurement.power import Rate, smallest_uplift
@@ -50,6 +50,7 @@ def build_campaign(config: CampaignFile, runs_dir: Path) -> Path:
     """
     table = read_users(config.runs)
     contacts = None if config.contacts is None else read_contacts(config.contacts)
+    notes = [] if contacts is None else contact_notes(contacts, table.known)
     suppressed = read_suppressed(config.suppress, table.known, contacts)
     audiences = {
         name: pick(name, definition, table, suppressed, config.minimum_size)
@@ -57,7 +58,7 @@ def build_campaign(config: CampaignFile, runs_dir: Path) -> Path:
     }
     with working("building the campaign") as tell:
         tell("earlier campaigns", 0.0)
-        history = read_history(config, runs_dir, SharedDetails(contacts))
+        history = read_history(config, runs_dir, table.known, SharedDetails(contacts))
         reach = Reach(config, history, contacts, suppressed, lambda stage: tell(stage, 0.0))
         plans = [
             _plan(each, audiences[each.audience], suppressed, config.holdout)
@@ -94,7 +95,7 @@ def build_campaign(config: CampaignFile, runs_dir: Path) -> Path:
             ],
         }
         # They change with what is built and sent later, and the campaign does not.
-        notes = history.notes + history.conflicts(config, set(rows.loc[rows["held_out"], "user"]))
+        notes += history.notes + history.conflicts(config, set(rows.loc[rows["held_out"], "user"]))
         if sold_out := reach.sold_out():
             notes.append(
                 f"stock: {sold_out:,} {'item is' if sold_out == 1 else 'items are'} offered to as "

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from pydantic import Field, PositiveInt, model_validator
 
 from recsys.config import NAME, StrictConfig
+from recsys.data.times import Day
 from recsys.marketing.audiences.audience import Definition
 from recsys.marketing.audiences.suppression import SuppressionConfig, check_suppression
 from recsys.marketing.campaigns.caps import Caps
@@ -37,7 +38,7 @@ class CampaignFile(StrictConfig):
     """Campaigns that go out together."""
 
     name: str = Field(pattern=NAME, description="names its folder")
-    at: date = Field(description="the day of sending")
+    at: Day = Field(description="the day of sending")
     days: PositiveInt = Field(
         14, le=3660, description="from the day of sending on, in which the outcome counts"
     )

@@ -9,7 +9,14 @@ from typing import Any
 import pandas as pd
 
 from recsys.errors import InputError
-from recsys.marketing.campaigns.built import DEFINITION, FOLDER, Built, built_campaigns, newest
+from recsys.marketing.campaigns.built import (
+    ASSIGNMENTS,
+    DEFINITION,
+    FOLDER,
+    Built,
+    built_campaigns,
+    newest,
+)
 from recsys.marketing.campaigns.messages import (
     SentConfig,
     is_of,
@@ -21,7 +28,7 @@ from recsys.marketing.campaigns.reached import reached
 from recsys.marketing.contacts.contacts import ContactsConfig, read_contacts
 from recsys.marketing.contacts.shared_details import SharedDetails
 from recsys.marketing.versions import MEND, checked
-from recsys.reading import read_yaml
+from recsys.reading import read_yaml, reading
 
 ELSEWHERE = "other tools"
 
@@ -97,6 +104,15 @@ def other_messages(folder: Path, name: str, at: date, days: int, outcome: str) -
     shared = SharedDetails()
     if others or len(found):
         shared = _shared(folder, notes)
+    with reading(checked(folder, ASSIGNMENTS), MEND):
+        assigned = set(pd.read_parquet(folder / ASSIGNMENTS, columns=["user"])["user"])
+    written_to = set(found["user"])
+    if written_to and not written_to & assigned:
+        notes.append(
+            f"sent: the campaign has none of the {len(written_to):,} users who were sent "
+            f"something meanwhile (such as {min(written_to)}): check that their ids (`sent.user`) "
+            "are the log's"
+        )
     if root.name != FOLDER:
         notes.append(
             f"{folder} is not in the {FOLDER} of a runs folder, so that what other campaigns sent "
@@ -144,12 +160,11 @@ def _elsewhere(
 ) -> tuple[pd.DataFrame, list[str]]:
     """What other tools sent, and why that is not known."""
     try:
-        messages, missing = messages_elsewhere(config, built)
+        messages, notes = messages_elsewhere(config, built)
     except InputError as error:
         return together([]), [f"what other tools sent is not known, and may be more: {error}"]
     first, end = pd.Timestamp(at, tz="UTC"), pd.Timestamp(last, tz="UTC") + pd.Timedelta(days=1)
     named = messages["campaign"].eq(name) & (messages["time"].dt.normalize() == first)
     own = named | is_of(messages, name, at)
     within = (messages["time"] >= first) & (messages["time"] < end) & ~own
-    notes = [f"sent: no file matches {path}: nothing counts from there" for path in missing]
     return messages[within & messages["user"].notnull()], notes

@@ -1,15 +1,20 @@
 """What campaigns that were built before mean to one that is built now."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
 from recsys.marketing.campaigns.built import Built, built_campaigns, heeded
 from recsys.marketing.campaigns.campaign_file import CampaignFile
-from recsys.marketing.campaigns.caps import Frequency
+from recsys.marketing.campaigns.caps import ALL, Frequency
 from recsys.marketing.campaigns.control import refuse_broken_control
 from recsys.marketing.campaigns.holdouts import HeldOut, held_out_elsewhere, to_be_built_again
-from recsys.marketing.campaigns.messages import messages_elsewhere, messages_of, together
+from recsys.marketing.campaigns.messages import (
+    channel_notes,
+    messages_elsewhere,
+    messages_of,
+    together,
+)
 from recsys.marketing.contacts.shared_details import SharedDetails
 
 
@@ -37,17 +42,20 @@ class History:
         return to_be_built_again(self.knew, window, config.outcome, held_out, self.shared)
 
 
-def read_history(config: CampaignFile, runs_dir: Path, shared: SharedDetails) -> History:
+def read_history(
+    config: CampaignFile, runs_dir: Path, known: Set[str], shared: SharedDetails
+) -> History:
     """Looks at the campaigns in a runs folder, and at what the file names besides.
 
     Args:
         config: the campaign file.
         runs_dir: where ``campaigns/<name>/<version>`` lies.
+        known: ids of all users of the log.
         shared: who shares an address with whom, as far as the file has contacts.
 
     Raises:
-        InputError: a campaign or table cannot be read, or an earlier campaign has a control
-            group that this file does not keep.
+        InputError: a campaign or table cannot be read or is of strangers only, or an earlier
+            campaign has a control group that this file does not keep.
     """
     built = built_campaigns(runs_dir, config.name)
     refuse_broken_control(config.control, config.name, config.at, built)
@@ -55,14 +63,10 @@ def read_history(config: CampaignFile, runs_dir: Path, shared: SharedDetails) ->
     before = heeded(built, config.name, config.at)
     knew = [each for each in before if each.overlaps(config.at, config.until)]
     held_out = held_out_elsewhere(
-        knew, (config.at, config.until), config.outcome, control, config.holdouts
+        knew, (config.at, config.until), config.outcome, control, config.holdouts, known
     )
-    notes = list(held_out.notes)
-    frequency, missing = _frequency(config, built, before, control, shared)
-    notes += [
-        f"sent: no file matched {path}: nothing counts from there for the caps" for path in missing
-    ]
-    return History(frequency, held_out, knew, notes, shared)
+    frequency, notes = _frequency(config, built, before, control, known, shared)
+    return History(frequency, held_out, knew, held_out.notes + notes, shared)
 
 
 def _frequency(
@@ -70,12 +74,15 @@ def _frequency(
     built: Sequence[Built],
     before: Sequence[Built],
     control: tuple[float, int] | None,
+    known: Set[str],
     shared: SharedDetails,
 ) -> tuple[Frequency, list[str]]:
     if config.sent is not None and config.sent.complete:
         built = before = []
     longest = max((cap.days for cap in config.caps.values()), default=0)
     lately = [each for each in before if 0 <= (config.at - each.at).days < longest]
-    elsewhere, missing = messages_elsewhere(config.sent, built)
+    elsewhere, notes = messages_elsewhere(config.sent, built, known)
+    if config.caps.keys() - {ALL}:
+        notes += channel_notes(elsewhere)
     messages = together([messages_of(lately, control), elsewhere])
-    return Frequency(config.caps, messages, config.name, config.at, shared), missing
+    return Frequency(config.caps, messages, config.name, config.at, shared), notes

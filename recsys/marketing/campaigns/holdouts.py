@@ -4,7 +4,7 @@ They are known by their ids. Whom else a message must not go to, as it would rea
 address that they share, is known where a campaign file has contacts (``reach.py``).
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -18,9 +18,10 @@ from recsys.errors import InputError
 from recsys.marketing.campaigns.built import Built, newest
 from recsys.marketing.campaigns.reached import reached
 from recsys.marketing.contacts.shared_details import SharedDetails
+from recsys.marketing.strangers import stranger_notes
 from recsys.marketing.tables import read_columns, with_files
 
-YES, NO = frozenset({"true", "1", "yes"}), frozenset({"false", "0", "no"})
+YES, NO = ("yes", "true", "1"), ("no", "false", "0")
 
 
 class HoldoutsConfig(TimeConfig, FileConfig):
@@ -84,6 +85,7 @@ def held_out_elsewhere(
     outcome: str,
     control: tuple[float, int] | None = None,
     config: HoldoutsConfig | None = None,
+    known: Set[str] = frozenset(),
 ) -> HeldOut:
     """Who must get nothing now, as another campaign is measured by their getting nothing.
 
@@ -101,9 +103,11 @@ def held_out_elsewhere(
         outcome: what this file is to move.
         control: share and seed of this file's control.
         config: further assignments.
+        known: ids of all users of the log, with which those of ``config`` are compared.
 
     Raises:
-        InputError: a table cannot be read, or is not what it should be.
+        InputError: a table cannot be read, or is not what it should be, or the log has none of
+            its users.
     """
     campaigns: dict[tuple[str, date], set[str]] = {}
     until: dict[tuple[str, date], date] = {}
@@ -121,12 +125,21 @@ def held_out_elsewhere(
         there, missing = with_files(config)
         notes = [f"holdouts: no file matched {path}: nobody is held out there" for path in missing]
         if there is not None:
-            users |= _held_out_in(there, window, outcome)
+            rows = _rows(there)
+            so = "so that nobody is held out for them"
+            notes += stranger_notes(rows["user"], known, "`holdouts`", so, "holdouts.user")
+            found = _held_out_in(rows, there, window, outcome)
+            if not found:
+                notes.append(
+                    f"holdouts: nobody in the table is held out between {window[0]} and "
+                    f"{window[1]} for {outcome!r}"
+                )
+            users |= found
     return HeldOut(frozenset(users), campaigns, until, notes)
 
 
-def _held_out_in(config: HoldoutsConfig, window: tuple[date, date], outcome: str) -> set[str]:
-    """Who is held out in a table, on some day of the window."""
+def _rows(config: HoldoutsConfig) -> pd.DataFrame:
+    """A table of holdouts, its last days as ``until``."""
     columns = {
         "user": config.user,
         "time": config.time,
@@ -145,8 +158,15 @@ def _held_out_in(config: HoldoutsConfig, window: tuple[date, date], outcome: str
     if rows["user"].isnull().any():
         row = int(rows["user"].isnull().to_numpy().argmax())
         raise InputError(f"{config.path}: row {row + 1} of the holdouts has no {config.user!r}")
+    return rows.assign(until=ends)
+
+
+def _held_out_in(
+    rows: pd.DataFrame, config: HoldoutsConfig, window: tuple[date, date], outcome: str
+) -> set[str]:
+    """Who is held out in a table, on some day of the window."""
     first, last = (pd.Timestamp(day, tz="UTC") for day in window)
-    kept = (rows["time"] < last + timedelta(days=1)) & (ends >= first)
+    kept = (rows["time"] < last + timedelta(days=1)) & (rows["until"] >= first)
     if config.held_out is not None:
         kept &= _yes(rows["held_out"], f"{config.path}, {config.held_out!r} of the holdouts")
     if config.outcome is not None:
@@ -156,10 +176,13 @@ def _held_out_in(config: HoldoutsConfig, window: tuple[date, date], outcome: str
 
 def _yes(values: pd.Series, where: str) -> pd.Series:
     given = values.fillna("").astype(str).str.casefold()
-    odd = ~given.isin(YES | NO)
+    odd = ~given.isin([*YES, *NO])
     if odd.any():
         row = int(odd.to_numpy().argmax())
-        raise InputError(f"{where}: {values[row]!r} in row {row + 1} is neither yes nor no")
+        raise InputError(
+            f"{where}: {values[row]!r} in row {row + 1} is neither yes nor no: write "
+            f"{', '.join(YES)} or {', '.join(NO)}"
+        )
     return given.isin(YES)
 
 

@@ -1,27 +1,38 @@
 """What was sent: by campaigns that were built here, and by other tools."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import date
 
 import pandas as pd
 from pydantic import Field
 
+from recsys.data.readers.columns import holds
 from recsys.data.sources import FileConfig
 from recsys.data.times import Day, TimeConfig
 from recsys.marketing.campaigns.built import Built
-from recsys.marketing.tables import read_columns, with_files
+from recsys.marketing.channel_names import CHANNELS, channel_name
+from recsys.marketing.strangers import stranger_notes
+from recsys.marketing.tables import column_names, read_columns, with_files
+
+CAMPAIGN = "campaign"
+SHOWN = 5  # channels, the most frequent first
 
 
 class SentConfig(TimeConfig, FileConfig):
     """What was sent before by other tools; ``messages.parquet`` of campaigns has these columns."""
 
     user: str = Field("user", description="column with the user's id as in the log")
-    channel: str = Field("channel", description="column with push, email or social")
+    channel: str = Field(
+        "channel",
+        description="column with push, email or social; what other channels sent counts for the "
+        "cap `all` only",
+    )
     time: str = Field("time", description="column with the time of sending")
-    campaign: str = Field(
-        "campaign",
-        description="column with the campaign; what is `<file>/<campaign>` of a file in the runs "
-        "folder and its day counts once",
+    campaign: str | None = Field(
+        None,
+        description="column with the campaign, by default `campaign` if there is one; what is "
+        "`<file>/<campaign>` of a file in the runs folder and its day counts once. Without one, "
+        "what the table has of such a file counts twice",
     )
     complete: bool = Field(
         False,
@@ -54,32 +65,60 @@ def messages_of(built: Sequence[Built], control: tuple[float, int] | None = None
 
 
 def messages_elsewhere(
-    config: SentConfig | None, built: Sequence[Built]
+    config: SentConfig | None, built: Sequence[Built], known: Set[str] | None = None
 ) -> tuple[pd.DataFrame, list[str]]:
     """What other tools sent, without what is known from the runs folder.
 
     Args:
         config: the table; None: nothing.
         built: the campaigns in the runs folder; none of them if the table is complete.
+        known: ids of all users of the log, if the table's are to be compared with them.
 
     Returns:
-        The messages, as of :func:`messages_of`, channels in small letters; and the paths whose
-        wildcards no file matches, of which nothing was sent so far.
+        The messages, as of :func:`messages_of`, channels as settings name them; and what the user
+        should know: paths whose wildcards no file matches, of which nothing was sent so far, and
+        messages to nobody or to users whom the log does not have.
 
     Raises:
-        InputError: the table cannot be read, or a time cannot.
+        InputError: the table cannot be read, or a time cannot; or none of its users is known.
     """
     there, missing = (None, []) if config is None else with_files(config)
+    notes = [f"sent: no file matched {path}: nothing counts from there" for path in missing]
     if there is None:
-        return together([]), missing
-    columns = {each: getattr(there, each) for each in ("user", "channel", "time", "campaign")}
+        return together([]), notes
+    columns: dict[str, str | None] = {
+        "user": there.user,
+        "channel": there.channel,
+        "time": there.time,
+        "campaign": there.campaign or (CAMPAIGN if holds(CAMPAIGN, column_names(there)) else None),
+    }
     rows = read_columns(there, columns, ids=["user"], times=there)
-    rows["channel"] = rows["channel"].fillna("").str.casefold()
+    rows = rows.reindex(columns=list(columns))
+    if nobodys := int(rows["user"].isnull().sum()):
+        notes.append(f"sent: messages without {there.user!r}, which count for nobody: {nobodys:,}")
+    if known is not None:
+        so = "so that what they were sent counts for nobody"
+        notes += stranger_notes(rows["user"], known, "`sent`", so, "sent.user")
+    rows["channel"] = rows["channel"].fillna("").map(channel_name)
     rows["campaign"] = rows["campaign"].fillna("")
-    known = pd.Series(False, index=rows.index)
+    built_here = pd.Series(False, index=rows.index)
     for each in built:
-        known |= is_of(rows, each.name, each.at)
-    return together([rows[~known]]), missing
+        built_here |= is_of(rows, each.name, each.at)
+    return together([rows[~built_here]]), notes
+
+
+def channel_notes(messages: pd.DataFrame) -> list[str]:
+    """A note on the messages whose channel no cap of a channel counts, if there are any."""
+    channels = messages["channel"].replace("", "no channel")
+    counts = channels[~channels.isin(CHANNELS)].value_counts()
+    if counts.empty:
+        return []
+    listed = ", ".join(f"{name} {count:,}" for name, count in counts.head(SHOWN).items())
+    listed += f" and {len(counts) - SHOWN} others" if len(counts) > SHOWN else ""
+    return [
+        f"sent: {counts.sum():,} messages are of other channels than push, email and social "
+        f"({listed}), and count for the cap `all` only"
+    ]
 
 
 def files_of(messages: pd.DataFrame) -> pd.Series:

@@ -1,6 +1,6 @@
 """The table of contact details: how each user can be reached."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from typing import Literal, get_args
 
 import pandas as pd
@@ -17,7 +17,8 @@ from recsys.marketing.contacts.identifiers import (
     postcode,
     push_token,
 )
-from recsys.marketing.contacts.phones import phone_number
+from recsys.marketing.contacts.phones import NoCountry, phone_number
+from recsys.marketing.strangers import stranger_notes
 from recsys.marketing.tables import read_columns
 
 # What advertising platforms take, and the one detail that they do not.
@@ -55,8 +56,9 @@ class ContactsConfig(FileConfig):
     last_name: str | None = Field(None, description="column with the last name")
     country: str | None = Field(
         None,
-        description="column with the country of residence, ISO 3166-1 alpha-2 such as DE, or its "
-        "English name; a telephone number without a country code is read as one of it",
+        description="column with the country of residence: its ISO 3166-1 code, such as DE or DEU, "
+        "or its name in English, German, French, Spanish, Italian, Dutch, Polish, Portuguese or "
+        "Chinese; a telephone number without a country code is read as one of it",
     )
     postcode: str | None = Field(None, description="column with the postal code")
     advertising_id: str | None = Field(
@@ -146,7 +148,13 @@ class Contacts:
             raise Unusable("none given")
         if detail != "phone":
             return READERS[detail](text)
-        return phone_number(text, self._country(user), international=self._international)
+        try:
+            return phone_number(text, self._country(user), international=self._international)
+        except NoCountry:
+            country = self.given(user, "country")
+            if country is None:
+                raise
+            raise NoCountry(f"what stands in `country` is {_unread(country)}") from None
 
     def _country(self, user: str) -> str | None:
         """The country whose telephone numbers the user writes without a country code."""
@@ -162,6 +170,15 @@ def region_of(country: str | None) -> str | None:
     except Unusable:
         return None
     return code if code in REGIONS else None
+
+
+def _unread(country: str) -> str:
+    """Why a cell names no country whose telephone numbers are known."""
+    try:
+        country_code(country)
+    except Unusable as error:
+        return str(error)
+    return "a country without telephone numbers of its own"
 
 
 def read_contacts(config: ContactsConfig) -> Contacts:
@@ -183,3 +200,17 @@ def read_contacts(config: ContactsConfig) -> Contacts:
             f"contact details, such as {again[0]!r} (column {config.key!r}): keep one row of each"
         )
     return Contacts(found, config.region, config.international)
+
+
+def contact_notes(contacts: Contacts, known: Set[str]) -> list[str]:
+    """A note on the contacts whom the log does not have, if there are any.
+
+    Args:
+        contacts: of :func:`read_contacts`.
+        known: ids of all users of the log.
+
+    Raises:
+        InputError: the log has none of them.
+    """
+    so = "so that their details count for nobody"
+    return stranger_notes(contacts.rows, known, "the contacts", so, "contacts.key")

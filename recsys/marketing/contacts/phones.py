@@ -28,9 +28,15 @@ WITH_CODE = (
 )
 MOBILE = (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE)
 NOT_A_NUMBER = "not a telephone number"
-NO_COUNTRY = "no country code, and no country known"
 # What is dialled before a country code in most countries, as the ITU recommends.
 INTERNATIONAL_PREFIX = re.compile(r"\D*00")
+
+
+class NoCountry(Unusable):
+    """A telephone number without a country code, where no country is known."""
+
+    def __init__(self, why: str = "no country known") -> None:
+        super().__init__(f"no country code, and {why}")
 
 
 def phone_number(text: str, country: str | None, *, international: bool = False) -> str:
@@ -46,10 +52,10 @@ def phone_number(text: str, country: str | None, *, international: bool = False)
             not: ``8613812345678`` is ``+8613812345678``. ``country`` is not asked.
 
     Raises:
-        Unusable: it is not a number, or not one that its country gives out; has no country code
-            where no country is known; is not written as in its country; begins with the
-            country's code but without a plus sign and is a number of the country either way; or
-            has an extension, without which it is somebody else's.
+        NoCountry: it has no country code, and no country is known.
+        Unusable: it is not a number, or not one that its country gives out; is not written as in
+            its country; begins with the country's code but without a plus sign and is a number of
+            the country either way; or has an extension, without which it is somebody else's.
     """
     text = unicodedata.normalize("NFKC", text).strip()
     if international:
@@ -81,18 +87,18 @@ def _parsed(text: str, country: str | None) -> PhoneNumber:
     if INTERNATIONAL_PREFIX.match(text):
         # From some countries one dials another prefix; 00 begins no number of theirs.
         readings.append((_with_plus(text), None))
-    number, reason = None, NOT_A_NUMBER
+    number, reason = None, Unusable(NOT_A_NUMBER)
     for reading, place in readings:
         try:
             number = phonenumbers.parse(reading, place, keep_raw_input=True)
         except phonenumbers.NumberParseException as error:
             if error.error_type == error.INVALID_COUNTRY_CODE and "+" not in reading:
-                reason = NO_COUNTRY
+                reason = NoCountry()
         else:
             if phonenumbers.is_valid_number(number):
                 break
     if number is None:
-        raise Unusable(reason)
+        raise reason
     return number
 
 

@@ -23,6 +23,8 @@ from recsys.marketing.contacts.phones import NOT_A_NUMBER, phone_number
 # area code. Shorter numbers are compared whole.
 ENDING = 8
 FEWEST_DIGITS, MOST_DIGITS = 5, 15  # E.164 has no more, and hardly a country fewer
+# What is left of a number that a spreadsheet took for an amount: 4.91511E+12, 4,91511E+12.
+ROUNDED = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?e[+-]?[0-9]+", re.IGNORECASE)
 EXTENSION = re.compile(r"(?<=[0-9])[^0-9]*(?:[^\W\d_]|[#;,]).*", re.DOTALL)
 
 
@@ -53,9 +55,11 @@ def telephone_digits(text: str) -> str:
 
     Raises:
         Unusable: they are fewer than five or more than fifteen, which is not one number, or
-            another number follows them.
+            another number follows them; or a spreadsheet has rounded it.
     """
     text = unicodedata.normalize("NFKC", text)
+    if ROUNDED.fullmatch(text.strip()):
+        raise Unusable("a telephone number that a spreadsheet has rounded, as in 4.9E+12")
     number = EXTENSION.sub("", text)
     digits = phonenumbers.normalize_digits_only(number).lstrip("0")
     rest = phonenumbers.normalize_digits_only(text.removeprefix(number))

@@ -82,8 +82,9 @@ def replay(config: ReplayConfig, runs_dir: Path) -> Path:
     ):
         suppressed = Suppressed()
         if config.suppress is not None:
-            contacts = suppression_contacts(config.suppress, config.contacts)
-            suppressed = read_suppressed(config.suppress, frozenset(stream.users()), contacts)
+            known = frozenset(stream.users())
+            contacts = suppression_contacts(config.suppress, config.contacts, known)
+            suppressed = read_suppressed(config.suppress, known, contacts)
         out = suppressed.of(config.channel)
         run = _Replay(config, stream, recommender, thresholds, out)
         with pq.ParquetWriter(folder / ACTIONS, SCHEMA) as writer:

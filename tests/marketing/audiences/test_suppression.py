@@ -99,6 +99,28 @@ def test_an_unknown_id_beside_an_address_that_somebody_has_is_not_refused(tmp_pa
         read(tmp_path, "id,mail\nC-7,x@example.org\n", CONTACTS, key="id", email="mail")
 
 
+def test_an_address_of_a_contact_whom_the_log_does_not_have_is_refused(tmp_path):
+    text = "mail\nn@b.org\ntwo@example.org\nx@example.org\n"
+    with pytest.raises(
+        InputError,
+        match=r"1 of the 3 users of the opt-out list are not in the log \(such as never came\)"
+        r".*1 are found by their addresses.*`contacts.key`.*`unknown: allow`",
+    ):
+        read(tmp_path, text, CONTACTS, email="mail")
+    found = read(tmp_path, text, CONTACTS, email="mail", unknown="allow")
+    assert found.everywhere == {"2", "3", "never came"}
+    assert (found.unknown, found.nobodys) == (1, 1)
+    # Beside an id of the log, or of somebody in it, the contact is no riddle.
+    found = read(tmp_path, "id,mail\n1,n@b.org\n", CONTACTS, key="id", email="mail")
+    assert found.everywhere == {"1", "never came"} and not found.unknown
+
+
+def test_what_keeps_the_ids_of_the_list_apart_is_said(tmp_path):
+    contacts = Contacts(pd.DataFrame({"user": ["K1", "K2"], "email": ["a@b.org", "c@b.org"]}))
+    with pytest.raises(InputError, match=r"differ in what stands before .*table 'K1', log '1'"):
+        read(tmp_path, "mail\na@b.org\nc@b.org\n", contacts, email="mail")
+
+
 def test_addresses_of_nobody_are_counted(tmp_path):
     found = read(tmp_path, "mail\nx@example.org\ny@example.org\n", CONTACTS, email="mail")
     assert found.everywhere == frozenset() and found.nobodys == 2
@@ -111,6 +133,7 @@ def test_addresses_of_nobody_are_counted(tmp_path):
         ("mail\na@b.org\nj at b\n", {"email": "mail"}, "row 2 .* has in 'mail' not an e-mail"),
         ("mail,n\na@b.org,1\n,2\n", {"email": "mail"}, "row 2 .* has no 'mail', so that nobody"),
         ("tel\n112\n", {"phone": "tel"}, "row 1 .* has in 'tel' not a telephone number"),
+        ("tel\n4.91511E+12\n", {"phone": "tel"}, "row 1 .* in 'tel' .* spreadsheet has rounded"),
         ("id,mail\n,\n", {"key": "id", "email": "mail"}, "row 1 .* has no 'id' and no 'mail'"),
         ("mail\na@b.org\n", {"email": "e-mail"}, "no column 'e-mail'"),
         ("mail\na@b.org\n", {"country": "land", "key": "mail"}, "name their column, `phone`"),

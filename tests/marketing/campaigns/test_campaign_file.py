@@ -66,3 +66,9 @@ def test_an_email_campaign_needs_addresses(contacts):
 def test_days_begin_with_the_day_of_sending():
     assert str(read({"kind": "push", "text": "Hello"}).until) == "2026-03-14"
     assert str(read({"kind": "push", "text": "Hello"}, days=1).until) == "2026-03-01"
+
+
+@pytest.mark.parametrize("day", ["02.01.2024", "2024-01-02T10:00", "tomorrow"])
+def test_a_day_of_sending_that_is_none_is_refused_with_how_to_write_one(day):
+    with pytest.raises(InputError, match=r"at: not a date: write it as 2026-01-31"):
+        read({"kind": "push", "text": "Hello"}, at=day)

@@ -100,6 +100,16 @@ def test_what_is_not_known_is_said(tmp_path, did):
     assert "is not in the campaigns of a runs folder" in uplift_summary(folder / "uplift.json")
 
 
+def test_messages_to_none_of_the_campaigns_users_are_said(tmp_path, did):
+    write_sent(tmp_path, [])
+    sent = {"path": str(tmp_path / "sent.csv")}
+    folder = build(tmp_path, "spring", "2026-03-01", sent=sent)
+    write_sent(tmp_path, [(f"K{user}", "push", "2026-03-02", "") for user in range(3)])
+    assert sent_others(folder, did)["held_out"]["users"] == 0
+    said = uplift_summary(folder / "uplift.json")
+    assert "sent: the campaign has none of the 3 users who were sent something meanwhile" in said
+
+
 def test_a_complete_table_stands_for_what_was_built(tmp_path, did):
     sent = {**write_sent(tmp_path, []), "complete": True}
     build(tmp_path, "later", "2026-03-10", holdout=0)

@@ -103,11 +103,34 @@ def test_what_other_tools_hold_out_is_left_out(tmp_path):
     assert set(USERS) - users(found) == {"user-0002", "user-0003", "user-0005"}
     found = build(tmp_path, "spring", "2026-03-01", holdouts={**table, "held_out": "control"})
     assert set(USERS) - users(found) == {"user-0002", "user-0003"}
-    with pytest.raises(InputError, match="'2026-02-01' in row 1 is neither yes nor no"):
+    neither = "'2026-02-01' in row 1 is neither yes nor no: write yes, true, 1 or no, false, 0"
+    with pytest.raises(InputError, match=neither):
         build(tmp_path, "spring", "2026-03-01", holdouts={**table, "held_out": "from"})
     swapped = {**table, "time": "to", "until": "from"}
     with pytest.raises(InputError, match=r"row 1 of the holdouts ends \(2026-02-01.* before it"):
         build(tmp_path, "spring", "2026-03-01", holdouts=swapped)
+
+
+def test_held_out_users_whom_the_log_does_not_have_are_said_and_refused_where_all_are(tmp_path):
+    def held_out(ids):
+        rows = pd.DataFrame({"user": ids, "time": "2026-03-01", "until": "2026-03-14"})
+        rows.to_csv(tmp_path / "out.csv", index=False)
+        return {"path": str(tmp_path / "out.csv")}
+
+    found = build(tmp_path, "spring", "2026-03-01", holdouts=held_out(["user-0001", "anna"]))
+    assert set(USERS) - users(found) == {"user-0001"}
+    assert counts(found)["notes"] == [
+        "1 of the 2 users of `holdouts` are not in the log (such as anna), so that nobody is held "
+        "out for them"
+    ]
+    later = build(tmp_path, "later", "2026-05-01", holdouts=held_out(["user-0001"]))
+    assert users(later) == set(USERS)
+    assert counts(later)["notes"] == [
+        "holdouts: nobody in the table is held out between 2026-05-01 and 2026-05-14 for "
+        "'purchases'"
+    ]
+    with pytest.raises(InputError, match=r"2 of the 2 users of `holdouts`.*`holdouts.user`"):
+        build(tmp_path, "spring", "2026-03-01", holdouts=held_out(["K1", "K2"]))
 
 
 def test_assignments_of_another_runs_folder_are_such_a_table(tmp_path):

@@ -22,6 +22,8 @@ from recsys.marketing.contacts.shared_details import SharedDetails
 DETAILS = ("email", "phone", "first_name", "last_name", "country", "postcode", "advertising_id")
 HASH = re.compile("[0-9a-f]{64}")
 MAID = "5f3a2b18-9c4d-4e7f-b8e2-17d3a1e69b25"
+NO_CODE = "not a country's ISO 3166-1 code or name"
+NO_COUNTRY = f"no country code, and what stands in `country` is {NO_CODE}"
 # Deterministic, and nothing left in the working directory.
 PROPERTY = settings(max_examples=80, deadline=None, derandomize=True, database=None)
 
@@ -122,14 +124,18 @@ def test_who_is_left_out_and_what_cannot_be_used_is_told_without_the_value(tmp_p
         "user": ["cy", "dee", "eve"],
         "reason": [
             "email: not an e-mail address; phone: no country code, and no country known",
-            "email: none given; phone: no country code, and no country known",
+            f"email: none given; phone: {NO_COUNTRY}",
             "no contact details",
         ],
     }
     assert found.unusable.to_dict("list") == {
         "user": ["cy", "cy", "dee"],
         "field": ["email", "phone", "phone"],
-        "reason": ["not an e-mail address"] + 2 * ["no country code, and no country known"],
+        "reason": [
+            "not an e-mail address",
+            "no country code, and no country known",
+            NO_COUNTRY,
+        ],
     }
 
 
@@ -138,9 +144,7 @@ def test_a_country_that_is_none_is_left_empty_and_counted(tmp_path):
     file = tmp_path / "meta.csv"
     found = write_social(["bob", "ann"], table, "meta", file, fields=["email", "country"])
     assert sorted(row[1] for row in read(file)[1]) == ["", sha256("de")]
-    assert found.unusable.values.tolist() == [
-        ["bob", "country", "not a country's ISO 3166-1 alpha-2 code or English name"]
-    ]
+    assert found.unusable.values.tolist() == [["bob", "country", NO_CODE]]
 
 
 def test_of_an_address_that_google_cannot_match_nothing_is_told(tmp_path):
@@ -263,8 +267,11 @@ REASONS = {
     "with or without country code: put a + before it",
     "a telephone number with an extension",
     "no country code, and no country known",
+    NO_COUNTRY,
+    "no country code, and what stands in `country` is a country without telephone numbers of its "
+    "own",
     "not a name",
-    "not a country's ISO 3166-1 alpha-2 code or English name",
+    NO_CODE,
     "not a postal code",
     "the same as an identifier",
     "not an advertising id",

@@ -39,16 +39,18 @@ def test_details_are_read_as_text_by_role(tmp_path):
 def test_the_country_of_the_row_decides_about_a_phone_number(tmp_path):
     path = table(
         tmp_path,
-        id=["cn", "de", "us", "nobody knows", "nor here", "with code"],
+        id=["cn", "de", "us", "ch", "nobody knows", "nor here", "not there", "with code"],
         tel=[
             "13812345678.0",
             "030 123456",
             "2125551234",
+            "044 668 18 00",
             "13812345678",
+            "030 123456",
             "030 123456",
             "+4930123456",
         ],
-        land=["China", "de", "USA", "", "Atlantis", "Atlantis"],
+        land=["China", "de", "USA", "Schweiz", "", "Atlantis", "AQ", "Atlantis"],
     )
     found = read_contacts(ContactsConfig(path=path, key="id", phone="tel", country="land"))
 
@@ -58,13 +60,16 @@ def test_the_country_of_the_row_decides_about_a_phone_number(tmp_path):
         except Unusable as error:
             return str(error)
 
-    unknown = "no country code, and no country known"
+    neither = "what stands in `country` is not a country's ISO 3166-1 code or name"
+    antarctic = "what stands in `country` is a country without telephone numbers of its own"
     assert {user: read(user) for user in found.rows} == {
         "cn": "+8613812345678",
         "de": "+4930123456",
         "us": "+12125551234",
-        "nobody knows": unknown,
-        "nor here": unknown,
+        "ch": "+41446681800",
+        "nobody knows": "no country code, and no country known",
+        "nor here": f"no country code, and {neither}",
+        "not there": f"no country code, and {antarctic}",
         "with code": "+4930123456",
     }
 

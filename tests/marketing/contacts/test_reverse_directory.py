@@ -92,3 +92,11 @@ def test_short_numbers_are_compared_whole():
 def test_what_is_not_one_number_is_refused(given):
     with pytest.raises(Unusable, match="not a telephone number"):
         telephone_digits(given)
+
+
+@pytest.mark.parametrize("given", ["4.91511E+12", "4,91511E+12", " 4.9e12 ", "+5E+11"])
+def test_a_number_that_a_spreadsheet_has_rounded_is_unreadable_and_not_nobodys(given):
+    known = directory("phone", ["+4915110000000", given])
+    with pytest.raises(Unusable, match="a spreadsheet has rounded"):
+        known.users(given)
+    assert known.users("0151 1000 0000") == {"0"}

@@ -14,6 +14,7 @@ from recsys.data.sources import FileConfig, column
 from recsys.data.times import TimeConfig
 from recsys.errors import InputError
 from recsys.marketing.propensity.answers import Amount, Statistic
+from recsys.marketing.propensity.keys import key_perhaps
 from recsys.marketing.propensity.labels import Label, read_label
 from recsys.marketing.propensity.question import Known, Question, Table
 from recsys.marketing.propensity.rules import Prior, Zero
@@ -104,7 +105,7 @@ def ask_table(config: LabelledTableConfig, seed: int, statistic: Statistic = "me
             "table.leave_out"
         )
     parts, of_rows = _parts(given, config, seed)
-    features, of_columns = _telling(given.features, parts.rows[0])
+    features, of_columns = _telling(given.features, parts.rows[0], config.key is None)
     notes = (*given.notes, *of_columns, *of_rows)
     if features.columns.empty:
         raise InputError(
@@ -191,7 +192,7 @@ def _roles(config: LabelledTableConfig, raw: ir.Table, files: SourceFiles) -> di
     }
 
 
-def _telling(given: Features, learned: pd.Index) -> tuple[pd.DataFrame, list[str]]:
+def _telling(given: Features, learned: pd.Index, keyless: bool) -> tuple[pd.DataFrame, list[str]]:
     """Without columns that cannot tell anything; and what is said of those and of likely ids."""
     table = given.table
     numbers = table.select_dtypes("number").drop(columns=[*given.dates])
@@ -207,6 +208,8 @@ def _telling(given: Features, learned: pd.Index) -> tuple[pd.DataFrame, list[str
     notes = [
         f"columns left out, {why}: {named(columns)}" for why, columns in left_out.items() if columns
     ]
+    if rare and keyless:
+        notes[-1] += "; if one has the users' ids, name it in table.key"
     if half_rare:
         notes.append(
             f"columns of which most is lost, as texts in {few} count as one: {named(half_rare)}"
@@ -247,6 +250,14 @@ def _parts(given: _Given, config: LabelledTableConfig, seed: int) -> tuple[Parts
             notes.append(
                 f"{repeated:,} {rows} are as an earlier one in each feature and the answer: {so}. "
                 "If rows are of the same users, name the column of their ids in table.key"
+            )
+        once = target if groups is None else target[~groups.duplicated()]
+        features = given.features.table.loc[once.index].drop(columns=counts)
+        if (key := key_perhaps(features, once)) is not None:
+            notes.append(
+                f"{key!r} has {features[key].nunique():,} values in {len(target):,} rows, and rows "
+                "with the same one mostly have the same answer: if these are users, name it in "
+                "table.key; as it is, a user may be both learned from and judged"
             )
     if given.moments is None:
         return split_at_random(target, groups, given.label.answer.classifies, seed), notes

@@ -350,3 +350,23 @@ def test_a_number_may_mean_yes(tmp_path, positive):
     asked = question(tmp_path, table, key="customer", positive=positive)
     assert 0 < asked.train.target.mean() < 1
     assert asked.answer.question == f"table.label: churned, positive: {positive}"
+
+
+def test_a_forgotten_key_is_named(tmp_path):
+    generator = np.random.default_rng(0)
+    table = customers(300)[["customer", "fee"]].loc[np.repeat(np.arange(300), 5)]
+    table["visits"] = generator.normal(3, 1, 1500)
+    table["churned"] = np.repeat(np.where(generator.random(300) < 0.4, "Yes", "No"), 5)
+    hint = (
+        "'customer' has 300 values in 1,500 rows, and rows with the same one mostly have the same "
+        "answer: if these are users, name it in table.key; as it is, a user may be both learned "
+        "from and judged"
+    )
+    assert question(tmp_path, table).notes == (
+        "columns left out, as each of their texts is in fewer than 20 of the rows that are learned "
+        "from: 'customer'; if one has the users' ids, name it in table.key",
+        hint,
+    )
+    numbered = table.assign(customer=table["customer"].str[1:])
+    assert question(tmp_path, numbered).notes == (hint,)
+    assert hint not in question(tmp_path, table, key="customer").notes

@@ -14,11 +14,11 @@ from recsys.data.sources import FileConfig, column
 from recsys.data.times import TimeConfig
 from recsys.errors import InputError
 from recsys.marketing.propensity.answers import Amount, Statistic
-from recsys.marketing.propensity.keys import key_perhaps
+from recsys.marketing.propensity.keys import rows_of_one_user
 from recsys.marketing.propensity.labels import Label, read_label
 from recsys.marketing.propensity.question import Known, Question, Table
 from recsys.marketing.propensity.rules import Prior, Zero
-from recsys.marketing.propensity.splitting import Parts, copies, split_at_random, split_by_time
+from recsys.marketing.propensity.splitting import Parts, split_at_random, split_by_time
 from recsys.marketing.propensity.table_features import (
     Features,
     Reading,
@@ -224,9 +224,9 @@ def _telling(given: Features, learned: pd.Index, keyless: bool) -> tuple[pd.Data
 
 def _parts(given: _Given, config: LabelledTableConfig, seed: int) -> tuple[Parts, list[str]]:
     """The rows of each part, and what is said of rows of one user."""
-    target, notes = given.label.target, []
+    target = given.label.target
     rows = f"of {len(target):,} rows"
-    groups = None
+    groups, notes = None, []
     if config.key is not None:
         again = given.ids.loc[target.index].duplicated()
         if again.any():
@@ -236,29 +236,7 @@ def _parts(given: _Given, config: LabelledTableConfig, seed: int) -> tuple[Parts
                 "two sides of the split"
             )
     else:
-        numbers = given.features.table.select_dtypes("number")
-        counts = row_numbers(numbers)  # a table that was copied may have been numbered afterwards
-        repeated, groups = copies(
-            given.features.table.loc[target.index].drop(columns=counts), target
-        )
-        if repeated:
-            so = (
-                "taken as copies, and kept on one side of the split, but intervals count each"
-                if groups is not None
-                else "taken as different users who are alike"
-            )
-            notes.append(
-                f"{repeated:,} {rows} are as an earlier one in each feature and the answer: {so}. "
-                "If rows are of the same users, name the column of their ids in table.key"
-            )
-        once = target if groups is None else target[~groups.duplicated()]
-        features = given.features.table.loc[once.index].drop(columns=counts)
-        if (key := key_perhaps(features, once)) is not None:
-            notes.append(
-                f"{key!r} has {features[key].nunique():,} values in {len(target):,} rows, and rows "
-                "with the same one mostly have the same answer: if these are users, name it in "
-                "table.key; as it is, a user may be both learned from and judged"
-            )
+        groups, notes = rows_of_one_user(given.features, target)
     if given.moments is None:
         return split_at_random(target, groups, given.label.answer.classifies, seed), notes
     parts = split_by_time(given.moments, groups, seed)

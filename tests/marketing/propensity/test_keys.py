@@ -1,9 +1,10 @@
-"""Columns that may say whose row it is."""
+"""Whose rows these are, where nobody named the users' ids."""
 
 import numpy as np
 import pandas as pd
 
-from recsys.marketing.propensity.keys import key_perhaps
+from recsys.marketing.propensity.keys import key_perhaps, rows_of_one_user
+from recsys.marketing.propensity.table_features import Features
 
 USERS, MONTHS = 300, 5
 
@@ -48,3 +49,37 @@ def test_what_tells_honestly_is_no_id():
     assert key_perhaps(table, pd.Series(table["days"] > 150)) is None
     assert key_perhaps(table, pd.Series(generator.random(rows) < 0.3)) is None
     assert key_perhaps(table[[]], left) is None
+
+
+def as_features(table: pd.DataFrame, *dates: str) -> Features:
+    return Features(table, frozenset(dates), [])
+
+
+def test_copies_that_got_an_id_or_a_time_of_their_own_are_copies():
+    generator = np.random.default_rng(3)
+    once = pd.DataFrame({"x": generator.random(400), "z": generator.choice(["a", "b"], 400)})
+    thrice = pd.concat([once] * 3, ignore_index=True)
+    target = pd.concat([pd.Series(generator.random(400) < 0.4)] * 3, ignore_index=True)
+    fresh = {
+        "number": generator.permutation(10_000_000)[:1200].astype(float),
+        "id": [f"{number:x}" for number in generator.permutation(2**20)[:1200]],
+        "exported": 19_000 + np.arange(1200) / 86_400,
+    }
+    for name, column in fresh.items():
+        features = as_features(thrice.assign(**{name: column}), "exported")
+        groups, notes = rows_of_one_user(features, target)
+        assert groups is not None and groups.nunique() == 400
+        assert (groups[:400].to_numpy() == groups[800:].to_numpy()).all()
+        assert len(notes) == 1
+        assert notes[0].startswith(
+            f"800 of 1,200 rows are as an earlier one in each feature but {name!r} and the answer: "
+            "taken as copies"
+        )
+
+
+def test_users_who_are_alike_but_for_their_id_are_no_copies():
+    generator = np.random.default_rng(3)
+    table = pd.DataFrame({"calls": generator.integers(0, 300, 900).astype(float)})
+    table["id"] = [f"u{row}" for row in range(900)]
+    target = pd.Series(generator.random(900) < 0.4)
+    assert rows_of_one_user(as_features(table), target) == (None, [])

@@ -36,6 +36,8 @@ from recsys.marketing.users.encoding import RARE
 # Columns that stand beside the features in what is written.
 RESERVED = {"user", "probability", "amount", "predicted", "reasons"}
 SEPARATORS = {"decimal", "thousands"}
+# Users with an answer, below which nobody is left to judge by.
+FEWEST_USERS = 50
 
 
 class LabelledTableConfig(TimeConfig, FileConfig):
@@ -93,8 +95,8 @@ def ask_table(config: LabelledTableConfig, seed: int, statistic: Statistic = "me
         statistic: of amounts.
 
     Raises:
-        InputError: it cannot be read, a column is missing, there is but one answer, or nothing
-            is left to predict from.
+        InputError: it cannot be read, a column is missing or has two roles, there is but one
+            answer, hardly a user has one, or nothing is left to predict from.
     """
     given = _read(config)
     answered = given.ids.index.isin(given.label.target.index)
@@ -104,6 +106,7 @@ def ask_table(config: LabelledTableConfig, seed: int, statistic: Statistic = "me
             f"(users.parquet has {', '.join(sorted(RESERVED))}): rename it, or name it in "
             "table.leave_out"
         )
+    _require_users(given, config)
     parts, of_rows = _parts(given, config, seed)
     features, of_columns = _telling(given.features, parts.rows[0], config.key is None)
     notes = (*given.notes, *of_columns, *of_rows)
@@ -185,11 +188,35 @@ def _roles(config: LabelledTableConfig, raw: ir.Table, files: SourceFiles) -> di
     named = {"label": config.label, "key": config.key, "time": config.time}
     named |= {f"leave_out {name}": name for name in config.leave_out}
     named |= {f"times {name}": name for name in config.times}
-    return {
+    found = {
         role: column(raw, name, f"table.{role.split()[0]}", files).get_name()
         for role, name in named.items()
         if name is not None
     }
+    roles: dict[str, str] = {}
+    for role, name in found.items():
+        setting = f"table.{role.split()[0]}"
+        if setting != "table.leave_out" and roles.setdefault(name, setting) != setting:
+            raise InputError(
+                f"{files}: the column {name!r} has two roles, {roles[name]} and {setting}: name "
+                "another one in one of them, or leave one out"
+            )
+    return found
+
+
+def _require_users(given: _Given, config: LabelledTableConfig) -> None:
+    """Refuses a table of hardly anybody, or whose key is not of users."""
+    users = given.ids.loc[given.label.target.index].nunique()
+    if users >= FEWEST_USERS:
+        return
+    told = f"{len(given.label.target):,} rows have an answer ({config.label!r}, table.label)"
+    if config.key is not None:
+        told += f", and {config.key!r} (table.key) has {users} different values in them"
+    wrong = "" if config.key is None else ": if these are not users, name another column"
+    raise InputError(
+        f"{config.path}: {told}; at least {FEWEST_USERS} users are needed to learn from some and "
+        f"judge by others{wrong}"
+    )
 
 
 def _telling(given: Features, learned: pd.Index, keyless: bool) -> tuple[pd.DataFrame, list[str]]:

@@ -146,6 +146,23 @@ def test_a_split_by_numbers_says_that_they_are_no_dates(tmp_path):
             {"time": "since"},
             "'since' .table.time. mixes units: 50 %",
         ),
+        (
+            {"country": ["CH", "AT", "DE"] * 400},
+            {"key": "country"},
+            r"1,200 rows have an answer \('churned', table.label\), and 'country' \(table.key\) has "
+            "3 different values in them; at least 50 users are needed",
+        ),
+        (
+            {"churned": ["Yes", "No"] + [""] * 1198},
+            {},
+            r"2 rows have an answer \('churned', table.label\); at least 50 users are needed",
+        ),
+        ({}, {"key": "churned"}, "'churned' has two roles, table.label and table.key"),
+        (
+            {"since": "2024-01-01"},
+            {"time": "since", "times": {"since": "%Y-%m-%d"}},
+            "'since' has two roles, table.time and table.times",
+        ),
         ({"probability": [0.1, 0.2] * 600}, {}, "'probability' has the name of a column of the"),
     ],
 )

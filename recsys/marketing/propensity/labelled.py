@@ -18,7 +18,7 @@ from recsys.marketing.propensity.keys import rows_of_one_user
 from recsys.marketing.propensity.labels import Label, read_label
 from recsys.marketing.propensity.question import Known, Question, Table
 from recsys.marketing.propensity.rules import Prior, Zero
-from recsys.marketing.propensity.splitting import Parts, split_at_random, split_by_time
+from recsys.marketing.propensity.splitting import PARTS, Parts, split_at_random, split_by_time
 from recsys.marketing.propensity.table_features import (
     Features,
     Reading,
@@ -266,6 +266,12 @@ def _parts(given: _Given, config: LabelledTableConfig, seed: int) -> tuple[Parts
         groups, notes = rows_of_one_user(given.features, target)
     if given.moments is None:
         return split_at_random(target, groups, given.label.answer.classifies, seed), notes
+    if (different := given.moments.nunique()) < PARTS:
+        raise InputError(
+            f"{config.path}: {config.time!r} (table.time) has {different} different times in rows "
+            f"with an answer: {PARTS} are needed, to learn from the first, choose by a later and "
+            "judge by the last one. Leave table.time out to split at random"
+        )
     parts = split_by_time(given.moments, groups, seed)
     if parts.left_out:
         notes.append(

@@ -149,8 +149,8 @@ def test_a_split_by_numbers_says_that_they_are_no_dates(tmp_path):
         (
             {"country": ["CH", "AT", "DE"] * 400},
             {"key": "country"},
-            r"1,200 rows have an answer \('churned', table.label\), and 'country' \(table.key\) has "
-            "3 different values in them; at least 50 users are needed",
+            r"1,200 rows have an answer \('churned', table.label\), "
+            r"and 'country' \(table.key\) has 3 different values in them; at least 50 users are needed",
         ),
         (
             {"churned": ["Yes", "No"] + [""] * 1198},
@@ -162,6 +162,11 @@ def test_a_split_by_numbers_says_that_they_are_no_dates(tmp_path):
             {"since": "2024-01-01"},
             {"time": "since", "times": {"since": "%Y-%m-%d"}},
             "'since' has two roles, table.time and table.times",
+        ),
+        (
+            {"since": ["2024-01-31", "2024-02-29"] * 600},
+            {"time": "since"},
+            r"'since' \(table.time\) has 2 different times in rows with an answer: 3 are needed",
         ),
         ({"probability": [0.1, 0.2] * 600}, {}, "'probability' has the name of a column of the"),
     ],

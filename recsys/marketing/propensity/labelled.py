@@ -173,9 +173,21 @@ def _read(config: LabelledTableConfig) -> _Given:
         except InputError as error:
             raise InputError(f"{files}: {error}") from error
         if moments is not None:
+            given = values(con, trimmed(table[time]))
+            timeless = int((given.isnull() & there).drop(found.target.index).sum())
+            if timeless and features.dates:
+                notes.append(
+                    f"{timeless:,} rows that are asked about have an empty {time!r} (table.time): "
+                    "their dates count as missing"
+                )
+            # Those without an answer have no part in the split.
+            empty = found.target.index[given.loc[found.target.index].isnull()]
+            if len(empty):
+                notes.append(f"rows left out for an empty {time!r} (table.time): {len(empty):,}")
+                there[empty] = False
+                found = replace(found, target=found.target.drop(empty))
             answered = found.target.index
-            given = values(con, trimmed(table[time])).loc[answered]
-            moments = as_times(given, moments.loc[answered], config, where)
+            moments = as_times(given.loc[answered], moments.loc[answered], config, where)
     size, known = int(there.sum()), len(found.target)
     if known < size:
         notes.append(f"{size - known:,} of {size:,} rows have no answer, and are asked about now")

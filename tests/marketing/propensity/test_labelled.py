@@ -109,6 +109,25 @@ def test_a_split_by_time_judges_on_the_latest(tmp_path):
     assert asked.test.users.tolist() == [f"c{row}" for row in range(960, 1200)]
 
 
+def test_rows_without_a_time_are_left_out_of_a_split_by_time_and_counted(tmp_path):
+    table = customers().assign(since=pd.date_range("2020-01-01", periods=1200).astype(str))
+    table.loc[:199, "since"] = None
+    table.loc[100:299, "churned"] = None
+    asked = question(tmp_path, table, key="customer", time="since")
+    assert asked.notes[:2] == (
+        "rows left out for an empty 'since' (table.time): 100",
+        "200 of 1,100 rows have no answer, and are asked about now",
+    )
+    # Asked about are those without an answer, with a time or not.
+    assert asked.now.users.tolist() == [f"c{row}" for row in range(100, 300)]
+    assert asked.train.users.tolist() == [f"c{row}" for row in range(300, 840)]
+    assert asked.test.users.tolist() == [f"c{row}" for row in range(1020, 1200)]
+    dated = question(tmp_path, table.assign(joined="2019-05-05"), key="customer", time="since")
+    assert dated.notes[0].startswith("100 rows that are asked about have an empty 'since'")
+    with pytest.raises(InputError, match="'soon' in row 366 is not a time"):
+        question(tmp_path, table.replace({"since": {"2020-12-31": "soon"}}), time="since")
+
+
 def test_a_split_by_numbers_says_that_they_are_no_dates(tmp_path):
     table = customers().assign(month=np.arange(1200))
     with pytest.raises(InputError, match="`earliest_time: 1970-01-01`"):
@@ -149,8 +168,8 @@ def test_a_split_by_numbers_says_that_they_are_no_dates(tmp_path):
         (
             {"country": ["CH", "AT", "DE"] * 400},
             {"key": "country"},
-            r"1,200 rows have an answer \('churned', table.label\), "
-            r"and 'country' \(table.key\) has 3 different values in them; at least 50 users are needed",
+            r"1,200 rows .*, and 'country' \(table.key\) has 3 different values in them; at least 50 "
+            "users are needed",
         ),
         (
             {"churned": ["Yes", "No"] + [""] * 1198},
@@ -166,7 +185,7 @@ def test_a_split_by_numbers_says_that_they_are_no_dates(tmp_path):
         (
             {"since": ["2024-01-31", "2024-02-29"] * 600},
             {"time": "since"},
-            r"'since' \(table.time\) has 2 different times in rows with an answer: 3 are needed",
+            r"'since' \(table.time\) has 2 different times in .*: 3 are needed",
         ),
         ({"probability": [0.1, 0.2] * 600}, {}, "'probability' has the name of a column of the"),
     ],

@@ -168,8 +168,8 @@ def test_a_split_by_numbers_says_that_they_are_no_dates(tmp_path):
         (
             {"country": ["CH", "AT", "DE"] * 400},
             {"key": "country"},
-            r"1,200 rows .*, and 'country' \(table.key\) has 3 different values in them; at least 50 "
-            "users are needed",
+            r"1,200 rows .*, and 'country' \(table.key\) has 3 different values in them; at "
+            "least 50 users are needed",
         ),
         (
             {"churned": ["Yes", "No"] + [""] * 1198},

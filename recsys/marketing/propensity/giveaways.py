@@ -88,8 +88,9 @@ class Giveaway:
         if not self.is_most:
             return (
                 f"all columns together reach {self.measure} {self.together:.4f}, which is next to "
-                f"perfect, and {self.column!r} (alone {self.alone:.2f}) is one that they need most: "
-                "is it known before the prediction is made? If not, name it in table.leave_out"
+                f"perfect, and {self.column!r} (alone {self.alone:.2f}) is one that they need "
+                "most: is it known before the prediction is made? If not, name it in "
+                "table.leave_out"
             )
         return (
             f"{self.column!r} alone reaches {self.measure} {self.alone:.2f}, all columns together "

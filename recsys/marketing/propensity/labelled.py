@@ -1,11 +1,12 @@
 """A question to a plain table: rows of users, one of whose columns is the answer."""
 
 from dataclasses import dataclass, replace
+from typing import Self
 
 import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from recsys.data.cells import trimmed
 from recsys.data.files import SourceFiles
@@ -15,7 +16,7 @@ from recsys.data.times import TimeConfig
 from recsys.errors import InputError
 from recsys.marketing.propensity.answers import Amount, Statistic
 from recsys.marketing.propensity.keys import rows_of_one_user
-from recsys.marketing.propensity.labels import Label, read_label
+from recsys.marketing.propensity.labels import Kind, Label, read_label
 from recsys.marketing.propensity.question import Known, Question, Table
 from recsys.marketing.propensity.rules import Prior, Zero
 from recsys.marketing.propensity.splitting import PARTS, Parts, split_at_random, split_by_time
@@ -48,6 +49,12 @@ class LabelledTableConfig(TimeConfig, FileConfig):
         None,
         description="the value that means yes; not needed of yes and no, true and false, 1 and 0",
     )
+    answer: Kind | None = Field(
+        None,
+        description="whether the label is an amount or classes; by default numbers of more than 20 "
+        "different values are an amount. Counts, of orders for example, are amounts: 3 is "
+        "more than 2",
+    )
     key: str | None = Field(
         None,
         description="column with the user's id, all of whose rows are on one side of the split; "
@@ -73,6 +80,12 @@ class LabelledTableConfig(TimeConfig, FileConfig):
         if isinstance(given, bool):
             return str(given).lower()
         return repr(given) if isinstance(given, int | float) else given
+
+    @model_validator(mode="after")
+    def _amounts_have_no_yes(self) -> Self:
+        if self.answer == "amount" and self.positive is not None:
+            raise ValueError("an amount has no `positive` value: leave it or `answer: amount` out")
+        return self
 
     @property
     def reading(self) -> Reading:
@@ -169,7 +182,7 @@ def _read(config: LabelledTableConfig) -> _Given:
         texts = texts_of(con, table[label])[there]
         positive, (format, stated) = config.positive, (config.number_format, config.reading.stated)
         try:
-            found = read_label(texts, config.label, positive, format, stated)
+            found = read_label(texts, config.label, positive, format, stated, config.answer)
         except InputError as error:
             raise InputError(f"{files}: {error}") from error
         if moments is not None:

@@ -124,11 +124,13 @@ class Amount:
     Attributes:
         least: no prediction is smaller; below 0, amounts may be negative.
         statistic: what is predicted.
+        stated: somebody said that it is an amount, few as its different values may be.
     """
 
     question: str
     least: float = 0.0
     statistic: Statistic = "mean"
+    stated: bool = False
     classifies: bool = False
 
     @property
@@ -157,7 +159,13 @@ class Amount:
         return np.maximum(fitted.predict(features), self.least)
 
     def require_enough(self, part: str, target: pd.Series) -> None:
-        if target.nunique() < FEWEST_OF_A_CLASS:
+        others = len(target) - int(target.value_counts().max())
+        if self.stated and others < FEWEST_OF_A_CLASS:
+            raise InputError(
+                f"of the {len(target)} users that are {part}, {others} have another amount than "
+                f"the most frequent one ({self.question}): {FEWEST_OF_A_CLASS} are needed"
+            )
+        if not self.stated and target.nunique() < FEWEST_OF_A_CLASS:
             raise InputError(
                 f"the {len(target)} users that are {part} have {target.nunique()} different "
                 f"amounts ({self.question}): that is hardly an amount. Ask for yes or no, or for "

@@ -1,6 +1,6 @@
 """Columns that alone tell the answer: they may be known only afterwards."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,10 @@ LEAKING = 0.999
 # A column is asked about if it alone comes this far from chance to perfection, and this far from
 # chance to what the estimator reaches with all of them.
 OF_PERFECT, OF_ESTIMATOR = 0.5, 2 / 3
+# What all together tell so well, some of them may have seen, though none tells it alone.
+NEARLY_PERFECT = 0.99
+# Of these are named whose shuffling costs this share of what the strongest one's does.
+OF_STRONGEST = 0.2
 MOST_NAMED = 3
 # Rows that a single column learns from, and the steps that its curve may have.
 LEARNED_FROM, STEPS = 20_000, 16
@@ -62,23 +66,32 @@ def _mean_answers(
 
 @dataclass(frozen=True)
 class Giveaway:
-    """A column that alone tells most of what the estimator tells.
+    """A column that tells most of what the estimator tells, alone or with others.
 
     Attributes:
         column: its name.
         alone: how well it tells the answers apart.
         together: how well all columns do.
         measure: in which this is said.
+        is_most: alone; otherwise with others, of which none tells as much.
     """
 
     column: str
     alone: float
     together: float
     measure: str
+    is_most: bool = True
 
     @property
     def sentence(self) -> str:
         """What is asked of whoever knows the table."""
+        if not self.is_most:
+            return (
+                f"all columns together reach {self.measure} {self.together:.4f}, which is next to "
+                f"perfect, and {self.column!r} (alone {self.alone:.2f}) is one that they need "
+                "most: is it known before the prediction is made? If not, name it in "
+                "table.leave_out"
+            )
         return (
             f"{self.column!r} alone reaches {self.measure} {self.alone:.2f}, all columns together "
             f"{self.together:.2f}: is it known before the prediction is made? If not, name it in "
@@ -92,7 +105,9 @@ def giveaways(question: Question, fitted: Pipeline, seed: int) -> list[Giveaway]
     A small tree learns from each column alone, so that it need not rise with the answer, and is
     scored on validation as the estimator is: by AUC, which of several classes is the mean of each
     against the others, or by the rank correlation of an amount. :data:`OF_PERFECT` and
-    :data:`OF_ESTIMATOR` say how much is most.
+    :data:`OF_ESTIMATOR` say how much is most. Where none is found and all together are next to
+    perfect (:data:`NEARLY_PERFECT`), two may be the answer between them: asked about are those
+    whose shuffling costs the estimator most.
 
     Args:
         question: to a table; of a log, features are computed as of a moment.
@@ -115,10 +130,27 @@ def giveaways(question: Question, fitted: Pipeline, seed: int) -> list[Giveaway]
         alone = make_pipeline(encoding(impute=False), steps).fit(features[[name]], target)
         found[str(name)] = _told(answer, validation, alone)
     strongest = sorted(found, key=lambda name: -found[name])[:MOST_NAMED]
+    named = [name for name in strongest if found[name] >= least]
+    is_most = bool(named)
+    if not named and together >= NEARLY_PERFECT:
+        lost = _lost(question, fitted, together, seed)
+        named = [*lost.index[:MOST_NAMED]]
     measure = "AUC" if answer.classifies else "a rank correlation of"
-    return [
-        Giveaway(name, found[name], together, measure) for name in strongest if found[name] >= least
-    ]
+    return [Giveaway(name, found[name], together, measure, is_most) for name in named]
+
+
+def _lost(question: Question, fitted: Pipeline, together: float, seed: int) -> pd.Series:
+    """What shuffling each column costs, the most first, without those that cost next to nothing."""
+    table, generator = question.validation, np.random.default_rng(seed)
+    lost = {}
+    for name in table.features.columns:
+        shuffled = generator.permutation(table.features[name].to_numpy())
+        features = table.features.assign(**{name: shuffled})
+        lost[str(name)] = together - _told(
+            question.answer, replace(table, features=features), fitted
+        )
+    found = pd.Series(lost).sort_values(ascending=False)
+    return found[found > OF_STRONGEST * found.max()]
 
 
 def _told(answer: Answer, table: Table, fitted: Pipeline) -> float:

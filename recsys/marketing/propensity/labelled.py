@@ -1,11 +1,12 @@
 """A question to a plain table: rows of users, one of whose columns is the answer."""
 
 from dataclasses import dataclass, replace
+from typing import Self
 
 import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from recsys.data.cells import trimmed
 from recsys.data.files import SourceFiles
@@ -14,10 +15,11 @@ from recsys.data.sources import FileConfig, column
 from recsys.data.times import TimeConfig
 from recsys.errors import InputError
 from recsys.marketing.propensity.answers import Amount, Statistic
-from recsys.marketing.propensity.labels import Label, read_label
+from recsys.marketing.propensity.keys import rows_of_one_user
+from recsys.marketing.propensity.labels import Kind, Label, read_label
 from recsys.marketing.propensity.question import Known, Question, Table
 from recsys.marketing.propensity.rules import Prior, Zero
-from recsys.marketing.propensity.splitting import Parts, copies, split_at_random, split_by_time
+from recsys.marketing.propensity.splitting import PARTS, Parts, split_at_random, split_by_time
 from recsys.marketing.propensity.table_features import (
     Features,
     Reading,
@@ -35,6 +37,8 @@ from recsys.marketing.users.encoding import RARE
 # Columns that stand beside the features in what is written.
 RESERVED = {"user", "probability", "amount", "predicted", "reasons"}
 SEPARATORS = {"decimal", "thousands"}
+# Users with an answer, below which nobody is left to judge by.
+FEWEST_USERS = 50
 
 
 class LabelledTableConfig(TimeConfig, FileConfig):
@@ -44,6 +48,12 @@ class LabelledTableConfig(TimeConfig, FileConfig):
     positive: str | None = Field(
         None,
         description="the value that means yes; not needed of yes and no, true and false, 1 and 0",
+    )
+    answer: Kind | None = Field(
+        None,
+        description="whether the label is an amount or classes; by default numbers of more than 20 "
+        "different values are an amount. Counts, of orders for example, are amounts: 3 is "
+        "more than 2",
     )
     key: str | None = Field(
         None,
@@ -71,6 +81,12 @@ class LabelledTableConfig(TimeConfig, FileConfig):
             return str(given).lower()
         return repr(given) if isinstance(given, int | float) else given
 
+    @model_validator(mode="after")
+    def _amounts_have_no_yes(self) -> Self:
+        if self.answer == "amount" and self.positive is not None:
+            raise ValueError("an amount has no `positive` value: leave it or `answer: amount` out")
+        return self
+
     @property
     def reading(self) -> Reading:
         """How its columns are read."""
@@ -92,8 +108,8 @@ def ask_table(config: LabelledTableConfig, seed: int, statistic: Statistic = "me
         statistic: of amounts.
 
     Raises:
-        InputError: it cannot be read, a column is missing, there is but one answer, or nothing
-            is left to predict from.
+        InputError: it cannot be read, a column is missing or has two roles, there is but one
+            answer, hardly a user has one, or nothing is left to predict from.
     """
     given = _read(config)
     answered = given.ids.index.isin(given.label.target.index)
@@ -103,8 +119,9 @@ def ask_table(config: LabelledTableConfig, seed: int, statistic: Statistic = "me
             f"(users.parquet has {', '.join(sorted(RESERVED))}): rename it, or name it in "
             "table.leave_out"
         )
+    _require_users(given, config)
     parts, of_rows = _parts(given, config, seed)
-    features, of_columns = _telling(given.features, parts.rows[0])
+    features, of_columns = _telling(given.features, parts.rows[0], config.key is None)
     notes = (*given.notes, *of_columns, *of_rows)
     if features.columns.empty:
         raise InputError(
@@ -165,13 +182,25 @@ def _read(config: LabelledTableConfig) -> _Given:
         texts = texts_of(con, table[label])[there]
         positive, (format, stated) = config.positive, (config.number_format, config.reading.stated)
         try:
-            found = read_label(texts, config.label, positive, format, stated)
+            found = read_label(texts, config.label, positive, format, stated, config.answer)
         except InputError as error:
             raise InputError(f"{files}: {error}") from error
         if moments is not None:
+            given = values(con, trimmed(table[time]))
+            timeless = int((given.isnull() & there).drop(found.target.index).sum())
+            if timeless and features.dates:
+                notes.append(
+                    f"{timeless:,} rows that are asked about have an empty {time!r} (table.time): "
+                    "their dates count as missing"
+                )
+            # Those without an answer have no part in the split.
+            empty = found.target.index[given.loc[found.target.index].isnull()]
+            if len(empty):
+                notes.append(f"rows left out for an empty {time!r} (table.time): {len(empty):,}")
+                there[empty] = False
+                found = replace(found, target=found.target.drop(empty))
             answered = found.target.index
-            given = values(con, trimmed(table[time])).loc[answered]
-            moments = as_times(given, moments.loc[answered], config, where)
+            moments = as_times(given.loc[answered], moments.loc[answered], config, where)
     size, known = int(there.sum()), len(found.target)
     if known < size:
         notes.append(f"{size - known:,} of {size:,} rows have no answer, and are asked about now")
@@ -184,14 +213,38 @@ def _roles(config: LabelledTableConfig, raw: ir.Table, files: SourceFiles) -> di
     named = {"label": config.label, "key": config.key, "time": config.time}
     named |= {f"leave_out {name}": name for name in config.leave_out}
     named |= {f"times {name}": name for name in config.times}
-    return {
+    found = {
         role: column(raw, name, f"table.{role.split()[0]}", files).get_name()
         for role, name in named.items()
         if name is not None
     }
+    roles: dict[str, str] = {}
+    for role, name in found.items():
+        setting = f"table.{role.split()[0]}"
+        if setting != "table.leave_out" and roles.setdefault(name, setting) != setting:
+            raise InputError(
+                f"{files}: the column {name!r} has two roles, {roles[name]} and {setting}: name "
+                "another one in one of them, or leave one out"
+            )
+    return found
 
 
-def _telling(given: Features, learned: pd.Index) -> tuple[pd.DataFrame, list[str]]:
+def _require_users(given: _Given, config: LabelledTableConfig) -> None:
+    """Refuses a table of hardly anybody, or whose key is not of users."""
+    users = given.ids.loc[given.label.target.index].nunique()
+    if users >= FEWEST_USERS:
+        return
+    told = f"{len(given.label.target):,} rows have an answer ({config.label!r}, table.label)"
+    if config.key is not None:
+        told += f", and {config.key!r} (table.key) has {users} different values in them"
+    wrong = "" if config.key is None else ": if these are not users, name another column"
+    raise InputError(
+        f"{config.path}: {told}; at least {FEWEST_USERS} users are needed to learn from some and "
+        f"judge by others{wrong}"
+    )
+
+
+def _telling(given: Features, learned: pd.Index, keyless: bool) -> tuple[pd.DataFrame, list[str]]:
     """Without columns that cannot tell anything; and what is said of those and of likely ids."""
     table = given.table
     numbers = table.select_dtypes("number").drop(columns=[*given.dates])
@@ -207,6 +260,8 @@ def _telling(given: Features, learned: pd.Index) -> tuple[pd.DataFrame, list[str
     notes = [
         f"columns left out, {why}: {named(columns)}" for why, columns in left_out.items() if columns
     ]
+    if rare and keyless:
+        notes[-1] += "; if one has the users' ids, name it in table.key"
     if half_rare:
         notes.append(
             f"columns of which most is lost, as texts in {few} count as one: {named(half_rare)}"
@@ -221,9 +276,9 @@ def _telling(given: Features, learned: pd.Index) -> tuple[pd.DataFrame, list[str
 
 def _parts(given: _Given, config: LabelledTableConfig, seed: int) -> tuple[Parts, list[str]]:
     """The rows of each part, and what is said of rows of one user."""
-    target, notes = given.label.target, []
+    target = given.label.target
     rows = f"of {len(target):,} rows"
-    groups = None
+    groups, notes = None, []
     if config.key is not None:
         again = given.ids.loc[target.index].duplicated()
         if again.any():
@@ -233,23 +288,15 @@ def _parts(given: _Given, config: LabelledTableConfig, seed: int) -> tuple[Parts
                 "two sides of the split"
             )
     else:
-        numbers = given.features.table.select_dtypes("number")
-        counts = row_numbers(numbers)  # a table that was copied may have been numbered afterwards
-        repeated, groups = copies(
-            given.features.table.loc[target.index].drop(columns=counts), target
-        )
-        if repeated:
-            so = (
-                "taken as copies, and kept on one side of the split, but intervals count each"
-                if groups is not None
-                else "taken as different users who are alike"
-            )
-            notes.append(
-                f"{repeated:,} {rows} are as an earlier one in each feature and the answer: {so}. "
-                "If rows are of the same users, name the column of their ids in table.key"
-            )
+        groups, notes = rows_of_one_user(given.features, target)
     if given.moments is None:
         return split_at_random(target, groups, given.label.answer.classifies, seed), notes
+    if (different := given.moments.nunique()) < PARTS:
+        raise InputError(
+            f"{config.path}: {config.time!r} (table.time) has {different} different times in rows "
+            f"with an answer: {PARTS} are needed, to learn from the first, choose by a later and "
+            "judge by the last one. Leave table.time out to split at random"
+        )
     parts = split_by_time(given.moments, groups, seed)
     if parts.left_out:
         notes.append(

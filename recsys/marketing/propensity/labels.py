@@ -1,7 +1,8 @@
 """The answers in a column: yes or no, an amount, one of several."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import pandas as pd
 
@@ -14,6 +15,7 @@ from recsys.marketing.propensity.column_texts import MISSING
 
 # Numbers of more different values are amounts.
 MOST_CLASSES = 20
+Kind = Literal["amount", "classes"]
 YES = ("1", "true", "yes", "y", "t")
 NO = ("0", "false", "no", "n", "f")
 
@@ -34,7 +36,12 @@ class Label:
 
 
 def read_label(
-    texts: pd.Series, name: str, positive: str | None, format: NumberFormat, stated: bool = False
+    texts: pd.Series,
+    name: str,
+    positive: str | None,
+    format: NumberFormat,
+    stated: bool = False,
+    kind: Kind | None = None,
 ) -> Label:
     """The kind of the answers, and each of them.
 
@@ -47,10 +54,12 @@ def read_label(
         positive: the value that means yes, if somebody said so; as ``Yes``, ``yes``, ``true`` and
             ``1`` it is whichever of these the column has.
         format, stated: see :func:`recsys.marketing.propensity.column_numbers.numbers_of`.
+        kind: whether they are an amount or not; None: numbers of more than :data:`MOST_CLASSES`
+            different values are one, and of fewer they are classes, which is noted.
 
     Raises:
-        InputError: there is but one answer, too many, or none that is ``positive``; or nobody
-            said which of two means yes.
+        InputError: there is but one answer, too many, or none that is ``positive``; nobody said
+            which of two means yes; or an amount that is asked for has texts.
     """
     asked = f"table.label: {name}"
     given = texts.dropna().str.replace(WHOLE, r"\1", regex=True)
@@ -60,10 +69,26 @@ def read_label(
     numbers = numbers_of(texts, format, stated)
     if numbers.doubt and positive is None and len(different) > MOST_CLASSES:
         raise InputError(f"the label {name!r} cannot be read: {numbers.doubt}")
-    is_amount = numbers.holds and not numbers.odd and len(different) > MOST_CLASSES
-    yes = _yes(different, name, positive)
+    are_numbers = numbers.holds and not numbers.odd
+    if kind == "amount" and not are_numbers:
+        odd = f", such as {numbers.odd[0]!r}" if numbers.odd else ""
+        raise InputError(
+            f"the label {name!r} is not an amount (table.answer): {numbers.doubt or 'it has texts'}"
+            f"{odd}"
+        )
+    is_amount = are_numbers and (
+        kind == "amount" or (kind is None and len(different) > MOST_CLASSES)
+    )
+    yes = set() if kind == "amount" and len(different) > 1 else _yes(different, name, positive)
     if not (is_amount or yes):
-        return _one_of(given, name, asked, numbers.odd)
+        found = _one_of(given, name, asked, numbers.odd)
+        if kind is None and are_numbers:
+            said = (
+                f"{name!r} has {len(different)} different numbers and is taken as classes; "
+                "table.answer: amount predicts it as an amount"
+            )
+            found = replace(found, notes=(*found.notes, said))
+        return found
     notes = []
     for word, rows in given[is_word].value_counts().items():
         notes.append(f"the label {word!r} counts as no answer ({rows:,} rows)")
@@ -71,7 +96,8 @@ def read_label(
         target = pd.Series(numbers.values, texts.index).dropna()
         if numbers.said:
             notes.append(f"the label {name!r}: {numbers.said}")
-        return Label(Amount(asked, least=min(0.0, float(target.min()))), target, tuple(notes))
+        answer = Amount(asked, min(0.0, float(target.min())), stated=kind == "amount")
+        return Label(answer, target, tuple(notes))
     answers = values[~is_word]
     if len(different) > 2:
         no = answers[~answers.isin(yes)].value_counts()

@@ -9,6 +9,7 @@ from sklearn.model_selection import train_test_split
 # Shares of the users, or of the time, that choose and that judge.
 VALIDATION, TEST = 0.2, 0.2
 SHARES = (1 - VALIDATION - TEST, VALIDATION, TEST)
+PARTS = len(SHARES)
 # Groups of the rarest class, from which on each part gets its share of them.
 FEWEST = 5
 # Rows that are alike in all columns are copies of one if there are few of them, and if of those
@@ -70,23 +71,27 @@ def split_by_time(times: pd.Series, groups: pd.Series | None, seed: int) -> Part
 
     A user with rows on both sides of a cut is drawn into one of the parts that he has rows in,
     by their shares (60, 20 and 20 %), and his rows in the others are left out: to judge by a user
-    who was learned from would be to judge the memory.
+    who was learned from would be to judge the memory. Rows of one time are in one part: cuts are
+    between times, as near to these shares of the rows as leaves a time to each part.
 
     Args:
-        times: [rows].
+        times: [rows], of at least :data:`PARTS` different times.
         groups: [rows], whose row it is; None: each row is of a user of its own.
         seed: of the draw.
     """
-    first, second = times.quantile([1 - VALIDATION - TEST, 1 - TEST])
+    # Of each time the share of the rows up to it.
+    until = times.value_counts(normalize=True).sort_index().cumsum()
+    first = (until[: 1 - PARTS] - SHARES[0]).abs().idxmin()
+    second = (until[until.index > first][:-1] - (1 - TEST)).abs().idxmin()
     part = pd.Series(np.select([times <= first, times <= second], [0, 1], 2), times.index)
     taken = pd.Series(True, times.index)
     if groups is not None:
-        has = pd.crosstab(groups, part).reindex(columns=range(len(SHARES)), fill_value=0) > 0
+        has = pd.crosstab(groups, part).reindex(columns=range(PARTS), fill_value=0) > 0
         # Whoever has the largest is drawn by the shares (Efraimidis and Spirakis, 2006).
         drawn = np.random.default_rng(seed).random(has.shape) ** (1 / np.array(SHARES))
         of_user = pd.Series(np.where(has, drawn, -1.0).argmax(axis=1), has.index)
         taken = groups.map(of_user) == part
-    rows = [times.index[taken & (part == each)] for each in range(len(SHARES))]
+    rows = [times.index[taken & (part == each)] for each in range(PARTS)]
     return Parts((rows[0], rows[1], rows[2]), int((~taken).sum()))
 
 

@@ -87,6 +87,22 @@ def test_of_amounts_and_classes_too():
     assert [each.column for each in found] == ["fee"]
 
 
+def test_two_columns_that_are_the_answer_between_them_are_asked_about():
+    """Each half of the refunds tells too little to be asked about alone."""
+    features, bought = callers()
+    generator = np.random.default_rng(1)
+    half = generator.random(ROWS) < 0.5
+    features["refund_a"] = (bought & half).astype(float)
+    features["refund_b"] = (bought & ~half).astype(float)
+    found = asked(features, bought, YesNo(""))
+    assert {each.column for each in found} == {"refund_a", "refund_b"}
+    assert all(each.together > 0.99 and each.alone < 0.85 for each in found)
+    assert found[0].sentence.startswith(
+        f"all columns together reach AUC {found[0].together:.4f}, which is next to perfect, and "
+        f"{found[0].column!r} (alone {found[0].alone:.2f}) is one that they need most: is it known"
+    )
+
+
 def test_a_feature_that_knows_the_answer_is_named():
     generator = np.random.default_rng(0)
     target = pd.Series(generator.random(500) < 0.4)

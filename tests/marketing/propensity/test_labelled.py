@@ -109,6 +109,25 @@ def test_a_split_by_time_judges_on_the_latest(tmp_path):
     assert asked.test.users.tolist() == [f"c{row}" for row in range(960, 1200)]
 
 
+def test_rows_without_a_time_are_left_out_of_a_split_by_time_and_counted(tmp_path):
+    table = customers().assign(since=pd.date_range("2020-01-01", periods=1200).astype(str))
+    table.loc[:199, "since"] = None
+    table.loc[100:299, "churned"] = None
+    asked = question(tmp_path, table, key="customer", time="since")
+    assert asked.notes[:2] == (
+        "rows left out for an empty 'since' (table.time): 100",
+        "200 of 1,100 rows have no answer, and are asked about now",
+    )
+    # Asked about are those without an answer, with a time or not.
+    assert asked.now.users.tolist() == [f"c{row}" for row in range(100, 300)]
+    assert asked.train.users.tolist() == [f"c{row}" for row in range(300, 840)]
+    assert asked.test.users.tolist() == [f"c{row}" for row in range(1020, 1200)]
+    dated = question(tmp_path, table.assign(joined="2019-05-05"), key="customer", time="since")
+    assert dated.notes[0].startswith("100 rows that are asked about have an empty 'since'")
+    with pytest.raises(InputError, match="'soon' in row 366 is not a time"):
+        question(tmp_path, table.replace({"since": {"2020-12-31": "soon"}}), time="since")
+
+
 def test_a_split_by_numbers_says_that_they_are_no_dates(tmp_path):
     table = customers().assign(month=np.arange(1200))
     with pytest.raises(InputError, match="`earliest_time: 1970-01-01`"):
@@ -145,6 +164,28 @@ def test_a_split_by_numbers_says_that_they_are_no_dates(tmp_path):
             {"since": [10**9] * 600 + [10**12] * 600},
             {"time": "since"},
             "'since' .table.time. mixes units: 50 %",
+        ),
+        (
+            {"country": ["CH", "AT", "DE"] * 400},
+            {"key": "country"},
+            r"1,200 rows .*, and 'country' \(table.key\) has 3 different values in them; at "
+            "least 50 users are needed",
+        ),
+        (
+            {"churned": ["Yes", "No"] + [""] * 1198},
+            {},
+            r"2 rows have an answer \('churned', table.label\); at least 50 users are needed",
+        ),
+        ({}, {"key": "churned"}, "'churned' has two roles, table.label and table.key"),
+        (
+            {"since": "2024-01-01"},
+            {"time": "since", "times": {"since": "%Y-%m-%d"}},
+            "'since' has two roles, table.time and table.times",
+        ),
+        (
+            {"since": ["2024-01-31", "2024-02-29"] * 600},
+            {"time": "since"},
+            r"'since' \(table.time\) has 2 different times in .*: 3 are needed",
         ),
         ({"probability": [0.1, 0.2] * 600}, {}, "'probability' has the name of a column of the"),
     ],
@@ -379,3 +420,23 @@ def test_a_number_may_mean_yes(tmp_path, positive):
     asked = question(tmp_path, table, key="customer", positive=positive)
     assert 0 < asked.train.target.mean() < 1
     assert asked.answer.question == f"table.label: churned, positive: {positive}"
+
+
+def test_a_forgotten_key_is_named(tmp_path):
+    generator = np.random.default_rng(0)
+    table = customers(300)[["customer", "fee"]].loc[np.repeat(np.arange(300), 5)]
+    table["visits"] = generator.normal(3, 1, 1500)
+    table["churned"] = np.repeat(np.where(generator.random(300) < 0.4, "Yes", "No"), 5)
+    hint = (
+        "'customer' has 300 values in 1,500 rows, and rows with the same one mostly have the same "
+        "answer: if these are users, name it in table.key; as it is, a user may be both learned "
+        "from and judged"
+    )
+    assert question(tmp_path, table).notes == (
+        "columns left out, as each of their texts is in fewer than 20 of the rows that are learned "
+        "from: 'customer'; if one has the users' ids, name it in table.key",
+        hint,
+    )
+    numbered = table.assign(customer=table["customer"].str[1:])
+    assert question(tmp_path, numbered).notes == (hint,)
+    assert hint not in question(tmp_path, table, key="customer").notes

@@ -70,6 +70,28 @@ def test_amounts_are_read_as_columns_are():
     assert "read as amounts in EUR" in found.notes[1]
 
 
+def test_few_different_numbers_are_classes_aloud_or_the_amount_that_somebody_says():
+    texts = [str(number % 13) for number in range(60)]
+    found = label(*texts)
+    assert isinstance(found.answer, OneOf) and len(found.answer.names) == 13
+    assert found.notes == (
+        "'y' has 13 different numbers and is taken as classes; table.answer: amount predicts it as "
+        "an amount",
+    )
+    assert label(*texts, kind="classes").notes == ()
+    assert label("a", "b", "c").notes == ()
+    found = label(*texts, kind="amount")
+    assert found.answer == Amount("table.label: y", stated=True) and found.notes == ()
+    assert found.target.tolist() == [number % 13 for number in range(60)]
+    found.answer.require_enough("tested", found.target)
+    with pytest.raises(InputError, match="19 have another amount than the most frequent one"):
+        found.answer.require_enough("tested", pd.Series([0.0] * 90 + [1.0, 2.0] * 9 + [3.0]))
+    with pytest.raises(InputError, match=r"not an amount \(table.answer\): it has texts"):
+        label("1", "2", "many", "few", kind="amount")
+    with pytest.raises(InputError, match="has 30 different texts"):
+        label(*map(str, range(30)), kind="classes")
+
+
 @pytest.mark.parametrize(
     ("texts", "positive", "message"),
     [

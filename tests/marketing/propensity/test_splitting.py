@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from recsys.marketing.propensity.splitting import copies, split_at_random, split_by_time
 
@@ -59,6 +60,27 @@ def test_by_time_a_panel_of_users_is_split_by_users_and_by_time():
     assert not (train & validation or train & test or validation & test)
     assert times.loc[parts.rows[0]].max() < times.loc[parts.rows[1]].min()
     assert times.loc[parts.rows[1]].max() < times.loc[parts.rows[2]].min()
+
+
+@pytest.mark.parametrize(
+    ("rows", "parts"),
+    [
+        ([400, 400, 400], [400, 400, 400]),
+        ([300, 300, 300, 300], [600, 300, 300]),
+        ([100, 100, 1000], [100, 100, 1000]),
+        ([1000, 100, 100], [1000, 100, 100]),
+        ([200] * 5, [600, 200, 200]),
+        ([100, 900, 100, 100], [1000, 100, 100]),
+    ],
+)
+def test_by_time_few_snapshots_leave_one_to_each_part_and_the_last_is_tested(rows, parts):
+    days = pd.date_range("2024-01-31", periods=len(rows), tz="UTC")
+    times = pd.Series(np.repeat(days, rows))
+    found = split_by_time(times, None, seed=0)
+    assert [len(each) for each in found.rows] == parts
+    assert times.loc[found.rows[2]].max() == days[-1]
+    assert times.loc[found.rows[0]].max() < times.loc[found.rows[1]].min()
+    assert times.loc[found.rows[1]].max() < times.loc[found.rows[2]].min()
 
 
 def test_copies_are_found():

@@ -1,5 +1,6 @@
 """What a campaign changed: those it was sent to against those held out."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date, timedelta
@@ -23,6 +24,8 @@ from recsys.run_folder import RunFolder
 
 UPLIFT = "uplift.json"
 BEFORE = "before"
+# What may be thousands, if all amounts are written so.
+THOUSANDS = re.compile(r"[0-9]{1,3}\.[0-9]{3}")
 
 
 class OutcomesConfig(TimeConfig, FileConfig):
@@ -156,6 +159,12 @@ def _read(config: OutcomesConfig) -> tuple[pd.DataFrame, list[str]]:
         ),
     }
     notes = [f"{count:,} of {len(rows):,} outcomes {what}" for what, count in odd.items() if count]
+    given = [] if config.value is None else rows["value"].dropna().tolist()
+    if given and all(THOUSANDS.fullmatch(text) for text in given):
+        notes.append(
+            f"each {config.value!r} has three digits after a point, such as {given[0]!r}: if these "
+            "are thousands, say 'thousands=\".\"' 'decimal=\",\"'"
+        )
     return rows[["user", "time"]].assign(value=value.fillna(0)), notes
 
 

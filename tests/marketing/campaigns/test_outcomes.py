@@ -118,6 +118,15 @@ def test_days_begin_at_midnight_of_the_times_own_zone(folder):
         assert "24 of 24 outcomes in the days are of the campaign's users" in said
 
 
+def test_what_may_be_thousands_is_asked_about(folder, orders):
+    whole = orders.assign(value=[f"{1 + place % 900}.500" for place in range(len(orders))])
+    _, said = measured(folder, whole)
+    assert "each 'value' has three digits after a point, such as '1.500'" in said
+    whole.iloc[0, whole.columns.get_loc("value")] = "12.5"
+    _, said = measured(folder, whole)
+    assert "three digits after a point" not in said
+
+
 def test_the_command_reads_money_as_it_is_written(folder, orders):
     orders["value"] = [f"{value:.2f} €".replace(".", ",") for value in orders["value"]]
     path = folder.parent / "orders.csv"

@@ -42,6 +42,9 @@ class Grammar:
     delimiter too many at the end of a line is forgiven, as DuckDB does.
     """
 
+    # Whatever is repeated possessively is an atomic group: until Python 3.11.5, such a repeat of
+    # what can backtrack matches wrongly (https://github.com/python/cpython/issues/106052).
+
     def __init__(self, dialect: Dialect, cells: int) -> None:
         self.cells = cells
         self.delimiter = dialect.delimiter.encode()
@@ -51,24 +54,24 @@ class Grammar:
         if not dialect.escape:
             inside, beyond = rb"[^%s\n]" % q, rb"[^%s]" % q
         elif dialect.escape == dialect.quote:
-            inside, beyond = rb"(?:[^%s\n]++|%s%s)" % (q, q, q), rb"(?:[^%s]++|%s%s)" % (q, q, q)
+            inside, beyond = rb"(?>[^%s\n]++|%s%s)" % (q, q, q), rb"(?>[^%s]++|%s%s)" % (q, q, q)
         else:
             e = re.escape(dialect.escape.encode())
-            inside = rb"(?:[^%s%s\n]++|%s[^\n])" % (q, e, e)
-            beyond = rb"(?:[^%s%s]++|%s[\s\S])" % (q, e, e)
+            inside = rb"(?>[^%s%s\n]++|%s[^\n])" % (q, e, e)
+            beyond = rb"(?>[^%s%s]++|%s[\s\S])" % (q, e, e)
         one = len(dialect.delimiter.encode()) == 1
-        bare = rb"[^%s\n]*+" % d if one else rb"(?:(?!%s)[^\n])*+" % d
+        bare = rb"[^%s\n]*+" % d if one else rb"(?>(?!%s)[^\n])*+" % d
         plain = rb"(?! *%s)%s" % (q, bare) if self.quote else bare
-        too_many = rb"(?:%s(?:%s%s)?)*+\n" % (d, q, q)
+        too_many = rb"(?>%s(?:%s%s)?)*+\n" % (d, q, q)
 
         def row(cell: bytes, times: bytes) -> bytes:
-            return rb"%s(?:%s%s)%s%s" % (cell, d, cell, times, too_many)
+            return rb"%s(?>%s%s)%s%s" % (cell, d, cell, times, too_many)
 
         exact = b"{%d}" % (cells - 1)
         line = rb"(?> *%s%s*+%s *|%s)" % (q, inside, q, plain) if self.quote else plain
         long = rb"(?> *%s%s*+%s *|%s)" % (q, beyond, q, plain) if self.quote else plain
-        self.bare_lines = re.compile(rb"(?:%s)*+" % row(bare, exact))
-        self.lines = re.compile(rb"(?:%s)*+" % row(line, exact))
+        self.bare_lines = re.compile(rb"(?>%s)*+" % row(bare, exact))
+        self.lines = re.compile(rb"(?>%s)*+" % row(line, exact))
         self.row = re.compile(row(long, exact))
         self.any_row = re.compile(row(long, b"*+"))
         self.cell = re.compile(line)

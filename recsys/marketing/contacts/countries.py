@@ -25,7 +25,7 @@ ALSO = {
 }  # fmt: skip
 # Names of one country in one of the languages, and of two in another.
 AMBIGUOUS = ("congo", "kongo")
-# Alpha-3 codes of states that are no more, which CLDR still knows.
+# Alpha-3 codes of former states, which CLDR still knows.
 WITHDRAWN = frozenset({"BUR", "DDR", "FXX", "TMP", "YMD", "ZAR"})
 
 

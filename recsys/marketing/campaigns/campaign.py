@@ -33,10 +33,9 @@ def build_campaign(config: CampaignFile, runs_dir: Path) -> Path:
     """Writes what each channel imports, as ``<runs-dir>/campaigns/<name>/<version>/``.
 
     A file that comes to the same keeps its version. Beside the channels' files lie
-    ``assignments.parquet`` (who was given what, who was held out until when),
-    ``messages.parquet`` (who was sent what when), ``left_out.parquet`` (who could not be reached,
-    and why; anyone who opted out is counted only), ``campaign.json`` (counts) and a ``README.md`` that
-    says so.
+    ``assignments.parquet`` (who was given what, who was held out until when), ``messages.parquet``
+    (who was sent what when), ``left_out.parquet`` (who could not be reached, and why; anyone who
+    opted out is counted only), ``campaign.json`` (counts) and a ``README.md`` that says so.
 
     What was built in the runs folder before counts: its messages for the caps, and whoever it
     holds out stays out of this file as well while its outcome counts

@@ -11,6 +11,8 @@ from recsys.reading import read_json
 from recsys.run_folder import RunFolder
 from recsys.summary import as_text, metrics_table
 
+AGAINST_CONTROL = "all against the control"
+
 
 def summary(folder: RunFolder) -> str:
     """The headline of a run's ``metrics.json``: the estimator beside the rules, and who wins.
@@ -128,7 +130,11 @@ def uplift_summary(file: Path) -> str:
     rows, notes = [], []
     compared = document["campaigns"]
     if document["control"]:
-        compared = [*compared, {"name": "all against the control", **document["control"]}]
+        compared = [*compared, {"name": AGAINST_CONTROL, **document["control"]}]
+        notes.append(
+            f"{AGAINST_CONTROL}: `sent` is everybody outside the control, held out by a campaign "
+            "or not; `held out` is the control"
+        )
     for campaign in compared:
         notes += [f"{campaign['name']}: {why}" for why in campaign["not_measured"].values()]
         for outcome in ("responded", "value"):

@@ -203,6 +203,7 @@ def _uplift(document: Mapping[str, Any], campaigns: list[dict[str, Any]]) -> dic
         "unmeasured": unmeasured,
         "notes": document["notes"],
         "contaminated": contaminated,
+        "control": bool(document["control"]),
         "silent": {name: sorted(segments) for name, segments in silent.items() if segments},
         "kept_back": kept_back,
     }

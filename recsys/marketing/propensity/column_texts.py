@@ -11,7 +11,7 @@ from recsys.data.cells import NULL_WORDS
 MOST = 0.95
 # From which on numbers or dates among them are worth a word.
 LOOKS = 0.5
-# What people write, in small letters, where there is no number, date or yes or no.
+# What people write, in lower case, for a value that is missing.
 MISSING = frozenset(
     {word.casefold() for word in NULL_WORDS}
     | {"na", "n.a.", "#na", "nil", "?", ".", "--", "---", "–", "—", "unknown", "missing"}

@@ -143,7 +143,9 @@ def test_everybody_is_compared_with_the_control(tmp_path):
     assert (both["treated"], both["held_out"]) == (2000 - len(control), len(control))
     assert both["treated_mean"] == pytest.approx(len(sent[::2]) / (2000 - len(control)))
     assert both["held_out_mean"] == pytest.approx(ordered / len(control))
-    assert "all against the control: responded" in uplift_summary(file)
+    said = uplift_summary(file)
+    assert "all against the control: responded" in said
+    assert "all against the control: `sent` is everybody outside the control" in said
 
 
 def test_a_user_is_in_or_out_by_the_hash():

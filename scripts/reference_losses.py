@@ -76,7 +76,7 @@ def losses(name: str, backend: str, folder: Path) -> list[dict[str, str]]:
         check=True,
         stdout=subprocess.DEVNULL,
     )
-    history = json.loads((runs / name / "0" / "history.json").read_text())
+    history = json.loads((runs / name / "1" / "history.json").read_text())
     return [
         {key: float(value).hex() for key, value in epoch.items() if "seconds" not in key}
         for epoch in history

@@ -13,21 +13,21 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from recsys.display import printable, printable_document, show, show_error
-from recsys.endings import ending
 from recsys.errors import InputError
-from recsys.marketing import commands
-from recsys.precheck import refuse_early
-from recsys.quiet import start_backend
-from recsys.redaction import redact
-from recsys.stopping import stopped_by_signals
+from recsys.experiment.precheck import refuse_early
+from recsys.marketing import cli as commands
+from recsys.system.backend import start_backend
+from recsys.system.display import printable, printable_document, show, show_error
+from recsys.system.endings import ending
+from recsys.system.redaction import redact
+from recsys.system.stopping import stopped_by_signals
 
 if TYPE_CHECKING:
-    from recsys.data.prepare import DataConfig
+    from recsys.data.prepare.prepare import DataConfig
     from recsys.marketing.experiment import TaskExperiment
     from recsys.pipeline import Pipeline
-    from recsys.run_folder import RunFolder
-    from recsys.sweep import Sweep
+    from recsys.runs.folder import RunFolder
+    from recsys.tuning.sweep import Sweep
 
 app = typer.Typer(
     help="From an interaction log to a candidate generator in production.",
@@ -63,14 +63,14 @@ def run(
     overwrite: Overwrite = False,
 ) -> None:
     """Prepare, train, evaluate and export; continues a run that was stopped."""
-    from recsys.experiment_file import DEFAULT_TASK, read_document
+    from recsys.experiment.file import DEFAULT_TASK, read_document
 
     if read_document(experiment, overrides)["task"] != DEFAULT_TASK:
         _run_task(experiment, overrides, name, runs_dir, overwrite)
         return
     _start(experiment, overrides, name, runs_dir, overwrite)
-    from recsys.progress import say
-    from recsys.summary import summary
+    from recsys.runs.console import say
+    from recsys.runs.summary import summary
     from recsys.tracking import page_command
 
     for pipeline in _pipelines(experiment, overrides, name, runs_dir, overwrite):
@@ -87,7 +87,7 @@ def prepare(
 ) -> None:
     """Turn the log into a dataset on disk."""
     data = _start_with_data(experiment, overrides)
-    from recsys.preparation import prepare_dataset
+    from recsys.runs.preparation import prepare_dataset
 
     print(prepare_dataset(data, runs_dir).path)
 
@@ -118,7 +118,7 @@ def evaluate(
 ) -> None:
     """Rank the test part with a trained model, beside the baselines."""
     _start(experiment, overrides, name, runs_dir)
-    from recsys.summary import summary
+    from recsys.runs.summary import summary
 
     for pipeline in _pipelines(experiment, overrides, name, runs_dir):
         dataset = pipeline.prepare()
@@ -154,15 +154,15 @@ def sweep(
     """Search the values that `sweep` in the experiment names; continues where it was stopped."""
 
     def made() -> "Sweep":
-        from recsys.experiment import load_experiment
-        from recsys.sweep import Sweep
+        from recsys.experiment.schema import load_experiment
+        from recsys.tuning.sweep import Sweep
 
         command = redact(shlex.join(["recsys", *sys.argv[1:]]))
         return Sweep(load_experiment(experiment, overrides, name), runs_dir, overwrite, command)
 
-    refuse_early(["recsys.sweep"], lambda: made().corners())
+    refuse_early(["recsys.tuning.sweep"], lambda: made().corners())
     start_backend()
-    from recsys.progress import say
+    from recsys.runs.console import say
     from recsys.tracking import page_command
 
     search = made()
@@ -196,11 +196,11 @@ def recommend(
         raise InputError("give one of --history, --item (as often as there are items) and --user")
 
     def opened() -> "RunFolder":
-        from recsys.run_folder import RunFolder
+        from recsys.runs.folder import RunFolder
 
         return RunFolder.open_exported(run)
 
-    refuse_early(["recsys.run_folder"], lambda: opened().model_version())
+    refuse_early(["recsys.runs.folder"], lambda: opened().model_version())
     start_backend()
     from recsys.export.reasons import in_words, reasons
     from recsys.export.recommend import Query, Recommender
@@ -255,7 +255,7 @@ def init(
 
     A role that you name is not guessed; within records, name it by its path (event.item.id).
     """
-    from recsys.experiment_template import write_template
+    from recsys.experiment.template import write_template
 
     roles = {
         "user": user, "item": item, "time": time, "order": order, "event": event, "value": value,
@@ -281,7 +281,7 @@ def upload(
 ) -> None:
     """Send a run to the MLflow server that MLFLOW_TRACKING_URI names."""
     from recsys import tracking
-    from recsys.run_folder import RunFolder
+    from recsys.runs.folder import RunFolder
 
     print(tracking.upload(RunFolder.open(run).path, runs_dir))
 
@@ -299,7 +299,7 @@ def doctor(
 @data_app.command("list")
 def list_data() -> None:
     """The public data sets that can be fetched by name."""
-    from recsys.data.public import list_public
+    from recsys.data.sources.public import list_public
 
     for entry in list_public():
         print(f"{entry.name}: {entry.description}")
@@ -308,7 +308,7 @@ def list_data() -> None:
 @data_app.command()
 def fetch(name: str) -> None:
     """Fetch a public data set; prints its folder."""
-    from recsys.data.public import fetch as fetch_public
+    from recsys.data.sources.public import fetch as fetch_public
 
     print(fetch_public(name))
 
@@ -322,8 +322,8 @@ def generate(
     seed: int = 0,
 ) -> None:
     """Write a log of users with drifting tastes, with side tables."""
-    from recsys.data.generate import generate as generate_log
-    from recsys.progress import working
+    from recsys.data.sources.generate import generate as generate_log
+    from recsys.runs.console import working
 
     with working("generating") as tell:
         generate_log(folder, events, users, items, seed, progress=tell)
@@ -336,8 +336,8 @@ def check(
 ) -> None:
     """Say what is wrong with a log: rows left out, notes, the split's leakage audit."""
     data = _start_with_data(experiment, overrides)
-    from recsys.preparation import prepare_dataset
-    from recsys.yaml_text import dump_yaml
+    from recsys.runs.preparation import prepare_dataset
+    from recsys.system.yaml_text import dump_yaml
 
     dataset = prepare_dataset(data, runs_dir)
     found = {"quality": dataset.manifest.quality, "split": dataset.manifest.split}
@@ -361,7 +361,7 @@ def _start(
 def _start_with_data(experiment: Path, overrides: list[str] | None) -> "DataConfig":
     """Starts the backend, and gives the log that an experiment of any task reads."""
     refuse_early(
-        ["recsys.experiment", "recsys.marketing.experiment"],
+        ["recsys.experiment.schema", "recsys.marketing.experiment"],
         lambda: _data_of(experiment, overrides),
     )
     start_backend()
@@ -376,7 +376,7 @@ def _pipelines(
     overwrite: bool = False,
 ) -> "Iterator[Pipeline]":
     """A pipeline per seed of the experiment, each made when its turn comes."""
-    from recsys.experiment import load_experiment
+    from recsys.experiment.schema import load_experiment
     from recsys.pipeline import Pipeline
 
     loaded = load_experiment(experiment, overrides, name)
@@ -398,7 +398,7 @@ def _run_task(
     start_backend()
     from recsys.marketing.run import run_task
     from recsys.marketing.summary import summary
-    from recsys.progress import say
+    from recsys.runs.console import say
     from recsys.tracking import page_command
 
     experiment = loaded()
@@ -411,8 +411,8 @@ def _run_task(
 
 def _data_of(path: Path, overrides: list[str] | None) -> "DataConfig":
     """The log that an experiment of any task reads."""
-    from recsys.experiment import load_experiment
-    from recsys.experiment_file import DEFAULT_TASK, read_document
+    from recsys.experiment.file import DEFAULT_TASK, read_document
+    from recsys.experiment.schema import load_experiment
     from recsys.marketing.experiment import load_task
 
     if read_document(path, overrides)["task"] == DEFAULT_TASK:

@@ -1,6 +1,6 @@
 """The one exception that the command line turns into exit status 2."""
 
-from recsys.redaction import redact
+from recsys.system.redaction import redact
 
 
 class InputError(ValueError):

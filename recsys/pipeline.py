@@ -9,9 +9,8 @@ from typing import Any
 import keras
 
 from recsys import tracking
-from recsys.atomic import atomic_path
 from recsys.data.dataset import Dataset, Part
-from recsys.data.findings import findings
+from recsys.data.prepare.findings import findings
 from recsys.errors import InputError
 from recsys.evaluation.baselines.candidates import check_baselines
 from recsys.evaluation.evaluate import write_ranks
@@ -19,7 +18,7 @@ from recsys.evaluation.examples import examples
 from recsys.evaluation.final import evaluate_finally
 from recsys.evaluation.ranking import RetrieverEmbedder
 from recsys.evaluation.validation import Validation
-from recsys.experiment import Experiment
+from recsys.experiment.schema import Experiment
 from recsys.export.export import ExportRequest, export_in_subprocess
 from recsys.export.inputs import user_features_of
 from recsys.export.manifest import verified_manifest
@@ -27,11 +26,12 @@ from recsys.export.probes import write_probes
 from recsys.export.recommend import Recommender
 from recsys.models.retriever import Retriever
 from recsys.models.saved import load_retriever
-from recsys.preparation import prepare_dataset
-from recsys.progress import TrainingProgress, say, working
-from recsys.reading import Damaged
 from recsys.reports.report import write_report
-from recsys.run_folder import RunFolder
+from recsys.runs.console import TrainingProgress, say, working
+from recsys.runs.folder import RunFolder
+from recsys.runs.preparation import prepare_dataset
+from recsys.system.files import atomic_path
+from recsys.system.reading import Damaged
 from recsys.training.build import build_retriever, check_model
 from recsys.training.fit import Callback, Progress, fit
 

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from recsys.data.dataset import Dataset, Part, Queries
-from recsys.data.prepare import DataConfig, prepare
+from recsys.data.prepare.prepare import DataConfig, prepare
 from recsys.evaluation.baselines.popular import Popular
 from recsys.evaluation.metrics import ranking_metrics
 from recsys.evaluation.ranking import Scorer, rank

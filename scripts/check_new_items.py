@@ -37,7 +37,7 @@ from recsys.evaluation.confidence import intervals
 from recsys.evaluation.metrics import Ratio, ranking_metrics
 from recsys.evaluation.ranking import Embedder, RankedQueries, RetrieverEmbedder, Scorer, rank
 from recsys.evaluation.slices import item_activity
-from recsys.run_folder import RunFolder
+from recsys.runs.folder import RunFolder
 
 TENTHS = np.linspace(0, 1, 11)[1:-1]
 

@@ -22,7 +22,7 @@ import pandas as pd
 from joblib import Parallel, delayed
 from scipy import stats
 
-from recsys.data.public import table_file
+from recsys.data.sources.public import table_file
 from recsys.marketing.measurement import permutation
 
 USERS = (1_000, 3_000, 10_000)

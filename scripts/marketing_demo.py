@@ -120,7 +120,7 @@ def make_up_tables(users: pd.DataFrame) -> None:
 
     Half of those who opted out did so with their e-mail address alone, in another spelling.
     """
-    from recsys.data.public import table_file
+    from recsys.data.sources.public import table_file
 
     generator = np.random.default_rng(1)
     ids = users["user"]
@@ -185,7 +185,7 @@ def describe_coupons() -> pd.DataFrame:
     A description. Nobody was held out, and who was sent a campaign was chosen, so it does not say
     what a campaign changed.
     """
-    from recsys.data.public import table_file
+    from recsys.data.sources.public import table_file
 
     folder = table_file(LOG, "log").parent
     sent = pd.read_parquet(folder / "campaigns.parquet").drop_duplicates()

@@ -27,14 +27,14 @@ def main() -> None:
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE")
     arguments = parser.parse_args()
 
-    from recsys.quiet import start_backend
+    from recsys.system.backend import start_backend
 
     start_backend()
-    from recsys.experiment import load_experiment
+    from recsys.experiment.schema import load_experiment
     from recsys.pipeline import Pipeline
-    from recsys.progress import say
-    from recsys.run_folder import RunFolder
-    from recsys.summary import summary
+    from recsys.runs.console import say
+    from recsys.runs.folder import RunFolder
+    from recsys.runs.summary import summary
     from recsys.tracking import page_command
 
     folders: list[RunFolder] = []

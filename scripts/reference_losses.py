@@ -48,7 +48,7 @@ MODELS = {
     },
     "lstm": {"query": {"encoder": {"kind": "lstm"}}, "loss": {"kind": "cross_entropy"}},
     "gru": {"query": {"encoder": {"kind": "gru"}}, "loss": {"kind": "bpr_max"}},
-    "convolution": {"query": {"encoder": {"kind": "convolution"}}},
+    "convolution": {"query": {"encoder": {"kind": "cnn"}}},
     "attention": {
         "query": {"encoder": {"kind": "attention", "times": True}, "user_features": ["country"]},
         "loss": {"kind": "gbce"},

@@ -57,10 +57,10 @@ def reproduce(row: str, runs_dir: Path) -> dict[str, float]:
     Returns:
         Each test metric's value.
     """
-    from recsys.quiet import start_backend
+    from recsys.system.backend import start_backend
 
     start_backend()
-    from recsys.experiment import load_experiment
+    from recsys.experiment.schema import load_experiment
     from recsys.pipeline import Pipeline
 
     experiment = load_experiment(EXPERIMENTS / f"{row}.yaml", ["tracking.enabled=false"])

@@ -1,11 +1,14 @@
 """Keeps the libraries quiet, off the network and off the user's settings; slow tests first."""
 
 import atexit
+import gzip
+import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -64,3 +67,20 @@ def no_store_left_behind() -> Iterator[None]:
     yield
     if address := os.environ.pop("MLFLOW_TRACKING_URI", None):
         pytest.fail(f"this test left MLFLOW_TRACKING_URI set, to {address}")
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a file by its name: text, bytes, or rows for JSON lines; gzip by the ending."""
+
+    def write_file(name: str, content: str | bytes | list[dict[str, Any]]) -> Path:
+        if isinstance(content, list):
+            content = "".join(json.dumps(row) + "\n" for row in content)
+        if isinstance(content, str):
+            content = content.encode()
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+        return path
+
+    return write_file

@@ -7,7 +7,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[1]
 CORE = [
-    "recsys.data.batches",
+    "recsys.data.batches.training_batches",
     "recsys.data.dataset",
     "recsys.evaluation.metrics",
     "recsys.evaluation.ranking",

@@ -57,7 +57,7 @@ def artefact(monkeypatch):
     monkeypatch.setattr(cli, "refuse_early", lambda modules, check: None)
     monkeypatch.setattr("recsys.export.recommend.Recommender", Artefact)
     folder = SimpleNamespace(model_version=lambda: Path("model"))
-    monkeypatch.setattr("recsys.run_folder.RunFolder.open_exported", lambda run: folder)
+    monkeypatch.setattr("recsys.runs.folder.RunFolder.open_exported", lambda run: folder)
     return Artefact
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsys.data.public.complete_journey import FILES
+from recsys.data.sources.public.complete_journey import FILES
 from tests.marketing.logs import shoppers
 
 pytestmark = pytest.mark.slow

@@ -10,7 +10,7 @@ import tensorflow as tf
 from nbclient.exceptions import CellExecutionError
 
 from recsys.export.manifest import FILE, describe_signatures
-from recsys.manifests import write_folder_manifest
+from recsys.system.manifests import write_folder_manifest
 from tests.notebooks import NOTEBOOKS, execute_notebook, output
 from tests.reports.synthetic import write_run
 

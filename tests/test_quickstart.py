@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from recsys.data.public.movielens import FILES
+from recsys.data.sources.public.movielens import FILES
 from tests.logs import write_log
 from tests.processes import run_python
 

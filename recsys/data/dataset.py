@@ -48,8 +48,8 @@ import numpy as np
 from pydantic import Field
 
 from recsys.config import StrictConfig
-from recsys.manifests import Files, check, read_manifest, write_folder_manifest
-from recsys.reading import Damaged, read_json, reading
+from recsys.system.manifests import Files, check, read_manifest, write_folder_manifest
+from recsys.system.reading import Damaged, read_json, reading
 
 Part = Literal["train", "validation", "test"]
 Side = Literal["user", "item"]

@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import Field, field_validator, model_validator
 
-from recsys.atomic import atomic_path
 from recsys.config import Seen, StrictConfig
 from recsys.data.dataset import Dataset, Part, Queries
 from recsys.errors import InputError
@@ -31,7 +30,8 @@ from recsys.evaluation.metrics import (
 )
 from recsys.evaluation.ranking import UNRANKED, RankedQueries, Scorer, rank
 from recsys.evaluation.slices import slices
-from recsys.reading import reading
+from recsys.system.files import atomic_path
+from recsys.system.reading import reading
 
 logger = logging.getLogger(__name__)
 

@@ -7,9 +7,9 @@ import keras
 import numpy as np
 
 from recsys.config import Seen
+from recsys.data.batches.histories import Histories
+from recsys.data.batches.packing import SMALLEST_WIDTH
 from recsys.data.dataset import Dataset, Queries, ranges
-from recsys.data.histories import Histories
-from recsys.data.layouts import SMALLEST_WIDTH
 from recsys.evaluation.block_ranker import COUNTED, LOWEST, BlockRanker
 from recsys.models.query_model import QueryModel
 from recsys.models.retriever import Retriever

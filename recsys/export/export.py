@@ -17,12 +17,12 @@ from typing import Any
 from pydantic import Field
 
 import recsys
-from recsys.atomic import draft_folder
 from recsys.config import Seen, StrictConfig
 from recsys.data.dataset import Part
 from recsys.errors import InputError
 from recsys.export.lifeline import LIFELINE, lifeline
 from recsys.export.publish import partial_of
+from recsys.system.files import draft_folder
 
 
 class ExportConfig(StrictConfig):

@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 
+from recsys.data.batches.histories import whole_seconds
 from recsys.data.dataset import Dataset, Feature
-from recsys.data.histories import whole_seconds
 from recsys.errors import InputError
 
 UNKNOWN = -1  # index of a user or an item that the dataset does not know

@@ -11,14 +11,14 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from recsys.atomic import atomic_path
+from recsys.data.batches.histories import elapsed
 from recsys.data.dataset import Dataset
-from recsys.data.histories import elapsed
 from recsys.export.inputs import UNKNOWN, event_times
 from recsys.export.manifest import MEND
 from recsys.export.precision import full_float32_products
 from recsys.models.retriever import USER_FEATURE, Retriever
-from recsys.reading import reading
+from recsys.system.files import atomic_path
+from recsys.system.reading import reading
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from recsys.data.text import normal_id
+from recsys.data.sources.text import normal_id
 from recsys.export.inputs import HISTORY, HISTORY_TIME, padding, stack_rows
 from recsys.export.recommend import Query, Recommender
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from recsys.data.dataset import Dataset
-from recsys.data.text import normal_id
+from recsys.data.sources.text import normal_id
 from recsys.errors import InputError
 from recsys.export.inputs import (
     HISTORY,

@@ -20,7 +20,7 @@ from tensorflow_recommenders.layers.factorized_top_k import BruteForce
 
 from recsys.config import Seen
 from recsys.data.dataset import NOT_A_WORD, Dataset, Feature, Part
-from recsys.data.text import EDGES, WHOLE
+from recsys.data.sources.text import EDGES, WHOLE
 from recsys.export.inputs import (
     EXCLUDE,
     HISTORY,
@@ -205,7 +205,7 @@ def _is_in(items_BC: tf.Tensor, left_out_BX: tf.Tensor) -> tf.Tensor:
 
 
 def _elapsed(seconds_BW: tf.Tensor, length_B: tf.Tensor) -> tf.Tensor:
-    """As :func:`recsys.data.histories.elapsed`."""
+    """As :func:`recsys.data.batches.histories.elapsed`."""
     passed_BW = tf.clip_by_value(seconds_BW - seconds_BW[:, :1], 0, tf.int32.max)
     real_BW = tf.sequence_mask(length_B, tf.shape(seconds_BW)[1])
     return tf.where(real_BW, tf.cast(passed_BW, tf.int32), 0)
@@ -221,7 +221,7 @@ def _split_words(text: tf.Tensor) -> tf.RaggedTensor:
 
 
 def _look_up(table: tf.lookup.StaticHashTable, ids: tf.Tensor, missing: int = UNKNOWN) -> tf.Tensor:
-    """Numbers of ids, in the form of :func:`recsys.data.text.normal_id` where they need it."""
+    """Numbers of ids, as :func:`recsys.data.sources.text.normal_id` has them where needed."""
     found = table.lookup(ids)
     has_strangers = tf.reduce_any((found == missing) & (ids != ""))
     return tf.cond(has_strangers, lambda: table.lookup(_normal(ids)), lambda: found)

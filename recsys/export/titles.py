@@ -5,7 +5,7 @@ from pathlib import Path
 
 from recsys.data.dataset import Dataset
 from recsys.export.manifest import MEND
-from recsys.reading import read_json
+from recsys.system.reading import read_json
 
 FILE = "assets.extra/titles.json"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from recsys import tracking
 from recsys.data.dataset import Dataset
 from recsys.marketing.experiment import TaskExperiment
-from recsys.run_folder import RunFolder
+from recsys.runs.folder import RunFolder
 
 PACKAGES = ("recsys", "scikit-learn", "numpy", "pandas", "duckdb")
 

@@ -6,9 +6,9 @@ from typing import Literal
 from pydantic import Field, PositiveInt, model_validator
 
 from recsys.config import NAME, RunName, StrictConfig
-from recsys.data.prepare import DataConfig
+from recsys.data.prepare.prepare import DataConfig
 from recsys.errors import InputError
-from recsys.experiment_file import read_document, validated
+from recsys.experiment.file import read_document, validated
 from recsys.marketing.propensity.answers import Statistic
 from recsys.marketing.propensity.judging import EstimatorsConfig
 from recsys.marketing.propensity.labelled import LabelledTableConfig
@@ -108,7 +108,7 @@ def load_task(
     """Reads an experiment that asks about users.
 
     Args:
-        path, overrides, name: see :func:`recsys.experiment_file.read_document`.
+        path, overrides, name: see :func:`recsys.experiment.file.read_document`.
 
     Raises:
         InputError: there is none, no such task, or something in it is wrong.

@@ -13,9 +13,9 @@ from recsys.marketing.audiences import audience
 from recsys.marketing.campaigns import built
 from recsys.marketing.propensity_run import USERS
 from recsys.marketing.realtime import replay
+from recsys.marketing.reports.users_report import write_users_report
 from recsys.marketing.users.segments import SEGMENTS
-from recsys.reports.users_report import write_users_report
-from recsys.run_folder import RunFolder
+from recsys.runs.folder import RunFolder
 
 # Users of a segment whose recommendations are looked at.
 ASKED = 200

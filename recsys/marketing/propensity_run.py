@@ -10,9 +10,8 @@ import numpy as np
 import pandas as pd
 import skops.io
 
-from recsys.atomic import atomic_path
 from recsys.data.dataset import Dataset
-from recsys.data.findings import findings
+from recsys.data.prepare.findings import findings
 from recsys.errors import InputError
 from recsys.marketing.at_work import at_work, versions
 from recsys.marketing.experiment import PropensityExperiment
@@ -34,11 +33,12 @@ from recsys.marketing.propensity.results import (
     totals,
     users_now,
 )
+from recsys.marketing.reports.users_report import write_users_report
 from recsys.marketing.users.events import open_events
-from recsys.preparation import prepare_dataset
-from recsys.progress import say, working
-from recsys.reports.users_report import write_users_report
-from recsys.run_folder import RunFolder
+from recsys.runs.console import say, working
+from recsys.runs.folder import RunFolder
+from recsys.runs.preparation import prepare_dataset
+from recsys.system.files import atomic_path
 from recsys.tracking.estimator_model import FILE
 
 VERSION = "1"

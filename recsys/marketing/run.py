@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from recsys.marketing.experiment import SentimentExperiment, TaskExperiment
-from recsys.run_folder import RunFolder
+from recsys.runs.folder import RunFolder
 
 
 def run_task(experiment: TaskExperiment, runs_dir: Path, overwrite: bool = False) -> RunFolder:

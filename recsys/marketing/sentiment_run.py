@@ -6,15 +6,15 @@ from typing import Any
 
 import pandas as pd
 
-from recsys.atomic import atomic_path
 from recsys.marketing.at_work import at_work, versions
 from recsys.marketing.experiment import SentimentExperiment
+from recsys.marketing.reports.users_report import write_users_report
 from recsys.marketing.sentiment.features import quality_before
 from recsys.marketing.sentiment.reviews import SCORED, Reviews, read_reviews, write_quarantine
 from recsys.marketing.sentiment.sentiment import Judged, judge_sentiment
-from recsys.progress import say, working
-from recsys.reports.users_report import write_users_report
-from recsys.run_folder import RunFolder
+from recsys.runs.console import say, working
+from recsys.runs.folder import RunFolder
+from recsys.system.files import atomic_path
 
 MOST_ITEMS = 10
 # Fewer reviews say little of an item.

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Set
 
 import pyarrow as pa
 
-from recsys.data.matching import difference
+from recsys.data.prepare.matching import difference
 from recsys.errors import InputError
 
 SHOWN = 3

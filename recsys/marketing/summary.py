@@ -7,9 +7,9 @@ from typing import Any
 from recsys.marketing.audiences.suppression import suppression_notes
 from recsys.marketing.measurement.off_policy import PolicyValue
 from recsys.marketing.versions import read_version
-from recsys.reading import read_json
-from recsys.run_folder import RunFolder
-from recsys.summary import as_text, metrics_table
+from recsys.runs.folder import RunFolder
+from recsys.runs.summary import as_text, metrics_table
+from recsys.system.reading import read_json
 
 AGAINST_CONTROL = "all against the control"
 

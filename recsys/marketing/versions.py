@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from recsys import manifests
-from recsys.reading import Damaged, read_json
+from recsys.system import manifests
+from recsys.system.reading import Damaged, read_json
 
 RECORD = "version.json"
 MEND = (

@@ -59,7 +59,7 @@ class Retriever(keras.Model):
 
     It is an ordinary Keras model: called, saved and loaded as one, and it
     trains with ``compile`` and ``fit`` on batches of
-    :class:`recsys.data.batches.TrainingBatches` (with a sampled loss, each
+    :class:`recsys.data.batches.training_batches.TrainingBatches` (with a sampled loss, each
     needs ``negatives`` and ``negative_log_counts`` of a sampler too, and Keras
     3.15 on TensorFlow squares the sparse gradient of a repeated item before it
     sums it).
@@ -197,7 +197,7 @@ class Retriever(keras.Model):
                 if the user id is read; ``user_feature.<name>`` for each user
                 feature. With ``row`` and ``place`` int32 [lanes, positions] a lane of
                 ``history`` [lanes, positions] holds several rows (see
-                :class:`recsys.data.batches.TrainingBatches`). With ``item_ids``
+                :class:`recsys.data.batches.training_batches.TrainingBatches`). With ``item_ids``
                 int32 [n], ``history`` (and the loss's indices) point into ``item_ids``
                 instead of the catalogue.
             item_rows: float32 [n, dim], the id vectors of ``item_ids``.

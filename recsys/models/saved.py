@@ -5,7 +5,7 @@ from pathlib import Path
 import keras
 
 from recsys.models.retriever import Retriever
-from recsys.reading import check_archive
+from recsys.system.reading import check_archive
 
 MEND = "Run `recsys train` with the experiment: it makes it again, from its checkpoints"
 

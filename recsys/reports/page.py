@@ -9,11 +9,11 @@ from typing import Any
 import jinja2
 from matplotlib.figure import Figure
 
-from recsys.atomic import atomic_path
-from recsys.display import LONGEST_LINE, printable
 from recsys.errors import InputError
-from recsys.recorded import RecordedFiles
 from recsys.reports import plots
+from recsys.system.display import LONGEST_LINE, printable
+from recsys.system.files import atomic_path
+from recsys.system.recorded import RecordedFiles
 
 MANIFESTS = ("manifest.json", "version.json")  # of runs and replays; of audiences and campaigns
 MEND = "Run the command that made the folder again: what is damaged is made again"
@@ -56,16 +56,19 @@ def _recorded(path: Path) -> RecordedFiles:
     return RecordedFiles(path.parent, MEND, name)
 
 
-def write_page(path: Path, template: str, **context: Any) -> Path:
+def write_page(
+    path: Path, template: str, packages: Sequence[str] = ("recsys.reports",), **context: Any
+) -> Path:
     """Renders a template into a file, in whole or not at all.
 
     Args:
         path: of the page.
         template: its name.
+        packages: whose ``templates`` are looked through, one after the other.
         context: what it shows.
     """
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("recsys.reports"),
+        loader=jinja2.ChoiceLoader([jinja2.PackageLoader(each) for each in packages]),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recsys.errors import InputError
-from recsys.reading import reading
+from recsys.system.reading import reading
 from recsys.tracking.logged_model import log_model
 from recsys.tracking.run import Run
 

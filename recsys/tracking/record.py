@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from recsys.atomic import atomic_path
-from recsys.reading import read_json, reading
+from recsys.system.files import atomic_path
+from recsys.system.reading import read_json, reading
 
 FILE = "mlflow.json"
 LOCAL = "local"

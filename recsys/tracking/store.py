@@ -13,9 +13,9 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-from recsys.atomic import draft_folder
 from recsys.errors import InputError
-from recsys.redaction import HIDDEN, redact, remember_address, shown_address
+from recsys.system.files import draft_folder
+from recsys.system.redaction import HIDDEN, redact, remember_address, shown_address
 from recsys.tracking.relocation import adopt
 
 PROBE_SECONDS = 5.0

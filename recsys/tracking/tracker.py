@@ -10,10 +10,10 @@ from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import recsys.tracking.store as store
-from recsys.display import printable
 from recsys.errors import InputError
-from recsys.redaction import redact
-from recsys.stopping import STATUSES
+from recsys.system.display import printable
+from recsys.system.redaction import redact
+from recsys.system.stopping import STATUSES
 from recsys.tracking import models, record
 from recsys.tracking.config import TrackingConfig
 from recsys.tracking.run import PARENT_TAG, Run, flatten, to_metrics

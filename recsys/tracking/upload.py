@@ -5,7 +5,7 @@ from pathlib import Path
 
 import recsys.tracking.store as store
 from recsys.errors import InputError
-from recsys.reading import Damaged
+from recsys.system.reading import Damaged
 from recsys.tracking import estimator_model, models, record
 from recsys.tracking.logged_model import DIGEST_TAG
 from recsys.tracking.models import NAME_TAG

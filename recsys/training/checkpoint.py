@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from recsys.atomic import atomic_path
-from recsys.reading import check_archive, reading
+from recsys.system.files import atomic_path
+from recsys.system.reading import check_archive, reading
 
 _METADATA = "metadata"
 MEND = "Start afresh with --overwrite"

@@ -12,17 +12,17 @@ import keras
 import numpy as np
 from pydantic import Field, NonNegativeInt
 
-from recsys import stopping
 from recsys.config import Distinct, StrictConfig
-from recsys.data.batches import TrainingBatches
+from recsys.data.batches.training_batches import TrainingBatches
 from recsys.data.dataset import Dataset, Part
 from recsys.errors import InputError
 from recsys.models.retriever import Retriever
-from recsys.reading import Damaged
+from recsys.system import stopping
+from recsys.system.reading import Damaged
 from recsys.training.averaging import WeightAverage
 from recsys.training.checkpoint import State, load_checkpoint, save_checkpoint
 from recsys.training.devices import free_memory, training_devices
-from recsys.training.feed import Feed, sampler_of
+from recsys.training.loader import Feed, sampler_of
 from recsys.training.memory import MemoryForecast, forecast, held_by, require_memory
 from recsys.training.optimizer import OptimizerConfig
 from recsys.training.step import Step, build_step

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from recsys.data.generate import generate
-from recsys.data.prepare import prepare
-from recsys.data.rows import cut_rows
-from recsys.experiment import load_experiment
+from recsys.data.batches.sequences import cut_rows
+from recsys.data.prepare.prepare import prepare
+from recsys.data.sources.generate import generate
+from recsys.experiment.schema import load_experiment
 
 EXPERIMENTS = {
     "movielens-1m": "movielens-1m-attention",

@@ -1,7 +1,5 @@
 """What the tests of the data room share."""
 
-import gzip
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +7,7 @@ from typing import Any
 import pytest
 
 from recsys.data.dataset import Dataset
-from recsys.data.prepare import DataConfig, prepare
+from recsys.data.prepare.prepare import DataConfig, prepare
 
 # Two users, four items, six moments: the time split holds out the last ones.
 SMALL_LOG = "user,item,time\n" + "".join(
@@ -23,23 +21,6 @@ CUTS = {"kind": "time", "validation_quantile": 0.5, "test_quantile": 0.75}
 COLUMNS = {"user": "user", "item": "item", "time": "time"}
 # The times of small logs count from a start of their own.
 RELATIVE = {"earliest_time": "1970-01-01"}
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Callable[..., Path]:
-    """Writes a file by its name: text, bytes, or rows for JSON lines; gzip by the ending."""
-
-    def write_file(name: str, content: str | bytes | list[dict[str, Any]]) -> Path:
-        if isinstance(content, list):
-            content = "".join(json.dumps(row) + "\n" for row in content)
-        if isinstance(content, str):
-            content = content.encode()
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
-        return path
-
-    return write_file
 
 
 @pytest.fixture

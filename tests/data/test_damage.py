@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from recsys.data.dataset import Dataset
-from recsys.data.prepare import DataConfig, prepare
-from recsys.reading import Damaged
+from recsys.data.prepare.prepare import DataConfig, prepare
+from recsys.system.reading import Damaged
 from tests.damage import DAMAGES, flip
 from tests.data.conftest import COLUMNS, CUTS, RELATIVE, SMALL_LOG
 

@@ -6,7 +6,7 @@ import pytest
 
 from recsys.export.manifest import FILE, read_manifest
 from recsys.export.recommend import Recommender
-from recsys.reading import Damaged
+from recsys.system.reading import Damaged
 from tests.damage import DAMAGES
 
 NAMES = [

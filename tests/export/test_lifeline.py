@@ -11,7 +11,7 @@ import pytest
 
 from recsys.export import export as module
 from recsys.export.export import ExportRequest, export_in_subprocess
-from recsys.stopping import Stopped, stopped_by_signals
+from recsys.system.stopping import Stopped, stopped_by_signals
 
 # Both hold the pipe that the test reads from: it ends when both have.
 PARENT = """

@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from recsys.data.prepare import DataConfig
-from recsys.experiment import Experiment
+from recsys.data.prepare.prepare import DataConfig
+from recsys.experiment.schema import Experiment
 from recsys.marketing import scores
 from recsys.marketing.experiment import PropensityExperiment
 from recsys.marketing.run import run_task

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from recsys.data.dataset import Dataset
-from recsys.data.prepare import DataConfig, prepare
+from recsys.data.prepare.prepare import DataConfig, prepare
 
 START = pd.Timestamp("2024-01-01", tz="UTC")
 

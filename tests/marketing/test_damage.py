@@ -10,9 +10,9 @@ from recsys.errors import InputError
 from recsys.marketing.audiences.users_table import read_users
 from recsys.marketing.experiment import PropensityExperiment
 from recsys.marketing.page import recommended_by_segment, write_page
+from recsys.marketing.reports.users_report import write_users_report
 from recsys.marketing.run import run_task
-from recsys.reports.users_report import write_users_report
-from recsys.run_folder import RunFolder
+from recsys.runs.folder import RunFolder
 from tests.damage import empty, flip, truncate
 
 

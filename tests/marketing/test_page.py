@@ -20,8 +20,8 @@ from recsys.marketing.run import run_task
 from recsys.marketing.users.description import FeaturesConfig
 from recsys.marketing.users.events import open_events
 from recsys.marketing.users.reviewed_users import ReviewedUsers
-from recsys.preparation import prepare_dataset
-from recsys.run_folder import RunFolder
+from recsys.runs.folder import RunFolder
+from recsys.runs.preparation import prepare_dataset
 from tests.marketing.logs import START, microseconds
 from tests.marketing.sentiment.texts import rows, written
 from tests.notebooks import NOTEBOOKS, execute_notebook, output

@@ -11,7 +11,7 @@ from recsys.marketing.versions import (
     read_version,
     versions,
 )
-from recsys.reading import Damaged
+from recsys.system.reading import Damaged
 from tests.damage import DAMAGES
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from recsys.models.saved import load_retriever
-from recsys.reading import Damaged
+from recsys.system.reading import Damaged
 from tests.damage import DAMAGES
 from tests.export.conftest import make_retriever
 

@@ -10,16 +10,16 @@ import time
 import numpy as np
 import pytest
 
-from recsys.data.batches import TrainingBatches
+from recsys.data.batches.training_batches import TrainingBatches
 from recsys.data.dataset import Dataset
 from recsys.evaluation.metrics import ranking_metrics
 from recsys.evaluation.ranking import RetrieverEmbedder, rank
 from recsys.models.retriever import ModelConfig
-from recsys.stopping import Stopped, stopped_by_signals
+from recsys.system.stopping import Stopped, stopped_by_signals
 from recsys.training.build import build_retriever
 from recsys.training.checkpoint import load_checkpoint
-from recsys.training.feed import ASSEMBLY
 from recsys.training.fit import Progress, TrainingConfig, fit
+from recsys.training.loader import ASSEMBLY
 from tests.damage import truncate
 from tests.datasets import checkerboard
 from tests.models import zoo

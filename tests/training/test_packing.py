@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from recsys.data.batches import TrainingBatches
+from recsys.data.batches.training_batches import TrainingBatches
 from recsys.models.retriever import ModelConfig, Retriever
 from tests.datasets import write_dataset
 from tests.models import zoo

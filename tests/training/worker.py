@@ -15,7 +15,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from recsys.data.batches import TrainingBatches
+from recsys.data.batches.training_batches import TrainingBatches
 from recsys.data.dataset import Dataset
 from recsys.evaluation.metrics import ranking_metrics
 from recsys.evaluation.ranking import RetrieverEmbedder, rank

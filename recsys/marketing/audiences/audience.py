@@ -22,8 +22,8 @@ from recsys.marketing.audiences.suppression import (
 from recsys.marketing.audiences.users_table import SEGMENT, USER, UsersTable, read_users
 from recsys.marketing.contacts.contacts import ContactsConfig
 from recsys.marketing.versions import fingerprint, keep_version
-from recsys.run_folder import RunFolder
-from recsys.yaml_text import dump_yaml
+from recsys.runs.folder import RunFolder
+from recsys.system.yaml_text import dump_yaml
 
 MEMBERS, DEFINITION, COUNTS = "members.parquet", "audience.yaml", "audience.json"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from recsys.data.text import normal_id
+from recsys.data.sources.text import normal_id
 from recsys.errors import InputError
 from recsys.evaluation.confidence import Interval, intervals
 from recsys.evaluation.metrics import Ratio

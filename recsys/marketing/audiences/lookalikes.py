@@ -8,7 +8,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 
 from recsys.config import Distinct, StrictConfig
 from recsys.data.dataset import Dataset
-from recsys.data.text import normal_id
+from recsys.data.sources.text import normal_id
 from recsys.errors import InputError
 from recsys.marketing.audiences.likeness import cosine, directions
 from recsys.marketing.users.vectors import UserVectors

@@ -4,7 +4,7 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from recsys.data.conditions import BOUNDS, check_condition, not_a_condition, time_limit
+from recsys.data.prepare.conditions import BOUNDS, check_condition, not_a_condition, time_limit
 from recsys.errors import InputError
 
 
@@ -14,7 +14,7 @@ def rows_where(table: pd.DataFrame, condition: str, origin: str) -> pd.Series:
     Args:
         table: what the condition speaks of.
         condition: an SQL expression of its columns, such as ``segment = 'lost' and value > 100``;
-            what it may hold says :func:`recsys.data.conditions.check_condition`.
+            what it may hold says :func:`recsys.data.prepare.conditions.check_condition`.
         origin: where the condition stands, for messages.
 
     Raises:

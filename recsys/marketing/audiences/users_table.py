@@ -9,7 +9,7 @@ import pandas as pd
 from recsys.errors import InputError
 from recsys.marketing.propensity_run import USERS
 from recsys.marketing.versions import digest
-from recsys.run_folder import RunFolder
+from recsys.runs.folder import RunFolder
 
 USER, SEGMENT = "user", "segment"
 # Columns of a run's users that are what it predicted, not what it was told.

@@ -11,7 +11,7 @@ import pandas as pd
 
 from recsys.errors import InputError
 from recsys.marketing.versions import checked, read_version, versions
-from recsys.reading import Damaged, reading
+from recsys.system.reading import Damaged, reading
 
 DEFINITION, COUNTS = "campaign.yaml", "campaign.json"
 ASSIGNMENTS = "assignments.parquet"

@@ -22,9 +22,9 @@ from recsys.marketing.contacts.shared_details import SharedDetails
 from recsys.marketing.measurement.enough import SMALLEST_ARM
 from recsys.marketing.measurement.power import Rate, smallest_uplift
 from recsys.marketing.versions import fingerprint, keep_version
-from recsys.progress import working
-from recsys.run_folder import RunFolder
-from recsys.yaml_text import dump_yaml
+from recsys.runs.console import working
+from recsys.runs.folder import RunFolder
+from recsys.system.yaml_text import dump_yaml
 
 MESSAGES, LEFT_OUT = "messages.parquet", "left_out.parquet"
 

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from pydantic import Field, PositiveInt, model_validator
 
 from recsys.config import NAME, StrictConfig
-from recsys.data.times import Day
+from recsys.data.sources.times import Day
 from recsys.marketing.audiences.audience import Definition
 from recsys.marketing.audiences.suppression import SuppressionConfig, check_suppression
 from recsys.marketing.campaigns.caps import Caps

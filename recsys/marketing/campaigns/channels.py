@@ -13,7 +13,6 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from recsys.config import Distinct, StrictConfig
-from recsys.display import printable, spreadsheet_cell
 from recsys.errors import InputError
 from recsys.marketing.campaigns.addresses import AddressDetail
 from recsys.marketing.campaigns.offers import OfferConfig, Offered
@@ -26,6 +25,7 @@ from recsys.marketing.campaigns.wording import (
     written,
 )
 from recsys.marketing.contacts.contacts import Detail
+from recsys.system.display import printable, spreadsheet_cell
 
 # Between the items, and the titles, of one row.
 BETWEEN = "|"

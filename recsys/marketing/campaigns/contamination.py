@@ -28,7 +28,7 @@ from recsys.marketing.campaigns.reached import reached
 from recsys.marketing.contacts.contacts import ContactsConfig, read_contacts
 from recsys.marketing.contacts.shared_details import SharedDetails
 from recsys.marketing.versions import MEND, checked
-from recsys.reading import read_yaml, reading
+from recsys.system.reading import read_yaml, reading
 
 ELSEWHERE = "other tools"
 

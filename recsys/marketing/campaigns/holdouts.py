@@ -12,8 +12,8 @@ from typing import Any
 import pandas as pd
 from pydantic import Field
 
-from recsys.data.sources import FileConfig
-from recsys.data.times import Day, TimeConfig
+from recsys.data.sources.sources import FileConfig
+from recsys.data.sources.times import Day, TimeConfig
 from recsys.errors import InputError
 from recsys.marketing.campaigns.built import Built, newest
 from recsys.marketing.campaigns.reached import reached

@@ -6,9 +6,9 @@ from datetime import date
 import pandas as pd
 from pydantic import Field
 
-from recsys.data.readers.columns import holds
-from recsys.data.sources import FileConfig
-from recsys.data.times import Day, TimeConfig
+from recsys.data.sources.readers.columns import holds
+from recsys.data.sources.sources import FileConfig
+from recsys.data.sources.times import Day, TimeConfig
 from recsys.marketing.campaigns.built import Built
 from recsys.marketing.channel_names import CHANNELS, channel_name
 from recsys.marketing.strangers import stranger_notes

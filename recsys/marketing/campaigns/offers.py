@@ -13,7 +13,7 @@ from recsys.export.reasons import reasons_of_many
 from recsys.export.recommend import Query, Recommender
 from recsys.marketing.audiences.query import rows_where
 from recsys.marketing.feature_table import feature_table
-from recsys.run_folder import RunFolder
+from recsys.runs.folder import RunFolder
 
 # Scores that are in memory at a time.
 SCORES = 2**25

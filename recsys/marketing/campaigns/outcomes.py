@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 from pydantic import Field, NonNegativeInt, PositiveInt
 
-from recsys.data.sources import FileConfig
-from recsys.data.times import TimeConfig
+from recsys.data.sources.sources import FileConfig
+from recsys.data.sources.times import TimeConfig
 from recsys.errors import InputError
 from recsys.marketing.audiences.users_table import SEGMENT
 from recsys.marketing.campaigns.built import ASSIGNMENTS, COUNTS, KEYS
@@ -19,8 +19,8 @@ from recsys.marketing.campaigns.contamination import OtherMessages, other_messag
 from recsys.marketing.measurement.uplift import SegmentedUplift, uplift, uplift_by_segment
 from recsys.marketing.tables import as_numbers, read_columns
 from recsys.marketing.versions import MEND, checked, read_version
-from recsys.reading import reading
-from recsys.run_folder import RunFolder
+from recsys.runs.folder import RunFolder
+from recsys.system.reading import reading
 
 UPLIFT = "uplift.json"
 BEFORE = "before"

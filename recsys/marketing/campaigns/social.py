@@ -15,13 +15,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from recsys.atomic import atomic_path
 from recsys.errors import InputError
 from recsys.marketing.campaigns.addresses import NO_DETAILS
 from recsys.marketing.campaigns.platforms import PLATFORMS, Platform, PlatformName
 from recsys.marketing.campaigns.sharers import SHARED, Sharers
 from recsys.marketing.contacts.contacts import Contacts
 from recsys.marketing.contacts.identifiers import Unusable
+from recsys.system.files import atomic_path
 
 DEFAULT_FIELDS = ("email", "phone")
 IDENTIFYING = ("email", "phone", "advertising_id")

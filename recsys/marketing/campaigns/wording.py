@@ -13,9 +13,9 @@ from jinja2 import StrictUndefined, Template, TemplateError, meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import AfterValidator
 
-from recsys.display import printable, spreadsheet_cell
 from recsys.errors import InputError
 from recsys.marketing.campaigns.offers import Offer
+from recsys.system.display import printable, spreadsheet_cell
 
 WORDS = ("titles", "items", "because", "again")
 LISTS = ("titles", "items")

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from ibis.backends.duckdb import Backend
 
-from recsys.data.time_faults import fitting_formats
-from recsys.data.times import TimeConfig, microseconds, plausible
+from recsys.data.sources.time_faults import fitting_formats
+from recsys.data.sources.times import TimeConfig, microseconds, plausible
 from recsys.errors import InputError
 from recsys.marketing.propensity.column_texts import LOOKS, MOST, DifferentTexts, ReadColumn
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from recsys.data.numbers import LARGEST, NumberFormat, read_numbers
-from recsys.data.text import INVISIBLE
+from recsys.data.sources.numbers import LARGEST, NumberFormat, read_numbers
+from recsys.data.sources.text import INVISIBLE
 from recsys.marketing.propensity.column_texts import MOST, DifferentTexts, ReadColumn
 
 FORMATS = (

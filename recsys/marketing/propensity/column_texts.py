@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from recsys.data.cells import NULL_WORDS
+from recsys.data.sources.cells import NULL_WORDS
 
 # Share of the values that are there, from which on a column is one of numbers, or of dates.
 MOST = 0.95

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, field_validator, model_validator
 
-from recsys.data.cells import trimmed
-from recsys.data.files import SourceFiles
-from recsys.data.ids import identifier
-from recsys.data.sources import FileConfig, column
-from recsys.data.times import TimeConfig
+from recsys.data.prepare.ids import identifier
+from recsys.data.sources.cells import trimmed
+from recsys.data.sources.files import SourceFiles
+from recsys.data.sources.sources import FileConfig, column
+from recsys.data.sources.times import TimeConfig
 from recsys.errors import InputError
 from recsys.marketing.propensity.answers import Amount, Statistic
 from recsys.marketing.propensity.keys import rows_of_one_user

@@ -6,8 +6,8 @@ from typing import Literal
 
 import pandas as pd
 
-from recsys.data.numbers import NumberFormat
-from recsys.data.text import WHOLE
+from recsys.data.sources.numbers import NumberFormat
+from recsys.data.sources.text import WHOLE
 from recsys.errors import InputError
 from recsys.marketing.propensity.answers import Amount, Answer, OneOf, YesNo
 from recsys.marketing.propensity.column_numbers import numbers_of

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 from ibis.backends.duckdb import Backend
 
-from recsys.data.cells import trimmed
-from recsys.data.ids import plain_text
-from recsys.data.numbers import LARGEST, NumberFormat
-from recsys.data.text import WHOLE
-from recsys.data.times import TimeConfig, microseconds
+from recsys.data.prepare.ids import plain_text
+from recsys.data.sources.cells import trimmed
+from recsys.data.sources.numbers import LARGEST, NumberFormat
+from recsys.data.sources.text import WHOLE
+from recsys.data.sources.times import TimeConfig, microseconds
 from recsys.errors import InputError
 from recsys.marketing.propensity.column_dates import DAY, dates_of, hours_of, is_compact
 from recsys.marketing.propensity.column_numbers import numbers_of

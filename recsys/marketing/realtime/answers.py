@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from recsys.data.histories import whole_seconds
+from recsys.data.batches.histories import whole_seconds
 from recsys.export.inputs import HISTORY_TIME, USER_ID
 from recsys.export.recommend import Query, Recommendation, Recommender
 from recsys.marketing.realtime.state import Users

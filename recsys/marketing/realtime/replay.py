@@ -13,12 +13,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from recsys.atomic import draft_folder
-from recsys.data.engine import blaming_input
-from recsys.data.splits import iso
+from recsys.data.prepare.splits import iso
+from recsys.data.sources.engine import blaming_input
 from recsys.errors import InputError
 from recsys.export.recommend import Recommendation, Recommender
-from recsys.manifests import write_folder_manifest
 from recsys.marketing.audiences.suppression import (
     Suppressed,
     read_suppressed,
@@ -30,8 +28,10 @@ from recsys.marketing.realtime.state import Users
 from recsys.marketing.realtime.stream import Event, Stream, open_stream
 from recsys.marketing.realtime.triggers import Firing, Triggers
 from recsys.marketing.users.segments import Thresholds
-from recsys.progress import working
-from recsys.run_folder import RunFolder
+from recsys.runs.console import working
+from recsys.runs.folder import RunFolder
+from recsys.system.files import draft_folder
+from recsys.system.manifests import write_folder_manifest
 
 ACTIONS, LEFT_OUT, SUMMARY = "actions.parquet", "left_out.parquet", "replay.json"
 SCHEMA = pa.schema(

@@ -13,11 +13,11 @@ import ibis.expr.types as ir
 import pandas as pd
 from ibis.backends.duckdb import Backend
 
-from recsys.data.engine import blaming_input, connect, stream
-from recsys.data.filters import in_order
-from recsys.data.quality import ROLES, clean_log, count_rows
-from recsys.data.sources import locate, read_table
-from recsys.data.splits import iso
+from recsys.data.prepare.filters import in_order
+from recsys.data.prepare.quality import ROLES, clean_log, count_rows
+from recsys.data.prepare.splits import iso
+from recsys.data.sources.engine import blaming_input, connect, stream
+from recsys.data.sources.sources import locate, read_table
 from recsys.errors import InputError
 from recsys.marketing.realtime.config import ReplayConfig
 

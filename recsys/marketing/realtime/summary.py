@@ -4,7 +4,7 @@ from pathlib import Path
 
 from recsys.marketing.audiences.suppression import suppression_notes
 from recsys.marketing.realtime.replay import SUMMARY
-from recsys.reading import read_json
+from recsys.system.reading import read_json
 
 
 def summary(folder: Path) -> str:

@@ -10,18 +10,18 @@ import pandas as pd
 from ibis.backends.duckdb import Backend
 from pydantic import Field
 
-from recsys.atomic import atomic_path
 from recsys.config import StrictConfig
-from recsys.data.cells import trimmed
-from recsys.data.engine import blaming_input, connect
-from recsys.data.files import SourceFiles
-from recsys.data.ids import identifier
-from recsys.data.numbers import as_number, format_hint
-from recsys.data.readers.source import Source, remedy
-from recsys.data.sources import FileConfig, column, locate, read_table
-from recsys.data.time_faults import explain_times
-from recsys.data.times import TimeConfig, read_times, time_reasons, unusable_times
+from recsys.data.prepare.ids import identifier
+from recsys.data.sources.cells import trimmed
+from recsys.data.sources.engine import blaming_input, connect
+from recsys.data.sources.files import SourceFiles
+from recsys.data.sources.numbers import as_number, format_hint
+from recsys.data.sources.readers.source import Source, remedy
+from recsys.data.sources.sources import FileConfig, column, locate, read_table
+from recsys.data.sources.time_faults import explain_times
+from recsys.data.sources.times import TimeConfig, read_times, time_reasons, unusable_times
 from recsys.errors import InputError
+from recsys.system.files import atomic_path
 
 MEMORY_GIB = 2.0
 LONGEST_SHOWN = 200

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from recsys.data.dataset import PARTS
-from recsys.data.splits import iso
+from recsys.data.prepare.splits import iso
 from recsys.errors import InputError
 from recsys.marketing.scores import difference, score
 from recsys.marketing.sentiment.classifier import Labelled, refuse_unseen_language

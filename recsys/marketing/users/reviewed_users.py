@@ -9,7 +9,7 @@ from recsys.errors import InputError
 from recsys.marketing.sentiment.features import mood_before, quality_before
 from recsys.marketing.sentiment.reviews import SCORED
 from recsys.marketing.users.events import Events
-from recsys.run_folder import RunFolder
+from recsys.runs.folder import RunFolder
 
 
 class ReviewedUsers:

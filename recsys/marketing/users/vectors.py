@@ -7,12 +7,12 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from recsys.data.batches.histories import whole_seconds
 from recsys.data.dataset import Dataset, ranges
-from recsys.data.histories import whole_seconds
 from recsys.errors import InputError
 from recsys.export.inputs import HISTORY, HISTORY_TIME
 from recsys.export.recommend import Recommender
-from recsys.run_folder import RunFolder
+from recsys.runs.folder import RunFolder
 
 # Events, padding included, that one call of the model reads.
 EVENTS_PER_CALL = 2**16

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from contender import read_case, serve
 
-from recsys.data.prepare import DataConfig, prepare
+from recsys.data.prepare.prepare import DataConfig, prepare
 
 
 def data_config(folder: Path) -> DataConfig:

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 from contender import read_case, serve
 
-from recsys.data.batches import TrainingBatches
+from recsys.data.batches.training_batches import TrainingBatches
 from recsys.data.dataset import Dataset
 from recsys.models.retriever import ModelConfig, Retriever
 from recsys.training.build import build_retriever
-from recsys.training.feed import Feed, sampler_of
 from recsys.training.fit import TrainingConfig
+from recsys.training.loader import Feed, sampler_of
 from recsys.training.optimizer import OptimizerConfig
 from recsys.training.step import Step, build_step
 

@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from recsys.errors import InputError
-from recsys.experiment_file import validated
+from recsys.experiment.file import validated
 from recsys.marketing.audiences.audience import Audience, AudienceConfig, counts, save_audience
 from recsys.marketing.summary import audience_summary
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsys.data.prepare import DataConfig, prepare
+from recsys.data.prepare.prepare import DataConfig, prepare
 from recsys.errors import InputError
 from recsys.marketing.audiences import likeness, lookalikes
 from recsys.marketing.audiences.hidden_seed import measure

@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from recsys.errors import InputError
-from recsys.experiment_file import validated
+from recsys.experiment.file import validated
 from recsys.marketing.audiences.audience import AudienceConfig
 from recsys.marketing.audiences.suppression import (
     SuppressionConfig,

@@ -24,7 +24,7 @@ def run(folder, users):
 @pytest.fixture(autouse=True)
 def datasets(monkeypatch):
     """Datasets whose manifests nobody reads here."""
-    from recsys.run_folder import RunFolder
+    from recsys.runs.folder import RunFolder
 
     class Known:
         def __init__(self, path):

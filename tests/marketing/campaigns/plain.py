@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from recsys.experiment_file import validated
+from recsys.experiment.file import validated
 from recsys.marketing.campaigns.campaign import build_campaign
 from recsys.marketing.campaigns.campaign_file import CampaignFile
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from recsys.errors import InputError
-from recsys.experiment_file import validated
+from recsys.experiment.file import validated
 from recsys.export.recommend import Recommender
 from recsys.marketing.audiences.audience import AudienceConfig, save_audience
 from recsys.marketing.campaigns.campaign import build_campaign
@@ -16,7 +16,7 @@ from recsys.marketing.campaigns.campaign_file import CampaignFile
 from recsys.marketing.campaigns.offers import OfferConfig, Offers
 from recsys.marketing.campaigns.outcomes import OutcomesConfig, measure_campaign
 from recsys.marketing.summary import audience_summary, campaign_summary, uplift_summary
-from recsys.run_folder import RunFolder
+from recsys.runs.folder import RunFolder
 
 pytestmark = pytest.mark.slow
 

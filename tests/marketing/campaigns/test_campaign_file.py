@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from recsys.errors import InputError
-from recsys.experiment_file import validated
+from recsys.experiment.file import validated
 from recsys.marketing.campaigns.campaign_file import CampaignFile
 
 FILE = {

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recsys.errors import InputError
-from recsys.experiment_file import validated
+from recsys.experiment.file import validated
 from recsys.marketing.audiences.audience import AudienceConfig, save_audience
 from recsys.marketing.campaigns import reach
 from recsys.marketing.campaigns.campaign import build_campaign
@@ -20,7 +20,7 @@ from recsys.marketing.campaigns.offers import Offer
 from recsys.marketing.campaigns.reach import TAKEN
 from recsys.marketing.campaigns.sharers import SHARED
 from recsys.marketing.contacts.identifiers import sha256
-from recsys.reports.campaign_report import campaign_section
+from recsys.marketing.reports.campaign_report import campaign_section
 
 USERS = [f"user-{user}" for user in range(60)]
 CHANNELS = {

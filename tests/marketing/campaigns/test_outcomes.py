@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from recsys.marketing.campaigns.outcomes import OutcomesConfig, measure_campaign
-from recsys.marketing.commands import campaign_app
+from recsys.marketing.cli import campaign_app
 from recsys.marketing.measurement import permutation
 from recsys.marketing.summary import uplift_summary
 from tests.marketing.campaigns.plain import assigned, build

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from recsys.errors import InputError
-from recsys.experiment_file import validated
+from recsys.experiment.file import validated
 from recsys.marketing.contacts.contacts import ContactsConfig, read_contacts
 from recsys.marketing.contacts.identifiers import Unusable
 

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsys.data.engine import connect
-from recsys.data.times import TimeConfig
+from recsys.data.sources.engine import connect
+from recsys.data.sources.times import TimeConfig
 from recsys.errors import InputError
 from recsys.marketing.propensity.column_dates import dates_of, hours_of, is_compact
 

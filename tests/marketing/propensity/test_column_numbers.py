@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsys.data.numbers import NumberFormat
+from recsys.data.sources.numbers import NumberFormat
 from recsys.marketing.propensity.column_numbers import numbers_of
 
 

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from recsys.data.numbers import NumberFormat
+from recsys.data.sources.numbers import NumberFormat
 from recsys.errors import InputError
 from recsys.marketing.propensity.answers import Amount, OneOf, YesNo
 from recsys.marketing.propensity.labels import read_label

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from recsys.export.manifest import FILE, describe_signatures
-from recsys.manifests import write_folder_manifest
+from recsys.system.manifests import write_folder_manifest
 
 ITEMS = ["apple", "fig", "grape", "hazel", "kiwi", "lime", "mango", "nut"]
 WINDOW = 3

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from recsys.errors import InputError
-from recsys.experiment_file import read_as
+from recsys.experiment.file import read_as
 from recsys.marketing.realtime.config import ReplayConfig
 
 STREAM = {

@@ -8,7 +8,7 @@ import pytest
 
 from recsys.data.dataset import Dataset
 from recsys.errors import InputError
-from recsys.experiment import Experiment
+from recsys.experiment.schema import Experiment
 from recsys.export.recommend import Query, Recommender
 from recsys.marketing.propensity.periods import PeriodConfig, ask_log
 from recsys.marketing.users.description import FeaturesConfig
@@ -16,7 +16,7 @@ from recsys.marketing.users.embedding import EmbeddingConfig, UserEmbedding
 from recsys.marketing.users.events import open_events
 from recsys.marketing.users.vectors import UserVectors
 from recsys.pipeline import Pipeline
-from recsys.run_folder import RunFolder
+from recsys.runs.folder import RunFolder
 from tests.marketing.logs import START, microseconds, prepared, random_log
 
 pytestmark = pytest.mark.slow

@@ -1,0 +1,1 @@
+"""What training reads, epoch by epoch: NumPy alone."""

@@ -1,0 +1,62 @@
+"""What became of a log, in a few lines: what was left out, and what to know of the rest."""
+
+from pathlib import Path
+
+from recsys.data.dataset import Manifest
+from recsys.data.prepare.quality import Quality
+
+
+def findings(manifest: Manifest, quarantine: Path | None = None) -> list[str]:
+    """A line each: rows left out by reason, rows that repeat, events removed, notes, newcomers.
+
+    Args:
+        manifest: of a dataset.
+        quarantine: where the rows left out are, to be named.
+    """
+    quality, settings = Quality(**manifest.quality), manifest.settings
+    found = []
+    if bad := sum(quality.quarantined.values()):
+        reasons = ", ".join(f"{reason} {rows:,}" for reason, rows in quality.quarantined.items())
+        where = f"; see {quarantine}" if quarantine else ""
+        found.append(
+            f"left out: {_of(bad, quality.rows_read, 'rows of the log')}: {reasons}{where}"
+        )
+    if quality.exact_repeats:
+        usable = quality.rows_read - bad
+        fate = (
+            "were kept (`data.repeats: first` keeps one of each)"
+            if settings.get("repeats", "keep") == "keep"
+            else "were left out as repeats"
+        )
+        found.append(
+            f"{_of(quality.exact_repeats, usable, 'rows')} repeat another one in every column "
+            f"that is read, and {fate}"
+        )
+    if quality.repeats_collapsed:
+        found.append(
+            f"{quality.repeats_collapsed:,} repeats of the same user, item and event type were "
+            f"left out (`data.repeats: {settings['repeats']}`)"
+        )
+    if quality.removed_by_k_core:
+        found.append(
+            f"{quality.removed_by_k_core:,} events were removed, of users with fewer than "
+            f"{settings['minimum_user_events']} events or items with fewer than "
+            f"{settings['minimum_item_events']}"
+        )
+    return found + quality.notes + _newcomers(manifest)
+
+
+def _newcomers(manifest: Manifest) -> list[str]:
+    """Who and what is tested and was never seen in training."""
+    found = []
+    for side in ("items", "users"):
+        tested = manifest.split.get(side, {}).get("test", 0)
+        share = manifest.split.get(f"share_of_test_{side}_unseen_in_training", 0.0)
+        if unseen := round(share * tested):
+            found.append(_of(unseen, tested, f"test {side}"))
+    return [f"never seen in training: {', '.join(found)}"] if found else []
+
+
+def _of(count: int, total: int, what: str) -> str:
+    share = "under 0.1%" if count * 1000 < total else f"{count / total:.1%}"
+    return f"{count:,} of {total:,} {what} ({share})"

@@ -1,0 +1,324 @@
+"""What is wrong with a log: set aside and counted by reason, or refused.
+
+A row that cannot be used (no user, a time that is no time) is kept out of the
+dataset and written to ``quarantine.parquet`` with the reason. When too many
+rows are like that, the settings are wrong rather than the rows, and the log is
+refused with an example.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import ibis
+import ibis.expr.types as ir
+import pyarrow.parquet as pq
+from ibis.backends.duckdb import Backend
+
+from recsys.data.prepare.conditions import explaining
+from recsys.data.prepare.ids import identifier
+from recsys.data.prepare.wanted import DROPPED, LEFT_OUT, left_out, origin
+from recsys.data.sources.cells import trimmed
+from recsys.data.sources.engine import stream
+from recsys.data.sources.numbers import LARGEST, as_number, as_whole_number, format_hint
+from recsys.data.sources.readers.source import Source, remedy
+from recsys.data.sources.sources import Columns, LogConfig, column
+from recsys.data.sources.time_faults import explain_times
+from recsys.data.sources.times import read_times, time_reasons, unusable_times
+from recsys.errors import InputError
+
+ROLES = tuple(Columns.model_fields)
+# Where the log names no items.
+ONLY_ITEM = "any"
+# Rows left out because the user asked for it say nothing against the log.
+WANTED = (LEFT_OUT, DROPPED, "value below minimum", "missing value", "order below minimum")
+SPLIT_NAMES = {
+    "train": ("train", "training"),
+    "validation": ("validation", "valid", "val", "dev"),
+    "test": ("test", "testing"),
+}
+EXAMPLES = 5
+# Values that are not numbers, of which the way they are written is guessed.
+HINT_SAMPLE = 200
+LONGEST_SHOWN = 200
+# What is known of a line that is not a row.
+UNREAD = {"file": "string", "line": "int64", "raw": "string"}
+
+
+@dataclass
+class Quality:
+    """What became of the rows of a log; ``quality`` in the dataset's manifest."""
+
+    rows_read: int = 0
+    rows_kept: int = 0
+    quarantined: dict[str, int] = field(default_factory=dict)
+    exact_repeats: int = 0
+    repeats_collapsed: int = 0
+    removed_by_k_core: int = 0
+    tables: dict[str, dict[str, int]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def clean_log(con: Backend, source: Source, config: LogConfig, where: object) -> ir.Table:
+    """Writes the log by role into the engine, each row with the reason it is unusable, if any.
+
+    Args:
+        con: the engine.
+        source: the log as it was read.
+        config: the roles of its columns.
+        where: the log's files, for messages.
+
+    Returns:
+        Columns ``row`` (position among the rows, from 0), ``user`` and ``item``
+        (text; ``any`` in a log without items), ``weight`` (float32), ``reason``
+        (null = usable), ``given`` (the unusable row as it was), and by role
+        mapped: ``time`` (int64 microseconds), ``order``, ``value`` (float32; of
+        all pieces), ``session``, ``event``, ``channel`` and ``campaign`` (text),
+        ``split``. A line that is not a row has ``file``, ``line`` (from 1), ``raw``
+        and ``reason`` alone.
+    """
+    raw = source.table
+    named = config.columns.model_dump(exclude_none=True)
+    for role, name in named.items():
+        column(raw, name, role, where)
+    raw, unwanted = left_out(con, raw, config, where)
+    given = {role: column(raw, name, role, where) for role, name in named.items()}
+    if unwanted is not None:
+        # Rows that are not wanted are not judged, and nothing is guessed from them.
+        given = {
+            role: ibis.ifelse(unwanted.isnull(), value, ibis.null(value.type()))
+            for role, value in given.items()
+        }
+    with explaining(config.where, origin(where)):
+        clean = _by_role(given, config, where)
+        reason = _reason(given, clean, config)
+        if unwanted is not None:
+            reason = ibis.coalesce(unwanted, reason)
+        text = ibis.struct({role: value.cast("string") for role, value in given.items()})
+        kept = ibis.ifelse(reason.notnull(), text, ibis.null(text.type()))
+        unread = {name: ibis.null(kind) for name, kind in UNREAD.items()}
+        con.create_table("log", raw.select(**clean, reason=reason, given=kept, **unread))
+    con.raw_sql(f"INSERT INTO log BY NAME {con.compile(source.rejected)}")
+    log = con.table("log")
+    log = log.mutate(row=ibis.ifelse(log.line.isnull(), log.rowid(), ibis.null("int64")))
+    return _with_exact_order(log) if "order" in given else log
+
+
+def _by_role(given: dict[str, ir.Column], config: LogConfig, where: object) -> dict[str, ir.Value]:
+    """The columns in the form that the dataset needs; null where a value cannot be used."""
+    clean: dict[str, ir.Value] = {
+        "user": identifier(given["user"]),
+        "item": identifier(given["item"]) if "item" in given else ibis.literal(ONLY_ITEM),
+    }
+    if "time" in given:
+        clean["time"] = read_times(given["time"], config, f"{where}, the time column,")
+    if "order" in given:
+        clean["order"] = as_number(given["order"], config.number_format)
+        clean["whole_order"] = as_whole_number(given["order"], config.number_format)
+    if "value" in given:
+        value = as_number(given["value"], config.number_format)
+        if "quantity" in given:
+            value = value * as_number(given["quantity"], config.number_format)
+        fits = value.abs() <= LARGEST
+        clean["value"] = ibis.ifelse(fits, value, ibis.null("float64")).cast("float32")
+    for role in ("session", "event", "channel", "campaign"):
+        if role in given:
+            clean[role] = identifier(given[role])
+    if "split" in given:
+        clean["split"] = _split_name(given["split"])
+    clean["weight"] = _weight(clean.get("event"), config)
+    return clean
+
+
+def _missing_number(value: ir.Column) -> ir.BooleanValue:
+    missing = trimmed(value).isnull()
+    return missing | value.isnan() if value.type().is_floating() else missing
+
+
+def _with_exact_order(log: ir.Table) -> ir.Table:
+    """Orders as whole numbers where all are: as floats, 64-bit event numbers would tie."""
+    is_fraction = log.reason.isnull() & log.whole_order.isnull()
+    order = log.order if is_fraction.any().execute() else log.whole_order
+    return log.mutate(order=order).drop("whole_order")
+
+
+def _split_name(value: ir.Column) -> ir.StringValue:
+    text = trimmed(value).lower()
+    branches = [(text.isin(names), part) for part, names in SPLIT_NAMES.items()]
+    return ibis.cases(*branches, else_=ibis.null("string"))
+
+
+def _weight(event: ir.Value | None, config: LogConfig) -> ir.Value:
+    if event is None or not config.event_weights:
+        return ibis.literal(1.0, "float32")
+    # Types that are dropped have a reason, and no weight.
+    weights = [(event == name, weight or 0.0) for name, weight in config.event_weights.items()]
+    return ibis.cases(*weights, else_=0.0).cast("float32")
+
+
+def _reason(
+    given: dict[str, ir.Column], clean: dict[str, ir.Value], config: LogConfig
+) -> ir.StringValue:
+    """Why a row cannot be used, the first reason that holds; null if it can."""
+    rules = [(clean["user"].isnull(), "empty user"), (clean["item"].isnull(), "empty item")]
+    if "time" in clean:
+        missing = trimmed(given["time"]).isnull()
+        rules += [(missing, "missing time"), *unusable_times(clean["time"], config)]
+    if "order" in clean:
+        rules += _number_rules("order", given, config)
+        rules.append((clean["order"].abs() >= 2.0**63, "order out of range"))
+    if config.minimum_order is not None:
+        rules.append((clean["order"] < config.minimum_order, "order below minimum"))
+    if "event" in clean:
+        rules.append((clean["event"].isnull(), "empty event"))
+    if "split" in clean:
+        rules.append((clean["split"].isnull(), "unlisted split value"))
+    if "quantity" in given:
+        rules += _number_rules("quantity", given, config)
+    if "value" in clean:
+        missing, unreadable = _number_rules("value", given, config)
+        if config.minimum_value is not None:
+            rules += [missing, (clean["value"] < config.minimum_value, "value below minimum")]
+        # Without a least value, an event without one is an event.
+        rules += [
+            (~missing[0] & unreadable[0], unreadable[1]),
+            (~missing[0] & clean["value"].isnull(), "value out of range"),
+        ]
+    return ibis.cases(*rules, else_=ibis.null("string"))
+
+
+def _number_rules(
+    role: str, given: dict[str, ir.Column], config: LogConfig
+) -> list[tuple[ir.BooleanValue, str]]:
+    number = as_number(given[role], config.number_format)
+    return [
+        (_missing_number(given[role]), f"missing {role}"),
+        (number.isnull(), f"non-numeric {role}"),
+    ]
+
+
+def inspect_log(log: ir.Table, config: LogConfig, where: object) -> Quality:
+    """Counts the unusable rows by reason; see :func:`count_rows`.
+
+    Raises:
+        InputError: likewise, or event types have no weight.
+    """
+    quality = count_rows(log, config, where)
+    if config.columns.event is not None:
+        _check_event_types(log, config, where)
+    return quality
+
+
+def count_rows(log: ir.Table, config: LogConfig, where: object) -> Quality:
+    """Counts the unusable rows by reason, whatever their event types are worth.
+
+    Raises:
+        InputError: the log is empty, or too many rows are unusable (with an example).
+    """
+    counted = log.group_by("reason").aggregate(rows=log.count()).to_pyarrow().to_pylist()
+    counts = {entry["reason"]: entry["rows"] for entry in counted}
+    quality = Quality(rows_read=sum(counts.values()), rows_kept=counts.pop(None, 0))
+    quality.quarantined = dict(sorted(counts.items(), key=lambda entry: -entry[1]))
+    if quality.rows_read == 0:
+        raise InputError(f"{where} has no rows")
+    unusable = sum(n for reason, n in quality.quarantined.items() if reason not in WANTED)
+    judged = quality.rows_kept + unusable
+    if quality.rows_kept == 0 or unusable > config.max_quarantined * judged:
+        raise InputError(_refusal(log, quality, config, where))
+    quality.notes += _number_notes(log, quality, config)
+    return quality
+
+
+def _number_notes(log: ir.Table, quality: Quality, config: LogConfig) -> list[str]:
+    """How to read the rows left out because of how their numbers are written."""
+    notes = []
+    for reason, rows in quality.quarantined.items():
+        if hint := _number_hint(log, reason, config):
+            notes.append(f"rows left out for {reason}: {rows}{hint}")
+    return notes
+
+
+def _number_hint(log: ir.Table, reason: str, config: LogConfig) -> str:
+    """What the values left out look like, and the setting that reads them if there is one."""
+    kind, _, role = reason.partition(" ")
+    if kind != "non-numeric":
+        return ""
+    bad = log.filter(log.reason == reason)
+    sample = bad.select(text=bad.given[role]).distinct().order_by("text").limit(HINT_SAMPLE)
+    texts = sample.to_pyarrow()["text"].to_pylist()
+    return f", such as {texts[0]!r}{format_hint(texts, config.number_format)}"
+
+
+def _refusal(log: ir.Table, quality: Quality, config: LogConfig, where: object) -> str:
+    counts = quality.quarantined
+    if all(reason in WANTED for reason in counts):
+        said = ", ".join(f"{rows} for: {reason}" for reason, rows in counts.items())
+        return (
+            f"{where}: none of {quality.rows_read} rows is left, {said}. Check `where`, "
+            "`event_weights`, `minimum_value` and `minimum_order`."
+        )
+    reason, rows = next(each for each in counts.items() if each[0] not in WANTED)
+    found = log.filter(log.reason == reason).order_by("row", "file", "line").limit(1)
+    example = found.to_pyarrow().to_pylist()[0]
+    if example["line"] is not None:
+        shown = f"line {example['line']} of {example['file']}: {example['raw'][:LONGEST_SHOWN]!r}"
+    else:
+        shown = f"row {example['row'] + 1}: {example['given']}"
+    told = f" {remedy(reason)}".rstrip()
+    if reason in time_reasons(config):
+        bad = log.filter(log.reason.isin(time_reasons(config)))
+        told = f" Of these, {explain_times(bad.given['time'], config)}."
+    elif reason == "unlisted split value":
+        told = " Use train, validation and test."
+    hint = _number_hint(log, reason, config)
+    unusable = sum(rows for reason, rows in counts.items() if reason not in WANTED)
+    judged = quality.rows_kept + unusable
+    return (
+        f"{where}: {unusable} of {judged} rows cannot be used, {rows} of them for: "
+        f"{reason}{hint}. For example {shown}.{told} "
+        f"Check `columns`; `max_quarantined` (now {config.max_quarantined}) says what is bearable."
+    )
+
+
+def _check_event_types(log: ir.Table, config: LogConfig, where: object) -> None:
+    usable = log.filter(log.reason.isnull() & ~log.event.isin(list(config.event_weights)))
+    found = usable.group_by("event").aggregate(rows=usable.count())
+    unlisted = found.order_by(ibis.desc("rows"), "event").limit(20).to_pyarrow().to_pylist()
+    if unlisted:
+        types = ", ".join(f"{entry['event']!r} ({entry['rows']} rows)" for entry in unlisted)
+        raise InputError(
+            f"{where}: event types without a weight: {types}. List each in `event_weights`, with "
+            "0 for those that are context only."
+        )
+
+
+def write_quarantine(con: Backend, log: ir.Table, config: LogConfig, path: Path) -> None:
+    """Writes the rows left out, then the lines that are not rows.
+
+    Columns ``row`` (from 1), ``reason``, and the mapped columns as given; of a line that is no
+    row ``reason``, ``file``, ``line`` (from 1) and ``raw``, the line as it stands there. Not those
+    rows that ``where`` or the weights of event types leave out: there may be many of them, and
+    nothing is wrong with them.
+    """
+    unwanted = [LEFT_OUT, DROPPED]
+    bad = log.filter(log.reason.notnull() & ~log.reason.isin(unwanted))
+    bad = bad.order_by("row", "file", "line")
+    roles = {role: bad.given[role] for role in ROLES if getattr(config.columns, role)}
+    rows = bad.select(row=bad.row + 1, reason=bad.reason, **roles, **{n: bad[n] for n in UNREAD})
+    with pq.ParquetWriter(path, rows.schema().to_pyarrow()) as writer:
+        for batch in stream(con, rows):
+            writer.write_batch(batch)
+
+
+def count_exact_repeats(events: ir.Table) -> int:
+    """Usable rows that are equal to an earlier one in every role.
+
+    Args:
+        events: with codes for ids (see :func:`recsys.data.prepare.encode.encode_ids`).
+    """
+    return int(events.count().execute() - events.drop("row").distinct().count().execute())
+
+
+def as_document(quality: Quality) -> dict[str, Any]:
+    """The report as it stands in the manifest."""
+    return {**vars(quality)}

@@ -1,0 +1,57 @@
+"""Rows of a log that the user asked to leave out: counted, and not judged."""
+
+import duckdb
+import ibis
+import ibis.expr.types as ir
+from ibis.backends.duckdb import Backend
+
+from recsys.data.prepare.conditions import check_condition, check_yes_or_no
+from recsys.data.prepare.ids import identifier
+from recsys.data.sources.sources import LogConfig, column
+
+LEFT_OUT, DROPPED = "left out by where", "event type dropped"
+HOLDS = "recsys_where"
+
+
+def left_out(
+    con: Backend, raw: ir.Table, config: LogConfig, where: object
+) -> tuple[ir.Table, ir.StringValue | None]:
+    """Finds the rows that ``where`` and the weights of event types leave out.
+
+    Args:
+        con: the engine.
+        raw: the log as it was read.
+        config: what is left out.
+        where: the log's files, for messages.
+
+    Returns:
+        The log, and of each row why it is left out (null: it is not); None: all are wanted.
+
+    Raises:
+        InputError: ``where`` is not a condition on the log's columns.
+    """
+    rules: list[tuple[ir.BooleanValue, str]] = []
+    if config.where is not None:
+        raw = _asked(con, raw, config.where, origin(where))
+        rules.append((~raw[HOLDS].fill_null(False), LEFT_OUT))
+    dropped = [name for name, weight in config.event_weights.items() if weight is None]
+    if dropped and config.columns.event is not None:
+        event = identifier(column(raw, config.columns.event, "event", where))
+        rules.append((event.isin(dropped).fill_null(False), DROPPED))
+    return raw, ibis.cases(*rules, else_=ibis.null("string")) if rules else None
+
+
+def origin(where: object) -> str:
+    """Where the condition stands, for messages."""
+    return f"{where}: data.log.where"
+
+
+def _asked(con: Backend, raw: ir.Table, text: str, origin: str) -> ir.Table:
+    """The log with a column that says whether a condition holds."""
+    spelled = check_condition(text, raw.columns, origin)
+    con.create_view("log_as_read", raw)
+    relation = con.con.view("log_as_read")
+    check_yes_or_no(relation, spelled, origin)
+    holds = duckdb.SQLExpression(spelled).alias(HOLDS)
+    relation.select(duckdb.StarExpression(), holds).create_view("log_asked")
+    return con.table("log_asked")

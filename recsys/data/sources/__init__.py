@@ -1,0 +1,1 @@
+"""Reads logs and side tables in whatever form they are."""

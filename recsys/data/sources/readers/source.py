@@ -1,0 +1,122 @@
+"""A table as it was read, and what of its files could not be read."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import ibis
+import ibis.expr.types as ir
+import pyarrow as pa
+from ibis.backends.duckdb import Backend
+
+from recsys.data.sources.engine import quoted_name
+from recsys.errors import InputError
+
+BROKEN_QUOTES = "broken quotes"
+CELLS = "wrong number of cells"
+NOT_UTF8 = "not UTF-8 text"
+NOT_AN_OBJECT = "not a JSON object"
+# What a rejected line is kept as.
+REJECTED = pa.schema(
+    {"file": pa.string(), "line": pa.int64(), "raw": pa.string(), "reason": pa.string()}
+)
+EXAMPLES = 3
+MOST_IN_MEMORY = 100_000
+
+
+@dataclass(frozen=True)
+class Source:
+    """What was read of the files of one table.
+
+    Attributes:
+        table: the rows; all columns of text files are text.
+        rejected: the lines that are not rows: ``file``, ``line`` (from 1), ``raw`` (the line as
+            it stands in the file) and ``reason``. Without rows for what is not text.
+        name: of what the engine holds.
+        kind: what that is.
+    """
+
+    table: ir.Table
+    rejected: ir.Table
+    name: str
+    kind: Literal["TABLE", "VIEW"] = "TABLE"
+
+    def drop(self, con: Backend) -> None:
+        """Frees the space of the rows, when nobody asks for them any more."""
+        con.raw_sql(f"DROP {self.kind} {quoted_name(self.name)}")
+
+    def note(self, where: object) -> str | None:
+        """What to say of the lines that were left out; None where all were read."""
+        told = self._told()
+        return None if told is None else f"{where}: {told}. Such lines were left out."
+
+    def complete(self, where: object) -> ir.Table:
+        """The table, of files of which each line counts.
+
+        Raises:
+            InputError: a line could not be read.
+        """
+        told = self._told()
+        if told is not None:
+            first = self.rejected.order_by("file", "line").limit(1).reason.execute().iloc[0]
+            raise InputError(f"{where}: each line counts, and {told}. {remedy(str(first))}")
+        return self.table
+
+    def _told(self) -> str | None:
+        counted = self.rejected.count().execute()
+        if not counted:
+            return None
+        first = self.rejected.order_by("file", "line").limit(EXAMPLES).to_pyarrow().to_pylist()
+        shown = "; ".join(
+            f"line {row['line']} ({row['reason']}): {_brief(row['raw'])}" for row in first
+        )
+        return f"{'1 line' if counted == 1 else f'{counted} lines'} cannot be read: {shown}"
+
+
+def remedy(reason: str) -> str:
+    """What mends a line that cannot be read; empty where the reason is of another kind."""
+    return {
+        BROKEN_QUOTES: "Mend the quotes of these lines: a quote inside quotes is doubled, or set "
+        "`escape` to the character before it. If quotes are plain characters in this file, set "
+        '`quote: ""`.',
+        CELLS: "Mend these lines; if the columns were split wrongly, set `delimiter`.",
+        NOT_UTF8: "Name the file's encoding, for example `encoding: latin-1`.",
+        NOT_AN_OBJECT: "Mend or remove these lines: each must be one complete JSON object.",
+    }.get(reason, "")
+
+
+class Rejected:
+    """The table of lines that are not rows, as they are found."""
+
+    def __init__(self, con: Backend, name: str) -> None:
+        self._con = con
+        self._name = name
+        self._rows: list[tuple[str, int, str, str]] = []
+        con.create_table(name, schema=ibis.schema(REJECTED))
+
+    def add(self, file: str, line: int, text: bytes, reason: str) -> None:
+        """Keeps a line.
+
+        Args:
+            file: as the user named it.
+            line: from 1.
+            text: its bytes.
+            reason: why it is not a row.
+        """
+        self._rows.append((file, line, text.decode("utf-8", "replace").rstrip("\r\n"), reason))
+        if len(self._rows) >= MOST_IN_MEMORY:
+            self._write()
+
+    def table(self) -> ir.Table:
+        """All that were kept."""
+        self._write()
+        return self._con.table(self._name)
+
+    def _write(self) -> None:
+        if self._rows:
+            columns = [list(column) for column in zip(*self._rows, strict=True)]
+            self._con.insert(self._name, pa.table(columns, schema=REJECTED))
+            self._rows.clear()
+
+
+def _brief(text: str) -> str:
+    return repr(text if len(text) <= 80 else text[:77] + "…")

@@ -1,0 +1,1 @@
+"""One experiment file, typed: its schema, reading and writing it."""

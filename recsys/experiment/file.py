@@ -1,0 +1,197 @@
+"""Reads experiment files: YAML, overrides, and what is wrong with them in plain words."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from recsys.errors import InputError
+from recsys.experiment.mistakes import explain, without_tags
+from recsys.system.yaml_text import read_override, read_yaml
+
+DEFAULT_TASK = "recommendation"
+Schema = TypeVar("Schema", bound=BaseModel)
+
+
+class Document(dict[str, Any]):
+    """The sections of a file.
+
+    Attributes:
+        inherited: by dotted key, the sections that an override made of another kind, with the
+            keys that the file gave for the kind before.
+    """
+
+    def __init__(self, sections: dict[str, Any]) -> None:
+        super().__init__(sections)
+        self.inherited: dict[str, set[str]] = {}
+
+
+def read_document(
+    path: Path, overrides: Sequence[str] | None = None, name: str | None = None
+) -> Document:
+    """The sections of an experiment file, not yet validated.
+
+    Args:
+        path: a YAML file; its stem is the name unless it has a ``name``.
+        overrides: ``dotted.key=value``, the value in YAML.
+        name: instead of the experiment's own.
+
+    Raises:
+        InputError: no such file, or no YAML.
+    """
+    if not path.is_file():
+        raise InputError(f"there is no experiment file {path}")
+    try:
+        sections = read_yaml(path.read_text(encoding="utf-8"), str(path))
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not a YAML file: {error}") from error
+    if not isinstance(sections, dict):
+        raise InputError(f"{path} must hold sections such as `data:` and `model:`")
+    document = Document(sections)
+    document.setdefault("name", path.stem)
+    document.setdefault("task", DEFAULT_TASK)
+    values = [_override(override) for override in overrides or []]
+    document.inherited = _inherited(document, dict(values))
+    for key, value in values:
+        set_value(document, key, value)
+    document["task"] = str(document["task"])
+    if name:
+        document["name"] = name
+    return document
+
+
+def read_as(
+    schema: type[Schema],
+    path: Path,
+    overrides: Sequence[str] | None = None,
+    name: str | None = None,
+) -> Schema:
+    """A file that is no experiment, such as an audience or a campaign.
+
+    Args:
+        schema: what it is.
+        path, overrides, name: see :func:`read_document`.
+
+    Raises:
+        InputError: there is none, it is an experiment, or something in it is wrong.
+    """
+    document = read_document(path, overrides, name)
+    if (task := document.pop("task")) != DEFAULT_TASK:
+        raise InputError(f"{path} is an experiment (task: {task}), which `recsys run` takes")
+    return validated(schema, document, str(path))
+
+
+def validated(schema: type[Schema], document: dict[str, Any], origin: str) -> Schema:
+    """A document as an experiment.
+
+    Args:
+        schema: of its task.
+        document: as read.
+        origin: for messages.
+
+    Raises:
+        InputError: an unknown key (with the nearest right one) or a value of a wrong type.
+    """
+    try:
+        # By way of JSON, where lists may become tuples and text paths, but "7" no number.
+        text = json.dumps(document, default=str)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{origin}: a section holds itself, or is nested too deeply") from error
+    try:
+        return schema.model_validate_json(text, strict=True)
+    except ValidationError as error:
+        if isinstance(document, Document) and _drop_what_does_not_fit(document, error, schema):
+            return validated(schema, document, origin)
+        raise InputError(f"{origin}:\n{explain(error, schema, document)}") from error
+
+
+def settings(overrides: Sequence[str] | None, given: Mapping[str, Any]) -> Document:
+    """What a command was told, as a document of its own.
+
+    Args:
+        overrides: ``dotted.key=value``, the value in YAML.
+        given: further keys; those that are None were not given.
+
+    Raises:
+        InputError: an override is none.
+    """
+    document = Document({key: value for key, value in given.items() if value is not None})
+    for key, value in map(_override, overrides or []):
+        set_value(document, key, value)
+    return document
+
+
+def _override(override: str) -> tuple[str, Any]:
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise InputError(f"expected dotted.key=value, received {override!r}")
+    return key, read_override(key, text)
+
+
+def _inherited(document: dict[str, Any], values: dict[str, Any]) -> dict[str, set[str]]:
+    """The sections that overrides make of another kind (see :class:`Document`)."""
+    found: dict[str, set[str]] = {}
+    for key, kind in values.items():
+        *path, last = key.split(".")
+        section: Any = document
+        for each in path:
+            section = section.get(each) if isinstance(section, dict) else None
+        if path and last == "kind" and isinstance(section, dict) and section.get(last) != kind:
+            prefix = key.removesuffix(last)
+            given = {name[len(prefix) :] for name in values if name.startswith(prefix)}
+            found[".".join(path)] = set(section) - {name.partition(".")[0] for name in given}
+    return found
+
+
+def _drop_what_does_not_fit(
+    document: Document, error: ValidationError, schema: type[BaseModel]
+) -> bool:
+    """Leaves out, and says so, what a file gave for the kind that an override replaced."""
+    wrong = [without_tags(mistake["loc"], schema) for mistake in error.errors()]
+    dropped = False
+    for path, inherited in document.inherited.items():
+        begin = path.split(".")
+        size = len(begin)
+        unfit = {keys[size] for keys in wrong if keys[:size] == begin and len(keys) > size}
+        if unfit := unfit & inherited:
+            section: Any = document
+            for each in begin:
+                section = section[each]
+            for key in unfit:
+                del section[key]
+            inherited -= unfit
+            print(
+                f"{path}: of kind {section['kind']!r} by an override, which leaves out what the "
+                f"file says of {', '.join(sorted(unfit))}",
+                file=sys.stderr,
+            )
+            dropped = True
+    return dropped
+
+
+def set_value(document: dict[str, Any], key: str, value: Any, defaults: Any = None) -> None:
+    """Sets a value by dotted key, in place.
+
+    Args:
+        document: nested sections.
+        key: such as ``training.epochs``.
+        value: of it.
+        defaults: the document with every default, which says of what kind a new section is.
+
+    Raises:
+        InputError: the key leads through what is no section.
+    """
+    *sections, last = key.split(".")
+    for section in sections:
+        defaults = defaults.get(section) if isinstance(defaults, dict) else None
+        if document.get(section) is None:
+            # Its kind says which other keys it may have.
+            has_kind = isinstance(defaults, dict) and "kind" in defaults
+            document[section] = {"kind": defaults["kind"]} if has_kind else {}
+        document = document[section]
+        if not isinstance(document, dict):
+            raise InputError(f"{key}: {section!r} is not a section")
+    document[last] = value

@@ -1,0 +1,1 @@
+"""Guesses which column of a log plays which role."""

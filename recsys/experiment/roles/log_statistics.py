@@ -1,0 +1,122 @@
+"""The size of a log, who comes back to what, and which split can be made of it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import ibis
+import ibis.expr.types as ir
+from ibis.backends.duckdb import Backend
+
+from recsys.data.prepare import quality, splits
+from recsys.data.sources.readers.source import Source
+from recsys.data.sources.sources import LogConfig
+
+DAY = 86_400_000_000
+
+
+@dataclass(frozen=True)
+class LogStatistics:
+    """The size of a log, of the rows that can be used.
+
+    Attributes:
+        rows: all rows.
+        unusable: rows without user, item or a usable time, by reason.
+        users: distinct users.
+        items: distinct items.
+        density: share of the (user, item) pairs that occur, repeats counted once.
+        moments_per_user: distinct times (or order numbers) of a user's rows, the mean over
+            users; rows where the log has neither.
+        repeats: share of what users did (items of a day; without times of an order number,
+            without either rows) that they had done before with the same item.
+        first: earliest time, ISO 8601 in UTC; None without times.
+        last: latest time.
+        split: the section of an experiment; None if the log's time or order allows none.
+    """
+
+    rows: int
+    unusable: dict[str, int]
+    users: int
+    items: int
+    density: float
+    moments_per_user: float
+    repeats: float
+    first: str | None
+    last: str | None
+    split: dict[str, Any] | None
+
+
+def measure(con: Backend, source: Source, config: LogConfig, where: object) -> LogStatistics:
+    """Reads a log by its roles and counts.
+
+    Args:
+        con: the engine.
+        source: the log.
+        config: its section.
+        where: its files, for messages.
+
+    Raises:
+        InputError: no row can be used.
+    """
+    con.raw_sql("DROP TABLE IF EXISTS log")
+    log = quality.clean_log(con, source, config, where)
+    report = quality.count_rows(log, config.model_copy(update={"max_quarantined": 1.0}), where)
+    usable = log.filter(log.reason.isnull())
+    pairs = usable.select("user", "item").distinct().count().execute()
+    group = next((key for key in ("time", "order") if key in usable.columns), None)
+    times = {}
+    if group == "time":
+        times = {"first": usable.time.min(), "last": usable.time.max()}
+    sizes = usable.aggregate(users=usable.user.nunique(), items=usable.item.nunique(), **times)
+    found = sizes.to_pyarrow().to_pylist()[0]
+    moments, done = report.rows_kept, report.rows_kept
+    if group is not None:
+        moments = usable.select("user", group).distinct().count().execute()
+        day = usable.time // DAY if group == "time" else usable.order
+        done = usable.select("user", "item", day=day).distinct().count().execute()
+    return LogStatistics(
+        rows=report.rows_read,
+        unusable=report.quarantined,
+        users=found["users"],
+        items=found["items"],
+        density=pairs / (found["users"] * found["items"]),
+        moments_per_user=moments / found["users"],
+        repeats=1 - pairs / done,
+        first=splits.iso(found["first"]) if times else None,
+        last=splits.iso(found["last"]) if times else None,
+        split=_split(usable, group, config),
+    )
+
+
+def _split(usable: ir.Table, group: str | None, config: LogConfig) -> dict[str, Any] | None:
+    if group == "time":
+        return _split_by_time(usable)
+    if group == "order":
+        groups = usable.group_by("user").aggregate(groups=usable.order.nunique())
+        return {"kind": "leave_one_out"} if (groups.groups >= 3).any().execute() else None
+    return {"kind": "fixed" if config.columns.split else "random"}
+
+
+def _split_by_time(usable: ir.Table) -> dict[str, Any] | None:
+    """Cuts by quantiles, or before the last two times where those would leave a part empty."""
+    defaults = splits.TimeSplit()
+    cuts = usable.aggregate(
+        first=usable.time.quantile(defaults.validation_quantile),
+        second=usable.time.quantile(defaults.test_quantile),
+        last=usable.time.max(),
+    )
+    found = cuts.to_pyarrow().to_pylist()[0]
+    if found["first"] < found["second"] < found["last"]:
+        between = usable.filter(
+            (usable.time > int(found["first"])) & (usable.time <= int(found["second"]))
+        )
+        if between.count().execute():
+            return {"kind": "time"}
+    latest = usable.select("time").distinct().order_by(ibis.desc("time")).limit(3)
+    times = latest.to_pyarrow()["time"].to_pylist()
+    if len(times) < 3:
+        return None
+    return {
+        "kind": "time",
+        "validation_from": splits.iso(times[1]),
+        "test_from": splits.iso(times[0]),
+    }

@@ -1,0 +1,81 @@
+"""One experiment file, typed."""
+
+import copy
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from recsys.config import NAME, RunName, Seen, StrictConfig
+from recsys.data.prepare.prepare import DataConfig
+from recsys.errors import InputError
+from recsys.evaluation.evaluate import EvaluationConfig
+from recsys.experiment.file import DEFAULT_TASK, read_document, set_value, validated
+from recsys.export.export import ExportConfig
+from recsys.models.retriever import ModelConfig
+from recsys.tracking import TrackingConfig
+from recsys.training.fit import TrainingConfig
+from recsys.tuning.search_space import SweepConfig
+
+
+class Experiment(StrictConfig):
+    """Everything that a run follows from; each section belongs to one room."""
+
+    task: Literal["recommendation"] = Field(
+        "recommendation",
+        description="what is learned; others have sections of their own (recsys/marketing)",
+    )
+    name: RunName = Field(pattern=NAME, description="names the run folder and the model")
+    data: DataConfig
+    seen: Seen = Field(
+        "exclude",
+        description="whether items of the history are recommended again, in evaluation and serving",
+    )
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+    export: ExportConfig = ExportConfig()
+    tracking: TrackingConfig = TrackingConfig()
+    sweep: SweepConfig | None = Field(None, description="read by `recsys sweep` alone")
+
+    def dump(self) -> dict[str, Any]:
+        """As plain JSON values, every default spelled out."""
+        return self.model_dump(mode="json", exclude=None if self.sweep else {"sweep"})
+
+    def with_values(self, values: Mapping[str, Any]) -> "Experiment":
+        """The same experiment but for some values.
+
+        Args:
+            values: by dotted key, such as ``{"training.epochs": 3}``; a section is
+                replaced before what lies within it.
+
+        Raises:
+            InputError: as for an experiment file.
+        """
+        # Only what was given: the defaults of one encoder may be unknown to another.
+        document = self.model_dump(exclude_unset=True)  # as JSON it would lack secrets
+        defaults = self.model_dump(mode="json")
+        for key in sorted(values, key=lambda key: key.count(".")):
+            set_value(document, key, copy.deepcopy(values[key]), defaults)
+        return validated(Experiment, document, document["name"])
+
+
+def load_experiment(
+    path: Path, overrides: list[str] | None = None, name: str | None = None
+) -> Experiment:
+    """Reads an experiment file.
+
+    Args:
+        path, overrides, name: see :func:`recsys.experiment.file.read_document`.
+
+    Raises:
+        InputError: there is none, it is of another task, or something in it is wrong.
+    """
+    document = read_document(path, overrides, name)
+    if document["task"] != DEFAULT_TASK:
+        raise InputError(
+            f"{path} is an experiment of `task: {document['task']}`, which `recsys run` runs as a "
+            f"whole; this needs one of `task: {DEFAULT_TASK}`"
+        )
+    return validated(Experiment, document, str(path))

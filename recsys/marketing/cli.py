@@ -1,0 +1,238 @@
+"""The commands of marketing: parse, call, print. Rooms are imported by who needs them."""
+
+import importlib
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from recsys.experiment.precheck import refuse_early
+from recsys.system.backend import start_backend
+from recsys.system.display import show
+
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[KEY=VALUE]...", help="such as minimum_size=100", show_default=False),
+]
+TableSettings = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[KEY=VALUE]...",
+        help="how the file is read, such as currency=€ 'decimal=\",\"' 'delimiter=\";\"'",
+        show_default=False,
+    ),
+]
+RunsDir = Annotated[Path, typer.Option(help="where runs, audiences and campaigns lie")]
+RUNS = Path("runs")
+
+audience_app = typer.Typer(help="Users picked by what is known of them.", no_args_is_help=True)
+campaign_app = typer.Typer(
+    help="Who gets which message where, and what it changed.", no_args_is_help=True
+)
+
+
+def page(
+    folders: Annotated[
+        list[Path],
+        typer.Argument(
+            help="folders: of runs of task propensity or sentiment, of audiences, of campaigns, "
+            "of replays"
+        ),
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="file to write")] = Path(
+        "users.html"
+    ),
+    title: Annotated[str, typer.Option(help="above the page")] = "Users",
+    recommender: Annotated[
+        Path | None,
+        typer.Option(help="folder of a recommender's run: what each segment is recommended"),
+    ] = None,
+    note: Annotated[
+        list[str] | None,
+        typer.Option(help="a sentence above everything, such as where data is from; repeatable"),
+    ] = None,
+) -> None:
+    """Write one page about users: predictions, segments, reviews, recommendations, campaigns."""
+    start_backend()
+    from recsys.marketing.page import write_page
+
+    show(write_page(folders, output, title, recommender, notes=note or []))
+
+
+@audience_app.command("build")
+def build_audience(
+    audience: Annotated[Path, typer.Argument(metavar="AUDIENCE.yaml")],
+    overrides: Overrides = None,
+    runs_dir: RunsDir = RUNS,
+) -> None:
+    """Pick an audience, count it and save it; one that has not changed keeps its version."""
+    config = _started("recsys.marketing.audiences.audience.AudienceConfig", audience, overrides)
+    from recsys.marketing.audiences.audience import save_audience
+    from recsys.marketing.summary import audience_summary
+
+    show(audience_summary(save_audience(config, runs_dir)))
+
+
+@campaign_app.command("build")
+def build(
+    campaign: Annotated[Path, typer.Argument(metavar="CAMPAIGN.yaml")],
+    overrides: Overrides = None,
+    runs_dir: RunsDir = RUNS,
+) -> None:
+    """Write what each channel imports, with a holdout to compare with."""
+    config = _started("recsys.marketing.campaigns.campaign_file.CampaignFile", campaign, overrides)
+    from recsys.marketing.campaigns.campaign import build_campaign
+    from recsys.marketing.summary import campaign_summary
+
+    show(campaign_summary(build_campaign(config, runs_dir)))
+
+
+def replay(
+    replay: Annotated[Path, typer.Argument(metavar="REPLAY.yaml")],
+    overrides: Overrides = None,
+    runs_dir: RunsDir = RUNS,
+) -> None:
+    """Replay a log event by event: which triggers fire, and what the exported model answers."""
+    config = _started("recsys.marketing.realtime.config.ReplayConfig", replay, overrides)
+    from recsys.marketing.realtime.replay import replay as replay_log
+    from recsys.marketing.realtime.summary import summary
+
+    show(summary(replay_log(config, runs_dir)))
+
+
+@campaign_app.command()
+def measure(
+    folder: Annotated[
+        Path, typer.Argument(help="of the campaign, such as runs/campaigns/spring/1")
+    ],
+    outcomes: Annotated[str, typer.Argument(help="file of what users did, such as orders.csv")],
+    settings: TableSettings = None,
+    user: Annotated[str, typer.Option(help="column with the user's id")] = "user",
+    time: Annotated[str, typer.Option(help="column with the time")] = "time",
+    time_format: Annotated[
+        str | None, typer.Option(help='of times that are not ISO 8601, such as "%d/%m/%Y %H:%M"')
+    ] = None,
+    value: Annotated[str | None, typer.Option(help="column with the money")] = None,
+    days: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=3660,
+            help="from the day of sending on, that count; those of the campaign by default",
+        ),
+    ] = None,
+    before_days: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=3660,
+            help="before it, whose money the money afterwards is adjusted for; 90 by default",
+        ),
+    ] = None,
+) -> None:
+    """Compare those sent a campaign with those held out, overall and by segment."""
+    start_backend()
+    from recsys.experiment import file as experiment_file
+    from recsys.marketing.campaigns.outcomes import OutcomesConfig, measure_campaign
+    from recsys.marketing.summary import uplift_summary
+
+    given: dict[str, Any] = {
+        "path": outcomes,
+        "user": user,
+        "time": time,
+        "time_format": time_format,
+    }
+    given |= {"value": value, "days": days, "before_days": before_days}
+    document = experiment_file.settings(settings, given)
+    config = experiment_file.validated(OutcomesConfig, document, "recsys campaign measure")
+    show(uplift_summary(measure_campaign(folder, config)))
+
+
+@campaign_app.command()
+def size(
+    uplift: Annotated[
+        float,
+        typer.Option(
+            help="the smallest worth knowing: .01 is one point; with --deviation, money per user"
+        ),
+    ],
+    rate: Annotated[
+        float, typer.Option(help="share of users who respond without a campaign, or who spend")
+    ],
+    deviation: Annotated[
+        float | None,
+        typer.Option(
+            help="to compare money: its standard deviation over all users, also those who spend "
+            "nothing"
+        ),
+    ] = None,
+    correlation: Annotated[
+        float | None,
+        typer.Option(help="of the money with that of the time before, for which it is adjusted"),
+    ] = None,
+    holdout: Annotated[float, typer.Option(help="share that gets nothing")] = 0.1,
+    power: Annotated[
+        float, typer.Option(help="how likely the uplift is shown if it is there")
+    ] = 0.8,
+) -> None:
+    """Say how many users a campaign needs to show an uplift of responses, or of money."""
+    from recsys.errors import InputError
+    from recsys.marketing.measurement.power import Money, Outcome, Rate, users_needed
+
+    outcome: Outcome = Rate(rate)
+    if deviation is not None:
+        outcome = Money(deviation, rate, correlation or 0.0)
+    elif correlation is not None:
+        raise InputError("--correlation is of money: give its --deviation, too")
+    arms = users_needed(outcome, uplift, holdout, power)
+    show(f"{arms.users:,} users: {arms.treated:,} addressed, {arms.held_out:,} held out")
+
+
+@campaign_app.command()
+def policy(
+    log: Annotated[str, typer.Argument(help="file with a row per action that was taken")],
+    settings: TableSettings = None,
+    reward: Annotated[str, typer.Option(help="column with what it earned")] = "reward",
+    propensity: Annotated[
+        str, typer.Option(help="column: how likely it was under the policy that logged it")
+    ] = "propensity",
+    probability: Annotated[
+        str, typer.Option(help="column: how likely it is under the new policy")
+    ] = "probability",
+    predicted: Annotated[
+        str | None, typer.Option(help="column with a model's reward of it, fitted on other rows")
+    ] = None,
+    expected: Annotated[
+        str | None, typer.Option(help="column with its mean reward over the new policy's actions")
+    ] = None,
+) -> None:
+    """Estimate what another policy would have earned, from logged propensities."""
+    start_backend()
+    from recsys.experiment import file as experiment_file
+    from recsys.marketing.measurement.logged_actions import LoggedActionsConfig, policy_values
+    from recsys.marketing.summary import policy_summary
+
+    given: dict[str, Any] = {"path": log, "reward": reward, "propensity": propensity}
+    given |= {"probability": probability, "predicted": predicted, "expected": expected}
+    document = experiment_file.settings(settings, given)
+    config = experiment_file.validated(LoggedActionsConfig, document, "recsys campaign policy")
+    show(policy_summary(policy_values(config)))
+
+
+def _started(schema: str, path: Path, overrides: list[str] | None) -> Any:
+    """Starts the backend, and gives what a file says.
+
+    Args:
+        schema: the class that reads the file, with its module.
+        path, overrides: see :func:`recsys.experiment.file.read_document`.
+    """
+    module, _, name = schema.rpartition(".")
+
+    def read() -> Any:
+        from recsys.experiment.file import read_as
+
+        return read_as(getattr(importlib.import_module(module), name), path, overrides)
+
+    refuse_early([module], read)
+    start_backend()
+    return read()

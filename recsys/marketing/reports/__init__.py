@@ -1,0 +1,1 @@
+"""Plots and one-file pages about users, campaigns and replays."""

@@ -1,0 +1,1 @@
+"""A run: its folder, claimed and tracked, its console and its summary."""

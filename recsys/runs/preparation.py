@@ -1,0 +1,36 @@
+"""Prepares the dataset of an experiment, and says so."""
+
+import time
+from pathlib import Path
+
+from recsys.data.dataset import Dataset
+from recsys.data.prepare.findings import findings
+from recsys.data.prepare.prepare import DataConfig, prepare
+from recsys.runs.console import say, working
+
+
+def prepare_dataset(data: DataConfig, runs_dir: Path, brief: bool = False) -> Dataset:
+    """Prepares a dataset under ``<runs-dir>/datasets``, or finds it there.
+
+    What was left out of it, and what else a person should know, is said either way.
+
+    Args:
+        data: what to prepare.
+        runs_dir: the folder of all runs.
+        brief: the notes were said already, such as for the first of several seeds.
+    """
+    began = time.monotonic()
+    with working("preparing the log") as tell:
+        dataset = prepare(data, runs_dir / "datasets", progress=tell)
+    manifest = dataset.manifest
+    parts = ", ".join(f"{count:,} {part}" for part, count in manifest.part_events.items())
+    items = f"{manifest.items:,} items" if manifest.has_items else "no items"
+    say(
+        f"dataset {dataset.fingerprint[:12]}: {manifest.events:,} events ({parts}), "
+        f"{manifest.users:,} users, {items} in {time.monotonic() - began:.1f} s"
+    )
+    if brief:
+        return dataset
+    for line in findings(manifest, dataset.path / "quarantine.parquet"):
+        say(f"  {line}")
+    return dataset

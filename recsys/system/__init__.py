@@ -1,0 +1,1 @@
+"""What every room stands on: whole files, what is read and shown, the backend, signals."""

@@ -1,0 +1,60 @@
+"""How a command ends that did not come to its end: with one line and a status, or a traceback."""
+
+import errno
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from recsys.errors import InputError
+from recsys.system.stopping import asked
+
+# What of the system's refusals a user can mend: another path, other rights.
+MENDABLE = frozenset(
+    {
+        errno.EACCES, errno.EEXIST, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOENT,
+        errno.ENOTDIR, errno.EPERM, errno.EROFS,
+    }
+)  # fmt: skip
+# What the name of a file has before it while the file is being written (recsys.system.files).
+DRAFT = re.compile(r"(?<=/)\.[0-9]+-|^\.[0-9]+-")
+# These take up what they find of a run.
+CONTINUE = ("run", "train", "sweep")
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What a user is told, and the exit status."""
+
+    message: str
+    status: int
+
+
+def ending(error: BaseException, arguments: Sequence[str]) -> Ending | None:
+    """What an exception means to the user; None for a failure of ours.
+
+    Args:
+        error: what ended the command.
+        arguments: of the command line, without the program.
+    """
+    if (number := asked()) is not None:  # what the signal interrupted may say so in its own way
+        return Ending(f"stopped; {_what_is_left(arguments)}", 128 + number)
+    if isinstance(error, InputError):
+        return Ending(f"error: {error}", 2)
+    if not isinstance(error, OSError):
+        return None
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        mend = "Free some space and run the same command again."
+        return Ending(f"error: the disk is full: {error}. {mend}", 2)
+    if error.errno in MENDABLE and error.filename is not None:
+        name = DRAFT.sub("", str(error.filename))
+        shown = name if len(name) <= 200 else f"{name[:199]}…"
+        return Ending(f"error: {shown} cannot be used: {error.strerror}", 2)
+    return None
+
+
+def _what_is_left(arguments: Sequence[str]) -> str:
+    if not arguments or arguments[0] not in CONTINUE:
+        return "nothing was left behind"
+    if "--overwrite" in arguments:
+        return "the same command without --overwrite continues"
+    return "the same command continues"

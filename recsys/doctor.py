@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, distributions, version
 from pathlib import Path
 from typing import Any, Literal
 
+from recsys.system.memory import main_memory
 from recsys.tracking import store
 
 PACKAGES = ("keras", "tensorflow", "jax", "tensorflow-recommenders", "mlflow", "ibis-framework")
@@ -193,17 +194,9 @@ def _retrieval_layers(found: dict[str, Any]) -> Check:
 
 
 def _memory() -> Check:
-    import psutil
-
-    memory = psutil.virtual_memory()
-    total, free = memory.total, memory.available
-    try:
-        limit = int(Path("/sys/fs/cgroup/memory.max").read_text())
-        total, free = min(total, limit), min(free, limit)
-    except (OSError, ValueError):
-        pass  # no control group, or one without a limit
-    status: Literal["ok", "warning"] = "ok" if free > ENOUGH_MEMORY_GB * GB else "warning"
-    return Check("memory", status, f"{free / GB:.1f} of {total / GB:.1f} GB free")
+    memory = main_memory()
+    status: Literal["ok", "warning"] = "ok" if memory.free > ENOUGH_MEMORY_GB * GB else "warning"
+    return Check("memory", status, f"{memory.free / GB:.1f} of {memory.total / GB:.1f} GB free")
 
 
 def _disk() -> Check:

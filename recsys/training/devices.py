@@ -1,12 +1,9 @@
 """The devices that training runs on, and the memory that they have left."""
 
-from pathlib import Path
-
 import keras
 
 from recsys.errors import InputError
-
-CONTAINER = Path("/sys/fs/cgroup")
+from recsys.system.memory import main_memory
 
 
 def training_devices() -> int:
@@ -27,16 +24,15 @@ def training_devices() -> int:
     return len(devices)
 
 
-def free_memory() -> int | None:
-    """Bytes that the device has left; a CPU's are main memory's. None where nobody says."""
+def free_memory() -> int:
+    """Bytes that the device has left; a CPU's are main memory's."""
     backend = keras.backend.backend()
+    free = None
     if backend == "jax":
         free = _free_of_jax()
     elif backend == "tensorflow":
         free = _free_of_tensorflow()
-    else:
-        free = None
-    return _free_main_memory() if free is None else free
+    return main_memory().free if free is None else free
 
 
 def _free_of_jax() -> int | None:
@@ -60,20 +56,3 @@ def _free_of_tensorflow() -> int | None:
         if device.device_type == "GPU"
     ]
     return limits[0] - tf.config.experimental.get_memory_info("GPU:0")["current"]
-
-
-def _free_main_memory() -> int | None:
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-    except OSError:
-        return None
-    fields = dict(line.split(":") for line in lines)
-    free = int(fields["MemAvailable"].split()[0]) * 1024
-    try:
-        limit = int((CONTAINER / "memory.max").read_text())
-        used = int((CONTAINER / "memory.current").read_text())
-        parts = dict(line.split() for line in (CONTAINER / "memory.stat").read_text().splitlines())
-    except (OSError, ValueError):
-        return free  # no control group, or one without a limit
-    # Files that nobody reads any more are given back.
-    return min(free, limit - used + int(parts["inactive_file"]))

@@ -84,18 +84,18 @@ def held_by(retriever: Retriever) -> int:
     return sum(_bytes(variable) for variable in retriever.variables)
 
 
-def require_memory(needed: MemoryForecast, unallocated: int, free: int | None) -> None:
+def require_memory(needed: MemoryForecast, unallocated: int, free: int) -> None:
     """Compares what is still to be allocated with what is free.
 
     Args:
         needed: everything, for the message.
         unallocated: bytes of it that are not yet.
-        free: bytes that the device has left; None: unknown, nothing is refused.
+        free: bytes that the device has left.
 
     Raises:
         InputError: it does not fit.
     """
-    if free is not None and unallocated > free:
+    if unallocated > free:
         raise InputError(
             f"training needs about {needed}; {unallocated / GIB:.2f} GiB of it are not allocated "
             f"yet, and the device has {free / GIB:.2f} GiB left. Activations shrink with "

@@ -47,10 +47,6 @@ def test_parts_are_named_and_the_way_out():
     assert "training.batch_size" in said
 
 
-def test_nothing_is_refused_where_nobody_knows_what_is_free():
-    require_memory(MemoryForecast(tables=2**60), 2**60, None)
-
-
 @pytest.mark.parametrize(
     ("free", "at"), [(0, "building"), (16 * 64 * 4, "slots"), (16 * 64 * 4 * 20, "activations")]
 )

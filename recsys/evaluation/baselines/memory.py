@@ -1,8 +1,7 @@
 """Refuses work that would not fit into memory before it starts."""
 
-import psutil
-
 from recsys.errors import InputError
+from recsys.system.memory import main_memory
 
 
 def require_memory(baseline: str, needed: float, items: int) -> None:
@@ -16,10 +15,10 @@ def require_memory(baseline: str, needed: float, items: int) -> None:
     Raises:
         InputError: less is free than needed.
     """
-    available = psutil.virtual_memory().available
-    if needed > available:
+    free = main_memory().free
+    if needed > free:
         raise InputError(
             f"{baseline} needs about {needed / 2**30:.1f} GiB for {items:,} items and "
-            f"{available / 2**30:.1f} GiB are free: take it out of `evaluation.baselines`, or "
+            f"{free / 2**30:.1f} GiB are free: take it out of `evaluation.baselines`, or "
             "drop rare items (`data`, k-core filter)"
         )

@@ -5,6 +5,7 @@ import pytest
 
 from recsys.data.dataset import Dataset
 from recsys.evaluation.baselines import memory
+from recsys.system.memory import MainMemory
 
 EVERYTHING = slice(None)
 
@@ -51,8 +52,4 @@ def weigh(dataset: Dataset, weights: dict[int, float]) -> None:
 
 def fill_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leaves ten bytes free."""
-
-    class Full:
-        available = 10
-
-    monkeypatch.setattr(memory.psutil, "virtual_memory", Full)
+    monkeypatch.setattr(memory, "main_memory", lambda: MainMemory(total=2**30, free=10))

@@ -19,11 +19,12 @@ from recsys.evaluation.final import evaluate_finally
 from recsys.evaluation.ranking import RetrieverEmbedder
 from recsys.evaluation.validation import Validation
 from recsys.experiment.schema import Experiment
-from recsys.export.export import ExportRequest, export_in_subprocess
+from recsys.export.export import export_in_subprocess
 from recsys.export.inputs import user_features_of
 from recsys.export.manifest import verified_manifest
 from recsys.export.probes import write_probes
 from recsys.export.recommend import Recommender
+from recsys.export.request import ExportRequest
 from recsys.models.retriever import Retriever
 from recsys.models.saved import load_retriever
 from recsys.reports.report import write_report

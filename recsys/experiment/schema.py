@@ -12,7 +12,7 @@ from recsys.data.prepare.prepare import DataConfig
 from recsys.errors import InputError
 from recsys.evaluation.evaluate import EvaluationConfig
 from recsys.experiment.file import DEFAULT_TASK, read_document, set_value, validated
-from recsys.export.export import ExportConfig
+from recsys.export.request import ExportConfig
 from recsys.models.retriever import ModelConfig
 from recsys.tracking import TrackingConfig
 from recsys.training.fit import TrainingConfig

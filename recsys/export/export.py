@@ -1,4 +1,4 @@
-"""What an export is asked for, and how it is started.
+"""Starts an export, in a process of its own.
 
 TensorFlow Recommenders imports only where ``TF_USE_LEGACY_KERAS=1`` was set
 before anything touched ``tf.keras``, and a process cannot change its Keras
@@ -8,58 +8,16 @@ whatever backend trained the retriever.
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
-
 import recsys
-from recsys.config import Seen, StrictConfig
-from recsys.data.dataset import Part
 from recsys.errors import InputError
 from recsys.export.lifeline import LIFELINE, lifeline
-from recsys.export.publish import partial_of
-from recsys.system.files import draft_folder
-
-
-class ExportConfig(StrictConfig):
-    """The experiment's ``export`` section."""
-
-    k: int = Field(100, ge=1, description="items that the SavedModel returns for a query")
-    version: str = Field(
-        "1", pattern=r"^[0-9]+$", description="folder name that TensorFlow Serving loads by"
-    )
-    probes: int = Field(64, ge=4, description="histories that the parity gate compares")
-    tolerance: float = Field(
-        1e-4, gt=0, description="largest accepted difference of a score, relative to its scale"
-    )
-    warmup_requests: int = Field(
-        8, ge=0, le=900, description="sample requests that TensorFlow Serving replays at start"
-    )
-
-
-class ExportRequest(StrictConfig):
-    """Everything that the exporting process needs to know. It travels as JSON."""
-
-    retriever: Path = Field(description="the trained model, a native Keras 3 file (.keras)")
-    dataset: Path = Field(description="folder of the prepared dataset")
-    probes: Path = Field(description="the .npz file of recsys.export.probes.write_probes")
-    model_folder: Path = Field(description="folder of all versions; the version is made in it")
-    config: ExportConfig = ExportConfig()
-    seen: Seen = Field(
-        "exclude", description="whether the ids of a history may be recommended again"
-    )
-    fitted_part: Part = Field("train", description="last part of the log the model was fitted on")
-    experiment: dict[str, Any] = Field(default_factory=dict, description="as resolved")
-    metrics: dict[str, Any] = Field(default_factory=dict, description="as in metrics.json")
-
-    @property
-    def destination(self) -> Path:
-        """The folder of the version that is to be published."""
-        return self.model_folder / self.config.version
+from recsys.export.request import ExportRequest
+from recsys.system.files import draft_folder, remove_drafts
 
 
 class ExportError(RuntimeError):
@@ -92,9 +50,10 @@ def export_in_subprocess(request: ExportRequest) -> dict[str, Any]:
                 errors="replace",
             )
         except BaseException:  # a signal, say; the process was killed, and cannot clean up
-            shutil.rmtree(partial_of(request.destination), ignore_errors=True)
+            remove_drafts(request.model_folder)
             raise
         if not reply_file.is_file():
+            remove_drafts(request.model_folder)
             lines = process.stderr.strip().splitlines()
             raise ExportError(
                 f"the exporting process ended with status {process.returncode} and no reply "

@@ -17,7 +17,6 @@ import tensorflow as tf
 
 from recsys.data.dataset import Dataset
 from recsys.errors import InputError
-from recsys.export.export import ExportRequest
 from recsys.export.inputs import (
     EXCLUDE,
     HISTORY,
@@ -31,12 +30,13 @@ from recsys.export.lifeline import end_with_parent
 from recsys.export.manifest import EXTRA, write_manifest
 from recsys.export.parity import ParityError, ParityGate
 from recsys.export.probes import Probes
-from recsys.export.publish import published
+from recsys.export.request import ExportRequest
 from recsys.export.serving import ServingGraph
 from recsys.export.titles import write_titles
 from recsys.export.warmup import write_warmup_requests
 from recsys.models import saved
 from recsys.models.retriever import Retriever
+from recsys.system.files import whole_folder
 
 
 def export(request: ExportRequest) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def export(request: ExportRequest) -> dict[str, Any]:
     dataset = Dataset(request.dataset)
     retriever = load_retriever(request.retriever)
     probes = Probes.load(request.probes)
-    with published(request.destination) as folder:
+    with whole_folder(request.destination, replaces=True) as folder:
         ServingGraph(retriever, dataset, request.seen, request.config.k, request.fitted_part).save(
             folder
         )

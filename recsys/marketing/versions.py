@@ -1,16 +1,15 @@
 """Folders of which every content is kept under a number: what was addressed stays on record."""
 
-import fcntl
 import hashlib
 import json
 import logging
 import os
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from recsys.system import manifests
+from recsys.system.files import draft_folder, locked, remove_drafts, whole_folder
 from recsys.system.reading import Damaged, read_json
 
 RECORD = "version.json"
@@ -86,11 +85,8 @@ def keep_version(folder: Path, mark: str, write: Callable[[Path], None]) -> Path
         mark: of what it is made from (:func:`fingerprint`).
         write: fills an empty folder, which becomes the version when all went well.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        for killed in folder.glob(".draft-*"):  # of a process that has ended: the lock is ours
-            shutil.rmtree(killed)
+    with locked(folder):
+        remove_drafts(folder)
         there = versions(folder)
         for version in there:
             try:
@@ -102,25 +98,11 @@ def keep_version(folder: Path, mark: str, write: Callable[[Path], None]) -> Path
                 if damaged := manifests.damaged(version, files):
                     _restore(version, mark, damaged, write)
                 return version
-        draft = _draft(folder, write)
-        try:
+        added = folder / str(int(there[-1].name) + 1 if there else 1)
+        with whole_folder(added) as draft:
+            write(draft)
             manifests.write_folder_manifest(draft, RECORD, {"fingerprint": mark})
-            return draft.rename(folder / str(int(there[-1].name) + 1 if there else 1))
-        except BaseException:
-            shutil.rmtree(draft)
-            raise
-
-
-def _draft(folder: Path, write: Callable[[Path], None]) -> Path:
-    """What a version is to hold, beside the versions."""
-    draft = folder / ".draft-new"
-    draft.mkdir()  # open to those whom the umask lets in, as what is written in it
-    try:
-        write(draft)
-    except BaseException:
-        shutil.rmtree(draft)
-        raise
-    return draft
+        return added
 
 
 def _restore(
@@ -128,13 +110,11 @@ def _restore(
 ) -> None:
     """Puts what was damaged back, from a draft of the same; what was added since stays."""
     _, files = _record(version)
-    draft = _draft(version.parent, write)
-    try:
+    with draft_folder(version) as draft:
+        write(draft)
         for name in damaged:
             logger.warning("%s is missing or damaged: it is made again", version / name)
             os.replace(draft / name, version / name)
-    finally:
-        shutil.rmtree(draft)
     files |= manifests.describe(version, [version / name for name in damaged])
     record = {"fingerprint": mark, "files": manifests.as_document(files)}
     manifests.write_manifest(version / RECORD, record)

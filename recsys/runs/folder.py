@@ -1,7 +1,6 @@
 """The folder of one run: where each file lies, and who may write into it."""
 
 import contextlib
-import fcntl
 import json
 import os
 import shutil
@@ -15,7 +14,7 @@ from recsys.errors import InputError
 from recsys.experiment.file import validated
 from recsys.experiment.schema import Experiment
 from recsys.runs import more_epochs
-from recsys.system.files import atomic_path, remove_drafts
+from recsys.system.files import atomic_path, locked, remove_drafts
 from recsys.system.reading import Damaged, read_json, read_yaml, reading
 from recsys.system.recorded import RecordedFiles
 from recsys.system.yaml_text import dump_yaml
@@ -232,19 +231,9 @@ class RunFolder:
         Raises:
             InputError: one is at work in it.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        # Beside the folder, which --overwrite removes.
-        with (self.path.parent / f".{self.path.name}.lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise InputError(
-                    f"another process is at work in {self.path}: wait for it, or choose another "
-                    "--name"
-                ) from error
+        busy = f"another process is at work in {self.path}: wait for it, or choose another --name"
+        with locked(self.path, busy):
             remove_drafts(self.path)
-            for unpublished in self.model.glob(".*.partial"):
-                shutil.rmtree(unpublished, ignore_errors=True)
             yield
 
     @classmethod

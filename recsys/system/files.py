@@ -1,4 +1,4 @@
-"""Files and folders that are written in whole or not at all.
+"""Files and folders that are written in whole or not at all, and by one process at a time.
 
 Until they are whole they are drafts: siblings named ``.<process>-<name>``. An exception takes its
 draft away; what a killed process left goes when the same is written again, or by
@@ -6,12 +6,15 @@ draft away; what a killed process left goes when the same is written again, or b
 """
 
 import contextlib
+import fcntl
 import glob
 import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+from recsys.errors import InputError
 
 DRAFT = re.compile(r"\.([0-9]{1,9})-.+")
 
@@ -48,6 +51,62 @@ def draft_folder(path: Path) -> Iterator[Path]:
         yield temporary
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def whole_folder(path: Path, replaces: bool = False) -> Iterator[Path]:
+    """Yields an empty folder that takes the place of ``path`` when all went well.
+
+    After an exception (a full disk, say) nothing is left of it, and ``path`` is as it was.
+
+    Args:
+        path: the folder to write; the one around it is made.
+        replaces: whether a folder that is there gives way; otherwise it must be empty.
+
+    Raises:
+        OSError: what is there may not be replaced.
+    """
+    with draft_folder(path) as scratch:
+        draft, previous = scratch / "new", scratch / "previous"
+        draft.mkdir()
+        yield draft
+        try:
+            if replaces and path.exists():
+                os.replace(path, previous)  # who has it open keeps it
+            os.replace(draft, path)
+        except BaseException:
+            if previous.exists() and not path.exists():
+                os.replace(previous, path)
+            raise
+
+
+@contextlib.contextmanager
+def locked(path: Path, busy: str | None = None) -> Iterator[None]:
+    """Keeps other processes, and threads, from what they too lock before they write it.
+
+    The lock is a file beside it, ``.<name>.lock``, which stays: a lock that is removed could be
+    held twice. A process that is killed gives it up.
+
+    Args:
+        path: a file or a folder, there or not; the folder around it is made.
+        busy: the message if another one holds the lock; None to wait for it.
+
+    Raises:
+        InputError: another one holds it, or the file system knows no locks.
+    """
+    path = path.absolute()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(f".{path.name}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | (0 if busy is None else fcntl.LOCK_NB))
+        except BlockingIOError as error:
+            raise InputError(busy or "") from error
+        except OSError as error:
+            raise InputError(
+                f"files in {path.parent} cannot be locked ({error.strerror}): choose a folder on "
+                "another file system, or mount this one with locks"
+            ) from error
+        yield
 
 
 def remove_drafts(folder: Path) -> None:

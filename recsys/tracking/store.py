@@ -1,7 +1,6 @@
 """Where MLflow runs are kept: the local store, a server, and whether that server answers."""
 
 import contextlib
-import fcntl
 import os
 import shlex
 import shutil
@@ -14,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from recsys.errors import InputError
-from recsys.system.files import draft_folder
+from recsys.system.files import draft_folder, locked
 from recsys.system.redaction import HIDDEN, redact, remember_address, shown_address
 from recsys.tracking.relocation import adopt
 
@@ -56,12 +55,10 @@ def _create_local(runs_dir: Path) -> None:
     """
     from mlflow.tracking import MlflowClient
 
-    runs_dir.mkdir(parents=True, exist_ok=True)
     database = runs_dir / "mlflow.db"
     if database.exists():
         return
-    with (runs_dir / ".mlflow.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(database):
         if database.exists():
             return
         with draft_folder(database.resolve()) as folder:

@@ -308,7 +308,7 @@ class TestRunFolder:
         process = subprocess.Popen(["true"])
         process.wait()
         (folder.checkpoints / f".{process.pid}-last.npz").touch()
-        (folder.model / ".1.partial").mkdir(parents=True)
+        (folder.model / f".{process.pid}-1" / "new").mkdir(parents=True)
         with folder.locked():
             pass
         assert list(folder.checkpoints.iterdir()) == list(folder.model.iterdir()) == []

@@ -13,9 +13,9 @@ import pyarrow.parquet
 import pytest
 
 from recsys.data.dataset import Dataset, Feature, Manifest
-from recsys.export.export import ExportConfig, ExportRequest
 from recsys.export.manifest import read_manifest
 from recsys.export.probes import Probes, write_probes
+from recsys.export.request import ExportConfig, ExportRequest
 from recsys.models.retriever import ModelConfig, Retriever
 from tests.processes import run_python
 

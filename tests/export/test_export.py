@@ -8,8 +8,9 @@ import pytest
 
 import recsys.export.export as export_module
 from recsys.errors import InputError
-from recsys.export.export import ExportConfig, ExportError, ExportRequest, export_in_subprocess
+from recsys.export.export import ExportError, export_in_subprocess
 from recsys.export.manifest import read_manifest
+from recsys.export.request import ExportConfig, ExportRequest
 from tests.processes import run_python
 
 pytestmark = pytest.mark.slow

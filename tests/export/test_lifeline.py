@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from recsys.export import export as module
-from recsys.export.export import ExportRequest, export_in_subprocess
+from recsys.export.export import export_in_subprocess
+from recsys.export.request import ExportRequest
 from recsys.system.stopping import Stopped, stopped_by_signals
 
 # Both hold the pipe that the test reads from: it ends when both have.
@@ -44,8 +45,8 @@ def test_a_parent_that_is_killed_takes_it_along():
 def test_a_parent_that_is_stopped_ends_it_and_leaves_nothing(tmp_path, monkeypatch):
     """With a program in place of the exporting one that would go on for minutes."""
     program, started = tmp_path / "program", tmp_path / "started"
-    half = tmp_path / "model" / ".1.partial"
-    program.write_text(f'#!/bin/sh\nmkdir "{half}"\necho $$ > "{started}"\nexec sleep 300\n')
+    half = tmp_path / "model" / ".$$-1"
+    program.write_text(f'#!/bin/sh\nmkdir -p "{half}/new"\necho $$ > "{started}"\nexec sleep 300\n')
     program.chmod(0o755)
     monkeypatch.setattr(module.sys, "executable", str(program))
 

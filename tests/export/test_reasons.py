@@ -6,10 +6,10 @@ import tensorflow as tf
 
 from recsys.data.dataset import Dataset
 from recsys.export import reasons as module
-from recsys.export.export import ExportConfig, ExportRequest
 from recsys.export.probes import write_probes
 from recsys.export.reasons import Reason, in_words, reasons, reasons_of_many
 from recsys.export.recommend import Query, Recommender
+from recsys.export.request import ExportConfig, ExportRequest
 from recsys.models.retriever import ModelConfig
 from recsys.training.build import build_retriever
 from recsys.training.fit import TrainingConfig, fit

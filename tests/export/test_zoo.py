@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from recsys.data.dataset import Dataset
-from recsys.export.export import ExportRequest
 from recsys.export.probes import write_probes
+from recsys.export.request import ExportRequest
 from recsys.models.retriever import Retriever
 from tests.datasets import checkerboard
 from tests.models import zoo
@@ -20,7 +20,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 
-from recsys.export.export import ExportRequest
+from recsys.export.request import ExportRequest
 from recsys.export.process import export
 
 for file in sys.argv[1:]:

@@ -26,7 +26,7 @@ import numpy as np
 
 from recsys.data.dataset import Dataset
 from recsys.evaluation.ranking import RetrieverEmbedder
-from recsys.export.export import ExportConfig, ExportRequest
+from recsys.export.request import ExportConfig, ExportRequest
 from recsys.export.probes import write_probes
 from recsys.models.items.tower import ItemTower
 from recsys.models.retriever import ModelConfig

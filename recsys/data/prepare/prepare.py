@@ -6,13 +6,9 @@ and settings are prepared once. Work goes on in a hidden folder beside it, which
 is renamed at the end, so that a dataset is there whole or not at all.
 """
 
-import fcntl
 import hashlib
 import json
 import logging
-import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -54,12 +50,12 @@ from recsys.data.sources.sources import (
 )
 from recsys.data.sources.times import zone_notes
 from recsys.errors import InputError
+from recsys.system.files import draft_folder, locked, remove_drafts, whole_folder
 from recsys.system.reading import Damaged
 
 logger = logging.getLogger(__name__)
 
 Progress = Callable[[str, float], None]
-UNFINISHED = ".unfinished-"
 
 
 class DataConfig(StrictConfig):
@@ -141,16 +137,12 @@ def prepare(
         final = datasets / fingerprint
         if final.exists() and (found := _intact(final)) is not None:
             return found
-        built = scratch / "dataset"
-        con = connect(scratch, memory_gib)
-        try:
-            _Builder(con, config, files, built, tell).build(fingerprint)
-        finally:
-            con.disconnect()
-        if final.exists():
-            # Damaged; who has it open keeps it. It is removed with the scratch folder.
-            os.replace(final, scratch / "damaged")
-        os.replace(built, final)
+        with whole_folder(final, replaces=True) as built:
+            con = connect(scratch, memory_gib)
+            try:
+                _Builder(con, config, files, built, tell).build(fingerprint)
+            finally:
+                con.disconnect()
         tell("dataset ready", 1.0)
     return Dataset(final)
 
@@ -168,22 +160,11 @@ def _intact(folder: Path) -> Dataset | None:
 
 @contextmanager
 def _workshop(datasets: Path) -> Iterator[Path]:
-    """A scratch folder beside the datasets, for one process at a time.
-
-    What a killed process left is removed: as the lock is ours, nobody uses it.
-    """
-    datasets.mkdir(parents=True, exist_ok=True)
-    lock = os.open(datasets, os.O_RDONLY)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        for leftover in datasets.glob(f"{UNFINISHED}*"):
-            shutil.rmtree(leftover, ignore_errors=True)
-        with tempfile.TemporaryDirectory(
-            dir=datasets, prefix=UNFINISHED, ignore_cleanup_errors=True
-        ) as scratch:
-            yield Path(scratch)
-    finally:
-        os.close(lock)
+    """A scratch folder beside the datasets, for one process at a time."""
+    with locked(datasets):
+        remove_drafts(datasets)
+        with draft_folder(datasets / "preparation") as scratch:
+            yield scratch
 
 
 def _locate(config: DataConfig, scratch: Path) -> dict[Table, SourceFiles]:

@@ -6,7 +6,6 @@ the log. Who knows the recent history therefore predicts better than who knows
 the popularity alone.
 """
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ import pyarrow.parquet as pq
 
 from recsys.data.sources.engine import blaming_input
 from recsys.errors import InputError
-from recsys.system.files import draft_folder
+from recsys.system.files import whole_folder
 
 CHUNK = 1_000_000
 CATEGORIES = 50
@@ -84,13 +83,12 @@ def generate(
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise InputError(f"{target} is not empty: name another folder, or remove it")
     tell = progress or (lambda stage, share: None)
-    with blaming_input(str(target)), draft_folder(target) as scratch:
+    with blaming_input(str(target)), whole_folder(target) as scratch:
         random = np.random.default_rng(seed)
         world = _make_world(random, users, items)
         pq.write_table(_user_table(random, users), scratch / "users.parquet")
         pq.write_table(_item_table(random, world), scratch / "items.parquet")
         _write_log(random, world, events, scratch / "interactions.parquet", tell)
-        os.replace(scratch, target)
     return target
 
 

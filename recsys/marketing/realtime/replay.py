@@ -1,11 +1,8 @@
 """Replays a log as a stream: triggers fire, the exported model answers, all of it is timed."""
 
-import os
 import time
 from array import array
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +27,7 @@ from recsys.marketing.realtime.triggers import Firing, Triggers
 from recsys.marketing.users.segments import Thresholds
 from recsys.runs.console import working
 from recsys.runs.folder import RunFolder
-from recsys.system.files import draft_folder
+from recsys.system.files import whole_folder
 from recsys.system.manifests import write_folder_manifest
 
 ACTIONS, LEFT_OUT, SUMMARY = "actions.parquet", "left_out.parquet", "replay.json"
@@ -77,7 +74,7 @@ def replay(config: ReplayConfig, runs_dir: Path) -> Path:
     with (
         blaming_input(str(final)),
         open_stream(config) as stream,
-        _whole_folder(final) as folder,
+        whole_folder(final, replaces=True) as folder,
         working("replaying") as tell,
     ):
         suppressed = Suppressed()
@@ -263,15 +260,3 @@ def _thresholds(run: Path, config: ReplayConfig) -> Thresholds:
             "differ, and so would segments. Map stream.columns.session likewise."
         )
     return Thresholds(**found)
-
-
-@contextmanager
-def _whole_folder(final: Path) -> Iterator[Path]:
-    """Yields a folder that takes the place of another when all went well."""
-    with draft_folder(final) as scratch:
-        draft = scratch / "new"
-        draft.mkdir()
-        yield draft
-        if final.exists():
-            os.replace(final, scratch / "old")
-        os.replace(draft, final)

@@ -1,6 +1,7 @@
 import errno
 import json
 import os
+import subprocess
 import threading
 import time
 
@@ -344,11 +345,14 @@ def test_time_split_without_time(write, prepared):
 
 
 def test_what_a_killed_process_left_is_removed(write, tmp_path):
-    leftover = tmp_path / "d" / f"{prepare_module.UNFINISHED}old"
-    leftover.mkdir(parents=True)
-    (leftover / "work.duckdb").write_text("x")
-    prepare(config_of(write("log.csv", SMALL_LOG)), tmp_path / "d")
-    assert not leftover.exists()
+    killed = subprocess.Popen(["true"])
+    killed.wait()
+    for name in ("preparation", "of-another-log"):
+        leftover = tmp_path / "d" / f".{killed.pid}-{name}"
+        leftover.mkdir(parents=True)
+        (leftover / "work.duckdb").write_text("x")
+    dataset = prepare(config_of(write("log.csv", SMALL_LOG)), tmp_path / "d")
+    assert list((tmp_path / "d").iterdir()) == [dataset.path]
 
 
 def test_full_disk_leaves_nothing(write, tmp_path, monkeypatch):

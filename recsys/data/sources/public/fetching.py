@@ -10,7 +10,7 @@ from recsys.data.sources.public.data_set import PublicData, Table
 from recsys.data.sources.public.digits import DIGITS_PICTURES
 from recsys.data.sources.public.movielens import MOVIELENS_100K
 from recsys.errors import InputError
-from recsys.system.files import draft_folder
+from recsys.system.files import locked, whole_folder
 
 PUBLIC = {data.name: data for data in (MOVIELENS_100K, CDNOW, COMPLETE_JOURNEY, DIGITS_PICTURES)}
 
@@ -47,11 +47,10 @@ def fetch(name: str) -> Path:
     folder = data_home() / name
     if folder.is_dir():
         return folder
-    with blaming_input(str(folder)), draft_folder(folder) as built:
-        data.build(built)
-        # Another process may have been faster; its files are the same.
-        if not folder.is_dir():
-            os.replace(built, folder)
+    with blaming_input(str(folder)), locked(folder):
+        if not folder.is_dir():  # another process may have been faster
+            with whole_folder(folder) as built:
+                data.build(built)
     return folder
 
 

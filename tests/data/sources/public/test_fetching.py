@@ -25,7 +25,7 @@ def tiny(home, monkeypatch):
 def test_fetched_once(home, tiny):
     assert fetch("tiny") == fetch("tiny") == home / "tiny"
     assert len(tiny) == 1 and tiny[0] != home / "tiny"
-    assert [entry.name for entry in home.iterdir()] == ["tiny"]
+    assert sorted(entry.name for entry in home.iterdir()) == [".tiny.lock", "tiny"]
 
 
 def test_what_fails_leaves_nothing(home, tiny, monkeypatch):
@@ -37,7 +37,7 @@ def test_what_fails_leaves_nothing(home, tiny, monkeypatch):
     monkeypatch.setitem(fetching.PUBLIC, "tiny", broken)
     with pytest.raises(InputError, match="no such package"):
         fetch("tiny")
-    assert list(home.iterdir()) == []
+    assert [entry.name for entry in home.iterdir()] == [".tiny.lock"]
 
 
 def test_an_experiment_names_it(tmp_path, tiny):

@@ -1,0 +1,46 @@
+"""What an export is asked for."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from recsys.config import Seen, StrictConfig
+from recsys.data.dataset import Part
+
+
+class ExportConfig(StrictConfig):
+    """The experiment's ``export`` section."""
+
+    k: int = Field(100, ge=1, description="items that the SavedModel returns for a query")
+    version: str = Field(
+        "1", pattern=r"^[0-9]+$", description="folder name that TensorFlow Serving loads by"
+    )
+    probes: int = Field(64, ge=4, description="histories that the parity gate compares")
+    tolerance: float = Field(
+        1e-4, gt=0, description="largest accepted difference of a score, relative to its scale"
+    )
+    warmup_requests: int = Field(
+        8, ge=0, le=900, description="sample requests that TensorFlow Serving replays at start"
+    )
+
+
+class ExportRequest(StrictConfig):
+    """Everything that the exporting process needs to know. It travels as JSON."""
+
+    retriever: Path = Field(description="the trained model, a native Keras 3 file (.keras)")
+    dataset: Path = Field(description="folder of the prepared dataset")
+    probes: Path = Field(description="the .npz file of recsys.export.probes.write_probes")
+    model_folder: Path = Field(description="folder of all versions; the version is made in it")
+    config: ExportConfig = ExportConfig()
+    seen: Seen = Field(
+        "exclude", description="whether the ids of a history may be recommended again"
+    )
+    fitted_part: Part = Field("train", description="last part of the log the model was fitted on")
+    experiment: dict[str, Any] = Field(default_factory=dict, description="as resolved")
+    metrics: dict[str, Any] = Field(default_factory=dict, description="as in metrics.json")
+
+    @property
+    def destination(self) -> Path:
+        """The folder of the version that is to be published."""
+        return self.model_folder / self.config.version

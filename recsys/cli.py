@@ -154,11 +154,11 @@ def sweep(
     """Search the values that `sweep` in the experiment names; continues where it was stopped."""
 
     def made() -> "Sweep":
-        from recsys.experiment.schema import load_experiment
         from recsys.tuning.sweep import Sweep
+        from recsys.tuning.sweep_file import read_sweep
 
         command = redact(shlex.join(["recsys", *sys.argv[1:]]))
-        return Sweep(load_experiment(experiment, overrides, name), runs_dir, overwrite, command)
+        return Sweep(*read_sweep(experiment, overrides, name), runs_dir, overwrite, command)
 
     refuse_early(["recsys.tuning.sweep"], lambda: made().corners())
     start_backend()
@@ -196,11 +196,11 @@ def recommend(
         raise InputError("give one of --history, --item (as often as there are items) and --user")
 
     def opened() -> "RunFolder":
-        from recsys.runs.folder import RunFolder
+        from recsys.runs.opening import open_exported
 
-        return RunFolder.open_exported(run)
+        return open_exported(run)
 
-    refuse_early(["recsys.runs.folder"], lambda: opened().model_version())
+    refuse_early(["recsys.runs.opening"], lambda: opened().model_version())
     start_backend()
     from recsys.export.reasons import in_words, reasons
     from recsys.export.recommend import Query, Recommender
@@ -281,9 +281,9 @@ def upload(
 ) -> None:
     """Send a run to the MLflow server that MLFLOW_TRACKING_URI names."""
     from recsys import tracking
-    from recsys.runs.folder import RunFolder
+    from recsys.runs.opening import open_run
 
-    print(tracking.upload(RunFolder.open(run).path, runs_dir))
+    print(tracking.upload(open_run(run).path, runs_dir))
 
 
 @app.command()

@@ -1,7 +1,7 @@
 """The whole line on one page: prepare → train → evaluate → export."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -28,9 +28,11 @@ from recsys.export.request import ExportRequest
 from recsys.models.retriever import Retriever
 from recsys.models.saved import load_retriever
 from recsys.reports.report import write_report
+from recsys.runs.at_work import at_work
 from recsys.runs.console import TrainingProgress, say, working
 from recsys.runs.folder import RunFolder
 from recsys.runs.preparation import prepare_dataset
+from recsys.runs.training_claim import TrainingClaim
 from recsys.system.files import atomic_path
 from recsys.system.reading import Damaged
 from recsys.training.build import build_retriever, check_model
@@ -69,8 +71,9 @@ class Pipeline:
         self.folder = RunFolder((sweep or runs_dir) / experiment.name / str(seed))
         self._overwrite = overwrite
         self._sweep = sweep
+        self._claim = TrainingClaim(self.folder, experiment, seed)
         if not overwrite:
-            self.folder.check(experiment, seed)
+            self._claim.check()
 
     @property
     def fitted_part(self) -> Part:
@@ -285,31 +288,19 @@ class Pipeline:
             raise InputError(f"{self.folder.path} is not trained yet: run `recsys train` first")
         return load_retriever(self.folder.files.checked(self.folder.retriever))
 
-    def _tracker(self, dataset: Dataset) -> tracking.Tracker:
-        name, config = self.experiment.name, self.experiment.tracking
-        tracker = tracking.start(
-            # Every seed of an experiment is a version of one registered model.
-            config.model_copy(update={"model_name": config.model_name or name}),
-            self.folder.path,
+    def at_work(self, dataset: Dataset) -> contextlib.AbstractContextManager[tracking.Tracker]:
+        """The run's folder, locked and claimed, and its run in MLflow, for as long as it lasts."""
+        return at_work(
+            self._claim,
+            dataset,
+            self.experiment.tracking,
             self.runs_dir,
-            f"{name}-{self.seed}",
-            {**self.experiment.dump(), "seed": self.seed},
-            {"data_fingerprint": dataset.fingerprint, "backend": keras.backend.backend()},
-            self._sweep,
+            self.seed,
+            params={"seed": self.seed},
+            tags={"backend": keras.backend.backend()},
+            parent=self._sweep,
+            overwrite=self._overwrite,
         )
-        tracker.log_dataset(name, dataset.fingerprint, dataset.path)
-        return tracker
-
-    @contextlib.contextmanager
-    def at_work(self, dataset: Dataset) -> Iterator[tracking.Tracker]:
-        """Locks and claims the run folder, and opens the run in MLflow.
-
-        Nothing of a run that is there is touched before the log proved usable.
-        """
-        with self.folder.locked():
-            self.folder.claim(self.experiment, self.seed, dataset, self._overwrite)
-            with self._tracker(dataset) as tracker:
-                yield tracker
 
 
 def check_experiment(experiment: Experiment, dataset: Dataset) -> None:

@@ -38,6 +38,7 @@ from recsys.evaluation.metrics import Ratio, ranking_metrics
 from recsys.evaluation.ranking import Embedder, RankedQueries, RetrieverEmbedder, Scorer, rank
 from recsys.evaluation.slices import item_activity
 from recsys.runs.folder import RunFolder
+from recsys.runs.opening import open_run
 
 TENTHS = np.linspace(0, 1, 11)[1:-1]
 
@@ -206,7 +207,7 @@ def main() -> int:
     parser.add_argument("--part", choices=("validation", "test"), default="test")
     parser.add_argument("-k", type=int, nargs="+", default=[10, 50], help="lengths of the lists")
     given = parser.parse_args()
-    return 0 if check(RunFolder.open(given.run), given.part, given.k) else 1
+    return 0 if check(open_run(given.run), given.part, given.k) else 1
 
 
 if __name__ == "__main__":

@@ -172,6 +172,24 @@ def _drop_what_does_not_fit(
     return dropped
 
 
+def value_at(document: Mapping[str, Any], key: str) -> Any:
+    """A value by dotted key.
+
+    Args:
+        document: nested sections.
+        key: such as ``training.epochs``.
+
+    Raises:
+        KeyError: there is none.
+    """
+    value: Any = document
+    for section in key.split("."):
+        if not isinstance(value, Mapping):
+            raise KeyError(key)
+        value = value[section]
+    return value
+
+
 def set_value(document: dict[str, Any], key: str, value: Any, defaults: Any = None) -> None:
     """Sets a value by dotted key, in place.
 

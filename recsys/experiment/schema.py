@@ -11,12 +11,14 @@ from recsys.config import NAME, RunName, Seen, StrictConfig
 from recsys.data.prepare.prepare import DataConfig
 from recsys.errors import InputError
 from recsys.evaluation.evaluate import EvaluationConfig
-from recsys.experiment.file import DEFAULT_TASK, read_document, set_value, validated
+from recsys.experiment.file import DEFAULT_TASK, Document, read_document, set_value, validated
 from recsys.export.request import ExportConfig
 from recsys.models.retriever import ModelConfig
 from recsys.tracking import TrackingConfig
 from recsys.training.fit import TrainingConfig
-from recsys.tuning.search_space import SweepConfig
+
+# Read by `recsys sweep` alone, which finds what is wrong with it.
+PASSED_OVER = ("sweep",)
 
 
 class Experiment(StrictConfig):
@@ -37,11 +39,10 @@ class Experiment(StrictConfig):
     evaluation: EvaluationConfig = EvaluationConfig()
     export: ExportConfig = ExportConfig()
     tracking: TrackingConfig = TrackingConfig()
-    sweep: SweepConfig | None = Field(None, description="read by `recsys sweep` alone")
 
     def dump(self) -> dict[str, Any]:
         """As plain JSON values, every default spelled out."""
-        return self.model_dump(mode="json", exclude=None if self.sweep else {"sweep"})
+        return self.model_dump(mode="json")
 
     def with_values(self, values: Mapping[str, Any]) -> "Experiment":
         """The same experiment but for some values.
@@ -64,7 +65,7 @@ class Experiment(StrictConfig):
 def load_experiment(
     path: Path, overrides: list[str] | None = None, name: str | None = None
 ) -> Experiment:
-    """Reads an experiment file.
+    """Reads an experiment file; sections that only another command reads are passed over.
 
     Args:
         path, overrides, name: see :func:`recsys.experiment.file.read_document`.
@@ -73,9 +74,24 @@ def load_experiment(
         InputError: there is none, it is of another task, or something in it is wrong.
     """
     document = read_document(path, overrides, name)
+    check_task(document, path)
+    for section in PASSED_OVER:
+        document.pop(section, None)
+    return validated(Experiment, document, str(path))
+
+
+def check_task(document: Document, path: Path) -> None:
+    """Refuses a file of another task.
+
+    Args:
+        document: as read.
+        path: for the message.
+
+    Raises:
+        InputError: it is one.
+    """
     if document["task"] != DEFAULT_TASK:
         raise InputError(
             f"{path} is an experiment of `task: {document['task']}`, which `recsys run` runs as a "
             f"whole; this needs one of `task: {DEFAULT_TASK}`"
         )
-    return validated(Experiment, document, str(path))

@@ -1,4 +1,4 @@
-"""The frame of every run that asks about users: its folder, locked, and its run in MLflow."""
+"""The frame of every run that asks about users, which is made in one go."""
 
 import contextlib
 from collections.abc import Iterator
@@ -7,7 +7,10 @@ from pathlib import Path
 
 from recsys import tracking
 from recsys.data.dataset import Dataset
+from recsys.experiment.differences import is_within
 from recsys.marketing.experiment import TaskExperiment
+from recsys.runs import at_work as runs
+from recsys.runs.claim import Claim
 from recsys.runs.folder import RunFolder
 
 PACKAGES = ("recsys", "scikit-learn", "numpy", "pandas", "duckdb")
@@ -31,23 +34,23 @@ def at_work(
     Raises:
         InputError: the folder holds another run, or a process is at work in it.
     """
-    document = experiment.model_dump(mode="json")
     folder = RunFolder(runs_dir / experiment.name / str(experiment.seed))
-    with folder.locked():
-        folder.claim_whole(document, dataset, overwrite)
-        config = experiment.tracking
-        tracker = tracking.start(
-            config.model_copy(update={"model_name": config.model_name or experiment.name}),
-            folder.path,
-            runs_dir,
-            f"{experiment.name}-{experiment.seed}",
-            document,
-            {"task": experiment.task},
-        )
-        if dataset is not None:
-            tracker.log_dataset(experiment.name, dataset.fingerprint, dataset.path)
-        with tracker:
-            yield folder, tracker
+    claim = Claim(
+        folder,
+        experiment.model_dump(mode="json"),
+        decides=lambda key: not is_within(key, ["tracking"]),
+        begun=folder.metrics,
+    )
+    with runs.at_work(
+        claim,
+        dataset,
+        experiment.tracking,
+        runs_dir,
+        experiment.seed,
+        tags={"task": experiment.task},
+        overwrite=overwrite,
+    ) as tracker:
+        yield folder, tracker
 
 
 def versions() -> dict[str, str]:

@@ -16,6 +16,7 @@ from recsys.marketing.realtime import replay
 from recsys.marketing.reports.users_report import write_users_report
 from recsys.marketing.users.segments import SEGMENTS
 from recsys.runs.folder import RunFolder
+from recsys.runs.opening import open_run
 
 # Users of a segment whose recommendations are looked at.
 ASKED = 200
@@ -69,7 +70,7 @@ def _kind(folder: Path) -> str | None:
 
 def _run(folder: Path) -> Path:
     try:
-        return RunFolder.open(folder).path
+        return open_run(folder).path
     except InputError as error:
         raise InputError(
             f"{error}, and not that of a campaign (such as runs/campaigns/spring/1), of a replay "
@@ -93,7 +94,7 @@ def recommended_by_segment(
         all users who were asked for.
     """
     users = _segments(runs)
-    folder = RunFolder.open(recommender)
+    folder = open_run(recommender)
     model, dataset = Recommender(folder.model_version()), folder.dataset()
     known = users[users["user"].isin(set(dataset.user_ids))]
     if known.empty:

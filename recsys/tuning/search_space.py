@@ -5,13 +5,16 @@ import math
 from collections.abc import Sequence
 from typing import Annotated, Any, Protocol
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from recsys.config import StrictConfig
 
+# Another seed is no better model, only a luckier one; trials are never fitted on validation.
+NOT_SWEPT = ("training.seeds", "training.refit")
 
-class Trial(Protocol):
-    """What draws values: an Optuna trial."""
+
+class Suggester(Protocol):
+    """What draws values: a trial as Optuna knows it."""
 
     def suggest_float(
         self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
@@ -60,13 +63,13 @@ class Range(StrictConfig):
         steps = (value - self.low) / step if step else 0.0
         return self.low <= value <= self.high and abs(steps - round(steps)) < 1e-6
 
-    def draw(self, trial: Trial, key: str) -> None:
-        """Has the trial draw a parameter."""
+    def draw(self, suggester: Suggester, key: str) -> None:
+        """Draws a parameter."""
         if self.int:
             low, high, step = map(_whole, (self.low, self.high, self.step or 1.0))
-            trial.suggest_int(key, low, high, step=step, log=self.log)
+            suggester.suggest_int(key, low, high, step=step, log=self.log)
         else:
-            trial.suggest_float(key, self.low, self.high, step=self.step, log=self.log)
+            suggester.suggest_float(key, self.low, self.high, step=self.step, log=self.log)
 
     def parameter(self, value: Any) -> Any:
         """A value of an experiment as a trial's parameter."""
@@ -91,9 +94,9 @@ class Choices(StrictConfig):
         """Whether a value of an experiment could have been drawn."""
         return value in self.choices
 
-    def draw(self, trial: Trial, key: str) -> None:
-        """Has the trial draw a parameter."""
-        trial.suggest_categorical(key, [self.parameter(choice) for choice in self.choices])
+    def draw(self, suggester: Suggester, key: str) -> None:
+        """Draws a parameter."""
+        suggester.suggest_categorical(key, [self.parameter(choice) for choice in self.choices])
 
     def parameter(self, value: Any) -> str:
         """A value of an experiment as a trial's parameter: JSON, as a study keeps no sections."""
@@ -159,6 +162,17 @@ class SweepConfig(StrictConfig):
     pruner: PrunerConfig | None = Field(
         PrunerConfig(), description="when a trial is stopped early; null for never"
     )
+
+    @field_validator("space")
+    @classmethod
+    def _can_be_swept(cls, space: dict[str, Dimension]) -> dict[str, Dimension]:
+        for key in space:
+            if not key.startswith(("model.", "training.")) or key in NOT_SWEPT:
+                raise ValueError(
+                    f"{key}: only keys of `model` and `training` can be swept, without "
+                    f"{' and '.join(NOT_SWEPT)}; the rest says what a trial is judged by"
+                )
+        return space
 
     @model_validator(mode="after")
     def _ends(self) -> "SweepConfig":

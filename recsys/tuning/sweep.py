@@ -26,8 +26,12 @@ import pandas as pd
 from recsys import tracking
 from recsys.data.dataset import Dataset
 from recsys.errors import InputError
+from recsys.experiment.differences import is_within
+from recsys.experiment.file import value_at
 from recsys.experiment.schema import Experiment
 from recsys.pipeline import Pipeline, check_experiment
+from recsys.runs.at_work import at_work
+from recsys.runs.claim import Claim
 from recsys.runs.console import say, working
 from recsys.runs.folder import RunFolder
 from recsys.runs.preparation import prepare_dataset
@@ -35,43 +39,40 @@ from recsys.system.display import LONGEST_LINE, printable, spreadsheet_cell
 from recsys.system.files import atomic_path
 from recsys.system.stopping import Stopped
 from recsys.system.yaml_text import dump_yaml
-from recsys.tracking.run import flatten
 from recsys.training.fit import Callback, Progress, TrainingDiverged
 from recsys.tuning.search_space import SweepConfig
 from recsys.tuning.study import StopTrial, Study, Trial, Tried, best_of, counted
+from recsys.tuning.sweep_file import as_document
 
 # May change when a sweep continues: what a trial is worth does not depend on them.
-FREE = ("export.", "tracking.", "sweep.trials", "sweep.hours")
-# Another seed is no better model, only a luckier one; trials are never fitted on validation.
-NOT_SWEPT = ("training.seeds", "training.refit")
+FREE = ("export", "tracking", "sweep.trials", "sweep.hours")
 
 TrainTrial = Callable[[Experiment, Dataset, Sequence[Callback]], None]
 
 
 class Sweep:
-    """The search that an experiment's ``sweep`` section describes.
+    """A search around an experiment.
 
     Args:
         experiment: as resolved.
+        config: what is searched, and for how long.
         runs_dir: where sweeps, datasets and the MLflow store lie.
         overwrite: remove what another sweep left under the same name.
         command: what the user typed, for the winner's header.
         train: trains a trial, telling the callbacks; :meth:`train_trial` by default.
-
-    Raises:
-        InputError: there is no such section, or it names what cannot be swept.
     """
 
     def __init__(
         self,
         experiment: Experiment,
+        config: SweepConfig,
         runs_dir: Path,
         overwrite: bool = False,
         command: str = "recsys sweep",
         train: TrainTrial | None = None,
     ) -> None:
-        self.config = _section(experiment)
         self.experiment = experiment
+        self.config = config
         self.runs_dir = runs_dir
         self.folder = RunFolder(runs_dir / "sweeps" / experiment.name)
         self.best = self.folder.path / "best.yaml"
@@ -95,26 +96,31 @@ class Sweep:
         dataset = prepare_dataset(self.experiment.data, self.runs_dir)
         for corner in corners:
             check_experiment(corner, dataset)
-        with self.folder.locked():
-            self._claim(dataset)
-            # The experiment itself is the first trial, if it lies within the space.
-            first = flatten(self.experiment.dump())
-            study = Study(self.folder.path / "study.db", self.config, self._metric, first)
-            with self._tracker(dataset) as tracker:
-                # Who was killed after a trial may not have written what came of it.
-                if before := study.tried():
-                    say(f"so far: {counted(before)}")
-                    self._conclude(before, tracker)
-                while (trial := study.next()) is not None and self._try(trial, study, dataset):
-                    tried = study.tried()
-                    self._conclude(tried, tracker)
-                    say(_line(tried[-1], self._metric, tried[-1] is best_of(tried)))
-            if best_of(study.tried()) is None:
-                raise InputError(
-                    f"no trial is complete ({counted(study.tried())}), so there is no winner. "
-                    f"Raise sweep.hours or sweep.trials to go on; what failed is in {self.trials}"
-                )
+        with self._at_work(dataset) as tracker:
+            tried = self._search(dataset, tracker)
+        if best_of(tried) is None:
+            raise InputError(
+                f"no trial is complete ({counted(tried)}), so there is no winner. "
+                f"Raise sweep.hours or sweep.trials to go on; what failed is in {self.trials}"
+            )
         return self.best
+
+    def _search(self, dataset: Dataset, tracker: tracking.Tracker) -> list[Tried]:
+        # The experiment itself is the first trial, if it lies within the space.
+        document, first = self.experiment.dump(), {}
+        for key in self.config.space:
+            with contextlib.suppress(KeyError):
+                first[key] = value_at(document, key)
+        study = Study(self.folder.path / "study.db", self.config, self._metric, first)
+        # A process that was killed after a trial may not have written what came of it.
+        if before := study.tried():
+            say(f"so far: {counted(before)}")
+            self._conclude(before, tracker)
+        while (trial := study.next()) is not None and self._try(trial, study, dataset):
+            tried = study.tried()
+            self._conclude(tried, tracker)
+            say(_line(tried[-1], self._metric, tried[-1] is best_of(tried)))
+        return study.tried()
 
     def train_trial(
         self, experiment: Experiment, dataset: Dataset, callbacks: Sequence[Callback]
@@ -149,42 +155,18 @@ class Sweep:
             mend = ". A range of whole numbers needs `int: true`"
             raise InputError(f"{error}{mend if 'integer' in str(error) else ''}") from error
 
-    def _claim(self, dataset: Dataset) -> None:
-        """Makes the folder, or takes up the same sweep where it stopped."""
-        folder = self.folder
-        if self._overwrite:
-            folder.remove()
-        document = self.experiment.dump()
-        record = {"fingerprint": dataset.fingerprint}
-        if folder.experiment.is_file():
-            folder.files.forget_if_damaged()
-            changed = _differences(folder.recorded(folder.experiment, document), document)
-            if folder.recorded(folder.dataset_record, record) != record:
-                changed.append("the log itself")
-            if changed:
-                raise InputError(
-                    f"{folder.path} holds another sweep (it differs in {', '.join(changed)}). "
-                    "Choose another --name, or replace it with --overwrite."
-                )
-        folder.path.mkdir(parents=True, exist_ok=True)
-        with folder.files.making(folder.dataset_record, folder.experiment):
-            folder.write_json(folder.dataset_record, record)
-            _write_yaml(folder.experiment, document)
-
-    def _tracker(self, dataset: Dataset) -> tracking.Tracker:
-        """The MLflow run that those of the trials lie under."""
-        name, config = self.experiment.name, self.experiment.tracking
-        tracker = tracking.start(
-            # Each trial samples the system itself.
-            config.model_copy(update={"system_metrics_interval": 0.0}),
-            self.folder.path,
-            self.runs_dir,
-            f"{name}-sweep",
-            self.experiment.dump(),
-            {"data_fingerprint": dataset.fingerprint},
+    def _at_work(self, dataset: Dataset) -> contextlib.AbstractContextManager[tracking.Tracker]:
+        """The folder, claimed, and the MLflow run that those of the trials lie under."""
+        claim = Claim(
+            self.folder,
+            as_document(self.experiment, self.config),
+            decides=lambda key: not is_within(key, FREE),
+            begun=self.folder.experiment,
+            what="another sweep",
         )
-        tracker.log_dataset(name, dataset.fingerprint, dataset.path)
-        return tracker
+        # Each trial samples the system itself.
+        config = self.experiment.tracking.model_copy(update={"system_metrics_interval": 0.0})
+        return at_work(claim, dataset, config, self.runs_dir, "sweep", overwrite=self._overwrite)
 
     def _try(self, trial: Trial, study: Study, dataset: Dataset) -> bool:
         """Trains a trial; False if the time was up before its end."""
@@ -220,7 +202,7 @@ class Sweep:
         return True
 
     def _with(self, values: dict[str, Any], name: str) -> Experiment:
-        return self.experiment.with_values({**values, "name": name, "sweep": None})
+        return self.experiment.with_values({**values, "name": name})
 
     def _conclude(self, tried: list[Tried], tracker: tracking.Tracker) -> None:
         """Writes, and tells MLflow, what is known so far; frees what lost."""
@@ -249,31 +231,6 @@ class Sweep:
         )
         winner = self._with(best.values, f"{self.experiment.name}-best")
         _write_yaml(self.best, winner.dump(), header)
-
-
-def _section(experiment: Experiment) -> SweepConfig:
-    if experiment.sweep is None:
-        raise InputError(
-            f"{experiment.name} has no section `sweep`: say under `sweep.space` what to try, such "
-            "as `training.optimizer.learning_rate: {low: 0.001, high: 0.01, log: true}`, and "
-            "under `sweep.trials` or `sweep.hours` for how long"
-        )
-    for key in experiment.sweep.space:
-        if not key.startswith(("model.", "training.")) or key in NOT_SWEPT:
-            raise InputError(
-                f"sweep.space.{key}: only keys of `model` and `training` can be swept, without "
-                f"{' and '.join(NOT_SWEPT)}; the rest says what a trial is judged by"
-            )
-    return experiment.sweep
-
-
-def _differences(there: dict[str, Any], here: dict[str, Any]) -> list[str]:
-    before, after = flatten(there), flatten(here)
-    return [
-        key
-        for key in {**before, **after}
-        if before.get(key) != after.get(key) and not key.startswith(FREE)
-    ]
 
 
 def _row(trial: Tried, metric: str) -> dict[str, Any]:

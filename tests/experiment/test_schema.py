@@ -1,17 +1,12 @@
 """Experiment files: what is refused, and how the message helps."""
 
 import re
-import subprocess
 
 import pytest
 import yaml
 
-from recsys.data.dataset import Dataset
 from recsys.errors import InputError
 from recsys.experiment.schema import Experiment, load_experiment
-from recsys.runs.folder import RunFolder
-from recsys.training.checkpoint import save_checkpoint
-from tests.datasets import checkerboard
 
 DOCUMENT = {
     "data": {"log": {"path": "log.csv", "columns": {"user": "u", "item": "i", "time": "t"}}},
@@ -189,6 +184,13 @@ def test_types_are_not_guessed(tmp_path):
     assert "finite" in refused(tmp_path, overrides=["training.optimizer.learning_rate=.inf"])
 
 
+def test_what_only_recsys_sweep_reads_is_passed_over(tmp_path):
+    document = {**DOCUMENT, "sweep": {"trials": "many"}}
+    assert load(tmp_path, document, ["sweep.hours=1"]) == load(tmp_path)
+    message = refused(tmp_path, {**DOCUMENT, "sweeps": {}})
+    assert "sweeps: unknown key" in message
+
+
 def test_seeds_are_checked(tmp_path):
     assert "training.seeds" in refused(tmp_path, overrides=["training.seeds=[-1]"])
     assert "once" in refused(tmp_path, overrides=["training.seeds=[1, 1]"])
@@ -203,193 +205,6 @@ def test_a_name_may_be_a_number(tmp_path):
 def test_an_item_needs_something(tmp_path):
     message = refused(tmp_path, overrides=["model.item={id: false}"])
     assert "the item tower needs id or features" in message
-
-
-class TestRunFolder:
-    @pytest.fixture
-    def dataset(self, tmp_path):
-        return checkerboard(tmp_path / "datasets" / "board")
-
-    @pytest.fixture
-    def folder(self, tmp_path, dataset):
-        """A run that has begun to train."""
-        folder = RunFolder(tmp_path / "my-experiment" / "1")
-        folder.claim(load(tmp_path), 1, dataset)
-        folder.checkpoints.mkdir()
-        return folder
-
-    def test_the_same_experiment_continues(self, tmp_path, folder, dataset):
-        folder.claim(load(tmp_path), 1, dataset)
-        assert folder.checkpoints.is_dir()
-        assert folder.read_experiment().training.seeds == [1]
-        assert folder.dataset().fingerprint == dataset.fingerprint
-
-    def test_another_experiment_is_refused(self, tmp_path, folder):
-        other = load(tmp_path, overrides=["training.epochs=7"])
-        with pytest.raises(InputError, match=r"training\.epochs.*--name.*--overwrite"):
-            folder.check(other, 1)
-
-    def test_secrets_are_kept_nowhere_and_a_new_one_continues(self, tmp_path, folder, dataset):
-        def signed(signature, password):
-            path = f"https://me:{password}@host/log.csv?X-Amz-Signature={signature}"
-            return load(tmp_path, overrides=[f"data.log.path={path}"])
-
-        folder.claim(signed("ab12", "hunter2"), 1, dataset, overwrite=True)
-        folder.checkpoints.mkdir()
-        kept = folder.experiment.read_text()
-        assert "https://***@host/log.csv?X-Amz-Signature=***" in kept
-        assert "ab12" not in kept and "hunter2" not in kept
-        folder.claim(signed("cd34", "hunter3"), 1, dataset)
-        with pytest.raises(InputError, match=r"data\.log\.path"):
-            folder.claim(load(tmp_path), 1, dataset)
-
-    def test_what_was_never_trained_may_be_corrected(self, tmp_path, folder, dataset):
-        folder.checkpoints.rmdir()
-        folder.claim(load(tmp_path, overrides=["training.epochs=7"]), 1, dataset)
-        assert folder.read_experiment().training.epochs == 7
-
-    def test_overwrite_starts_afresh(self, tmp_path, folder, dataset):
-        other = load(tmp_path, overrides=["training.epochs=7"])
-        folder.claim(other, 1, dataset, overwrite=True)
-        assert not folder.checkpoints.exists()
-        assert folder.read_experiment().training.epochs == 7
-
-    def test_a_log_that_changed_is_refused(self, tmp_path, folder, dataset):
-        dataset.manifest.model_copy(update={"fingerprint": "another"}).write(dataset.path)
-        with pytest.raises(InputError, match="the log has changed since"):
-            folder.claim(load(tmp_path), 1, Dataset(dataset.path))
-
-    def test_what_is_out_of_date_is_done_again(self, tmp_path, folder, dataset):
-        folder.metrics.touch()
-        (folder.model / "1").mkdir(parents=True)
-        folder.claim(load(tmp_path, overrides=["export.k=7"]), 1, dataset)
-        assert folder.metrics.exists() and not (folder.model / "1").exists()
-        folder.claim(load(tmp_path, overrides=["export.k=7", "evaluation.k=[10]"]), 1, dataset)
-        assert not folder.metrics.exists()
-
-    def test_one_process_at_a_time(self, folder):
-        again = RunFolder(folder.path)
-        refused = pytest.raises(InputError, match="another process")
-        with folder.locked(), refused, again.locked():
-            pass
-        with again.locked():
-            pass
-
-    def test_seeds_have_folders_of_their_own(self, tmp_path, folder, dataset):
-        RunFolder(folder.path.parent / "2").claim(load(tmp_path), 2, dataset)
-        with pytest.raises(InputError, match="not the folder of one run"):
-            RunFolder.open(folder.path.parent)
-        assert RunFolder.open(folder.path).path == folder.path
-
-    def test_of_several_seeds_the_lowest_that_was_exported_answers(
-        self, tmp_path, folder, dataset, capsys
-    ):
-        runs = folder.path.parent
-        for seed in (10, 9, 2):
-            RunFolder(runs / str(seed)).claim(load(tmp_path), seed, dataset)
-        with pytest.raises(InputError, match="not the folder of one run"):
-            RunFolder.open_exported(runs)
-        for seed in ("10", "9"):
-            (runs / seed / "model" / "1").mkdir(parents=True)
-        assert RunFolder.open_exported(runs).path == runs / "9"
-        assert f"of the seeds in {runs}, 9 answers; 10" in capsys.readouterr().err
-        assert RunFolder.open_exported(runs / "10").path == runs / "10"
-
-    def test_a_link_is_not_overwritten(self, tmp_path, folder, dataset):
-        link = RunFolder(tmp_path / "my-experiment" / "2")
-        link.path.symlink_to(folder.path)
-        with pytest.raises(InputError, match=r"is a link to .*Remove the link"):
-            link.claim(load(tmp_path), 2, dataset, overwrite=True)
-        with pytest.raises(InputError, match="is a link"):
-            link.claim_whole({}, None, overwrite=True)
-        assert folder.experiment.is_file()
-
-    def test_what_a_killed_process_left_is_removed(self, folder):
-        process = subprocess.Popen(["true"])
-        process.wait()
-        (folder.checkpoints / f".{process.pid}-last.npz").touch()
-        (folder.model / f".{process.pid}-1" / "new").mkdir(parents=True)
-        with folder.locked():
-            pass
-        assert list(folder.checkpoints.iterdir()) == list(folder.model.iterdir()) == []
-
-
-COSINE = "training.optimizer.decay=cosine"
-
-
-class TestMoreEpochs:
-    """Of a run that has trained 3 epochs."""
-
-    @pytest.fixture
-    def dataset(self, tmp_path):
-        return checkerboard(tmp_path / "datasets" / "board")
-
-    @pytest.fixture
-    def trained(self, tmp_path, dataset):
-        """A finished run, its third epoch the best, by the overrides of its experiment."""
-
-        def train(*overrides: str, best_epoch: int = 3) -> RunFolder:
-            folder = RunFolder(tmp_path / "my-experiment" / "1")
-            experiment = load(tmp_path, overrides=["training.epochs=3", *overrides])
-            folder.claim(experiment, 1, dataset)
-            progress = {"epoch": 3, "best_epoch": best_epoch}
-            last = folder.checkpoints / "train" / "last.npz"
-            save_checkpoint(last, {}, {"progress": progress})
-            (folder.model / "1").mkdir(parents=True)
-            for file in (folder.retriever, folder.metrics, folder.path / "mlflow.json"):
-                file.write_text("{}")
-            return folder
-
-        return train
-
-    def test_what_follows_from_the_last_weights_is_done_again(self, tmp_path, dataset, trained):
-        folder = trained()
-        folder.claim(load(tmp_path, overrides=["training.epochs=5"]), 1, dataset)
-        left = {path.name for path in folder.path.rglob("*") if path.is_file()}
-        assert left == {"experiment.yaml", "dataset.json", "manifest.json", "last.npz"}
-        assert not (folder.model / "1").exists()
-        assert folder.read_experiment().training.epochs == 5
-
-    @pytest.mark.parametrize(
-        "before, now, best_epoch, said",
-        [
-            ([], ["training.epochs=2"], 3, "has 3 training.epochs, which cannot be taken back"),
-            ([COSINE], [COSINE], 3, "only where training.optimizer.decay is const"),
-            ([COSINE], [COSINE], 3, "with 'cosine', the learning rate of every"),
-            ([], [], 0, "ended after epoch 3, as the last training.patience"),
-            ([], ["model.dim=8"], 3, "differs in model.dim, training.epochs"),
-            (
-                [],
-                [
-                    "data.log.path=b.csv",
-                    "data.log.delimiter=;",
-                    "data.log.skip=1",
-                    "seen=allow",
-                    "data.repeats=last",
-                    "model.dim=8",
-                ],
-                3,
-                r"differs in (\S+, ){4}\S+ and 2 more\)",
-            ),
-        ],
-    )
-    def test_otherwise_the_reason_is_said(
-        self, tmp_path, dataset, trained, before, now, best_epoch, said
-    ):
-        folder = trained(*before, best_epoch=best_epoch)
-        with pytest.raises(InputError, match=f"{said}.*--name.*--overwrite"):
-            folder.check(load(tmp_path, overrides=["training.epochs=5", *now]), 1)
-        assert folder.retriever.is_file()
-
-    def test_what_never_saved_a_checkpoint_begins_anew(self, tmp_path, dataset, trained):
-        folder = trained()
-        (folder.checkpoints / "train" / "last.npz").unlink()
-        folder.claim(load(tmp_path, overrides=["training.epochs=5"]), 1, dataset)
-        assert not folder.retriever.exists()
-
-    def test_what_is_no_run(self, tmp_path):
-        with pytest.raises(InputError, match="none"):
-            RunFolder.open(tmp_path)
 
 
 @pytest.mark.parametrize("seeds", ["[1, 2, 1]", "[3, 3]"])

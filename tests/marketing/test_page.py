@@ -20,7 +20,7 @@ from recsys.marketing.run import run_task
 from recsys.marketing.users.description import FeaturesConfig
 from recsys.marketing.users.events import open_events
 from recsys.marketing.users.reviewed_users import ReviewedUsers
-from recsys.runs.folder import RunFolder
+from recsys.runs.opening import open_run
 from recsys.runs.preparation import prepare_dataset
 from tests.marketing.logs import START, microseconds
 from tests.marketing.sentiment.texts import rows, written
@@ -165,7 +165,7 @@ def test_a_log_is_replayed_through_what_was_exported(folder, data, prediction, r
     assert {"cooling", "dormant", "lost"} & set(actions["segment_after"][actions["row"].isnull()])
     log = pd.read_parquet(folder / "log.parquet").sort_values("time", kind="stable")
     log["time"] = log["time"].dt.floor("us")
-    model = Recommender(RunFolder.open(recommender).model_version())
+    model = Recommender(open_run(recommender).model_version())
     for action in actions.itertuples():
         mine = log[(log["user"] == action.user) & (log["time"] <= action.time)]
         expected = model.recommend(Query(mine["item"].tolist(), {}), 5)

@@ -17,9 +17,10 @@ from recsys.errors import InputError
 from recsys.experiment.schema import Experiment, load_experiment
 from recsys.training.fit import Progress, TrainingDiverged
 from recsys.tuning import study as study_module
-from recsys.tuning.search_space import Choices, Range
+from recsys.tuning.search_space import Choices, Range, SweepConfig
 from recsys.tuning.study import Tried
 from recsys.tuning.sweep import Sweep, _row
+from recsys.tuning.sweep_file import read_sweep
 from tests.damage import empty, garble, truncate
 from tests.logs import write_log
 from tests.test_pipeline import recsys
@@ -73,10 +74,13 @@ def work(folder, monkeypatch):
     )
 
 
-def load(name: str, overrides: tuple[str, ...] = (), tracked: bool = False) -> Experiment:
+Loaded = tuple[Experiment, SweepConfig]
+
+
+def load(name: str, overrides: tuple[str, ...] = (), tracked: bool = False) -> Loaded:
     Path(f"{name}.yaml").write_text(yaml.safe_dump(EXPERIMENT))
     tracking = [] if tracked else ["tracking.enabled=false"]
-    return load_experiment(Path(f"{name}.yaml"), [*tracking, *overrides])
+    return read_sweep(Path(f"{name}.yaml"), [*tracking, *overrides])
 
 
 class Trainer:
@@ -101,9 +105,9 @@ class Trainer:
                 callback.epoch_ended(epoch, {"ndcg@10": epoch / 10 - abs(rate - 0.02)})
 
 
-def sweep(experiment: Experiment, trainer: Trainer, overwrite: bool = False) -> pd.DataFrame:
+def sweep(loaded: Loaded, trainer: Trainer, overwrite: bool = False) -> pd.DataFrame:
     """The trials of a sweep with made-up training."""
-    made = Sweep(experiment, Path("runs"), overwrite, "recsys sweep it", trainer)
+    made = Sweep(*loaded, Path("runs"), overwrite, "recsys sweep it", trainer)
     made.run()
     return pd.read_csv(made.trials)
 
@@ -123,7 +127,7 @@ def test_outside_its_own_space_the_experiment_is_not_tried(work):
 
 def test_the_winner_is_a_complete_experiment(work):
     made = Sweep(
-        load("winner", ("training.refit=true",)), Path("runs"), False, "recsys sweep it", Trainer()
+        *load("winner", ("training.refit=true",)), Path("runs"), False, "recsys sweep it", Trainer()
     )
     best = made.run()
     trials = pd.read_csv(made.trials).set_index("trial")
@@ -135,7 +139,6 @@ def test_the_winner_is_a_complete_experiment(work):
     expected = made.experiment.with_values(
         {
             "name": "winner-best",
-            "sweep": None,
             RATE: float(trials.loc[winner, RATE]),
             "model.dim": int(trials.loc[winner, "model.dim"]),
         }
@@ -154,8 +157,8 @@ def test_trials_are_not_fitted_on_validation_and_have_one_seed(work):
         seen.append(experiment.training)
         Trainer()(experiment, dataset, callbacks)
 
-    experiment = load("alone", ("training.refit=true", "training.seeds=[4, 5]"))
-    Sweep(experiment, Path("runs"), train=train).run()
+    loaded = load("alone", ("training.refit=true", "training.seeds=[4, 5]"))
+    Sweep(*loaded, Path("runs"), train=train).run()
     assert all(not training.refit and training.seeds == [4] for training in seen)
 
 
@@ -212,7 +215,7 @@ def test_a_log_that_changed_is_refused(work):
     Path("growing.csv").write_text(log)
     sweep(load("growing", ("data.log.path=growing.csv",)), Trainer())
     Path("growing.csv").write_text(log + "u1,i1,1700000000\n")
-    with pytest.raises(InputError, match="the log itself"):
+    with pytest.raises(InputError, match="the log has changed since"):
         sweep(load("growing", ("data.log.path=growing.csv",)), Trainer())
 
 
@@ -225,8 +228,8 @@ def test_hours_are_counted_over_continuations_and_end_a_trial_within(work, monke
 
     def hours(budget: float) -> tuple[list[str], pd.DataFrame]:
         trainer = Trainer(hour)
-        experiment = load("hours", ("sweep.trials=null", f"sweep.hours={budget}"))
-        trials = sweep(experiment, trainer)
+        loaded = load("hours", ("sweep.trials=null", f"sweep.hours={budget}"))
+        trials = sweep(loaded, trainer)
         return trainer.trained, trials
 
     # Two epochs of an hour each make a trial; the third is stopped in its second.
@@ -248,7 +251,7 @@ def test_without_a_complete_trial_there_is_no_winner(work, monkeypatch):
 
 
 def test_bad_trials_are_pruned(work):
-    experiment = load(
+    loaded = load(
         "pruned",
         (
             "training.epochs=6",
@@ -256,7 +259,7 @@ def test_bad_trials_are_pruned(work):
             "sweep.pruner={startup_trials: 1, warmup_epochs: 3}",
         ),
     )
-    trials = sweep(experiment, Trainer())
+    trials = sweep(loaded, Trainer())
     pruned = trials[trials["outcome"] == "pruned"]
     complete = trials[trials["outcome"] == "complete"]
     assert set(pruned["epochs"]) == {3} and set(complete["epochs"]) == {6}
@@ -300,7 +303,7 @@ def test_an_error_of_ours_is_not_run_into_twice(work):
 
 def test_values_that_do_not_go_together_are_passed_over(work):
     # 3 heads divide 9 and 12, the ends, but not 10 and 11.
-    experiment = load(
+    loaded = load(
         "heads",
         (
             "model.dim=9",
@@ -309,7 +312,7 @@ def test_values_that_do_not_go_together_are_passed_over(work):
             "sweep.trials=8",
         ),
     )
-    trials = sweep(experiment, Trainer())
+    trials = sweep(loaded, Trainer())
     refused = trials["outcome"] == "refused"
     assert refused.any() and (refused == trials["model.dim"].isin([10, 11])).all()
     assert "must divide" in trials.loc[refused.idxmax(), "reason"]
@@ -318,8 +321,8 @@ def test_values_that_do_not_go_together_are_passed_over(work):
 def test_whole_sections_are_choices(work):
     encoders = [{"kind": "average"}, {"kind": "gru", "units": 4}]
     space = {"model.query.encoder": {"choices": encoders}}
-    experiment = load("sections", (f"sweep.space={json.dumps(space)}", "sweep.trials=6"))
-    made = Sweep(experiment, Path("runs"), train=Trainer())
+    loaded = load("sections", (f"sweep.space={json.dumps(space)}", "sweep.trials=6"))
+    made = Sweep(*loaded, Path("runs"), train=Trainer())
     assert load_experiment(made.run()).model.query.encoder.kind in ("average", "gru")
     tried = {json.loads(text)["kind"] for text in pd.read_csv(made.trials)["model.query.encoder"]}
     assert tried == {"average", "gru"}
@@ -414,8 +417,8 @@ class TestForReal:
                 if (self.name, epoch) == kill:
                     raise KeyboardInterrupt
 
-        experiment = load("real", ("sweep.trials=2",), tracked=True)
-        made = Sweep(experiment, Path("runs").resolve(), train=train)
+        loaded = load("real", ("sweep.trials=2",), tracked=True)
+        made = Sweep(*loaded, Path("runs").resolve(), train=train)
         return made
 
     def test_only_what_was_missing_is_trained(self, made, heard):

@@ -23,6 +23,7 @@ from recsys.marketing.audiences.users_table import SEGMENT, USER, UsersTable, re
 from recsys.marketing.contacts.contacts import ContactsConfig
 from recsys.marketing.versions import fingerprint, keep_version
 from recsys.runs.folder import RunFolder
+from recsys.runs.opening import open_run
 from recsys.system.yaml_text import dump_yaml
 
 MEMBERS, DEFINITION, COUNTS = "members.parquet", "audience.yaml", "audience.json"
@@ -129,7 +130,7 @@ def _alike(
     config: LookalikeConfig, seed: Audience, table: UsersTable, suppressed: Suppressed
 ) -> Audience:
     """The users most like those of a seed, as far as the recommender's log has the seed."""
-    dataset = RunFolder.open(Path(config.recommender)).dataset()
+    dataset = open_run(Path(config.recommender)).dataset()
     known = [user for user in seed.users if user in dataset.user_places]
     lookalikes = Lookalikes(config, dataset)
     found = lookalikes.find(known, leave_out=suppressed.everywhere | set(seed.users))["user"]

@@ -9,7 +9,7 @@ import pandas as pd
 from recsys.errors import InputError
 from recsys.marketing.propensity_run import USERS
 from recsys.marketing.versions import digest
-from recsys.runs.folder import RunFolder
+from recsys.runs.opening import open_run
 
 USER, SEGMENT = "user", "segment"
 # Columns of a run's users that are what it predicted, not what it was told.
@@ -47,7 +47,7 @@ def read_users(runs: Mapping[str, str]) -> UsersTable:
     known: set[str] = set()
     marks, logs = {}, {}
     for name, run in runs.items():
-        folder = RunFolder.open(Path(run))
+        folder = open_run(Path(run))
         file = folder.path / USERS
         if not file.is_file():
             raise InputError(

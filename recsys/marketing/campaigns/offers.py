@@ -13,7 +13,7 @@ from recsys.export.reasons import reasons_of_many
 from recsys.export.recommend import Query, Recommender
 from recsys.marketing.audiences.query import rows_where
 from recsys.marketing.feature_table import feature_table
-from recsys.runs.folder import RunFolder
+from recsys.runs.opening import open_run
 
 # Scores that are in memory at a time.
 SCORES = 2**25
@@ -77,7 +77,7 @@ class Offers:
     """
 
     def __init__(self, run: str | Path) -> None:
-        folder = RunFolder.open(Path(run))
+        folder = open_run(Path(run))
         self.recommender = Recommender(folder.model_version())
         self.dataset = folder.dataset()
         self._users = set(self.dataset.user_ids)

@@ -27,6 +27,7 @@ from recsys.marketing.realtime.triggers import Firing, Triggers
 from recsys.marketing.users.segments import Thresholds
 from recsys.runs.console import working
 from recsys.runs.folder import RunFolder
+from recsys.runs.opening import open_run
 from recsys.system.files import whole_folder
 from recsys.system.manifests import write_folder_manifest
 
@@ -68,7 +69,7 @@ def replay(config: ReplayConfig, runs_dir: Path) -> Path:
         InputError: see :func:`recsys.marketing.realtime.stream.open_stream`; or a run lacks its
             segments or its exported model, or nothing happens in the time of the replay.
     """
-    recommender = Recommender(RunFolder.open(config.recommender).model_version())
+    recommender = Recommender(open_run(config.recommender).model_version())
     thresholds = None if config.users is None else _thresholds(config.users, config)
     final = runs_dir / "replays" / config.name
     with (
@@ -242,7 +243,7 @@ def _thresholds(run: Path, config: ReplayConfig) -> Thresholds:
     Raises:
         InputError: there are none, or occasions are counted otherwise than in the stream.
     """
-    folder = RunFolder.open(run)
+    folder = open_run(run)
     metrics = folder.files.read(folder.metrics) if folder.metrics.is_file() else {}
     found = (metrics.get("segments") or {}).get("thresholds")
     if found is None:

@@ -9,7 +9,7 @@ from recsys.errors import InputError
 from recsys.marketing.sentiment.features import mood_before, quality_before
 from recsys.marketing.sentiment.reviews import SCORED
 from recsys.marketing.users.events import Events
-from recsys.runs.folder import RunFolder
+from recsys.runs.opening import open_run
 
 
 class ReviewedUsers:
@@ -28,7 +28,7 @@ class ReviewedUsers:
     """
 
     def __init__(self, run: Path, events: Events) -> None:
-        folder = RunFolder.open(run)
+        folder = open_run(run)
         path = folder.path / SCORED
         if not path.is_file():
             raise InputError(f"{run} has no {SCORED}: it is no finished run of `task: sentiment`")

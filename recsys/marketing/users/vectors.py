@@ -12,7 +12,7 @@ from recsys.data.dataset import Dataset, ranges
 from recsys.errors import InputError
 from recsys.export.inputs import HISTORY, HISTORY_TIME
 from recsys.export.recommend import Recommender
-from recsys.runs.folder import RunFolder
+from recsys.runs.opening import open_run
 
 # Events, padding included, that one call of the model reads.
 EVENTS_PER_CALL = 2**16
@@ -53,7 +53,7 @@ class UserVectors:
     """
 
     def __init__(self, run: str, dataset: Dataset) -> None:
-        self.folder = RunFolder.open(Path(run))
+        self.folder = open_run(Path(run))
         self.recommender = Recommender(self.folder.model_version())
         self._dataset = dataset
         self._window = self.recommender.manifest["model"]["max_events"]

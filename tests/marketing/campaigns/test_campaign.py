@@ -16,7 +16,7 @@ from recsys.marketing.campaigns.campaign_file import CampaignFile
 from recsys.marketing.campaigns.offers import OfferConfig, Offers
 from recsys.marketing.campaigns.outcomes import OutcomesConfig, measure_campaign
 from recsys.marketing.summary import audience_summary, campaign_summary, uplift_summary
-from recsys.runs.folder import RunFolder
+from recsys.runs.opening import open_run
 
 pytestmark = pytest.mark.slow
 
@@ -193,7 +193,7 @@ def test_an_offer_is_what_the_recommender_answers(recommender, prediction):
     endless = np.full(offers.dataset.items, np.inf)
     found = dict(offers.of([*users, "stranger"], config, everything, endless))
     assert found["stranger"] is None
-    model = Recommender(RunFolder.open(recommender).model_version())
+    model = Recommender(open_run(recommender).model_version())
     for user in users:
         query = model.user_query(offers.dataset, user)
         answer = model.recommend(query, 4)

@@ -1,0 +1,64 @@
+"""The frame of everything that is run: its folder, locked and claimed, and its run in MLflow."""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from recsys import tracking
+from recsys.data.dataset import Dataset
+from recsys.runs.claim import Claim
+from recsys.system.files import locked, remove_drafts
+
+
+@contextlib.contextmanager
+def at_work(
+    claim: Claim,
+    dataset: Dataset | None,
+    config: tracking.TrackingConfig,
+    runs_dir: Path,
+    label: str | int,
+    *,
+    params: Mapping[str, Any] | None = None,
+    tags: Mapping[str, str] | None = None,
+    parent: Path | None = None,
+    overwrite: bool = False,
+) -> Iterator[tracking.Tracker]:
+    """Locks and takes the run folder, and opens the run in MLflow.
+
+    What a killed process left half-written in the folder is removed. Nothing else of a run that
+    is there is touched before it proved to be the same.
+
+    Args:
+        claim: to the folder.
+        dataset: what the run reads, if it reads one.
+        config: whether and where the run is tracked. A model is registered by the experiment's
+            name unless it says otherwise, so that all seeds are versions of one.
+        runs_dir: where runs, datasets and the MLflow store lie.
+        label: tells the run from others of its experiment, such as the seed.
+        params: that MLflow lists beside those of the experiment.
+        tags: by which MLflow finds the run, beside the dataset's fingerprint.
+        parent: folder of the run that MLflow shows this one under.
+        overwrite: start afresh whatever is there.
+
+    Raises:
+        InputError: the folder holds another run, or a process is at work in it.
+    """
+    path, name = claim.folder.path, claim.document["name"]
+    busy = f"another process is at work in {path}: wait for it, or choose another --name"
+    with locked(path, busy):
+        remove_drafts(path)
+        claim.take(dataset, overwrite)
+        tracker = tracking.start(
+            config.model_copy(update={"model_name": config.model_name or name}),
+            path,
+            runs_dir,
+            f"{name}-{label}",
+            {**claim.document, **(params or {})},
+            tags,
+            parent,
+        )
+        if dataset is not None:
+            tracker.log_dataset(name, dataset.fingerprint, dataset.path)
+        with tracker:
+            yield tracker

@@ -1,0 +1,44 @@
+"""Finds the run that a path means."""
+
+import sys
+from pathlib import Path
+
+from recsys.errors import InputError
+from recsys.runs.folder import RunFolder
+
+
+def open_run(path: Path) -> RunFolder:
+    """Opens a run: ``runs/<name>/<seed>``, or ``runs/<name>`` with one seed.
+
+    Raises:
+        InputError: there is no run, or there are several.
+    """
+    runs = _runs_in(path)
+    if len(runs) != 1:
+        found = ", ".join(map(str, runs)) or "none"
+        raise InputError(f"{path} is not the folder of one run (runs in it: {found})")
+    return RunFolder(runs[0])
+
+
+def open_exported(path: Path) -> RunFolder:
+    """Opens a run; of several seeds the lowest one that has an exported model, and says so.
+
+    Raises:
+        InputError: there is no run.
+    """
+    runs = _runs_in(path)
+    exported = [run for run in runs if any(RunFolder(run).model.glob("[0-9]*"))]
+    if len(runs) < 2 or not exported:
+        return open_run(path)
+    others = ", ".join(run.name for run in exported[1:])
+    also = f"; {others} can be asked by the folder, too" if others else ""
+    print(f"of the seeds in {path}, {exported[0].name} answers{also}", file=sys.stderr)
+    return RunFolder(exported[0])
+
+
+def _runs_in(path: Path) -> list[Path]:
+    """The folder of a run itself, or those of the seeds in it, in their order."""
+    if (path / "experiment.yaml").is_file():
+        return [path]
+    seeds = [file.parent for file in path.glob("*/experiment.yaml")]
+    return sorted(seeds, key=lambda seed: (len(seed.name), seed.name))

@@ -1,0 +1,42 @@
+"""Which run a path means."""
+
+import pytest
+
+from recsys.errors import InputError
+from recsys.runs.folder import RunFolder
+from recsys.runs.opening import open_exported, open_run
+from recsys.runs.training_claim import TrainingClaim
+
+
+@pytest.fixture
+def runs(load, begun, dataset):
+    """A folder with the seeds 1, 2, 9 and 10."""
+    runs = begun.path.parent
+    for seed in (10, 9, 2):
+        TrainingClaim(RunFolder(runs / str(seed)), load(), seed).take(dataset)
+    return runs
+
+
+def test_a_folder_of_several_seeds_is_none_of_one_run(runs):
+    with pytest.raises(InputError, match=r"not the folder of one run .*/1, .*/2, .*/9, .*/10\)"):
+        open_run(runs)
+    assert open_run(runs / "2").path == runs / "2"
+
+
+def test_a_folder_of_one_seed_is_that_run(begun):
+    assert open_run(begun.path.parent).path == begun.path
+
+
+def test_of_several_seeds_the_lowest_that_was_exported_answers(runs, capsys):
+    with pytest.raises(InputError, match="not the folder of one run"):
+        open_exported(runs)
+    for seed in ("10", "9"):
+        (runs / seed / "model" / "1").mkdir(parents=True)
+    assert open_exported(runs).path == runs / "9"
+    assert f"of the seeds in {runs}, 9 answers; 10" in capsys.readouterr().err
+    assert open_exported(runs / "10").path == runs / "10"
+
+
+def test_what_is_no_run(tmp_path):
+    with pytest.raises(InputError, match="none"):
+        open_run(tmp_path)

@@ -13,10 +13,10 @@ from recsys.data.dataset import Dataset, Part
 from recsys.data.prepare.findings import findings
 from recsys.errors import InputError
 from recsys.evaluation.baselines.candidates import check_baselines
-from recsys.evaluation.evaluate import write_ranks
 from recsys.evaluation.examples import examples
 from recsys.evaluation.final import evaluate_finally
 from recsys.evaluation.ranking import RetrieverEmbedder
+from recsys.evaluation.ranks_file import write_ranks
 from recsys.evaluation.validation import Validation
 from recsys.experiment.schema import Experiment
 from recsys.export.export import export_in_subprocess

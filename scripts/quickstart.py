@@ -57,7 +57,7 @@ def main() -> None:
 def _compare(folders: list) -> str:
     """Which of the two models is better, in words."""
     from recsys.evaluation.comparison import Contender, compare
-    from recsys.evaluation.evaluate import read_ranks
+    from recsys.evaluation.ranks_file import read_ranks
 
     contenders = [
         Contender(folder.read_experiment().name, read_ranks(folder.ranks, folder.dataset()))

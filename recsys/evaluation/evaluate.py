@@ -1,85 +1,27 @@
 """From rankings to what ``metrics.json`` says of them."""
 
-import logging
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
-from pydantic import Field, field_validator, model_validator
 
-from recsys.config import Seen, StrictConfig
+from recsys.config import Seen
 from recsys.data.dataset import Dataset, Part, Queries
-from recsys.errors import InputError
-from recsys.evaluation.baselines.candidates import (
-    BaselineName,
-    candidates,
-    check_baselines,
-    fit,
-)
+from recsys.evaluation.baseline_settings import BaselineSettings, choose_settings
+from recsys.evaluation.baselines.candidates import fit
 from recsys.evaluation.confidence import Interval, intervals
+from recsys.evaluation.config import EvaluationConfig
 from recsys.evaluation.metrics import (
     Ratio,
     coverage,
     list_metrics,
-    parse_metric,
     popularity_groups,
     ranking_metrics,
 )
-from recsys.evaluation.ranking import UNRANKED, RankedQueries, Scorer, rank
+from recsys.evaluation.ranking import UNRANKED, Embedder, RankedQueries, Scorer, rank
 from recsys.evaluation.slices import slices
-from recsys.system.files import atomic_path
-from recsys.system.reading import reading
-
-logger = logging.getLogger(__name__)
-
-MEND = "Evaluate the run again (`recsys evaluate` with its experiment)"
 
 Metrics = dict[str, dict[str, Any]]
-BaselineSettings = dict[BaselineName, dict[str, Any]]
-# Choosing a baseline's settings needs no more validation queries than this.
-CHOICE_QUERIES = 5_000
-
-
-class EvaluationConfig(StrictConfig):
-    """How a model is judged."""
-
-    k: tuple[int, ...] = Field(
-        (5, 10, 20), min_length=1, description="recommendations that each metric looks at"
-    )
-    metric: str = Field(
-        "ndcg@10",
-        description="the headline: chosen by, stopped early by and compared by; its k is in `k`",
-    )
-    baselines: tuple[BaselineName, ...] = Field(
-        ("popular", "recent_popular", "item_knn"), description="evaluated beside the model"
-    )
-    last_only: bool = Field(
-        False,
-        description="judge only the last event of every user, or the last basket (protocol "
-        "TIME-LAST)",
-    )
-    validation_queries: int = Field(
-        20_000, ge=1, description="ranked after each epoch at most, evenly spaced over the users"
-    )
-    draws: int = Field(1000, ge=100, description="bootstrap samples of users for the intervals")
-    seed: int = Field(0, ge=0, description="of the bootstrap")
-    block_size: int = Field(512, ge=1, description="queries that are scored at a time")
-
-    @field_validator("k")
-    @classmethod
-    def _positive_and_ascending(cls, k: tuple[int, ...]) -> tuple[int, ...]:
-        if min(k) < 1:
-            raise ValueError(f"expected whole numbers of 1 or more, received {list(k)}")
-        return tuple(sorted(set(k)))
-
-    @model_validator(mode="after")
-    def _metric_is_computed(self) -> "EvaluationConfig":
-        if parse_metric(self.metric)[1] not in self.k:
-            raise ValueError(f"`metric` is {self.metric}, and `k` holds {list(self.k)} only")
-        return self
 
 
 def evaluate(
@@ -114,35 +56,33 @@ def evaluate(
     }
 
 
-def choose_settings(dataset: Dataset, seen: Seen, config: EvaluationConfig) -> BaselineSettings:
-    """Chooses each baseline's window, decay and the like by the headline metric on validation.
+def rank_as_judged(
+    scorer: Scorer | Embedder,
+    dataset: Dataset,
+    queries: Queries,
+    seen: Seen,
+    config: EvaluationConfig,
+    fitted_part: Part,
+) -> RankedQueries:
+    """Ranks queries as far as the metrics look, among the items that could be known.
 
-    Baselines are fitted on the training part for this, whatever they are fitted
-    on later. At most 5,000 validation queries, evenly spaced, are ranked.
-
-    Returns:
-        name to settings. A baseline that the log cannot feed (recent popularity
-        without a time or an order) is left out, with a warning.
-
-    Raises:
-        InputError: a baseline does not fit into memory; said before any is fitted.
+    Args:
+        scorer: what ranks.
+        dataset: the log.
+        queries: what is asked.
+        seen: whether seen items may be recommended.
+        config: how to judge.
+        fitted_part: the last part of the log that the scorer was fitted on.
     """
-    check_baselines(config.baselines, dataset, "validation")
-    queries = thinned(dataset.queries("validation", config.last_only), CHOICE_QUERIES)
-    chosen: BaselineSettings = {}
-    for name in config.baselines:
-        options = candidates(name, dataset, "train", seen)
-        if not options:
-            logger.warning("baseline %s is left out: the log has no time and no order", name)
-            continue
-        settings, _ = options[0]
-        if len(options) > 1 and len(queries):
-            settings, _ = max(
-                options, key=lambda option: _headline(option[1](), dataset, queries, seen, config)
-            )
-            logger.info("baseline %s: %s chosen on validation", name, settings)
-        chosen[name] = settings
-    return chosen
+    return rank(
+        scorer,
+        dataset,
+        queries,
+        seen,
+        max(config.k),
+        config.block_size,
+        candidates=dataset.recommendable(fitted_part),
+    )
 
 
 def evaluate_baselines(
@@ -170,82 +110,14 @@ def evaluate_baselines(
         InputError: there are no queries, or a baseline does not fit into memory.
     """
     queries = dataset.queries(part, config.last_only)
-    candidates = dataset.recommendable(fitted_part)
     if settings is None:
         settings = choose_settings(dataset, seen, config)
     found: dict[str, tuple[Metrics, RankedQueries]] = {}
     for name, chosen in settings.items():
         scorer = fit(name, dataset, fitted_part, chosen)
-        ranked = rank(
-            scorer,
-            dataset,
-            queries,
-            seen,
-            max(config.k),
-            config.block_size,
-            candidates=candidates,
-        )
+        ranked = rank_as_judged(scorer, dataset, queries, seen, config, fitted_part)
         found[name] = (_all_metrics(ranked, dataset, config, fitted_part), ranked)
     return found
-
-
-def write_ranks(ranked: RankedQueries, dataset: Dataset, path: Path) -> None:
-    """Writes ``ranks.parquet``, a row per held-out item, in whole or not at all.
-
-    Columns: ``user_id`` and ``item_id`` (text), ``rank`` (int32, 1 = best, null
-    where the scorer cannot return the item), ``event`` (int64, where the event
-    stands in the dataset).
-    """
-    owners = ranked.queries.users[ranked.queries.target_queries]
-    table = pa.table(
-        {
-            "user_id": pa.array(dataset.user_ids, pa.string()).take(pa.array(owners)),
-            "item_id": pa.array(dataset.item_ids, pa.string()).take(
-                pa.array(ranked.queries.target_items)
-            ),
-            "rank": pa.array(ranked.ranks, pa.int32(), mask=ranked.ranks == UNRANKED),
-            "event": pa.array(ranked.queries.target_events, pa.int64()),
-        }
-    )
-    with atomic_path(path) as partial:
-        pq.write_table(table, partial)
-
-
-def read_ranks(path: Path, dataset: Dataset) -> RankedQueries:
-    """Reads ``ranks.parquet`` back, to compare runs on one dataset with each other.
-
-    The top items are not in the file, so the result has none (k is 0), and
-    ``repeats_left_out`` is 0.
-
-    Raises:
-        InputError: the ranks are damaged, or were made with another dataset.
-    """
-    with reading(path, MEND):
-        table = pq.read_table(path)
-        events = table["event"].to_numpy()
-        ids = table["item_id"].to_pylist()
-        found = table["rank"].fill_null(UNRANKED).to_numpy().astype(np.int32)
-    if len(events) and (
-        events.max() >= dataset.events
-        or ids != [dataset.item_ids[item] for item in dataset.event_items[events]]
-    ):
-        raise InputError(
-            f"{path} was made with another dataset than {dataset.path}: only runs on one dataset "
-            "can be compared"
-        )
-    users = np.searchsorted(dataset.user_offsets, events, side="right") - 1
-    history_ends = dataset.history_ends[events]
-    same_user = np.diff(users, prepend=-1) == 0
-    same_moment = np.diff(history_ends, prepend=-1) == 0
-    starts = np.flatnonzero(~(same_user & same_moment))
-    queries = Queries(
-        users=users[starts].astype(np.int32),
-        history_ends=history_ends[starts],
-        target_offsets=np.append(starts, len(events)).astype(np.int64),
-        target_items=dataset.event_items[events],
-        target_events=events,
-    )
-    return RankedQueries(queries, found, np.empty((len(starts), 0), np.int32), 0)
 
 
 def _all_metrics(
@@ -300,30 +172,3 @@ def _counts(ranked: RankedQueries) -> dict[str, int]:
         "users": len(np.unique(queries.users)),
         "targets": len(queries.target_items),
     }
-
-
-def _headline(
-    scorer: Scorer, dataset: Dataset, queries: Queries, seen: Seen, config: EvaluationConfig
-) -> float:
-    k = parse_metric(config.metric)[1]
-    ranked = rank(
-        scorer,
-        dataset,
-        queries,
-        seen,
-        k,
-        config.block_size,
-        every_rank=False,
-        candidates=dataset.recommendable("train"),
-    )
-    if not len(ranked.queries):
-        return 0.0
-    return float(ranking_metrics(ranked, [k])[config.metric].mean())
-
-
-def thinned(queries: Queries, most: int) -> Queries:
-    """At most ``most`` of the queries, evenly spaced, so that all kinds of users stay in."""
-    if len(queries) <= most:
-        return queries
-    chosen = np.linspace(0, len(queries) - 1, most).astype(np.int64)
-    return queries.with_targets(np.isin(queries.target_queries, chosen))[0]

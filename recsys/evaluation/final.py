@@ -4,15 +4,12 @@ from typing import Any
 
 from recsys.config import Seen
 from recsys.data.dataset import Dataset, Part
+from recsys.evaluation.baseline_settings import choose_settings
 from recsys.evaluation.comparison import Contender, compare
-from recsys.evaluation.evaluate import (
-    EvaluationConfig,
-    choose_settings,
-    evaluate,
-    evaluate_baselines,
-)
+from recsys.evaluation.config import EvaluationConfig
+from recsys.evaluation.evaluate import evaluate, evaluate_baselines, rank_as_judged
 from recsys.evaluation.findings import findings
-from recsys.evaluation.ranking import Embedder, RankedQueries, Scorer, rank
+from recsys.evaluation.ranking import Embedder, RankedQueries, Scorer
 
 
 def evaluate_finally(
@@ -44,15 +41,7 @@ def evaluate_finally(
     parts: tuple[Part, ...] = ("validation", "test") if fitted_part == "train" else ("test",)
     for part in parts:
         queries = dataset.queries(part, config.last_only)
-        ranked[part] = rank(
-            scorer,
-            dataset,
-            queries,
-            seen,
-            max(config.k),
-            config.block_size,
-            candidates=dataset.recommendable(fitted_part),
-        )
+        ranked[part] = rank_as_judged(scorer, dataset, queries, seen, config, fitted_part)
         found[part] = evaluate(ranked[part], dataset, config, fitted_part)
     settings = choose_settings(dataset, seen, config)
     fitted: set[Part] = {fitted_part, "validation"}

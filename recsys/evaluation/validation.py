@@ -5,10 +5,11 @@ import numpy as np
 from recsys.config import Seen
 from recsys.data.dataset import Dataset
 from recsys.errors import InputError
-from recsys.evaluation.evaluate import EvaluationConfig, thinned
+from recsys.evaluation.config import EvaluationConfig
 from recsys.evaluation.findings import judged_on, too_long
 from recsys.evaluation.metrics import no_queries, parse_metric, ranking_metrics
 from recsys.evaluation.ranking import Ranker, RetrieverEmbedder, without_repeats
+from recsys.evaluation.thinning import thinned
 from recsys.models.retriever import Retriever
 
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from recsys.config import NAME, RunName, Seen, StrictConfig
 from recsys.data.prepare.prepare import DataConfig
 from recsys.errors import InputError
-from recsys.evaluation.evaluate import EvaluationConfig
+from recsys.evaluation.config import EvaluationConfig
 from recsys.experiment.file import DEFAULT_TASK, Document, read_document, set_value, validated
 from recsys.export.request import ExportConfig
 from recsys.models.retriever import ModelConfig

@@ -96,3 +96,15 @@ def write_dataset(tmp_path: Path) -> WriteDataset:
         return Dataset(folder)
 
     return write
+
+
+@pytest.fixture
+def checkerboard(write_dataset: WriteDataset) -> Dataset:
+    """Even users meet even items, odd users odd ones; one of their own is withheld."""
+    log = []
+    for user in range(16):
+        own = list(range(user % 2, 8, 2))
+        withheld, validated = own.pop(user // 2 % 4), own.pop(user // 8 % 3)
+        log += [(user, item, "train", day) for day, item in enumerate(own)]
+        log += [(user, validated, "validation", 20), (user, withheld, "test", 30)]
+    return write_dataset(log, users=16, items=8)

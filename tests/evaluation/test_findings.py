@@ -5,7 +5,7 @@ import pytest
 
 from recsys.data.dataset import Queries
 from recsys.errors import InputError
-from recsys.evaluation.evaluate import EvaluationConfig
+from recsys.evaluation.config import EvaluationConfig
 from recsys.evaluation.findings import findings
 from recsys.evaluation.metrics import ranking_metrics
 from recsys.evaluation.ranking import UNRANKED, RankedQueries

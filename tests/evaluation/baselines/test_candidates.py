@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from recsys.errors import InputError
-from recsys.evaluation import evaluate
+from recsys.evaluation import baseline_settings
 from recsys.evaluation.baselines import als, ease, markov, recent_popular
 from recsys.evaluation.baselines.candidates import (
     BaselineName,
@@ -14,7 +14,7 @@ from recsys.evaluation.baselines.candidates import (
     check_baselines,
     fit,
 )
-from recsys.evaluation.evaluate import EvaluationConfig, choose_settings
+from recsys.evaluation.config import EvaluationConfig
 from tests.evaluation.baselines.logs import EVERYTHING, FASHION, fill_memory
 from tests.evaluation.conftest import WriteDataset
 
@@ -72,10 +72,10 @@ def test_nothing_is_fitted_before_all_are_known_to_fit(
 ) -> None:
     dataset = write_dataset(FASHION, users=3, items=3)
     fill_memory(monkeypatch)
-    monkeypatch.setattr(evaluate, "candidates", None)
+    monkeypatch.setattr(baseline_settings, "candidates", None)
     config = EvaluationConfig(baselines=("recent_popular", "ease"))
     with pytest.raises(InputError, match="ease needs about"):
-        choose_settings(dataset, "exclude", config)
+        baseline_settings.choose_settings(dataset, "exclude", config)
 
 
 def test_every_baseline_is_one_word_in_an_experiment() -> None:

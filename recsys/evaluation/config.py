@@ -1,0 +1,46 @@
+"""How a model is judged: the experiment's ``evaluation`` section."""
+
+from pydantic import Field, field_validator, model_validator
+
+from recsys.config import StrictConfig
+from recsys.evaluation.baselines.candidates import BaselineName
+from recsys.evaluation.metrics import parse_metric
+
+
+class EvaluationConfig(StrictConfig):
+    """How a model is judged."""
+
+    k: tuple[int, ...] = Field(
+        (5, 10, 20), min_length=1, description="recommendations that each metric looks at"
+    )
+    metric: str = Field(
+        "ndcg@10",
+        description="the headline: chosen by, stopped early by and compared by; its k is in `k`",
+    )
+    baselines: tuple[BaselineName, ...] = Field(
+        ("popular", "recent_popular", "item_knn"), description="evaluated beside the model"
+    )
+    last_only: bool = Field(
+        False,
+        description="judge only the last event of every user, or the last basket (protocol "
+        "TIME-LAST)",
+    )
+    validation_queries: int = Field(
+        20_000, ge=1, description="ranked after each epoch at most, evenly spaced over the users"
+    )
+    draws: int = Field(1000, ge=100, description="bootstrap samples of users for the intervals")
+    seed: int = Field(0, ge=0, description="of the bootstrap")
+    block_size: int = Field(512, ge=1, description="queries that are scored at a time")
+
+    @field_validator("k")
+    @classmethod
+    def _positive_and_ascending(cls, k: tuple[int, ...]) -> tuple[int, ...]:
+        if min(k) < 1:
+            raise ValueError(f"expected whole numbers of 1 or more, received {list(k)}")
+        return tuple(sorted(set(k)))
+
+    @model_validator(mode="after")
+    def _metric_is_computed(self) -> "EvaluationConfig":
+        if parse_metric(self.metric)[1] not in self.k:
+            raise ValueError(f"`metric` is {self.metric}, and `k` holds {list(self.k)} only")
+        return self

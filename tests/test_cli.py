@@ -1,9 +1,6 @@
 """What a person at a terminal sees, with stand-ins for what takes long."""
 
-import contextlib
 import errno
-import io
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
@@ -12,21 +9,7 @@ import pytest
 
 from recsys import cli
 from recsys.export.recommend import Query, Recommendation
-
-
-def run(*arguments: str) -> tuple[int, str, str]:
-    """Exit status, stdout and stderr of a command."""
-    stdout, stderr, status = io.StringIO(), io.StringIO(), 0
-    with (
-        contextlib.redirect_stdout(stdout),
-        contextlib.redirect_stderr(stderr),
-        mock.patch.object(sys, "argv", ["recsys", *arguments]),
-    ):
-        try:
-            cli.main()
-        except SystemExit as stopped:
-            status = int(stopped.code or 0)
-    return status, stdout.getvalue(), stderr.getvalue()
+from tests.commands import recsys as run
 
 
 class Artefact:
@@ -57,7 +40,7 @@ def artefact(monkeypatch):
     monkeypatch.setattr(cli, "refuse_early", lambda modules, check: None)
     monkeypatch.setattr("recsys.export.recommend.Recommender", Artefact)
     folder = SimpleNamespace(model_version=lambda: Path("model"))
-    monkeypatch.setattr("recsys.runs.folder.RunFolder.open_exported", lambda run: folder)
+    monkeypatch.setattr("recsys.runs.opening.open_exported", lambda run: folder)
     return Artefact
 
 

@@ -1,23 +1,16 @@
 """The whole line, as a user at a terminal runs it."""
 
-import contextlib
-import io
 import json
-import os
 import shutil
-import subprocess
-import sys
-from dataclasses import dataclass
 from pathlib import Path
-from unittest import mock
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
 
-from recsys import cli
 from recsys.models.saved import load_retriever
+from tests.commands import recsys, recsys_process
 from tests.damage import empty, flip, truncate
 from tests.logs import write_log
 from tests.processes import run_python
@@ -47,50 +40,11 @@ EXPERIMENT = {
 }
 
 
-@dataclass(frozen=True)
-class Done:
-    """What a command did, as ``subprocess.CompletedProcess`` says it."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-def recsys(*arguments: str, cwd: Path) -> Done:
-    """The command in this process: starting a backend takes longer than most commands."""
-    stdout, stderr = io.StringIO(), io.StringIO()
-    status = 0
-    with (
-        contextlib.chdir(cwd),
-        contextlib.redirect_stdout(stdout),
-        contextlib.redirect_stderr(stderr),
-        mock.patch.object(sys, "argv", ["recsys", *arguments]),
-    ):
-        try:
-            cli.main()
-        except SystemExit as stopped:
-            status = stopped.code if isinstance(stopped.code, int) else int(bool(stopped.code))
-    return Done(status, stdout.getvalue(), stderr.getvalue())
-
-
-def recsys_process(
-    *arguments: str, cwd: Path, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    """The command as a user starts it."""
-    return subprocess.run(
-        [sys.executable, "-m", "recsys.cli", *arguments],
-        cwd=cwd,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])} | environment,
-        capture_output=True,
-        text=True,
-    )
-
-
 # One command after the other, in one process.
 COMMANDS = """
 import json, sys
 from pathlib import Path
-from tests.test_pipeline import recsys
+from tests.commands import recsys
 
 for arguments in json.loads(sys.argv[1]):
     done = recsys(*arguments, cwd=Path.cwd())

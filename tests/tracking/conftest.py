@@ -1,7 +1,8 @@
 """A local store, a run in it, and a folder that stands for an exported model."""
 
 import shutil
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -56,3 +57,10 @@ def opened() -> Callable[[Path], Any]:
         return client, client.get_run(record.read(runs / "tiny" / "42")[record.LOCAL])
 
     return open_store
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A port that accepts connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]

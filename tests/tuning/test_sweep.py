@@ -21,9 +21,9 @@ from recsys.tuning.search_space import Choices, Range, SweepConfig
 from recsys.tuning.study import Tried
 from recsys.tuning.sweep import Sweep, _row
 from recsys.tuning.sweep_file import read_sweep
+from tests.commands import recsys
 from tests.damage import empty, garble, truncate
 from tests.logs import write_log
-from tests.test_pipeline import recsys
 
 pytestmark = pytest.mark.slow
 RATE = "training.optimizer.learning_rate"

@@ -1,0 +1,29 @@
+"""Addresses of stores, and whether a server answers."""
+
+import time
+
+from recsys.tracking import store
+
+
+def test_public_uri_hides_the_password():
+    assert store.public_uri("https://me:pw@host:5000/mlflow") == "https://host:5000/mlflow"
+    assert store.public_uri("postgresql://me:pw@db/mlflow?password=pw") == (
+        "postgresql://db/mlflow?password=***"
+    )
+
+
+def test_the_command_for_the_page_shows_no_password(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "postgresql://me:pw@db/mlflow")
+    said = store.page_command(tmp_path)
+    assert said.endswith(' ui --backend-store-uri "$MLFLOW_TRACKING_URI"') and "pw" not in said
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////runs/mlflow.db")
+    assert store.page_command(tmp_path).endswith(
+        " ui --backend-store-uri sqlite:////runs/mlflow.db"
+    )
+
+
+def test_the_probe_gives_up_in_time(silent_port, monkeypatch):
+    monkeypatch.setattr(store, "PROBE_SECONDS", 0.3)
+    began = time.monotonic()
+    assert not store.answers(f"http://127.0.0.1:{silent_port}")
+    assert time.monotonic() - began < 30  # whatever else the machine does

@@ -187,9 +187,9 @@ class Pipeline:
         """Ranks the test part once, beside the baselines; writes ranks, examples and metrics."""
         folder = self.folder
         with folder.files.making(folder.ranks, folder.examples, folder.metrics):
-            self._judge(dataset)
+            self._evaluate(dataset)
 
-    def _judge(self, dataset: Dataset) -> None:
+    def _evaluate(self, dataset: Dataset) -> None:
         experiment, folder = self.experiment, self.folder
         scorer = RetrieverEmbedder(self._load(), dataset)
         # Before the ranking, which takes long.
@@ -203,7 +203,7 @@ class Pipeline:
                 experiment.evaluation,
                 self.fitted_part,
             )
-        # A model that was fitted on validation too is not judged on it.
+        # A model that was fitted on validation too cannot be evaluated on it.
         sections.setdefault("validation", chosen_epoch)
         sections["notes"] = {"data": findings(dataset.manifest), **sections["notes"]}
         write_ranks(ranked, dataset, folder.ranks)

@@ -20,7 +20,7 @@ class Comparison:
     """The paired difference of one metric between two scorers.
 
     Attributes:
-        model: the scorer that is judged.
+        model: the scorer that is compared.
         other: the scorer it is compared with.
         metric: such as ``ndcg@10``.
         difference: the model's metric minus the other's.
@@ -72,7 +72,7 @@ def compare(
     these differences real by luck stays below 5 %.
 
     Args:
-        pairs: (judged, compared with); both over identical queries.
+        pairs: (model, compared with); both over identical queries.
         metrics: such as ``["ndcg@10"]``.
 
     Raises:
@@ -89,7 +89,7 @@ def compare(
             found.append((model.name, other.name, metric, difference))
     adjusted = iter(holm([each.p_value for *_, each in found if each.p_value is not None]))
     return [
-        _judged(*each, p_adjusted=None if each[-1].p_value is None else float(next(adjusted)))
+        _compared(*each, p_adjusted=None if each[-1].p_value is None else float(next(adjusted)))
         for each in found
     ]
 
@@ -155,7 +155,7 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
     return adjusted
 
 
-def _judged(
+def _compared(
     model: str, other: str, metric: str, difference: ClusteredMean, p_adjusted: float | None
 ) -> Comparison:
     real = p_adjusted is not None and p_adjusted < LEVEL

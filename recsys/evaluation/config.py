@@ -1,4 +1,4 @@
-"""How a model is judged: the experiment's ``evaluation`` section."""
+"""The experiment's ``evaluation`` section."""
 
 from pydantic import Field, field_validator, model_validator
 
@@ -8,7 +8,7 @@ from recsys.evaluation.metrics import parse_metric
 
 
 class EvaluationConfig(StrictConfig):
-    """How a model is judged."""
+    """How a model is evaluated."""
 
     k: tuple[int, ...] = Field(
         (5, 10, 20), min_length=1, description="recommendations that each metric looks at"
@@ -22,7 +22,7 @@ class EvaluationConfig(StrictConfig):
     )
     last_only: bool = Field(
         False,
-        description="judge only the last event of every user, or the last basket (protocol "
+        description="evaluate only the last event of every user, or the last basket (protocol "
         "TIME-LAST)",
     )
     validation_queries: int = Field(

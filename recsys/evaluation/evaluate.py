@@ -32,7 +32,7 @@ def evaluate(
     Args:
         ranked: the ranking, with at least ``max(config.k)`` top items a query.
         dataset: what was ranked.
-        config: how to judge.
+        config: the evaluation's settings.
         fitted_part: the last part of the log that the scorer was fitted on.
 
     Returns:
@@ -56,7 +56,7 @@ def evaluate(
     }
 
 
-def rank_as_judged(
+def rank_as_evaluated(
     scorer: Scorer | Embedder,
     dataset: Dataset,
     queries: Queries,
@@ -64,14 +64,14 @@ def rank_as_judged(
     config: EvaluationConfig,
     fitted_part: Part,
 ) -> RankedQueries:
-    """Ranks queries as far as the metrics look, among the items that could be known.
+    """Ranks queries as deep as the metrics look, among the items that could be known.
 
     Args:
         scorer: what ranks.
         dataset: the log.
         queries: what is asked.
         seen: whether seen items may be recommended.
-        config: how to judge.
+        config: the evaluation's settings.
         fitted_part: the last part of the log that the scorer was fitted on.
     """
     return rank(
@@ -93,13 +93,13 @@ def evaluate_baselines(
     fitted_part: Part,
     settings: BaselineSettings | None = None,
 ) -> dict[str, tuple[Metrics, RankedQueries]]:
-    """Ranks and judges baselines on the queries of a part.
+    """Ranks, and computes the metrics of, baselines on the queries of a part.
 
     Args:
         dataset: the log.
         part: whose events are the targets.
         seen: whether seen items may be recommended.
-        config: how to judge.
+        config: the evaluation's settings.
         fitted_part: the last part that the baselines, as the model, are fitted on.
         settings: of :func:`choose_settings`, which is called where none are given.
 
@@ -115,7 +115,7 @@ def evaluate_baselines(
     found: dict[str, tuple[Metrics, RankedQueries]] = {}
     for name, chosen in settings.items():
         scorer = fit(name, dataset, fitted_part, chosen)
-        ranked = rank_as_judged(scorer, dataset, queries, seen, config, fitted_part)
+        ranked = rank_as_evaluated(scorer, dataset, queries, seen, config, fitted_part)
         found[name] = (_all_metrics(ranked, dataset, config, fitted_part), ranked)
     return found
 

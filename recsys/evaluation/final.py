@@ -7,7 +7,7 @@ from recsys.data.dataset import Dataset, Part
 from recsys.evaluation.baseline_settings import choose_settings
 from recsys.evaluation.comparison import Contender, compare
 from recsys.evaluation.config import EvaluationConfig
-from recsys.evaluation.evaluate import evaluate, evaluate_baselines, rank_as_judged
+from recsys.evaluation.evaluate import evaluate, evaluate_baselines, rank_as_evaluated
 from recsys.evaluation.findings import findings
 from recsys.evaluation.ranking import Embedder, RankedQueries, Scorer
 
@@ -20,14 +20,14 @@ def evaluate_finally(
     config: EvaluationConfig,
     fitted_part: Part,
 ) -> tuple[RankedQueries, dict[str, Any]]:
-    """Ranks the test part once, judges it, and compares it with every baseline.
+    """Ranks the test part once, computes its metrics, and compares it with every baseline.
 
     Args:
         name: of the model, for the sentences of the comparison.
         scorer: the model.
         dataset: the log.
         seen: whether seen items may be recommended.
-        config: how to judge.
+        config: the evaluation's settings.
         fitted_part: the last part that the model was fitted on. The baselines
             are fitted on the same, and in a second column up to validation.
 
@@ -41,7 +41,7 @@ def evaluate_finally(
     parts: tuple[Part, ...] = ("validation", "test") if fitted_part == "train" else ("test",)
     for part in parts:
         queries = dataset.queries(part, config.last_only)
-        ranked[part] = rank_as_judged(scorer, dataset, queries, seen, config, fitted_part)
+        ranked[part] = rank_as_evaluated(scorer, dataset, queries, seen, config, fitted_part)
         found[part] = evaluate(ranked[part], dataset, config, fitted_part)
     settings = choose_settings(dataset, seen, config)
     fitted: set[Part] = {fitted_part, "validation"}

@@ -23,7 +23,7 @@ def findings(
         metric: the headline, such as ``ndcg@10``.
         value: of the headline.
     """
-    found = [*judged_on("test", len(ranked.ranks), ranked.repeats_left_out)]
+    found = [*evaluated_on("test", len(ranked.ranks), ranked.repeats_left_out)]
     unranked = int(np.count_nonzero(ranked.ranks == UNRANKED))
     if unranked:
         found.append(
@@ -36,8 +36,8 @@ def findings(
     return found
 
 
-def judged_on(part: str, targets: int, repeats: int) -> list[str]:
-    """How many events of a part are left to judge by, where some or nearly all are not.
+def evaluated_on(part: str, targets: int, repeats: int) -> list[str]:
+    """How many events of a part are left to evaluate on, where repeats were left out or few remain.
 
     Args:
         part: of the log.
@@ -46,12 +46,12 @@ def judged_on(part: str, targets: int, repeats: int) -> list[str]:
     """
     if repeats:
         return [
-            f"judged on {targets:,} {part} events: {repeats:,} of {targets + repeats:,} repeat "
+            f"evaluated on {targets:,} {part} events: {repeats:,} of {targets + repeats:,} repeat "
             "the history of their user and are left out under `seen: exclude` (where people come "
             "back to the same items: `seen: allow`)"
         ]
-    few = "only: what is measured depends on luck (`data.split` can hold out more)"
-    return [f"judged on {targets:,} {part} events {few}"] if targets < FEW else []
+    few = "only: the metrics depend on luck (`data.split` can hold out more)"
+    return [f"evaluated on {targets:,} {part} events {few}"] if targets < FEW else []
 
 
 def too_long(k: Sequence[int], candidates: int) -> list[str]:
@@ -76,6 +76,6 @@ def _why_zero(ranked: RankedQueries, k: int, candidates: int) -> str:
     if not len(known):
         return "the model knows none of the items that the test part holds"
     return (
-        f"of {len(known):,} test events of items that the model knows, none stands among the first "
-        f"{k:,} of {candidates:,} (the best is number {known.min():,})"
+        f"of {len(known):,} test events of items that the model knows, none ranks among the first "
+        f"{k:,} of {candidates:,} (the best rank is {known.min():,})"
     )

@@ -6,7 +6,7 @@ from recsys.config import Seen
 from recsys.data.dataset import Dataset
 from recsys.errors import InputError
 from recsys.evaluation.config import EvaluationConfig
-from recsys.evaluation.findings import judged_on, too_long
+from recsys.evaluation.findings import evaluated_on, too_long
 from recsys.evaluation.metrics import no_queries, parse_metric, ranking_metrics
 from recsys.evaluation.ranking import Ranker, RetrieverEmbedder, without_repeats
 from recsys.evaluation.thinning import thinned
@@ -20,7 +20,7 @@ class Validation:
         retriever: the model in training.
         dataset: the log.
         seen: whether seen items may be recommended.
-        config: how to judge.
+        config: the evaluation's settings.
 
     Attributes:
         notes: what a person should know before training, a sentence each.
@@ -46,7 +46,7 @@ class Validation:
         if not len(asked):
             raise InputError(f"the validation part: {no_queries(repeats)}")
         self._queries = asked
-        self.notes = judged_on("validation", len(asked.target_items), repeats)
+        self.notes = evaluated_on("validation", len(asked.target_items), repeats)
         self.notes += too_long([parse_metric(config.metric)[1]], retriever.catalogue_items)
         self._k = config.k
         self._embedder = RetrieverEmbedder(retriever, dataset)

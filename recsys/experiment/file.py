@@ -40,7 +40,7 @@ def read_document(
         name: instead of the experiment's own.
 
     Raises:
-        InputError: no such file, or no YAML.
+        InputError: there is no such file, or it is not YAML.
     """
     if not path.is_file():
         raise InputError(f"there is no experiment file {path}")
@@ -69,7 +69,7 @@ def read_as(
     overrides: Sequence[str] | None = None,
     name: str | None = None,
 ) -> Schema:
-    """A file that is no experiment, such as an audience or a campaign.
+    """A file that is not an experiment, such as an audience or a campaign.
 
     Args:
         schema: what it is.
@@ -96,7 +96,7 @@ def validated(schema: type[Schema], document: dict[str, Any], origin: str) -> Sc
         InputError: an unknown key (with the nearest right one) or a value of a wrong type.
     """
     try:
-        # By way of JSON, where lists may become tuples and text paths, but "7" no number.
+        # By way of JSON, where lists may become tuples and text paths, but "7" not a number.
         text = json.dumps(document, default=str)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{origin}: a section holds itself, or is nested too deeply") from error
@@ -116,7 +116,7 @@ def settings(overrides: Sequence[str] | None, given: Mapping[str, Any]) -> Docum
         given: further keys; those that are None were not given.
 
     Raises:
-        InputError: an override is none.
+        InputError: an override is not `dotted.key=value`.
     """
     document = Document({key: value for key, value in given.items() if value is not None})
     for key, value in map(_override, overrides or []):
@@ -200,7 +200,7 @@ def set_value(document: dict[str, Any], key: str, value: Any, defaults: Any = No
         defaults: the document with every default, which says of what kind a new section is.
 
     Raises:
-        InputError: the key leads through what is no section.
+        InputError: the key leads through a value that is not a section.
     """
     *sections, last = key.split(".")
     for section in sections:

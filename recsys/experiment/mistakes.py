@@ -73,7 +73,7 @@ def _nearest_value(context: dict[str, Any], received: Any) -> str:
 def _mended(kind: str, received: Any) -> str:
     """How YAML writes what was probably meant."""
     if kind == "string_type" and isinstance(received, bool | int | float | None):
-        return "; text that looks like something else wants quotes"
+        return "; text that looks like something else needs quotes"
     if not isinstance(received, str):
         return ""
     if kind == "bool_type" and received.casefold() in ("yes", "no", "on", "off", "y", "n"):

@@ -84,7 +84,7 @@ class _StandIn(type):
     """What a stand-in module holds: a class that is called, subclassed and written into types.
 
     Attributes:
-        sealed: our modules are imported, and whoever asks now would be misled.
+        sealed: our modules are imported, and code that asks now would be misled.
     """
 
     sealed = False

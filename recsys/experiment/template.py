@@ -1,4 +1,4 @@
-"""A commented experiment to start from, written for a log that nobody has described yet."""
+"""A commented experiment to start from, written for a log that has not been described yet."""
 
 import re
 import shlex
@@ -151,7 +151,7 @@ def _evaluation(items: int | None) -> list[str]:
     if items is None or items > FEW_ITEMS:
         return []
     k = sorted({1, max(1, items // 4), max(1, items // 2)})
-    return ["", f"# Of {items} items, ten are no choice.",
+    return ["", f"# Of {items} items, a list of ten leaves no choice.",
             f"evaluation: {{k: {k}, metric: ndcg@{k[-1]}}}"]  # fmt: skip
 
 

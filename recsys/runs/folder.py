@@ -17,7 +17,7 @@ from recsys.system.yaml_text import dump_yaml
 if TYPE_CHECKING:
     import pandas as pd
 
-MEND = "Run the experiment again (`recsys run`): it makes again what is damaged"
+MEND = "Run the experiment again (`recsys run`): what is damaged is made again"
 
 
 class RunFolder:

@@ -22,7 +22,7 @@ def reason_against(there: dict[str, Any], here: dict[str, Any], checkpoint: Path
         checkpoint: of the run; without one it begins at the first epoch.
     """
     if here["epochs"] < there["epochs"]:
-        return f"it has {there['epochs']} {KEY}, which cannot be taken back"
+        return f"the run has {there['epochs']} {KEY}, and they cannot be lowered"
     decay = there["optimizer"]["decay"]
     if decay != "constant":
         return (
@@ -34,7 +34,7 @@ def reason_against(there: dict[str, Any], here: dict[str, Any], checkpoint: Path
     if waited >= there["patience"]:
         return (
             f"training ended after epoch {progress['epoch']}, as the last training.patience "
-            f"({there['patience']}) epochs brought nothing better: more {KEY} change nothing"
+            f"({there['patience']}) epochs brought no improvement: more {KEY} would change nothing"
         )
     return None
 

@@ -61,10 +61,10 @@ class TrainingClaim(Claim):
         goes_on = there["training"]["epochs"] != here["training"]["epochs"]
         if goes_on:
             self._forget_the_model()
-        judged_otherwise = goes_on or there.get("evaluation") != here["evaluation"]
-        if judged_otherwise:
+        evaluated_otherwise = goes_on or there.get("evaluation") != here["evaluation"]
+        if evaluated_otherwise:
             folder.metrics.unlink(missing_ok=True)
-        if judged_otherwise or there.get("export") != here["export"]:
+        if evaluated_otherwise or there.get("export") != here["export"]:
             shutil.rmtree(folder.model / here["export"]["version"], ignore_errors=True)
 
     def _forget_the_model(self) -> None:

@@ -72,7 +72,7 @@ def whole_folder(path: Path, replaces: bool = False) -> Iterator[Path]:
         yield draft
         try:
             if replaces and path.exists():
-                os.replace(path, previous)  # who has it open keeps it
+                os.replace(path, previous)  # a process that has it open keeps it
             os.replace(draft, path)
         except BaseException:
             if previous.exists() and not path.exists():
@@ -92,7 +92,7 @@ def locked(path: Path, busy: str | None = None) -> Iterator[None]:
         busy: the message if another one holds the lock; None to wait for it.
 
     Raises:
-        InputError: another one holds it, or the file system knows no locks.
+        InputError: another one holds it, or the file system does not support locks.
     """
     path = path.absolute()
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 """What files held when they were written: manifests with digests, checked before they are used.
 
 A manifest is a JSON document that lists files with their sizes and SHA-256 digests. Its own
-content is sealed by a digest, too. Digests tell of accidents, and of edits by hand; they are no
+content is sealed by a digest, too. Digests tell of accidents, and of edits by hand; they are not a
 signature, as anyone who changes a file on purpose can write the manifest again.
 """
 
@@ -144,7 +144,7 @@ def as_files(document: Any, path: Path, mend: str) -> Files:
         mend: likewise.
 
     Raises:
-        Damaged: it is no such section.
+        Damaged: it is not such a section.
     """
     with reading(path, mend):
         return {name: FileRecord.model_validate(each) for name, each in document.items()}

@@ -25,8 +25,8 @@ logger = logging.getLogger(__name__)
 class RecordedFiles:
     """A folder's ``manifest.json``: the digest of each file that a step ended with.
 
-    A file is done once it is recorded. Whoever is killed while a step makes its files does the
-    step again.
+    A file is done once it is recorded. A step that was killed while
+    it made its files is done again.
 
     Args:
         folder: what the files lie in.
@@ -98,7 +98,7 @@ class RecordedFiles:
             mend: a sentence with the command that mends it, if it is another one.
 
         Raises:
-            Damaged: it is not, or nobody can tell as the manifest is damaged.
+            Damaged: it is not, or it cannot be told, as the manifest is damaged.
         """
         name, files = self._name(path), self._files()
         if name in files:

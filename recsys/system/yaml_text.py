@@ -37,7 +37,7 @@ RESOLVED = {
     "null": (r"~|null|Null|NULL|", ["~", "n", "N", ""]),
     "merge": (r"<<", ["<"]),
 }
-QUOTES = "Text that begins with one of % * & ! @ ` | > # or holds `: ` or ` #` wants quotes"
+QUOTES = "Text that begins with one of % * & ! @ ` | > # or contains `: ` or ` #` needs quotes"
 
 
 def read_yaml(text: str, origin: str) -> Any:
@@ -116,7 +116,7 @@ def _mended(error: Exception, line: str) -> str:
     found = re.match(r"((?:- +)?(?:[^\s:][^:]*:)? +|- +)([^\s'\"\[{].*)", line)
     if found and re.match(r"[%*&!@`|>]|.*:(?: |$)", found[2]):
         value = found[2].replace("'", "''")
-        return f". Text like this wants quotes: {found[1]}'{value}'"
+        return f". Text like this needs quotes: {found[1]}'{value}'"
     return f". {QUOTES}"
 
 

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
 FILE = "model.skops"
-MEND = "Run the experiment again (`recsys run`): it makes again what is damaged"
+MEND = "Run the experiment again (`recsys run`): what is damaged is made again"
 PACKAGES = ("mlflow", "scikit-learn", "skops", "numpy", "pandas")
 # What our estimators hold beside what skops trusts by itself. A file names the types that it
-# wants made and called: whoever trusts them all runs whatever it says.
+# wants made and called: a program that trusts them all runs whatever is written there.
 TYPES = frozenset(
     {
         "numpy.dtype",
@@ -42,7 +42,7 @@ def trusted_types(folder: Path) -> list[str]:
     """The types that an estimator needs trusted, all of them of :data:`TYPES`.
 
     Raises:
-        InputError: it asks for others.
+        InputError: it would load others.
     """
     import skops.io
 
@@ -51,7 +51,7 @@ def trusted_types(folder: Path) -> list[str]:
         wanted = skops.io.get_untrusted_types(file=file)
     if foreign := sorted(set(wanted) - TYPES):
         raise InputError(
-            f"{file} is not an estimator of ours and was not loaded: it asks for "
+            f"{file} is not an estimator of ours and was not loaded: it would load "
             f"{', '.join(foreign)}, which could run any command. Make it again with --overwrite."
         )
     return wanted
@@ -85,7 +85,7 @@ def log(
     A model of classes answers with probabilities, in the order of its classes.
 
     Raises:
-        InputError: the file asks for types that none of ours has (:func:`trusted_types`).
+        InputError: the file would load types that none of ours has (:func:`trusted_types`).
     """
     import skops.io
     from mlflow.sklearn import save_model

@@ -44,7 +44,7 @@ def to_metrics(tree: Mapping[str, Any], step: int) -> "list[Metric]":
     """The numbers in (nested) mappings as metrics, named by their path.
 
     ``{"test": {"ndcg@10": {"value": 0.1, "low": 0.05}}}`` gives
-    ``test/ndcg_at_10`` and ``test/ndcg_at_10/low``. What is no number is left out.
+    ``test/ndcg_at_10`` and ``test/ndcg_at_10/low``. Values that are not numbers are left out.
     """
     from mlflow.entities import Metric
 

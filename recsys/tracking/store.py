@@ -94,7 +94,7 @@ def page_command(runs_dir: Path) -> str:
 
 
 def is_server(uri: str) -> bool:
-    """Whether runs go over the network, where nobody may answer."""
+    """Whether runs are sent over the network, where there may be no answer."""
     return uri.startswith(("http://", "https://"))
 
 

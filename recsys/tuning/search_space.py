@@ -9,7 +9,7 @@ from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from recsys.config import StrictConfig
 
-# Another seed is no better model, only a luckier one; trials are never fitted on validation.
+# Another seed makes a luckier model, not a better one; trials are never fitted on validation.
 NOT_SWEPT = ("training.seeds", "training.refit")
 
 
@@ -146,7 +146,7 @@ class PrunerConfig(StrictConfig):
 class SweepConfig(StrictConfig):
     """A search for the values that validation likes best.
 
-    A trial trains with the first of ``training.seeds`` and is judged by its best
+    A trial trains with the first of ``training.seeds`` and is compared by its best
     epoch's ``evaluation.metric`` on the validation part.
     """
 
@@ -170,7 +170,7 @@ class SweepConfig(StrictConfig):
             if not key.startswith(("model.", "training.")) or key in NOT_SWEPT:
                 raise ValueError(
                     f"{key}: only keys of `model` and `training` can be swept, without "
-                    f"{' and '.join(NOT_SWEPT)}; the rest says what a trial is judged by"
+                    f"{' and '.join(NOT_SWEPT)}; the rest says how trials are compared"
                 )
         return space
 

@@ -20,8 +20,8 @@ from recsys.tuning.search_space import SweepConfig
 NAME = "sweep"
 MEND = "What was tried is lost: start the sweep again with --overwrite"
 
-# refused: the values do not go together; diverged: the loss was no number; failed: an
-# error of ours. One that was interrupted has no outcome yet: it goes on another time.
+# refused: the values do not go together; diverged: the loss was not a number; failed: an
+# error of ours. A trial that was interrupted has no outcome yet: it goes on another time.
 Outcome = Literal["complete", "pruned", "refused", "diverged", "failed"]
 
 
@@ -37,7 +37,7 @@ class Tried:
         number: from 0.
         values: by dotted key.
         outcome: how it ended.
-        reason: why, if it was no good.
+        reason: why, unless it is complete or pruned.
         value: the best epoch's validation metric; None without any epoch.
         best_epoch: that epoch, from 1; 0 without any.
         epochs: epochs trained.
@@ -178,7 +178,7 @@ class Study:
         return self._config.hours * 3600 - spent
 
     def end(self, trial: Trial, outcome: Outcome, reason: str = "") -> None:
-        """Writes down how a trial ended, and why if it was no good."""
+        """Writes down how a trial ended, and why, unless it is complete or pruned."""
         trial.account()
         trial.drawn.set_user_attr("outcome", outcome)
         trial.drawn.set_user_attr("reason", reason)
@@ -218,7 +218,7 @@ def open_storage(path: Path) -> optuna.storages.BaseStorage:
     """SQLite, which is whole again after a kill at any moment.
 
     Raises:
-        Damaged: the file is there, and is no whole database.
+        Damaged: the file is there, but is not a whole database.
     """
     if path.is_file():
         _check(path)

@@ -196,7 +196,7 @@ class Sweep:
             raise
         if trial.stopped == "interrupted":
             trial.account()
-            say(f"time is up; a larger sweep.hours goes on with trial {trial.number}")
+            say(f"time is up; raise sweep.hours to go on with trial {trial.number}")
             return False
         study.end(trial, trial.stopped or "complete")
         return True

@@ -35,14 +35,14 @@ def test_nothing_of_note():
 
 def test_events_that_repeat_the_history():
     assert said(ranked([1] * 54, repeats=444)) == [
-        "judged on 54 test events: 444 of 498 repeat the history of their user and are left out "
+        "evaluated on 54 test events: 444 of 498 repeat the history of their user and are left out "
         "under `seen: exclude` (where people come back to the same items: `seen: allow`)"
     ]
 
 
 def test_few_events():
     assert said(ranked([1] * 49)) == [
-        "judged on 49 test events only: what is measured depends on luck (`data.split` can hold "
+        "evaluated on 49 test events only: the metrics depend on luck (`data.split` can hold "
         "out more)"
     ]
 
@@ -76,8 +76,8 @@ def test_a_list_as_long_as_the_catalogue(candidates, cuts):
         ([UNRANKED] * 100, "the model knows none of the items that the test part holds"),
         (
             [UNRANKED, *[37] * 60, *[99] * 60],
-            "of 120 test events of items that the model knows, none stands among the first 10 of "
-            "500 (the best is number 37)",
+            "of 120 test events of items that the model knows, none ranks among the first 10 of "
+            "500 (the best rank is 37)",
         ),
     ],
 )

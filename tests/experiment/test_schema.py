@@ -65,7 +65,7 @@ def test_the_nearest_key_is_looked_for_in_the_chosen_variant(tmp_path):
         ("training.refit=yes", "received 'yes'; write true or false"),
         ("training.epochs=1_000", "received '1_000'; write 1000"),
         ("training.epochs=012", "received '012'; write 12"),
-        ("name=2024", "received 2024; text that looks like something else wants quotes"),
+        ("name=2024", "received 2024; text that looks like something else needs quotes"),
         ("name=a/b", "name: a name begins with a letter or digit"),
         (f"name={'a' * 300}", "at most 100 letters"),
     ],

@@ -115,7 +115,7 @@ def document() -> dict[str, Any]:
         },
         "notes": {
             "data": ["left out: 13 of 100,000 (0.0%) rows of the log (empty item 13)"],
-            "test": ["judged on 49 test events <only>"],
+            "test": ["evaluated on 49 test events <only>"],
         },
         "versions": {"recsys": "0.1.0", "keras": "3.15.1"},
     }

@@ -64,7 +64,7 @@ def test_says_what_a_marketer_asks(run_folder: Path) -> None:
         assert section in page
     assert "99,987" in page
     assert "What was left out" in page and "100,000 (0.0%) rows of the log (empty item 13)" in page
-    assert "judged on 49 test events &lt;only&gt;" in page
+    assert "evaluated on 49 test events &lt;only&gt;" in page
     assert "as chosen on validation" in page
     assert "kind: lstm" in page
 

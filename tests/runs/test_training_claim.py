@@ -102,7 +102,7 @@ class TestMoreEpochs:
     @pytest.mark.parametrize(
         "before, now, best_epoch, said",
         [
-            ([], ["training.epochs=2"], 3, "has 3 training.epochs, which cannot be taken back"),
+            ([], ["training.epochs=2"], 3, "the run has 3 training.epochs, and they cannot be low"),
             ([COSINE], [COSINE], 3, "only where training.optimizer.decay is const"),
             ([COSINE], [COSINE], 3, "with 'cosine', the learning rate of every"),
             ([], [], 0, "ended after epoch 3, as the last training.patience"),

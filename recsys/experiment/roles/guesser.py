@@ -161,7 +161,7 @@ class Guesser:
             self.options.pop("time_format", None)
         few = "it has fewer than three different values"
         if role == "order":
-            few = "nobody has three different values of it"
+            few = "no user has three different values of it"
         self.notes.append(
             f"{role}: {name!r} was not taken: {few}, so nothing can be held out by it"
         )

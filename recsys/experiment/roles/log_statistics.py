@@ -1,4 +1,4 @@
-"""The size of a log, who comes back to what, and which split can be made of it."""
+"""The size of a log, how users come back to items, and which split can be made of it."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -91,7 +91,7 @@ NAMES: dict[str, tuple[str, ...]] = {
         "訂單編號",
     ),
 }  # fmt: skip
-# Spellings of `value` that are no money by themselves, and those of what a piece costs.
+# Spellings of `value` that are not money by themselves, and those of what a piece costs.
 QUANTITIES = (
     "quantity", "qty", "menge", "anzahl", "cantidad", "quantite", "quantité", "数量", "购买数量",
     "件数", "數量",

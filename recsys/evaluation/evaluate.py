@@ -1,4 +1,4 @@
-"""From rankings to what ``metrics.json`` says of them."""
+"""Computes what ``metrics.json`` holds of rankings."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -27,7 +27,7 @@ Metrics = dict[str, dict[str, Any]]
 def evaluate(
     ranked: RankedQueries, dataset: Dataset, config: EvaluationConfig, fitted_part: Part
 ) -> dict[str, Any]:
-    """Everything that is said of one ranking.
+    """Computes everything that ``metrics.json`` holds of one ranking.
 
     Args:
         ranked: the ranking, with at least ``max(config.k)`` top items a query.

@@ -59,7 +59,7 @@ def parse_metric(metric: str) -> tuple[str, int]:
 
 
 def no_queries(repeats: int) -> str:
-    """Why a part of the log asks nothing, and what to do about it.
+    """Why no query of a part of the log is left, and what to do about it.
 
     Args:
         repeats: events left out as they repeat their user's history.

@@ -27,7 +27,7 @@ def at_work(
     """Locks and takes the run folder, and opens the run in MLflow.
 
     What a killed process left half-written in the folder is removed. Nothing else of a run that
-    is there is touched before it proved to be the same.
+    is there is touched before it has proved to be the same.
 
     Args:
         claim: to the folder.

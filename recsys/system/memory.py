@@ -33,7 +33,7 @@ class _Controller:
 
     Attributes:
         limits: each holds bytes, or a word where there is none. Above ``memory.high`` a process is
-            not killed, but slowed until it stands.
+            not killed, but slowed to a standstill.
         used: bytes in use, of the group and of all within it.
         reclaimable: keys of ``memory.stat``, likewise of all within it.
     """
@@ -142,7 +142,7 @@ def _mounts(root: Path) -> Iterator[tuple[str, str, str]]:
 def _lines(file: Path) -> list[str]:
     try:
         return file.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
-    except OSError:  # not a Linux, or one that hides it
+    except OSError:  # another system than Linux, or a sandbox that hides them
         return []
 
 

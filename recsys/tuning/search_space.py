@@ -1,4 +1,4 @@
-"""What an experiment's `sweep` section says: the space, the budget, sampler and pruner."""
+"""The section `sweep` of an experiment file: space, budget, sampler and pruner."""
 
 import json
 import math
@@ -144,7 +144,7 @@ class PrunerConfig(StrictConfig):
 
 
 class SweepConfig(StrictConfig):
-    """A search for the values that validation likes best.
+    """A search for the values that do best on validation.
 
     A trial trains with the first of ``training.seeds`` and is compared by its best
     epoch's ``evaluation.metric`` on the validation part.

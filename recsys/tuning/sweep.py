@@ -1,4 +1,4 @@
-"""Many experiments, one search space: which values validation likes best.
+"""Many experiments, one search space: which values do best on validation.
 
 ``<runs-dir>/sweeps/<name>/`` holds::
 
@@ -205,7 +205,7 @@ class Sweep:
         return self.experiment.with_values({**values, "name": name})
 
     def _conclude(self, tried: list[Tried], tracker: tracking.Tracker) -> None:
-        """Writes, and tells MLflow, what is known so far; frees what lost."""
+        """Writes what is known so far, tells MLflow, and frees the room of trials that lost."""
         best = best_of(tried)
         rows = [_row(trial, self._metric) for trial in tried]
         with atomic_path(self.trials) as temporary:

@@ -322,9 +322,7 @@ def _exit(number: int, frame: FrameType | None) -> None:
 
 
 def _warn(error: Exception) -> None:
-    logger.warning(
-        "MLflow refused to log something; the run goes on: %s", _first_line(error)
-    )
+    logger.warning("MLflow refused to log something; the run goes on: %s", _first_line(error))
 
 
 def _first_line(error: Exception) -> str:

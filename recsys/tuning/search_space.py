@@ -96,11 +96,16 @@ class Choices(StrictConfig):
 
     def draw(self, suggester: Suggester, key: str) -> None:
         """Draws a parameter."""
-        suggester.suggest_categorical(key, [self.parameter(choice) for choice in self.choices])
+        suggester.suggest_categorical(key, [json.dumps(choice) for choice in self.choices])
 
     def parameter(self, value: Any) -> str:
-        """A value of an experiment as a trial's parameter: JSON, as a study keeps no sections."""
-        return json.dumps(value)
+        """A value of an experiment as a trial's parameter: JSON, as a study keeps no sections.
+
+        Args:
+            value: one that :meth:`holds`.
+        """
+        # As the choice is written, whose keys may stand in another order.
+        return json.dumps(next(choice for choice in self.choices if choice == value))
 
     def value(self, parameter: str) -> Any:
         """A trial's parameter as a value of an experiment."""

@@ -46,9 +46,7 @@ def test_every_estimator_of_ours_asks_for_allowed_types_only(tmp_path, kind, aim
 def test_a_file_that_asks_for_more_is_not_loaded(tmp_path, monkeypatch, function):
     monkeypatch.chdir(tmp_path)
     skops.io.dump(FunctionTransformer(function), tmp_path / FILE)
-    with pytest.raises(
-        InputError, match=r"model\.skops is not an estimator of ours.*would load"
-    ):
+    with pytest.raises(InputError, match=r"model\.skops is not an estimator of ours.*would load"):
         trusted_types(tmp_path)
     # That it is no server's fault is said before anything is sent.
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "")

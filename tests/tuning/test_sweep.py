@@ -3,7 +3,6 @@
 import contextlib
 import json
 import shutil
-import sqlite3
 from pathlib import Path
 
 import pandas as pd
@@ -17,12 +16,12 @@ from recsys.errors import InputError
 from recsys.experiment.schema import Experiment, load_experiment
 from recsys.training.fit import Progress, TrainingDiverged
 from recsys.tuning import study as study_module
-from recsys.tuning.search_space import Choices, Range, SweepConfig
+from recsys.tuning.search_space import SweepConfig
 from recsys.tuning.study import Tried
 from recsys.tuning.sweep import Sweep, _row
 from recsys.tuning.sweep_file import read_sweep
 from tests.commands import recsys
-from tests.damage import empty, garble, truncate
+from tests.damage import truncate
 from tests.logs import write_log
 
 pytestmark = pytest.mark.slow
@@ -44,17 +43,6 @@ EXPERIMENT = {
         "pruner": None,
     },
 }
-
-
-@pytest.mark.parametrize("damage", [truncate, empty, garble])
-def test_a_damaged_study_is_refused(tmp_path, damage):
-    path = tmp_path / "study.db"
-    with contextlib.closing(sqlite3.connect(path)) as database, database:
-        database.execute("CREATE TABLE trials (value TEXT)")
-        database.executemany("INSERT INTO trials VALUES (?)", [("0.5" * 50,)] * 200)
-    damage(path)
-    with pytest.raises(InputError, match=r"study\.db is damaged.*--overwrite"):
-        study_module.open_storage(path)
 
 
 @pytest.fixture(scope="module")
@@ -328,6 +316,16 @@ def test_whole_sections_are_choices(work):
     assert tried == {"average", "gru"}
 
 
+def test_a_whole_section_can_be_the_first_trial(work):
+    encoders = [{"kind": "average"}, {"units": 4, "dropout": 0.0, "kind": "gru"}]
+    space = {"model.query.encoder": {"choices": encoders}}
+    mine = 'model.query.encoder={"kind": "gru", "units": 4, "dropout": 0.0}'
+    trials = sweep(
+        load("own-section", (mine, f"sweep.space={json.dumps(space)}", "sweep.trials=1")), Trainer()
+    )
+    assert json.loads(trials.loc[0, "model.query.encoder"]) == encoders[1]
+
+
 @pytest.mark.parametrize(
     "space, said",
     [
@@ -351,36 +349,6 @@ def test_a_space_that_does_not_fit_is_refused_before_the_first_trial(work, space
         sweep(load("unfit", (f"sweep.space={space}",)), trainer)
     assert said in str(refused.value)
     assert trainer.trained == [] and not Path("runs/sweeps/unfit").exists()
-
-
-@pytest.mark.parametrize(
-    "section, said",
-    [
-        ("{trials: 1, space: {}}", "at least 1"),
-        ("{space: {model.dim: {choices: [8]}}}", "a budget is needed"),
-        ("{trials: 1, space: {model.dim: {low: 8}}}", "high: is needed"),
-        ("{trials: 1, space: {model.dim: {low: 8, hihg: 9}}}", "did you mean 'high'"),
-        ("{trials: 1, space: {model.dim: {choices: [8], low: 1}}}", "low: unknown key"),
-        ("{trials: 1, space: {model.dim: {low: 8, high: 2}}}", "above high"),
-        ("{trials: 1, space: {model.dim: {low: 0, high: 2, log: true}}}", "above 0"),
-        ("{trials: 1, space: {model.dim: {low: 1.5, high: 2, int: true}}}", "whole"),
-        ("{trials: 1, space: {model.dim: {low: 1, high: 2, step: 0.3}}}", "number of steps"),
-        ("{trial: 1, space: {model.dim: {choices: [8]}}}", "did you mean 'trials'"),
-    ],
-)
-def test_a_bad_section_is_refused(work, section, said):
-    with pytest.raises(InputError) as refused:
-        load("bad", (f"sweep={section}",))
-    assert said in str(refused.value)
-
-
-def test_what_a_dimension_holds():
-    assert Range(low=1, high=2).holds(1.5) and not Range(low=1, high=2).holds(2.5)
-    assert not Range(low=1, high=2, int=True).holds(1.5)
-    tenths = Range(low=0.2, high=0.6, step=0.1)
-    assert tenths.holds(0.5) and not tenths.holds(0.55)
-    assert not Range(low=0, high=2).holds(True) and not Range(low=0, high=2).holds("1")
-    assert Choices(choices=[None, [1]]).holds([1]) and not Choices(choices=["a"]).holds("b")
 
 
 class TestForReal:

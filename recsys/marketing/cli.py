@@ -233,6 +233,6 @@ def _started(schema: str, path: Path, overrides: list[str] | None) -> Any:
 
         return read_as(getattr(importlib.import_module(module), name), path, overrides)
 
-    refuse_early([module], read)
+    refuse_early([module], read, real=["phonenumbers"])
     start_backend()
     return read()

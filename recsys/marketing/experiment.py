@@ -1,14 +1,16 @@
 """Experiments that ask about users, typed."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
-from recsys.config import NAME, RunName, StrictConfig
+from recsys.config import NAME, StrictConfig
 from recsys.data.prepare.prepare import DataConfig
 from recsys.errors import InputError
 from recsys.experiment.file import read_document, validated
+from recsys.experiment.run_name import RunName
 from recsys.marketing.propensity.answers import Statistic
 from recsys.marketing.propensity.judging import EstimatorsConfig
 from recsys.marketing.propensity.labelled import LabelledTableConfig
@@ -103,7 +105,7 @@ TASKS: dict[str, type[TaskExperiment]] = {
 
 
 def load_task(
-    path: Path, overrides: list[str] | None = None, name: str | None = None
+    path: Path, overrides: Sequence[str] | None = None, name: str | None = None
 ) -> TaskExperiment:
     """Reads an experiment that asks about users.
 

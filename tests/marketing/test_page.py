@@ -22,10 +22,10 @@ from recsys.marketing.users.events import open_events
 from recsys.marketing.users.reviewed_users import ReviewedUsers
 from recsys.runs.folder import RunFolder
 from recsys.runs.preparation import prepare_dataset
+from tests.marketing.folders import write_audience, write_campaign, write_replay
 from tests.marketing.logs import START, microseconds
 from tests.marketing.sentiment.texts import rows, written
 from tests.notebooks import NOTEBOOKS, execute_notebook, output
-from tests.reports.marketing_folders import write_audience, write_campaign, write_replay
 
 pytestmark = pytest.mark.slow
 

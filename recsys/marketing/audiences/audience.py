@@ -25,6 +25,8 @@ from recsys.marketing.versions import fingerprint, keep_version
 from recsys.runs.folder import RunFolder
 from recsys.system.yaml_text import dump_yaml
 
+# In the runs folder, all audiences lie in this one.
+FOLDER = "audiences"
 MEMBERS, DEFINITION, COUNTS = "members.parquet", "audience.yaml", "audience.json"
 
 
@@ -162,7 +164,7 @@ def save_audience(config: AudienceConfig, runs_dir: Path) -> Path:
         document |= counts(audience, config.minimum_size)
         RunFolder.write_json(draft / COUNTS, document)
 
-    return keep_version(runs_dir / "audiences" / config.name, mark, write)
+    return keep_version(runs_dir / FOLDER / config.name, mark, write)
 
 
 def counts(audience: Audience, minimum_size: int) -> dict[str, Any]:

@@ -33,6 +33,8 @@ from recsys.runs.folder import RunFolder
 from recsys.system.files import draft_folder
 from recsys.system.manifests import write_folder_manifest
 
+# In the runs folder, all replays lie in this one.
+FOLDER = "replays"
 ACTIONS, LEFT_OUT, SUMMARY = "actions.parquet", "left_out.parquet", "replay.json"
 SCHEMA = pa.schema(
     [
@@ -73,7 +75,7 @@ def replay(config: ReplayConfig, runs_dir: Path) -> Path:
     """
     recommender = Recommender(RunFolder.open(config.recommender).model_version())
     thresholds = None if config.users is None else _thresholds(config.users, config)
-    final = runs_dir / "replays" / config.name
+    final = runs_dir / FOLDER / config.name
     with (
         blaming_input(str(final)),
         open_stream(config) as stream,

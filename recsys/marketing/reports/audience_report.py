@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from recsys.marketing.reports import campaign_plots
+from recsys.marketing.reports.documents import read_document
 from recsys.marketing.reports.user_plots import SEGMENT_COLOURS
-from recsys.reports.page import inline, read_document
+from recsys.reports.page import inline
 
 KEYS = ("name", "users", "of", "opted_out", "minimum_size")
 

@@ -12,7 +12,8 @@ from recsys.errors import InputError
 from recsys.marketing.reports import campaign_plots
 from recsys.marketing.reports.audience_report import audiences
 from recsys.marketing.reports.campaign_plots import HELD_OUT, OPTED_OUT, SENT
-from recsys.reports.page import inline, read_document
+from recsys.marketing.reports.documents import read_document
+from recsys.reports.page import inline
 
 EXAMPLES = 3
 # Reasons of users without a usable contact detail name each detail: "email: none given".

@@ -10,9 +10,10 @@ from recsys.errors import InputError
 from recsys.marketing.reports import user_plots
 from recsys.marketing.reports.audience_report import saved_audiences
 from recsys.marketing.reports.campaign_report import campaign_section
+from recsys.marketing.reports.documents import FILTERS, checked, read_document
 from recsys.marketing.reports.plain_findings import plain_finding
 from recsys.marketing.reports.replay_report import replay_section
-from recsys.reports.page import MEND, checked, inline, read_document, write_page
+from recsys.reports.page import MEND, inline, write_page
 from recsys.system.reading import reading
 
 TITLES = {
@@ -92,6 +93,7 @@ def write_users_report(
         path,
         "users.html",
         ("recsys.marketing.reports", "recsys.reports"),
+        FILTERS,
         title=title,
         notes=notes,
         sections=predictions,

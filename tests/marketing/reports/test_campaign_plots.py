@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from recsys.marketing.reports import campaign_plots
 from recsys.reports.plots import MODEL_COLOUR, OTHER_COLOUR, to_svg
-from tests.reports.marketing_folders import interval, likeness
+from tests.marketing.folders import interval, likeness
 
 
 def labels(figure: Figure) -> list[str]:

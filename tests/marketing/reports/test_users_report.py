@@ -9,7 +9,7 @@ import pytest
 
 from recsys.errors import InputError
 from recsys.marketing.reports.users_report import write_users_report
-from tests.reports.marketing_folders import (
+from tests.marketing.folders import (
     HASH,
     likeness,
     measured,

@@ -12,7 +12,7 @@ from recsys.data.sources.public.complete_journey import FILES
 from tests.marketing.logs import shoppers
 
 pytestmark = pytest.mark.slow
-SCRIPT = Path(__file__).parents[1] / "scripts" / "marketing_demo.py"
+SCRIPT = Path(__file__).parents[2] / "scripts" / "marketing_demo.py"
 
 
 def write_public_data(home: Path) -> None:

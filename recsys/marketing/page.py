@@ -11,7 +11,7 @@ from recsys.errors import InputError
 from recsys.export.recommend import Recommender
 from recsys.marketing.audiences import audience
 from recsys.marketing.campaigns import built
-from recsys.marketing.propensity_run import USERS
+from recsys.marketing.propensity.run import USERS
 from recsys.marketing.realtime import replay
 from recsys.marketing.reports.users_report import write_users_report
 from recsys.marketing.users.segments import SEGMENTS

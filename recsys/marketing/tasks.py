@@ -1,5 +1,6 @@
-"""The tasks that experiments may name beside ``task: recommendation``: entry points of the core."""
+"""What ``task: propensity`` and ``task: sentiment`` run: entry points of the core."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,72 +11,113 @@ from recsys.experiment.precheck import refuse_early
 
 if TYPE_CHECKING:
     from recsys.data.prepare.prepare import DataConfig
-    from recsys.runs.folder import RunFolder
+    from recsys.marketing.propensity.experiment import PropensityExperiment
+    from recsys.marketing.results import TaskRun
+    from recsys.marketing.sentiment.experiment import SentimentExperiment
+
+# What `dotted.key=value` of the command line says.
+Overrides = Sequence[str] | None
+RUNS = Path("runs")
+
+
+class MarketingTask(ABC):
+    """A task, see :class:`recsys.experiment.task.Task`; its modules are imported when needed."""
+
+    @property
+    @abstractmethod
+    def module(self) -> str:
+        """The module that types its experiments."""
+
+    def check(self, path: Path, overrides: Overrides = None, name: str | None = None) -> None:
+        refuse_early([self.module], lambda: self.load(path, overrides, name))
+
+    @abstractmethod
+    def load(self, path: Path, overrides: Overrides = None, name: str | None = None) -> object:
+        """Reads an experiment."""
+
+    @abstractmethod
+    def data(self, path: Path, overrides: Overrides = None) -> "DataConfig":
+        """The log that an experiment reads."""
+
+    @abstractmethod
+    def run(
+        self,
+        path: Path,
+        overrides: Overrides = None,
+        name: str | None = None,
+        runs_dir: Path = RUNS,
+        overwrite: bool = False,
+    ) -> "TaskRun":
+        """Runs an experiment, or finds the same run done."""
 
 
 @dataclass(frozen=True)
-class TaskRun:
-    """A finished run of a task.
+class Propensity(MarketingTask):
+    """What users will do."""
 
-    Attributes:
-        folder: of the run.
-        mlflow: the command that shows it in MLflow; None where it is not tracked.
-    """
+    module: str = "recsys.marketing.propensity.experiment"
 
-    folder: "RunFolder"
-    mlflow: str | None = None
+    def load(
+        self, path: Path, overrides: Overrides = None, name: str | None = None
+    ) -> "PropensityExperiment":
+        from recsys.experiment.file import read_document, validated
+        from recsys.marketing.propensity.experiment import PropensityExperiment
 
-    @property
-    def path(self) -> Path:
-        return self.folder.path
+        return validated(PropensityExperiment, read_document(path, overrides, name), str(path))
 
-    def summary(self) -> str:
-        """The estimator beside the baselines, which of them is better, and where the report is."""
-        from recsys.marketing.summary import summary
-
-        lines = [summary(self.folder), f"report: {self.folder.report}"]
-        if self.mlflow is not None:
-            lines.append(f"MLflow page: {self.mlflow}")
-        return "\n".join(lines)
-
-
-class MarketingTask:
-    """A task, see :class:`recsys.experiment.task.Task`; its modules are imported when needed."""
-
-    def check(
-        self, path: Path, overrides: Sequence[str] | None = None, name: str | None = None
-    ) -> None:
-        def load() -> object:
-            from recsys.marketing.experiment import load_task
-
-            return load_task(path, overrides, name)
-
-        refuse_early(["recsys.marketing.experiment"], load)
-
-    def data(self, path: Path, overrides: Sequence[str] | None = None) -> "DataConfig":
-        from recsys.marketing.experiment import load_task
-
-        data = getattr(load_task(path, overrides), "data", None)
+    def data(self, path: Path, overrides: Overrides = None) -> "DataConfig":
+        data = self.load(path, overrides).data
         if data is None:
-            raise InputError(f"{path} reads no log: it has no `data` section")
+            raise InputError(f"{path} reads a table and not a log: it has no `data` section")
         return data
 
     def run(
         self,
         path: Path,
-        overrides: Sequence[str] | None = None,
+        overrides: Overrides = None,
         name: str | None = None,
-        runs_dir: Path = Path("runs"),
+        runs_dir: Path = RUNS,
         overwrite: bool = False,
-    ) -> TaskRun:
-        from recsys.marketing.experiment import load_task
-        from recsys.marketing.run import run_task
-        from recsys.tracking import page_command
+    ) -> "TaskRun":
+        from recsys.marketing.propensity.run import run_propensity
+        from recsys.marketing.results import TaskRun
 
-        experiment = load_task(path, overrides, name)
-        folder = run_task(experiment, runs_dir, overwrite)
-        mlflow = page_command(runs_dir) if experiment.tracking.enabled else None
-        return TaskRun(folder, mlflow)
+        experiment = self.load(path, overrides, name)
+        return TaskRun(run_propensity(experiment, runs_dir, overwrite).path)
 
 
-propensity = sentiment = MarketingTask()
+@dataclass(frozen=True)
+class Sentiment(MarketingTask):
+    """What reviews say."""
+
+    module: str = "recsys.marketing.sentiment.experiment"
+
+    def load(
+        self, path: Path, overrides: Overrides = None, name: str | None = None
+    ) -> "SentimentExperiment":
+        from recsys.experiment.file import read_document, validated
+        from recsys.marketing.sentiment.experiment import SentimentExperiment
+
+        return validated(SentimentExperiment, read_document(path, overrides, name), str(path))
+
+    def data(self, path: Path, overrides: Overrides = None) -> "DataConfig":
+        self.load(path, overrides)
+        raise InputError(f"{path} reads reviews and not a log: it has no `data` section")
+
+    def run(
+        self,
+        path: Path,
+        overrides: Overrides = None,
+        name: str | None = None,
+        runs_dir: Path = RUNS,
+        overwrite: bool = False,
+    ) -> "TaskRun":
+        from recsys.marketing.results import TaskRun
+        from recsys.marketing.sentiment.run import run_sentiment
+
+        experiment = self.load(path, overrides, name)
+        return TaskRun(run_sentiment(experiment, runs_dir, overwrite).path)
+
+
+propensity, sentiment = Propensity(), Sentiment()
+TASKS: dict[str, MarketingTask] = {"propensity": propensity, "sentiment": sentiment}

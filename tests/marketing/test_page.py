@@ -11,12 +11,12 @@ from typer.testing import CliRunner
 from recsys.cli import app
 from recsys.errors import InputError
 from recsys.export.recommend import Query, Recommender
-from recsys.marketing.experiment import SentimentExperiment
 from recsys.marketing.page import recommended_by_segment, write_page
 from recsys.marketing.propensity.periods import PeriodConfig, ask_log
 from recsys.marketing.realtime.config import ReplayConfig
 from recsys.marketing.realtime.replay import replay
-from recsys.marketing.run import run_task
+from recsys.marketing.sentiment.experiment import SentimentExperiment
+from recsys.marketing.sentiment.run import run_sentiment
 from recsys.marketing.users.description import FeaturesConfig
 from recsys.marketing.users.events import open_events
 from recsys.marketing.users.reviewed_users import ReviewedUsers
@@ -46,7 +46,7 @@ def sentiment(folder) -> Path:
             "tracking": OFF,
         }
     )
-    return run_task(experiment, folder / "runs").path
+    return run_sentiment(experiment, folder / "runs").path
 
 
 def test_one_page_shows_them_all(tmp_path, prediction, sentiment, recommender):

@@ -9,9 +9,9 @@ from pydantic import Field, PositiveInt, model_validator
 
 from recsys.config import NAME, StrictConfig
 from recsys.errors import InputError
-from recsys.marketing.audiences.hidden_seed import Measured, measure
 from recsys.marketing.audiences.lookalikes import LookalikeConfig, Lookalikes
 from recsys.marketing.audiences.query import rows_where
+from recsys.marketing.audiences.seed_holdout import Measured, measure
 from recsys.marketing.audiences.suppression import (
     Suppressed,
     SuppressionConfig,

@@ -10,7 +10,7 @@ from recsys.config import Distinct, StrictConfig
 from recsys.data.dataset import Dataset
 from recsys.data.sources.text import normal_id
 from recsys.errors import InputError
-from recsys.marketing.audiences.likeness import cosine, directions
+from recsys.marketing.audiences.similarity import cosine, directions
 from recsys.marketing.users.vectors import UserVectors
 
 NAMED = 5

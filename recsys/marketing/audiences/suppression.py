@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from recsys.data.sources.sources import FileConfig
 from recsys.errors import InputError
-from recsys.marketing.channel_names import CHANNELS, channel_name
+from recsys.marketing.contacts.channel_names import CHANNELS, channel_name
 from recsys.marketing.contacts.contacts import (
     Contacts,
     ContactsConfig,
@@ -23,8 +23,8 @@ from recsys.marketing.contacts.contacts import (
 )
 from recsys.marketing.contacts.identifiers import Unusable
 from recsys.marketing.contacts.reverse_directory import ReverseDirectory
-from recsys.marketing.strangers import told_of
-from recsys.marketing.tables import read_columns
+from recsys.marketing.tables.columns import read_columns
+from recsys.marketing.tables.strangers import told_of
 
 EVERY_CHANNEL = "all"
 EMPTY = "empty"

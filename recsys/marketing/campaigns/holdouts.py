@@ -18,8 +18,8 @@ from recsys.errors import InputError
 from recsys.marketing.campaigns.built import Built, newest
 from recsys.marketing.campaigns.reached import reached
 from recsys.marketing.contacts.shared_details import SharedDetails
-from recsys.marketing.strangers import stranger_notes
-from recsys.marketing.tables import read_columns, with_files
+from recsys.marketing.tables.columns import read_columns, with_files
+from recsys.marketing.tables.strangers import stranger_notes
 
 YES, NO = ("yes", "true", "1"), ("no", "false", "0")
 

@@ -10,9 +10,9 @@ from recsys.data.sources.readers.columns import holds
 from recsys.data.sources.sources import FileConfig
 from recsys.data.sources.times import Day, TimeConfig
 from recsys.marketing.campaigns.built import Built
-from recsys.marketing.channel_names import CHANNELS, channel_name
-from recsys.marketing.strangers import stranger_notes
-from recsys.marketing.tables import column_names, read_columns, with_files
+from recsys.marketing.contacts.channel_names import CHANNELS, channel_name
+from recsys.marketing.tables.columns import column_names, read_columns, with_files
+from recsys.marketing.tables.strangers import stranger_notes
 
 CAMPAIGN = "campaign"
 SHOWN = 5  # channels, the most frequent first

@@ -12,7 +12,7 @@ from recsys.errors import InputError
 from recsys.export.reasons import reasons_of_many
 from recsys.export.recommend import Query, Recommender
 from recsys.marketing.audiences.query import rows_where
-from recsys.marketing.feature_table import feature_table
+from recsys.marketing.users.feature_table import feature_table
 from recsys.runs.folder import RunFolder
 
 # Scores that are in memory at a time.

@@ -17,7 +17,7 @@ from recsys.marketing.audiences.users_table import SEGMENT
 from recsys.marketing.campaigns.built import ASSIGNMENTS, COUNTS, KEYS
 from recsys.marketing.campaigns.contamination import OtherMessages, other_messages
 from recsys.marketing.measurement.uplift import SegmentedUplift, uplift, uplift_by_segment
-from recsys.marketing.tables import as_numbers, read_columns
+from recsys.marketing.tables.columns import as_numbers, read_columns
 from recsys.marketing.versions import MEND, checked, read_version
 from recsys.runs.folder import RunFolder
 from recsys.system.reading import reading

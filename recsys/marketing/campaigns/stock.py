@@ -9,7 +9,7 @@ from pydantic import Field, PositiveInt
 from recsys.data.dataset import Dataset
 from recsys.data.sources.sources import FileConfig
 from recsys.errors import InputError
-from recsys.marketing.tables import as_numbers, read_columns
+from recsys.marketing.tables.columns import as_numbers, read_columns
 
 logger = logging.getLogger(__name__)
 

@@ -18,8 +18,8 @@ from recsys.marketing.contacts.identifiers import (
     push_token,
 )
 from recsys.marketing.contacts.phones import NoCountry, phone_number
-from recsys.marketing.strangers import stranger_notes
-from recsys.marketing.tables import read_columns
+from recsys.marketing.tables.columns import read_columns
+from recsys.marketing.tables.strangers import stranger_notes
 
 # What advertising platforms take, and the one detail that they do not.
 Detail = Literal[

@@ -10,9 +10,9 @@ from sklearn.decomposition import PCA
 from sklearn.inspection import permutation_importance
 from sklearn.pipeline import Pipeline
 
-from recsys.marketing.propensity.answers import Answer, OneOf
-from recsys.marketing.propensity.question import Table
-from recsys.marketing.scores import ERRORS
+from recsys.marketing.measurement.scores import ERRORS
+from recsys.marketing.propensity.task import Table
+from recsys.marketing.propensity.task_kinds import Answer, OneOf
 
 REPEATS = 5
 # Users that stand for everybody: what a feature adds is held against theirs.

@@ -9,9 +9,9 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from recsys.errors import InputError
-from recsys.marketing.propensity.answers import Answer
-from recsys.marketing.propensity.question import Question, Table
-from recsys.marketing.scores import AMOUNTS
+from recsys.marketing.measurement.scores import AMOUNTS
+from recsys.marketing.propensity.task import Question, Table
+from recsys.marketing.propensity.task_kinds import Answer
 from recsys.marketing.users.encoding import RARE, encoding
 
 # A feature that alone tells the answers apart like this has seen them.

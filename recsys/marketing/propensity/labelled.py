@@ -14,11 +14,9 @@ from recsys.data.sources.files import SourceFiles
 from recsys.data.sources.sources import FileConfig, column
 from recsys.data.sources.times import TimeConfig
 from recsys.errors import InputError
-from recsys.marketing.propensity.answers import Amount, Statistic
+from recsys.marketing.propensity.baselines import Prior, Zero
 from recsys.marketing.propensity.keys import rows_of_one_user
 from recsys.marketing.propensity.labels import Kind, Label, read_label
-from recsys.marketing.propensity.question import Known, Question, Table
-from recsys.marketing.propensity.rules import Prior, Zero
 from recsys.marketing.propensity.splitting import PARTS, Parts, split_at_random, split_by_time
 from recsys.marketing.propensity.table_features import (
     Features,
@@ -31,7 +29,9 @@ from recsys.marketing.propensity.table_features import (
     texts_of,
     values,
 )
-from recsys.marketing.tables import as_times, open_table, usable_times
+from recsys.marketing.propensity.task import Known, Question, Table
+from recsys.marketing.propensity.task_kinds import Amount, Statistic
+from recsys.marketing.tables.columns import as_times, open_table, usable_times
 from recsys.marketing.users.encoding import RARE
 
 # Columns that stand beside the features in what is written.

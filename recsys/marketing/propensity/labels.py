@@ -9,9 +9,9 @@ import pandas as pd
 from recsys.data.sources.numbers import NumberFormat
 from recsys.data.sources.text import WHOLE
 from recsys.errors import InputError
-from recsys.marketing.propensity.answers import Amount, Answer, OneOf, YesNo
 from recsys.marketing.propensity.column_numbers import numbers_of
 from recsys.marketing.propensity.column_texts import MISSING
+from recsys.marketing.propensity.task_kinds import Amount, Answer, OneOf, YesNo
 
 # Numbers of more different values are amounts.
 MOST_CLASSES = 20

@@ -11,9 +11,7 @@ from pydantic import Field, PositiveInt
 
 from recsys.config import StrictConfig
 from recsys.errors import InputError
-from recsys.marketing.propensity.answers import Amount, Answer, OneOf, Statistic, YesNo
-from recsys.marketing.propensity.question import Known, Question, Rule, Table, together
-from recsys.marketing.propensity.rules import (
+from recsys.marketing.propensity.baselines import (
     LastPeriod,
     LastPeriodLine,
     Prior,
@@ -21,6 +19,8 @@ from recsys.marketing.propensity.rules import (
     Transitions,
     Zero,
 )
+from recsys.marketing.propensity.task import Known, Question, Rule, Table, together
+from recsys.marketing.propensity.task_kinds import Amount, Answer, OneOf, Statistic, YesNo
 from recsys.marketing.users.description import SEGMENT, Description, FeaturesConfig
 from recsys.marketing.users.embedding import UserEmbedding
 from recsys.marketing.users.events import DAY, Events

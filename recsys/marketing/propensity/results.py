@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from recsys.marketing.propensity.answers import Amount, OneOf, YesNo
+from recsys.marketing.measurement.scores import ERRORS, calibration, gains
 from recsys.marketing.propensity.explanations import contributions
-from recsys.marketing.propensity.judging import Judged
+from recsys.marketing.propensity.model_selection import Judged
 from recsys.marketing.propensity.periods import LogQuestion
-from recsys.marketing.propensity.question import Known, Question, together
-from recsys.marketing.scores import ERRORS, calibration, gains
+from recsys.marketing.propensity.task import Known, Question, together
+from recsys.marketing.propensity.task_kinds import Amount, OneOf, YesNo
 from recsys.marketing.users.description import SEGMENT
 from recsys.marketing.users.segments import MOST_CLUSTERS, SEGMENTS, cluster, transitions
 

@@ -12,6 +12,7 @@ from recsys.errors import InputError
 from recsys.marketing.reports import campaign_plots
 from recsys.marketing.reports.audience_report import audiences
 from recsys.marketing.reports.campaign_plots import HELD_OUT, OPTED_OUT, SENT
+from recsys.marketing.reports.contamination_notes import contamination_notes
 from recsys.marketing.reports.documents import read_document
 from recsys.reports.page import inline
 
@@ -161,7 +162,7 @@ def _uplift(document: Mapping[str, Any], campaigns: list[dict[str, Any]]) -> dic
         unmeasured += [
             f"{name}, {WHAT[outcome]}: {why}" for outcome, why in found["not_measured"].items()
         ]
-        contaminated += _contaminated(name, found["sent_others"])
+        contaminated += contamination_notes(name, found["sent_others"])
         told = [
             name
             for name, users in campaign["audience"].get("segments", {}).items()
@@ -217,23 +218,6 @@ def _told_of_all(campaigns: list[dict[str, Any]]) -> dict[str, int | None]:
         for name, users in campaign["audience"].get("segments", {}).items():
             told[name] = None if users is None or told.get(name, 0) is None else users
     return told
-
-
-def _contaminated(name: str, sent_others: Mapping[str, Any]) -> list[str]:
-    """Who was sent something else while the outcome counted, and what that means."""
-    held_out, treated = sent_others["held_out"], sent_others["treated"]
-    lines = []
-    if held_out["users"]:
-        lines.append(
-            f"{name}: {held_out['users']:,} of those held out ({held_out['share']:.1%}) were sent "
-            "other campaigns all the same, so that what is shown is smaller than what it changed"
-        )
-    if treated["users"]:
-        lines.append(
-            f"{name}: {treated['users']:,} of the others ({treated['share']:.1%}) were sent other "
-            "campaigns as well, so that what is shown is of all of them together"
-        )
-    return lines
 
 
 def _row(campaign: str, segment: str | None, found: Mapping[str, Any]) -> dict[str, Any]:

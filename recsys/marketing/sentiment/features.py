@@ -10,8 +10,8 @@ def quality_before(scored: pd.DataFrame, moment: int, prior: float = PRIOR_REVIE
     """What reviews before a moment say of each item.
 
     Args:
-        scored: of :class:`recsys.marketing.sentiment.sentiment.Judged`: ``item``, ``time`` and
-            ``sentiment`` are read.
+        scored: of :class:`recsys.marketing.sentiment.model_selection.Judged`: ``item``,
+            ``time`` and ``sentiment`` are read.
         moment: microseconds since 1970 UTC; only earlier reviews are read.
         prior: reviews that the mean of all reviews counts as.
 

@@ -10,7 +10,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from recsys.config import Distinct, StrictConfig
 from recsys.errors import InputError
-from recsys.marketing.scores import PROBABILITIES, Score, score
+from recsys.marketing.measurement.scores import PROBABILITIES, Score, score
 from recsys.marketing.sentiment.baseline import SETTINGS, fit_tfidf
 from recsys.marketing.sentiment.classifier import Labelled, Scorer
 from recsys.marketing.sentiment.models import NetworkConfig, ReaderKind, fit_network

@@ -13,7 +13,7 @@ from ibis.backends.duckdb import Backend
 
 from recsys.data.dataset import Dataset
 from recsys.errors import InputError
-from recsys.marketing.feature_table import feature_table
+from recsys.marketing.users.feature_table import feature_table
 
 DAY = 86_400 * 10**6
 OPTIONAL = {

@@ -9,8 +9,8 @@ import pytest
 from recsys.data.prepare.prepare import DataConfig, prepare
 from recsys.errors import InputError
 from recsys.marketing.audiences import likeness, lookalikes
-from recsys.marketing.audiences.hidden_seed import measure
 from recsys.marketing.audiences.lookalikes import LookalikeConfig, Lookalikes
+from recsys.marketing.audiences.seed_holdout import measure
 from recsys.marketing.users.vectors import Embedded
 
 USERS = 240

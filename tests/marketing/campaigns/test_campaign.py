@@ -11,11 +11,13 @@ from recsys.errors import InputError
 from recsys.experiment.file import validated
 from recsys.export.recommend import Recommender
 from recsys.marketing.audiences.audience import AudienceConfig, save_audience
+from recsys.marketing.audiences.summary import audience_summary
 from recsys.marketing.campaigns.campaign import build_campaign
 from recsys.marketing.campaigns.campaign_file import CampaignFile
 from recsys.marketing.campaigns.offers import OfferConfig, Offers
 from recsys.marketing.campaigns.outcomes import OutcomesConfig, measure_campaign
-from recsys.marketing.summary import audience_summary, campaign_summary, uplift_summary
+from recsys.marketing.campaigns.summary import campaign_summary
+from recsys.marketing.campaigns.uplift_summary import uplift_summary
 from recsys.runs.folder import RunFolder
 
 pytestmark = pytest.mark.slow

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from recsys.errors import InputError
-from recsys.marketing.summary import campaign_summary
+from recsys.marketing.campaigns.summary import campaign_summary
 from tests.damage import flip, truncate
 from tests.marketing.campaigns.plain import USERS, assigned, build, counts, users
 

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from recsys.errors import InputError
-from recsys.marketing.summary import campaign_summary
+from recsys.marketing.campaigns.summary import campaign_summary
 from tests.marketing.campaigns.plain import USERS, build, counts, users
 
 CAPS = {"push": {"messages": 1, "days": 7}}

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsys.marketing.propensity.answers import Amount, YesNo
 from recsys.marketing.propensity.estimators import KINDS, candidates
 from recsys.marketing.propensity.explanations import coefficients, contributions, importance
-from recsys.marketing.propensity.question import Table
+from recsys.marketing.propensity.task import Table
+from recsys.marketing.propensity.task_kinds import Amount, YesNo
 from tests.marketing.propensity.test_labelled import customers
 
 pytestmark = pytest.mark.slow

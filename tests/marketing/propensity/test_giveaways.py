@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 
 from recsys.errors import InputError
-from recsys.marketing.propensity.answers import Amount, OneOf, YesNo
+from recsys.marketing.propensity.baselines import Prior
 from recsys.marketing.propensity.giveaways import giveaways, refuse_leaking
-from recsys.marketing.propensity.judging import EstimatorsConfig, judge
-from recsys.marketing.propensity.question import Question, Table
-from recsys.marketing.propensity.rules import Prior
+from recsys.marketing.propensity.model_selection import EstimatorsConfig, judge
+from recsys.marketing.propensity.task import Question, Table
+from recsys.marketing.propensity.task_kinds import Amount, OneOf, YesNo
 
 pytestmark = pytest.mark.slow
 ROWS = 1500

@@ -7,9 +7,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from recsys.errors import InputError
-from recsys.marketing.propensity.answers import Amount, OneOf, YesNo
-from recsys.marketing.propensity.judging import EstimatorsConfig, judge
 from recsys.marketing.propensity.labelled import LabelledTableConfig, ask_table
+from recsys.marketing.propensity.model_selection import EstimatorsConfig, judge
+from recsys.marketing.propensity.task_kinds import Amount, OneOf, YesNo
 
 
 def customers(rows: int = 1200, seed: int = 0) -> pd.DataFrame:

@@ -5,8 +5,8 @@ import pytest
 
 from recsys.data.sources.numbers import NumberFormat
 from recsys.errors import InputError
-from recsys.marketing.propensity.answers import Amount, OneOf, YesNo
 from recsys.marketing.propensity.labels import read_label
+from recsys.marketing.propensity.task_kinds import Amount, OneOf, YesNo
 
 
 def label(*texts: str | None, positive: str | None = None, **settings):

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from recsys.marketing.propensity.periods import PeriodConfig, ask_log
-from recsys.marketing.propensity.question import Known
 from recsys.marketing.propensity.results import clusters_of
+from recsys.marketing.propensity.task import Known
 from recsys.marketing.users.description import FeaturesConfig
 from recsys.marketing.users.events import open_events
 from tests.marketing.logs import prepared, shoppers

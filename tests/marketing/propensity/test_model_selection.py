@@ -9,12 +9,12 @@ from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
 from recsys.errors import InputError
-from recsys.marketing.propensity.answers import Amount
+from recsys.marketing.propensity.baselines import LastPeriod, Prior, Zero
 from recsys.marketing.propensity.estimators import KINDS
-from recsys.marketing.propensity.judging import EstimatorsConfig, fit_for_now, judge
+from recsys.marketing.propensity.model_selection import EstimatorsConfig, fit_for_now, judge
 from recsys.marketing.propensity.periods import PeriodConfig, ask_log
-from recsys.marketing.propensity.question import Question, Table, together
-from recsys.marketing.propensity.rules import LastPeriod, Prior, Zero
+from recsys.marketing.propensity.task import Question, Table, together
+from recsys.marketing.propensity.task_kinds import Amount
 from recsys.marketing.users.description import FeaturesConfig
 from recsys.marketing.users.events import open_events
 from recsys.marketing.users.segments import SEGMENTS

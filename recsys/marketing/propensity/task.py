@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
-from recsys.marketing.propensity.answers import Answer
+from recsys.marketing.propensity.task_kinds import Answer
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 import pytest
 
-from recsys.marketing.channel_names import channel_name
+from recsys.marketing.contacts.channel_names import channel_name
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from recsys.data.sources.text import normal_id
 from recsys.errors import InputError
 from recsys.evaluation.confidence import Interval, intervals
 from recsys.evaluation.metrics import Ratio
-from recsys.marketing.audiences.likeness import nearness, profiles
 from recsys.marketing.audiences.lookalikes import Lookalikes
+from recsys.marketing.audiences.similarity import nearness, profiles
 
 # Who share a profile are found by the nearest of the seed; its mean profile is nobody's.
 NEIGHBOURS = 10

@@ -8,8 +8,8 @@ from scipy.stats import rankdata
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LinearRegression
 
-from recsys.marketing.propensity.answers import Amount, Answer, OneOf
-from recsys.marketing.propensity.question import Table
+from recsys.marketing.propensity.task import Table
+from recsys.marketing.propensity.task_kinds import Amount, Answer, OneOf
 
 # Of a probability, by which users of one step of the curve are told apart.
 TIE = 1e-9

@@ -12,11 +12,11 @@ from sklearn.pipeline import Pipeline
 
 from recsys.config import Distinct, StrictConfig
 from recsys.errors import InputError
-from recsys.marketing.propensity.answers import Answer, better
+from recsys.marketing.measurement.scores import Interval, difference, score, total
 from recsys.marketing.propensity.estimators import KINDS, Kind, candidates
 from recsys.marketing.propensity.giveaways import refuse_leaking
-from recsys.marketing.propensity.question import Question, Table, together
-from recsys.marketing.scores import Interval, difference, score, total
+from recsys.marketing.propensity.task import Question, Table, together
+from recsys.marketing.propensity.task_kinds import Answer, better
 
 # A total that is nearer to what happened than this is right.
 TOLERANCE = 0.05

@@ -9,7 +9,7 @@ from recsys.data.sources.numbers import NumberFormat
 from recsys.data.sources.sources import FileConfig
 from recsys.data.sources.times import TimeConfig
 from recsys.errors import InputError
-from recsys.marketing.tables import as_numbers, read_columns, with_files
+from recsys.marketing.tables.columns import as_numbers, read_columns, with_files
 
 
 def test_ids_take_their_form_and_other_text_loses_its_blanks(tmp_path):

@@ -10,7 +10,7 @@ import pandas as pd
 from recsys.data.dataset import PARTS
 from recsys.data.prepare.splits import iso
 from recsys.errors import InputError
-from recsys.marketing.scores import difference, score
+from recsys.marketing.measurement.scores import difference, score
 from recsys.marketing.sentiment.classifier import Labelled, refuse_unseen_language
 from recsys.marketing.sentiment.fitting import (
     DECIDING,

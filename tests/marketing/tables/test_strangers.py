@@ -1,7 +1,7 @@
 import pytest
 
 from recsys.errors import InputError
-from recsys.marketing.strangers import stranger_notes
+from recsys.marketing.tables.strangers import stranger_notes
 
 KNOWN = frozenset({"007", "008", "x-1"})
 

@@ -14,14 +14,12 @@ from recsys.data.dataset import Dataset
 from recsys.data.prepare.findings import findings
 from recsys.errors import InputError
 from recsys.marketing.at_work import at_work, versions
-from recsys.marketing.experiment import PropensityExperiment
-from recsys.marketing.propensity.answers import Amount
+from recsys.marketing.propensity.experiment import PropensityExperiment
 from recsys.marketing.propensity.explanations import coefficients, importance
 from recsys.marketing.propensity.giveaways import giveaways
-from recsys.marketing.propensity.judging import fit_for_now, judge
 from recsys.marketing.propensity.labelled import ask_table
+from recsys.marketing.propensity.model_selection import fit_for_now, judge
 from recsys.marketing.propensity.periods import LogQuestion, ask_log
-from recsys.marketing.propensity.question import Question
 from recsys.marketing.propensity.results import (
     clusters_of,
     comparison,
@@ -33,6 +31,8 @@ from recsys.marketing.propensity.results import (
     totals,
     users_now,
 )
+from recsys.marketing.propensity.task import Question
+from recsys.marketing.propensity.task_kinds import Amount
 from recsys.marketing.reports.users_report import write_users_report
 from recsys.marketing.users.events import open_events
 from recsys.runs.console import say, working
@@ -57,7 +57,7 @@ def run_propensity(
     Raises:
         InputError: see :func:`recsys.marketing.propensity.periods.ask_log`,
             :func:`recsys.marketing.propensity.labelled.ask_table` and
-            :func:`recsys.marketing.propensity.judging.judge`.
+            :func:`recsys.marketing.propensity.model_selection.judge`.
     """
     dataset = None
     if experiment.data is not None:

@@ -6,9 +6,7 @@ import pytest
 from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import roc_auc_score
 
-from recsys.marketing.propensity.answers import Amount, OneOf, YesNo
-from recsys.marketing.propensity.question import Table
-from recsys.marketing.propensity.rules import (
+from recsys.marketing.propensity.baselines import (
     LastPeriod,
     LastPeriodLine,
     Prior,
@@ -16,6 +14,8 @@ from recsys.marketing.propensity.rules import (
     Transitions,
     Zero,
 )
+from recsys.marketing.propensity.task import Table
+from recsys.marketing.propensity.task_kinds import Amount, OneOf, YesNo
 
 
 def users(features: pd.DataFrame, target: pd.Series) -> Table:

@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from recsys.marketing.scores import AMOUNTS, PROBABILITIES, deviance, difference, gains, lift, score
+from recsys.marketing.measurement.scores import (
+    AMOUNTS,
+    PROBABILITIES,
+    deviance,
+    difference,
+    gains,
+    lift,
+    score,
+)
 
 
 def test_lift_by_hand():

@@ -7,11 +7,11 @@ from typing import Any
 import pandas as pd
 
 from recsys.marketing.at_work import at_work, versions
-from recsys.marketing.experiment import SentimentExperiment
 from recsys.marketing.reports.users_report import write_users_report
+from recsys.marketing.sentiment.experiment import SentimentExperiment
 from recsys.marketing.sentiment.features import quality_before
+from recsys.marketing.sentiment.model_selection import Judged, judge_sentiment
 from recsys.marketing.sentiment.reviews import SCORED, Reviews, read_reviews, write_quarantine
-from recsys.marketing.sentiment.sentiment import Judged, judge_sentiment
 from recsys.runs.console import say, working
 from recsys.runs.folder import RunFolder
 from recsys.system.files import atomic_path
@@ -31,7 +31,7 @@ def run_sentiment(
 
     Raises:
         InputError: see :func:`recsys.marketing.sentiment.reviews.read_reviews` and
-            :func:`recsys.marketing.sentiment.sentiment.judge_sentiment`.
+            :func:`recsys.marketing.sentiment.model_selection.judge_sentiment`.
     """
     with at_work(experiment, None, runs_dir, overwrite) as (folder, tracker):
         if not folder.files.all_hold(folder.metrics):

@@ -8,13 +8,13 @@ import pytest
 import yaml
 
 from recsys.errors import InputError
-from recsys.marketing import scores
+from recsys.marketing.measurement import scores
 from recsys.marketing.sentiment import fitting, sentiment
 from recsys.marketing.sentiment.classifier import Scorer
 from recsys.marketing.sentiment.features import quality_before
 from recsys.marketing.sentiment.fitting import SENTIMENT, SentimentConfig
+from recsys.marketing.sentiment.model_selection import judge_sentiment
 from recsys.marketing.sentiment.reviews import ReviewsConfig
-from recsys.marketing.sentiment.sentiment import judge_sentiment
 from tests.marketing.sentiment.texts import DAY, START, read, rows
 
 EXPERIMENTS = Path(__file__).parents[3] / "experiments"

@@ -8,7 +8,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 
 from recsys.errors import InputError
-from recsys.marketing.scores import (
+from recsys.marketing.measurement.scores import (
     AMOUNTS,
     CLASSES,
     ERRORS,

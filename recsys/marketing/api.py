@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from recsys.errors import InputError
+from recsys.marketing.libraries import require_libraries
 from recsys.marketing.results import (
     Audience,
     Campaign,
@@ -69,6 +70,7 @@ def run(
             f"{path} is an experiment of `task: {task}`; recsys.marketing runs those of "
             f"{' and '.join(TASKS)}"
         )
+    require_libraries(f"`task: {task}`")
     start_backend()
     return TASKS[task].run(path, overrides, name, Path(runs_dir), overwrite)
 
@@ -112,6 +114,7 @@ def build_audience(audience: Given, values: Values = None, *, runs_dir: File = R
         >>> marketing.build_audience(quiet).path.as_posix()
         'runs/audiences/quiet/1'
     """
+    require_libraries("an audience")
     from recsys.marketing.audiences.audience import AudienceConfig, save_audience
 
     start_backend()
@@ -134,6 +137,7 @@ def build_campaign(campaign: Given, values: Values = None, *, runs_dir: File = R
         >>> marketing.build_campaign("spring.yaml").path.as_posix()
         'runs/campaigns/spring/1'
     """
+    require_libraries("a campaign")
     from recsys.marketing.campaigns.campaign import build_campaign as build
     from recsys.marketing.campaigns.campaign_file import CampaignFile
 
@@ -161,6 +165,7 @@ def measure(
         >>> marketing.measure("runs/campaigns/spring/1", "orders.csv", value="money").path.name
         'uplift.json'
     """
+    require_libraries("the measurement of a campaign")
     from recsys.experiment.file import settings, validated
     from recsys.marketing.campaigns.outcomes import OutcomesConfig, measure_campaign
 
@@ -200,6 +205,7 @@ def size(
         >>> arms.users == arms.treated + arms.held_out
         True
     """
+    require_libraries("the size of a campaign")
     from recsys.marketing.measurement.power import Money, Outcome, Rate, users_needed
 
     outcome: Outcome = Rate(rate)
@@ -227,6 +233,7 @@ def policy(log: File, values: Values = None, **columns: str | None) -> PolicyVal
         >>> marketing.policy("actions.csv", probability="new").table.columns[0]
         'value'
     """
+    require_libraries("the value of a policy")
     from recsys.experiment.file import settings, validated
     from recsys.marketing.measurement.logged_actions import LoggedActionsConfig, policy_values
 
@@ -250,6 +257,7 @@ def replay(replay: Given, values: Values = None, *, runs_dir: File = RUNS) -> Re
         >>> marketing.replay("december.yaml").path.as_posix()
         'runs/replays/december'
     """
+    require_libraries("a replay")
     from recsys.marketing.realtime.config import ReplayConfig
     from recsys.marketing.realtime.replay import replay as replay_log
 
@@ -283,6 +291,7 @@ def write_page(
         >>> marketing.write_page(["runs/buys/1"], "users.html").name
         'users.html'
     """
+    require_libraries("a page about users")
     start_backend()
     from recsys.marketing.page import write_page as write
 

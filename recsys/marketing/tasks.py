@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from recsys.errors import InputError
 from recsys.experiment.precheck import refuse_early
+from recsys.marketing.libraries import require_libraries
 
 if TYPE_CHECKING:
     from recsys.data.prepare.prepare import DataConfig
@@ -29,6 +30,7 @@ class MarketingTask(ABC):
         """The module that types its experiments."""
 
     def check(self, path: Path, overrides: Overrides = None, name: str | None = None) -> None:
+        require_libraries(f"the task of {path}")
         refuse_early([self.module], lambda: self.load(path, overrides, name))
 
     @abstractmethod

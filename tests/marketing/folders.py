@@ -17,20 +17,20 @@ def interval(value: float, low: float | None, high: float | None) -> dict[str, A
     return {"value": value, "low": low, "high": high}
 
 
-def likeness(compared: bool = True) -> dict[str, Any]:
-    """``likeness`` of ``audience.json``."""
+def seed_holdout(compared: bool = True) -> dict[str, Any]:
+    """``seed_holdout`` of ``audience.json``."""
     found = {"precision": 0.4, "lift": interval(4.0, 3.0, 5.0)}
     other = {"precision": 0.15, "lift": interval(1.5, 0.5, 2.5)}
     lift = {"best": 25, "random": 0.1, "embedding": found}
     both = {**lift, "demographics": other, "difference": interval(2.5, 1.5, 3.5)}
-    hidings = {"users": 250, "seed": 50, "hidden": 25}
+    group = {"users": 250, "seed": 50, "held_out": 25}
     return {
         "repeats": 3,
         "unreadable": 0,
         "undescribed": 0,
-        "everyone": {**hidings, "lifts": [lift]},
-        "described": {**hidings, "users": 90, "lifts": [both]} if compared else None,
-        "sentence": "hidden users of the seed, four times as many",
+        "everyone": {**group, "lifts": [lift]},
+        "described": {**group, "users": 90, "lifts": [both]} if compared else None,
+        "sentence": "held-out users of the seed, four times as many",
     }
 
 
@@ -75,7 +75,7 @@ def write_campaign(folder: Path) -> Path:
         "reach",
         "social",
         3,
-        audience=counted("alike", likeness=likeness()),
+        audience=counted("alike", seed_holdout=seed_holdout()),
         left_out={"no contact details": 40, "email: not an e-mail address": 50},
         unusable_details={"email: not an e-mail address": 51},
     )

@@ -1,4 +1,4 @@
-"""How alike users are to a group of them: by direction, by profile."""
+"""How similar users are to a group of them: by direction, by profile."""
 
 from collections.abc import Sequence
 
@@ -12,14 +12,14 @@ from recsys.errors import InputError
 
 # Users whose neighbours are sought at a time.
 BLOCK = 2**16
-# Likeness has so many digits: what differs by less is equal, in whatever order it was added up.
+# Similarity has so many digits: what differs by less is equal, in whatever order it was added up.
 DIGITS = 6
 
 
 def directions(vectors: np.ndarray) -> np.ndarray:
     """Where each user's vector points to from the middle of all, float32 [users, dim].
 
-    Users' vectors share most of their direction (what everybody likes); cosines see what is
+    Users' vectors share most of their direction (what all like); cosines see what is
     left once their mean is subtracted (Mu and Viswanath, "All-but-the-Top", 2018).
 
     Args:
@@ -81,7 +81,7 @@ def profiles(dataset: Dataset, features: Sequence[str]) -> tuple[sp.csr_matrix, 
     """Users by what their table says: categories one-hot, numbers in standard deviations.
 
     Two users who differ in a category are as far apart (a squared distance of 2) as two who
-    differ in a number as users do on average. Of who has some features and lacks others, a
+    differ in a number as users do on average. Of a user who has some features and lacks others, a
     missing category is one of its own, a missing number the mean.
 
     Args:

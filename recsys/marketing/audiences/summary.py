@@ -24,6 +24,6 @@ def audience_summary(folder: Path) -> str:
             f"  {name}: {few if users is None else f'{users:,}'}"
             for name, users in segments.items()
         ]
-    if likeness := counts.get("likeness"):
-        lines.append(likeness["sentence"])
+    if found := counts.get("seed_holdout"):
+        lines.append(found["sentence"])
     return "\n".join(lines)

@@ -67,6 +67,7 @@ def build_campaign(config: CampaignFile, runs_dir: Path) -> Path:
         # next one, which would otherwise hold nobody out.
         draw = seeded_draw(config.seed, config.name, config.at.isoformat())
         found = assign(plans, reach, draw, config.control)
+        files = reach.files
         rows = found.rows
         if SEGMENT in table.rows:
             segments = table.rows.set_index(USER)[SEGMENT]
@@ -89,7 +90,7 @@ def build_campaign(config: CampaignFile, runs_dir: Path) -> Path:
             ],
             **suppressed.counts,
             "campaigns": [
-                _counted(config, each, plan, audiences[each.audience], found, reach.unusable(each))
+                _counted(config, each, plan, audiences[each.audience], found, files.unusable(each))
                 for each, plan in zip(config.campaigns, plans, strict=True)
             ],
         }
@@ -112,12 +113,12 @@ def build_campaign(config: CampaignFile, runs_dir: Path) -> Path:
             _messages(sent).to_parquet(draft / MESSAGES, index=False)
             for each in config.campaigns:
                 users = sent.loc[sent["campaign"] == each.name, "user"].tolist()
-                reach.write(each, users, draft / each.file)
+                files.write(each, users, draft / each.file)
             RunFolder.write_json(draft / COUNTS, {**document, "notes": notes})
             (draft / "README.md").write_text(folder_readme(document), encoding="utf-8")
 
         tables = [each.astype(str).to_dict("list") for each in (rows, found.left_out)]
-        mark = fingerprint([definition, document, *tables, reach.content()])
+        mark = fingerprint([definition, document, *tables, files.content()])
         return keep_version(runs_dir / FOLDER / config.name, mark, write)
 
 

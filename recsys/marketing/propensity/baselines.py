@@ -1,4 +1,4 @@
-"""The simple rules that estimators must beat, each as strong as it honestly gets."""
+"""The baselines that estimators must beat, each as strong as it honestly gets."""
 
 from dataclasses import dataclass
 
@@ -8,8 +8,8 @@ from scipy.stats import rankdata
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LinearRegression
 
+from recsys.marketing.propensity.objectives import Multiclass, Objective, Regression
 from recsys.marketing.propensity.task import Table
-from recsys.marketing.propensity.task_kinds import Amount, Answer, OneOf
 
 # Of a probability, by which users of one step of the curve are told apart.
 TIE = 1e-9
@@ -17,7 +17,7 @@ TIE = 1e-9
 
 @dataclass(frozen=True)
 class Recency:
-    """Who was here last comes back first; as a probability, by isotonic regression.
+    """The users who were here last come back first; as a probability, by isotonic regression.
 
     The curve has steps, on which users of different recency would be equal: a billionth of the
     probability keeps them in the order of their recency.
@@ -56,8 +56,8 @@ class LastPeriod:
 class LastPeriodLine:
     """A line through what users spent in the period before, by least squares.
 
-    Who spent much spends less again, who spent nothing something (Galton's regression to the
-    mean): as a mean, it is the stronger form of :class:`LastPeriod`.
+    Users who spent much spend less again, users who spent nothing something (Galton's regression
+    to the mean): as a mean, it is the stronger form of :class:`LastPeriod`.
 
     Attributes:
         column: the feature that holds it.
@@ -96,7 +96,7 @@ class Transitions:
 
 @dataclass(frozen=True)
 class Zero:
-    """Nobody spends anything."""
+    """No user spends anything."""
 
     name: str = "zero"
 
@@ -106,17 +106,17 @@ class Zero:
 
 @dataclass(frozen=True)
 class Prior:
-    """Everybody is like everybody: the share of each answer, the mean or the median amount."""
+    """All users are alike: the share of each class, the mean or the median amount."""
 
-    answer: Answer
+    objective: Objective
     name: str = "prior"
 
     def __call__(self, learned: Table, features: pd.DataFrame) -> np.ndarray:
-        truth = self.answer.truth(learned.target)
-        if isinstance(self.answer, OneOf):
+        truth = self.objective.truth(learned.target)
+        if isinstance(self.objective, Multiclass):
             # One more of each, so that nothing is impossible (Laplace).
-            counts = np.bincount(truth, minlength=len(self.answer.names)) + 1
+            counts = np.bincount(truth, minlength=len(self.objective.names)) + 1
             return np.tile(counts / counts.sum(), (len(features), 1))
-        of_median = isinstance(self.answer, Amount) and self.answer.statistic == "median"
+        of_median = isinstance(self.objective, Regression) and self.objective.statistic == "median"
         typical = np.median(truth) if of_median else np.mean(truth)
         return np.full(len(features), float(typical))

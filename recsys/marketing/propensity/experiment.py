@@ -7,10 +7,10 @@ from pydantic import Field, PositiveInt, model_validator
 from recsys.config import NAME, StrictConfig
 from recsys.data.prepare.prepare import DataConfig
 from recsys.experiment.run_name import RunName
-from recsys.marketing.propensity.labelled import LabelledTableConfig
+from recsys.marketing.propensity.labelled_table import LabelledTableConfig
 from recsys.marketing.propensity.model_selection import EstimatorsConfig
+from recsys.marketing.propensity.objectives import Statistic
 from recsys.marketing.propensity.periods import PeriodConfig
-from recsys.marketing.propensity.task_kinds import Statistic
 from recsys.marketing.users.description import FeaturesConfig
 from recsys.tracking import TrackingConfig
 
@@ -45,13 +45,13 @@ class PropensityConfig(EstimatorsConfig):
 
 
 class PropensityExperiment(StrictConfig):
-    """What users will do: a question to a log, or to a table with a label column."""
+    """What users will do: a task on a log, or on a table with a label column."""
 
     task: Literal["propensity"]
     name: RunName = Field(pattern=NAME, description="names the run folder and the model")
     data: DataConfig | None = Field(None, description="a log; or else `table`")
     table: LabelledTableConfig | None = Field(
-        None, description="a row per user with the answer in a column; or else `data`"
+        None, description="a row per user with the label in a column; or else `data`"
     )
     propensity: PropensityConfig = PropensityConfig()
     tracking: TrackingConfig = TrackingConfig()
@@ -63,12 +63,14 @@ class PropensityExperiment(StrictConfig):
         log_only = {"period", "features"} & self.propensity.model_fields_set
         if self.table is not None and log_only:
             raise ValueError(
-                f"propensity.{min(log_only)} is asked of a log; a table has its own columns"
+                f"propensity.{min(log_only)} is a setting of logs (`data`): take it out, as a "
+                "table has its own columns"
             )
         of_amounts, target = self.propensity.of_amounts, self.propensity.period.target
         if self.data is not None and of_amounts and target != "value":
             raise ValueError(
-                f"propensity.{of_amounts} is of amounts, and propensity.period.target is {target}"
+                f"propensity.{of_amounts} needs amounts, and propensity.period.target is {target}: "
+                "leave the setting out, or predict `target: value`"
             )
         return self
 

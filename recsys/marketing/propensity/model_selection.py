@@ -1,4 +1,4 @@
-"""Answers a question about users: chosen on validation, judged once, held against simple rules."""
+"""Estimators are fitted, one is selected on validation and tested once, beside the baselines."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,25 +15,25 @@ from recsys.errors import InputError
 from recsys.marketing.measurement.scores import Interval, difference, score, total
 from recsys.marketing.propensity.estimators import KINDS, Kind, candidates
 from recsys.marketing.propensity.giveaways import refuse_leaking
-from recsys.marketing.propensity.task import Question, Table, together
-from recsys.marketing.propensity.task_kinds import Answer, better
+from recsys.marketing.propensity.objectives import Objective, better
+from recsys.marketing.propensity.task import Table, Task, together
 
 # A total that is nearer to what happened than this is right.
 TOLERANCE = 0.05
 
 
 class EstimatorsConfig(StrictConfig):
-    """By what a question is answered."""
+    """Which estimators are tried, and by what one is selected."""
 
     estimators: Distinct[list[Kind]] = Field(
         list(KINDS),
         min_length=1,
-        description="kinds that are tried; validation chooses. svm predicts no mean",
+        description="kinds that are tried; validation selects one. svm does not predict a mean",
     )
     metric: str | None = Field(
         None,
-        description="what validation chooses by; by default auc, log_loss of several classes, of "
-        "an amount's mean deviance (rmse if it may be negative), of its median mae",
+        description="what validation selects by; by default auc, for several classes log_loss, for "
+        "an amount's mean deviance (rmse if it may be negative), for its median mae",
     )
     seed: int = Field(1, ge=0, description="of everything drawn")
 
@@ -59,42 +59,42 @@ class Fitted:
 
 
 @dataclass(frozen=True)
-class Judged:
-    """The chosen estimator, judged.
+class Selected:
+    """The selected estimator, tested.
 
     Attributes:
         metric: the deciding one.
         tried: the best of each kind, on validation.
         chosen: the best of them.
-        judged: its pipeline, fitted on what it was learned from and validated on.
+        pipeline: of it, fitted on what it was learned from and validated on.
         predicted: float, of each tested user: a probability, an amount, or [users, classes].
-        rules: the same by each simple rule, by its name.
+        baseline_predictions: the same by each baseline, by its name.
         test: metrics of the estimator, with intervals.
         validation: likewise, on validation, of the estimator before it was fitted again.
-        baselines: metrics of each rule, with intervals.
-        rule: the name of the one that is the best on validation.
-        comparison: the deciding metric, estimator minus that rule.
+        baselines: metrics of each baseline, with intervals.
+        best_baseline: the name of the one that is the best on validation.
+        comparison: the deciding metric, estimator minus that baseline.
         notes: what a person should know of the choice, a sentence each.
     """
 
     metric: str
     tried: list[Fitted]
     chosen: Fitted
-    judged: Pipeline
+    pipeline: Pipeline
     predicted: np.ndarray
-    rules: dict[str, np.ndarray]
+    baseline_predictions: dict[str, np.ndarray]
     test: dict[str, Interval]
     validation: dict[str, Interval]
     baselines: dict[str, dict[str, Interval]]
-    rule: str
+    best_baseline: str
     comparison: Interval
     notes: tuple[str, ...]
 
 
-def judge(
-    question: Question, config: EstimatorsConfig, tell: Callable[[str], None] = lambda _: None
-) -> Judged:
-    """Learns, chooses on validation, fits again with it, and is judged on the test part, once.
+def select_model(
+    task: Task, config: EstimatorsConfig, tell: Callable[[str], None] = lambda _: None
+) -> Selected:
+    """Fits estimators, selects one on validation, fits it again with that, and tests it once.
 
     The mean of an amount is what people add up. Of estimators that are not clearly worse than the
     best, one is preferred whose predictions on validation add up to within 5 % of what happened;
@@ -102,77 +102,80 @@ def judge(
     over.
 
     Args:
-        question: what is asked.
-        config: by what it is answered.
-        tell: hears what is being done.
+        task: what is predicted, from which rows.
+        config: which estimators are tried.
+        tell: called with what is being done.
 
     Raises:
-        InputError: the metric is unknown; hardly anybody, or nearly everybody, has one answer;
-            a feature has seen the answer; or no estimator is of the kinds that are asked for.
+        InputError: the metric is unknown; hardly any user, or nearly every user, has one label;
+            a feature has seen the label; or no estimator is of the kinds that are named.
     """
-    answer = question.answer
-    metric = _metric(config, answer)
-    train, validation, test = question.train, question.validation, question.test
+    objective = task.objective
+    metric = _metric(config, objective)
+    train, validation, test = task.train, task.validation, task.test
     for part, table in (("learned from", train), ("validated", validation), ("tested", test)):
-        answer.require_enough(part, table.target)
-    refuse_leaking(train.features, train.target, answer)
+        objective.require_enough(part, table.target)
+    refuse_leaking(train.features, train.target, objective)
     tried = []
     for kind in config.estimators:
         tell(f"trying {kind.replace('_', ' ')}")
-        if found := _candidates(kind, metric, question, config.seed):
-            tried.append(_best(found, question, metric, config.seed))
+        if found := _candidates(kind, metric, task, config.seed):
+            tried.append(_best(found, task, metric, config.seed))
     if not tried:
         raise InputError(
-            "propensity.estimators names svm alone, and a support-vector machine predicts no "
-            "mean: add another one, or ask for the median (propensity.statistic: median)"
+            "propensity.estimators names svm alone, and a support-vector machine does not predict "
+            "a mean: add another one, or predict the median (propensity.statistic: median)"
         )
-    chosen = _best(tried, question, metric, config.seed)
-    tell(f"judging {chosen.kind.replace('_', ' ')}")
+    chosen = _best(tried, task, metric, config.seed)
+    tell(f"testing {chosen.kind.replace('_', ' ')}")
     both = together(train, validation)
-    judged = _fit(clone(chosen.pipeline), both, chosen.settings)
-    predicted = answer.predictions(judged, test.features)
-    rules = {rule.name: rule(both, test.features) for rule in question.rules}
-    rule = _best_rule(question, metric)
-    truth, users = answer.truth(test.target), test.users.to_numpy()
-    scores, seed = answer.scores, config.seed
+    pipeline = _fit(clone(chosen.pipeline), both, chosen.settings)
+    predicted = objective.predictions(pipeline, test.features)
+    by_baseline = {baseline.name: baseline(both, test.features) for baseline in task.baselines}
+    best = _best_baseline(task, metric)
+    truth, users = objective.truth(test.target), test.users.to_numpy()
+    scores, seed = objective.scores, config.seed
     tested = score(truth, predicted, scores, seed, users)
     validated = score(
-        answer.truth(validation.target),
+        objective.truth(validation.target),
         chosen.predicted,
         scores,
         seed,
         validation.users.to_numpy(),
     )
-    return Judged(
+    return Selected(
         metric,
         tried,
         chosen,
-        judged,
+        pipeline,
         predicted,
-        rules,
+        by_baseline,
         tested,
         validated,
-        {name: score(truth, found, scores, seed, users) for name, found in rules.items()},
-        rule,
-        difference(truth, predicted, rules[rule], scores[metric], seed, users),
-        _notes(question, chosen, tested.get("total", {})),
+        {name: score(truth, found, scores, seed, users) for name, found in by_baseline.items()},
+        best,
+        difference(truth, predicted, by_baseline[best], scores[metric], seed, users),
+        _notes(task, chosen, tested.get("total", {})),
     )
 
 
-def fit_for_now(question: Question, judged: Judged) -> Pipeline:
+def fit_for_now(task: Task, selected: Selected) -> Pipeline:
     """The chosen estimator, fitted on everything that is known: it predicts what comes next."""
-    known = together(question.train, question.validation, question.test)
-    return _fit(clone(judged.chosen.pipeline), known, judged.chosen.settings)
+    known = together(task.train, task.validation, task.test)
+    return _fit(clone(selected.chosen.pipeline), known, selected.chosen.settings)
 
 
-def _metric(config: EstimatorsConfig, answer: Answer) -> str:
-    metric = config.metric or answer.deciding[0]
-    if metric in answer.deciding:
+def _metric(config: EstimatorsConfig, objective: Objective) -> str:
+    metric = config.metric or objective.deciding[0]
+    if metric in objective.deciding:
         return metric
-    mend = "; the absolute error chooses medians (propensity.statistic: median)"
+    of_medians = metric == "mae" and metric in objective.scores
+    mend = (
+        "; the absolute error selects medians (propensity.statistic: median)" if of_medians else ""
+    )
     raise InputError(
-        f"propensity.metric is {metric!r}; of such an answer there are "
-        f"{', '.join(answer.deciding)}{mend if metric == 'mae' and metric in answer.scores else ''}"
+        f"propensity.metric is {metric!r}; what is predicted can be selected by "
+        f"{', '.join(objective.deciding)}{mend}"
     )
 
 
@@ -183,86 +186,86 @@ def _fit(pipeline: Pipeline, table: Table, settings: dict[str, Any]) -> Pipeline
         return pipeline.fit(learned.features, learned.target)
 
 
-def _candidates(kind: Kind, metric: str, question: Question, seed: int) -> list[Fitted]:
-    answer, train, validation = question.answer, question.train, question.validation
-    truth = answer.truth(validation.target)
-    several = answer.aim == "mean" and len(train.latest.target) < len(train.target)
+def _candidates(kind: Kind, metric: str, task: Task, seed: int) -> list[Fitted]:
+    objective, train, validation = task.objective, task.train, task.validation
+    truth = objective.truth(validation.target)
+    several = objective.aim == "mean" and len(train.latest.target) < len(train.target)
     moments = [{"moments": "all"}, {"moments": "latest"}] if several else [{}]
     found = []
-    for settings, pipeline in candidates(kind, answer.aim, seed):
+    for settings, pipeline in candidates(kind, objective.aim, seed):
         for learned in moments:
             used = {**settings, **learned}
             fitted = _fit(clone(pipeline), train, used)
-            predicted = answer.predictions(fitted, validation.features)
-            value = answer.scores[metric](truth, predicted)
+            predicted = objective.predictions(fitted, validation.features)
+            value = objective.scores[metric](truth, predicted)
             found.append(Fitted(kind, used, value, fitted, predicted))
     return found
 
 
-def _best(fitted: list[Fitted], question: Question, metric: str, seed: int) -> Fitted:
+def _best(fitted: list[Fitted], task: Task, metric: str, seed: int) -> Fitted:
     """The best by the metric; of means, one whose total is right if it is not clearly worse."""
-    answer = question.answer
-    best = _first(fitted, answer, metric)
-    if answer.aim != "mean" or _is_total_right(best, question):
+    objective = task.objective
+    best = _first(fitted, objective, metric)
+    if objective.aim != "mean" or _is_total_right(best, task):
         return best
-    right = [each for each in fitted if _is_total_right(each, question)]
+    right = [each for each in fitted if _is_total_right(each, task)]
     if not right:
         return best
-    rival = _first(right, answer, metric)
-    truth, users = answer.truth(question.validation.target), question.validation.users.to_numpy()
-    scored = answer.scores[metric]
+    rival = _first(right, objective, metric)
+    truth, users = objective.truth(task.validation.target), task.validation.users.to_numpy()
+    scored = objective.scores[metric]
     found = difference(truth, rival.predicted, best.predicted, scored, seed, users)
     if found["low"] is None or found["high"] is None or not found["low"] <= 0 <= found["high"]:
         return best
     return rival
 
 
-def _first(fitted: list[Fitted], answer: Answer, metric: str) -> Fitted:
+def _first(fitted: list[Fitted], objective: Objective, metric: str) -> Fitted:
     best = fitted[0]
     for each in fitted[1:]:
-        if better(answer, metric, each.validation, best.validation):
+        if better(objective, metric, each.validation, best.validation):
             best = each
     return best
 
 
-def _is_total_right(fitted: Fitted, question: Question) -> bool:
-    return abs(_total(fitted, question) - 1) <= TOLERANCE
+def _is_total_right(fitted: Fitted, task: Task) -> bool:
+    return abs(_total(fitted, task) - 1) <= TOLERANCE
 
 
-def _total(fitted: Fitted, question: Question) -> float:
-    return total(question.answer.truth(question.validation.target), fitted.predicted)
+def _total(fitted: Fitted, task: Task) -> float:
+    return total(task.objective.truth(task.validation.target), fitted.predicted)
 
 
-def _best_rule(question: Question, metric: str) -> str:
-    answer, validation = question.answer, question.validation
-    truth = answer.truth(validation.target)
+def _best_baseline(task: Task, metric: str) -> str:
+    objective, validation = task.objective, task.validation
+    truth = objective.truth(validation.target)
     values = {
-        rule.name: answer.scores[metric](truth, rule(question.train, validation.features))
-        for rule in question.rules
+        baseline.name: objective.scores[metric](truth, baseline(task.train, validation.features))
+        for baseline in task.baselines
     }
-    best = question.rules[0].name
+    best = task.baselines[0].name
     for name, value in values.items():
-        if better(answer, metric, value, values[best]):
+        if better(objective, metric, value, values[best]):
             best = name
     return best
 
 
-def _notes(question: Question, chosen: Fitted, tested: Interval) -> tuple[str, ...]:
+def _notes(task: Task, chosen: Fitted, tested: Interval) -> tuple[str, ...]:
     """Where predictions do not add up, on validation or in the test: periods differ."""
-    if question.answer.aim != "mean":
+    if task.objective.aim != "mean":
         return ()
     found = []
-    if not _is_total_right(chosen, question):
+    if not _is_total_right(chosen, task):
         found.append(
             "no estimator that is about as good as the best has predictions that add up to within "
             f"{TOLERANCE:.0%} of what happened in the validated period: those of the chosen one "
-            f"are {_total(chosen, question):.2f} of it"
+            f"are {_total(chosen, task):.2f} of it"
         )
     low, high = tested.get("low"), tested.get("high")
     if low is not None and high is not None and not low - TOLERANCE <= 1 <= high + TOLERANCE:
         found.append(
             f"what was predicted adds up to {tested['value']:.2f} of what happened in the tested "
-            f"part (95 % {low:.2f} to {high:.2f}), and to {_total(chosen, question):.2f} in the "
+            f"part (95 % {low:.2f} to {high:.2f}), and to {_total(chosen, task):.2f} in the "
             "validated one: what comes next may differ as much"
         )
     return tuple(found)

@@ -1,4 +1,4 @@
-"""What is asked of users: who they are, what is known of them, and what came true."""
+"""What is predicted of users: who they are, what is known of them, and what came true."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
-from recsys.marketing.propensity.task_kinds import Answer
+from recsys.marketing.propensity.objectives import Objective
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class Table(Known):
     """What is known of some users, and what came true.
 
     Attributes:
-        target: of each row: bool, a number, or a category, as the answer says.
-        moments: of each row, when it is asked; None where rows have no order.
+        target: of each row: bool, a number, or a category, as the objective says.
+        moments: of each row, as of when it is known; None where rows have no order.
     """
 
     target: pd.Series
@@ -44,40 +44,40 @@ class Table(Known):
         return Table(*(part[last].reset_index(drop=True) for part in parts))
 
 
-class Rule(Protocol):
-    """A simple rule that an estimator must beat.
+class Baseline(Protocol):
+    """A simple rule that estimators must beat.
 
     Attributes:
-        name: of the rule.
+        name: of the baseline.
     """
 
     @property
     def name(self) -> str: ...
 
     def __call__(self, learned: Table, features: pd.DataFrame) -> np.ndarray:
-        """Predictions of the kind that the answer has, for each row of the features."""
+        """Predictions of the kind that the objective has, for each row of the features."""
         ...
 
 
 @dataclass(frozen=True)
-class Question:
-    """A question with what answers it, apart by what each part is for.
+class Task:
+    """A prediction task: its objective, and its rows apart by what each part is for.
 
     Attributes:
-        answer: of which kind, and by what it is judged.
-        train: to learn from.
-        validation: to choose by.
-        test: to judge the choice, once.
-        rules: what is to be beaten, by the one that is the best on validation.
-        now: users whose answer nobody knows yet; None if there are none.
+        objective: what is predicted, and by which metrics it is measured.
+        train: rows to fit to.
+        validation: rows to select by.
+        test: rows to measure the selected estimator on, once.
+        baselines: what is to be beaten, by the one that is the best on validation.
+        now: users whose label nobody knows yet; None if there are none.
         notes: what a person should know of the source, a sentence each.
     """
 
-    answer: Answer
+    objective: Objective
     train: Table
     validation: Table
     test: Table
-    rules: tuple[Rule, ...]
+    baselines: tuple[Baseline, ...]
     now: Known | None = None
     notes: tuple[str, ...] = ()
 

@@ -1,4 +1,4 @@
-"""Learns what reviews say, is judged on a later period, and gives every review a score."""
+"""Sentiment models: fitted, one selected, tested on a later period; it scores all reviews."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ FEWEST_OF_A_CLASS = 20
 
 
 @dataclass(frozen=True)
-class Judged:
+class Selected:
     """The best network beside TF-IDF on the last period, and the scores of all reviews.
 
     Attributes:
@@ -59,7 +59,7 @@ class Judged:
 
     @property
     def verdict(self) -> str:
-        """Who wins on the test part, in a sentence."""
+        """Which model is better on the test part, in a sentence."""
         told = (
             f"{self.comparison['value']:+.4f} AUC, 95 % interval "
             f"{self.comparison['low']:.4f} to {self.comparison['high']:.4f}"
@@ -93,15 +93,15 @@ class Judged:
         }
 
 
-def judge_sentiment(
+def select_sentiment_model(
     reviews: Reviews,
     config: SentimentConfig,
     progress: Callable[[str, float], None] = lambda stage, share: None,
-) -> Judged:
-    """Learns on early reviews, chooses on later ones, and is judged on the last.
+) -> Selected:
+    """Fits models to early reviews, selects one on later ones, and tests it on the last.
 
     Training holds the first .8 of the reviews, validation those up to .9, test the rest;
-    reviews of one moment stay together. Stars are the truth. Networks and TF-IDF learn from
+    reviews of one time stay together. Stars are the truth. Networks and TF-IDF learn from
     training, validation stops their training and chooses, test is read by the best network and
     by TF-IDF, once.
 
@@ -149,7 +149,7 @@ def judge_sentiment(
         sentiment[parts[name]], unread[parts[name]] = found
     sentiment[parts["train"]], unread[parts["train"]] = fitting.out_of_fold(scoring, train)
     progress("metrics", 1.0)
-    return Judged(
+    return Selected(
         chosen,
         baseline,
         [*tried, baseline],
@@ -176,7 +176,7 @@ def _deciding(fitted: Fitted) -> float:
 
 
 def _split(times: np.ndarray) -> dict[str, np.ndarray]:
-    """The rows of each part; what happened at one moment stays together."""
+    """The rows of each part; what has one time stays together."""
     cuts = [np.floor(np.quantile(times, share)) for share in (TRAIN_SHARE, VALIDATION_SHARE)]
     part = np.searchsorted(cuts, times, side="left")
     return {name: np.flatnonzero(part == index) for index, name in enumerate(PARTS)}
@@ -200,7 +200,7 @@ def _require_enough(name: str, positive: np.ndarray) -> None:
     raise InputError(
         f"too few reviews: of {len(positive)} in the {name} part {int(positive.sum())} are "
         f"positive, and {FEWEST_OF_A_CLASS} positive and as many negative ones are needed in each "
-        "part (reviews of one moment are in one part). Give more reviews, or change "
+        "part (reviews of one time are in one part). Give more reviews, or change "
         "reviews.positive_from."
     )
 

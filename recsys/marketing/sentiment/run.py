@@ -1,4 +1,4 @@
-"""One sentiment experiment on one page: reviews in, judged scores of every review out."""
+"""One sentiment experiment on one page: reviews in, a score of every review out."""
 
 import time
 from pathlib import Path
@@ -10,7 +10,7 @@ from recsys.marketing.at_work import at_work, versions
 from recsys.marketing.reports.users_report import write_users_report
 from recsys.marketing.sentiment.experiment import SentimentExperiment
 from recsys.marketing.sentiment.features import quality_before
-from recsys.marketing.sentiment.model_selection import Judged, judge_sentiment
+from recsys.marketing.sentiment.model_selection import Selected, select_sentiment_model
 from recsys.marketing.sentiment.reviews import SCORED, Reviews, read_reviews, write_quarantine
 from recsys.runs.console import say, working
 from recsys.runs.folder import RunFolder
@@ -24,14 +24,14 @@ FEWEST_REVIEWS = 5
 def run_sentiment(
     experiment: SentimentExperiment, runs_dir: Path, overwrite: bool = False
 ) -> RunFolder:
-    """Reads, learns, chooses, judges, and scores every review; once per run folder.
+    """Fits, selects and tests models, and scores every review; once per run folder.
 
     Beside ``metrics.json`` it leaves ``reviews.parquet`` (every review with its sentiment) and
     ``quarantine.parquet`` (rows that could not be used).
 
     Raises:
         InputError: see :func:`recsys.marketing.sentiment.reviews.read_reviews` and
-            :func:`recsys.marketing.sentiment.model_selection.judge_sentiment`.
+            :func:`recsys.marketing.sentiment.model_selection.select_sentiment_model`.
     """
     with at_work(experiment, None, runs_dir, overwrite) as (folder, tracker):
         if not folder.files.all_hold(folder.metrics):
@@ -41,13 +41,13 @@ def run_sentiment(
             for note in reviews.notes:
                 say(f"  {note}")
             with working("reading reviews") as tell:
-                judged = judge_sentiment(reviews, experiment.sentiment, tell)
+                selected = select_sentiment_model(reviews, experiment.sentiment, tell)
             quarantine, scored = folder.path / "quarantine.parquet", folder.path / SCORED
             with folder.files.making(quarantine, scored, folder.metrics):
                 write_quarantine(reviews, quarantine)
                 with atomic_path(scored) as temporary:
-                    judged.scored.to_parquet(temporary, index=False)
-                document = _document(judged, reviews, time.monotonic() - began)
+                    selected.scored.to_parquet(temporary, index=False)
+                document = _document(selected, reviews, time.monotonic() - began)
                 folder.write_json(folder.metrics, document)
         metrics = folder.files.read(folder.metrics, ["test"])
         report = write_users_report([folder.path], folder.report, experiment.name)
@@ -58,26 +58,26 @@ def run_sentiment(
     return folder
 
 
-def _document(judged: Judged, reviews: Reviews, seconds: float) -> dict[str, Any]:
+def _document(selected: Selected, reviews: Reviews, seconds: float) -> dict[str, Any]:
     """What ``metrics.json`` holds; the network's metrics are ``test``, TF-IDF the baseline."""
-    chosen, baseline = judged.chosen.kind, judged.baseline.kind
-    said = judged.as_document()
+    chosen, baseline = selected.chosen.kind, selected.baseline.kind
+    said = selected.as_document()
     return {
-        "test": judged.metrics[chosen],
-        "validation": {"auc": judged.chosen.validation},
-        "baselines": {baseline: judged.metrics[baseline]},
+        "test": selected.metrics[chosen],
+        "validation": {"auc": selected.chosen.validation},
+        "baselines": {baseline: selected.metrics[baseline]},
         "comparison": {
             "metric": "auc",
-            "rule": baseline,
-            "better": judged.comparison["value"] > 0,
-            **judged.comparison,
-            "sentence": judged.verdict,
+            "baseline": baseline,
+            "better": selected.comparison["value"] > 0,
+            **selected.comparison,
+            "sentence": selected.verdict,
         },
-        "chosen": {"kind": chosen, "settings": judged.chosen.settings},
-        "scoring": judged.scoring.kind,
+        "chosen": {"kind": chosen, "settings": selected.chosen.settings},
+        "scoring": selected.scoring.kind,
         "estimators": said["tried"],
-        "parts": judged.parts,
-        "sentiment": _described(judged.scored),
+        "parts": selected.parts,
+        "sentiment": _described(selected.scored),
         "notes": reviews.notes,
         "quality": {"rows_kept": len(reviews.table), "quarantined": reviews.reasons},
         "timing": {"seconds": seconds},

@@ -17,7 +17,7 @@ class ReviewedUsers:
 
     Only reviews before a moment are read. Their scores come from models that did not see their
     stars, but may have seen other, later reviews'; see
-    :func:`recsys.marketing.sentiment.model_selection.judge_sentiment`.
+    :func:`recsys.marketing.sentiment.model_selection.select_sentiment_model`.
 
     Args:
         run: its folder.

@@ -317,7 +317,7 @@ def test_an_audience_of_look_alikes(document, tmp_path, prediction, recommender)
     members = set(pd.read_parquet(folder / "members.parquet")["user"])
     assert len(members) == 40 and not members & (seed | out)
     counts = json.loads((folder / "audience.json").read_text())
-    assert counts["likeness"]["everyone"]["seed"] == len(seed - out)
+    assert counts["seed_holdout"]["everyone"]["seed"] == len(seed - out)
     assert "compared with a random choice" in audience_summary(folder)
 
 

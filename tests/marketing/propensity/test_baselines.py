@@ -1,4 +1,4 @@
-"""The simple rules, at their strongest."""
+"""The baselines, at their strongest."""
 
 import numpy as np
 import pandas as pd
@@ -14,8 +14,8 @@ from recsys.marketing.propensity.baselines import (
     Transitions,
     Zero,
 )
+from recsys.marketing.propensity.objectives import Binary, Multiclass, Regression
 from recsys.marketing.propensity.task import Table
-from recsys.marketing.propensity.task_kinds import Amount, OneOf, YesNo
 
 
 def users(features: pd.DataFrame, target: pd.Series) -> Table:
@@ -68,15 +68,15 @@ def test_what_was_spent_before_is_a_line_of_what_is_spent_next():
 def test_everybody_is_like_everybody():
     spent = pd.Series([0.0, 0.0, 0.0, 10.0])
     learned, asked = users(pd.DataFrame({"x": [1, 2, 3, 4]}), spent), pd.DataFrame({"x": [5, 6]})
-    assert Prior(Amount(""))(learned, asked).tolist() == [2.5, 2.5]
-    assert Prior(Amount("", 0.0, "median"))(learned, asked).tolist() == [0, 0]
+    assert Prior(Regression(""))(learned, asked).tolist() == [2.5, 2.5]
+    assert Prior(Regression("", 0.0, "median"))(learned, asked).tolist() == [0, 0]
     assert Zero()(learned, asked).tolist() == [0, 0]
     yes = users(learned.features, spent > 0)
-    assert Prior(YesNo(""))(yes, asked).tolist() == [0.25, 0.25]
+    assert Prior(Binary(""))(yes, asked).tolist() == [0.25, 0.25]
     plans = users(learned.features, pd.Series(["a", "a", "a", "b"]))
     # One more of each: what nobody had is not impossible.
     np.testing.assert_allclose(
-        Prior(OneOf("", ("a", "b", "c")))(plans, asked)[0], [4 / 7, 2 / 7, 1 / 7]
+        Prior(Multiclass("", ("a", "b", "c")))(plans, asked)[0], [4 / 7, 2 / 7, 1 / 7]
     )
 
 

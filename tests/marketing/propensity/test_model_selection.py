@@ -11,10 +11,10 @@ from threadpoolctl import threadpool_limits
 from recsys.errors import InputError
 from recsys.marketing.propensity.baselines import LastPeriod, Prior, Zero
 from recsys.marketing.propensity.estimators import KINDS
-from recsys.marketing.propensity.model_selection import EstimatorsConfig, fit_for_now, judge
-from recsys.marketing.propensity.periods import PeriodConfig, ask_log
-from recsys.marketing.propensity.task import Question, Table, together
-from recsys.marketing.propensity.task_kinds import Amount
+from recsys.marketing.propensity.model_selection import EstimatorsConfig, fit_for_now, select_model
+from recsys.marketing.propensity.objectives import Regression
+from recsys.marketing.propensity.periods import PeriodConfig, task_of_log
+from recsys.marketing.propensity.task import Table, Task, together
 from recsys.marketing.users.description import FeaturesConfig
 from recsys.marketing.users.events import open_events
 from recsys.marketing.users.segments import SEGMENTS
@@ -40,54 +40,54 @@ def few(tmp_path_factory):
 def asked(dataset, target="buys", statistic="mean", days=60, **period):
     with open_events(dataset) as events:
         config = PeriodConfig(target=target, days=days, **period)
-        return ask_log(events, config, FEATURES, statistic)
+        return task_of_log(events, config, FEATURES, statistic)
 
 
-def judged(question, **settings):
-    return judge(question, EstimatorsConfig.model_validate({"estimators": QUICK} | settings))
+def selected(task, **settings):
+    return select_model(task, EstimatorsConfig.model_validate({"estimators": QUICK} | settings))
 
 
 @pytest.mark.parametrize("target", ["buys", "leaves"])
 def test_who_will_buy_and_who_will_leave(dataset, target):
-    question = asked(dataset, target).question
-    found = judged(question)
+    task = asked(dataset, target).task
+    found = selected(task)
     assert found.test["auc"]["low"] > 0.6
     assert found.test["lift@10%"]["value"] > 1
-    assert found.predicted.mean() == pytest.approx(question.test.target.mean(), abs=0.1)
-    assert found.rule == "recency"
+    assert found.predicted.mean() == pytest.approx(task.test.target.mean(), abs=0.1)
+    assert found.baseline == "recency"
     assert found.baselines["recency"]["auc"]["low"] > 0.5
-    days = question.test.features["recency_days"]
-    raw = roc_auc_score(question.test.target, -days if target == "buys" else days)
+    days = task.test.features["recency_days"]
+    raw = roc_auc_score(task.test.target, -days if target == "buys" else days)
     assert found.baselines["recency"]["auc"]["value"] == raw
-    assert found.rules["recency"].mean() == pytest.approx(question.test.target.mean(), abs=0.1)
+    assert found.baselines["recency"].mean() == pytest.approx(task.test.target.mean(), abs=0.1)
     assert [each.kind for each in found.tried] == QUICK
     assert found.chosen.validation == max(each.validation for each in found.tried)
     assert found.validation["auc"]["value"] == found.chosen.validation
 
 
 def test_how_much_they_will_spend(dataset):
-    question = asked(dataset, "value").question
-    found = judged(question)
+    task = asked(dataset, "value").task
+    found = selected(task)
     assert found.test["rank_correlation"]["low"] > 0.3
     assert (found.predicted >= 0).all()
-    spent = question.test.target.to_numpy()
+    spent = task.test.target.to_numpy()
     assert found.test["mae"]["value"] < np.abs(spent - spent.mean()).mean()
     assert found.comparison["high"] < 0  # a smaller deviance than the best rule's
     assert abs(found.validation["total"]["value"] - 1) <= 0.05 and found.notes == ()
     assert list(found.baselines) == ["zero", "last_period", "last_period_line", "prior"]
-    assert found.rule == "last_period_line"
+    assert found.baseline == "last_period_line"
     zero = found.baselines["zero"]
     assert zero["rmse"]["value"] == pytest.approx(np.sqrt((spent**2).mean()))
     assert zero["mae"]["value"] == pytest.approx(spent.mean())
     assert zero["total"]["value"] == 0 and zero["deviance"]["value"] is None
-    before = question.test.features["value_60d"]
+    before = task.test.features["value_60d"]
     assert found.baselines["last_period"]["mae"]["value"] == pytest.approx(
         np.abs(before - spent).mean()
     )
-    known = together(question.train, question.validation)
-    assert found.rules["prior"] == pytest.approx(known.target.mean())
+    known = together(task.train, task.validation)
+    assert found.baselines["prior"] == pytest.approx(known.target.mean())
     slope, start = np.polyfit(known.features["value_60d"], known.target, 1)
-    np.testing.assert_allclose(found.rules["last_period_line"], slope * before + start)
+    np.testing.assert_allclose(found.baselines["last_period_line"], slope * before + start)
 
 
 def skewed(moment: int, users: int = 3000) -> Table:
@@ -103,49 +103,49 @@ def skewed(moment: int, users: int = 3000) -> Table:
     return Table(features, ids, spent, pd.Series(np.full(users, moment)))
 
 
-def about_spending(statistic: str, shift: float = 0.0) -> Question:
-    answer = Amount("", min(0.0, shift), statistic)
+def about_spending(statistic: str, shift: float = 0.0) -> Task:
+    objective = Regression("", min(0.0, shift), statistic)
     parts = [replace(each, target=each.target + shift) for each in map(skewed, range(4))]
-    rules = (Zero(), LastPeriod("last"), Prior(answer))
-    return Question(answer, together(*parts[:2]), parts[2], parts[3], rules)
+    baselines = (Zero(), LastPeriod("last"), Prior(objective))
+    return Task(objective, together(*parts[:2]), parts[2], parts[3], baselines)
 
 
 def test_predicted_means_add_up_to_what_happens_and_medians_do_not():
-    question = about_spending("mean")
-    found = judged(question, estimators=["linear", "decision_tree", "gradient_boosting"])
+    task = about_spending("mean")
+    found = selected(task, estimators=["linear", "decision_tree", "gradient_boosting"])
     assert found.metric == "deviance"
     assert abs(found.validation["total"]["value"] - 1) <= 0.05 and found.notes == ()
     total = found.test["total"]
-    assert total["value"] == found.predicted.sum() / question.test.target.sum()
+    assert total["value"] == found.predicted.sum() / task.test.target.sum()
     assert total["value"] == pytest.approx(1, abs=0.1)
     assert total["low"] < total["value"] < total["high"]
-    features = question.test.features
+    features = task.test.features
     truth = (0.05 + 0.4 * features["liking"]) * np.exp(3.5 + 0.5 * features["purse"])
     assert found.predicted.sum() == pytest.approx(truth.sum(), rel=0.05)
     assert np.corrcoef(found.predicted, truth)[0, 1] > 0.9
-    assert found.rule == "prior"
+    assert found.baseline == "prior"
 
-    median = judged(about_spending("median"))
+    median = selected(about_spending("median"))
     assert median.metric == "mae" and set(median.test) == {"mae", "rank_correlation"}
-    assert median.predicted.sum() < 0.5 * question.test.target.sum()
+    assert median.predicted.sum() < 0.5 * task.test.target.sum()
     assert median.test["mae"]["value"] < found.test["mae"]["value"]
 
 
 def test_amounts_below_0_have_means_too():
-    found = judged(about_spending("mean", shift=-10.0))
+    found = selected(about_spending("mean", shift=-10.0))
     assert found.metric == "rmse" and set(found.test) == {"rmse", "mae", "rank_correlation", "bias"}
     assert found.predicted.min() < 0
     assert found.test["bias"]["low"] < 0 < found.test["bias"]["high"]
 
 
 def test_a_total_that_no_estimator_meets_is_said():
-    question = about_spending("mean")
-    halved = replace(question.validation, target=question.validation.target / 2)
-    found = judged(replace(question, validation=halved))
+    task = about_spending("mean")
+    halved = replace(task.validation, target=task.validation.target / 2)
+    found = selected(replace(task, validation=halved))
     assert found.validation["total"]["value"] > 1.5
     assert "add up to within 5% of what happened" in found.notes[0]
-    doubled = replace(question.test, target=question.test.target * 2)
-    found = judged(replace(question, test=doubled))
+    doubled = replace(task.test, target=task.test.target * 2)
+    found = selected(replace(task, test=doubled))
     assert found.test["total"]["high"] < 0.6
     assert [note.partition(" of what")[0] for note in found.notes] == [
         f"what was predicted adds up to {found.test['total']['value']:.2f}"
@@ -154,29 +154,29 @@ def test_a_total_that_no_estimator_meets_is_said():
 
 def test_what_one_moment_teaches_is_left_out_where_another_carries_over():
     """All spent half as much in the first period: the latest alone tells the level."""
-    question = about_spending("mean")
-    learned, first = question.train, question.train.moments == 0
+    task = about_spending("mean")
+    learned, first = task.train, task.train.moments == 0
     halved = replace(learned, target=learned.target.where(~first, learned.target / 4))
-    found = judged(replace(question, train=halved))
+    found = selected(replace(task, train=halved))
     assert found.chosen.settings["moments"] == "latest"
     assert found.test["total"]["value"] == pytest.approx(1, abs=0.1)
 
 
 def test_no_mean_is_asked_of_a_support_vector_machine_or_chosen_by_absolute_error():
-    question = about_spending("mean")
+    task = about_spending("mean")
     with pytest.raises(InputError, match=r"predicts no mean.*statistic: median"):
-        judged(question, estimators=["svm"])
+        selected(task, estimators=["svm"])
     with pytest.raises(InputError, match=r"'mae'.*deviance, rmse.*statistic: median"):
-        judged(question, metric="mae")
+        selected(task, metric="mae")
 
 
 def test_which_segment_they_will_be_in(dataset):
-    question = asked(dataset, "segment").question
-    found = judged(question)
-    assert found.predicted.shape == (len(question.test.target), len(SEGMENTS))
+    task = asked(dataset, "segment").task
+    found = selected(task)
+    assert found.predicted.shape == (len(task.test.target), len(SEGMENTS))
     np.testing.assert_allclose(found.predicted.sum(axis=1), 1, rtol=1e-6)
     assert found.comparison["high"] < 0  # a smaller loss than the transitions'
-    common = question.test.target.value_counts(normalize=True).max()
+    common = task.test.target.value_counts(normalize=True).max()
     assert found.test["accuracy"]["low"] > common
 
 
@@ -184,25 +184,25 @@ def test_which_segment_they_will_be_in(dataset):
 @pytest.mark.parametrize("target", ["buys", "value"])
 def test_every_estimator_learns(few, kind, target):
     statistic = "median" if target == "value" and kind == "svm" else "mean"
-    found = judged(asked(few, target, statistic).question, estimators=[kind])
+    found = selected(asked(few, target, statistic).task, estimators=[kind])
     name, least = ("auc", 0.6) if target == "buys" else ("rank_correlation", 0.3)
     assert found.test[name]["value"] > least
 
 
 def test_who_is_asked_about_now_is_predicted_by_all_that_is_known(dataset):
-    question = asked(dataset).question
-    found = judged(question, estimators=["linear"])
-    fitted = fit_for_now(question, found)
-    predicted = question.answer.predictions(fitted, question.now.features)
-    assert len(predicted) == len(question.now.users) == question.now.users.nunique()
-    assert predicted.mean() == pytest.approx(question.test.target.mean(), abs=0.15)
+    task = asked(dataset).task
+    found = selected(task, estimators=["linear"])
+    fitted = fit_for_now(task, found)
+    predicted = task.objective.predictions(fitted, task.now.features)
+    assert len(predicted) == len(task.now.users) == task.now.users.nunique()
+    assert predicted.mean() == pytest.approx(task.test.target.mean(), abs=0.15)
 
 
 def test_a_prediction_repeats_itself_to_the_bit(few):
     settings = {"estimators": ["svm", "random_forest"]}
-    question = asked(few).question
+    task = asked(few).task
     with threadpool_limits(2):  # in whatever order they end
-        one, other = judged(question, **settings), judged(question, **settings)
+        one, other = selected(task, **settings), selected(task, **settings)
     np.testing.assert_array_equal(one.predicted, other.predicted)
     assert one.test == other.test
     assert [each.validation for each in one.tried] == [each.validation for each in other.tried]
@@ -217,7 +217,7 @@ def test_the_choice_does_not_look_at_the_test_period(dataset, tmp_path):
     silent = rows[~late | (rows["day"] == last) | (rows["user"] < "u2")]
     one, other = asked(dataset), asked(prepared(tmp_path, silent))
     assert one.moments == other.moments
-    one, other = judged(one.question), judged(other.question)
+    one, other = selected(one.task), selected(other.task)
     assert one.chosen.settings == other.chosen.settings
     assert one.chosen.validation == pytest.approx(other.chosen.validation)
     np.testing.assert_allclose(
@@ -227,18 +227,18 @@ def test_the_choice_does_not_look_at_the_test_period(dataset, tmp_path):
 
 
 def test_one_class_only_is_refused(dataset):
-    with pytest.raises(InputError, match=r"have the answer yes .*target: leaves"):
-        judged(asked(dataset, "leaves", active_days=1).question)
+    with pytest.raises(InputError, match=r"have the label yes .*target: leaves"):
+        selected(asked(dataset, "leaves", active_days=1).task)
 
 
 def test_an_unknown_metric_is_refused(dataset):
     with pytest.raises(InputError, match="'mae'; of such an answer there are auc"):
-        judged(asked(dataset).question, metric="mae")
+        selected(asked(dataset).task, metric="mae")
 
 
 def test_a_period_without_purchases_is_refused(tmp_path):
     rows = shoppers(users=300)
     last = rows["day"].max()
     quiet = rows[~rows["day"].between(last - 120, last - 60)]
-    with pytest.raises(InputError, match="that are validated, 0 have the answer yes"):
-        judged(asked(prepared(tmp_path, quiet)).question)
+    with pytest.raises(InputError, match="that are validated, 0 have the label yes"):
+        selected(asked(prepared(tmp_path, quiet)).task)

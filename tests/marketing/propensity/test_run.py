@@ -63,7 +63,7 @@ def log_experiment(tmp_path):
 def test_from_a_log_to_predictions_page_and_registry(tmp_path, monkeypatch, capsys, log_experiment):
     status, said = run(monkeypatch, capsys, tmp_path)
     assert status == 0, said
-    assert "the rule 'recency'" in said and "report:" in said
+    assert "the baseline 'recency'" in said and "report:" in said
     folder = tmp_path / "runs" / "buys" / "1"
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["test"]["auc"]["low"] > 0.6
@@ -102,14 +102,14 @@ def test_how_much_is_a_mean_that_adds_up_and_the_page_says_to_what(
     assert metrics["chosen"]["settings"]["power"] in (1, 1.5, 1.9)
     assert list(metrics["baselines"]) == ["zero", "last_period", "last_period_line", "prior"]
     assert metrics["baselines"]["zero"]["deviance"]["value"] is None and "infinite" in said
-    assert metrics["comparison"]["rule"] == "last_period_line"
+    assert metrics["comparison"]["baseline"] == "last_period_line"
     assert "last_period " in said and "prior" in said
 
     tested, users = (
         pd.read_parquet(folder / f"{name}.parquet") for name in ("predictions", "users")
     )
-    rules = {f"{name}_amount" for name in metrics["baselines"]}
-    assert set(tested) == {"user", "truth", "amount"} | rules
+    baselines = {f"{name}_amount" for name in metrics["baselines"]}
+    assert set(tested) == {"user", "truth", "amount"} | baselines
     assert (tested["zero_amount"] == 0).all() and (tested["amount"] > 0).all()
     totals = metrics["totals"]
     assert totals["tested"]["predicted"] == pytest.approx(tested["amount"].sum())

@@ -13,7 +13,7 @@ from recsys.marketing.sentiment import fitting, sentiment
 from recsys.marketing.sentiment.classifier import Scorer
 from recsys.marketing.sentiment.features import quality_before
 from recsys.marketing.sentiment.fitting import SENTIMENT, SentimentConfig
-from recsys.marketing.sentiment.model_selection import judge_sentiment
+from recsys.marketing.sentiment.model_selection import select_sentiment_model
 from recsys.marketing.sentiment.reviews import ReviewsConfig
 from tests.marketing.sentiment.texts import DAY, START, read, rows
 
@@ -48,8 +48,8 @@ def told():
 
 
 @pytest.fixture(scope="module")
-def judged(reviews, told):
-    return judge_sentiment(reviews, QUICK, lambda stage, share: told.append((stage, share)))
+def selected(reviews, told):
+    return select_sentiment_model(reviews, QUICK, lambda stage, share: told.append((stage, share)))
 
 
 class Fake:
@@ -94,58 +94,58 @@ def apart(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(text=[f"{text} nr{row}" for row, text in enumerate(table["text"])])
 
 
-def test_a_reader_of_order_beats_tfidf_in_two_languages(judged):
-    assert judged.chosen.kind == "cnn" and judged.scoring is judged.chosen
-    assert judged.metrics["cnn"]["auc"]["low"] > 0.9
-    assert set(judged.metrics) == {"cnn", "tfidf"}
-    assert judged.comparison["low"] > 0
-    assert judged.verdict.startswith("cnn is better than TF-IDF (+0.")
-    assert [each.kind for each in judged.tried] == ["cnn", "tfidf"]
+def test_a_reader_of_order_beats_tfidf_in_two_languages(selected):
+    assert selected.chosen.kind == "cnn" and selected.scoring is selected.chosen
+    assert selected.metrics["cnn"]["auc"]["low"] > 0.9
+    assert set(selected.metrics) == {"cnn", "tfidf"}
+    assert selected.comparison["low"] > 0
+    assert selected.verdict.startswith("cnn is better than TF-IDF (+0.")
+    assert [each.kind for each in selected.tried] == ["cnn", "tfidf"]
 
 
-def test_parts_follow_each_other_in_time(judged):
-    scored = judged.scored
+def test_parts_follow_each_other_in_time(selected):
+    scored = selected.scored
     spans = scored.groupby("part", observed=True)["time"].agg(["min", "max", "size"])
     assert spans["size"].to_dict() == {"train": 720, "validation": 90, "test": 90}
     assert spans["max"]["train"] < spans["min"]["validation"]
     assert spans["max"]["validation"] < spans["min"]["test"]
-    assert judged.parts["test"]["reviews"] == 90
-    assert judged.parts["test"]["until"] == str(
+    assert selected.parts["test"]["reviews"] == 90
+    assert selected.parts["test"]["until"] == str(
         pd.Timestamp(START + 899 * DAY, unit="s").strftime("%Y-%m-%dT%H:%M:%SZ")
     )
 
 
-def test_every_review_has_a_score_that_follows_its_stars(judged):
-    for _, part in judged.scored.groupby("part", observed=True):
+def test_every_review_has_a_score_that_follows_its_stars(selected):
+    for _, part in selected.scored.groupby("part", observed=True):
         auc = SENTIMENT["auc"](part["positive"].to_numpy(), part["sentiment"].to_numpy())
         assert auc > 0.9
-    assert judged.scored["sentiment"].between(0, 1).all()
-    assert not judged.scored["unread"].any()
+    assert selected.scored["sentiment"].between(0, 1).all()
+    assert not selected.scored["unread"].any()
 
 
-def test_new_texts_are_scored_and_what_is_foreign_gets_the_mean(judged):
+def test_new_texts_are_scored_and_what_is_foreign_gets_the_mean(selected):
     texts = ["the case so very good on friday", "the case not very good on friday", "Пока!"]
-    found, unread = judged.score(texts)
+    found, unread = selected.score(texts)
     assert found[0] > 0.8 and found[1] < 0.2
     assert unread.tolist() == [False, False, True]
-    train = judged.scored[judged.scored["part"] == "train"]
+    train = selected.scored[selected.scored["part"] == "train"]
     assert found[2] == pytest.approx(train["positive"].mean())
 
 
-def test_good_items_are_found(judged):
-    quality = quality_before(judged.scored, int(judged.scored["time"].max()) + 1)["quality"]
+def test_good_items_are_found(selected):
+    quality = quality_before(selected.scored, int(selected.scored["time"].max()) + 1)["quality"]
     assert quality["i0"] > quality["i5"] > quality["i9"]
 
 
-def test_what_is_told_while_it_works(judged, told):
+def test_what_is_told_while_it_works(selected, told):
     stages = [stage for stage, _ in told]
     assert stages == ["words", "cnn", "tfidf", "scores, fold 1", "scores, fold 2", "metrics"]
     shares = [share for _, share in told]
     assert shares == sorted(shares) and shares[-1] == 1
 
 
-def test_the_result_as_a_document(judged):
-    document = judged.as_document()
+def test_the_result_as_a_document(selected):
+    document = selected.as_document()
     assert document["chosen"] == "cnn" and document["scoring"] == "cnn"
     assert set(document["test"]["tfidf"]) == set(SENTIMENT)
     assert document["tried"][0]["settings"]["epochs"] >= 1
@@ -167,22 +167,22 @@ def test_no_review_is_scored_by_a_model_that_saw_its_stars(tmp_path, fake, monke
 
     monkeypatch.setattr(fitting, "fit_tfidf", fit)
     monkeypatch.setattr(sentiment, "_deciding", lambda each: each.kind == wins)
-    judged = judge_sentiment(read(tmp_path, apart(rows())), config)
-    assert judged.scoring.kind == wins
+    selected = select_sentiment_model(read(tmp_path, apart(rows())), config)
+    assert selected.scoring.kind == wins
     folds = parts[-3:] if wins == "tfidf" else [train for _, train in fake[-3:]]
     assert [len(each.texts) for each in folds] == [480] * 3  # of 720
-    assert not judged.scored["unread"].any()
-    train = judged.scored["part"] == "train"
-    answers = judged.scored.loc[train, "sentiment"].nunique()
+    assert not selected.scored["unread"].any()
+    train = selected.scored["part"] == "train"
+    answers = selected.scored.loc[train, "sentiment"].nunique()
     assert answers == 3 if wins == "lstm" else answers > 100
 
 
 def test_tfidf_may_win_and_then_it_says_so_and_scores(tmp_path, fake):
-    judged = judge_sentiment(read(tmp_path, apart(rows())), QUICK)
-    assert judged.chosen.kind == "cnn" and judged.scoring.kind == "tfidf"
-    assert judged.metrics["cnn"]["auc"]["value"] == 0.5  # it says the same of all
-    assert judged.verdict.startswith("TF-IDF is better than cnn, the best network (-0.")
-    assert judged.scored["sentiment"].nunique() > 100
+    selected = select_sentiment_model(read(tmp_path, apart(rows())), QUICK)
+    assert selected.chosen.kind == "cnn" and selected.scoring.kind == "tfidf"
+    assert selected.metrics["cnn"]["auc"]["value"] == 0.5  # it says the same of all
+    assert selected.verdict.startswith("TF-IDF is better than cnn, the best network (-0.")
+    assert selected.scored["sentiment"].nunique() > 100
 
 
 def test_stars_of_the_test_part_change_the_verdict_only(tmp_path, fake):
@@ -190,9 +190,9 @@ def test_stars_of_the_test_part_change_the_verdict_only(tmp_path, fake):
     late = np.arange(len(table)) >= 810
     other = table.assign(stars=np.where(late, 6 - table["stars"], table["stars"]))
     (tmp_path / "other").mkdir()
-    one = judge_sentiment(read(tmp_path, table), QUICK)
+    one = select_sentiment_model(read(tmp_path, table), QUICK)
     fake.clear()
-    two = judge_sentiment(read(tmp_path / "other", other), QUICK)
+    two = select_sentiment_model(read(tmp_path / "other", other), QUICK)
     assert one.baseline.settings == two.baseline.settings
     np.testing.assert_allclose(one.scored["sentiment"], two.scored["sentiment"])
     assert one.metrics["tfidf"]["auc"]["value"] != two.metrics["tfidf"]["auc"]["value"]
@@ -201,8 +201,8 @@ def test_stars_of_the_test_part_change_the_verdict_only(tmp_path, fake):
 def test_words_of_later_parts_are_not_learned(tmp_path, fake):
     table = apart(rows())
     table.loc[810:, "text"] += " afterwards"
-    judged = judge_sentiment(read(tmp_path, table), QUICK)
-    for each in judged.tried:
+    selected = select_sentiment_model(read(tmp_path, table), QUICK)
+    for each in selected.tried:
         assert "afterwards" not in each.scorer.vocabulary.numbers
         assert "guitar" in each.scorer.vocabulary.numbers
 
@@ -210,7 +210,7 @@ def test_words_of_later_parts_are_not_learned(tmp_path, fake):
 def test_moments_stay_together(tmp_path, fake):
     table = apart(rows())
     table["time"] = START + DAY * (np.arange(len(table)) // 81)
-    scored = judge_sentiment(read(tmp_path, table), QUICK).scored
+    scored = select_sentiment_model(read(tmp_path, table), QUICK).scored
     assert scored.groupby("time")["part"].nunique().max() == 1
     assert set(scored["part"]) == {"train", "validation", "test"}
 
@@ -219,25 +219,25 @@ def test_an_unseen_language_is_refused(tmp_path):
     table = pd.concat([rows(720, ("en",)), rows(180, ("zh",), seed=1)], ignore_index=True)
     table["time"] = START + DAY * np.arange(900)
     with pytest.raises(InputError, match=r"unseen language: 100% of the \d+ words.*validation"):
-        judge_sentiment(read(tmp_path, table), QUICK)
+        select_sentiment_model(read(tmp_path, table), QUICK)
 
 
 def test_one_class_only_is_refused(tmp_path):
     table = rows().assign(stars=5)
     with pytest.raises(InputError, match="all 900 reviews are positive: their stars are from 5"):
-        judge_sentiment(read(tmp_path, table), QUICK)
+        select_sentiment_model(read(tmp_path, table), QUICK)
 
 
 def test_too_few_reviews_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"too few reviews: of \d+ in the validation part"):
-        judge_sentiment(read(tmp_path, rows(150)), QUICK)
+        select_sentiment_model(read(tmp_path, rows(150)), QUICK)
 
 
 def test_words_that_all_differ_are_refused(tmp_path):
     table = rows()
     table["text"] = [f"word{row}" for row in range(len(table))]
     with pytest.raises(InputError, match="no word occurs in 2 reviews"):
-        judge_sentiment(read(tmp_path, table), QUICK)
+        select_sentiment_model(read(tmp_path, table), QUICK)
 
 
 def test_metrics_at_one_half_by_hand():

@@ -1,4 +1,7 @@
-"""Logs a scikit-learn pipeline, saved with skops, as a model that MLflow can load and serve."""
+"""Logs a scikit-learn pipeline, saved with skops, as a model that MLflow can load and serve.
+
+An entry point of the core: see :class:`recsys.tracking.models.ModelKind`.
+"""
 
 import warnings
 from collections.abc import Mapping
@@ -18,8 +21,8 @@ if TYPE_CHECKING:
 FILE = "model.skops"
 MEND = "Run the experiment again (`recsys run`): it makes again what is damaged"
 PACKAGES = ("mlflow", "scikit-learn", "skops", "numpy", "pandas")
-# What our estimators hold beside what skops trusts by itself. A file names the types that it
-# wants made and called: whoever trusts them all runs whatever it says.
+# What our estimators hold beside what skops trusts by itself. A file names the types that are
+# made and called as it is loaded: to trust them all is to run any command.
 TYPES = frozenset(
     {
         "numpy.dtype",
@@ -36,6 +39,31 @@ TYPES = frozenset(
 def holds(folder: Path) -> bool:
     """Whether a folder is that of an estimator."""
     return (folder / FILE).is_file()
+
+
+def check(folder: Path) -> None:
+    """Refuses a file that would run more than a model when it is loaded.
+
+    Raises:
+        InputError: see :func:`trusted_types`.
+    """
+    trusted_types(folder)
+
+
+def content(logged: Path) -> Path:
+    """The folder that MLflow made of an estimator, which holds the estimator itself."""
+    return logged
+
+
+def example(input_example: Mapping[str, list]) -> "pd.DataFrame":
+    """The example as a table that fits the signature: numbers are doubles, missing ones too."""
+    import pandas as pd
+
+    columns = {}
+    for name, values in input_example.items():
+        is_text = any(isinstance(value, str) for value in values)
+        columns[name] = pd.Series(list(values), dtype=None if is_text else "float64")
+    return pd.DataFrame(columns)
 
 
 def trusted_types(folder: Path) -> list[str]:

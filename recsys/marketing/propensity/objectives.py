@@ -1,4 +1,4 @@
-"""Kinds of answers: yes or no, an amount, one of several; and by what each is judged."""
+"""What is predicted: a yes, a number, one of several classes; and what each is measured by."""
 
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -26,8 +26,8 @@ FEWEST_OF_A_CLASS = 20
 MEANS = ("deviance", "rmse", *TOTALS)
 
 
-class Answer(Protocol):
-    """What a prediction is, and how it is judged.
+class Objective(Protocol):
+    """What a prediction is, and how it is measured.
 
     Attributes:
         classifies: whether estimators learn classes, or a number.
@@ -58,28 +58,32 @@ class Answer(Protocol):
         ...
 
     def require_enough(self, part: str, target: pd.Series) -> None:
-        """Refuses what no metric can be had of.
+        """Refuses rows that no metric can be computed of.
 
         Raises:
-            InputError: hardly anybody, or nearly everybody, has one answer.
+            InputError: hardly any user, or nearly every user, has one label.
         """
         ...
 
     def alone(self, feature: np.ndarray, target: pd.Series) -> float:
-        """How well one feature tells the answers apart, 0 to 1: 1 is without a mistake.
+        """How well one feature tells the labels apart, 0 to 1: 1 is without a mistake.
 
         Args:
             feature: float [users], ranks or means; no value is missing.
-            target: their answers.
+            target: their labels.
         """
         ...
 
 
 @dataclass(frozen=True)
-class YesNo:
-    """A probability of yes."""
+class Binary:
+    """A probability of yes.
 
-    question: str
+    Attributes:
+        setting: the settings that name what is predicted, for messages.
+    """
+
+    setting: str
     classifies: bool = True
     aim: Aim = "class"
 
@@ -102,9 +106,8 @@ class YesNo:
         if min(done, users - done) >= FEWEST_OF_A_CLASS:
             return
         raise InputError(
-            f"of the {users} users that are {part}, {done} have the answer yes "
-            f"({self.question}): {FEWEST_OF_A_CLASS} who have it and as many who have not are "
-            "needed to tell them apart"
+            f"of the {users} users that are {part}, {done} have the label yes ({self.setting}): "
+            f"{FEWEST_OF_A_CLASS} with it and as many without it are needed to tell them apart"
         )
 
     def alone(self, feature: np.ndarray, target: pd.Series) -> float:
@@ -113,7 +116,7 @@ class YesNo:
 
 
 @dataclass(frozen=True)
-class Amount:
+class Regression:
     """A number, such as money: its mean, which adds up to the total, or its median.
 
     A metric chooses what it elicits (Gneiting, "Making and Evaluating Point Forecasts", 2011): the
@@ -122,12 +125,13 @@ class Amount:
     against what was expected; the squared error leaves the choice to a few large customers.
 
     Attributes:
+        setting: the settings that name what is predicted, for messages.
         least: no prediction is smaller; below 0, amounts may be negative.
         statistic: what is predicted.
-        stated: somebody said that it is an amount, few as its different values may be.
+        stated: the settings say that it is an amount, few as its different values may be.
     """
 
-    question: str
+    setting: str
     least: float = 0.0
     statistic: Statistic = "mean"
     stated: bool = False
@@ -163,13 +167,13 @@ class Amount:
         if self.stated and others < FEWEST_OF_A_CLASS:
             raise InputError(
                 f"of the {len(target)} users that are {part}, {others} have another amount than "
-                f"the most frequent one ({self.question}): {FEWEST_OF_A_CLASS} are needed"
+                f"the most frequent one ({self.setting}): {FEWEST_OF_A_CLASS} are needed"
             )
         if not self.stated and target.nunique() < FEWEST_OF_A_CLASS:
             raise InputError(
                 f"the {len(target)} users that are {part} have {target.nunique()} different "
-                f"amounts ({self.question}): that is hardly an amount. Ask for yes or no, or for "
-                "a longer period."
+                f"amounts ({self.setting}), too few for a regression. Predict a yes or no, or a "
+                "longer period."
             )
 
     def alone(self, feature: np.ndarray, target: pd.Series) -> float:
@@ -177,14 +181,15 @@ class Amount:
 
 
 @dataclass(frozen=True)
-class OneOf:
+class Multiclass:
     """A probability of each class.
 
     Attributes:
+        setting: the settings that name what is predicted, for messages.
         names: of the classes, in the order of the predictions.
     """
 
-    question: str
+    setting: str
     names: tuple[str, ...]
     classifies: bool = True
     aim: Aim = "class"
@@ -212,17 +217,17 @@ class OneOf:
         if len(common) < 2:
             raise InputError(
                 f"of the {len(target)} users that are {part}, {len(common)} classes have "
-                f"{FEWEST_OF_A_CLASS} users or more ({self.question}): two are needed to tell "
+                f"{FEWEST_OF_A_CLASS} users or more ({self.setting}): two are needed to tell "
                 "them apart"
             )
 
     def alone(self, feature: np.ndarray, target: pd.Series) -> float:
         """The mean over classes, each against the others."""
         truth = self.truth(target)
-        found = [YesNo("").alone(feature, pd.Series(truth == each)) for each in np.unique(truth)]
+        found = [Binary("").alone(feature, pd.Series(truth == each)) for each in np.unique(truth)]
         return float(np.mean(found))
 
 
-def better(answer: Answer, metric: str, one: float, other: float) -> bool:
+def better(objective: Objective, metric: str, one: float, other: float) -> bool:
     """Whether the first value of a metric is better than the second."""
     return one < other if metric in ERRORS else one > other

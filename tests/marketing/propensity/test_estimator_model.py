@@ -11,9 +11,9 @@ from sklearn.preprocessing import FunctionTransformer
 
 from recsys import tracking
 from recsys.errors import InputError
+from recsys.marketing.propensity.estimator_model import FILE, example, signature, trusted_types
 from recsys.marketing.propensity.estimators import KINDS, candidates
 from recsys.tracking import models
-from recsys.tracking.estimator_model import FILE, trusted_types
 
 USERS = pd.DataFrame(
     {"value": [1.0, np.nan, 3.0, 4.0] * 15, "kind": pd.Series(["a", "b"] * 30, dtype=object)}
@@ -73,3 +73,13 @@ class _Unasked:
 
     def get_run(self, _):
         return type("Stored", (), {"data": type("Data", (), {"tags": {}})})
+
+
+def test_the_example_fits_the_signature():
+    from mlflow.models.utils import _enforce_schema
+
+    values = {"months": [1, 2], "fee": [None, None], "rate": [None, 0.5], "plan": ["a", None]}
+    table = example(values)
+    assert [str(kind) for kind in table.dtypes[:3]] == ["float64"] * 3
+    taken = _enforce_schema(table, signature(values).inputs)
+    pd.testing.assert_frame_equal(taken, table)

@@ -1,4 +1,4 @@
-"""What users will do, what reviews say of items, and whom to reach how: marketing in Python.
+"""What users will do, what reviews say of items, and how to reach which users: marketing in Python.
 
 >>> from recsys import marketing                           # doctest: +SKIP
 >>> run = marketing.run("buys.yaml")                       # doctest: +SKIP

@@ -30,7 +30,7 @@ RUNS = Path("runs")
 
 audience_app = typer.Typer(help="Users picked by what is known of them.", no_args_is_help=True)
 campaign_app = typer.Typer(
-    help="Who gets which message where, and what it changed.", no_args_is_help=True
+    help="Which users get which message where, and what it changed.", no_args_is_help=True
 )
 
 

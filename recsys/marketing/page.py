@@ -23,7 +23,7 @@ LIST = 10
 MOST_ITEMS = 6
 # Users of a segment who must get an item, for it to be the segment's.
 LEAST_SHARE = 0.05
-# Of folders that are no runs: the file that each kind has.
+# Of folders that are not runs: the file that each kind has.
 KINDS = {
     "audiences": audience.COUNTS,
     "campaigns": built.COUNTS,
@@ -83,7 +83,7 @@ def recommended_by_segment(
     """What sets the segments apart: items that their users are recommended more than others.
 
     Args:
-        runs: folders of runs; the first with segments says who is in which.
+        runs: folders of runs; the segments are those of the first that has any.
         recommender: folder of a recommender's run.
         seed: of the users who are drawn from each segment.
 

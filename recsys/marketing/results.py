@@ -191,12 +191,12 @@ class Campaign:
 
     @property
     def assignments(self) -> "pd.DataFrame":
-        """A row per user and campaign: who is sent it, and who is ``held_out`` until when."""
+        """A row per user and campaign: ``held_out`` until when, or sent the campaign."""
         return _versioned(self.path, "assignments.parquet")
 
     @property
     def messages(self) -> "pd.DataFrame":
-        """Who is sent what when."""
+        """Which user is sent what, when."""
         return _versioned(self.path, "messages.parquet")
 
     @property
@@ -324,7 +324,7 @@ class Replay:
 
     @property
     def actions(self) -> "pd.DataFrame":
-        """A row per trigger that fired: whom it is for, when, and what was recommended."""
+        """A row per trigger that fired: its user, its time, and what was recommended."""
         from recsys.runs.folder import RunFolder
 
         return RunFolder(self.path).table(self.path / "actions.parquet")

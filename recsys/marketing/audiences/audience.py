@@ -55,9 +55,11 @@ class AudienceConfig(Definition):
     minimum_size: PositiveInt = Field(
         50, ge=5, description="users that an audience has at least (k-anonymity)"
     )
-    suppress: SuppressionConfig | None = Field(None, description="who opted out")
+    suppress: SuppressionConfig | None = Field(None, description="users who opted out")
     contacts: ContactsConfig | None = Field(
-        None, description="whose the addresses are of those who opted out; a list of ids needs none"
+        None,
+        description="contacts in which the addresses of the opt-out list are found; a list of "
+        "ids needs none",
     )
 
     @model_validator(mode="after")
@@ -100,7 +102,7 @@ def pick(
         name: for messages.
         definition: which users are meant.
         table: all users.
-        suppressed: who opted out.
+        suppressed: users who opted out.
         minimum_size: users that it must have.
 
     Raises:
@@ -122,7 +124,7 @@ def _refuse_few(name: str, audience: Audience, minimum_size: int) -> None:
     if len(audience.rows) < minimum_size:
         raise InputError(
             f"audience {name!r} has fewer than {minimum_size} users (of {audience.of}): so few "
-            "could be told apart by what is said of them. Widen its `where`, or lower "
+            "could be told apart by what is known of them. Widen its `where`, or lower "
             "`minimum_size` if that is allowed."
         )
 

@@ -58,7 +58,7 @@ class Group:
     """What was found when part of a seed was held out among some users.
 
     Attributes:
-        users: who are ranked each time: all but the visible part of the seed.
+        users: those who are ranked each time: all but the visible part of the seed.
         seed: users of it.
         held_out: of them, each time.
         lifts: among as many users as are held out, and as are wanted; fewest first.

@@ -89,8 +89,8 @@ def profiles(dataset: Dataset, features: Sequence[str]) -> tuple[sp.csr_matrix, 
         features: categories and numbers of it, at least one.
 
     Returns:
-        A row per user, float64 [users, columns], and bool [users]: who has any of the features
-        (a number that is exactly the mean cannot be told from a missing one).
+        A row per user, float64 [users, columns], and bool [users]: whether each has any of the
+        features (a number that is exactly the mean cannot be told from a missing one).
 
     Raises:
         InputError: the dataset has no such categories or numbers.

@@ -68,7 +68,7 @@ class ChannelFiles:
 
         Args:
             campaign: of the file.
-            users: who are sent it.
+            users: those who are sent it.
             path: of the channel's file.
 
         Raises:

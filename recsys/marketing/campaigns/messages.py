@@ -95,9 +95,9 @@ def messages_elsewhere(
     rows = read_columns(there, columns, ids=["user"], times=there)
     rows = rows.reindex(columns=list(columns))
     if nobodys := int(rows["user"].isnull().sum()):
-        notes.append(f"sent: messages without {there.user!r}, which count for nobody: {nobodys:,}")
+        notes.append(f"sent: messages without {there.user!r}, which count for no user: {nobodys:,}")
     if known is not None:
-        so = "so that what they were sent counts for nobody"
+        so = "so that what they were sent counts for no user"
         notes += stranger_notes(rows["user"], known, "`sent`", so, "sent.user")
     rows["channel"] = rows["channel"].fillna("").map(channel_name)
     rows["campaign"] = rows["campaign"].fillna("")

@@ -41,7 +41,7 @@ class Reach:
         config: the campaigns.
         history: what other campaigns mean to this one.
         contacts: of the users, if the file names them.
-        suppressed: who opted out.
+        suppressed: users who opted out.
         tell: called with what is being done.
 
     Attributes:

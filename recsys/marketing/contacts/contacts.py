@@ -87,7 +87,7 @@ class ContactsConfig(FileConfig):
     def _known_region(cls, region: str | None) -> str | None:
         if region is not None and region not in REGIONS:
             raise ValueError(
-                f"{region!r} is no country with telephone numbers: give its ISO 3166-1 alpha-2 "
+                f"{region!r} is not a country with telephone numbers: give its ISO 3166-1 alpha-2 "
                 "code in capitals, such as DE"
             )
         return region
@@ -212,5 +212,5 @@ def contact_notes(contacts: Contacts, known: Set[str]) -> list[str]:
     Raises:
         InputError: the log has none of them.
     """
-    so = "so that their details count for nobody"
+    so = "so that their details count for no user"
     return stranger_notes(contacts.rows, known, "the contacts", so, "contacts.key")

@@ -146,12 +146,12 @@ def _one_of(given: pd.Series, name: str, asked: str, odd: list[str]) -> Label:
             numbers = f". Most are numbers, but for such as {odd[0]!r}: leave these empty"
         raise InputError(
             f"the label {name!r} has {len(different)} different texts, and at most {MOST_CLASSES} "
-            f"are told apart; table.positive says which one means yes{numbers}"
+            f"are told apart; name in table.positive the one that means yes{numbers}"
         )
     if len(different) == 2:
         raise InputError(
-            f"the label {name!r} is {different[0]!r} or {different[1]!r}: say in table.positive "
-            "which of them means yes"
+            f"the label {name!r} is {different[0]!r} or {different[1]!r}: name in table.positive "
+            "the one that means yes"
         )
     # Each class by its most frequent spelling.
     spelling = given.groupby(folded).agg(lambda each: each.value_counts().index[0])

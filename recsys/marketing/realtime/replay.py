@@ -59,7 +59,7 @@ def replay(config: ReplayConfig, runs_dir: Path) -> Path:
 
     Leaves ``<runs-dir>/replays/<name>/``, in whole or not at all, in the place of an earlier
     replay of that name: ``actions.parquet`` (a row per trigger that fired, see
-    :data:`SCHEMA`), ``left_out.parquet`` (rows that are no events, if there are any),
+    :data:`SCHEMA`), ``left_out.parquet`` (rows that are not events, if there are any),
     ``replay.json`` (counts, and latency in milliseconds) and ``manifest.json`` (digests of these).
 
     Args:

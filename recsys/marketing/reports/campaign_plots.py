@@ -1,4 +1,4 @@
-"""Plots of what goes to whom and what it changed, as matplotlib figures without global state."""
+"""Plots of which users get what and what it changed, as matplotlib figures without global state."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What a page shows of a campaign file: who gets what where, and what it changed."""
+"""What a page shows of a campaign file: which users get what where, and what it changed."""
 
 import re
 from collections import Counter
@@ -106,7 +106,7 @@ def _file(folder: Path, campaign: Mapping[str, Any]) -> dict[str, Any] | None:
 
     Of a social one what kind of thing each column holds.
 
-    None where it is not there: who builds campaigns may keep the files elsewhere.
+    None where it is not there: the files may be kept elsewhere.
     """
     path = folder / campaign["file"]
     if not path.is_file():

@@ -64,7 +64,7 @@ def _of_regression(totals: Mapping[str, Any], target: str | None, compared: str)
     spent = "users spent" if target else "users came to"
     if "predicted" not in tested:
         mean = f"{tested['happened_mean']:,.2f}{unit}"
-        return f"Predicted is what a typical user spends; the mean was {mean}. {compared}."
+        return f"What is predicted is what a typical user spends; the mean was {mean}. {compared}."
     return (
         f"In the tested part {spent} {tested['happened']:,.0f}{unit}, and predicted were "
         f"{tested['predicted']:,.0f}{unit}. {compared}."

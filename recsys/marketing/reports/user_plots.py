@@ -75,7 +75,7 @@ def transitions(moved: Mapping[str, Sequence[int]], names: Sequence[str]) -> Fig
 def gains_and_calibration(
     gains: Sequence[float], baseline: Sequence[float], calibration: Mapping[str, Sequence[float]]
 ) -> Figure:
-    """Whom to address first, and whether probabilities are meant as they are said.
+    """Which users to address first, and whether probabilities come true.
 
     Args:
         gains: share of what happens that is found among the highest 0 to 100 %.

@@ -68,7 +68,7 @@ def column_names(config: FileConfig) -> list[str]:
 def with_files(config: Config) -> tuple[Config | None, list[str]]:
     """A table whose files may not be there yet, such as what earlier campaigns sent.
 
-    A path without wildcards that is missing remains, and is an error to whoever reads it.
+    A path without wildcards that is missing remains, and is an error when it is read.
 
     Args:
         config: the table.

@@ -31,7 +31,9 @@ class ReviewedUsers:
         folder = RunFolder.open(run)
         path = folder.path / SCORED
         if not path.is_file():
-            raise InputError(f"{run} has no {SCORED}: it is no finished run of `task: sentiment`")
+            raise InputError(
+                f"{run} has no {SCORED}: it is not a finished run of `task: sentiment`"
+            )
         self._scored = folder.table(path)
         self._events = events
         self._items = pd.Index(events.dataset.item_ids)

@@ -117,5 +117,5 @@ def test_a_column_that_is_not_there_is_named(tmp_path):
 @pytest.mark.parametrize("region", ["de", "UK", "Germany", "AQ"])
 def test_a_region_that_is_none_is_refused(region):
     document = {"path": "contacts.csv", "key": "id", "phone": "tel", "region": region}
-    with pytest.raises(InputError, match=f"'{region}' is no country with telephone numbers"):
+    with pytest.raises(InputError, match=f"'{region}' is not a country with telephone numbers"):
         validated(ContactsConfig, document, "campaign.yaml")

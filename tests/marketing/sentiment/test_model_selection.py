@@ -9,7 +9,7 @@ import yaml
 
 from recsys.errors import InputError
 from recsys.marketing.measurement import scores
-from recsys.marketing.sentiment import fitting, sentiment
+from recsys.marketing.sentiment import fitting, model_selection
 from recsys.marketing.sentiment.classifier import Scorer
 from recsys.marketing.sentiment.features import quality_before
 from recsys.marketing.sentiment.fitting import SENTIMENT, SentimentConfig
@@ -166,7 +166,7 @@ def test_no_review_is_scored_by_a_model_that_saw_its_stars(tmp_path, fake, monke
         return Scorer(Checked(train, scorer.classifier), vocabulary, scorer.mean)
 
     monkeypatch.setattr(fitting, "fit_tfidf", fit)
-    monkeypatch.setattr(sentiment, "_deciding", lambda each: each.kind == wins)
+    monkeypatch.setattr(model_selection, "_deciding", lambda each: each.kind == wins)
     selected = select_sentiment_model(read(tmp_path, apart(rows())), config)
     assert selected.scoring.kind == wins
     folds = parts[-3:] if wins == "tfidf" else [train for _, train in fake[-3:]]

@@ -136,7 +136,7 @@ def test_what_no_file_matches_yet_is_left_out_and_named(tmp_path):
     assert with_files(FileConfig(path=there)) == (None, [there])
     found, missing = with_files(FileConfig(path=[there, here]))
     assert (found.path, missing) == ([here], [there])
-    # Without wildcards it is an error to whoever reads it.
+    # Without wildcards it is an error when it is read.
     gone = FileConfig(path=str(tmp_path / "gone.csv"))
     assert with_files(gone) == (gone, [])
     with pytest.raises(InputError, match=r"no file or folder .*gone.csv"):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         load,
         measure,
         policy,
+        recommended_by_segment,
         replay,
         run,
         size,
@@ -38,7 +39,7 @@ _HOMES = {
     **dict.fromkeys(
         (
             *("run", "load", "build_audience", "build_campaign", "measure", "size", "policy"),
-            *("replay", "write_page"),
+            *("recommended_by_segment", "replay", "write_page"),
         ),
         "recsys.marketing.api",
     ),
@@ -60,6 +61,7 @@ __all__ = [
     "load",
     "measure",
     "policy",
+    "recommended_by_segment",
     "replay",
     "run",
     "size",

@@ -23,6 +23,7 @@ from recsys.marketing.results import (
 from recsys.system.backend import start_backend
 
 if TYPE_CHECKING:
+    import pandas as pd
     from pydantic import BaseModel
 
     from recsys.marketing.measurement.power import Arms
@@ -295,9 +296,50 @@ def write_page(
     start_backend()
     from recsys.marketing.page import write_page as write
 
-    paths = [each if isinstance(each, str | Path) else each.path for each in folders]
     recommended_by = None if recommender is None else Path(recommender)
-    return write([Path(each) for each in paths], Path(path), title, recommended_by, notes=notes)
+    return write(_paths(folders), Path(path), title, recommended_by, notes=notes)
+
+
+def recommended_by_segment(
+    runs: Sequence[File | TaskRun], recommender: File, *, seed: int = 0
+) -> "pd.DataFrame":
+    """Items that set segments apart: those that their users are recommended more than others.
+
+    Args:
+        runs: of ``task: propensity``; the segments are those of the first that has any.
+        recommender: folder of a recommender's run on the same users.
+        seed: of the users who are drawn from each segment.
+
+    Returns:
+        A row per (segment, rank): ``title`` of the item, ``share`` of the segment's users who are
+        recommended it, ``lift``, that share over the same of all users drawn, and ``users``, how
+        many were drawn from the segment.
+
+    Raises:
+        InputError: see :func:`recsys.marketing.page.recommended_by_segment`.
+
+    Example:
+        >>> marketing.recommended_by_segment(["runs/buys/1"], "runs/tiny").columns.tolist()
+        ['title', 'share', 'lift', 'users']
+    """
+    require_libraries("what each segment is recommended")
+    start_backend()
+    import pandas as pd
+
+    from recsys.marketing.page import recommended_by_segment as recommended
+
+    found = recommended(_paths(runs), Path(recommender), seed)
+    rows = [
+        {"segment": each["segment"], "rank": rank, **item, "users": each["users"]}
+        for each in found
+        for rank, item in enumerate(each["items"], start=1)
+    ]
+    columns = ["segment", "rank", "title", "share", "lift", "users"]
+    return pd.DataFrame(rows, columns=columns).set_index(["segment", "rank"])
+
+
+def _paths(folders: Sequence[File | TaskRun | Audience | Campaign | Replay]) -> list[Path]:
+    return [Path(each if isinstance(each, str | Path) else each.path) for each in folders]
 
 
 def _read(schema: "type[Schema]", given: Given, values: Values) -> "Schema":

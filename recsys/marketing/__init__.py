@@ -26,14 +26,11 @@ if TYPE_CHECKING:
         size,
         write_page,
     )
-    from recsys.marketing.results import (
-        Audience,
-        Campaign,
-        MeasuredUplift,
-        PolicyValues,
-        Replay,
-        TaskRun,
-    )
+    from recsys.marketing.results.audience import Audience
+    from recsys.marketing.results.campaign import Campaign, MeasuredUplift
+    from recsys.marketing.results.policy import PolicyValues
+    from recsys.marketing.results.replay import Replay
+    from recsys.marketing.results.task_run import TaskRun
 
 _HOMES = {
     **dict.fromkeys(
@@ -43,10 +40,11 @@ _HOMES = {
         ),
         "recsys.marketing.api",
     ),
-    **dict.fromkeys(
-        ("Audience", "Campaign", "MeasuredUplift", "PolicyValues", "Replay", "TaskRun"),
-        "recsys.marketing.results",
-    ),
+    "Audience": "recsys.marketing.results.audience",
+    **dict.fromkeys(("Campaign", "MeasuredUplift"), "recsys.marketing.results.campaign"),
+    "PolicyValues": "recsys.marketing.results.policy",
+    "Replay": "recsys.marketing.results.replay",
+    "TaskRun": "recsys.marketing.results.task_run",
 }
 
 __all__ = [

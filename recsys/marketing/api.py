@@ -12,14 +12,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from recsys.errors import InputError
 from recsys.marketing.libraries import require_libraries
-from recsys.marketing.results import (
-    Audience,
-    Campaign,
-    MeasuredUplift,
-    PolicyValues,
-    Replay,
-    TaskRun,
-)
+from recsys.marketing.results.audience import Audience
+from recsys.marketing.results.campaign import Campaign, MeasuredUplift
+from recsys.marketing.results.policy import PolicyValues
+from recsys.marketing.results.replay import Replay
+from recsys.marketing.results.task_run import TaskRun
 from recsys.system.backend import start_backend
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from recsys.marketing.libraries import require_libraries
 if TYPE_CHECKING:
     from recsys.data.prepare.prepare import DataConfig
     from recsys.marketing.propensity.experiment import PropensityExperiment
-    from recsys.marketing.results import TaskRun
+    from recsys.marketing.results.task_run import TaskRun
     from recsys.marketing.sentiment.experiment import SentimentExperiment
 
 # What `dotted.key=value` of the command line says.
@@ -82,7 +82,7 @@ class Propensity(MarketingTask):
         overwrite: bool = False,
     ) -> "TaskRun":
         from recsys.marketing.propensity.run import run_propensity
-        from recsys.marketing.results import TaskRun
+        from recsys.marketing.results.task_run import TaskRun
 
         experiment = self.load(path, overrides, name)
         return TaskRun(run_propensity(experiment, runs_dir, overwrite).path)
@@ -114,7 +114,7 @@ class Sentiment(MarketingTask):
         runs_dir: Path = RUNS,
         overwrite: bool = False,
     ) -> "TaskRun":
-        from recsys.marketing.results import TaskRun
+        from recsys.marketing.results.task_run import TaskRun
         from recsys.marketing.sentiment.run import run_sentiment
 
         experiment = self.load(path, overrides, name)

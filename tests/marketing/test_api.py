@@ -13,7 +13,7 @@ import yaml
 
 from recsys import marketing
 from recsys.errors import InputError
-from recsys.marketing import figures, results
+from recsys.marketing.results.figures import Figures
 from recsys.system.extras import MissingExtra
 from tests.marketing.logs import START
 
@@ -23,8 +23,8 @@ FUNCTIONS = (
     "write_page",
 )
 CLASSES = (
-    *(results.TaskRun, results.Audience, results.Campaign, results.MeasuredUplift),
-    *(results.PolicyValues, results.Replay, figures.Figures),
+    *(marketing.TaskRun, marketing.Audience, marketing.Campaign, marketing.MeasuredUplift),
+    *(marketing.PolicyValues, marketing.Replay, Figures),
 )
 CHANNEL = {"kind": "push", "text": "Spring is here"}
 

@@ -6,7 +6,7 @@ import yaml
 from recsys.errors import InputError
 from recsys.experiment.task import load_task
 from recsys.marketing import tasks
-from recsys.marketing.results import TaskRun
+from recsys.marketing.results.task_run import TaskRun
 
 
 @pytest.mark.parametrize("name", ["propensity", "sentiment"])

@@ -97,12 +97,12 @@ class ContactsConfig(FileConfig):
         if self.region is not None and self.international:
             raise ValueError(
                 "`region` is the country of telephone numbers without a country code, and "
-                "`international` says that there are none: take one of them out"
+                "`international` is for tables without such numbers: take one of them out"
             )
         if self.region is not None and self.country is not None:
             raise ValueError(
                 "the country of a telephone number without a country code is that of its row "
-                f"(column {self.country!r}), so that `region` would never be asked: take it out, "
+                f"(column {self.country!r}), so that `region` would never be used: take it out, "
                 "or `country`"
             )
         return self
@@ -154,7 +154,7 @@ class Contacts:
             country = self.given(user, "country")
             if country is None:
                 raise
-            raise NoCountry(f"what stands in `country` is {_unread(country)}") from None
+            raise NoCountry(f"`country` is {_unread(country)}") from None
 
     def _country(self, user: str) -> str | None:
         """The country whose telephone numbers the user writes without a country code."""

@@ -51,7 +51,7 @@ def rows_of_one_user(given: Features, target: pd.Series) -> tuple[pd.Series | No
             else "taken as different users who are alike"
         )
         notes.append(
-            f"{repeated:,} of {len(target):,} rows are as an earlier one in each feature{but} and "
+            f"{repeated:,} of {len(target):,} rows equal an earlier one in each feature{but} and "
             f"the label: {so}. If rows are of the same users, name the column of their ids in "
             "table.key"
         )

@@ -106,7 +106,7 @@ def copies(features: pd.DataFrame, target: pd.Series) -> tuple[int, pd.Series | 
         target: [rows].
 
     Returns:
-        How many rows are as an earlier one in each feature and the label; and groups [rows] of
+        How many rows equal an earlier one in each feature and the label; and groups [rows] of
         copies, None if these rows are rather of users who are alike.
     """
     if features.columns.empty:

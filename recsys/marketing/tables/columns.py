@@ -155,7 +155,7 @@ def as_times(given: pd.Series, moments: pd.Series, config: TimeConfig, where: st
         row = int(bad.argmax())
         cause = explain_times(ibis.memtable(pd.DataFrame({"time": given[bad]})).time, config)
         raise InputError(
-            f"{where}: {given.iloc[row]!r} in row {given.index[row] + 1} is not a time that can be "
+            f"{where}: {given.iloc[row]!r} in row {given.index[row] + 1} is not a usable time "
             f"({int(bad.sum())} of {len(bad)} rows). Of these, {cause}."
         )
     return pd.to_datetime(moments.astype("int64"), unit="us", utc=True)

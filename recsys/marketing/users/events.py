@@ -65,8 +65,8 @@ def open_events(dataset: Dataset, category: str | None = None) -> Iterator[Event
     """
     if not dataset.manifest.has_time:
         raise InputError(
-            f"{dataset.path} has no times, and what users do next is asked of a moment: map a "
-            "time column (data.log.columns.time)"
+            f"{dataset.path} has no times, and what users do next is predicted as of a moment: "
+            "map a time column (data.log.columns.time)"
         )
     items, categories, names = _categories(dataset, category)
     lengths = np.diff(dataset.user_offsets)

@@ -60,8 +60,8 @@ def test_the_country_of_the_row_decides_about_a_phone_number(tmp_path):
         except Unusable as error:
             return str(error)
 
-    neither = "what stands in `country` is not a country's ISO 3166-1 code or name"
-    antarctic = "what stands in `country` is a country without telephone numbers of its own"
+    neither = "`country` is not a country's ISO 3166-1 code or name"
+    antarctic = "`country` is a country without telephone numbers of its own"
     assert {user: read(user) for user in found.rows} == {
         "cn": "+8613812345678",
         "de": "+4930123456",

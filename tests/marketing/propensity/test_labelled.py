@@ -316,7 +316,7 @@ def test_rows_of_one_user_tell_no_more_than_one_of_them(tmp_path):
             assert found["high"] - found["low"] > 0.8 * (once["high"] - once["low"])
         else:
             assert asked.notes[-1] == (
-                "1,200 of 1,800 rows are as an earlier one in each feature and the label: taken "
+                "1,200 of 1,800 rows equal an earlier one in each feature and the label: taken "
                 "as copies, and kept on one side of the split, but intervals count each. If rows "
                 "are of the same users, name the column of their ids in table.key"
             )

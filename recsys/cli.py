@@ -9,27 +9,62 @@ import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from recsys.errors import InputError
 from recsys.experiment.precheck import refuse_early
-from recsys.marketing import cli as commands
 from recsys.system.backend import start_backend
 from recsys.system.display import printable, printable_document, show, show_error
 from recsys.system.endings import ending
+from recsys.system.plugins import load_plugin, plugins
 from recsys.system.redaction import redact
 from recsys.system.stopping import stopped_by_signals
 
 if TYPE_CHECKING:
     from recsys.data.prepare.prepare import DataConfig
-    from recsys.marketing.experiment import TaskExperiment
+    from recsys.experiment.task import Task
     from recsys.pipeline import Pipeline
     from recsys.runs.folder import RunFolder
     from recsys.tuning.sweep import Sweep
 
+COMMANDS = "recsys.commands"
+
+
+class Commands(typer.core.TyperGroup):
+    """Our commands, and behind them those that installed packages add.
+
+    A package adds one by an entry point of the group ``recsys.commands``: a Typer app, or a
+    function as :meth:`typer.Typer.command` takes it. It is imported when its command or the help
+    is asked for.
+    """
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        own = super().list_commands(ctx)
+        return [*own, *(name for name in plugins(COMMANDS) if name not in own)]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        own = super().get_command(ctx, cmd_name)
+        if own is not None or cmd_name not in plugins(COMMANDS):
+            return own
+        try:
+            added = load_plugin(COMMANDS, cmd_name)
+        except InputError as error:
+            show_error(f"the command {cmd_name!r} is left out: {error}")
+            return None
+        if isinstance(added, typer.Typer):
+            command: Any = typer.main.get_group(added)
+        else:
+            alone = typer.Typer(add_completion=False)
+            alone.command()(added)
+            command = typer.main.get_command(alone)
+        command.name = cmd_name
+        return command
+
+
 app = typer.Typer(
+    cls=Commands,
     help="From an interaction log to a candidate generator in production.",
     no_args_is_help=True,
     add_completion=False,
@@ -37,10 +72,6 @@ app = typer.Typer(
 )
 data_app = typer.Typer(help="Public, generated and your own logs.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
-app.add_typer(commands.audience_app, name="audience")
-app.add_typer(commands.campaign_app, name="campaign")
-app.command()(commands.page)
-app.command()(commands.replay)
 
 ExperimentFile = Annotated[Path, typer.Argument(metavar="EXPERIMENT.yaml")]
 Overrides = Annotated[
@@ -63,10 +94,10 @@ def run(
     overwrite: Overwrite = False,
 ) -> None:
     """Prepare, train, evaluate and export; continues a run that was stopped."""
-    from recsys.experiment.file import DEFAULT_TASK, read_document
-
-    if read_document(experiment, overrides)["task"] != DEFAULT_TASK:
-        _run_task(experiment, overrides, name, runs_dir, overwrite)
+    if (task := _task(experiment, overrides)) is not None:
+        task.check(experiment, overrides, name)
+        start_backend()
+        show(task.run(experiment, overrides, name, runs_dir, overwrite).summary())
         return
     _start(experiment, overrides, name, runs_dir, overwrite)
     from recsys.runs.console import say
@@ -360,12 +391,28 @@ def _start(
 
 def _start_with_data(experiment: Path, overrides: list[str] | None) -> "DataConfig":
     """Starts the backend, and gives the log that an experiment of any task reads."""
-    refuse_early(
-        ["recsys.experiment.schema", "recsys.marketing.experiment"],
-        lambda: _data_of(experiment, overrides),
-    )
+    if (task := _task(experiment, overrides)) is not None:
+        task.check(experiment, overrides)
+        start_backend()
+        return task.data(experiment, overrides)
+
+    def loaded() -> "DataConfig":
+        from recsys.experiment.schema import load_experiment
+
+        return load_experiment(experiment, overrides).data
+
+    refuse_early(["recsys.experiment.schema"], loaded)
     start_backend()
-    return _data_of(experiment, overrides)
+    return loaded()
+
+
+def _task(experiment: Path, overrides: list[str] | None) -> "Task | None":
+    """The task that an installed package adds; None of `task: recommendation`."""
+    from recsys.experiment.file import DEFAULT_TASK, read_document
+    from recsys.experiment.task import load_task
+
+    name = read_document(experiment, overrides)["task"]
+    return None if name == DEFAULT_TASK else load_task(name, experiment)
 
 
 def _pipelines(
@@ -382,45 +429,6 @@ def _pipelines(
     loaded = load_experiment(experiment, overrides, name)
     for seed in loaded.training.seeds:
         yield Pipeline(loaded, seed, runs_dir, overwrite)
-
-
-def _run_task(
-    path: Path, overrides: list[str] | None, name: str | None, runs_dir: Path, overwrite: bool
-) -> None:
-    """Runs an experiment that asks about users."""
-
-    def loaded() -> "TaskExperiment":
-        from recsys.marketing.experiment import load_task
-
-        return load_task(path, overrides, name)
-
-    refuse_early(["recsys.marketing.experiment"], loaded)
-    start_backend()
-    from recsys.marketing.run import run_task
-    from recsys.marketing.summary import summary
-    from recsys.runs.console import say
-    from recsys.tracking import page_command
-
-    experiment = loaded()
-    folder = run_task(experiment, runs_dir, overwrite)
-    show(summary(folder))
-    say(f"report: {folder.report}")
-    if experiment.tracking.enabled:
-        say(f"MLflow page: {page_command(runs_dir)}")
-
-
-def _data_of(path: Path, overrides: list[str] | None) -> "DataConfig":
-    """The log that an experiment of any task reads."""
-    from recsys.experiment.file import DEFAULT_TASK, read_document
-    from recsys.experiment.schema import load_experiment
-    from recsys.marketing.experiment import load_task
-
-    if read_document(path, overrides)["task"] == DEFAULT_TASK:
-        return load_experiment(path, overrides).data
-    data = getattr(load_task(path, overrides), "data", None)
-    if data is None:
-        raise InputError(f"{path} reads no log: it has no `data` section")
-    return data
 
 
 def main() -> None:

@@ -23,29 +23,6 @@ def _each_once(values: list[Value]) -> list[Value]:
 Distinct = Annotated[Value, AfterValidator(_each_once)]
 
 
-# What else lies in the runs folder: prepared datasets, sweeps, MLflow's store, and what the
-# commands of marketing keep.
-RESERVED = (
-    *("datasets", "sweeps", "mlflow.db", "mlartifacts"),
-    *("audiences", "campaigns", "replays"),
-)
-
-
-def _not_reserved(name: str) -> str:
-    # Also where large and small letters are the same, and SQLite's mlflow.db-journal.
-    folded = name.casefold()
-    if folded in RESERVED or folded.startswith("mlflow.db"):
-        raise ValueError(
-            f"{name!r} is reserved for what lies beside the runs ({', '.join(RESERVED)}): choose "
-            "another by `name:` in the file or --name"
-        )
-    return name
-
-
-# Names a folder of the runs folder.
-RunName = Annotated[str, AfterValidator(_not_reserved)]
-
-
 class StrictConfig(BaseModel):
     """A frozen, strict pydantic model: unknown keys are refused."""
 

@@ -241,10 +241,10 @@ def readme(
 ) -> str:
     """What lies in the folder, and what it shows."""
     counts = json.loads((campaign / "campaign.json").read_text())["campaigns"]
-    likeness = [
-        each["audience"]["likeness"]["sentence"]
+    found_alike = [
+        each["audience"]["seed_holdout"]["sentence"]
         for each in counts
-        if "likeness" in each["audience"]
+        if "seed_holdout" in each["audience"]
     ]
     return f"""# A grocer's year, from log to campaigns
 
@@ -266,7 +266,7 @@ campaign (`made-up/`). Start with `page.html`, in any browser.
 
 ## The campaign
 
-Look-alikes: {" ".join(likeness)}
+Look-alikes: {" ".join(found_alike)}
 
 How many users it takes to see five points more of the 70 % that buy anyway: {needed.strip()}.
 

@@ -69,7 +69,7 @@ def read_as(
     overrides: Sequence[str] | None = None,
     name: str | None = None,
 ) -> Schema:
-    """A file that is not an experiment, such as an audience or a campaign.
+    """A file that is not an experiment, such as one that a command of a package reads.
 
     Args:
         schema: what it is.

@@ -11,7 +11,7 @@ import importlib.abc
 import importlib.machinery
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from types import ModuleType
 from typing import Any, NoReturn
 
@@ -21,13 +21,15 @@ from recsys.errors import InputError
 REAL = frozenset(
     {
         "annotated_types", "click", "jinja2", "markdown_it", "markupsafe", "mdurl", "numpy",
-        "phonenumbers", "pydantic", "pydantic_core", "pygments", "pytz", "recsys", "rich",
-        "shellingham", "typer", "typing_extensions", "typing_inspection", "yaml",
+        "pydantic", "pydantic_core", "pygments", "pytz", "recsys", "rich", "shellingham",
+        "typer", "typing_extensions", "typing_inspection", "yaml",
     }
 )  # fmt: skip
 
 
-def refuse_early(modules: Sequence[str], check: Callable[[], object]) -> None:
+def refuse_early(
+    modules: Sequence[str], check: Callable[[], object], real: Collection[str] = ()
+) -> None:
     """Refuses what a check refuses, soon; does nothing where it finds nothing wrong.
 
     A check that turns out to need one of the other libraries proves nothing: it passes, and the
@@ -36,6 +38,7 @@ def refuse_early(modules: Sequence[str], check: Callable[[], object]) -> None:
     Args:
         modules: what the check imports.
         check: reads the settings.
+        real: further libraries that the check needs itself; they should be quick to import.
 
     Raises:
         InputError: as raised by the check.
@@ -48,7 +51,7 @@ def refuse_early(modules: Sequence[str], check: Callable[[], object]) -> None:
     copy = os.fork()
     if copy == 0:
         os.close(reader)
-        _check_and_exit(modules, check, writer)
+        _check_and_exit(modules, check, REAL.union(real), writer)
     os.close(writer)
     with open(reader, encoding="utf-8") as said:
         message = said.read()
@@ -57,13 +60,15 @@ def refuse_early(modules: Sequence[str], check: Callable[[], object]) -> None:
         raise InputError(message)
 
 
-def _check_and_exit(modules: Sequence[str], check: Callable[[], object], writer: int) -> NoReturn:
+def _check_and_exit(
+    modules: Sequence[str], check: Callable[[], object], real: Collection[str], writer: int
+) -> NoReturn:
     """The copy's part: tells by the pipe what the check refuses."""
     message = ""
     # Whatever else goes wrong here is for the command to find out.
     with contextlib.suppress(BaseException), open(os.devnull, "w") as nowhere:
         sys.stdout = sys.stderr = nowhere
-        sys.meta_path.insert(0, _StandIns())
+        sys.meta_path.insert(0, _StandIns(real))
         for module in modules:
             importlib.import_module(module)
         _StandIn.sealed = True
@@ -134,14 +139,17 @@ class _StandInModule(ModuleType):
 
 
 class _StandIns(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds a stand-in for every module that is neither Python's own nor among ``REAL``."""
+    """Finds a stand-in for every module that is neither Python's own nor among the real ones."""
+
+    def __init__(self, real: Collection[str]) -> None:
+        self._real = real
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
         root = name.partition(".")[0]
         # The names of Python's own settings differ from machine to machine, all private.
-        if root in REAL or root in sys.stdlib_module_names or root.startswith("_"):
+        if root in self._real or root in sys.stdlib_module_names or root.startswith("_"):
             return None
         return importlib.machinery.ModuleSpec(name, self, is_package=True)
 

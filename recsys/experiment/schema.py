@@ -7,11 +7,12 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from recsys.config import NAME, RunName, Seen, StrictConfig
+from recsys.config import NAME, Seen, StrictConfig
 from recsys.data.prepare.prepare import DataConfig
 from recsys.errors import InputError
 from recsys.evaluation.config import EvaluationConfig
 from recsys.experiment.file import DEFAULT_TASK, Document, read_document, set_value, validated
+from recsys.experiment.run_name import RunName
 from recsys.export.request import ExportConfig
 from recsys.models.retriever import ModelConfig
 from recsys.tracking import TrackingConfig
@@ -26,7 +27,7 @@ class Experiment(StrictConfig):
 
     task: Literal["recommendation"] = Field(
         "recommendation",
-        description="what is learned; others have sections of their own (recsys/marketing)",
+        description="what is learned; the tasks of installed packages have sections of their own",
     )
     name: RunName = Field(pattern=NAME, description="names the run folder and the model")
     data: DataConfig

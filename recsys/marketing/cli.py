@@ -1,13 +1,16 @@
-"""The commands of marketing: parse, call, print. Rooms are imported by who needs them."""
+"""The commands of marketing: they parse, call :mod:`recsys.marketing.api`, and print.
+
+The core mounts them by entry points of the group ``recsys.commands``. What is heavy is imported by
+the command that needs it.
+"""
 
 import importlib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from recsys.experiment.precheck import refuse_early
-from recsys.system.backend import start_backend
 from recsys.system.display import show
 
 Overrides = Annotated[
@@ -27,7 +30,7 @@ RUNS = Path("runs")
 
 audience_app = typer.Typer(help="Users picked by what is known of them.", no_args_is_help=True)
 campaign_app = typer.Typer(
-    help="Who gets which message where, and what it changed.", no_args_is_help=True
+    help="Which users get which message where, and what it changed.", no_args_is_help=True
 )
 
 
@@ -53,10 +56,10 @@ def page(
     ] = None,
 ) -> None:
     """Write one page about users: predictions, segments, reviews, recommendations, campaigns."""
-    start_backend()
-    from recsys.marketing.page import write_page
+    from recsys.marketing import api
 
-    show(write_page(folders, output, title, recommender, notes=note or []))
+    page = api.write_page(folders, output, title=title, recommender=recommender, notes=note or [])
+    show(page)
 
 
 @audience_app.command("build")
@@ -66,11 +69,10 @@ def build_audience(
     runs_dir: RunsDir = RUNS,
 ) -> None:
     """Pick an audience, count it and save it; one that has not changed keeps its version."""
-    config = _started("recsys.marketing.audiences.audience.AudienceConfig", audience, overrides)
-    from recsys.marketing.audiences.audience import save_audience
-    from recsys.marketing.summary import audience_summary
+    _refuse_early("recsys.marketing.audiences.audience.AudienceConfig", audience, overrides)
+    from recsys.marketing import api
 
-    show(audience_summary(save_audience(config, runs_dir)))
+    show(api.build_audience(audience, overrides, runs_dir=runs_dir).summary())
 
 
 @campaign_app.command("build")
@@ -80,11 +82,10 @@ def build(
     runs_dir: RunsDir = RUNS,
 ) -> None:
     """Write what each channel imports, with a holdout to compare with."""
-    config = _started("recsys.marketing.campaigns.campaign_file.CampaignFile", campaign, overrides)
-    from recsys.marketing.campaigns.campaign import build_campaign
-    from recsys.marketing.summary import campaign_summary
+    _refuse_early("recsys.marketing.campaigns.campaign_file.CampaignFile", campaign, overrides)
+    from recsys.marketing import api
 
-    show(campaign_summary(build_campaign(config, runs_dir)))
+    show(api.build_campaign(campaign, overrides, runs_dir=runs_dir).summary())
 
 
 def replay(
@@ -93,11 +94,10 @@ def replay(
     runs_dir: RunsDir = RUNS,
 ) -> None:
     """Replay a log event by event: which triggers fire, and what the exported model answers."""
-    config = _started("recsys.marketing.realtime.config.ReplayConfig", replay, overrides)
-    from recsys.marketing.realtime.replay import replay as replay_log
-    from recsys.marketing.realtime.summary import summary
+    _refuse_early("recsys.marketing.realtime.config.ReplayConfig", replay, overrides)
+    from recsys.marketing import api
 
-    show(summary(replay_log(config, runs_dir)))
+    show(api.replay(replay, overrides, runs_dir=runs_dir).summary())
 
 
 @campaign_app.command()
@@ -131,21 +131,20 @@ def measure(
     ] = None,
 ) -> None:
     """Compare those sent a campaign with those held out, overall and by segment."""
-    start_backend()
-    from recsys.experiment import file as experiment_file
-    from recsys.marketing.campaigns.outcomes import OutcomesConfig, measure_campaign
-    from recsys.marketing.summary import uplift_summary
+    from recsys.marketing import api
 
-    given: dict[str, Any] = {
-        "path": outcomes,
-        "user": user,
-        "time": time,
-        "time_format": time_format,
-    }
-    given |= {"value": value, "days": days, "before_days": before_days}
-    document = experiment_file.settings(settings, given)
-    config = experiment_file.validated(OutcomesConfig, document, "recsys campaign measure")
-    show(uplift_summary(measure_campaign(folder, config)))
+    measured = api.measure(
+        folder,
+        outcomes,
+        settings,
+        user=user,
+        time=time,
+        time_format=time_format,
+        value=value,
+        days=days,
+        before_days=before_days,
+    )
+    show(measured.summary())
 
 
 @campaign_app.command()
@@ -176,15 +175,16 @@ def size(
     ] = 0.8,
 ) -> None:
     """Say how many users a campaign needs to show an uplift of responses, or of money."""
-    from recsys.errors import InputError
-    from recsys.marketing.measurement.power import Money, Outcome, Rate, users_needed
+    from recsys.marketing import api
 
-    outcome: Outcome = Rate(rate)
-    if deviation is not None:
-        outcome = Money(deviation, rate, correlation or 0.0)
-    elif correlation is not None:
-        raise InputError("--correlation is of money: give its --deviation, too")
-    arms = users_needed(outcome, uplift, holdout, power)
+    arms = api.size(
+        uplift,
+        rate,
+        deviation=deviation,
+        correlation=correlation,
+        holdout=holdout,
+        power=power,
+    )
     show(f"{arms.users:,} users: {arms.treated:,} addressed, {arms.held_out:,} held out")
 
 
@@ -207,20 +207,22 @@ def policy(
     ] = None,
 ) -> None:
     """Estimate what another policy would have earned, from logged propensities."""
-    start_backend()
-    from recsys.experiment import file as experiment_file
-    from recsys.marketing.measurement.logged_actions import LoggedActionsConfig, policy_values
-    from recsys.marketing.summary import policy_summary
+    from recsys.marketing import api
 
-    given: dict[str, Any] = {"path": log, "reward": reward, "propensity": propensity}
-    given |= {"probability": probability, "predicted": predicted, "expected": expected}
-    document = experiment_file.settings(settings, given)
-    config = experiment_file.validated(LoggedActionsConfig, document, "recsys campaign policy")
-    show(policy_summary(policy_values(config)))
+    found = api.policy(
+        log,
+        settings,
+        reward=reward,
+        propensity=propensity,
+        probability=probability,
+        predicted=predicted,
+        expected=expected,
+    )
+    show(found.summary())
 
 
-def _started(schema: str, path: Path, overrides: list[str] | None) -> Any:
-    """Starts the backend, and gives what a file says.
+def _refuse_early(schema: str, path: Path, overrides: list[str] | None) -> None:
+    """Refuses a wrong setting before the libraries are imported that the command needs.
 
     Args:
         schema: the class that reads the file, with its module.
@@ -228,11 +230,9 @@ def _started(schema: str, path: Path, overrides: list[str] | None) -> Any:
     """
     module, _, name = schema.rpartition(".")
 
-    def read() -> Any:
+    def read() -> object:
         from recsys.experiment.file import read_as
 
         return read_as(getattr(importlib.import_module(module), name), path, overrides)
 
-    refuse_early([module], read)
-    start_backend()
-    return read()
+    refuse_early([module], read, real=["phonenumbers"])

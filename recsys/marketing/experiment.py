@@ -1,122 +1,32 @@
-"""Experiments that ask about users, typed."""
+"""What the experiments of all tasks have in common."""
 
-from pathlib import Path
-from typing import Literal
+from typing import Any, Protocol
 
-from pydantic import Field, PositiveInt, model_validator
-
-from recsys.config import NAME, RunName, StrictConfig
-from recsys.data.prepare.prepare import DataConfig
-from recsys.errors import InputError
-from recsys.experiment.file import read_document, validated
-from recsys.marketing.propensity.answers import Statistic
-from recsys.marketing.propensity.judging import EstimatorsConfig
-from recsys.marketing.propensity.labelled import LabelledTableConfig
-from recsys.marketing.propensity.periods import PeriodConfig
-from recsys.marketing.sentiment.fitting import SentimentConfig
-from recsys.marketing.sentiment.reviews import ReviewsConfig
-from recsys.marketing.users.description import FeaturesConfig
 from recsys.tracking import TrackingConfig
 
 
-class PropensityConfig(EstimatorsConfig):
-    """What is predicted of users, from what, by what."""
+class TaskExperiment(Protocol):
+    """An experiment of a task, as resolved.
 
-    period: PeriodConfig = PeriodConfig()
-    features: FeaturesConfig = FeaturesConfig()
-    statistic: Statistic = Field(
-        "mean",
-        description="what is predicted of an amount: the mean adds up to what all users spend; the "
-        "median is what a typical one does, often nothing, and adds up to far less",
-    )
-    currency: str | None = Field(
-        None,
-        min_length=1,
-        max_length=10,
-        description="behind the amounts on pages, such as € or USD; of `target: value` and of "
-        "labels that are amounts",
-    )
-    explained_users: PositiveInt = Field(
-        300, description="users who get reasons, those with the highest predictions"
-    )
-
-    @property
-    def of_amounts(self) -> str | None:
-        """A setting that only amounts have; None if there is none."""
-        if self.statistic != "mean":
-            return "statistic"
-        return "currency" if self.currency is not None else None
-
-
-class PropensityExperiment(StrictConfig):
-    """What users will do: a question to a log, or to a table with a label column."""
-
-    task: Literal["propensity"]
-    name: RunName = Field(pattern=NAME, description="names the run folder and the model")
-    data: DataConfig | None = Field(None, description="a log; or else `table`")
-    table: LabelledTableConfig | None = Field(
-        None, description="a row per user with the answer in a column; or else `data`"
-    )
-    propensity: PropensityConfig = PropensityConfig()
-    tracking: TrackingConfig = TrackingConfig()
-
-    @model_validator(mode="after")
-    def _asks_one_source(self) -> "PropensityExperiment":
-        if (self.data is None) == (self.table is None):
-            raise ValueError("give either `data`, a log, or `table`, rows with a label")
-        log_only = {"period", "features"} & self.propensity.model_fields_set
-        if self.table is not None and log_only:
-            raise ValueError(
-                f"propensity.{min(log_only)} is asked of a log; a table has its own columns"
-            )
-        of_amounts, target = self.propensity.of_amounts, self.propensity.period.target
-        if self.data is not None and of_amounts and target != "value":
-            raise ValueError(
-                f"propensity.{of_amounts} is of amounts, and propensity.period.target is {target}"
-            )
-        return self
-
-    @property
-    def seed(self) -> int:
-        return self.propensity.seed
-
-
-class SentimentExperiment(StrictConfig):
-    """What reviews say of items, and of the mood of those who write them."""
-
-    task: Literal["sentiment"]
-    name: RunName = Field(pattern=NAME, description="names the run folder")
-    reviews: ReviewsConfig
-    sentiment: SentimentConfig = SentimentConfig()
-    tracking: TrackingConfig = TrackingConfig()
-
-    @property
-    def seed(self) -> int:
-        return self.sentiment.seed
-
-
-TaskExperiment = PropensityExperiment | SentimentExperiment
-TASKS: dict[str, type[TaskExperiment]] = {
-    "propensity": PropensityExperiment,
-    "sentiment": SentimentExperiment,
-}
-
-
-def load_task(
-    path: Path, overrides: list[str] | None = None, name: str | None = None
-) -> TaskExperiment:
-    """Reads an experiment that asks about users.
-
-    Args:
-        path, overrides, name: see :func:`recsys.experiment.file.read_document`.
-
-    Raises:
-        InputError: there is none, no such task, or something in it is wrong.
+    Attributes:
+        task: as the file names it.
+        name: of the run folder.
+        seed: of everything drawn; names the folder of the run within that of the name.
+        tracking: whether and where MLflow is told of the run.
     """
-    document = read_document(path, overrides, name)
-    if document["task"] not in TASKS:
-        raise InputError(
-            f"{path}: there is no `task: {document['task']}`; there are recommendation, "
-            f"{', '.join(TASKS)}"
-        )
-    return validated(TASKS[document["task"]], document, str(path))
+
+    @property
+    def task(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def seed(self) -> int: ...
+
+    @property
+    def tracking(self) -> TrackingConfig: ...
+
+    def model_dump(self, *, mode: str = ...) -> dict[str, Any]:
+        """As plain values."""
+        ...

@@ -11,7 +11,7 @@ from recsys.errors import InputError
 from recsys.export.recommend import Recommender
 from recsys.marketing.audiences import audience
 from recsys.marketing.campaigns import built
-from recsys.marketing.propensity_run import USERS
+from recsys.marketing.propensity.run import USERS
 from recsys.marketing.realtime import replay
 from recsys.marketing.reports.users_report import write_users_report
 from recsys.marketing.users.segments import SEGMENTS
@@ -24,7 +24,7 @@ LIST = 10
 MOST_ITEMS = 6
 # Users of a segment who must get an item, for it to be the segment's.
 LEAST_SHARE = 0.05
-# Of folders that are no runs: the file that each kind has.
+# Of folders that are not runs: the file that each kind has.
 KINDS = {
     "audiences": audience.COUNTS,
     "campaigns": built.COUNTS,
@@ -84,7 +84,7 @@ def recommended_by_segment(
     """What sets the segments apart: items that their users are recommended more than others.
 
     Args:
-        runs: folders of runs; the first with segments says who is in which.
+        runs: folders of runs; the segments are those of the first that has any.
         recommender: folder of a recommender's run.
         seed: of the users who are drawn from each segment.
 

@@ -1,8 +1,7 @@
-"""What both kinds of pages are made with: documents in, one file out that works offline."""
+"""What pages are made with: documents in, one file out that works offline."""
 
 import base64
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,49 +14,51 @@ from recsys.system.display import LONGEST_LINE, printable
 from recsys.system.files import atomic_path
 from recsys.system.recorded import RecordedFiles
 
-MANIFESTS = ("manifest.json", "version.json")  # of runs and replays; of audiences and campaigns
+MANIFEST = "manifest.json"  # of runs
 MEND = "Run the command that made the folder again: what is damaged is made again"
-# Ids that would tell everybody how to reach the user.
-CONTACT = re.compile(r"\S+@\S+|\+[\d\s()/.-]{7,}")
 
 
-def checked(path: Path) -> Path:
+def checked(path: Path, manifest: str = MANIFEST) -> Path:
     """A file of a folder that this package made, once it proved to be as it was recorded.
 
     Args:
-        path: of a run, a version of an audience or of a campaign, or a replay.
+        path: the file.
+        manifest: name of the file beside it in which its digest is recorded.
 
     Raises:
-        Damaged: it is not.
+        Damaged: the file is missing or has changed.
     """
-    return _recorded(path).checked(path)
+    return RecordedFiles(path.parent, MEND, manifest).checked(path)
 
 
-def read_document(path: Path, default: Any = None, keys: Sequence[str] = ()) -> Any:
+def read_document(
+    path: Path, default: Any = None, keys: Sequence[str] = (), manifest: str = MANIFEST
+) -> Any:
     """A JSON or YAML document, :func:`checked`.
 
     Args:
         path: the file.
         default: instead, where the file is missing.
         keys: which the document has, unless it is another program's.
+        manifest: see :func:`checked`.
 
     Raises:
-        InputError: it is missing and there is no default, it is damaged, or another document.
+        InputError: the document is missing and there is no default, it is damaged, or it is
+            another one.
     """
     if not path.is_file():
         if default is not None:
             return default
-        raise InputError(f"{path.parent} has no {path.name}: it is no run folder, or unfinished")
-    return _recorded(path).read(path, keys)
-
-
-def _recorded(path: Path) -> RecordedFiles:
-    name = next((name for name in MANIFESTS if (path.parent / name).is_file()), MANIFESTS[0])
-    return RecordedFiles(path.parent, MEND, name)
+        raise InputError(f"{path.parent} has no {path.name}: it is not a run folder, or unfinished")
+    return RecordedFiles(path.parent, MEND, manifest).read(path, keys)
 
 
 def write_page(
-    path: Path, template: str, packages: Sequence[str] = ("recsys.reports",), **context: Any
+    path: Path,
+    template: str,
+    packages: Sequence[str] = ("recsys.reports",),
+    filters: Mapping[str, Callable[[Any], str]] | None = None,
+    **context: Any,
 ) -> Path:
     """Renders a template into a file, in whole or not at all.
 
@@ -65,6 +66,7 @@ def write_page(
         path: of the page.
         template: its name.
         packages: whose ``templates`` are looked through, one after the other.
+        filters: what the template can write values by, beside ours.
         context: what it shows.
     """
     environment = jinja2.Environment(
@@ -80,8 +82,7 @@ def write_page(
         "printable": printable,
         "percent": lambda share: f"{100 * share:.1f} %",
         "plain": _plain,
-        "user": _user,
-        "points": lambda share: f"{100 * share:+.1f}",
+        **(filters or {}),
     }
     document = environment.get_template(template).render(**context)
     with atomic_path(path) as partial:
@@ -99,11 +100,6 @@ def _number(value: float | None) -> str:
     if value is None:
         return "n/a"
     return f"{value:.2f}" if abs(value) >= 10 else f"{value:.4f}"
-
-
-def _user(user: Any) -> str:
-    """A user's id; not where it is an e-mail address or a telephone number."""
-    return "kept back" if CONTACT.fullmatch(str(user).strip()) else printable(user)
 
 
 def _plain(value: Any) -> str:

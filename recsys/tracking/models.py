@@ -3,10 +3,11 @@
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import recsys.tracking.store as store
-from recsys.tracking import estimator_model, saved_model
+from recsys.system.plugins import load_plugin, plugins
+from recsys.tracking import saved_model
 from recsys.tracking.logged_model import DIGEST_TAG
 from recsys.tracking.run import Run
 
@@ -19,38 +20,65 @@ NAME_TAG = "registered_model"
 MOST_METRICS = 12
 
 
-def signature(folder: Path, input_example: Mapping[str, list]) -> "ModelSignature":
-    """Describes what the SavedModel or the estimator of a folder takes and gives.
-
-    Args:
-        folder: its own.
-        input_example: a list per input, with a value per request.
-    """
-    kind = estimator_model if estimator_model.holds(folder) else saved_model
-    return kind.signature(input_example)
+# The entry points of further kinds of models, each a :class:`ModelKind`, such as a module.
+KINDS = "recsys.model_kinds"
 
 
-def check(folder: Path) -> None:
-    """Refuses a file that would run more than a model when it is loaded.
+class ModelKind(Protocol):
+    """How models of one kind are logged; a module with these functions will do."""
+
+    def holds(self, folder: Path) -> bool:
+        """Whether a folder is that of a model of this kind, or one that MLflow made of it."""
+        ...
+
+    def check(self, folder: Path) -> None:
+        """Refuses a file that would run more than a model when it is loaded.
+
+        Raises:
+            InputError: the file is not a model of ours.
+        """
+        ...
+
+    def content(self, logged: Path) -> Path:
+        """The model's own folder within the one that MLflow made of it."""
+        ...
+
+    def signature(self, input_example: Mapping[str, list]) -> "ModelSignature":
+        """Describes what the model takes and gives.
+
+        Args:
+            input_example: a list per input, with a value per request.
+        """
+        ...
+
+    def example(self, input_example: Mapping[str, list]) -> "pd.DataFrame":
+        """The example as a table that fits the signature, a row per request."""
+        ...
+
+    def log(
+        self,
+        run: Run,
+        folder: Path,
+        model_signature: "ModelSignature",
+        input_example: "pd.DataFrame | None",
+        digest: str,
+    ) -> str:
+        """Logs the model to a run and returns the logged model's id."""
+        ...
+
+
+def kind_of(folder: Path) -> ModelKind:
+    """The kind of model that lies in a folder: a SavedModel, or one that a package adds.
 
     Raises:
-        InputError: it is not an estimator of ours.
+        InputError: a package's kind cannot be imported.
     """
-    if estimator_model.holds(folder):
-        estimator_model.trusted_types(folder)
-
-
-def example(folder: Path, input_example: Mapping[str, list]) -> "pd.DataFrame":
-    """The example as a table that fits the signature, a row per request; see :func:`signature`."""
-    import pandas as pd
-
-    columns = {}
-    for name, values in input_example.items():
-        is_number = not any(isinstance(value, str) for value in values)
-        # Of an estimator, one is a double even where every value is missing, or whole.
-        typed = estimator_model.holds(folder) and is_number
-        columns[name] = pd.Series(list(values), dtype="float64" if typed else None)
-    return pd.DataFrame(columns)
+    if not saved_model.holds(folder):
+        for name in plugins(KINDS):
+            kind: ModelKind = load_plugin(KINDS, name)
+            if kind.holds(folder):
+                return kind
+    return saved_model
 
 
 def log(
@@ -60,7 +88,7 @@ def log(
     input_example: "pd.DataFrame | None",
     registered_name: str | None,
 ) -> None:
-    """Logs the SavedModel or the estimator of a folder, and registers it.
+    """Logs the model of a folder, and registers it.
 
     Each step looks for what is there, so that a run that was killed in between
     goes on with it.
@@ -68,7 +96,7 @@ def log(
     Args:
         run: that it belongs to.
         folder: its own.
-        model_signature: of :func:`signature`.
+        model_signature: of its kind.
         input_example: a table with a row per request.
         registered_name: of the registered model; None: it is not registered.
     """
@@ -76,8 +104,7 @@ def log(
     tags = {DIGEST_TAG: found, NAME_TAG: registered_name or ""}
     if tags.items() <= run.client.get_run(run.id).data.tags.items():
         return
-    kind = estimator_model if estimator_model.holds(folder) else saved_model
-    model_id = kind.log(run, folder, model_signature, input_example, found)
+    model_id = kind_of(folder).log(run, folder, model_signature, input_example, found)
     if registered_name:
         register(run, model_id, registered_name, found)
     run.set_tags(tags)

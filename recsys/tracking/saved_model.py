@@ -16,6 +16,28 @@ if TYPE_CHECKING:
 CODE = Path(__file__).parent / "pyfunc_model.py"
 
 
+def holds(folder: Path) -> bool:
+    """Whether a folder is that of a SavedModel, or one that MLflow made of it."""
+    return any(folder.glob("saved_model.pb")) or any(folder.glob("artifacts/*/saved_model.pb"))
+
+
+def check(folder: Path) -> None:
+    """Refuses nothing: TensorFlow runs what a graph may, and no more."""
+
+
+def content(logged: Path) -> Path:
+    """The SavedModel's own folder within the one that MLflow made of it."""
+    (own,) = (logged / "artifacts").iterdir()
+    return own
+
+
+def example(input_example: Mapping[str, list]) -> "pd.DataFrame":
+    """The example as a table, a row per request."""
+    import pandas as pd
+
+    return pd.DataFrame({name: pd.Series(list(values)) for name, values in input_example.items()})
+
+
 def signature(input_example: Mapping[str, list]) -> "ModelSignature":
     """Describes the columns that the model takes and gives.
 

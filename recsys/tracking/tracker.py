@@ -40,12 +40,12 @@ class Tracker(Protocol):
         """Keeps a file or a folder with the run."""
 
     def log_model(self, folder: Path, input_example: Mapping[str, list]) -> None:
-        """Logs and registers a SavedModel, or an estimator (``model.skops``).
+        """Logs and registers a SavedModel, or a model of a kind that a package adds.
 
         Args:
             folder: its own.
             input_example: a list per input, with a value per request: of ``serving_default``
-                ``{"history": [["a", "b"]], "user_id": ["u"]}``, of an estimator its features.
+                ``{"history": [["a", "b"]], "user_id": ["u"]}``.
         """
 
     def flush(self) -> None:
@@ -226,12 +226,13 @@ class MlflowTracker:
         self._do(lambda run: run.log_artifact(path))
 
     def log_model(self, folder: Path, input_example: Mapping[str, list]) -> None:
-        """Logs and registers a SavedModel or an estimator (see :class:`Tracker`)."""
+        """Logs and registers a model (see :class:`Tracker`)."""
         name = self._config.model_name or self._name.replace("/", "-").replace(":", "-")
-        models.check(folder)  # here, where what is wrong with it is not taken for the server's
-        signature = models.signature(folder, input_example)
+        kind = models.kind_of(folder)
+        kind.check(folder)  # here, where what is wrong with it is not taken for the server's
+        signature = kind.signature(input_example)
         registered = name if self._config.register_model else None
-        example = models.example(folder, input_example)
+        example = kind.example(input_example)
         self._do(lambda run: models.log(run, folder, signature, example, registered))
 
     def _do(self, action: Callable[[Run], None]) -> None:

@@ -7,9 +7,9 @@ import pytest
 
 from recsys.data.prepare.prepare import DataConfig
 from recsys.experiment.schema import Experiment
-from recsys.marketing import scores
-from recsys.marketing.experiment import PropensityExperiment
-from recsys.marketing.run import run_task
+from recsys.marketing.measurement import scores
+from recsys.marketing.propensity.experiment import PropensityExperiment
+from recsys.marketing.propensity.run import run_propensity
 from recsys.pipeline import Pipeline
 from tests.marketing.logs import START, shoppers
 
@@ -62,7 +62,7 @@ def prediction(folder, data) -> Path:
             "tracking": OFF,
         }
     )
-    return run_task(experiment, folder / "runs").path
+    return run_propensity(experiment, folder / "runs").path
 
 
 @pytest.fixture(scope="session")

@@ -8,10 +8,10 @@ import yaml
 
 from recsys.errors import InputError
 from recsys.marketing.audiences.users_table import read_users
-from recsys.marketing.experiment import PropensityExperiment
 from recsys.marketing.page import recommended_by_segment, write_page
+from recsys.marketing.propensity.experiment import PropensityExperiment
+from recsys.marketing.propensity.run import run_propensity
 from recsys.marketing.reports.users_report import write_users_report
-from recsys.marketing.run import run_task
 from recsys.runs.folder import RunFolder
 from tests.damage import empty, flip, truncate
 
@@ -26,7 +26,7 @@ def copy(prediction, tmp_path):
 
 def run_again(folder):
     document = yaml.safe_load((folder / "experiment.yaml").read_text())
-    return run_task(PropensityExperiment.model_validate(document), folder.parents[1])
+    return run_propensity(PropensityExperiment.model_validate(document), folder.parents[1])
 
 
 NAMES = ["metrics.json", "users.parquet", "predictions.parquet", "model/1/model.skops"]

@@ -11,21 +11,21 @@ from typer.testing import CliRunner
 from recsys.cli import app
 from recsys.errors import InputError
 from recsys.export.recommend import Query, Recommender
-from recsys.marketing.experiment import SentimentExperiment
 from recsys.marketing.page import recommended_by_segment, write_page
-from recsys.marketing.propensity.periods import PeriodConfig, ask_log
+from recsys.marketing.propensity.periods import PeriodConfig, task_of_log
 from recsys.marketing.realtime.config import ReplayConfig
 from recsys.marketing.realtime.replay import replay
-from recsys.marketing.run import run_task
+from recsys.marketing.sentiment.experiment import SentimentExperiment
+from recsys.marketing.sentiment.run import run_sentiment
 from recsys.marketing.users.description import FeaturesConfig
 from recsys.marketing.users.events import open_events
 from recsys.marketing.users.reviewed_users import ReviewedUsers
 from recsys.runs.opening import open_run
 from recsys.runs.preparation import prepare_dataset
+from tests.marketing.folders import write_audience, write_campaign, write_replay
 from tests.marketing.logs import START, microseconds
 from tests.marketing.sentiment.texts import rows, written
 from tests.notebooks import NOTEBOOKS, execute_notebook, output
-from tests.reports.marketing_folders import write_audience, write_campaign, write_replay
 
 pytestmark = pytest.mark.slow
 
@@ -46,7 +46,7 @@ def sentiment(folder) -> Path:
             "tracking": OFF,
         }
     )
-    return run_task(experiment, folder / "runs").path
+    return run_sentiment(experiment, folder / "runs").path
 
 
 def test_one_page_shows_them_all(tmp_path, prediction, sentiment, recommender):
@@ -116,8 +116,8 @@ def test_without_segments_there_are_no_recommendations_by_them(tmp_path, sentime
 def test_moods_and_quality_are_features(folder, data, sentiment):
     features = FeaturesConfig.model_validate({"sentiment": str(sentiment)})
     with open_events(prepare_dataset(data, folder / "runs")) as events:
-        question = ask_log(events, PeriodConfig(days=60), features).question
-    test = question.test.features
+        task = task_of_log(events, PeriodConfig(days=60), features).task
+    test = task.test.features
     assert {"reviews", "mood", "mood_trend", "quality_of_items"} <= set(test)
     assert test["mood"].notnull().sum() > 10
     assert test["quality_of_items"].between(0, 1).mean() > 0.9
@@ -180,10 +180,17 @@ def test_the_notebook_runs_from_top_to_bottom(
     monkeypatch.setenv("RECSYS_RECOMMENDER", str(recommender))
     notebook = execute_notebook(NOTEBOOKS / "users.ipynb", folder)
     printed = output(notebook, "stdout")
-    assert "buys: runs/buys/1" in printed and "the rule 'recency'" in printed
+    assert "runs/buys/1: test" in printed and "the baseline 'recency'" in printed
     assert "audiences/slipping-away/1:" in printed and "TF-IDF" in printed
-    assert output(notebook, "image/svg+xml").count("<svg ") == 5
-    assert "users asked" in output(notebook, "text/html")
+    assert (
+        sum(
+            "image/png" in each.get("data", {})
+            for cell in notebook.cells
+            for each in cell.get("outputs", [])
+        )
+        == 5
+    )
+    assert "lift" in output(notebook, "text/html")
 
 
 @pytest.mark.usefixtures("kernel_environment")

@@ -1,11 +1,13 @@
 import logging
 import sys
 
-import pandas as pd
 import pytest
 
+from recsys.system.plugins import plugins
 from recsys.tracking import models, store
+from recsys.tracking import saved_model as saved_model_kind
 from recsys.tracking.logged_model import DIGEST_TAG
+from tests.plugins import install
 from tests.tracking.conftest import EXAMPLE
 
 
@@ -104,12 +106,18 @@ def test_examples_with_missing_values(values, runs_dir, begin, opened, saved_mod
     assert len(client.search_model_versions("name = 'tiny'")) == 1
 
 
-def test_the_example_of_an_estimator_fits_its_signature(tmp_path):
-    from mlflow.models.utils import _enforce_schema
+def test_a_kind_that_a_package_adds_is_found_by_its_folder(tmp_path, monkeypatch):
+    install(monkeypatch, models.KINDS, letters="tests.tracking.test_models:Letters")
+    (tmp_path / "letter.txt").touch()
+    try:
+        assert models.kind_of(tmp_path) is Letters
+        (tmp_path / "saved_model.pb").touch()
+        assert models.kind_of(tmp_path) is saved_model_kind
+    finally:
+        plugins.cache_clear()
 
-    (tmp_path / "model.skops").touch()
-    values = {"months": [1, 2], "fee": [None, None], "rate": [None, 0.5], "plan": ["a", None]}
-    table = models.example(tmp_path, values)
-    assert [str(kind) for kind in table.dtypes[:3]] == ["float64"] * 3
-    taken = _enforce_schema(table, models.signature(tmp_path, values).inputs)
-    pd.testing.assert_frame_equal(taken, table)
+
+class Letters:
+    @staticmethod
+    def holds(folder):
+        return (folder / "letter.txt").is_file()

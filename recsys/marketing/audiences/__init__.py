@@ -1,1 +1,1 @@
-"""Who is meant: users picked by a query or by likeness, saved in versions."""
+"""Audiences: users picked by a query or by similarity, saved in versions."""

@@ -1,4 +1,4 @@
-"""An audience: users that a condition picks, large enough that nobody in it is singled out."""
+"""An audience: users that a condition picks, enough of them that none is singled out."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +9,9 @@ from pydantic import Field, PositiveInt, model_validator
 
 from recsys.config import NAME, StrictConfig
 from recsys.errors import InputError
-from recsys.marketing.audiences.hidden_seed import Measured, measure
 from recsys.marketing.audiences.lookalikes import LookalikeConfig, Lookalikes
 from recsys.marketing.audiences.query import rows_where
+from recsys.marketing.audiences.seed_holdout import SeedHoldout, measure
 from recsys.marketing.audiences.suppression import (
     Suppressed,
     SuppressionConfig,
@@ -26,11 +26,13 @@ from recsys.runs.folder import RunFolder
 from recsys.runs.opening import open_run
 from recsys.system.yaml_text import dump_yaml
 
+# In the runs folder, all audiences lie in this one.
+FOLDER = "audiences"
 MEMBERS, DEFINITION, COUNTS = "members.parquet", "audience.yaml", "audience.json"
 
 
 class Definition(StrictConfig):
-    """Who is meant."""
+    """Which users are meant."""
 
     where: str = Field(
         description="condition on features, segments and predictions, in SQL, such as "
@@ -54,32 +56,34 @@ class AudienceConfig(Definition):
     minimum_size: PositiveInt = Field(
         50, ge=5, description="users that an audience has at least (k-anonymity)"
     )
-    suppress: SuppressionConfig | None = Field(None, description="who opted out")
+    suppress: SuppressionConfig | None = Field(None, description="users who opted out")
     contacts: ContactsConfig | None = Field(
-        None, description="whose the addresses are of those who opted out; a list of ids needs none"
+        None,
+        description="contacts in which the addresses of the opt-out list are found; a list of "
+        "ids needs none",
     )
 
     @model_validator(mode="after")
-    def _knows_who_opted_out(self) -> "AudienceConfig":
+    def _knows_opt_outs(self) -> "AudienceConfig":
         check_suppression(self.suppress, self.contacts)
         return self
 
 
 @dataclass(frozen=True)
 class Audience:
-    """Who is meant, now.
+    """The users who are meant, now.
 
     Attributes:
         rows: of the users table, those of the members.
         of: how many users were asked.
         suppressed: members who opted out of every channel and were taken out.
-        likeness: how well look-alikes of the seed are found; None of another audience.
+        seed_holdout: how well look-alikes of the seed are found; None of another audience.
     """
 
     rows: pd.DataFrame
     of: int
     suppressed: int
-    likeness: Measured | None = None
+    seed_holdout: SeedHoldout | None = None
 
     @property
     def users(self) -> list[str]:
@@ -97,14 +101,14 @@ def pick(
 
     Args:
         name: for messages.
-        definition: who is meant.
+        definition: which users are meant.
         table: all users.
-        suppressed: who opted out.
+        suppressed: users who opted out.
         minimum_size: users that it must have.
 
     Raises:
-        InputError: the condition is none, or too few are left. How few is not said: the answer
-            to a question about few people is what the minimum keeps back.
+        InputError: the condition cannot be used, or too few are left. The message does not say how
+            few: what is known of few people is what the minimum keeps back.
     """
     meant = table.rows[rows_where(table.rows, definition.where, f"audience {name!r}")]
     out = meant[USER].isin(suppressed.everywhere)
@@ -121,7 +125,7 @@ def _refuse_few(name: str, audience: Audience, minimum_size: int) -> None:
     if len(audience.rows) < minimum_size:
         raise InputError(
             f"audience {name!r} has fewer than {minimum_size} users (of {audience.of}): so few "
-            "could be told apart by what is said of them. Widen its `where`, or lower "
+            "could be told apart by what is known of them. Widen its `where`, or lower "
             "`minimum_size` if that is allowed."
         )
 
@@ -135,7 +139,7 @@ def _alike(
     lookalikes = Lookalikes(config, dataset)
     found = lookalikes.find(known, leave_out=suppressed.everywhere | set(seed.users))["user"]
     rows = table.rows[table.rows[USER].isin(set(found))].reset_index(drop=True)
-    # Who opted out cannot be found, so nobody has to be taken out.
+    # Users who opted out cannot be found, so none has to be taken out.
     return Audience(rows, seed.of, 0, measure(lookalikes, known))
 
 
@@ -163,7 +167,7 @@ def save_audience(config: AudienceConfig, runs_dir: Path) -> Path:
         document |= counts(audience, config.minimum_size)
         RunFolder.write_json(draft / COUNTS, document)
 
-    return keep_version(runs_dir / "audiences" / config.name, mark, write)
+    return keep_version(runs_dir / FOLDER / config.name, mark, write)
 
 
 def counts(audience: Audience, minimum_size: int) -> dict[str, Any]:
@@ -178,8 +182,8 @@ def counts(audience: Audience, minimum_size: int) -> dict[str, Any]:
         "opted_out": audience.suppressed,
         "minimum_size": minimum_size,
     }
-    if audience.likeness is not None:
-        document["likeness"] = audience.likeness.as_dict()
+    if audience.seed_holdout is not None:
+        document["seed_holdout"] = audience.seed_holdout.as_dict()
     if SEGMENT in audience.rows:
         sizes = audience.rows[SEGMENT].value_counts().sort_values()
         sizes = sizes[sizes > 0]

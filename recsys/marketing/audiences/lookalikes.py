@@ -10,14 +10,14 @@ from recsys.config import Distinct, StrictConfig
 from recsys.data.dataset import Dataset
 from recsys.data.sources.text import normal_id
 from recsys.errors import InputError
-from recsys.marketing.audiences.likeness import cosine, directions
+from recsys.marketing.audiences.similarity import cosine, directions
 from recsys.marketing.users.vectors import UserVectors
 
 NAMED = 5
 
 
 class LookalikeConfig(StrictConfig):
-    """Who is sought, by what, and how it is judged."""
+    """Which users are sought, by what, and how well they are found."""
 
     recommender: str = Field(description="folder of its run, with an exported model")
     users: PositiveInt = Field(description="how many are found")
@@ -31,11 +31,14 @@ class LookalikeConfig(StrictConfig):
         description="user features (data.users.features: categories, numbers) by which the same "
         "is done for comparison; empty: there is no comparison",
     )
-    hidden: float = Field(
-        0.5, gt=0, lt=1, description="share of the seed that is hidden, to see who finds it"
+    seed_holdout: float = Field(
+        0.5,
+        gt=0,
+        lt=1,
+        description="share of the seed that is held out, to see how well it is found",
     )
-    repeats: PositiveInt = Field(10, description="times that a random part of the seed is hidden")
-    seed: NonNegativeInt = Field(1, description="of what is hidden, and of the intervals")
+    repeats: PositiveInt = Field(10, description="times that a random part of the seed is held out")
+    seed: NonNegativeInt = Field(1, description="of what is held out, and of the intervals")
 
 
 class Lookalikes:
@@ -43,7 +46,7 @@ class Lookalikes:
 
     A user's vector is what the model's query tower makes of the history, seen from the mean of
     all users, and similarity is the mean cosine with the seed. Chosen on The Complete Journey
-    (lift among as many users as were hidden; half of each seed, mean of 20 hidings):
+    (lift among as many users as were held out; half of each seed, mean of 20 draws):
 
     =========================================  ==========  ==========  ==================
     seed (users)                               whole seed  10 nearest  not seen from the
@@ -60,8 +63,8 @@ class Lookalikes:
     found more for six of eight seeds, and the 10 nearest for two (buyers of lunch bags: 4.5
     against 1.9): try ``neighbours`` on a seed of your own.
 
-    Directions say what users choose, not how much. Who redeems coupons is found better by the
-    mere number of purchases (lift 4.5): such a seed is a question to the users' behaviour.
+    Directions tell what users choose, not how much. Users who redeem coupons are found better by
+    the mere number of purchases (lift 4.5): for such a seed, ask for behaviour instead.
 
     Args:
         config: by which model.
@@ -70,8 +73,8 @@ class Lookalikes:
     Attributes:
         config: as given.
         dataset: as given.
-        known: bool [users], whose history the model can read: it knows an item of it. Nobody
-            else is found, or is an example.
+        known: bool [users], whose history the model can read: it knows an item of it. No
+            other user is found, or is an example.
 
     Raises:
         InputError: there is no such model, or it is too old for the log.
@@ -100,7 +103,7 @@ class Lookalikes:
 
         Raises:
             InputError: the log has not all users of the seed, the model can read no history of
-                theirs, or nobody is left to be found.
+                theirs, or no user is left to be found.
         """
         seed = self.readable(seed_users)
         wanted = self.known & ~self._ids.isin(_trimmed(leave_out))
@@ -108,8 +111,8 @@ class Lookalikes:
         others = np.flatnonzero(wanted)
         if not len(others):
             raise InputError(
-                "nobody is left to be like the seed: all users are of it, left out, or have a "
-                "history that the model cannot read. Take a smaller seed, or leave out fewer."
+                "no user is left to be like the seed: all are of it, left out, or have a history "
+                "that the model cannot read. Take a smaller seed, or leave out fewer."
             )
         similarity = self.similarity(seed, others)
         nearest = np.argsort(-similarity, kind="stable")[: self.config.users]
@@ -138,7 +141,7 @@ class Lookalikes:
     def _places(self, seed_users: Sequence[str]) -> np.ndarray:
         wanted = pd.Index(_trimmed(seed_users), dtype=object).unique()
         if not len(wanted):
-            raise InputError("the seed names nobody: give ids of users as they are in the log")
+            raise InputError("the seed names no user: give ids of users as they are in the log")
         places = self._ids.get_indexer(wanted)
         unknown = sorted(wanted[places < 0])
         if unknown:

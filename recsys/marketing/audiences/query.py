@@ -18,7 +18,7 @@ def rows_where(table: pd.DataFrame, condition: str, origin: str) -> pd.Series:
         origin: where the condition stands, for messages.
 
     Raises:
-        InputError: it is no such expression, is not a yes or no, names a column that there is
+        InputError: it is not such an expression, is not a yes or no, names a column that there is
             not, or takes too long.
     """
     place = "recsys_row"

@@ -1,7 +1,7 @@
-"""Who must not be addressed: the list that a company keeps of those who said no.
+"""Users who must not be addressed: the list that a company keeps of those who opted out.
 
 A list names them by the user's id, by e-mail address or by telephone number, whatever column it
-has of these. An address is everybody's who has it among the contacts, in whatever spelling
+has of these. An address is that of every contact who has it, in whatever spelling
 (:mod:`recsys.marketing.contacts.reverse_directory`).
 """
 
@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from recsys.data.sources.sources import FileConfig
 from recsys.errors import InputError
-from recsys.marketing.channel_names import CHANNELS, channel_name
+from recsys.marketing.contacts.channel_names import CHANNELS, channel_name
 from recsys.marketing.contacts.contacts import (
     Contacts,
     ContactsConfig,
@@ -23,8 +23,8 @@ from recsys.marketing.contacts.contacts import (
 )
 from recsys.marketing.contacts.identifiers import Unusable
 from recsys.marketing.contacts.reverse_directory import ReverseDirectory
-from recsys.marketing.strangers import told_of
-from recsys.marketing.tables import read_columns
+from recsys.marketing.tables.columns import read_columns
+from recsys.marketing.tables.strangers import told_of
 
 EVERY_CHANNEL = "all"
 EMPTY = "empty"
@@ -43,8 +43,8 @@ class SuppressionConfig(FileConfig):
     country: str | None = Field(
         None,
         description="column with the country of numbers without a country code, as that of the "
-        "contacts; where it is not known, a number is everybody's whose number has the same last "
-        "eight digits",
+        "contacts; where it is not known, a number is that of every user whose number has "
+        "the same last eight digits",
     )
     channel: str | None = Field(
         None,
@@ -53,9 +53,9 @@ class SuppressionConfig(FileConfig):
     )
     unknown: Literal["refuse", "allow"] = Field(
         "refuse",
-        description="what to do about users whom the log does not have, be they named by id or "
-        "by the address of a contact: `allow` if the list also holds people who never did "
-        "anything. Addresses that no contact has are counted only: nobody is reached there",
+        description="what to do about users whom the log does not have, whether an id or the "
+        "address of a contact names them: `allow` if the list also holds people who never did "
+        "anything. Addresses that no contact has are only counted: no user is reached there",
     )
 
     @property
@@ -68,7 +68,7 @@ class SuppressionConfig(FileConfig):
     def _names_somebody(self) -> "SuppressionConfig":
         if self.key is None and not self.addresses:
             raise ValueError(
-                "name the column of the opt-out list that says who said no: `key` (the user's id "
+                "name the column of the opt-out list that identifies users: `key` (the user's id "
                 "as in the log), `email` or `phone`"
             )
         if self.country is not None and self.phone is None:
@@ -78,7 +78,7 @@ class SuppressionConfig(FileConfig):
 
 @dataclass(frozen=True)
 class Suppressed:
-    """Who opted out.
+    """Users who opted out.
 
     Attributes:
         everywhere: ids of those who are not addressed at all.
@@ -86,7 +86,7 @@ class Suppressed:
         unknown: how many users of the list, by id or by address, the log does not have.
         nobodys: how many rows of the list have addresses only that no contact has.
         unreadable: how many addresses of the list cannot be read, in rows that also say otherwise
-            who is meant.
+            which user is meant.
     """
 
     everywhere: frozenset[str] = frozenset()
@@ -96,12 +96,12 @@ class Suppressed:
     unreadable: int = 0
 
     def of(self, channel: str) -> frozenset[str]:
-        """Who is not addressed in a channel."""
+        """Users who are not addressed in a channel."""
         return self.everywhere | self.channels.get(channel, frozenset())
 
     @property
     def counts(self) -> dict[str, int]:
-        """What of the list is about nobody who is known, as documents keep it."""
+        """What of the list concerns no known user, as documents keep it."""
         return {
             "unknown_opt_outs": self.unknown,
             "opted_out_addresses_of_nobody": self.nobodys,
@@ -110,7 +110,7 @@ class Suppressed:
 
 
 def suppression_notes(document: Mapping[str, Any]) -> list[str]:
-    """What a list says of nobody who is known, a line each.
+    """What of a list concerns no known user, a line each.
 
     Args:
         document: that has :attr:`Suppressed.counts`.
@@ -118,9 +118,9 @@ def suppression_notes(document: Mapping[str, Any]) -> list[str]:
     notes = {
         "unknown_opt_outs": "users of the opt-out list that the log does not have",
         "opted_out_addresses_of_nobody": "rows of the opt-out list with addresses that no contact "
-        "has, so that nobody is reached there",
+        "has, so that no user is reached there",
         "unreadable_opted_out_addresses": "addresses of the opt-out list that cannot be read, in "
-        "rows that also say otherwise who is meant",
+        "rows that also identify the user in another way",
     }
     return [f"{note}: {document[each]:,}" for each, note in notes.items() if document[each]]
 
@@ -134,8 +134,8 @@ def check_suppression(config: SuppressionConfig | None, contacts: ContactsConfig
     for detail, name in ({} if config is None else config.addresses).items():
         if getattr(contacts, detail, None) is None:
             raise ValueError(
-                f"the opt-out list has addresses (suppress.{detail}: {name}), and whose they are "
-                "is not known: name under `contacts` the table that has them, with its columns "
+                f"the opt-out list has addresses (suppress.{detail}: {name}), and nothing tells "
+                "whose they are: name under `contacts` the table that has them, with its columns "
                 f"`key` and `{detail}`"
             )
 
@@ -213,7 +213,7 @@ def _channel(config: SuppressionConfig, cell: str | None) -> str:
     channel = EVERY_CHANNEL if cell is None else channel_name(cell)
     if channel not in CHANNELS | {EVERY_CHANNEL}:
         raise InputError(
-            f"{config.path}: {channel!r} in the opt-out list is no channel; there are "
+            f"{config.path}: {channel!r} in the opt-out list is not a channel; choose one of "
             f"{', '.join(sorted(CHANNELS))}, and {EVERY_CHANNEL!r}"
         )
     return channel
@@ -222,7 +222,7 @@ def _channel(config: SuppressionConfig, cell: str | None) -> str:
 def _owners(
     row: Mapping[Hashable, str | None], directories: Mapping[str, ReverseDirectory]
 ) -> tuple[list[frozenset[str]], dict[str, str]]:
-    """Whose each address of a row is that can be read, and of the others why they cannot be."""
+    """The owners of each readable address of a row, and why the others cannot be read."""
     owners, why = [], {}
     for detail, directory in directories.items():
         text = row[detail]
@@ -242,7 +242,7 @@ def _of_nobody(config: SuppressionConfig, number: int, why: Mapping[str, str]) -
         reasons.append(f"no {name!r}" if reason == EMPTY else f"in {name!r} {reason}")
     return (
         f"{config.path}: row {number} of the opt-out list has {' and '.join(reasons)}, so that "
-        "nobody knows who said no: complete it or take it out"
+        "it identifies no user: complete it or take it out"
     )
 
 
@@ -262,6 +262,6 @@ def _unknown(
     )
     return (
         f"{config.path}: {told_of(strangers, size, known, 'the opt-out list', so)}.{of_contacts} "
-        "Give the ids of the log, or say `unknown: allow` if the list also holds people who never "
+        "Give the ids of the log, or set `unknown: allow` if the list also holds people who never "
         "did anything."
     )

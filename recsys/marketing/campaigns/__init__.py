@@ -1,1 +1,1 @@
-"""Who gets which message where: files that channels import, with a holdout."""
+"""Which user gets which message where: files that channels import, with a holdout."""

@@ -1,4 +1,4 @@
-"""Where each user of an e-mail or push campaign is written to, and who has no such place.
+"""Where each user of an e-mail or push campaign is written to, and which users have no such place.
 
 No address, no message. An e-mail goes to the address as it stands among the contacts, without
 blanks around it, as the tool that sends it knows it. A push notification finds users by id, unless

@@ -1,4 +1,4 @@
-"""Who gets which campaign: one each, by priority, and a part that gets none to compare with."""
+"""Which user gets which campaign: one each, by priority, and a part none, to compare with."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ COLUMNS = ["user", "campaign", "channel", "held_out", "control", "own_holdout", 
 
 @dataclass(frozen=True)
 class Plan:
-    """A campaign before it is known who gets it.
+    """A campaign before users are assigned to it.
 
     Attributes:
         name: of the campaign.
@@ -33,7 +33,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Assignments:
-    """Who gets what.
+    """Which user gets what.
 
     Attributes:
         rows: ``user`` (each once), ``campaign``, ``channel``, ``held_out`` (nothing is sent),
@@ -63,14 +63,14 @@ def assign(
     """Gives each user the first campaign, by priority, that can reach the user.
 
     The holdout is drawn last, among those who would be sent the campaign: whoever is held out
-    differs from whoever is not by the draw alone. Users of the control group go through the
+    differs from a user who is not by the draw alone. Users of the control group go through the
     assignment like everybody, so that it is known which campaign they would have got.
 
     Args:
         plans: of all campaigns.
-        obstacles: who cannot be reached.
+        obstacles: users who cannot be reached.
         draw: of a user a number in [0, 1); below the holdout's share, the user is held out.
-        control: who gets nothing from any campaign.
+        control: users who get nothing from any campaign.
 
     Raises:
         InputError: campaigns contradict each other: two of one priority want the same user, or

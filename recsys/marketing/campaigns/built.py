@@ -19,7 +19,7 @@ FOLDER = "campaigns"
 KEYS = ("name", "at", "days", "outcome", "control", "knew", "campaigns")
 COLUMNS = ["user", "campaign", "channel", "time", "held_out", "control", "own_holdout"]
 MEND = (
-    "Until then nobody knows whom it addresses and whom it holds out: build it again from its "
+    "Until then it is not known which users it addresses and holds out: build it again from its "
     "file (`recsys campaign build`), which puts back what is damaged. If it was never sent, its "
     "folder may be moved out of the runs folder instead"
 )
@@ -100,9 +100,9 @@ def built_campaigns(runs_dir: Path, own: str) -> list[Built]:
 
 
 def heeded(built: Sequence[Built], name: str, at: date) -> list[Built]:
-    """The campaigns that a campaign file heeds: what they sent, and whom they hold out.
+    """The campaigns that a campaign file heeds: what they sent, and which users they hold out.
 
-    In every version, as nobody knows which one was sent: to leave out or to spare some users too
+    In every version, as it is not known which one was sent: to leave out or to spare some users too
     many harms nothing. Not among them are versions of the file itself for the same day, nor
     campaigns of that day or a later one that were built after it, which heed it: so a file that
     is built again comes to the same. One of an earlier day always counts, whenever it was built.

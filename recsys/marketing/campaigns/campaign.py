@@ -33,14 +33,15 @@ def build_campaign(config: CampaignFile, runs_dir: Path) -> Path:
     """Writes what each channel imports, as ``<runs-dir>/campaigns/<name>/<version>/``.
 
     A file that comes to the same keeps its version. Beside the channels' files lie
-    ``assignments.parquet`` (who was given what, who was held out until when), ``messages.parquet``
-    (who was sent what when), ``left_out.parquet`` (who could not be reached, and why; anyone who
-    opted out is counted only), ``campaign.json`` (counts) and a ``README.md`` that says so.
+    ``assignments.parquet`` (which user was given what, or held out until when),
+    ``messages.parquet`` (who was sent what when), ``left_out.parquet`` (who could not be reached,
+    and why; anyone who opted out is counted only), ``campaign.json`` (counts) and a ``README.md``
+    that says so.
 
-    What was built in the runs folder before counts: its messages for the caps, and whoever it
-    holds out stays out of this file as well while its outcome counts
+    What was built in the runs folder before counts: its messages for the caps, and users whom it
+    holds out stay out of this file as well while its outcome counts
     (:func:`recsys.marketing.campaigns.built.heeded`). Both go by ids and, where the file has
-    contacts, by the addresses that a channel uses: whoever shares one is reached there, too.
+    contacts, by the addresses that a channel uses: a user who shares one is reached there, too.
 
     Raises:
         InputError: an audience is too small (:func:`pick`), campaigns contradict each other
@@ -63,10 +64,11 @@ def build_campaign(config: CampaignFile, runs_dir: Path) -> Path:
             _plan(each, audiences[each.audience], suppressed, config.holdout)
             for each in config.campaigns
         ]
-        # Another day is another draw: whoever was held out of a weekly campaign is out of the
+        # Another day is another draw: users held out of a weekly campaign are out of the
         # next one, which would otherwise hold nobody out.
         draw = seeded_draw(config.seed, config.name, config.at.isoformat())
         found = assign(plans, reach, draw, config.control)
+        files = reach.files
         rows = found.rows
         if SEGMENT in table.rows:
             segments = table.rows.set_index(USER)[SEGMENT]
@@ -89,7 +91,7 @@ def build_campaign(config: CampaignFile, runs_dir: Path) -> Path:
             ],
             **suppressed.counts,
             "campaigns": [
-                _counted(config, each, plan, audiences[each.audience], found, reach.unusable(each))
+                _counted(config, each, plan, audiences[each.audience], found, files.unusable(each))
                 for each, plan in zip(config.campaigns, plans, strict=True)
             ],
         }
@@ -112,12 +114,12 @@ def build_campaign(config: CampaignFile, runs_dir: Path) -> Path:
             _messages(sent).to_parquet(draft / MESSAGES, index=False)
             for each in config.campaigns:
                 users = sent.loc[sent["campaign"] == each.name, "user"].tolist()
-                reach.write(each, users, draft / each.file)
+                files.write(each, users, draft / each.file)
             RunFolder.write_json(draft / COUNTS, {**document, "notes": notes})
             (draft / "README.md").write_text(folder_readme(document), encoding="utf-8")
 
         tables = [each.astype(str).to_dict("list") for each in (rows, found.left_out)]
-        mark = fingerprint([definition, document, *tables, reach.content()])
+        mark = fingerprint([definition, document, *tables, files.content()])
         return keep_version(runs_dir / FOLDER / config.name, mark, write)
 
 

@@ -1,4 +1,4 @@
-"""The campaign file: who gets what where, and within which bounds."""
+"""The campaign file: which users get what where, and within which bounds."""
 
 from datetime import date, timedelta
 
@@ -63,7 +63,7 @@ class CampaignFile(StrictConfig):
     minimum_size: PositiveInt = Field(
         50, ge=5, description="users that an audience has at least (k-anonymity)"
     )
-    suppress: SuppressionConfig | None = Field(None, description="who opted out")
+    suppress: SuppressionConfig | None = Field(None, description="users who opted out")
     contacts: ContactsConfig | None = Field(
         None, description="how users are reached: by e-mail, on social, and by push with tokens"
     )
@@ -77,7 +77,7 @@ class CampaignFile(StrictConfig):
     holdout: float = Field(0.1, ge=0, lt=1, description="share that gets nothing, to compare with")
     holdouts: HoldoutsConfig | None = Field(
         None,
-        description="who is held out of campaigns that other tools or runs folders keep; those "
+        description="users held out of campaigns that other tools or runs folders keep; those "
         "in this runs folder are known",
     )
     control: ControlConfig | None = Field(
@@ -88,7 +88,10 @@ class CampaignFile(StrictConfig):
         None, max_length=8, description="of the money that is measured, as it is shown, such as €"
     )
     expected_rate: float = Field(
-        0.1, gt=0, lt=1, description="share of those held out who are expected to respond anyway"
+        0.1,
+        gt=0,
+        lt=1,
+        description="share of the users held out who are expected to respond anyway",
     )
 
     @property
@@ -145,7 +148,7 @@ class CampaignFile(StrictConfig):
                 )
         if self.stock is not None and not self._offers_items():
             raise ValueError(
-                "no campaign offers items, so there is none to bound: take `stock` out"
+                "no campaign offers items, so there is nothing to bound: take `stock` out"
             )
         if unused := sorted(set(self.audiences) - {each.audience for each in self.campaigns}):
             raise ValueError(f"no campaign is for the audience {unused[0]!r}: take it out")

@@ -40,7 +40,7 @@ class Frequency:
         name: of the campaign file. Its own messages of the same day do not count, so that a
             campaign that is built again is the same.
         at: the day of sending.
-        shared: who shares an address with whom; without contacts, messages count for the id they
+        shared: which users share an address; without contacts, messages count for the id they
             were sent to, which is all there is.
     """
 

@@ -45,7 +45,9 @@ class Message(StrictConfig):
         description="what is offered; null, or left out in a file without a `recommender`: a "
         "plain message, whose text and subject are all there is",
     )
-    text: Wording | None = Field(None, description="what the message says, beside its offer if any")
+    text: Wording | None = Field(
+        None, description="the text of the message, beside its offer if any"
+    )
     reason: Wording = Field(REASON, description="why the first item is offered")
 
     def _templates(self) -> dict[str, Wording]:
@@ -75,7 +77,9 @@ class Message(StrictConfig):
                     "campaign an `offer` and the file the `recommender` that makes it"
                 )
         if self.reason != REASON:
-            raise ValueError("`reason` says why an item is offered, and none is: say it in `text`")
+            raise ValueError(
+                "`reason` tells why an item is offered, and none is: write it in `text`"
+            )
 
     def _columns(
         self, users: Sequence[str], addresses: Mapping[str, str] | None, offers: Offered
@@ -106,7 +110,7 @@ class PushConfig(Message):
         super()._refuse_what_is_not_plain()
         if self.text is None:
             raise ValueError(
-                "a notification that offers nothing must say something: give it a `text`, or the "
+                "a notification that offers nothing needs a text: give it a `text`, or the "
                 "file the `recommender` that makes offers"
             )
 

@@ -1,4 +1,4 @@
-"""Whether users who should have got nothing got something all the same."""
+"""Whether users who were to get nothing got something all the same."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class OtherMessages:
         newest: by campaign (its file and day, or :data:`ELSEWHERE`) the users whom it reached, as
             it was sent to them or to an address that they share; of each file the version that
             was built last.
-        any_version: the same of all versions: nobody knows which one was sent.
+        any_version: the same of all versions: which one was sent is not known.
         notes: what could not be looked at.
     """
 
@@ -73,9 +73,9 @@ def other_messages(folder: Path, name: str, at: date, days: int, outcome: str) -
 
     Looked at are the campaigns beside it (``<runs-dir>/campaigns``) with the same outcome, and
     the table under ``sent`` of its file, which has no outcomes, so that all of it counts. What
-    was sent before that day is no contamination: it met both sides alike.
+    was sent before that day does not contaminate: it met both sides alike.
 
-    Who shares an address with whom, and so was reached by what the other was sent, is read from the
+    Which users share an address, and so were reached by what the other was sent, is read from the
     contacts of the campaign's file as they are today. Without contacts, ids are all there is.
 
     Args:
@@ -132,7 +132,7 @@ def _sent(folder: Path) -> SentConfig | None:
 
 
 def _shared(folder: Path, notes: list[str]) -> SharedDetails:
-    """Who shares an address with whom; adds to the notes why that is not known."""
+    """Which users share an address; adds to the notes why that is not known."""
     given = read_yaml(checked(folder, DEFINITION), MEND, ["contacts"])["contacts"]
     if given is None:
         return SharedDetails()

@@ -32,7 +32,7 @@ class ControlConfig(StrictConfig):
     def _holds_somebody(self) -> "ControlConfig":
         if not self.share and self.replaces is None:
             raise ValueError(
-                "a control with a share of 0 holds nobody: leave `control` out or, to end the "
+                "a control with a share of 0 holds no users: leave `control` out or, to end the "
                 "control of earlier campaigns, name its seed: {share: 0, replaces: 1}"
             )
         return self
@@ -50,10 +50,10 @@ class ControlConfig(StrictConfig):
 def refuse_broken_control(
     control: ControlConfig | None, name: str, at: date, built: Sequence[Built]
 ) -> None:
-    """Sees to it that a control group that has begun is kept, or ended in so many words.
+    """Refuses to break a control group that has begun: it is kept, or ended explicitly.
 
-    A control is on from the first campaign that has it until one of a later or the same day
-    ``replaces`` it. Every version that was built counts: nobody knows which one was sent.
+    A control is in force from the first campaign that has it until one of a later or the same day
+    ``replaces`` it. Every version that was built counts: which one was sent is not known.
 
     Args:
         control: of the campaign file.
@@ -62,8 +62,8 @@ def refuse_broken_control(
         built: what lies in the runs folder.
 
     Raises:
-        InputError: an earlier campaign has a control that is on, and this file has none or
-            another one and does not say that it ends it.
+        InputError: an earlier campaign has a control that is in force, and this file has none or
+            another one and does not end it.
     """
     before = [each for each in built if each.at <= at and (each.name, each.at) != (name, at)]
     last: dict[tuple[float, int], Built] = {}
@@ -85,7 +85,8 @@ def refuse_broken_control(
     have = "none" if ours is None else f"another (share {ours[0]:g}, seed {ours[1]})"
     raise InputError(
         f"{other.folder} of {other.at} has a global control group, whose users get nothing from "
-        f"any campaign, and {name!r} has {have}: say `control: {{share: {share:g}, seed: {seed}}}`"
-        f". To end it, say `control: {{share: 0, replaces: {seed}}}` once, or begin another with "
-        f"`replaces: {seed}` beside its share and a seed of its own"
+        f"any campaign, and {name!r} has {have}: write `control: "
+        f"{{share: {share:g}, seed: {seed}}}`. To end it, write `control: "
+        f"{{share: 0, replaces: {seed}}}` once, or begin another with `replaces: {seed}` beside "
+        "its share and a seed of its own"
     )

@@ -1,4 +1,4 @@
-"""The ``README.md`` of a built campaign, for whoever opens its folder."""
+"""The ``README.md`` of a built campaign, for anyone who opens its folder."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,15 +8,15 @@ WHERE = {
     "email": "the tool that sends e-mails: addresses in clear, personal data",
     "social": "the advertising platform: hashed identifiers, personal data all the same",
 }
-BESIDE = """| `assignments.parquet` | everybody who was given a campaign: held out (nothing is sent) or not, until when that counts, and with what probability; measure with it, and send nothing to those held out |
-| `messages.parquet` | who is sent what, when; the caps of later campaigns in this runs folder count it |
-| `left_out.parquet` | who could not be reached by a campaign (no address, say), and why; anyone who opted out is counted only |
+BESIDE = """| `assignments.parquet` | all users who were given a campaign: held out (nothing is sent) or not, until when that counts, and with what probability; measure with it, and send nothing to those held out |
+| `messages.parquet` | which user is sent what, when; the caps of later campaigns in this runs folder count it |
+| `left_out.parquet` | users whom a campaign could not reach (no address, say), and why; anyone who opted out is counted only |
 | `campaign.yaml` | the campaign file, as resolved |
 | `campaign.json` | how many users each rule left, and the smallest uplift that the holdout will probably show |
 
 Import the CSV files, and do not save them from a spreadsheet: it makes a 7 of the id 007. A text
 that users read (subject, titles, reason) and that would begin with = + - or @ has an apostrophe
-before it, so that a spreadsheet makes no formula of it. Ids (user, items) have none, as the tool
+before it, so that a spreadsheet does not make a formula of it. Ids (user, items) have none, as the tool
 must find them: to look at ids that begin so, import their column as text.
 
 After the campaign: `recsys campaign measure THIS-FOLDER OUTCOMES`.
@@ -24,7 +24,7 @@ After the campaign: `recsys campaign measure THIS-FOLDER OUTCOMES`.
 
 
 def folder_readme(document: Mapping[str, Any]) -> str:
-    """What lies in the folder, and who must get nothing.
+    """What lies in the folder, and which users must get nothing.
 
     Args:
         document: of ``campaign.json``.

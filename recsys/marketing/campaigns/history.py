@@ -23,11 +23,11 @@ class History:
     """What other campaigns mean to a campaign file.
 
     Attributes:
-        frequency: who was addressed how often.
-        held_out: who is held out of another campaign, and so of this one.
+        frequency: how often users were addressed.
+        held_out: users held out of another campaign, and so of this one.
         knew: campaigns whose outcome counts on some of the same days.
         notes: what the user should know about it.
-        shared: who shares an address with whom.
+        shared: which users share an address.
     """
 
     frequency: Frequency
@@ -51,10 +51,10 @@ def read_history(
         config: the campaign file.
         runs_dir: where ``campaigns/<name>/<version>`` lies.
         known: ids of all users of the log.
-        shared: who shares an address with whom, as far as the file has contacts.
+        shared: which users share an address, as far as the file has contacts.
 
     Raises:
-        InputError: a campaign or table cannot be read or is of strangers only, or an earlier
+        InputError: a campaign or table cannot be read or has no user of the log, or an earlier
             campaign has a control group that this file does not keep.
     """
     built = built_campaigns(runs_dir, config.name)

@@ -18,8 +18,8 @@ from recsys.errors import InputError
 from recsys.marketing.campaigns.built import Built, newest
 from recsys.marketing.campaigns.reached import reached
 from recsys.marketing.contacts.shared_details import SharedDetails
-from recsys.marketing.strangers import stranger_notes
-from recsys.marketing.tables import read_columns, with_files
+from recsys.marketing.tables.columns import read_columns, with_files
+from recsys.marketing.tables.strangers import stranger_notes
 
 YES, NO = ("yes", "true", "1"), ("no", "false", "0")
 
@@ -48,7 +48,7 @@ class HoldoutsConfig(TimeConfig, FileConfig):
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Who is held out elsewhere.
+    """Users held out elsewhere.
 
     Attributes:
         users: their ids.
@@ -66,7 +66,7 @@ class HeldOut:
         """``name``, ``at``, ``until`` and ``left_out`` of each campaign in the runs folder.
 
         Args:
-            left_out: who was left out, as some campaign holds them out.
+            left_out: users left out, as some campaign holds them out.
         """
         return [
             {
@@ -87,7 +87,7 @@ def held_out_elsewhere(
     config: HoldoutsConfig | None = None,
     known: Set[str] = frozenset(),
 ) -> HeldOut:
-    """Who must get nothing now, as another campaign is measured by their getting nothing.
+    """Users who must get nothing now, as another campaign is measured by their getting nothing.
 
     That is a campaign that is to move the same outcome, and whose outcome counts on some of the
     same days, be it of an earlier or of a later day.
@@ -123,15 +123,15 @@ def held_out_elsewhere(
     notes: list[str] = []
     if config is not None:
         there, missing = with_files(config)
-        notes = [f"holdouts: no file matched {path}: nobody is held out there" for path in missing]
+        notes = [f"holdouts: no file matched {path}: no user is held out there" for path in missing]
         if there is not None:
             rows = _rows(there)
-            so = "so that nobody is held out for them"
+            so = "so that no user is held out for them"
             notes += stranger_notes(rows["user"], known, "`holdouts`", so, "holdouts.user")
             found = _held_out_in(rows, there, window, outcome)
             if not found:
                 notes.append(
-                    f"holdouts: nobody in the table is held out between {window[0]} and "
+                    f"holdouts: no user of the table is held out between {window[0]} and "
                     f"{window[1]} for {outcome!r}"
                 )
             users |= found
@@ -164,7 +164,7 @@ def _rows(config: HoldoutsConfig) -> pd.DataFrame:
 def _held_out_in(
     rows: pd.DataFrame, config: HoldoutsConfig, window: tuple[date, date], outcome: str
 ) -> set[str]:
-    """Who is held out in a table, on some day of the window."""
+    """Users held out in a table, on some day of the window."""
     first, last = (pd.Timestamp(day, tz="UTC") for day in window)
     kept = (rows["time"] < last + timedelta(days=1)) & (rows["until"] >= first)
     if config.held_out is not None:
@@ -197,8 +197,8 @@ def to_be_built_again(
 
     Args:
         heeded, window, outcome: see :func:`held_out_elsewhere`.
-        held_out: whom this one holds out.
-        shared: who shares an address with whom: what goes there addresses both.
+        held_out: users whom this one holds out.
+        shared: which users share an address: what goes there addresses both.
     """
     notes = []
     for each in newest(heeded):

@@ -10,9 +10,9 @@ from recsys.data.sources.readers.columns import holds
 from recsys.data.sources.sources import FileConfig
 from recsys.data.sources.times import Day, TimeConfig
 from recsys.marketing.campaigns.built import Built
-from recsys.marketing.channel_names import CHANNELS, channel_name
-from recsys.marketing.strangers import stranger_notes
-from recsys.marketing.tables import column_names, read_columns, with_files
+from recsys.marketing.contacts.channel_names import CHANNELS, channel_name
+from recsys.marketing.tables.columns import column_names, read_columns, with_files
+from recsys.marketing.tables.strangers import stranger_notes
 
 CAMPAIGN = "campaign"
 SHOWN = 5  # channels, the most frequent first
@@ -95,9 +95,9 @@ def messages_elsewhere(
     rows = read_columns(there, columns, ids=["user"], times=there)
     rows = rows.reindex(columns=list(columns))
     if nobodys := int(rows["user"].isnull().sum()):
-        notes.append(f"sent: messages without {there.user!r}, which count for nobody: {nobodys:,}")
+        notes.append(f"sent: messages without {there.user!r}, which count for no user: {nobodys:,}")
     if known is not None:
-        so = "so that what they were sent counts for nobody"
+        so = "so that what they were sent counts for no user"
         notes += stranger_notes(rows["user"], known, "`sent`", so, "sent.user")
     rows["channel"] = rows["channel"].fillna("").map(channel_name)
     rows["campaign"] = rows["campaign"].fillna("")

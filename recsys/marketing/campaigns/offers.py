@@ -12,7 +12,7 @@ from recsys.errors import InputError
 from recsys.export.reasons import reasons_of_many
 from recsys.export.recommend import Query, Recommender
 from recsys.marketing.audiences.query import rows_where
-from recsys.marketing.feature_table import feature_table
+from recsys.marketing.users.feature_table import feature_table
 from recsys.runs.opening import open_run
 
 # Scores that are in memory at a time.
@@ -24,7 +24,7 @@ class OfferConfig(StrictConfig):
     """What is offered.
 
     An item goes to so many users as its pieces in stock allow
-    (:class:`recsys.marketing.campaigns.stock.StockConfig`); whoever comes after them is offered
+    (:class:`recsys.marketing.campaigns.stock.StockConfig`); users who come after them are offered
     the next best.
     """
 
@@ -36,15 +36,17 @@ class OfferConfig(StrictConfig):
         "the recommender's data.items names",
     )
     seen: Seen | None = Field(
-        None, description="may items of the user's history be offered? As the recommender says"
+        None,
+        description="may items of the user's history be offered? By default as the recommender "
+        "does",
     )
 
     @model_validator(mode="after")
     def _can_be_had(self) -> "OfferConfig":
         if self.least > self.items:
             raise ValueError(
-                f"`least` ({self.least}) is more than `items` ({self.items}), so that nobody would "
-                "be offered anything"
+                f"`least` ({self.least}) is more than `items` ({self.items}), so that no user "
+                "would be offered anything"
             )
         return self
 
@@ -180,11 +182,11 @@ def take(
     Args:
         scores_UC: float [users, choice], -inf of what must not be offered; changed.
         choice: int [choice], indices of items.
-        config: how many items, and at least how many; whoever would get fewer takes none.
+        config: how many items, and at least how many; a user who would get fewer takes none.
         left: float [items], to how many users each item can still be offered; changed.
 
     Returns:
-        Indices of items, empty of whom there is too little for.
+        Indices of items, empty for users for whom there is too little.
     """
     found = []
     for best, scores_C in zip(_best(scores_UC, config.items), scores_UC, strict=True):

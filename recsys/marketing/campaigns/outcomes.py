@@ -17,7 +17,7 @@ from recsys.marketing.audiences.users_table import SEGMENT
 from recsys.marketing.campaigns.built import ASSIGNMENTS, COUNTS, KEYS
 from recsys.marketing.campaigns.contamination import OtherMessages, other_messages
 from recsys.marketing.measurement.uplift import SegmentedUplift, uplift, uplift_by_segment
-from recsys.marketing.tables import as_numbers, read_columns
+from recsys.marketing.tables.columns import as_numbers, read_columns
 from recsys.marketing.versions import MEND, checked, read_version
 from recsys.runs.folder import RunFolder
 from recsys.system.reading import reading
@@ -54,8 +54,8 @@ def measure_campaign(folder: Path, config: OutcomesConfig) -> Path:
     global control group, which got nothing for longer, everybody assigned outside it (sent or
     held out) is compared with it apart: what all campaigns changed together since it began.
 
-    Everybody assigned counts as assigned, whether a message arrived or not; who is not among the
-    outcomes did nothing. Also those held out who were sent something else all the same stay
+    All users assigned count as assigned, whether a message arrived or not; a user who is not among
+    the outcomes did nothing. Also those held out who were sent something else all the same stay
     where they were assigned (intention to treat): how many they are is said, as the uplift is
     smaller by them.
 
@@ -77,8 +77,8 @@ def measure_campaign(folder: Path, config: OutcomesConfig) -> Path:
     """
     if not (folder / ASSIGNMENTS).is_file():
         raise InputError(
-            f"{folder} is no campaign: give the folder that `recsys campaign build` printed, such "
-            "as runs/campaigns/spring/1"
+            f"{folder} is not a campaign: give the folder that `recsys campaign build` printed, "
+            "such as runs/campaigns/spring/1"
         )
     document = read_version(folder, COUNTS, KEYS)
     with reading(checked(folder, ASSIGNMENTS), MEND):
@@ -122,7 +122,7 @@ def measure_campaign(folder: Path, config: OutcomesConfig) -> Path:
 def _measured(
     users: pd.DataFrame, outcomes: Sequence[str], others: OtherMessages
 ) -> dict[str, Any]:
-    """Uplift by outcome, or why there is none; and who was sent other campaigns."""
+    """Uplift by outcome, or why there is none; and users who were sent other campaigns."""
     measured, not_measured = {}, {}
     for outcome in outcomes:
         try:
@@ -153,7 +153,7 @@ def _read(config: OutcomesConfig) -> tuple[pd.DataFrame, list[str]]:
         )
     odd = {
         "have no money, which counts as 0": int(value.isna().sum()),
-        "have no user, and count for nobody": int(rows["user"].isnull().sum()),
+        "have no user, and count for none": int(rows["user"].isnull().sum()),
         "repeat another one in user, time and money, and count all the same": int(
             rows.astype(str).duplicated().sum()
         ),
@@ -163,7 +163,7 @@ def _read(config: OutcomesConfig) -> tuple[pd.DataFrame, list[str]]:
     if given and all(THOUSANDS.fullmatch(text) for text in given):
         notes.append(
             f"each {config.value!r} has three digits after a point, such as {given[0]!r}: if these "
-            "are thousands, say 'thousands=\".\"' 'decimal=\",\"'"
+            "are thousands, give 'thousands=\".\"' 'decimal=\",\"'"
         )
     return rows[["user", "time"]].assign(value=value.fillna(0)), notes
 

@@ -1,10 +1,7 @@
-"""Who a campaign reaches: not too often, with something to offer, at an address."""
+"""Users whom a campaign reaches: not too often, with something to offer, at an address."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from functools import cached_property
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -13,18 +10,13 @@ from recsys.marketing.audiences.suppression import Suppressed
 from recsys.marketing.campaigns.addresses import Addresses
 from recsys.marketing.campaigns.assignment import Plan
 from recsys.marketing.campaigns.campaign_file import CampaignConfig, CampaignFile
+from recsys.marketing.campaigns.channel_files import ChannelFiles
 from recsys.marketing.campaigns.channels import EmailConfig, PushConfig, SocialConfig
 from recsys.marketing.campaigns.draws import seeded_draw
 from recsys.marketing.campaigns.history import History
-from recsys.marketing.campaigns.offers import Offer, OfferConfig, Offers
+from recsys.marketing.campaigns.offers import OfferConfig, Offers
 from recsys.marketing.campaigns.sharers import Sharers
-from recsys.marketing.campaigns.social import (
-    Hashed,
-    hash_contacts,
-    identifying_fields,
-    people,
-    write_social,
-)
+from recsys.marketing.campaigns.social import hash_contacts, identifying_fields
 from recsys.marketing.campaigns.stock import offers_left
 from recsys.marketing.contacts.contacts import Contacts
 
@@ -35,9 +27,9 @@ OFTEN, NO_OFFER = "addressed too often", "nothing to offer"
 
 
 class Reach:
-    """What stands between a campaign and each user; keeps on the way what will be written.
+    """What stands between a campaign and each user; fills the channels' files on the way.
 
-    Whoever cannot be reached anyway takes no pieces of the stock; whoever is held out of the
+    A user who cannot be reached anyway takes no pieces of the stock; a user who is held out of the
     campaign later does, so that what others are offered does not depend on the draw.
 
     Of users who share an address, one has a campaign of the file: the first, in the order of the
@@ -49,8 +41,11 @@ class Reach:
         config: the campaigns.
         history: what other campaigns mean to this one.
         contacts: of the users, if the file names them.
-        suppressed: who opted out.
+        suppressed: users who opted out.
         tell: called with what is being done.
+
+    Attributes:
+        files: what will be written of the users reached.
     """
 
     def __init__(
@@ -67,17 +62,14 @@ class Reach:
         self._tell = tell
         self._history = history
         self._shared = history.shared
-        # Who has a campaign of the file, and whom that reaches, too.
-        self._served: set[str] = set()
+        self.files = ChannelFiles(config, contacts)
+        # Users whom a campaign of the file reaches, by sharing an address too.
         self._reached: set[str] = set()
         self._sharers: Sharers | None = None
         self._addresses: Addresses | None = None
         if contacts is not None:
             self._sharers = Sharers(self._shared, suppressed)
             self._addresses = Addresses(contacts, self._sharers)
-        self._found: dict[str, dict[str, str]] = {}
-        self._offers: dict[str, dict[str, Offer]] = {each.name: {} for each in config.campaigns}
-        self._hashed: dict[str, Hashed] = {}
 
     @cached_property
     def _recommender(self) -> Offers:
@@ -95,7 +87,7 @@ class Reach:
         return self._stock.copy()
 
     def __call__(self, plan: Plan, users: Sequence[str]) -> Mapping[str, str]:
-        """Of users, those whom a campaign cannot reach, and why.
+        """Of some users, those whom a campaign cannot reach, and why.
 
         Raises:
             InputError: the channel lacks what it needs.
@@ -112,7 +104,7 @@ class Reach:
         if not rest:
             return reasons
         reasons |= self._without_address(campaign, rest)
-        taken = self._reached | self._shared.of(self._served, details)
+        taken = self._reached | self._shared.of(self.files.served, details)
         waiting = []
         for user in rest:
             if user in taken:
@@ -131,43 +123,39 @@ class Reach:
                 return [channel.address_detail]
 
     def _without_address(self, campaign: CampaignConfig, users: Sequence[str]) -> dict[str, str]:
-        """Those whom the campaign's channel does not find, or must not."""
+        """Users whom the campaign's channel does not find, or must not."""
         match campaign.channel:
             case SocialConfig(platform=platform, fields=fields):
                 assert self._contacts is not None
                 hashed = hash_contacts(users, self._contacts, platform, fields, self._sharers)
-                self._hashed[campaign.name] = hashed
+                self.files.hashed[campaign.name] = hashed
                 return dict(zip(hashed.left_out["user"], hashed.left_out["reason"], strict=True))
-            case PushConfig() | EmailConfig() as channel if self._by_address(channel):
+            case PushConfig() | EmailConfig() as channel if self.files.by_address(channel):
                 assert self._addresses is not None
                 detail = channel.address_detail
                 found, reasons = self._addresses.find(channel.kind, detail, users)
-                self._found[campaign.name] = found
+                self.files.addresses[campaign.name] = found
                 return reasons
         return {}
 
     def _without_turn(
         self, campaign: CampaignConfig, details: Sequence[str], waiting: Sequence[str]
     ) -> dict[str, str]:
-        """Those who have nothing to offer, or the address of somebody before them who has."""
+        """Users with nothing to be offered, or who share the address of a user served before."""
         offer = None if isinstance(campaign.channel, SocialConfig) else campaign.channel.offer
         reasons: dict[str, str] = {}
-        # Whoever shares an address takes a piece of the stock only if no one before had an offer.
+        # Of users who share an address, one takes a piece of the stock: the first with an offer.
         while waiting:
             first = self._shared.first_of_each(waiting, details)
             without = self._without_offer(campaign, offer, first)
             served = {user for user in first if user not in without}
             reached = self._shared.of(served, details)
-            self._served |= served
+            self.files.served |= served
             self._reached |= reached
             rest = [user for user in waiting if user not in served and user not in without]
             reasons |= without | {user: TAKEN for user in rest if user in reached}
             waiting = [user for user in rest if user not in reached]
         return reasons
-
-    def _by_address(self, channel: PushConfig | EmailConfig) -> bool:
-        """Whether the channel's tool finds users by an address of theirs, and not by id."""
-        return self._contacts is not None and channel.address_detail in self._contacts.details
 
     def _without_offer(
         self, campaign: CampaignConfig, offer: OfferConfig | None, users: Sequence[str]
@@ -178,71 +166,21 @@ class Reach:
         if isinstance(campaign.channel, EmailConfig) and not self._recommender.titled():
             raise InputError(
                 f"{origin}: an e-mail names items by their titles, and the recommender "
-                f"{self._config.recommender} knows none: map data.items.title in its experiment "
+                f"{self._config.recommender} has none: map data.items.title in its experiment "
                 "and run it again"
             )
         choice = self._recommender.choice(offer, self._stock >= 1, origin)
-        # Who comes first gets the last pieces, and that must not be who has the smallest id.
+        # The first users get the last pieces, and these must not be those with the smallest ids.
         config = self._config
         turn = seeded_draw(config.seed, config.name, f"{config.at}", f"offers of {campaign.name}")
         drawn = sorted(users, key=turn)
         offers = self._recommender.of(drawn, offer, choice, self._left)
         found = {user: each for user, each in offers if each is not None}
-        self._offers[campaign.name] |= found
+        self.files.offers[campaign.name] |= found
         return {user: NO_OFFER for user in users if user not in found}
 
     def sold_out(self) -> int:
         """How many items are offered to as many users as their pieces allow."""
-        if not any(self._offers.values()):
+        if not any(self.files.offers.values()):
             return 0
         return int(((self._stock >= 1) & (self._left < 1)).sum())
-
-    def unusable(self, campaign: CampaignConfig) -> dict[str, int]:
-        """How many contact details could not be used, by field and reason."""
-        if campaign.name not in self._hashed:
-            return {}
-        details = self._hashed[campaign.name].unusable
-        named = details["field"] + ": " + details["reason"]
-        return {str(why): int(users) for why, users in named.value_counts().items()}
-
-    def content(self) -> list[Any]:
-        """What would be written, for a fingerprint."""
-        offers = {
-            name: {user: asdict(offer) for user, offer in found.items()}
-            for name, found in self._offers.items()
-        }
-        addresses = {
-            name: {user: text for user, text in found.items() if user in self._served}
-            for name, found in self._found.items()
-        }
-        cells = {
-            name: {user: row for user, row in hashed.cells.items() if user in self._served}
-            for name, hashed in self._hashed.items()
-        }
-        return [offers, addresses, cells]
-
-    def write(self, campaign: CampaignConfig, users: Sequence[str], path: Path) -> None:
-        """Writes what the campaign's channel imports.
-
-        Raises:
-            InputError: so few would be in a social audience that the platform could tell who.
-        """
-        channel = campaign.channel
-        if isinstance(channel, PushConfig | EmailConfig):
-            addresses = self._found.get(campaign.name, {})
-            offers = self._offers[campaign.name]
-            if isinstance(channel, EmailConfig):
-                channel.write(users, addresses, offers, path)
-            else:
-                tokens = addresses if self._by_address(channel) else None
-                channel.write(users, tokens, offers, path)
-            return
-        least = self._config.minimum_size
-        hashed = self._hashed.get(campaign.name)
-        if hashed is None or len(people(hashed, users)) < least:
-            raise InputError(
-                f"campaign {campaign.name!r}: fewer than {least} people would be in its social "
-                "audience, which leaves the house: widen the audience, lower its holdout, or "
-                "take the campaign out"
-            )
-        write_social(hashed, users, path)

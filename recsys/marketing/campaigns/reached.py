@@ -1,4 +1,4 @@
-"""Whom messages reach: those they are for, and whoever shares the address that they go to."""
+"""Users whom messages reach: those they are for, and those who share the address they go to."""
 
 from collections.abc import Mapping
 
@@ -21,7 +21,7 @@ def reached(messages: pd.DataFrame, shared: SharedDetails) -> frozenset[str]:
 
     Args:
         messages: ``user`` and ``channel``, none of them missing.
-        shared: who shares an address with whom; where that is not known, a message reaches the
+        shared: which users share an address; where that is not known, a message reaches the
             user it is for.
     """
     by_channel = messages.groupby("channel")["user"]

@@ -10,8 +10,8 @@ class Sharers:
     """Users who share an address or a number with somebody who opted out.
 
     Args:
-        shared: who shares what.
-        suppressed: who opted out.
+        shared: which users share what.
+        suppressed: users who opted out.
     """
 
     def __init__(self, shared: SharedDetails, suppressed: Suppressed) -> None:

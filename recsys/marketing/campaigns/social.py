@@ -1,10 +1,10 @@
 """Audiences for social networks: files of hashed identifiers that a platform matches.
 
-An unsalted hash of an e-mail address or a telephone number is found again by who tries enough
-of them. Platforms need it so, in order to compare it with those of their own users; the file
+An unsalted hash of an e-mail address or a telephone number is found again by anyone who tries
+enough of them. Platforms need it so, in order to compare it with those of their own users; the file
 remains personal data. By default it holds e-mail addresses and telephone numbers only: names,
-countries and postal codes, which narrow down who somebody is and of which Google takes the
-last two in clear, are there when asked for.
+countries and postal codes, which narrow down who somebody is and of which Google takes the last two
+in clear, are there when asked for.
 """
 
 import csv
@@ -69,11 +69,11 @@ def hash_contacts(
 ) -> Hashed:
     """Contact details in the spelling and the hashes of a platform's customer list.
 
-    A cell is empty where a detail is missing or cannot be used. Who has neither e-mail address
-    nor phone number nor advertising id among the fields that can be used is left out.
+    A cell is empty where a detail is missing or cannot be used. A user who has neither e-mail
+    address nor phone number nor advertising id among the fields that can be used is left out.
 
     Args:
-        users: ids as in the dataset; who is given twice is there once.
+        users: ids as in the dataset; a user given twice is there once.
         contacts: of :func:`recsys.marketing.contacts.contacts.read_contacts`.
         platform: whose list it is.
         fields: contact details to give away; by default e-mail and phone, as far as there are

@@ -9,7 +9,7 @@ from pydantic import Field, PositiveInt
 from recsys.data.dataset import Dataset
 from recsys.data.sources.sources import FileConfig
 from recsys.errors import InputError
-from recsys.marketing.tables import as_numbers, read_columns
+from recsys.marketing.tables.columns import as_numbers, read_columns
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ class StockConfig(FileConfig):
     per_piece: PositiveInt = Field(
         1,
         description="users that a piece is offered to, over all campaigns of the file: 1, and "
-        "nobody is offered what somebody before took; 20 where one of twenty buys",
+        "no user is offered what a user before took; 20 where one of twenty buys",
     )
 
 

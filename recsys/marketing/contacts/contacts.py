@@ -18,8 +18,8 @@ from recsys.marketing.contacts.identifiers import (
     push_token,
 )
 from recsys.marketing.contacts.phones import NoCountry, phone_number
-from recsys.marketing.strangers import stranger_notes
-from recsys.marketing.tables import read_columns
+from recsys.marketing.tables.columns import read_columns
+from recsys.marketing.tables.strangers import stranger_notes
 
 # What advertising platforms take, and the one detail that they do not.
 Detail = Literal[
@@ -87,7 +87,7 @@ class ContactsConfig(FileConfig):
     def _known_region(cls, region: str | None) -> str | None:
         if region is not None and region not in REGIONS:
             raise ValueError(
-                f"{region!r} is no country with telephone numbers: give its ISO 3166-1 alpha-2 "
+                f"{region!r} is not a country with telephone numbers: give its ISO 3166-1 alpha-2 "
                 "code in capitals, such as DE"
             )
         return region
@@ -97,12 +97,12 @@ class ContactsConfig(FileConfig):
         if self.region is not None and self.international:
             raise ValueError(
                 "`region` is the country of telephone numbers without a country code, and "
-                "`international` says that there are none: take one of them out"
+                "`international` is for tables without such numbers: take one of them out"
             )
         if self.region is not None and self.country is not None:
             raise ValueError(
                 "the country of a telephone number without a country code is that of its row "
-                f"(column {self.country!r}), so that `region` would never be asked: take it out, "
+                f"(column {self.country!r}), so that `region` would never be used: take it out, "
                 "or `country`"
             )
         return self
@@ -154,7 +154,7 @@ class Contacts:
             country = self.given(user, "country")
             if country is None:
                 raise
-            raise NoCountry(f"what stands in `country` is {_unread(country)}") from None
+            raise NoCountry(f"`country` is {_unread(country)}") from None
 
     def _country(self, user: str) -> str | None:
         """The country whose telephone numbers the user writes without a country code."""
@@ -212,5 +212,5 @@ def contact_notes(contacts: Contacts, known: Set[str]) -> list[str]:
     Raises:
         InputError: the log has none of them.
     """
-    so = "so that their details count for nobody"
+    so = "so that their details count for no user"
     return stranger_notes(contacts.rows, known, "the contacts", so, "contacts.key")

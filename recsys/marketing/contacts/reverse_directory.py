@@ -1,4 +1,4 @@
-"""Who is reached at an address or a number: so that a no said under one spelling counts for all.
+"""Users reached at an address or a number: so that an opt-out in one spelling counts for all.
 
 Whether somebody may be addressed is asked more strictly than who somebody is. To two people whose
 addresses are taken for one, a message is lost; to somebody who said no, it must not go. So
@@ -113,7 +113,7 @@ class ReverseDirectory:
                 self._unplaced.add(key.digits, user)
 
     def sharing(self, users: Iterable[str]) -> frozenset[str]:
-        """Users who have the detail in common with any of some users; of who has none, nobody."""
+        """Users who have the detail in common with any of some users; none of a user without it."""
         keys = {self._keys[user] for user in users if user in self._keys}
         return frozenset().union(*map(self._found, keys))
 

@@ -1,4 +1,4 @@
-"""Who shares a contact detail with whom: what goes to the one reaches the other, too."""
+"""Users who share a contact detail: what goes to the one reaches the other, too."""
 
 from collections.abc import Hashable, Iterable
 

@@ -42,7 +42,7 @@ def too_few_for_money(share: float, treated: int, held_out: int) -> str | None:
     if expected >= FEWEST_RESPONDERS:
         return None
     if not share:
-        return f"nobody of {treated + held_out} users has an amount"
+        return f"none of {treated + held_out} users has an amount"
     name = "held out" if held_out <= treated else "treated"
     needed = math.ceil(FEWEST_RESPONDERS / share)
     return (

@@ -18,7 +18,8 @@ class Effect:
         share: of all users.
         rate: share who respond without the campaign.
         uplift: how much larger that share is with it.
-        spends: mean money of who responds; skewed (log-normal with a deviation of 1 in the log).
+        spends: mean money of a user who responds; skewed (log-normal with a deviation of 1 in the
+            log).
     """
 
     share: float

@@ -127,7 +127,7 @@ def _studentised(
 
     Args:
         sums: float [..., 5], over the arm.
-        shift: taken from the outcome of who is assigned.
+        shift: taken from the outcome of users who are assigned.
         totals: float [5], over all users.
         size: of the arm.
         users: in all.

@@ -174,7 +174,7 @@ def users_needed(
     if not 0 < held_out < 1:
         raise InputError(
             f"the share held out must lie between 0 and 1, not {held_out}: without users held out "
-            "nobody knows what they had done anyway"
+            "what they would have done anyway is not known"
         )
     if not (math.isfinite(uplift) and uplift > 0):
         raise InputError(f"the smallest uplift worth knowing must be above 0, not {uplift}")

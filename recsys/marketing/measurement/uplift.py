@@ -61,8 +61,8 @@ class SegmentedUplift:
 def uplift(users: pd.DataFrame, outcome: str = "outcome", before: str | None = None) -> Uplift:
     """What a campaign changed, per user assigned to it (intention to treat).
 
-    Who was assigned counts as assigned, reached or not, and who did nothing counts with a no or
-    with zero: leaving either out undoes the random assignment.
+    A user who was assigned counts as assigned, reached or not, and one who did nothing counts with
+    a no or with zero: leaving either out undoes the random assignment.
 
     A yes or no (bool, or numbers that are all 0 or 1) is compared by Newcombe's hybrid score
     interval and the score test of equal rates (Newcombe 1998, "Interval estimation for the
@@ -109,7 +109,7 @@ def uplift_by_segment(
         users: as for :func:`uplift`, with a column of segments.
         outcome: the column of what each user did.
         segment: the column of names, known before the campaign (what a message changes must not
-            decide who is compared).
+            decide which users are compared).
         before: as for :func:`uplift`.
 
     Raises:
@@ -143,8 +143,8 @@ def uplift_by_segment(
 
 @dataclass(frozen=True)
 class _Users:
-    """Who was treated (bool), what they did (float), whether that is a yes or no, and a number
-    known of them before (float)."""
+    """Whether users were treated (bool), what they did (float), whether that is a yes or no, and a
+    number known of them before (float)."""
 
     treated: np.ndarray
     outcomes: np.ndarray
@@ -228,7 +228,7 @@ def _checked(users: pd.DataFrame, outcome: str, before: str | None) -> _Users:
         if users[name].isna().any():
             missing = int(users[name].isna().sum())
             raise InputError(
-                f"{missing} of {len(users)} users have no {name!r}; who was assigned counts, "
+                f"{missing} of {len(users)} users have no {name!r}; every user assigned counts, "
                 "also with an outcome of no or zero"
             )
     if "user" in users and users["user"].duplicated().any():

@@ -1,1 +1,1 @@
-"""What users will do: asked, learned, judged, explained."""
+"""What users will do: predicted, tested, explained."""

@@ -137,7 +137,7 @@ def _by_likeliest(
             place = int(differ.argmax())
             one, two = _day(first[place]), _day(readings[other][place])
             doubt = f'{sample[place]!r} may be {one} ("{best[0]}") or {two} ("{other}")'
-            doubt += ": say which in table.times"
+            doubt += ": set the right one in table.times"
             return _moments(con, texts, best[0], config.timezone), best[0], doubt
     return _moments(con, texts, best[0], config.timezone), best[0], ""
 

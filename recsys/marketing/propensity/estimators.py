@@ -21,7 +21,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC, LinearSVR
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from recsys.marketing.propensity.answers import Aim
+from recsys.marketing.propensity.objectives import Aim
 from recsys.marketing.users.encoding import encoding
 
 Kind = Literal["linear", "svm", "decision_tree", "random_forest", "gradient_boosting"]

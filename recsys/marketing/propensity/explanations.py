@@ -1,4 +1,4 @@
-"""Why: which features a prediction stands on, overall and for one user."""
+"""Why: which features a prediction stands on, overall and for each user."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,18 +10,20 @@ from sklearn.decomposition import PCA
 from sklearn.inspection import permutation_importance
 from sklearn.pipeline import Pipeline
 
-from recsys.marketing.propensity.answers import Answer, OneOf
-from recsys.marketing.propensity.question import Table
-from recsys.marketing.scores import ERRORS
+from recsys.marketing.measurement.scores import ERRORS
+from recsys.marketing.propensity.objectives import Multiclass, Objective
+from recsys.marketing.propensity.task import Table
 
 REPEATS = 5
-# Users that stand for everybody: what a feature adds is held against theirs.
+# Users that stand for all: what a feature adds is held against theirs.
 BACKGROUND = 30
 # Of the mean amount.
 NEARLY_NOTHING = 1e-3
 
 
-def importance(fitted: Pipeline, table: Table, answer: Answer, metric: str, seed: int) -> pd.Series:
+def importance(
+    fitted: Pipeline, table: Table, objective: Objective, metric: str, seed: int
+) -> pd.Series:
     """How much worse a metric gets when a feature is shuffled among users.
 
     Permutation importance (Breiman, "Random Forests", 2001). Features that say the same share
@@ -30,22 +32,22 @@ def importance(fitted: Pipeline, table: Table, answer: Answer, metric: str, seed
     Args:
         fitted: the estimator.
         table: users that it has not seen.
-        answer: of what kind.
-        metric: one of the answer's.
+        objective: what is predicted.
+        metric: one of the objective's.
         seed: of the shuffling.
 
     Returns:
         The mean loss of the metric, in its own unit, by feature, the largest first.
     """
-    truth = answer.truth(table.target)
+    truth = objective.truth(table.target)
     sign = -1 if metric in ERRORS else 1
 
-    # Shuffled, somebody who spent may stand where nothing was expected: infinitely wrong.
+    # Shuffled, a user who spent may stand where nothing was expected: infinitely wrong.
     floor = NEARLY_NOTHING * np.abs(truth).mean() if metric == "deviance" else -np.inf
 
     def scorer(pipeline: Pipeline, features: pd.DataFrame, _: object) -> float:
-        predicted = np.maximum(answer.predictions(pipeline, features), floor)
-        return sign * answer.scores[metric](truth, predicted)
+        predicted = np.maximum(objective.predictions(pipeline, features), floor)
+        return sign * objective.scores[metric](truth, predicted)
 
     found = permutation_importance(
         fitted, table.features, truth, scoring=scorer, n_repeats=REPEATS, random_state=seed
@@ -97,7 +99,7 @@ class Contributions:
 
 
 def contributions(
-    fitted: Pipeline, known: pd.DataFrame, users: pd.DataFrame, answer: Answer, seed: int
+    fitted: Pipeline, known: pd.DataFrame, users: pd.DataFrame, objective: Objective, seed: int
 ) -> Contributions:
     """Shapley values of each feature (Lundberg and Lee, "A Unified Approach", 2017).
 
@@ -109,7 +111,7 @@ def contributions(
         fitted: the estimator.
         known: features of users who stand for everybody: some of them are drawn.
         users: features of those who are explained.
-        answer: of what kind.
+        objective: what is predicted.
         seed: of what is drawn.
     """
     import shap
@@ -119,11 +121,13 @@ def contributions(
     background, asked = (np.asarray(encode.transform(each), float) for each in (drawn, users))
     rest = Pipeline(fitted.steps[1:])
     classes = None
-    if isinstance(answer, OneOf):
-        classes = answer.predictions(rest, asked).argmax(axis=1)
+    if isinstance(objective, Multiclass):
+        classes = objective.predictions(rest, asked).argmax(axis=1)
 
     explainer = shap.explainers.Permutation(
-        _predictions(rest, answer), shap.maskers.Independent(background, len(background)), seed=seed
+        _predictions(rest, objective),
+        shap.maskers.Independent(background, len(background)),
+        seed=seed,
     )
     found = explainer(asked, max_evals=2 * asked.shape[1] + 1, silent=True)
     values, base = np.asarray(found.values), np.asarray(found.base_values)
@@ -135,8 +139,8 @@ def contributions(
     return Contributions(float(np.mean(base)), added[[c for c in users if c in added]])
 
 
-def _predictions(rest: Pipeline, answer: Answer) -> Callable[[np.ndarray], np.ndarray]:
-    return lambda encoded: answer.predictions(rest, encoded)
+def _predictions(rest: Pipeline, objective: Objective) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda encoded: objective.predictions(rest, encoded)
 
 
 def encoded_names(encode: ColumnTransformer) -> list[str]:

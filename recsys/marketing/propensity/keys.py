@@ -1,4 +1,4 @@
-"""Whose rows these are, where nobody named the column of the users' ids."""
+"""Whose rows these are, where no setting names the column of the users' ids."""
 
 import pandas as pd
 from scipy.stats import f
@@ -12,12 +12,12 @@ from recsys.marketing.propensity.table_features import (
     row_numbers,
 )
 
-# Share of the variance of the answers that is between a column's values, from which on their rows
+# Share of the variance of the labels that is between a column's values, from which on their rows
 # agree; and how improbable that must be by chance.
 AGREE, BY_CHANCE = 0.3, 1e-6
 # Different values that repeat, and the share of the rows that these have.
 FEWEST_VALUES, FEWEST_ROWS = 20, 0.1
-# A value of a larger share of the rows, such as 0, is nobody's id.
+# A value of a larger share of the rows, such as 0, is not an id.
 LARGEST = 0.05
 # Of numbers that mean something, neighbours agree, too: twice as coarse they keep more than this.
 SMOOTH = 0.75
@@ -31,7 +31,7 @@ def rows_of_one_user(given: Features, target: pd.Series) -> tuple[pd.Series | No
 
     Args:
         given: the columns as features.
-        target: the answers, of the rows that have one.
+        target: the labels, of the rows that have one.
 
     Returns:
         Groups [rows] of copies, None if there are none; and notes.
@@ -51,16 +51,16 @@ def rows_of_one_user(given: Features, target: pd.Series) -> tuple[pd.Series | No
             else "taken as different users who are alike"
         )
         notes.append(
-            f"{repeated:,} of {len(target):,} rows are as an earlier one in each feature{but} and "
-            f"the answer: {so}. If rows are of the same users, name the column of their ids in "
+            f"{repeated:,} of {len(target):,} rows equal an earlier one in each feature{but} and "
+            f"the label: {so}. If rows are of the same users, name the column of their ids in "
             "table.key"
         )
     once = target if groups is None else target[~groups.duplicated()]
     if (key := key_perhaps(table.loc[once.index], once)) is not None:
         notes.append(
             f"{key!r} has {table[key].nunique():,} values in {len(target):,} rows, and rows with "
-            "the same one mostly have the same answer: if these are users, name it in table.key; "
-            "as it is, a user may be both learned from and judged"
+            "the same one mostly have the same label: if these are users, name it in table.key; "
+            "as it is, a user may be both trained on and tested on"
         )
     return groups, notes
 
@@ -76,7 +76,7 @@ def _fresh(table: pd.DataFrame, dates: frozenset[str]) -> list[str]:
 def key_perhaps(features: pd.DataFrame, target: pd.Series) -> str | None:
     """The column whose values are most like ids of users with several rows each.
 
-    Rows with the same id agree in the answer far beyond chance, and by their own id, not by those
+    Rows with the same id agree in the label far beyond chance, and by their own id, not by those
     near it. The measure is epsilon squared of the analysis of variance (Kelley, 1935), of ranks
     for amounts, and of indicators for classes.
 

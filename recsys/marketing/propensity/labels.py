@@ -1,4 +1,4 @@
-"""The answers in a column: yes or no, an amount, one of several."""
+"""The labels in a column: yes or no, a number, one of several classes."""
 
 import re
 from dataclasses import dataclass, replace
@@ -9,28 +9,28 @@ import pandas as pd
 from recsys.data.sources.numbers import NumberFormat
 from recsys.data.sources.text import WHOLE
 from recsys.errors import InputError
-from recsys.marketing.propensity.answers import Amount, Answer, OneOf, YesNo
 from recsys.marketing.propensity.column_numbers import numbers_of
 from recsys.marketing.propensity.column_texts import MISSING
+from recsys.marketing.propensity.objectives import Binary, Multiclass, Objective, Regression
 
-# Numbers of more different values are amounts.
+# Numbers of more different values are a regression.
 MOST_CLASSES = 20
-Kind = Literal["amount", "classes"]
+Kind = Literal["regression", "classification"]
 YES = ("1", "true", "yes", "y", "t")
 NO = ("0", "false", "no", "n", "f")
 
 
 @dataclass(frozen=True)
 class Label:
-    """The answers of a table.
+    """The labels of a table.
 
     Attributes:
-        answer: of which kind they are.
+        objective: what predicts them.
         target: of each row that has one, by the row's number.
         notes: what is to be said of them.
     """
 
-    answer: Answer
+    objective: Objective
     target: pd.Series
     notes: tuple[str, ...] = ()
 
@@ -43,23 +43,23 @@ def read_label(
     stated: bool = False,
     kind: Kind | None = None,
 ) -> Label:
-    """The kind of the answers, and each of them.
+    """What is predicted, and each row's label.
 
-    Small and capital letters are one. Words such as NA are no answer, unless the answers are names
+    Small and capital letters are one. Words such as NA are not a label, unless the labels are names
     of several classes, of which one may be Namibia.
 
     Args:
         texts: [rows], None where there is none.
         name: of the column.
-        positive: the value that means yes, if somebody said so; as ``Yes``, ``yes``, ``true`` and
+        positive: the value that means yes, if a setting says so; as ``Yes``, ``yes``, ``true`` and
             ``1`` it is whichever of these the column has.
         format, stated: see :func:`recsys.marketing.propensity.column_numbers.numbers_of`.
-        kind: whether they are an amount or not; None: numbers of more than :data:`MOST_CLASSES`
-            different values are one, and of fewer they are classes, which is noted.
+        kind: regression or classification; None: numbers of more than :data:`MOST_CLASSES`
+            different values are a regression, and fewer are classes, which is noted.
 
     Raises:
-        InputError: there is but one answer, too many, or none that is ``positive``; nobody said
-            which of two means yes; or an amount that is asked for has texts.
+        InputError: there is only one label, too many, or none that is ``positive``; no setting says
+            which of two means yes; or a label that is to be a regression has texts.
     """
     asked = f"table.label: {name}"
     given = texts.dropna().str.replace(WHOLE, r"\1", regex=True)
@@ -70,34 +70,34 @@ def read_label(
     if numbers.doubt and positive is None and len(different) > MOST_CLASSES:
         raise InputError(f"the label {name!r} cannot be read: {numbers.doubt}")
     are_numbers = numbers.holds and not numbers.odd
-    if kind == "amount" and not are_numbers:
+    if kind == "regression" and not are_numbers:
         odd = f", such as {numbers.odd[0]!r}" if numbers.odd else ""
         raise InputError(
-            f"the label {name!r} is not an amount (table.answer): {numbers.doubt or 'it has texts'}"
-            f"{odd}"
+            f"the label {name!r} is not a number (table.objective: regression): "
+            f"{numbers.doubt or 'it has texts'}{odd}"
         )
-    is_amount = are_numbers and (
-        kind == "amount" or (kind is None and len(different) > MOST_CLASSES)
+    is_regression = are_numbers and (
+        kind == "regression" or (kind is None and len(different) > MOST_CLASSES)
     )
-    yes = set() if kind == "amount" and len(different) > 1 else _yes(different, name, positive)
-    if not (is_amount or yes):
+    yes = set() if kind == "regression" and len(different) > 1 else _yes(different, name, positive)
+    if not (is_regression or yes):
         found = _one_of(given, name, asked, numbers.odd)
         if kind is None and are_numbers:
             said = (
                 f"{name!r} has {len(different)} different numbers and is taken as classes; "
-                "table.answer: amount predicts it as an amount"
+                "table.objective: regression predicts it as a number"
             )
             found = replace(found, notes=(*found.notes, said))
         return found
     notes = []
     for word, rows in given[is_word].value_counts().items():
-        notes.append(f"the label {word!r} counts as no answer ({rows:,} rows)")
+        notes.append(f"the label {word!r} counts as missing ({rows:,} rows)")
     if not yes:
         target = pd.Series(numbers.values, texts.index).dropna()
         if numbers.said:
             notes.append(f"the label {name!r}: {numbers.said}")
-        answer = Amount(asked, min(0.0, float(target.min())), stated=kind == "amount")
-        return Label(answer, target, tuple(notes))
+        objective = Regression(asked, min(0.0, float(target.min())), stated=kind == "regression")
+        return Label(objective, target, tuple(notes))
     answers = values[~is_word]
     if len(different) > 2:
         no = answers[~answers.isin(yes)].value_counts()
@@ -107,11 +107,11 @@ def read_label(
         notes.append(f"of the label {name!r}, {means} means yes, and no: {shown}")
     if positive is not None:
         asked += f", positive: {positive}"
-    return Label(YesNo(asked), answers.isin(yes), tuple(notes))
+    return Label(Binary(asked), answers.isin(yes), tuple(notes))
 
 
 def _yes(different: list[str], name: str, positive: str | None) -> set[str]:
-    """The values that mean yes; none if the answers are not yes or no.
+    """The values that mean yes; none if the labels are not yes or no.
 
     Raises:
         InputError: there is but one value, or none that is ``positive``.
@@ -119,8 +119,8 @@ def _yes(different: list[str], name: str, positive: str | None) -> set[str]:
     if len(different) < 2:
         raise InputError(
             f"the label {name!r} has one value only, {different[0] if different else 'none'!r}: "
-            "there is nothing to tell apart. Rows whose label is empty have no answer; if that "
-            "means no, write it."
+            "there is nothing to tell apart. Rows whose label is empty have none; if that means "
+            "no, write it."
         )
     if positive is None:
         known = set(different) <= {*YES, *NO} and set(different) & {*YES} and set(different) & {*NO}
@@ -146,16 +146,18 @@ def _one_of(given: pd.Series, name: str, asked: str, odd: list[str]) -> Label:
             numbers = f". Most are numbers, but for such as {odd[0]!r}: leave these empty"
         raise InputError(
             f"the label {name!r} has {len(different)} different texts, and at most {MOST_CLASSES} "
-            f"are told apart; table.positive says which one means yes{numbers}"
+            f"are told apart; name in table.positive the one that means yes{numbers}"
         )
     if len(different) == 2:
         raise InputError(
-            f"the label {name!r} is {different[0]!r} or {different[1]!r}: say in table.positive "
-            "which of them means yes"
+            f"the label {name!r} is {different[0]!r} or {different[1]!r}: name in table.positive "
+            "the one that means yes"
         )
     # Each class by its most frequent spelling.
     spelling = given.groupby(folded).agg(lambda each: each.value_counts().index[0])
     target = folded.map(spelling)
     changed = int((target != given).sum())
     notes = [f"of the label {name!r}, small and capital letters are one ({changed:,} rows)"]
-    return Label(OneOf(asked, tuple(sorted(spelling))), target, tuple(notes if changed else ()))
+    return Label(
+        Multiclass(asked, tuple(sorted(spelling))), target, tuple(notes if changed else ())
+    )

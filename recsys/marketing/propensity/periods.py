@@ -1,4 +1,4 @@
-"""A question to a log: when it is asked, and what users did in the period after."""
+"""A task on a log: the moments that it is about, and what users did in the period after each."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,9 +11,7 @@ from pydantic import Field, PositiveInt
 
 from recsys.config import StrictConfig
 from recsys.errors import InputError
-from recsys.marketing.propensity.answers import Amount, Answer, OneOf, Statistic, YesNo
-from recsys.marketing.propensity.question import Known, Question, Rule, Table, together
-from recsys.marketing.propensity.rules import (
+from recsys.marketing.propensity.baselines import (
     LastPeriod,
     LastPeriodLine,
     Prior,
@@ -21,6 +19,14 @@ from recsys.marketing.propensity.rules import (
     Transitions,
     Zero,
 )
+from recsys.marketing.propensity.objectives import (
+    Binary,
+    Multiclass,
+    Objective,
+    Regression,
+    Statistic,
+)
+from recsys.marketing.propensity.task import Baseline, Known, Table, Task, together
 from recsys.marketing.users.description import SEGMENT, Description, FeaturesConfig
 from recsys.marketing.users.embedding import UserEmbedding
 from recsys.marketing.users.events import DAY, Events
@@ -31,7 +37,7 @@ Target = Literal["buys", "leaves", "value", "segment"]
 
 
 class PeriodConfig(StrictConfig):
-    """What is predicted of a user, and when it is asked."""
+    """What is predicted of a user, and as of when."""
 
     target: Target = Field(
         "buys",
@@ -44,8 +50,8 @@ class PeriodConfig(StrictConfig):
     )
     active_days: PositiveInt | None = Field(
         None,
-        description="only users who did something so long before the moment are asked about; "
-        "everybody by default, but the length of the period for `leaves`",
+        description="only users who did something so long before the moment are predicted; "
+        "all by default, but the length of the period for `leaves`",
     )
 
     @property
@@ -57,15 +63,15 @@ class PeriodConfig(StrictConfig):
 
 @dataclass(frozen=True)
 class Moments:
-    """When it is asked, in microseconds since 1970 UTC, oldest first.
+    """As of when users are described, in microseconds since 1970 UTC, oldest first.
 
     No period that is learned from reaches into the one that is validated on, nor that one
     into the one that is tested on.
 
     Attributes:
         train: moments that are learned from.
-        validation: the moment that estimators are chosen at.
-        test: the moment that the choice is judged at; its period ends with the log.
+        validation: the moment that an estimator is selected at.
+        test: the moment that it is tested at; its period ends with the log.
         now: the end of the log, when nobody knows yet what comes.
     """
 
@@ -102,28 +108,28 @@ def place_moments(events: Events, config: PeriodConfig) -> Moments:
 
 
 @dataclass(frozen=True)
-class LogQuestion:
-    """A question to a log.
+class LogTask:
+    """A task on a log.
 
     Attributes:
-        question: what is asked.
-        moments: when.
+        task: what is predicted.
+        moments: as of when.
         thresholds: of the segments; None where the log's rhythm is unknown.
         description: of the users at the moments.
     """
 
-    question: Question
+    task: Task
     moments: Moments
     thresholds: Thresholds | None
     description: Description
 
 
-def ask_log(
+def task_of_log(
     events: Events,
     config: PeriodConfig,
     features: FeaturesConfig,
     statistic: Statistic = "mean",
-) -> LogQuestion:
+) -> LogTask:
     """What is known of users at each moment, and what they did in the period after it.
 
     Args:
@@ -148,7 +154,7 @@ def ask_log(
         sources.append(UserEmbedding(features.embedding, events.dataset, moments.train[0]).at)
     if features.sentiment is not None:
         sources.append(ReviewedUsers(Path(features.sentiment), events).at)
-    described = _with_rule_window(features, config)
+    described = _with_baseline_window(features, config)
     description = Description(events, described, thresholds, sources)
     train = [observe(description, moment, config) for moment in moments.train]
     validation = observe(description, moments.validation, config)
@@ -156,12 +162,18 @@ def ask_log(
     known = _known(description, moments.now, config)
     now = Known(known.reset_index(drop=True), _ids(events, known))
     least = min(0.0, *(_least(table) for table in (*train, validation, test)))
-    answer = _answer(config, least, statistic)
-    rules = _rules(config, answer)
-    question = Question(
-        answer, together(*train), validation, test, rules, now, _notes(config, least, statistic)
+    objective = _objective(config, least, statistic)
+    baselines = _baselines(config, objective)
+    task = Task(
+        objective,
+        together(*train),
+        validation,
+        test,
+        baselines,
+        now,
+        _notes(config, least, statistic),
     )
-    return LogQuestion(question, moments, thresholds, description)
+    return LogTask(task, moments, thresholds, description)
 
 
 def observe(description: Description, moment: int, config: PeriodConfig) -> Table:
@@ -178,9 +190,9 @@ def observe(description: Description, moment: int, config: PeriodConfig) -> Tabl
     known = _known(description, moment, config)
     if known.empty:
         raise InputError(
-            f"nobody did anything in time before a moment that is asked about "
+            f"no user did anything in time before one of the moments "
             f"({pd.Timestamp(moment, unit='us'):%Y-%m-%d}): propensity.period.active_days leaves "
-            "nobody, or the period is too long"
+            "no user, or the period is too long"
         )
     target = _target(description, known.index, moment, config)
     ids = _ids(description.events, known)
@@ -208,8 +220,8 @@ def _thresholds(events: Events, moment: int, config: PeriodConfig) -> Thresholds
         return None
 
 
-def _with_rule_window(features: FeaturesConfig, config: PeriodConfig) -> FeaturesConfig:
-    """With what users spent in the period before, which the rule reads."""
+def _with_baseline_window(features: FeaturesConfig, config: PeriodConfig) -> FeaturesConfig:
+    """With what users spent in the period before, which the baseline reads."""
     windows = features.behaviour.windows_days
     if config.days in windows:
         return features
@@ -218,29 +230,31 @@ def _with_rule_window(features: FeaturesConfig, config: PeriodConfig) -> Feature
 
 
 def _least(table: Table) -> float:
-    """The smallest amount; 0 of other answers."""
+    """The smallest amount; 0 of other targets."""
     return float(table.target.min()) if pd.api.types.is_float_dtype(table.target) else 0.0
 
 
-def _answer(config: PeriodConfig, least: float, statistic: Statistic) -> Answer:
+def _objective(config: PeriodConfig, least: float, statistic: Statistic) -> Objective:
     asked = f"propensity.period.target: {config.target}, days: {config.days}"
     match config.target:
         case "value":
-            return Amount(asked, least, statistic)
+            return Regression(asked, least, statistic)
         case "segment":
-            return OneOf(asked, SEGMENTS)
+            return Multiclass(asked, SEGMENTS)
         case _:
-            return YesNo(asked)
+            return Binary(asked)
 
 
-def _rules(config: PeriodConfig, answer: Answer) -> tuple[Rule, ...]:
+def _baselines(config: PeriodConfig, objective: Objective) -> tuple[Baseline, ...]:
     match config.target:
         case "value":
-            assert isinstance(answer, Amount)
+            assert isinstance(objective, Regression)
             before = f"value_{config.days}d"
-            # A line through it is the mean that the last period tells, and no median.
-            line = (LastPeriodLine(before, answer.least),) if answer.statistic == "mean" else ()
-            return (Zero(), LastPeriod(before), *line, Prior(answer))
+            # A line through it is the mean that the last period tells, not a median.
+            line = (
+                (LastPeriodLine(before, objective.least),) if objective.statistic == "mean" else ()
+            )
+            return (Zero(), LastPeriod(before), *line, Prior(objective))
         case "segment":
             return (Transitions(SEGMENT, SEGMENTS),)
         case _:
@@ -252,8 +266,8 @@ def _notes(config: PeriodConfig, least: float, statistic: Statistic) -> tuple[st
         return ()
     return (
         f"users' sums fall below 0 (to {least:,.2f}), as returns do: estimators that only know "
-        "amounts from 0 on were not tried, and squared errors chose. data.log.minimum_value: 0.01 "
-        "sets returns aside.",
+        "amounts from 0 on were not tried, and squared errors selected. data.log.minimum_value: "
+        "0.01 sets returns aside.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Rows to learn from, to choose by and to judge, so that no user is in two of these parts."""
+"""Rows to train, to validate and to test on, so that no user is in two of these parts."""
 
 from dataclasses import dataclass
 
@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import train_test_split
 
-# Shares of the users, or of the time, that choose and that judge.
+# Shares of the users, or of the time, of validation and of test.
 VALIDATION, TEST = 0.2, 0.2
 SHARES = (1 - VALIDATION - TEST, VALIDATION, TEST)
 PARTS = len(SHARES)
 # Groups of the rarest class, from which on each part gets its share of them.
 FEWEST = 5
 # Rows that are alike in all columns are copies of one if there are few of them, and if of those
-# that are alike in all columns but the answer so many have the same one.
+# that are alike in all columns but the label so many have the same one.
 MOST_COPIES, SHARE_OF_COPIES = 0.01, 0.9
 
 
@@ -22,7 +22,7 @@ class Parts:
     """A split of rows.
 
     Attributes:
-        rows: the index of the rows that are learned from, that choose, and that judge.
+        rows: the index of the rows of training, of validation, and of test.
         left_out: rows in none of these.
     """
 
@@ -33,13 +33,13 @@ class Parts:
 def split_at_random(
     target: pd.Series, groups: pd.Series | None, stratify: bool, seed: int
 ) -> Parts:
-    """Splits users at random, each with all of his rows.
+    """Splits users at random, each with all of their rows.
 
     Args:
-        target: [rows], the answers.
+        target: [rows], the labels.
         groups: [rows], whose row it is; None: each row is of a user of its own.
-        stratify: give each part its share of each answer, where there are enough of the rarest;
-            a user has the rarest answer of his rows.
+        stratify: give each part its share of each label, where there are enough of the rarest;
+            a user has the rarest label of their rows.
         seed: of the draw.
     """
     if groups is None:
@@ -61,7 +61,7 @@ def _drawn(answers: pd.Series, stratify: bool, seed: int) -> tuple[pd.Index, pd.
 
 
 def _rarest(target: pd.Series, groups: pd.Series) -> pd.Series:
-    """The rarest answer of each group's rows."""
+    """The rarest label of each group's rows."""
     order = target.map(target.value_counts()).sort_values(kind="stable").index
     return target.loc[order].groupby(groups.loc[order]).first()
 
@@ -69,9 +69,9 @@ def _rarest(target: pd.Series, groups: pd.Series) -> pd.Series:
 def split_by_time(times: pd.Series, groups: pd.Series | None, seed: int) -> Parts:
     """Splits rows by time, the oldest first.
 
-    A user with rows on both sides of a cut is drawn into one of the parts that he has rows in,
-    by their shares (60, 20 and 20 %), and his rows in the others are left out: to judge by a user
-    who was learned from would be to judge the memory. Rows of one time are in one part: cuts are
+    A user with rows on both sides of a cut is drawn into one of the parts that hold rows of theirs,
+    by their shares (60, 20 and 20 %), and the rows in the others are left out: to test on a user
+    who was trained on would be to test the memory. Rows of one time are in one part: cuts are
     between times, as near to these shares of the rows as leaves a time to each part.
 
     Args:
@@ -87,7 +87,7 @@ def split_by_time(times: pd.Series, groups: pd.Series | None, seed: int) -> Part
     taken = pd.Series(True, times.index)
     if groups is not None:
         has = pd.crosstab(groups, part).reindex(columns=range(PARTS), fill_value=0) > 0
-        # Whoever has the largest is drawn by the shares (Efraimidis and Spirakis, 2006).
+        # The part with the largest is drawn by the shares (Efraimidis and Spirakis, 2006).
         drawn = np.random.default_rng(seed).random(has.shape) ** (1 / np.array(SHARES))
         of_user = pd.Series(np.where(has, drawn, -1.0).argmax(axis=1), has.index)
         taken = groups.map(of_user) == part
@@ -98,28 +98,28 @@ def split_by_time(times: pd.Series, groups: pd.Series | None, seed: int) -> Part
 def copies(features: pd.DataFrame, target: pd.Series) -> tuple[int, pd.Series | None]:
     """Rows that are copies of others, where no column says whose row it is.
 
-    In a table of few columns users are alike by chance, and are told apart by their answers: of
-    those with the same features some say yes and some no. Copies agree.
+    In a table of few columns users are alike by chance, and are told apart by their labels: of
+    those with the same features some have a yes and some a no. Copies agree.
 
     Args:
         features: [rows].
         target: [rows].
 
     Returns:
-        How many rows are as an earlier one in each feature and the answer; and groups [rows] of
+        How many rows equal an earlier one in each feature and the label; and groups [rows] of
         copies, None if these rows are rather of users who are alike.
     """
     if features.columns.empty:
         return 0, None
     alike = pd.util.hash_pandas_object(features, index=False)
     answers = pd.Series(pd.factorize(target)[0], target.index)
-    repeated = int(pd.DataFrame({"alike": alike, "answer": answers}).duplicated().sum())
+    repeated = int(pd.DataFrame({"alike": alike, "label": answers}).duplicated().sum())
     if not repeated:
         return 0, None
     sizes = alike.map(alike.value_counts())
     few = (sizes > 1) & (sizes <= max(10, MOST_COPIES * len(alike)))
     kinds = answers[few].groupby(alike[few]).agg(["nunique", "first"])
-    # Of the most frequent answer users agree by chance.
+    # Of the most frequent label users agree by chance.
     tell = (kinds["nunique"] > 1) | (kinds["first"] != answers.value_counts().idxmax())
     agree = (kinds["nunique"][tell] == 1).sum()
     if not tell.any() or agree < SHARE_OF_COPIES * tell.sum():

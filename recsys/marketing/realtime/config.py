@@ -129,10 +129,12 @@ class ReplayConfig(StrictConfig):
         "push", description="where the messages go, for those who opted out of one channel only"
     )
     suppress: SuppressionConfig | None = Field(
-        None, description="who opted out: nothing that they do triggers anything"
+        None, description="users who opted out: nothing that they do triggers anything"
     )
     contacts: ContactsConfig | None = Field(
-        None, description="whose the addresses are of those who opted out; a list of ids needs none"
+        None,
+        description="contacts in which the addresses of the opt-out list are found; a list of "
+        "ids needs none",
     )
     triggers: list[TriggerConfig] = Field(min_length=1)
 

@@ -31,6 +31,8 @@ from recsys.runs.opening import open_run
 from recsys.system.files import whole_folder
 from recsys.system.manifests import write_folder_manifest
 
+# In the runs folder, all replays lie in this one.
+FOLDER = "replays"
 ACTIONS, LEFT_OUT, SUMMARY = "actions.parquet", "left_out.parquet", "replay.json"
 SCHEMA = pa.schema(
     [
@@ -55,7 +57,7 @@ def replay(config: ReplayConfig, runs_dir: Path) -> Path:
 
     Leaves ``<runs-dir>/replays/<name>/``, in whole or not at all, in the place of an earlier
     replay of that name: ``actions.parquet`` (a row per trigger that fired, see
-    :data:`SCHEMA`), ``left_out.parquet`` (rows that are no events, if there are any),
+    :data:`SCHEMA`), ``left_out.parquet`` (rows that are not events, if there are any),
     ``replay.json`` (counts, and latency in milliseconds) and ``manifest.json`` (digests of these).
 
     Args:
@@ -71,7 +73,7 @@ def replay(config: ReplayConfig, runs_dir: Path) -> Path:
     """
     recommender = Recommender(open_run(config.recommender).model_version())
     thresholds = None if config.users is None else _thresholds(config.users, config)
-    final = runs_dir / "replays" / config.name
+    final = runs_dir / FOLDER / config.name
     with (
         blaming_input(str(final)),
         open_stream(config) as stream,

@@ -48,7 +48,7 @@ class Users:
         return len(self._users)
 
     def add(self, event: Event) -> None:
-        """Adds an event, which is no earlier than those before it."""
+        """Adds an event, which is not earlier than those before it."""
         user = self._users.get(event.user)
         if user is None:
             user = self._users[event.user] = _User(deque(maxlen=self._window))

@@ -55,7 +55,7 @@ class Stream:
         events: how many there are.
         types: of all events in the log; empty where it has none.
         items: ids of the items, each once.
-        left_out: a row per row of the log that is no event: ``row`` (from 1), ``reason``, and
+        left_out: a row per row of the log that is not an event: ``row`` (from 1), ``reason``, and
             the columns read, as text; of a line that is not a row ``file`` and ``line`` (from 1).
     """
 

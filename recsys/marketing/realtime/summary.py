@@ -25,7 +25,7 @@ def summary(folder: Path) -> str:
     for name, fired in found["actions"].items():
         held_back = found["held_back"][name]
         out = found["opted_out"][name]
-        opted_out = f", {out:,} for who opted out" if out else ""
+        opted_out = f", {out:,} for users who opted out" if out else ""
         lines.append(f"  {name}: {fired:,} actions, {held_back:,} held back{opted_out}")
     for name in ("answer", "event"):
         if (taken := latency[name]) is not None:

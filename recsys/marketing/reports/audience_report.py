@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from recsys.marketing.reports import campaign_plots
+from recsys.marketing.reports.documents import read_document
 from recsys.marketing.reports.user_plots import SEGMENT_COLOURS
-from recsys.reports.page import inline, read_document
+from recsys.reports.page import inline
 
 KEYS = ("name", "users", "of", "opted_out", "minimum_size")
 
@@ -33,7 +34,7 @@ def audiences(named: Sequence[tuple[str, Mapping[str, Any]]]) -> dict[str, Any]:
 
     Args:
         named: each with its counts: ``users``, ``of``, ``opted_out``, ``minimum_size``, and
-            ``segments`` (None: kept back) and ``likeness`` where there are any.
+            ``segments`` (None: kept back) and ``seed_holdout`` where there are any.
 
     Returns:
         ``rows``, ``segments`` (names of the columns), ``kept_back`` (whether any is) and
@@ -60,14 +61,14 @@ def audiences(named: Sequence[tuple[str, Mapping[str, Any]]]) -> dict[str, Any]:
         "lookalikes": [
             {
                 "name": name,
-                "likeness": document["likeness"],
-                "images": {"lifts": inline(_lifts(document["likeness"]))},
+                "seed_holdout": document["seed_holdout"],
+                "images": {"lifts": inline(_lifts(document["seed_holdout"]))},
             }
             for name, document in named
-            if "likeness" in document
+            if "seed_holdout" in document
         ],
     }
 
 
-def _lifts(likeness: Mapping[str, Any]) -> Any:
-    return campaign_plots.lifts(likeness["everyone"], likeness["described"])
+def _lifts(found: Mapping[str, Any]) -> Any:
+    return campaign_plots.lifts(found["everyone"], found["described"])

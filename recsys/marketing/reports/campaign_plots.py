@@ -1,4 +1,4 @@
-"""Plots of what goes to whom and what it changed, as matplotlib figures without global state."""
+"""Plots of which users get what and what it changed, as matplotlib figures without global state."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -64,11 +64,11 @@ def where_audiences_go(parts: Mapping[str, Mapping[str, int]]) -> Figure:
 
 
 def lifts(everyone: Mapping[str, Any], described: Mapping[str, Any] | None) -> Figure:
-    """How many times as many hidden users of a seed are found as at random, with 95 % intervals.
+    """How many times as many held-out users of a seed are found as at random, with 95 % intervals.
 
     Args:
-        everyone: of the ``likeness`` of an audience: ``users``, and ``lifts``, each with ``best``
-            and ``embedding``.
+        everyone: of the ``seed_holdout`` of an audience: ``users``, and ``lifts``, each with
+            ``best`` and ``embedding``.
         described: likewise among users with demographics, with ``demographics`` beside
             ``embedding``; None: there is no comparison.
     """
@@ -76,11 +76,11 @@ def lifts(everyone: Mapping[str, Any], described: Mapping[str, Any] | None) -> F
     groups = [(everyone, "")]
     if described is not None:
         groups.append((described, " with demographics"))
-    for hidings, who in groups:
-        for lift in hidings["lifts"]:
+    for group, which in groups:
+        for lift in group["lifts"]:
             for by, colour in (("embedding", MODEL_COLOUR), ("demographics", ACCENT_COLOUR)):
                 if by in lift:
-                    labels.append(f"{by}: best {lift['best']:,} of {hidings['users']:,}{who}")
+                    labels.append(f"{by}: best {lift['best']:,} of {group['users']:,}{which}")
                     values.append(lift[by]["lift"])
                     colours.append(colour)
     with mpl.rc_context(STYLE):
@@ -88,7 +88,7 @@ def lifts(everyone: Mapping[str, Any], described: Mapping[str, Any] | None) -> F
         axes = figure.subplots()
         dots(axes, labels, values, colours)
         axes.axvline(1, color=OTHER_COLOUR, linestyle="--", zorder=0)
-        _title(figure, "Hidden users found, as a multiple of a random choice (dashed)")
+        _title(figure, "Held-out users found, as a multiple of a random choice (dashed)")
     return figure
 
 

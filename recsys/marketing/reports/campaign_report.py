@@ -1,4 +1,4 @@
-"""What a page shows of a campaign file: who gets what where, and what it changed."""
+"""What a page shows of a campaign file: which users get what where, and what it changed."""
 
 import re
 from collections import Counter
@@ -12,7 +12,9 @@ from recsys.errors import InputError
 from recsys.marketing.reports import campaign_plots
 from recsys.marketing.reports.audience_report import audiences
 from recsys.marketing.reports.campaign_plots import HELD_OUT, OPTED_OUT, SENT
-from recsys.reports.page import inline, read_document
+from recsys.marketing.reports.contamination_notes import contamination_notes
+from recsys.marketing.reports.documents import read_document
+from recsys.reports.page import inline
 
 EXAMPLES = 3
 # Reasons of users without a usable contact detail name each detail: "email: none given".
@@ -104,7 +106,7 @@ def _file(folder: Path, campaign: Mapping[str, Any]) -> dict[str, Any] | None:
 
     Of a social one what kind of thing each column holds.
 
-    None where it is not there: who builds campaigns may keep the files elsewhere.
+    None where it is not there: the files may be kept elsewhere.
     """
     path = folder / campaign["file"]
     if not path.is_file():
@@ -160,7 +162,7 @@ def _uplift(document: Mapping[str, Any], campaigns: list[dict[str, Any]]) -> dic
         unmeasured += [
             f"{name}, {WHAT[outcome]}: {why}" for outcome, why in found["not_measured"].items()
         ]
-        contaminated += _contaminated(name, found["sent_others"])
+        contaminated += contamination_notes(name, found["sent_others"])
         told = [
             name
             for name, users in campaign["audience"].get("segments", {}).items()
@@ -216,23 +218,6 @@ def _told_of_all(campaigns: list[dict[str, Any]]) -> dict[str, int | None]:
         for name, users in campaign["audience"].get("segments", {}).items():
             told[name] = None if users is None or told.get(name, 0) is None else users
     return told
-
-
-def _contaminated(name: str, sent_others: Mapping[str, Any]) -> list[str]:
-    """Who was sent something else while the outcome counted, and what that means."""
-    held_out, treated = sent_others["held_out"], sent_others["treated"]
-    lines = []
-    if held_out["users"]:
-        lines.append(
-            f"{name}: {held_out['users']:,} of those held out ({held_out['share']:.1%}) were sent "
-            "other campaigns all the same, so that what is shown is smaller than what it changed"
-        )
-    if treated["users"]:
-        lines.append(
-            f"{name}: {treated['users']:,} of the others ({treated['share']:.1%}) were sent other "
-            "campaigns as well, so that what is shown is of all of them together"
-        )
-    return lines
 
 
 def _row(campaign: str, segment: str | None, found: Mapping[str, Any]) -> dict[str, Any]:

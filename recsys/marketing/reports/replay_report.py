@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pyarrow.dataset
 
+from recsys.marketing.reports.documents import checked, read_document
 from recsys.marketing.reports.replay_plots import actions_over_time
-from recsys.reports.page import checked, inline, read_document
+from recsys.reports.page import inline
 from recsys.system.reading import reading
 from recsys.system.yaml_text import dump_yaml
 

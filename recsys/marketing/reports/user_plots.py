@@ -73,13 +73,13 @@ def transitions(moved: Mapping[str, Sequence[int]], names: Sequence[str]) -> Fig
 
 
 def gains_and_calibration(
-    gains: Sequence[float], rule: Sequence[float], calibration: Mapping[str, Sequence[float]]
+    gains: Sequence[float], baseline: Sequence[float], calibration: Mapping[str, Sequence[float]]
 ) -> Figure:
-    """Whom to address first, and whether probabilities are meant as they are said.
+    """Which users to address first, and whether probabilities come true.
 
     Args:
         gains: share of what happens that is found among the highest 0 to 100 %.
-        rule: the same of the simple rule.
+        baseline: the same of the baseline.
         calibration: ``predicted`` and ``happened`` of groups of users.
     """
     with mpl.rc_context(STYLE):
@@ -87,7 +87,7 @@ def gains_and_calibration(
         found, meant = figure.subplots(1, 2)
         shares = np.linspace(0, 1, len(gains))
         found.plot(shares, gains, color=MODEL_COLOUR, label="prediction")
-        found.plot(shares, rule, color=ACCENT_COLOUR, label="simple rule")
+        found.plot(shares, baseline, color=ACCENT_COLOUR, label="baseline")
         found.plot([0, 1], [0, 1], "--", color=OTHER_COLOUR, label="at random")
         found.set(
             title="Whom to address first",

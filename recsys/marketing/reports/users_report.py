@@ -1,4 +1,4 @@
-"""The one-file page of what is known of users and done with it, for who does not read code."""
+"""The one-file page of what is known of users and done with it, for readers who write no code."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,9 +10,10 @@ from recsys.errors import InputError
 from recsys.marketing.reports import user_plots
 from recsys.marketing.reports.audience_report import saved_audiences
 from recsys.marketing.reports.campaign_report import campaign_section
+from recsys.marketing.reports.documents import FILTERS, checked, read_document
 from recsys.marketing.reports.plain_findings import plain_finding
 from recsys.marketing.reports.replay_report import replay_section
-from recsys.reports.page import MEND, checked, inline, read_document, write_page
+from recsys.reports.page import MEND, inline, write_page
 from recsys.system.reading import reading
 
 TITLES = {
@@ -22,19 +23,19 @@ TITLES = {
     "segment": "Which segment they will be in",
 }
 MEANINGS = {
-    "auc": "how often somebody who does is placed above somebody who does not; .5 is chance",
+    "auc": "how often a user who does is ranked above a user who does not; .5 is chance",
     "average_precision": "precision, averaged over all cuts; chance is the share of yes",
     "brier": "mean squared error of the probability; less is better",
     "lift@10%": "how much likelier yes is among the tenth with the highest predictions",
-    "mae": "mean absolute error, in the unit of the answer; less is better",
+    "mae": "mean absolute error, in the unit of what is predicted; less is better",
     "deviance": "Tweedie deviance: how far from the mean, less strict where much is expected; less "
-    "is better, infinite where nothing was expected of somebody who spent",
+    "is better, infinite where nothing was expected of a user who spent",
     "rmse": "root of the mean squared error; less is better",
     "total": "sum of what was predicted over the sum of what happened; 1 is right",
     "bias": "mean of what was predicted minus the mean of what happened; 0 is right",
     "rank_correlation": "whether the order of users is right; 1 is perfect",
     "log_loss": "surprise at what came true; less is better",
-    "accuracy": "share of those whose likeliest class came true",
+    "accuracy": "share of users whose likeliest class came true",
     "balanced_accuracy": "accuracy, the mean over classes",
     "macro_f1": "F1, the mean over classes: rare ones count as much as common ones",
 }
@@ -92,6 +93,7 @@ def write_users_report(
         path,
         "users.html",
         ("recsys.marketing.reports", "recsys.reports"),
+        FILTERS,
         title=title,
         notes=notes,
         sections=predictions,
@@ -192,7 +194,7 @@ def _images(metrics: Mapping[str, Any], users: pd.DataFrame | None) -> dict[str,
     }
     if curves := metrics["curves"]:
         figures["curves"] = user_plots.gains_and_calibration(
-            curves["gains"], curves["gains_rule"], curves["calibration"]
+            curves["gains"], curves["gains_baseline"], curves["calibration"]
         )
     if metrics["coefficients"]:
         figures["coefficients"] = user_plots.bars(

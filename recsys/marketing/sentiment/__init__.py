@@ -1,1 +1,1 @@
-"""What reviews say: how good an item is found, and in what mood a user is."""
+"""What reviews say: how good items are found, and in what mood users are."""

@@ -1,4 +1,4 @@
-"""The rule to beat: TF-IDF with logistic regression, on scikit-learn."""
+"""The baseline to beat: TF-IDF with logistic regression, on scikit-learn."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -70,11 +70,11 @@ class Scorer:
 
 
 def refuse_unseen_language(vocabulary: Vocabulary, texts: Sequence[list[str]], name: str) -> None:
-    """Refuses to judge on texts of which the training part knows hardly a word.
+    """Refuses to test on texts of which the training part knows hardly a word.
 
     Args:
         vocabulary: of the training part.
-        texts: of a judged part, in words.
+        texts: of a later part, in words.
         name: of that part, for the message.
 
     Raises:
@@ -89,5 +89,5 @@ def refuse_unseen_language(vocabulary: Vocabulary, texts: Sequence[list[str]], n
     raise InputError(
         f"unseen language: {share:.0%} of the {words} words of the {name} part do not occur in "
         f"the training part{f', such as {shown}' if shown else ''}. Train on reviews in the "
-        "languages that are judged (or raise sentiment.tokens.vocabulary_size)."
+        "languages of all parts (or raise sentiment.tokens.vocabulary_size)."
     )

@@ -10,8 +10,8 @@ def quality_before(scored: pd.DataFrame, moment: int, prior: float = PRIOR_REVIE
     """What reviews before a moment say of each item.
 
     Args:
-        scored: of :class:`recsys.marketing.sentiment.sentiment.Judged`: ``item``, ``time`` and
-            ``sentiment`` are read.
+        scored: of :class:`recsys.marketing.sentiment.model_selection.Selected`: ``item``,
+            ``time`` and ``sentiment`` are read.
         moment: microseconds since 1970 UTC; only earlier reviews are read.
         prior: reviews that the mean of all reviews counts as.
 
@@ -35,7 +35,7 @@ def mood_before(scored: pd.DataFrame, moment: int, prior: float = PRIOR_REVIEWS)
         By ``user``: ``reviews``, ``sentiment`` (their mean, 0 to 1), ``mood`` (shrunk as in
         :func:`quality_before`), ``mood_trend``: the mean of the later half of the reviews
         minus that of the earlier half, -1 to 1. Reviews in the middle are in neither, those of
-        one moment in the same; 0 where no half is later.
+        one time in the same; 0 where no half is later.
     """
     summary = _summary(scored, "user", moment, prior).rename(columns={"shrunk": "mood"})
     past = scored[scored["time"] < moment]

@@ -10,7 +10,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from recsys.config import Distinct, StrictConfig
 from recsys.errors import InputError
-from recsys.marketing.scores import PROBABILITIES, Score, score
+from recsys.marketing.measurement.scores import PROBABILITIES, Score, score
 from recsys.marketing.sentiment.baseline import SETTINGS, fit_tfidf
 from recsys.marketing.sentiment.classifier import Labelled, Scorer
 from recsys.marketing.sentiment.models import NetworkConfig, ReaderKind, fit_network
@@ -102,7 +102,7 @@ class Fitting:
         """A network, stopped by validation."""
         self._tell(kind, self.config.readers.index(kind))
         scorer, epochs = self._train(kind, train)
-        return Fitted(kind, {"epochs": epochs}, self._judge(scorer), scorer)
+        return Fitted(kind, {"epochs": epochs}, self._validated(scorer), scorer)
 
     def _train(self, kind: ReaderKind, train: Labelled) -> tuple[Scorer, int]:
         config = self.config
@@ -122,7 +122,7 @@ class Fitting:
         vocabulary = self.vocabulary(train)
         found = [(each, self._fit_tfidf(each, train, vocabulary)) for each in SETTINGS]
         settings, scorer = max(found, key=lambda each: self._auc(each[1]))
-        return Fitted(BASELINE, settings, self._judge(scorer), scorer)
+        return Fitted(BASELINE, settings, self._validated(scorer), scorer)
 
     def _fit_tfidf(
         self, settings: dict[str, float], train: Labelled, vocabulary: Vocabulary
@@ -134,7 +134,7 @@ class Fitting:
         predicted, _ = scorer.score(self.validation.texts)
         return SENTIMENT[DECIDING](self.validation.positive, predicted)
 
-    def _judge(self, scorer: Scorer) -> dict[str, float]:
+    def _validated(self, scorer: Scorer) -> dict[str, float]:
         predicted, _ = scorer.score(self.validation.texts)
         only = {DECIDING: SENTIMENT[DECIDING]}
         return score(self.validation.positive, predicted, only, self.config.seed)[DECIDING]

@@ -1,4 +1,4 @@
-"""Reviews as a table: who wrote what of which item, when, and with how many stars."""
+"""Reviews as a table: user, item, text, time, and stars."""
 
 import tempfile
 from dataclasses import dataclass
@@ -210,6 +210,6 @@ def _refuse_unusable(found: Reviews, hint: str, config: ReviewsConfig, files: So
     raise InputError(
         f"{files}: {bad} of {kept + bad} reviews cannot be used, {rows} of them for: {reason}"
         f"{hint if reason == NOT_STARS else ''}. For "
-        f"example {shown}.{told} Check `columns`; `max_quarantined` (now "
-        f"{config.max_quarantined}) says what is bearable."
+        f"example {shown}.{told} Check `columns`, or raise `max_quarantined` (now "
+        f"{config.max_quarantined})."
     )

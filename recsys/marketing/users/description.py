@@ -97,5 +97,5 @@ class Description:
         if taken:
             raise InputError(
                 f"the user table's {taken[0]!r} has the name of a number that is known of every "
-                f"user. Give it another name in data.users.features and say `column: {taken[0]}`."
+                f"user. Give it another name in data.users.features and set `column: {taken[0]}`."
             )

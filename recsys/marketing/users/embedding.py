@@ -58,16 +58,16 @@ def _refuse_foresight(vectors: UserVectors, moment: int) -> None:
     dataset = vectors.folder.dataset()
     if not dataset.manifest.has_time:
         raise InputError(
-            f"the log of {vectors.folder.path} has no times, so nothing says whether its model has "
-            f"read what came after {minute(moment)}, as of which users are described. Train one on "
-            "a log with data.log.columns.time and data.split.kind=time."
+            f"the log of {vectors.folder.path} has no times, so it cannot be told whether its "
+            f"model has read what came after {minute(moment)}, as of which users are described. "
+            "Train one on a log with data.log.columns.time and data.split.kind=time."
         )
     fitted = dataset.fitted_events(vectors.recommender.manifest["data"]["fitted_part"])
     latest = int(np.asarray(dataset.event_times)[fitted].max())
     if latest >= moment:
         raise InputError(
             f"the model of {vectors.folder.path} has read events until {minute(latest)}, and users "
-            f"are described as of {minute(moment)}, when nobody knew these. Train one with "
+            f"are described as of {minute(moment)}, when these were yet to come. Train one with "
             f"data.split.kind=time data.split.validation_from={minute(moment)[:10]} (and a later "
             "test_from)."
         )

@@ -13,7 +13,7 @@ from ibis.backends.duckdb import Backend
 
 from recsys.data.dataset import Dataset
 from recsys.errors import InputError
-from recsys.marketing.feature_table import feature_table
+from recsys.marketing.users.feature_table import feature_table
 
 DAY = 86_400 * 10**6
 OPTIONAL = {
@@ -65,8 +65,8 @@ def open_events(dataset: Dataset, category: str | None = None) -> Iterator[Event
     """
     if not dataset.manifest.has_time:
         raise InputError(
-            f"{dataset.path} has no times, and what users do next is asked of a moment: map a "
-            "time column (data.log.columns.time)"
+            f"{dataset.path} has no times, and what users do next is predicted as of a moment: "
+            "map a time column (data.log.columns.time)"
         )
     items, categories, names = _categories(dataset, category)
     lengths = np.diff(dataset.user_offsets)

@@ -17,7 +17,7 @@ class ReviewedUsers:
 
     Only reviews before a moment are read. Their scores come from models that did not see their
     stars, but may have seen other, later reviews'; see
-    :func:`recsys.marketing.sentiment.sentiment.judge_sentiment`.
+    :func:`recsys.marketing.sentiment.model_selection.select_sentiment_model`.
 
     Args:
         run: its folder.
@@ -31,7 +31,9 @@ class ReviewedUsers:
         folder = open_run(run)
         path = folder.path / SCORED
         if not path.is_file():
-            raise InputError(f"{run} has no {SCORED}: it is no finished run of `task: sentiment`")
+            raise InputError(
+                f"{run} has no {SCORED}: it is not a finished run of `task: sentiment`"
+            )
         self._scored = folder.table(path)
         self._events = events
         self._items = pd.Index(events.dataset.item_ids)

@@ -1,4 +1,4 @@
-"""Who is new, loyal, active, cooling, dormant or lost, by the log's own rhythm; and clusters."""
+"""Segments by the log's own rhythm (new, loyal, active, cooling, dormant, lost); and clusters."""
 
 import math
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class Thresholds:
     Attributes:
         active_days: since the last occasion; four of five gaps are no longer.
         cooling_days: likewise, 19 of 20.
-        dormant_days: likewise, 99 of 100; who stays away longer is lost.
+        dormant_days: likewise, 99 of 100; a user who stays away longer is lost.
         loyal_occasions: as many as the most frequent fifth of those who came again has.
     """
 
@@ -58,7 +58,7 @@ def _first_beyond(days: float) -> int:
 def learn_thresholds(events: Events, moment: int) -> Thresholds:
     """Reads the rhythm of a log before a moment off the gaps between users' occasions.
 
-    Only gaps that ended are seen, so the thresholds lean towards who comes often.
+    Only gaps that ended are seen, so the thresholds lean towards users who come often.
 
     Args:
         events: what happened.

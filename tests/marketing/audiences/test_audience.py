@@ -7,7 +7,7 @@ import yaml
 from recsys.errors import InputError
 from recsys.experiment.file import validated
 from recsys.marketing.audiences.audience import Audience, AudienceConfig, counts, save_audience
-from recsys.marketing.summary import audience_summary
+from recsys.marketing.audiences.summary import audience_summary
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import pytest
 
 from recsys.data.prepare.prepare import DataConfig, prepare
 from recsys.errors import InputError
-from recsys.marketing.audiences import likeness, lookalikes
-from recsys.marketing.audiences.hidden_seed import measure
+from recsys.marketing.audiences import lookalikes
 from recsys.marketing.audiences.lookalikes import LookalikeConfig, Lookalikes
+from recsys.marketing.audiences.seed_holdout import measure
 from recsys.marketing.users.vectors import Embedded
 
 USERS = 240
@@ -95,13 +95,13 @@ def sought(dataset, monkeypatch):
 
 def test_a_taste_is_found_by_the_embedding_and_not_by_demographics(sought):
     found = measure(sought(demographics=["age"]), TASTE)
-    for hidings in (found.everyone, found.described):
-        assert [lift.best for lift in hidings.lifts] == [20, 30]
-        assert hidings.lifts[0].embedding.value > 0.95 / hidings.lifts[0].random
+    for group in (found.everyone, found.described):
+        assert [lift.best for lift in group.lifts] == [20, 30]
+        assert group.lifts[0].embedding.value > 0.95 / group.lifts[0].random
     compared = found.described.lifts[0]
     assert 0.5 < compared.demographics.value < 1.6
     assert compared.difference.low > 3
-    # All hidden ones are among the best 30, and 10 others.
+    # All held-out ones are among the best 30, and 10 others.
     assert found.everyone.lifts[1].embedding.value == pytest.approx(214 / 30, rel=0.05)
     assert "(the embedding found more: +" in found.sentence
 
@@ -128,7 +128,7 @@ def test_who_are_all_alike_are_found_as_at_random(sought):
     assert of_demographics.value == of_demographics.low == of_demographics.high == pytest.approx(1)
 
 
-def test_everybody_holds_the_hidden_as_often_as_chance(sought):
+def test_everybody_holds_the_held_out_as_often_as_chance(sought):
     last = measure(sought(users=10_000), TASTE).everyone.lifts[-1]
     assert last.best == USERS - len(UNREADABLE) - 20
     assert last.random == 20 / last.best
@@ -140,7 +140,7 @@ def test_who_cannot_be_ranked_is_counted(sought):
     found = measure(sought(demographics=["age"], repeats=2), seed)
     assert (found.unreadable, found.undescribed) == (1, len(UNDESCRIBED))
     assert (found.everyone.seed, found.described.seed) == (41, 40)
-    assert found.everyone.users == USERS - len(UNREADABLE) - 41 + found.everyone.hidden
+    assert found.everyone.users == USERS - len(UNREADABLE) - 41 + found.everyone.held_out
     assert found.described.users == found.everyone.users - len(UNDESCRIBED) + 1
 
 
@@ -195,7 +195,7 @@ def test_all_others_are_found_where_more_are_wanted(sought):
 def test_blocks_of_any_size_find_the_same(sought, monkeypatch, block):
     few = sought(neighbours=3, demographics=["age", "height"], repeats=2)
     found, measured = few.find(TASTE), measure(few, TASTE)
-    monkeypatch.setattr(likeness, "BLOCK", block)
+    monkeypatch.setattr("recsys.marketing.audiences.similarity.BLOCK", block)
     pd.testing.assert_frame_equal(few.find(TASTE), found, check_exact=True)
     assert measure(few, TASTE) == measured
 
@@ -226,7 +226,7 @@ def test_nobody_left_is_refused(sought):
     ("settings", "seed", "message"),
     [
         ({}, ["u1"], "a seed of 1 users is too small to hide 50% of it"),
-        ({"hidden": 0.01}, TASTE, "a seed of 40 users is too small to hide 1% of it"),
+        ({"seed_holdout": 0.01}, TASTE, "a seed of 40 users is too small to hold 1% of it out"),
         (
             {"demographics": ["age"]},
             ["u1", "u200", "u201"],

@@ -11,11 +11,13 @@ from recsys.errors import InputError
 from recsys.experiment.file import validated
 from recsys.export.recommend import Recommender
 from recsys.marketing.audiences.audience import AudienceConfig, save_audience
+from recsys.marketing.audiences.summary import audience_summary
 from recsys.marketing.campaigns.campaign import build_campaign
 from recsys.marketing.campaigns.campaign_file import CampaignFile
 from recsys.marketing.campaigns.offers import OfferConfig, Offers
 from recsys.marketing.campaigns.outcomes import OutcomesConfig, measure_campaign
-from recsys.marketing.summary import audience_summary, campaign_summary, uplift_summary
+from recsys.marketing.campaigns.summary import campaign_summary
+from recsys.marketing.campaigns.uplift_summary import uplift_summary
 from recsys.runs.opening import open_run
 
 pytestmark = pytest.mark.slow
@@ -315,7 +317,7 @@ def test_an_audience_of_look_alikes(document, tmp_path, prediction, recommender)
     members = set(pd.read_parquet(folder / "members.parquet")["user"])
     assert len(members) == 40 and not members & (seed | out)
     counts = json.loads((folder / "audience.json").read_text())
-    assert counts["likeness"]["everyone"]["seed"] == len(seed - out)
+    assert counts["seed_holdout"]["everyone"]["seed"] == len(seed - out)
     assert "compared with a random choice" in audience_summary(folder)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from recsys.errors import InputError
 from recsys.marketing.campaigns.outcomes import OutcomesConfig, measure_campaign
-from recsys.marketing.summary import uplift_summary
+from recsys.marketing.campaigns.uplift_summary import uplift_summary
 from tests.damage import flip
 from tests.marketing.campaigns.plain import assigned, build, users
 

@@ -9,8 +9,9 @@ import pytest
 from recsys.errors import InputError
 from recsys.marketing.campaigns.control import ControlConfig
 from recsys.marketing.campaigns.outcomes import OutcomesConfig, measure_campaign
+from recsys.marketing.campaigns.summary import campaign_summary
+from recsys.marketing.campaigns.uplift_summary import uplift_summary
 from recsys.marketing.measurement.off_policy import ips
-from recsys.marketing.summary import campaign_summary, uplift_summary
 from tests.marketing.campaigns.plain import PUSH, USERS, assigned, build, counts, users
 
 CONTROL = {"share": 0.1, "seed": 7}

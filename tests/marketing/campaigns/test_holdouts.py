@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from recsys.errors import InputError
-from recsys.marketing.summary import campaign_summary
+from recsys.marketing.campaigns.summary import campaign_summary
 from tests.damage import flip, truncate
 from tests.marketing.campaigns.plain import USERS, assigned, build, counts, users
 
@@ -126,7 +126,7 @@ def test_held_out_users_whom_the_log_does_not_have_are_said_and_refused_where_al
     later = build(tmp_path, "later", "2026-05-01", holdouts=held_out(["user-0001"]))
     assert users(later) == set(USERS)
     assert counts(later)["notes"] == [
-        "holdouts: nobody in the table is held out between 2026-05-01 and 2026-05-14 for "
+        "holdouts: no user of the table is held out between 2026-05-01 and 2026-05-14 for "
         "'purchases'"
     ]
     with pytest.raises(InputError, match=r"2 of the 2 users of `holdouts`.*`holdouts.user`"):

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from recsys.errors import InputError
-from recsys.marketing.summary import campaign_summary
+from recsys.marketing.campaigns.summary import campaign_summary
 from tests.marketing.campaigns.plain import USERS, build, counts, users
 
 CAPS = {"push": {"messages": 1, "days": 7}}
@@ -21,7 +21,7 @@ def test_users_whom_the_log_does_not_have_are_said_and_refused_where_all_are(tmp
     found = build(tmp_path, "spring", "2026-03-01", sent=some, caps=CAPS)
     assert users(found) == set(USERS[2:])
     assert counts(found)["notes"] == [
-        "sent: messages without 'user', which count for nobody: 1",
+        "sent: messages without 'user', which count for no user: 1",
         "2 of the 4 users of `sent` are not in the log (such as anna, ben), so that what they were "
         "sent counts for nobody",
     ]

@@ -10,9 +10,9 @@ import pytest
 from typer.testing import CliRunner
 
 from recsys.marketing.campaigns.outcomes import OutcomesConfig, measure_campaign
+from recsys.marketing.campaigns.uplift_summary import uplift_summary
 from recsys.marketing.cli import campaign_app
 from recsys.marketing.measurement import permutation
-from recsys.marketing.summary import uplift_summary
 from tests.marketing.campaigns.plain import assigned, build
 
 GAIN = 5.0

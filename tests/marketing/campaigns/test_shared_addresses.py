@@ -7,8 +7,9 @@ import pytest
 
 from recsys.marketing.campaigns.outcomes import OutcomesConfig, measure_campaign
 from recsys.marketing.campaigns.reach import BESIDE_HELD_OUT, HELD_OUT, OFTEN, TAKEN
+from recsys.marketing.campaigns.summary import campaign_summary
+from recsys.marketing.campaigns.uplift_summary import uplift_summary
 from recsys.marketing.contacts.identifiers import sha256
-from recsys.marketing.summary import campaign_summary, uplift_summary
 from tests.marketing.campaigns.plain import USERS, assigned, build, counts, users
 
 EMAIL = {"kind": "email", "subject": "Hello"}

@@ -23,7 +23,7 @@ DETAILS = ("email", "phone", "first_name", "last_name", "country", "postcode", "
 HASH = re.compile("[0-9a-f]{64}")
 MAID = "5f3a2b18-9c4d-4e7f-b8e2-17d3a1e69b25"
 NO_CODE = "not a country's ISO 3166-1 code or name"
-NO_COUNTRY = f"no country code, and what stands in `country` is {NO_CODE}"
+NO_COUNTRY = f"no country code, and `country` is {NO_CODE}"
 # Deterministic, and nothing left in the working directory.
 PROPERTY = settings(max_examples=80, deadline=None, derandomize=True, database=None)
 
@@ -268,8 +268,7 @@ REASONS = {
     "a telephone number with an extension",
     "no country code, and no country known",
     NO_COUNTRY,
-    "no country code, and what stands in `country` is a country without telephone numbers of its "
-    "own",
+    "no country code, and `country` is a country without telephone numbers of its own",
     "not a name",
     NO_CODE,
     "not a postal code",

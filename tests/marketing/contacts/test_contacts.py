@@ -60,8 +60,8 @@ def test_the_country_of_the_row_decides_about_a_phone_number(tmp_path):
         except Unusable as error:
             return str(error)
 
-    neither = "what stands in `country` is not a country's ISO 3166-1 code or name"
-    antarctic = "what stands in `country` is a country without telephone numbers of its own"
+    neither = "`country` is not a country's ISO 3166-1 code or name"
+    antarctic = "`country` is a country without telephone numbers of its own"
     assert {user: read(user) for user in found.rows} == {
         "cn": "+8613812345678",
         "de": "+4930123456",
@@ -117,5 +117,5 @@ def test_a_column_that_is_not_there_is_named(tmp_path):
 @pytest.mark.parametrize("region", ["de", "UK", "Germany", "AQ"])
 def test_a_region_that_is_none_is_refused(region):
     document = {"path": "contacts.csv", "key": "id", "phone": "tel", "region": region}
-    with pytest.raises(InputError, match=f"'{region}' is no country with telephone numbers"):
+    with pytest.raises(InputError, match=f"'{region}' is not a country with telephone numbers"):
         validated(ContactsConfig, document, "campaign.yaml")

@@ -5,7 +5,7 @@ from recsys.errors import InputError
 from recsys.marketing.measurement import off_policy
 from recsys.marketing.measurement.generated import action_log
 from recsys.marketing.measurement.logged_actions import LoggedActionsConfig, policy_values
-from recsys.marketing.summary import policy_summary
+from recsys.marketing.measurement.summary import policy_summary
 
 
 @pytest.fixture

@@ -4,14 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsys.marketing.propensity.answers import Amount, YesNo
 from recsys.marketing.propensity.estimators import KINDS, candidates
 from recsys.marketing.propensity.explanations import coefficients, contributions, importance
-from recsys.marketing.propensity.question import Table
+from recsys.marketing.propensity.objectives import Binary, Regression
+from recsys.marketing.propensity.task import Table
 from tests.marketing.propensity.test_labelled import customers
 
 pytestmark = pytest.mark.slow
-ANSWER = YesNo("")
+ANSWER = Binary("")
 
 
 @pytest.fixture(scope="module")
@@ -118,15 +118,15 @@ def spending(rows: int = 800) -> Table:
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "svm"])
 def test_means_of_amounts_are_explained(kind):
-    table, answer = spending(), Amount("")
+    table, objective = spending(), Regression("")
     _, pipeline = candidates(kind, "mean", seed=1)[0]
     fitted = pipeline.fit(table.features, table.target)
     asked = table.features.head(20)
-    found = contributions(fitted, table.features, asked, answer, seed=1)
+    found = contributions(fitted, table.features, asked, objective, seed=1)
     np.testing.assert_allclose(
-        found.base + found.values.sum(axis=1), answer.predictions(fitted, asked), rtol=1e-9
+        found.base + found.values.sum(axis=1), objective.predictions(fitted, asked), rtol=1e-9
     )
-    shuffled = importance(fitted, table, answer, "deviance", seed=1)
+    shuffled = importance(fitted, table, objective, "deviance", seed=1)
     assert np.isfinite(shuffled).all() and shuffled.index[-1] == "noise"
     weights = coefficients(fitted)
     if kind == "linear":
@@ -136,9 +136,9 @@ def test_means_of_amounts_are_explained(kind):
 
 
 def test_importance_is_finite_where_nothing_is_expected_of_some():
-    table, answer = spending(), Amount("")
+    table, objective = spending(), Regression("")
     table.target[table.features["liking"] < 0.3] = 0.0
     _, tree = candidates("decision_tree", "mean", seed=1)[0]
     fitted = tree.fit(table.features, table.target)
     assert (fitted.predict(table.features) == 0).any()
-    assert np.isfinite(importance(fitted, table, answer, "deviance", seed=1)).all()
+    assert np.isfinite(importance(fitted, table, objective, "deviance", seed=1)).all()

@@ -5,17 +5,17 @@ import pandas as pd
 import pytest
 
 from recsys.errors import InputError
-from recsys.marketing.propensity.answers import Amount, OneOf, YesNo
+from recsys.marketing.propensity.baselines import Prior
 from recsys.marketing.propensity.giveaways import giveaways, refuse_leaking
-from recsys.marketing.propensity.judging import EstimatorsConfig, judge
-from recsys.marketing.propensity.question import Question, Table
-from recsys.marketing.propensity.rules import Prior
+from recsys.marketing.propensity.model_selection import EstimatorsConfig, select_model
+from recsys.marketing.propensity.objectives import Binary, Multiclass, Regression
+from recsys.marketing.propensity.task import Table, Task
 
 pytestmark = pytest.mark.slow
 ROWS = 1500
 
 
-def asked(features: pd.DataFrame, target: pd.Series, answer) -> list:
+def asked(features: pd.DataFrame, target: pd.Series, objective) -> list:
     """What is asked about a table whose last three fifths are learned from."""
     cuts = [slice(0, 900), slice(900, 1200), slice(1200, ROWS)]
     parts = [
@@ -26,9 +26,9 @@ def asked(features: pd.DataFrame, target: pd.Series, answer) -> list:
         )
         for cut in cuts
     ]
-    question = Question(answer, *parts, (Prior(answer),))
+    task = Task(objective, *parts, (Prior(objective),))
     config = EstimatorsConfig(estimators=["gradient_boosting"])
-    return giveaways(question, judge(question, config).chosen.pipeline, seed=0)
+    return giveaways(task, select_model(task, config).chosen.pipeline, seed=0)
 
 
 def callers() -> tuple[pd.DataFrame, pd.Series]:
@@ -47,10 +47,10 @@ def callers() -> tuple[pd.DataFrame, pd.Series]:
 
 def test_a_column_known_afterwards_is_asked_about_and_honest_ones_are_not():
     features, bought = callers()
-    assert asked(features, bought, YesNo("")) == []
+    assert asked(features, bought, Binary("")) == []
     generator = np.random.default_rng(1)
     duration = generator.gamma(np.where(bought, 4.0, 1.5), 100.0)
-    found = asked(features.assign(duration=duration), bought, YesNo(""))
+    found = asked(features.assign(duration=duration), bought, Binary(""))
     assert [each.column for each in found] == ["duration"]
     assert 0.8 < found[0].alone < found[0].together
     assert found[0].sentence == (
@@ -68,7 +68,7 @@ def test_it_need_not_rise_with_the_answer():
     features["balance_after"] = np.where(bought, far, 0.0) + generator.normal(0, 0.9, ROWS)
     wrong = generator.random(ROWS) < 0.1
     features["status"] = np.where(bought != wrong, "client", "prospect")
-    found = asked(features, bought, YesNo(""))
+    found = asked(features, bought, Binary(""))
     assert {each.column for each in found} == {"balance_after", "status"}
 
 
@@ -76,14 +76,14 @@ def test_of_amounts_and_classes_too():
     features, _ = callers()
     generator = np.random.default_rng(1)
     spent = np.exp(features["age"] + features["balance"] + generator.normal(0, 1, ROWS))
-    assert asked(features, spent, Amount("")) == []
+    assert asked(features, spent, Regression("")) == []
     tax = 0.19 * spent * generator.normal(1, 0.2, ROWS)
-    found = asked(features.assign(tax=tax), spent, Amount(""))
+    found = asked(features.assign(tax=tax), spent, Regression(""))
     assert [each.column for each in found] == ["tax"]
     assert "alone reaches a rank correlation of 0." in found[0].sentence
     plan = pd.Series(generator.choice(["x", "y", "z"], ROWS))
     fee = plan.map({"x": 1.0, "y": 3.0, "z": 5.0}) + generator.normal(0, 1, ROWS)
-    found = asked(features.assign(fee=fee), plan, OneOf("", ("x", "y", "z")))
+    found = asked(features.assign(fee=fee), plan, Multiclass("", ("x", "y", "z")))
     assert [each.column for each in found] == ["fee"]
 
 
@@ -94,7 +94,7 @@ def test_two_columns_that_are_the_answer_between_them_are_asked_about():
     half = generator.random(ROWS) < 0.5
     features["refund_a"] = (bought & half).astype(float)
     features["refund_b"] = (bought & ~half).astype(float)
-    found = asked(features, bought, YesNo(""))
+    found = asked(features, bought, Binary(""))
     assert {each.column for each in found} == {"refund_a", "refund_b"}
     assert all(each.together > 0.99 and each.alone < 0.85 for each in found)
     assert found[0].sentence.startswith(
@@ -109,16 +109,16 @@ def test_a_feature_that_knows_the_answer_is_named():
     features = pd.DataFrame({"honest": generator.random(500)})
     features["silent"] = np.nan
     features["id"] = [f"u{row}" for row in range(500)]  # tells nothing of other rows
-    refuse_leaking(features, target, YesNo(""))
-    with pytest.raises(InputError, match="'refund' tells the answers apart"):
-        refuse_leaking(features.assign(refund=3.0 * ~target), target, YesNo(""))
+    refuse_leaking(features, target, Binary(""))
+    with pytest.raises(InputError, match="'refund' tells the labels apart"):
+        refuse_leaking(features.assign(refund=3.0 * ~target), target, Binary(""))
     reason = np.where(target, "too dear", "")
-    with pytest.raises(InputError, match="'reason' tells the answers apart"):
-        refuse_leaking(features.assign(reason=reason), target, YesNo(""))
+    with pytest.raises(InputError, match="'reason' tells the labels apart"):
+        refuse_leaking(features.assign(reason=reason), target, Binary(""))
     spent = pd.Series(generator.gamma(2, 10, 500))
-    refuse_leaking(features, spent, Amount(""))
-    with pytest.raises(InputError, match="'invoice' tells the answers apart"):
-        refuse_leaking(features.assign(invoice=1.19 * spent), spent, Amount(""))
+    refuse_leaking(features, spent, Regression(""))
+    with pytest.raises(InputError, match="'invoice' tells the labels apart"):
+        refuse_leaking(features.assign(invoice=1.19 * spent), spent, Regression(""))
     names = ("a", "b", "c")
     plan = pd.Series(generator.choice(names, 500))
-    refuse_leaking(features, plan, OneOf("", names))
+    refuse_leaking(features, plan, Multiclass("", names))

@@ -72,7 +72,7 @@ def test_copies_that_got_an_id_or_a_time_of_their_own_are_copies():
         assert (groups[:400].to_numpy() == groups[800:].to_numpy()).all()
         assert len(notes) == 1
         assert notes[0].startswith(
-            f"800 of 1,200 rows are as an earlier one in each feature but {name!r} and the answer: "
+            f"800 of 1,200 rows equal an earlier one in each feature but {name!r} and the label: "
             "taken as copies"
         )
 

@@ -1,4 +1,4 @@
-"""Questions to a plain table with an answer in each row."""
+"""Questions to a plain table with a label in each row."""
 
 import numpy as np
 import pandas as pd
@@ -7,9 +7,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from recsys.errors import InputError
-from recsys.marketing.propensity.answers import Amount, OneOf, YesNo
-from recsys.marketing.propensity.judging import EstimatorsConfig, judge
-from recsys.marketing.propensity.labelled import LabelledTableConfig, ask_table
+from recsys.marketing.propensity.labelled import task_of_table
+from recsys.marketing.propensity.labelled_table import LabelledTableConfig
+from recsys.marketing.propensity.model_selection import EstimatorsConfig, select_model
+from recsys.marketing.propensity.objectives import Binary, Multiclass, Regression
 
 
 def customers(rows: int = 1200, seed: int = 0) -> pd.DataFrame:
@@ -31,46 +32,46 @@ def customers(rows: int = 1200, seed: int = 0) -> pd.DataFrame:
     return table
 
 
-def question(tmp_path, table: pd.DataFrame, **settings):
+def task(tmp_path, table: pd.DataFrame, **settings):
     table.to_csv(tmp_path / "customers.csv", index=False)
     given = {"path": str(tmp_path / "customers.csv"), "label": "churned"} | settings
-    return ask_table(LabelledTableConfig.model_validate(given), seed=1)
+    return task_of_table(LabelledTableConfig.model_validate(given), seed=1)
 
 
 def test_who_churns(tmp_path):
-    asked = question(tmp_path, customers(), key="customer", leave_out=["spent"])
-    assert asked.answer == YesNo("table.label: churned")
+    asked = task(tmp_path, customers(), key="customer", leave_out=["spent"])
+    assert asked.objective == Binary("table.label: churned")
     assert set(asked.train.features) == {"months", "contract", "calls", "fee"}
     assert pd.api.types.is_numeric_dtype(asked.train.features["months"])
     sizes = [len(part.target) for part in (asked.train, asked.validation, asked.test)]
     assert sizes == [720, 240, 240]
     users = pd.concat([part.users for part in (asked.train, asked.validation, asked.test)])
     assert users.nunique() == 1200
-    found = judge(asked, EstimatorsConfig(estimators=["linear", "gradient_boosting"]))
+    found = select_model(asked, EstimatorsConfig(estimators=["linear", "gradient_boosting"]))
     assert found.test["auc"]["low"] > 0.7
     assert found.baselines["prior"]["auc"]["value"] == 0.5
     assert found.comparison["low"] > 0
 
 
 def test_how_much_they_spend(tmp_path):
-    asked = question(tmp_path, customers().drop(columns="churned"), label="spent", key="customer")
-    assert isinstance(asked.answer, Amount)
-    found = judge(asked, EstimatorsConfig(estimators=["random_forest"]))
+    asked = task(tmp_path, customers().drop(columns="churned"), label="spent", key="customer")
+    assert isinstance(asked.objective, Regression)
+    found = select_model(asked, EstimatorsConfig(estimators=["random_forest"]))
     assert found.test["rank_correlation"]["low"] > 0.9
 
 
 def test_which_of_several(tmp_path):
-    asked = question(tmp_path, customers(), label="contract", key="customer")
-    assert isinstance(asked.answer, OneOf)
-    assert asked.answer.names == ("month", "two years", "year")
-    found = judge(asked, EstimatorsConfig(estimators=["linear"]))
+    asked = task(tmp_path, customers(), label="contract", key="customer")
+    assert isinstance(asked.objective, Multiclass)
+    assert asked.objective.names == ("month", "two years", "year")
+    found = select_model(asked, EstimatorsConfig(estimators=["linear"]))
     assert found.test["accuracy"]["low"] > 0.34
 
 
 def test_rows_without_an_answer_are_asked_about(tmp_path):
     table = customers()
     table.loc[table.index[:100], "churned"] = " "
-    asked = question(tmp_path, table, key="customer")
+    asked = task(tmp_path, table, key="customer")
     assert asked.now.users.tolist() == [f"c{row}" for row in range(100)]
     assert len(asked.now.features) == 100
     assert "c5" not in set(asked.train.users)
@@ -86,8 +87,8 @@ def test_what_was_left_out_is_noted(tmp_path):
     table["name"] = [f"name {row}" for row in range(1200)]
     table["city"] = np.where(table.index < 300, "here", table["name"])
     table["number"] = np.random.default_rng(0).permutation(1200)
-    assert question(tmp_path, table, key="customer").notes == (
-        "100 of 1,200 rows have no answer, and are asked about now",
+    assert task(tmp_path, table, key="customer").notes == (
+        "100 of 1,200 rows have no label, and are predicted now",
         "'calls': 30 of 1,200 values cannot be read, such as 'many', and count as missing",
         "columns left out, as they never vary: 'same'",
         "columns left out, as they count the rows: 'row'",
@@ -104,7 +105,7 @@ def test_what_was_left_out_is_noted(tmp_path):
 
 def test_a_split_by_time_judges_on_the_latest(tmp_path):
     table = customers().assign(since=pd.date_range("2020-01-01", periods=1200).astype(str))
-    asked = question(tmp_path, table, key="customer", time="since")
+    asked = task(tmp_path, table, key="customer", time="since")
     assert asked.train.users.iloc[-1] == "c719"
     assert asked.test.users.tolist() == [f"c{row}" for row in range(960, 1200)]
 
@@ -113,26 +114,26 @@ def test_rows_without_a_time_are_left_out_of_a_split_by_time_and_counted(tmp_pat
     table = customers().assign(since=pd.date_range("2020-01-01", periods=1200).astype(str))
     table.loc[:199, "since"] = None
     table.loc[100:299, "churned"] = None
-    asked = question(tmp_path, table, key="customer", time="since")
+    asked = task(tmp_path, table, key="customer", time="since")
     assert asked.notes[:2] == (
         "rows left out for an empty 'since' (table.time): 100",
-        "200 of 1,100 rows have no answer, and are asked about now",
+        "200 of 1,100 rows have no label, and are predicted now",
     )
     # Asked about are those without an answer, with a time or not.
     assert asked.now.users.tolist() == [f"c{row}" for row in range(100, 300)]
     assert asked.train.users.tolist() == [f"c{row}" for row in range(300, 840)]
     assert asked.test.users.tolist() == [f"c{row}" for row in range(1020, 1200)]
-    dated = question(tmp_path, table.assign(joined="2019-05-05"), key="customer", time="since")
-    assert dated.notes[0].startswith("100 rows that are asked about have an empty 'since'")
+    dated = task(tmp_path, table.assign(joined="2019-05-05"), key="customer", time="since")
+    assert dated.notes[0].startswith("100 rows that are predicted have an empty 'since'")
     with pytest.raises(InputError, match="'soon' in row 366 is not a time"):
-        question(tmp_path, table.replace({"since": {"2020-12-31": "soon"}}), time="since")
+        task(tmp_path, table.replace({"since": {"2020-12-31": "soon"}}), time="since")
 
 
 def test_a_split_by_numbers_says_that_they_are_no_dates(tmp_path):
     table = customers().assign(month=np.arange(1200))
     with pytest.raises(InputError, match="`earliest_time: 1970-01-01`"):
-        question(tmp_path, table, time="month")
-    asked = question(tmp_path, table, key="customer", time="month", earliest_time="1970-01-01")
+        task(tmp_path, table, time="month")
+    asked = task(tmp_path, table, key="customer", time="month", earliest_time="1970-01-01")
     assert asked.test.users.tolist() == [f"c{row}" for row in range(960, 1200)]
 
 
@@ -174,7 +175,7 @@ def test_a_split_by_numbers_says_that_they_are_no_dates(tmp_path):
         (
             {"churned": ["Yes", "No"] + [""] * 1198},
             {},
-            r"2 rows have an answer \('churned', table.label\); at least 50 users are needed",
+            r"2 rows have a label \('churned', table.label\); at least 50 users are needed",
         ),
         ({}, {"key": "churned"}, "'churned' has two roles, table.label and table.key"),
         (
@@ -192,18 +193,18 @@ def test_a_split_by_numbers_says_that_they_are_no_dates(tmp_path):
 )
 def test_what_cannot_be_asked_is_refused(tmp_path, change, settings, message):
     with pytest.raises(InputError, match=message):
-        question(tmp_path, customers().assign(**change), **settings)
+        task(tmp_path, customers().assign(**change), **settings)
 
 
 def test_a_column_that_follows_from_the_answer_stops_the_judging(tmp_path):
     table = customers()
     table["last_bill"] = np.where(table["churned"] == "Yes", "final", "monthly")
-    with pytest.raises(InputError, match="'last_bill' tells the answers apart"):
-        judge(question(tmp_path, table, key="customer"), EstimatorsConfig(estimators=["linear"]))
+    with pytest.raises(InputError, match="'last_bill' tells the labels apart"):
+        select_model(task(tmp_path, table, key="customer"), EstimatorsConfig(estimators=["linear"]))
 
 
 def test_ids_have_the_form_that_they_have_in_a_log(tmp_path):
-    asked = question(tmp_path, customers(100).assign(customer=np.arange(100.0)), key="customer")
+    asked = task(tmp_path, customers(100).assign(customer=np.arange(100.0)), key="customer")
     assert set(asked.train.users) <= {str(number) for number in range(100)}
 
 
@@ -220,8 +221,8 @@ def test_ids_and_answers_of_a_typed_table(tmp_path):
     }
     pq.write_table(pa.table(columns), tmp_path / "customers.parquet")
     given = {"path": str(tmp_path / "customers.parquet"), "label": "churned", "key": "customer"}
-    asked = ask_table(LabelledTableConfig.model_validate(given), seed=1)
-    assert asked.answer == YesNo("table.label: churned")
+    asked = task_of_table(LabelledTableConfig.model_validate(given), seed=1)
+    assert asked.objective == Binary("table.label: churned")
     parts = (asked.train, asked.validation, asked.test)
     assert set(pd.concat([part.users for part in parts])) == set(map(str, whole[1:]))
     assert set(asked.train.features["plan"]) == {"month", "year", "two years"}
@@ -236,7 +237,7 @@ def test_values_that_are_not_numbers_are_told(tmp_path):
     table.loc[table.index[:30], "calls"] = ["1e200", "n/a", "NULL"] * 10
     table["spent"] = [f"1.100,{row % 100:02}" for row in range(1200)]
     table["visits"] = np.where(table.index < 500, "some", table.index.astype(str))
-    asked = question(tmp_path, table, key="customer")
+    asked = task(tmp_path, table, key="customer")
     features = pd.concat([part.features for part in (asked.train, asked.validation, asked.test)])
     assert (features["fee"] == 12).sum() >= 12 and features["fee"].notnull().all()
     assert features["months"].isnull().sum() == 400
@@ -252,7 +253,7 @@ def test_values_that_are_not_numbers_are_told(tmp_path):
         "'visits'": "500 of 1,200 values are not numbers, such as 'some', and make the column one "
         "of categories",
     }
-    read = question(
+    read = task(
         tmp_path, table[["customer", "spent", "churned"]], decimal=",", thousands=".",
         key="customer",
     )  # fmt: skip
@@ -271,13 +272,15 @@ def buyers(rows: int = 2000) -> pd.DataFrame:
 
 
 def auc(asked) -> dict[str, float]:
-    return judge(asked, EstimatorsConfig(estimators=["linear", "gradient_boosting"])).test["auc"]
+    return select_model(asked, EstimatorsConfig(estimators=["linear", "gradient_boosting"])).test[
+        "auc"
+    ]
 
 
 @pytest.mark.slow
 def test_dates_and_money_tell_as_much_as_the_numbers_themselves(tmp_path):
     numbers = buyers()
-    expected = auc(question(tmp_path, numbers, label="y"))
+    expected = auc(task(tmp_path, numbers, label="y"))
     assert expected["low"] > 0.65
     dates = pd.to_datetime(numbers["day"], unit="D")
     english = numbers["balance"].map("{:,.2f}".format)
@@ -285,7 +288,7 @@ def test_dates_and_money_tell_as_much_as_the_numbers_themselves(tmp_path):
         balance=english.str.translate(str.maketrans(",.", ".,")) + " €",
         day=dates.dt.strftime("%Y-%m-%d"),
     )
-    asked = question(tmp_path, written, label="y")
+    asked = task(tmp_path, written, label="y")
     assert auc(asked) == expected
     by_column = dict(note.split(": ", 1) for note in asked.notes)
     assert by_column["'balance'"].startswith('read as amounts in EUR with `decimal: ","`')
@@ -294,16 +297,16 @@ def test_dates_and_money_tell_as_much_as_the_numbers_themselves(tmp_path):
         balance=english.where(numbers["balance"] > 0, "(" + english.str.lstrip("-") + ")"),
         day=dates.dt.strftime("%d %b %Y"),
     )
-    assert auc(question(tmp_path, spoken, label="y")) == expected
+    assert auc(task(tmp_path, spoken, label="y")) == expected
 
 
 @pytest.mark.slow
 def test_rows_of_one_user_tell_no_more_than_one_of_them(tmp_path):
     table = customers(600).drop(columns="spent")
-    once = auc(question(tmp_path, table, key="customer"))
+    once = auc(task(tmp_path, table, key="customer"))
     thrice = pd.concat([table] * 3, ignore_index=True)
     for settings in ({"key": "customer"}, {"leave_out": ["customer"]}):
-        asked = question(tmp_path, thrice, **settings)
+        asked = task(tmp_path, thrice, **settings)
         found = auc(asked)
         assert once["low"] < found["value"] < once["high"]
         if "key" in settings:
@@ -313,7 +316,7 @@ def test_rows_of_one_user_tell_no_more_than_one_of_them(tmp_path):
             assert found["high"] - found["low"] > 0.8 * (once["high"] - once["low"])
         else:
             assert asked.notes[-1] == (
-                "1,200 of 1,800 rows are as an earlier one in each feature and the answer: taken "
+                "1,200 of 1,800 rows equal an earlier one in each feature and the label: taken "
                 "as copies, and kept on one side of the split, but intervals count each. If rows "
                 "are of the same users, name the column of their ids in table.key"
             )
@@ -325,7 +328,7 @@ def test_dates_are_held_to_the_rows_own_time(tmp_path):
     table["joined"] = (
         pd.to_datetime(table["asked"]) - pd.to_timedelta(table["months"], "D")
     ).dt.date
-    asked = question(tmp_path, table, key="customer", time="asked")
+    asked = task(tmp_path, table, key="customer", time="asked")
     assert (asked.train.features["joined"] == asked.train.features["months"]).all()
     assert "'joined': read as dates, in days before the row's own time" in asked.notes[0]
 
@@ -333,14 +336,14 @@ def test_dates_are_held_to_the_rows_own_time(tmp_path):
 def test_the_format_of_dates_can_be_said(tmp_path):
     table = customers().drop(columns="spent")
     table["joined"] = np.where(table["months"] > 20, "01/02/2024", "02/03/2024")
-    asked = question(tmp_path, table, key="customer")
+    asked = task(tmp_path, table, key="customer")
     assert "joined" in asked.train.features and "'01/02/2024' may be" in "".join(asked.notes)
-    asked = question(tmp_path, table, key="customer", times={"joined": "%d/%m/%Y"})
+    asked = task(tmp_path, table, key="customer", times={"joined": "%d/%m/%Y"})
     days = asked.train.features["joined"].to_numpy()
     months = asked.train.features["months"].to_numpy()
     assert (days == np.where(months > 20, 19_754, 19_784)).all()
     with pytest.raises(InputError, match=r"'joined' \(table.times\): 1200 of 1200 values"):
-        question(tmp_path, table, key="customer", times={"joined": "%d.%m.%Y"})
+        task(tmp_path, table, key="customer", times={"joined": "%d.%m.%Y"})
 
 
 @pytest.mark.parametrize(
@@ -350,7 +353,7 @@ def test_dates_written_in_two_ways_are_told(tmp_path, most, few):
     table = customers(600)[["customer", "fee", "churned"]]
     days = pd.Series(pd.date_range("2024-01-01", periods=600, freq="D"))
     table["joined"] = days.dt.strftime(most).where(days.index % 3 > 0, days.dt.strftime(few))
-    asked = question(tmp_path, table, key="customer")
+    asked = task(tmp_path, table, key="customer")
     odd = table["joined"][0]
     assert (
         f"'joined': 200 of 600 values are not dates, such as {odd!r}, and make the column one of "
@@ -363,7 +366,7 @@ def test_calendar_dates_as_numbers_are_dates_with_a_fraction_too(tmp_path):
     joined = pd.to_datetime("2023-12-31") + pd.to_timedelta(table["months"], "D")
     table["joined"] = joined.dt.strftime("%Y%m%d.0")
     for times in ({}, {"joined": "%Y%m%d"}):
-        asked = question(tmp_path, table, key="customer", times=times)
+        asked = task(tmp_path, table, key="customer", times=times)
         months = asked.train.features["months"]
         assert (asked.train.features["joined"] == 19_722 + months).all()
 
@@ -387,7 +390,7 @@ def test_columns_of_a_typed_table(tmp_path):
     }
     pq.write_table(pa.table(columns), tmp_path / "customers.parquet")
     given = {"path": str(tmp_path / "customers.parquet"), "label": "churned", "decimal": ","}
-    asked = ask_table(
+    asked = task_of_table(
         LabelledTableConfig.model_validate(given | {"thousands": ".", "positive": True}), seed=1
     )
     features = pd.concat([part.features for part in (asked.train, asked.validation, asked.test)])
@@ -409,7 +412,7 @@ def test_columns_of_a_typed_table(tmp_path):
 
 @pytest.mark.parametrize("positive", [True, "Yes", "yes", "true"])
 def test_yes_is_yes_however_it_is_written(tmp_path, positive):
-    asked = question(tmp_path, customers(200), key="customer", positive=positive)
+    asked = task(tmp_path, customers(200), key="customer", positive=positive)
     assert asked.train.target.sum() == (customers(200)["churned"] == "Yes").sum() * 0.6 // 1
 
 
@@ -417,9 +420,9 @@ def test_yes_is_yes_however_it_is_written(tmp_path, positive):
 def test_a_number_may_mean_yes(tmp_path, positive):
     table = customers(200)
     table["churned"] = np.where(table["churned"] == "Yes", 1, 2)
-    asked = question(tmp_path, table, key="customer", positive=positive)
+    asked = task(tmp_path, table, key="customer", positive=positive)
     assert 0 < asked.train.target.mean() < 1
-    assert asked.answer.question == f"table.label: churned, positive: {positive}"
+    assert asked.objective.task == f"table.label: churned, positive: {positive}"
 
 
 def test_a_forgotten_key_is_named(tmp_path):
@@ -432,11 +435,11 @@ def test_a_forgotten_key_is_named(tmp_path):
         "answer: if these are users, name it in table.key; as it is, a user may be both learned "
         "from and judged"
     )
-    assert question(tmp_path, table).notes == (
+    assert task(tmp_path, table).notes == (
         "columns left out, as each of their texts is in fewer than 20 of the rows that are learned "
         "from: 'customer'; if one has the users' ids, name it in table.key",
         hint,
     )
     numbered = table.assign(customer=table["customer"].str[1:])
-    assert question(tmp_path, numbered).notes == (hint,)
-    assert hint not in question(tmp_path, table, key="customer").notes
+    assert task(tmp_path, numbered).notes == (hint,)
+    assert hint not in task(tmp_path, table, key="customer").notes

@@ -5,8 +5,8 @@ import pytest
 
 from recsys.data.sources.numbers import NumberFormat
 from recsys.errors import InputError
-from recsys.marketing.propensity.answers import Amount, OneOf, YesNo
 from recsys.marketing.propensity.labels import read_label
+from recsys.marketing.propensity.objectives import Binary, Multiclass, Regression
 
 
 def label(*texts: str | None, positive: str | None = None, **settings):
@@ -30,7 +30,7 @@ def label(*texts: str | None, positive: str | None = None, **settings):
 )
 def test_the_first_means_yes(texts, positive):
     found = label(*texts, None, positive=positive)
-    assert isinstance(found.answer, YesNo)
+    assert isinstance(found.objective, Binary)
     assert found.target.to_dict() == {0: True, 1: False}
     assert found.notes == ()
 
@@ -43,53 +43,53 @@ def test_what_else_means_no_is_told():
     found = label("left", "left", "stayed", "paused", "NA", positive="left")
     assert found.target.tolist() == [True, True, False, False]
     assert found.notes == (
-        "the label 'NA' counts as no answer (1 rows)",
+        "the label 'NA' counts as missing (1 rows)",
         "of the label 'y', 'left' means yes, and no: 'stayed' (1), 'paused' (1)",
     )
 
 
 def test_words_for_no_answer_make_no_third_class():
     found = label("yes", "no", "n/a", "unknown")
-    assert isinstance(found.answer, YesNo) and len(found.target) == 2
+    assert isinstance(found.objective, Binary) and len(found.target) == 2
     # But Namibia is one of several.
-    assert label("DE", "FR", "NA", "NA").answer.names == ("DE", "FR", "NA")
+    assert label("DE", "FR", "NA", "NA").objective.names == ("DE", "FR", "NA")
 
 
 def test_classes_do_not_differ_by_their_case():
     found = label("Gold", "gold", "Gold", "basic", "free")
-    assert found.answer == OneOf("table.label: y", ("Gold", "basic", "free"))
+    assert found.objective == Multiclass("table.label: y", ("Gold", "basic", "free"))
     assert found.target.tolist() == ["Gold"] * 3 + ["basic", "free"]
     assert found.notes == ("of the label 'y', small and capital letters are one (1 rows)",)
 
 
 def test_amounts_are_read_as_columns_are():
     found = label(*[f"1.{number:03},50 €" for number in range(30)], None, "NA")
-    assert isinstance(found.answer, Amount)
+    assert isinstance(found.objective, Regression)
     assert found.target.tolist() == [1000.5 + number for number in range(30)]
-    assert found.notes[0] == "the label 'NA' counts as no answer (1 rows)"
+    assert found.notes[0] == "the label 'NA' counts as missing (1 rows)"
     assert "read as amounts in EUR" in found.notes[1]
 
 
 def test_few_different_numbers_are_classes_aloud_or_the_amount_that_somebody_says():
     texts = [str(number % 13) for number in range(60)]
     found = label(*texts)
-    assert isinstance(found.answer, OneOf) and len(found.answer.names) == 13
+    assert isinstance(found.objective, Multiclass) and len(found.objective.names) == 13
     assert found.notes == (
-        "'y' has 13 different numbers and is taken as classes; table.answer: amount predicts it as "
-        "an amount",
+        "'y' has 13 different numbers and is taken as classes; table.objective: regression "
+        "predicts it as a number",
     )
-    assert label(*texts, kind="classes").notes == ()
+    assert label(*texts, kind="classification").notes == ()
     assert label("a", "b", "c").notes == ()
-    found = label(*texts, kind="amount")
-    assert found.answer == Amount("table.label: y", stated=True) and found.notes == ()
+    found = label(*texts, kind="regression")
+    assert found.objective == Regression("table.label: y", stated=True) and found.notes == ()
     assert found.target.tolist() == [number % 13 for number in range(60)]
-    found.answer.require_enough("tested", found.target)
+    found.objective.require_enough("tested", found.target)
     with pytest.raises(InputError, match="19 have another amount than the most frequent one"):
-        found.answer.require_enough("tested", pd.Series([0.0] * 90 + [1.0, 2.0] * 9 + [3.0]))
-    with pytest.raises(InputError, match=r"not an amount \(table.answer\): it has texts"):
-        label("1", "2", "many", "few", kind="amount")
+        found.objective.require_enough("tested", pd.Series([0.0] * 90 + [1.0, 2.0] * 9 + [3.0]))
+    with pytest.raises(InputError, match=r"not a number \(table.objective: .* it has texts"):
+        label("1", "2", "many", "few", kind="regression")
     with pytest.raises(InputError, match="has 30 different texts"):
-        label(*map(str, range(30)), kind="classes")
+        label(*map(str, range(30)), kind="classification")
 
 
 @pytest.mark.parametrize(

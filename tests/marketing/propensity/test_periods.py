@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from recsys.errors import InputError
-from recsys.marketing.propensity.periods import PeriodConfig, ask_log, observe, place_moments
+from recsys.marketing.propensity.periods import PeriodConfig, observe, place_moments, task_of_log
 from recsys.marketing.users.description import Description, FeaturesConfig
 from recsys.marketing.users.events import DAY, open_events
 from tests.marketing.logs import microseconds, prepared, random_log
@@ -71,7 +71,7 @@ def test_money_is_asked_of_a_log_without(tmp_path):
         open_events(dataset) as events,
         pytest.raises(InputError, match=r"map data\.log\.columns\.value"),
     ):
-        ask_log(events, money, FeaturesConfig())
+        task_of_log(events, money, FeaturesConfig())
 
 
 def test_nobody_is_left(tmp_path):

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from recsys.marketing.reports import campaign_plots
 from recsys.reports.plots import MODEL_COLOUR, OTHER_COLOUR, to_svg
-from tests.reports.marketing_folders import interval, likeness
+from tests.marketing.folders import interval, seed_holdout
 
 
 def labels(figure: Figure) -> list[str]:
@@ -30,7 +30,7 @@ def test_what_becomes_of_audiences_adds_up() -> None:
 
 
 def test_lifts_stand_beside_one_and_demographics() -> None:
-    found = likeness()
+    found = seed_holdout()
     figure = campaign_plots.lifts(found["everyone"], found["described"])
     assert labels(figure) == [
         "embedding: best 25 of 250",

@@ -9,10 +9,10 @@ import pytest
 
 from recsys.errors import InputError
 from recsys.marketing.reports.users_report import write_users_report
-from tests.reports.marketing_folders import (
+from tests.marketing.folders import (
     HASH,
-    likeness,
     measured,
+    seed_holdout,
     uplift,
     write_audience,
     write_campaign,
@@ -57,7 +57,7 @@ def test_a_campaign_is_where_what_goes(page) -> None:
     assert "opted out: 10" in found  # of everything and of the channel
     assert "60 (has another campaign), 30 (addressed too often)" in found
     assert "everybody 407 1,000 7 400 250 70 kept back kept back" in found
-    assert "Found were hidden users of the seed, four times as many." in found
+    assert "Found were held-out users of the seed, four times as many." in found
     assert found.index("thanks (push)") < found.index("miss-you (email)")
 
 
@@ -137,7 +137,7 @@ def test_segments_are_judged_by_what_is_corrected_for_their_number(tmp_path) -> 
 
 def test_the_page_is_well_formed_and_loads_nothing(campaign, tmp_path) -> None:
     folders = {
-        "audiences": [write_audience(tmp_path / "audience" / "1", likeness=likeness())],
+        "audiences": [write_audience(tmp_path / "audience" / "1", seed_holdout=seed_holdout())],
         "campaigns": [campaign],
         "replays": [write_replay(tmp_path / "replay")],
     }
@@ -178,7 +178,7 @@ def test_a_damaged_file_is_named(tmp_path) -> None:
 
 def test_audiences_keep_back_what_is_kept_back(tmp_path) -> None:
     folders = [
-        write_audience(tmp_path / "a" / "2", likeness=likeness(compared=False)),
+        write_audience(tmp_path / "a" / "2", seed_holdout=seed_holdout(compared=False)),
         write_audience(tmp_path / "b" / "1", segments={"loyal": 400}),
     ]
     found = text_of(rendered(tmp_path, audiences=folders))

@@ -10,7 +10,7 @@ from recsys.data.dataset import Dataset
 from recsys.errors import InputError
 from recsys.experiment.schema import Experiment
 from recsys.export.recommend import Query, Recommender
-from recsys.marketing.propensity.periods import PeriodConfig, ask_log
+from recsys.marketing.propensity.periods import PeriodConfig, task_of_log
 from recsys.marketing.users.description import FeaturesConfig
 from recsys.marketing.users.embedding import EmbeddingConfig, UserEmbedding
 from recsys.marketing.users.events import open_events
@@ -148,10 +148,10 @@ def test_who_chose_nothing_that_the_model_knows_is_told_apart(run, tmp_path):
 def test_it_is_a_feature_of_every_moment(run, dataset):
     features = FeaturesConfig.model_validate({"embedding": {"run": str(run), "components": 3}})
     with open_events(dataset) as events:
-        asked = ask_log(events, PeriodConfig(days=50, training_moments=1), features)
+        asked = task_of_log(events, PeriodConfig(days=50, training_moments=1), features)
     names = {"embedding_1", "embedding_2", "embedding_3"}
-    assert names <= set(asked.question.train.features)
-    assert asked.question.now.features[sorted(names)].notnull().all(axis=None)
+    assert names <= set(asked.task.train.features)
+    assert asked.task.now.features[sorted(names)].notnull().all(axis=None)
 
 
 def test_a_model_that_has_read_what_came_later_is_refused(run, dataset):

@@ -1,0 +1,21 @@
+"""What another policy is worth, in a few lines."""
+
+from collections.abc import Mapping
+
+from recsys.marketing.measurement.off_policy import PolicyValue
+from recsys.runs.summary import as_text
+
+
+def policy_summary(values: Mapping[str, PolicyValue]) -> str:
+    """What a new policy is worth by each estimator."""
+    rows = [
+        (
+            name.replace("_", " "),
+            f"{found.value:.4f} ({found.low:.4f} to {found.high:.4f})",
+            f"{found.effective_rows:,.0f}",
+            f"{found.largest_weight:.1f}",
+        )
+        for name, found in values.items()
+    ]
+    columns = ("value of the new policy (95 %)", "effective rows", "largest weight")
+    return as_text("per action", columns, rows)

@@ -1,0 +1,1 @@
+"""What the functions of :mod:`recsys.marketing` give back: folders, read when they are asked."""

@@ -1,0 +1,185 @@
+"""Small tables that a marketer brings: opt-outs, contacts, stock, messages, outcomes."""
+
+import tempfile
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import ibis
+import ibis.expr.types as ir
+import numpy as np
+import pandas as pd
+from ibis.backends.duckdb import Backend
+
+from recsys.data.prepare.ids import identifier
+from recsys.data.sources.cells import trimmed
+from recsys.data.sources.engine import blaming_input, connect
+from recsys.data.sources.files import SourceFiles, matches_nothing
+from recsys.data.sources.numbers import NumberFormat, format_hint, read_numbers
+from recsys.data.sources.sources import FileConfig, column, locate, read_table
+from recsys.data.sources.time_faults import explain_times
+from recsys.data.sources.times import TimeConfig, plausible, read_times
+from recsys.errors import InputError
+
+MEMORY_GIB = 2.0
+# Values that are not numbers, of which the way they are written is guessed.
+HINT_SAMPLE = 200
+Config = TypeVar("Config", bound=FileConfig)
+
+
+@contextmanager
+def open_table(
+    config: FileConfig, roles: Mapping[str, str] | None = None
+) -> Iterator[tuple[Backend, ir.Table, SourceFiles]]:
+    """A table in an engine of its own: the engine, the table, and its files for messages.
+
+    Each of its lines counts (one may be somebody who wants no messages): none is left out.
+
+    Args:
+        config: the table.
+        roles: by role the columns that are needed; all by default.
+
+    Raises:
+        InputError: it cannot be read, or not each of its lines.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        con = connect(scratch, MEMORY_GIB)
+        try:
+            files = locate(config, "users", scratch)
+            source = read_table(con, files, config, "given", roles)
+            with blaming_input(str(files)):
+                yield con, source.complete(files), files
+        finally:
+            con.disconnect()
+
+
+def column_names(config: FileConfig) -> list[str]:
+    """The columns that a table has.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    with open_table(config) as (_, raw, _):
+        return list(raw.columns)
+
+
+def with_files(config: Config) -> tuple[Config | None, list[str]]:
+    """A table whose files may not be there yet, such as what earlier campaigns sent.
+
+    A path without wildcards that is missing remains, and is an error when it is read.
+
+    Args:
+        config: the table.
+
+    Returns:
+        The table without those paths whose wildcards no file matches, None if nothing remains;
+        and these paths.
+    """
+    paths = [config.path] if isinstance(config.path, str) else config.path or []
+    missing = [path for path in paths if matches_nothing(path)]
+    if not missing:
+        return config, []
+    rest = [path for path in paths if path not in missing]
+    return (config.model_copy(update={"path": rest}) if rest else None), missing
+
+
+def read_columns(
+    config: FileConfig,
+    columns: Mapping[str, str | None],
+    ids: Collection[str],
+    times: TimeConfig | None = None,
+) -> pd.DataFrame:
+    """Some columns of a table, as text without blanks around it; None where empty.
+
+    Args:
+        config: the table.
+        columns: by role the column's name; a role without one is left out.
+        ids: roles whose values are ids, which take the form that they have in a dataset
+            (``17850.0`` is ``17850``).
+        times: how the values of the role ``time`` are read: in UTC, see :func:`as_times`.
+
+    Returns:
+        A column per role, in the order of the file.
+
+    Raises:
+        InputError: the table cannot be read, or not each of its lines, has no such column (the
+            nearest is named), or a time is missing or none that can be.
+    """
+    named = {role: name for role, name in columns.items() if name is not None}
+    with open_table(config, named) as (con, raw, files):
+        chosen = {}
+        for role, name in named.items():
+            values = column(raw, name, role, files)
+            if role in ids:
+                chosen[role] = identifier(values)
+            else:
+                is_float = values.type().is_floating()
+                there = values.nullif(float("nan")) if is_float else values
+                chosen[role] = trimmed(there)
+        where = f"{files}, {columns.get('time')!r}"
+        if times is not None:
+            chosen["moment"] = usable_times(column(raw, named["time"], "time", files), times, where)
+        found = con.to_pandas(raw.select(**chosen)).astype(object)
+    found = found.where(found.notnull(), None)
+    if times is not None:
+        found["time"] = as_times(found["time"], found.pop("moment"), times, where)
+    return found
+
+
+def usable_times(values: ir.Column, config: TimeConfig, where: str) -> ir.IntegerValue:
+    """Times as microseconds since 1970 UTC; null where there is none that can be.
+
+    Raises:
+        InputError: numbers of several units, which ``where`` has.
+    """
+    moment = read_times(values, config, where)
+    return ibis.ifelse(plausible(moment, config), moment, ibis.null("int64"))
+
+
+def as_times(given: pd.Series, moments: pd.Series, config: TimeConfig, where: str) -> pd.Series:
+    """What was read as times, in UTC.
+
+    Args:
+        given: as the table has them, as text, by the row's number from 0 on.
+        moments: of :func:`usable_times`.
+        config: how they were read.
+        where: the file and the column, for messages.
+
+    Raises:
+        InputError: one is missing, or cannot be; with the likely cause.
+    """
+    bad = moments.isnull().to_numpy()
+    if bad.any():
+        row = int(bad.argmax())
+        cause = explain_times(ibis.memtable(pd.DataFrame({"time": given[bad]})).time, config)
+        raise InputError(
+            f"{where}: {given.iloc[row]!r} in row {given.index[row] + 1} is not a usable time "
+            f"({int(bad.sum())} of {len(bad)} rows). Of these, {cause}."
+        )
+    return pd.to_datetime(moments.astype("int64"), unit="us", utc=True)
+
+
+def as_numbers(values: pd.Series, where: str, format: NumberFormat | None = None) -> pd.Series:
+    """Text as numbers, NaN where it is missing.
+
+    Args:
+        values: text.
+        where: the file and the column, for messages.
+        format: how the numbers are written; 1234.5 by default.
+
+    Raises:
+        InputError: one is not a number, or an infinite one; the setting that reads it is named.
+    """
+    format = format or NumberFormat()
+    numbers = read_numbers(values.tolist(), format)
+    odd = values.notnull().to_numpy() & ~np.isfinite(numbers)
+    if odd.any():
+        row = int(odd.argmax())
+        hint = format_hint(values[odd].tolist()[:HINT_SAMPLE], format)
+        raise InputError(
+            f"{where}: {values.iloc[row]!r} in row {row + 1} is not a number"
+            f"{hint or '; write it as 1234.5'}"
+        )
+    return pd.Series(numbers, index=values.index)

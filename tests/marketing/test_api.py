@@ -45,7 +45,7 @@ def shop(folder, data, prediction, recommender, tmp_path_factory):
         "triggers": [{"kind": "event", "name": "seen"}],
     }
     spring = {
-        "at": "2030-03-01",
+        "at": "2025-03-01",
         "runs": runs,
         "holdout": 0.3,
         "audiences": {"all": {"where": "true"}},
@@ -59,7 +59,7 @@ def shop(folder, data, prediction, recommender, tmp_path_factory):
     for name, document in documents.items():
         (here / f"{name}.yaml").write_text(yaml.safe_dump({"name": name, **document}))
     users = pd.read_parquet(prediction / "users.parquet")["user"]
-    orders = pd.DataFrame({"user": users[::3], "time": "2030-03-02T10:00:00Z", "money": 10.0})
+    orders = pd.DataFrame({"user": users[::3], "time": "2025-03-02T10:00:00Z", "money": 10.0})
     orders.to_csv(here / "orders.csv", index=False)
     actions = {"reward": [0, 1] * 50, "propensity": 0.5, "probability": [0.4, 0.6] * 50}
     pd.DataFrame({**actions, "new": 0.5}).to_csv(here / "actions.csv", index=False)
@@ -92,10 +92,12 @@ def test_what_commands_do_is_a_line_each(shop):
     audience = marketing.build_audience(quiet, {"where": "buys < 0.3", "minimum_size": 20})
     likely = run.users.set_index("user")["probability"]
     assert set(audience.members["user"]) == set(likely[likely < 0.3].index)
-    campaign = marketing.build_campaign("spring.yaml", {"name": "autumn"})
+    campaign = marketing.build_campaign("spring.yaml", {"name": "autumn", "at": "2024-09-01"})
     assert len(campaign.messages) == (~campaign.assignments["held_out"]).sum()
     assert campaign.left_out.empty
-    uplift = marketing.measure(campaign, "orders.csv", value="money", days=7)
+    orders = pd.read_csv("orders.csv").assign(time="2024-09-02T10:00:00Z")
+    orders.to_csv("autumn.csv", index=False)
+    uplift = marketing.measure(campaign, "autumn.csv", value="money", days=7)
     overall = uplift.table.loc[("responded", "hello", "")]
     assert overall["treated"] == len(campaign.messages)
     assert "within 7 days" in str(uplift)

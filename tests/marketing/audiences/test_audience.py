@@ -103,7 +103,7 @@ def test_who_opted_out_by_address_is_no_member(run, tmp_path):
     )
     said = audience_summary(folder)
     assert "50 of 100 users picked" in said and "1 opted out: 49 users left" in said
-    assert "addresses that no contact has, so that nobody is reached there: 1" in said
+    assert "addresses that no contact has, so that no user is reached there: 1" in said
 
 
 def test_an_anonymity_of_one_is_none(run):

@@ -203,7 +203,7 @@ def test_blocks_of_any_size_find_the_same(sought, monkeypatch, block):
 @pytest.mark.parametrize(
     ("seed", "message"),
     [
-        ([], "the seed names nobody"),
+        ([], "the seed names no user"),
         (
             [*TASTE, *(f"x{place}" for place in range(7))],
             r"7 of 47 users of the seed are not in .*: x0, x1, x2, x3, x4, \.\.\.",
@@ -218,14 +218,14 @@ def test_a_seed_that_cannot_be_read_is_refused(sought, seed, message):
 
 
 def test_nobody_left_is_refused(sought):
-    with pytest.raises(InputError, match="nobody is left to be like the seed"):
+    with pytest.raises(InputError, match="no user is left to be like the seed"):
         sought().find(TASTE, leave_out=[f"u{user}" for user in range(40, USERS)])
 
 
 @pytest.mark.parametrize(
     ("settings", "seed", "message"),
     [
-        ({}, ["u1"], "a seed of 1 users is too small to hide 50% of it"),
+        ({}, ["u1"], "a seed of 1 users is too small to hold 50% of it out"),
         ({"seed_holdout": 0.01}, TASTE, "a seed of 40 users is too small to hold 1% of it out"),
         (
             {"demographics": ["age"]},

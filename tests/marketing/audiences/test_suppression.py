@@ -56,7 +56,7 @@ def test_unknown_users_are_refused_unless_they_are_meant(tmp_path):
 def test_what_says_nothing_is_refused(tmp_path):
     with pytest.raises(InputError, match="row 2 of the opt-out list has no 'user'"):
         read(tmp_path, "user,where\n1,push\n,push\n", channel="where")
-    with pytest.raises(InputError, match="'post' in the opt-out list is no channel"):
+    with pytest.raises(InputError, match="'post' in the opt-out list is not a channel"):
         read(tmp_path, "user,where\n1,post\n", channel="where")
 
 
@@ -124,14 +124,18 @@ def test_what_keeps_the_ids_of_the_list_apart_is_said(tmp_path):
 def test_addresses_of_nobody_are_counted(tmp_path):
     found = read(tmp_path, "mail\nx@example.org\ny@example.org\n", CONTACTS, email="mail")
     assert found.everywhere == frozenset() and found.nobodys == 2
-    assert suppression_notes(found.counts)[0].endswith("so that nobody is reached there: 2")
+    assert suppression_notes(found.counts)[0].endswith("so that no user is reached there: 2")
 
 
 @pytest.mark.parametrize(
     ("text", "settings", "message"),
     [
         ("mail\na@b.org\nj at b\n", {"email": "mail"}, "row 2 .* has in 'mail' not an e-mail"),
-        ("mail,n\na@b.org,1\n,2\n", {"email": "mail"}, "row 2 .* has no 'mail', so that nobody"),
+        (
+            "mail,n\na@b.org,1\n,2\n",
+            {"email": "mail"},
+            "row 2 .* has no 'mail', so that it identifies no user",
+        ),
         ("tel\n112\n", {"phone": "tel"}, "row 1 .* has in 'tel' not a telephone number"),
         ("tel\n4.91511E+12\n", {"phone": "tel"}, "row 1 .* in 'tel' .* spreadsheet has rounded"),
         ("id,mail\n,\n", {"key": "id", "email": "mail"}, "row 1 .* has no 'id' and no 'mail'"),

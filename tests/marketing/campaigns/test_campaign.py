@@ -253,7 +253,7 @@ def test_a_campaign_is_measured_against_its_holdout(document, tmp_path):
     with pytest.raises(InputError, match="has no outcomes"):
         orders[:0].to_csv(tmp_path / "early.csv", index=False)
         measure_campaign(folder, early)
-    with pytest.raises(InputError, match="is no campaign"):
+    with pytest.raises(InputError, match="is not a campaign"):
         measure_campaign(tmp_path, config)
 
 
@@ -265,7 +265,7 @@ def test_a_campaign_is_measured_against_its_holdout(document, tmp_path):
         ({"contacts": None}, "'we-miss-you' goes out by e-mail: name the table of the addresses"),
         ({"recommender": None}, "'restock' offers items .channel push.: name the `recommender`"),
         ({"days": 0}, "days: "),
-        ({"control": {"share": 0}}, "a control with a share of 0 holds nobody"),
+        ({"control": {"share": 0}}, "a control with a share of 0 holds no users"),
         ({"at": "soon"}, "at: "),
     ],
 )

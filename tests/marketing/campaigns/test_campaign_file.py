@@ -43,7 +43,7 @@ def test_with_a_recommender_messages_offer_items_unless_they_say_no():
     ("channel", "settings", "message"),
     [
         ({"kind": "push", "offer": {}}, {}, "offers items .*name the `recommender`"),
-        ({"kind": "push"}, {}, "must say something"),
+        ({"kind": "push"}, {}, "needs a text"),
         ({"kind": "email", "subject": "{{ titles[0] }}"}, {}, "`subject` speaks of titles"),
         (
             {"kind": "push", "text": "Hello"},

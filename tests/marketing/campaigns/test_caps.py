@@ -57,7 +57,7 @@ def test_a_cap_of_none_silences_a_channel():
 
 
 def test_a_time_that_is_none_is_named(tmp_path):
-    with pytest.raises(InputError, match="'time': 'yesterday' in row 2 is not a time that"):
+    with pytest.raises(InputError, match="'time': 'yesterday' in row 2 is not a usable time"):
         frequency(tmp_path, {}, [("1", "push", "2026-03-09", ""), ("1", "push", "yesterday", "")])
 
 

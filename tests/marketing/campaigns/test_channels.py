@@ -70,9 +70,9 @@ def test_an_offer_may_have_a_text_beside_it(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"kind": "push"}, "must say something: give it a `text`"),
+        ({"kind": "push"}, "needs a text: give it a `text`"),
         ({"kind": "push", "text": "{{ because }}"}, "`text` speaks of because, and nothing is off"),
-        ({"kind": "push", "text": "Hi", "reason": "New"}, "`reason` says why an item is offered"),
+        ({"kind": "push", "text": "Hi", "reason": "New"}, "`reason` tells why an item is offered"),
         ({"kind": "email", "subject": "{{ titles[0] }}"}, "`subject` speaks of titles"),
         (
             {"kind": "email", "subject": "Hi", "text": "{% for i in items %}{{ i }}{% endfor %}"},

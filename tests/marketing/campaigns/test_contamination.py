@@ -53,8 +53,8 @@ def test_what_another_tool_sent_to_the_held_out_is_counted(tmp_path, did):
     assert found["treated"]["users"] == 11
     said = uplift_summary(folder / "uplift.json")
     share = 9 / len(held_out)
-    assert f"contaminated: 9 ({share:.1%}) of those held out were sent other campaigns" in said
-    assert "11 (0.6%) of the others were sent other campaigns" in said
+    assert f"contaminated: 9 ({share:.1%}) of the users held out were sent other campaigns" in said
+    assert "11 (0.6%) of the other users were sent other campaigns" in said
     # They are compared as they were drawn.
     document = json.loads((folder / "uplift.json").read_text())
     overall = document["campaigns"][0]["responded"]["overall"]
@@ -82,7 +82,7 @@ def test_what_other_campaigns_send_is_counted_where_the_outcome_is_the_same(tmp_
     assert found["held_out"]["any_version"] == len(held_out & low)
     said = uplift_summary(folder / "uplift.json")
     assert "contaminated" not in said
-    assert f"{len(held_out & low)} of those held out, if earlier versions of these" in said
+    assert f"{len(held_out & low)} of the users held out, if earlier versions of these" in said
 
 
 def test_what_is_not_known_is_said(tmp_path, did):

@@ -91,7 +91,7 @@ def test_a_control_is_not_dropped_in_silence(tmp_path):
     build(tmp_path, "spring", "2026-03-01", control=CONTROL)
     said = r"spring/1 of 2026-03-01 has a global control group, .*"
     with pytest.raises(
-        InputError, match=said + r"'summer' has none: say .control: {share: 0.1, seed: 7}."
+        InputError, match=said + r"'summer' has none: write .control: {share: 0.1, seed: 7}."
     ):
         build(tmp_path, "summer", "2026-03-04")
     with pytest.raises(InputError, match=said + "'summer' has another"):
@@ -146,7 +146,7 @@ def test_everybody_is_compared_with_the_control(tmp_path):
     assert both["held_out_mean"] == pytest.approx(ordered / len(control))
     said = uplift_summary(file)
     assert "all against the control: responded" in said
-    assert "all against the control: `sent` is everybody outside the control" in said
+    assert "all against the control: `sent` is every user outside the control" in said
 
 
 def test_a_user_is_in_or_out_by_the_hash():

@@ -120,7 +120,7 @@ def test_held_out_users_whom_the_log_does_not_have_are_said_and_refused_where_al
     found = build(tmp_path, "spring", "2026-03-01", holdouts=held_out(["user-0001", "anna"]))
     assert set(USERS) - users(found) == {"user-0001"}
     assert counts(found)["notes"] == [
-        "1 of the 2 users of `holdouts` are not in the log (such as anna), so that nobody is held "
+        "1 of the 2 users of `holdouts` are not in the log (such as anna), so that no user is held "
         "out for them"
     ]
     later = build(tmp_path, "later", "2026-05-01", holdouts=held_out(["user-0001"]))
@@ -154,7 +154,9 @@ def test_a_damaged_campaign_is_refused_until_it_is_built_again(tmp_path, name, c
     first = build(tmp_path, "spring", "2026-03-01")
     held_out = users(first, "held_out")
     (truncate if name == "version.json" else flip)(first / name)
-    with pytest.raises(InputError, match=rf"{name} .*nobody knows whom it addresses.*build it"):
+    with pytest.raises(
+        InputError, match=rf"{name} .*it is not known which users it addresses.*build it"
+    ):
         build(tmp_path, "summer", "2026-03-04")
     assert not (tmp_path / "runs/campaigns/summer").exists()
     with caplog.at_level(logging.WARNING):

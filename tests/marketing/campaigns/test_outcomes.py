@@ -101,7 +101,7 @@ def test_what_is_odd_about_the_outcomes_is_said(folder, orders):
     _, said = measured(folder, pd.concat([orders, twice, strangers]))
     rows = len(orders) + 5
     assert f"2,000 of {rows:,} outcomes have no money, which counts as 0" in said
-    assert f"1 of {rows:,} outcomes have no user, and count for nobody" in said
+    assert f"1 of {rows:,} outcomes have no user, and count for none" in said
     assert f"3 of {rows:,} outcomes repeat another one" in said
     assert "4,003 of 4,005 outcomes in the days are of the campaign's users" in said
     assert "the last outcome" not in said  # on the 20th, when the days are over

@@ -164,7 +164,7 @@ def test_what_one_moment_teaches_is_left_out_where_another_carries_over():
 
 def test_no_mean_is_asked_of_a_support_vector_machine_or_chosen_by_absolute_error():
     task = about_spending("mean")
-    with pytest.raises(InputError, match=r"predicts no mean.*statistic: median"):
+    with pytest.raises(InputError, match=r"does not predict a mean.*statistic: median"):
         selected(task, estimators=["svm"])
     with pytest.raises(InputError, match=r"'mae'.*deviance, rmse.*statistic: median"):
         selected(task, metric="mae")

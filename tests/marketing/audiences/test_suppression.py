@@ -87,8 +87,8 @@ def test_rows_may_name_somebody_in_several_ways(tmp_path):
     found = read(tmp_path, text, CONTACTS, key="id", email="mail")
     assert found.everywhere == {"1", "2", "3"} and found.unreadable == 1
     assert suppression_notes(found.counts) == [
-        "addresses of the opt-out list that cannot be read, in rows that also say otherwise who is "
-        "meant: 1"
+        "addresses of the opt-out list that cannot be read, in rows that also identify the user in "
+        "another way: 1"
     ]
 
 

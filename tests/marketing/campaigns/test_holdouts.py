@@ -144,7 +144,7 @@ def test_assignments_of_another_runs_folder_are_such_a_table(tmp_path):
     assert users(other) == set(USERS)
     nowhere = {**table, "path": str(tmp_path / "nowhere/*.parquet")}
     said = campaign_summary(build(tmp_path, "x", "2026-05-04", holdouts=nowhere))
-    assert "holdouts: no file matched" in said and "nowhere/*.parquet: nobody is held out" in said
+    assert "holdouts: no file matched" in said and "nowhere/*.parquet: no user is held out" in said
     with pytest.raises(InputError, match=r"no file or folder .*none.parquet"):
         build(tmp_path, "x", "2026-05-04", holdouts={**table, "path": "none.parquet"})
 

@@ -23,7 +23,7 @@ def test_users_whom_the_log_does_not_have_are_said_and_refused_where_all_are(tmp
     assert counts(found)["notes"] == [
         "sent: messages without 'user', which count for no user: 1",
         "2 of the 4 users of `sent` are not in the log (such as anna, ben), so that what they were "
-        "sent counts for nobody",
+        "sent counts for no user",
     ]
     assert "such as anna, ben" in campaign_summary(found)
     strangers = sent(tmp_path, [f"K{user}" for user in USERS])

@@ -37,17 +37,12 @@ from recsys.data.prepare.encode import encode_ids
 from recsys.data.prepare.features import SideTable, encode_features, mark_images, read_side_table
 from recsys.data.prepare.matching import match
 from recsys.data.prepare.writing import write_events, write_offsets
+from recsys.data.sources.config import LogConfig, TableConfig
 from recsys.data.sources.engine import blaming_input, connect
+from recsys.data.sources.feature_kinds import ImageFeature
 from recsys.data.sources.files import SourceFiles
 from recsys.data.sources.public import Table
-from recsys.data.sources.sources import (
-    ImageFeature,
-    LogConfig,
-    TableConfig,
-    column,
-    locate,
-    read_table,
-)
+from recsys.data.sources.read import column, locate, read_table
 from recsys.data.sources.times import zone_notes
 from recsys.errors import InputError
 from recsys.system.files import draft_folder, locked, remove_drafts, whole_folder

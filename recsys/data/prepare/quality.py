@@ -19,10 +19,11 @@ from recsys.data.prepare.conditions import explaining
 from recsys.data.prepare.ids import identifier
 from recsys.data.prepare.wanted import DROPPED, LEFT_OUT, left_out, origin
 from recsys.data.sources.cells import trimmed
+from recsys.data.sources.config import Columns, LogConfig
 from recsys.data.sources.engine import stream
 from recsys.data.sources.numbers import LARGEST, as_number, as_whole_number, format_hint
+from recsys.data.sources.read import column
 from recsys.data.sources.readers.source import Source, remedy
-from recsys.data.sources.sources import Columns, LogConfig, column
 from recsys.data.sources.time_faults import explain_times
 from recsys.data.sources.times import read_times, time_reasons, unusable_times
 from recsys.errors import InputError

@@ -39,7 +39,6 @@ therefore a prefix of the catalogue, and a lower index means a more popular
 item.
 """
 
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -48,6 +47,7 @@ import numpy as np
 from pydantic import Field
 
 from recsys.config import StrictConfig
+from recsys.data.queries import Queries, ranges
 from recsys.system.manifests import Files, check, read_manifest, write_folder_manifest
 from recsys.system.reading import Damaged, read_json, reading
 
@@ -116,74 +116,6 @@ class Manifest(StrictConfig):
     def write(self, folder: Path) -> None:
         """Writes it into the folder of a finished dataset, with the digests of what is there."""
         write_folder_manifest(folder, MANIFEST, self.model_dump(mode="json"))
-
-
-@dataclass(frozen=True)
-class Queries:
-    """The questions that a part of the log asks of a retriever.
-
-    A query is one (user, moment): everything the user did before that moment is
-    its history, and what the user did at it are its targets.
-
-    Attributes:
-        users: int32 [queries], user index.
-        history_ends: int64 [queries], end (exclusive) of the history in the
-            event arrays; it begins at ``user_offsets[user]``.
-        target_offsets: int64 [queries + 1], each query's slice of the targets.
-        target_items: int32 [targets], item index; unique within a query.
-        target_events: int64 [targets], the event it comes from.
-    """
-
-    users: np.ndarray
-    history_ends: np.ndarray
-    target_offsets: np.ndarray
-    target_items: np.ndarray
-    target_events: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.users)
-
-    @cached_property
-    def target_queries(self) -> np.ndarray:
-        """int64 [targets]: the query that each target belongs to."""
-        return np.repeat(np.arange(len(self)), np.diff(self.target_offsets))
-
-    def with_targets(self, keep: np.ndarray) -> tuple["Queries", np.ndarray]:
-        """Leaves targets out, and queries that have none left.
-
-        Args:
-            keep: bool [targets].
-
-        Returns:
-            What is left, and which queries that is, bool [queries].
-        """
-        kept = np.bincount(self.target_queries[keep], minlength=len(self))
-        rows = kept > 0
-        left = Queries(
-            users=self.users[rows],
-            history_ends=self.history_ends[rows],
-            target_offsets=np.concatenate(([0], np.cumsum(kept[rows]))).astype(np.int64),
-            target_items=self.target_items[keep],
-            target_events=self.target_events[keep],
-        )
-        return left, rows
-
-    def in_order(self, order: np.ndarray) -> tuple["Queries", np.ndarray]:
-        """The queries in another order, and where each of their targets was.
-
-        Args:
-            order: int64 [queries], the query to put at each place.
-        """
-        begins, ends = self.target_offsets[:-1][order], self.target_offsets[1:][order]
-        targets = ranges(begins, ends)
-        ordered = Queries(
-            users=self.users[order],
-            history_ends=self.history_ends[order],
-            target_offsets=np.concatenate(([0], np.cumsum(ends - begins))).astype(np.int64),
-            target_items=self.target_items[targets],
-            target_events=self.target_events[targets],
-        )
-        return ordered, targets
 
 
 class Dataset:
@@ -375,30 +307,4 @@ class Dataset:
             last = history_ends == last_group
             users, events, history_ends = users[last], events[last], history_ends[last]
         items = np.asarray(self.event_items[events])
-        # The same item twice at one moment is one target.
-        order = np.lexsort((events, items, history_ends, users))
-        is_first = np.zeros(len(order), dtype=bool)
-        for key in (users, history_ends, items):
-            values = key[order]
-            is_first |= np.append(True, values[1:] != values[:-1])[: len(order)]
-        keep = np.sort(order[is_first])
-        users, events = users[keep], events[keep]
-        history_ends, items = history_ends[keep], items[keep]
-        begins_query = np.append(
-            True, (users[1:] != users[:-1]) | (history_ends[1:] != history_ends[:-1])
-        )[: len(users)]
-        starts = np.flatnonzero(begins_query)
-        return Queries(
-            users=users[starts],
-            history_ends=history_ends[starts],
-            target_offsets=np.append(starts, len(users)).astype(np.int64),
-            target_items=items,
-            target_events=events,
-        )
-
-
-def ranges(begins: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """int64: the integers of all ranges ``[begin, end)``, one after the other."""
-    lengths = ends - begins
-    first = begins - np.concatenate(([0], np.cumsum(lengths)[:-1]))
-    return np.repeat(first, lengths) + np.arange(lengths.sum())
+        return Queries.of_events(users, events, history_ends, items)

@@ -39,6 +39,7 @@ therefore a prefix of the catalogue, and a lower index means a more popular
 item.
 """
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -126,12 +127,21 @@ class Dataset:
 
     Args:
         path: the dataset's folder.
+        source: the ``data`` section of an experiment that it was prepared by, where it is known
+            better than from the manifest, which keeps no secrets of addresses.
+
+    Attributes:
+        path: the dataset's folder.
+        manifest: what the folder says of itself.
+        fingerprint: of the log, the tables and the settings.
+        users, items, events: how many there are.
+        source: the ``data`` section of an experiment that gives this dataset again.
 
     Raises:
         Damaged: the folder is missing, half-written, damaged or of another format.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, source: Mapping[str, Any] | None = None) -> None:
         self.path = Path(path)
         manifest = self.path / MANIFEST
         if not manifest.is_file():
@@ -149,10 +159,92 @@ class Dataset:
         with reading(manifest, MEND):
             self.manifest = Manifest.model_validate(read_manifest(manifest, MEND))
         check(self.path, self.manifest.files, MEND, content=False)
+        self.source: dict[str, Any] = dict(self.manifest.settings if source is None else source)
         self.fingerprint = self.manifest.fingerprint
         self.users = self.manifest.users
         self.items = self.manifest.items
         self.events = self.manifest.events
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: Any,
+        *,
+        user: str | None = None,
+        item: str | None = None,
+        time: str | None = None,
+        items: Any = None,
+        users: Any = None,
+        item_features: Any = None,
+        user_features: Any = None,
+        runs_dir: str | Path = "runs",
+        **keywords: Any,
+    ) -> "Dataset":
+        """Prepares a log that is in memory, or in files, and opens the dataset.
+
+        A frame is written once, by the digest of the columns that are needed, to
+        ``<runs_dir>/datasets/frames/<digest>.parquet``; from there on all is as with a file, so
+        that a run needs no notebook to be continued. The same frame and settings are prepared
+        once. What was left out is said, as warnings of ``logging``.
+
+        Ids are text: whole numbers keep every digit (``17850.0`` is ``17850``), missing values
+        are left out and counted, and a column whose ids could not be told apart exactly (several
+        types in one column, floating-point numbers beyond 2**53) is refused.
+
+        Args:
+            frame: the log, one row an event: a pandas DataFrame (a named index counts as a
+                column), or whatever streams Arrow (a Polars DataFrame, a PyArrow table or reader,
+                a DuckDB relation); or a file, folder, glob or address, a list of them, or the
+                ``log`` section of an experiment.
+            user, item, time: names of its columns. Without ``item`` all events are of one item,
+                for predictions about users only; without ``time`` or ``order`` histories are sets
+                (``split="random"``).
+            items: a side table, in the same forms: one row an item. Its key is the column that is
+                called like the log's, or ``item_key=…``; of a frame, a column called ``title``
+                holds the titles, or ``item_title=…``.
+            users: likewise, with ``user_key=…``.
+            item_features: what a model may read of the items: names of columns of a frame, whose
+                kinds follow from their types (text and categories are categorical, numbers
+                numeric, lists of fractions vectors, other lists multi-valued), or kinds by name as
+                in an experiment: ``{"brand": "categorical", "tags": {"kind": "multivalued"}}``.
+            user_features: likewise.
+            runs_dir: the folder of all runs.
+            keywords: further columns by role (``order``, ``event``, ``value``, ``quantity``,
+                ``session``, ``channel``, ``campaign``, and ``split``, a column that says train,
+                validation or test); ``split`` may also be a kind (``"leave_one_out"``) or a
+                section; and every key of an experiment's ``data`` section by the last part of its
+                name (``minimum_user_events=5``, ``event_weights={…}``, ``test_from="2026-01-01"``),
+                where two tables have it in full: ``**{"items.duplicates": "first"}``.
+
+        Returns:
+            The dataset; :attr:`source` is the section of an experiment that gives it again.
+
+        Raises:
+            InputError: anything about the frames, the keywords or the disk that a user can mend.
+
+        Example:
+            >>> import pandas as pd
+            >>> log = pd.DataFrame({
+            ...     "u": ["ann", "bob"] * 5,
+            ...     "i": ["x", "x", "y", "z", "z", "y", "w", "w", "x", "x"],
+            ...     "t": pd.date_range("2026-01-01", periods=10, tz="UTC"),
+            ... })
+            >>> data = Dataset.from_frame(
+            ...     log, user="u", item="i", time="t", validation_quantile=0.5, test_quantile=0.7
+            ... )
+            >>> data.events, data.users, data.items, data.item_ids[0]
+            (10, 2, 4, 'x')
+        """
+        # The training core opens datasets and prepares none.
+        from recsys.data.prepare.from_frame import dataset_from_frame
+
+        return dataset_from_frame(
+            frame,
+            {"item": items, "user": users},
+            {"item": item_features, "user": user_features},
+            runs_dir,
+            {"user": user, "item": item, "time": time, **keywords},
+        )
 
     def __repr__(self) -> str:
         size = f"{self.events} events, {self.users} users, {self.items} items"

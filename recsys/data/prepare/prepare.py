@@ -19,7 +19,7 @@ from recsys.data.prepare import splits
 from recsys.data.prepare.build import Builder, Progress
 from recsys.data.prepare.config import DataConfig
 from recsys.data.prepare.features import mark_images
-from recsys.data.sources.config import LogConfig, TableConfig
+from recsys.data.sources.config import FileConfig, LogConfig, TableConfig
 from recsys.data.sources.engine import blaming_input, connect
 from recsys.data.sources.files import SourceFiles
 from recsys.data.sources.public import Table
@@ -58,7 +58,7 @@ def prepare(
         files = _locate(config, scratch)
         fingerprint = _fingerprint(config, files, _mark_images(config, files, scratch, memory_gib))
         final = datasets / fingerprint
-        if final.exists() and (found := _intact(final)) is not None:
+        if final.exists() and (found := _intact(final, config)) is not None:
             return found
         with whole_folder(final, replaces=True) as built:
             con = connect(scratch, memory_gib)
@@ -67,13 +67,26 @@ def prepare(
             finally:
                 con.disconnect()
         tell("dataset ready", 1.0)
-    return Dataset(final)
+    return Dataset(final, _source(config))
 
 
-def _intact(folder: Path) -> Dataset | None:
+def _source(config: DataConfig) -> dict[str, Any]:
+    """The section as it was given, with what addresses hold in secret, every default spelled out.
+
+    The manifest has it without secrets, and with the paths of the first time.
+    """
+    source = config.model_dump(mode="json")
+    for name in ("log", "users", "items"):
+        table: FileConfig | None = getattr(config, name)
+        if table is not None:
+            source[name]["path"] = table.path
+    return source
+
+
+def _intact(folder: Path, config: DataConfig) -> Dataset | None:
     """The dataset of a folder; None if it is damaged, which is said."""
     try:
-        dataset = Dataset(folder)
+        dataset = Dataset(folder, _source(config))
         dataset.verify()
     except Damaged as error:
         logger.warning("%s: it is prepared again", error.what)

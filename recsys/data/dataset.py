@@ -42,7 +42,7 @@ item.
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -51,6 +51,10 @@ from recsys.config import StrictConfig
 from recsys.data.queries import Queries, ranges
 from recsys.system.manifests import Files, check, read_manifest, write_folder_manifest
 from recsys.system.reading import Damaged, read_json, reading
+
+if TYPE_CHECKING:
+    from recsys.data.dataset_statistics import DatasetStatistics
+    from recsys.reports.dataset_plots import DatasetPlots
 
 Part = Literal["train", "validation", "test"]
 Side = Literal["user", "item"]
@@ -247,8 +251,37 @@ class Dataset:
         )
 
     def __repr__(self) -> str:
-        size = f"{self.events} events, {self.users} users, {self.items} items"
-        return f"Dataset({self.fingerprint}: {size})"
+        from recsys.data.prepare.shown import as_text
+
+        return as_text(self.manifest, self.path)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from recsys.data.prepare.shown import as_html
+
+        return as_html(self.manifest, self.path)
+
+    @property
+    def statistics(self) -> "DatasetStatistics":
+        """The log in numbers, before anything is trained: tables of pandas.
+
+        Example:
+            >>> data.statistics.parts()  # doctest: +SKIP
+        """
+        from recsys.data.dataset_statistics import DatasetStatistics
+
+        return DatasetStatistics(self)
+
+    @property
+    def plot(self) -> "DatasetPlots":
+        """The same in pictures: figures of Matplotlib.
+
+        Example:
+            >>> data.plot.volume()  # doctest: +SKIP
+        """
+        from recsys.reports.dataset_plots import DatasetPlots
+
+        return DatasetPlots(self)
 
     def verify(self) -> None:
         """Compares the content of every file with the manifest; reads them all.

@@ -23,6 +23,7 @@ from recsys.data.prepare.catalogue import (
 from recsys.data.prepare.config import DataConfig
 from recsys.data.prepare.encode import encode_ids
 from recsys.data.prepare.features import SideTable, encode_features, read_side_table
+from recsys.data.prepare.findings import Quality
 from recsys.data.prepare.matching import match
 from recsys.data.prepare.writing import write_events, write_offsets
 from recsys.data.sources.config import TableConfig
@@ -114,7 +115,7 @@ class Builder:
         self.tell("taking digests", 0.95)
         manifest.write(self.folder)
 
-    def _read_log(self) -> tuple[ir.Table, quality.Quality]:
+    def _read_log(self) -> tuple[ir.Table, Quality]:
         config, where = self.config.log, self.files["log"]
         with blaming_input(str(where)):
             source = read_table(
@@ -131,7 +132,7 @@ class Builder:
             quality.write_quarantine(self.con, log, config, self.folder / "quarantine.parquet")
         return log, report
 
-    def _read_tables(self, report: quality.Quality) -> dict[Side, SideTable]:
+    def _read_tables(self, report: Quality) -> dict[Side, SideTable]:
         tables: dict[Side, SideTable] = {}
         sources: tuple[tuple[Side, Table, TableConfig | None], ...] = (
             ("user", "users", self.config.users),
@@ -148,7 +149,7 @@ class Builder:
         return tables
 
     def _filter_and_split(
-        self, events: ir.Table, report: quality.Quality
+        self, events: ir.Table, report: Quality
     ) -> tuple[ir.Table, splits.Cuts | None]:
         con, config, keep = self.con, self.config, self.config.repeats
         single = filters.collapse_repeats(events, keep)
@@ -198,7 +199,7 @@ class Builder:
                 )
 
     def _write_users(
-        self, ids: pa.ChunkedArray, table: SideTable | None, report: quality.Quality
+        self, ids: pa.ChunkedArray, table: SideTable | None, report: Quality
     ) -> tuple[Feature, ...]:
         write_users(ids, self.folder)
         if table is None:
@@ -207,7 +208,7 @@ class Builder:
         return self._write_features(index, len(ids), table, report)
 
     def _write_items(
-        self, catalogue: Catalogue, table: SideTable | None, report: quality.Quality
+        self, catalogue: Catalogue, table: SideTable | None, report: Quality
     ) -> tuple[Feature, ...]:
         if table is None:
             write_items(catalogue, catalogue.ids, self.folder)
@@ -219,7 +220,7 @@ class Builder:
         return self._write_features(index, catalogue.known["test"], table, report)
 
     def _write_features(
-        self, index: ir.Table, of_the_log: int, table: SideTable, report: quality.Quality
+        self, index: ir.Table, of_the_log: int, table: SideTable, report: Quality
     ) -> tuple[Feature, ...]:
         found = match(index, of_the_log, table.table, table.side, table.config)
         report.tables[table.side] = found.as_document()

@@ -58,7 +58,8 @@ def dataset_from_frame(
         keywords: roles, keys, titles and settings.
     """
     datasets = Path(runs_dir) / "datasets"
-    section = _Section(datasets / "frames", dict(keywords))
+    given = {name: value for name, value in keywords.items() if value is not None}
+    section = _Section(datasets / "frames", given)
     section.add_log(frame)
     for side, table in tables.items():
         section.add_table(side, table, features[side])
@@ -75,7 +76,7 @@ class _Section:
 
     Args:
         folder: where frames are written.
-        keywords: what was given; what is left in the end is not known.
+        keywords: what was given; each is taken by what it is about.
     """
 
     def __init__(self, folder: Path, keywords: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ from uuid import UUID
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.interchange
 import pyarrow.parquet as pq
 
 from recsys.data.sources.engine import blaming_input
@@ -96,7 +97,7 @@ def open_frame(given: Any, what: str) -> Frame:
         if hasattr(given, "__arrow_c_stream__"):
             return _of_stream(pa.RecordBatchReader.from_stream(given), what)
         if hasattr(given, "__dataframe__"):
-            table = pa.interchange.from_dataframe(given)
+            table = pyarrow.interchange.from_dataframe(given)
             return _of_stream(table.to_reader(), what)
     except (pa.ArrowException, TypeError, ValueError, NotImplementedError) as error:
         raise InputError(
@@ -328,6 +329,6 @@ def _plain(array: pa.Array, kind: pa.DataType) -> pa.Array:
     """An array in its plain type."""
     if pa.types.is_run_end_encoded(array.type):
         array = pc.run_end_decode(array)
-    if pa.types.is_dictionary(array.type):
-        array = array.dictionary_decode()
+    if pa.types.is_dictionary(array.type):  # Arrow's own decoding knows no views of text
+        return _plain(array.dictionary, kind).take(array.indices)
     return array if array.type == kind else array.cast(kind)

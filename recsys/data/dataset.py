@@ -227,6 +227,7 @@ class Dataset:
             InputError: anything about the frames, the keywords or the disk that a user can mend.
 
         Example:
+            >>> import tempfile
             >>> import pandas as pd
             >>> log = pd.DataFrame({
             ...     "u": ["ann", "bob"] * 5,
@@ -234,7 +235,8 @@ class Dataset:
             ...     "t": pd.date_range("2026-01-01", periods=10, tz="UTC"),
             ... })
             >>> data = Dataset.from_frame(
-            ...     log, user="u", item="i", time="t", validation_quantile=0.5, test_quantile=0.7
+            ...     log, user="u", item="i", time="t", validation_quantile=0.5, test_quantile=0.7,
+            ...     runs_dir=tempfile.mkdtemp(),
             ... )
             >>> data.events, data.users, data.items, data.item_ids[0]
             (10, 2, 4, 'x')

@@ -110,7 +110,8 @@ def long_tail(table: pd.DataFrame) -> Figure:
         for head in HEADS:
             count = int(np.ceil(head * len(table)))
             axes.plot(count / len(table), cumulative[count], "o", color=ACCENT_COLOUR)
-            told.append(f"{count:,} items ({head:.0%}): {cumulative[count]:.0%} of events")
+            items_told = "1 item" if count == 1 else f"{count:,} items"
+            told.append(f"{items_told} ({head:.0%}): {cumulative[count]:.0%} of events")
         axes.set(title="; ".join(told), xlabel="share of items, the most frequent first",
                  ylabel="share of events", xlim=(0, 1), ylim=(0, 1.02))  # fmt: skip
         for axis in (axes.xaxis, axes.yaxis):
@@ -165,7 +166,7 @@ def drift(table: pd.DataFrame) -> Figure:
         table: of :meth:`recsys.data.dataset_statistics.DatasetStatistics.drift`.
     """
     lines = {
-        "overlap": ("what happens is what happened before", MODEL_COLOUR),
+        "overlap": ("overlap with the one before", MODEL_COLOUR),
         "new_items": ("events with new items", ACCENT_COLOUR),
         "new_users": ("events by new users", OTHER_COLOUR),
     }
@@ -177,7 +178,7 @@ def drift(table: pd.DataFrame) -> Figure:
             axes.plot(begins, table[column], "o-", color=colour, markersize=3, label=label)
         axes.yaxis.set_major_formatter(PERCENT)
         axes.set(title=f"Change from {table.index.name} to {table.index.name}", ylim=(0, 1.02))
-        axes.legend(frameon=False)
+        figure.legend(frameon=False, loc="outside lower center", ncols=len(lines))
     return figure
 
 

@@ -48,7 +48,7 @@ def test_the_head_of_the_long_tail_is_told():
     table = pd.DataFrame({"share": share, "cumulative": np.cumsum(share)})
     (axes,) = dataset_plots.long_tail(table).axes
     told = axes.get_title(loc="left")
-    assert told == "1 items (1%): 50% of events; 10 items (10%): 55% of events"
+    assert told == "1 item (1%): 50% of events; 10 items (10%): 55% of events"
 
 
 def test_half_of_the_users():

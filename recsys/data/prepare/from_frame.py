@@ -3,6 +3,7 @@
 import difflib
 import json
 import logging
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePath
@@ -39,6 +40,8 @@ OF_TEXT_FILES = {
 }
 TITLE = "title"
 ORIGIN = "Dataset.from_frame"
+# How a file names the column of a role.
+COLUMN_KEY = re.compile(r"\b(?:data\.log\.)?columns\.([a-z]+)\b")
 
 
 def dataset_from_frame(
@@ -108,11 +111,15 @@ class _Section:
                 f"time=…. The frame's columns: {frame.shown()}"
             )
         named = [frame.column(name, role) for role, name in roles.items()]
-        section = self.keywords.get("log") or {}
+        section = self._mapping("log")
         if (self.keywords.get("where") or section.get("where")) is not None:
             # Any column may be asked for.
             named += [frame.column(name, "where") for name in frame.names]
         self.document["log"] = {"path": self._write(frame, named), "columns": roles}
+
+    def _mapping(self, keyword: str) -> dict[str, Any]:
+        """What a keyword says that takes a section; empty if it is not given."""
+        return _section(keyword, self.keywords[keyword]) if keyword in self.keywords else {}
 
     def _roles(self) -> dict[str, str]:
         """The columns by role; a split may be a column, or the kind of one."""
@@ -122,7 +129,7 @@ class _Section:
             self.document["split"] = {"kind": split if split in SPLITS else "fixed"}
             named["split"] = None if split in SPLITS else split
         elif split is not None:
-            self.document["split"] = _plain(split)
+            self.document["split"] = _section("split", split)
         return {role: str(name) for role, name in named.items() if name is not None}
 
     def add_table(self, side: Side, given: Any, features: Any) -> None:
@@ -194,10 +201,11 @@ class _Section:
 
     def add_settings(self) -> None:
         """Adds what further keywords say: by the last part of a key, if that is unique."""
-        log = self.keywords.pop("log", None)
-        if log is not None:
+        log = self._mapping("log")
+        if log:
             columns = {**self.document["log"].get("columns", {}), **log.get("columns", {})}
-            self.document["log"] |= {**_plain(log), "columns": columns}
+            self.document["log"] |= {**log, "columns": columns}
+        self.keywords.pop("log", None)
         known = self._keys()
         for name, value in self.keywords.items():
             found = [key for key in known if name in (key, key.rpartition(".")[2])]
@@ -237,22 +245,38 @@ class _Section:
             InputError: a value does not suit, or settings do not go together.
         """
         try:
-            return DataConfig.model_validate_json(json.dumps(self.document), strict=True)
+            text = json.dumps(self.document, default=str)
+            return DataConfig.model_validate_json(text, strict=True)
         except ValidationError as error:
             raise InputError(f"{ORIGIN}:\n{explain(error, DataConfig, self.document)}") from None
 
     @contextmanager
     def naming_frames(self) -> Iterator[None]:
-        """Has messages speak of frames instead of the files that they were written into."""
+        """Has messages speak of frames and keywords instead of files and keys."""
         try:
             yield
         except InputError as error:
-            told = str(error)
+            told = COLUMN_KEY.sub(r"\1=…", str(error))
             for path, what in self.written.items():
                 told = told.replace(path, what)
             if told == str(error):
                 raise
             raise InputError(told) from error
+
+
+def _section(keyword: str, given: Any) -> dict[str, Any]:
+    """A section as a file would have it.
+
+    Raises:
+        InputError: it is not a mapping.
+    """
+    plain = _plain(given)
+    if not isinstance(plain, dict):
+        raise InputError(
+            f"{ORIGIN}: `{keyword}` takes a section of an experiment, a mapping, received "
+            f"{given!r:.80}"
+        )
+    return plain
 
 
 def _is_section(given: Any, name: str) -> bool:

@@ -251,7 +251,8 @@ def _one_type(values: Any, what: str) -> Any:
         examples.setdefault(name, value)
     if len(counts) > 1 and not set(counts) <= {"whole numbers", "fractions", "decimals"}:
         shown = " and ".join(
-            f"{name} ({rows:,} rows, such as {str(examples[name])[:40]!r})"
+            f"{name} ({rows:,} {'row' if rows == 1 else 'rows'}, such as "
+            f"{str(examples[name])[:40]!r})"
             for name, rows in counts.items()
         )
         raise InputError(

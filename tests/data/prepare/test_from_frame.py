@@ -143,7 +143,7 @@ def test_kinds_of_splits(from_frame):
     third = pd.Timestamp("1970-01-03", tz="UTC")
     dated = from_frame(days, **BARE, validation_from="1970-01-02", test_from=third)
     assert dated.source["split"]["test_from"] == "1970-01-03T00:00:00Z"
-    with pytest.raises(InputError, match="split by time needs a time column"):
+    with pytest.raises(InputError, match=r"needs a time column: name it in `time=…`, or"):
         from_frame(**BARE, time=None)
 
 
@@ -193,6 +193,10 @@ def test_ids_keep_every_digit(from_frame):
         ({"items": ITEMS, "item": None}, "items=… needs a column of the log with the role `item`"),
         ({"items": pd.concat([ITEMS, ITEMS])}, "the frame of items: 4 item ids have several rows"),
         ({"frame": LOG.assign(time="soon")}, "the frame: 10 of 10 rows cannot be used"),
+        ({"split": "fixed", **BARE}, "a fixed split needs a column that says it: name it in `spl"),
+        ({"split": 3}, "`split` takes a section of an experiment, a mapping, received 3"),
+        ({"log": "x"}, "`log` takes a section of an experiment, a mapping, received 'x'"),
+        ({"where": object()}, "log.where"),
     ],
 )  # fmt: skip
 def test_what_does_not_suit_is_one_message(from_frame, tmp_path, keywords, message):

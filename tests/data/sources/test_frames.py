@@ -73,8 +73,8 @@ def test_times_keep_their_moment(tmp_path):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ([1, "1", None], r"'x' of the frame holds values of several types: whole numbers \(1 rows, "
-         r"such as '1'\) and text \(1 rows, such as '1'\).*astype\('string'\)"),
+        ([1, "1", None], r"'x' of the frame holds values of several types: whole numbers \(1 row, "
+         r"such as '1'\) and text \(1 row, such as '1'\).*astype\('string'\)"),
         ([b"a", "a"], "several types: bytes .* and text"),
         ([1.0, "1"], "several types: fractions .* and text"),
         ([True, 1], "several types: yes or no .* and whole numbers"),

@@ -140,7 +140,9 @@ class _Section:
             named = {f"{side}_key": key, f"{side}_title": title, f"{side}_features": features}
             for keyword, value in named.items():
                 if value is not None:
-                    raise InputError(f"{ORIGIN}: `{keyword}` says something of {side}s=…, a table")
+                    raise InputError(
+                        f"{ORIGIN}: `{keyword}` is about a side table: give it, too, by {side}s=…"
+                    )
             return
         known = {"key": key, "title": title, "features": features}
         table = {name: value for name, value in known.items() if value is not None}

@@ -181,7 +181,7 @@ def test_ids_keep_every_digit(from_frame):
         ({"minimum_user_event": 2}, "unknown keyword 'minimum_user_event'; did you mean 'minim"),
         ({"valeu": "price"}, "unknown keyword 'valeu'; did you mean 'value'"),
         ({"delimiter": ";"}, "unknown keyword 'delimiter'"),
-        ({"item_key": "x"}, "`item_key` says something of items=…, a table"),
+        ({"item_key": "x"}, "`item_key` is about a side table: give it, too, by items=…"),
         ({"minimum_user_events": "two"}, r"minimum_user_events: .*valid integer, received 'two'"),
         ({"event_weights": {"view": 1}}, "`event_weights` needs a column with the role `event`"),
         ({"items": ITEMS, "users": ITEMS, "user_key": "item", "decimal": ","},

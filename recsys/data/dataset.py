@@ -265,22 +265,14 @@ class Dataset:
 
     @property
     def statistics(self) -> "DatasetStatistics":
-        """The log in numbers, before anything is trained: tables of pandas.
-
-        Example:
-            >>> data.statistics.parts()  # doctest: +SKIP
-        """
+        """The log in numbers, before anything is trained: tables of pandas."""
         from recsys.data.dataset_statistics import DatasetStatistics
 
         return DatasetStatistics(self)
 
     @property
     def plot(self) -> "DatasetPlots":
-        """The same in pictures: figures of Matplotlib.
-
-        Example:
-            >>> data.plot.volume()  # doctest: +SKIP
-        """
+        """The same in pictures: figures of Matplotlib."""
         from recsys.reports.dataset_plots import DatasetPlots
 
         return DatasetPlots(self)

@@ -27,6 +27,22 @@ class DatasetStatistics:
 
     Args:
         dataset: prepared. What was left out of it is not counted.
+
+    Example:
+        >>> import tempfile
+        >>> log = pd.DataFrame({
+        ...     "u": ["ann", "bob"] * 5,
+        ...     "i": ["x", "x", "y", "z", "z", "y", "w", "w", "x", "x"],
+        ...     "t": pd.date_range("2026-01-01", periods=10, tz="UTC"),
+        ... })
+        >>> data = Dataset.from_frame(
+        ...     log, user="u", item="i", time="t", validation_quantile=0.5, test_quantile=0.7,
+        ...     runs_dir=tempfile.mkdtemp(),
+        ... )
+        >>> data.statistics.parts().events.to_dict()
+        {'train': 5, 'validation': 2, 'test': 3, 'all': 10}
+        >>> data.statistics.long_tail()[["item", "events"]].values.tolist()
+        [['x', 4], ['z', 2], ['y', 2], ['w', 2]]
     """
 
     def __init__(self, dataset: Dataset) -> None:

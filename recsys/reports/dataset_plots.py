@@ -23,6 +23,20 @@ class DatasetPlots:
 
     Args:
         dataset: prepared.
+
+    Example:
+        >>> import tempfile
+        >>> log = pd.DataFrame({
+        ...     "u": ["ann", "bob"] * 5,
+        ...     "i": ["x", "x", "y", "z", "z", "y", "w", "w", "x", "x"],
+        ...     "t": pd.date_range("2026-01-01", periods=10, tz="UTC"),
+        ... })
+        >>> data = Dataset.from_frame(
+        ...     log, user="u", item="i", time="t", validation_quantile=0.5, test_quantile=0.7,
+        ...     runs_dir=tempfile.mkdtemp(),
+        ... )
+        >>> data.plot.volume("day").axes[0].get_title(loc="left")
+        'Events a day'
     """
 
     def __init__(self, dataset: Dataset) -> None:

@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from recsys.data.sources.engine import blaming_input
 from recsys.data.sources.readers.columns import SHOWN, find_column
 from recsys.errors import InputError
-from recsys.system.files import draft_folder
+from recsys.system.files import draft_folder, locked
 
 ROWS = 1 << 20  # of a row group
 # The most digits of a decimal that the engine holds; it reads longer ones as floats.
@@ -113,12 +113,14 @@ def write_frame(rows: pa.RecordBatchReader, what: str, folder: Path) -> Path:
     Args:
         rows: what to write.
         what: how messages name it.
-        folder: made if missing.
+        folder: made if missing; one within that of the datasets.
 
     Raises:
         InputError: there are no rows, or a stream breaks off.
     """
-    with blaming_input(str(folder)), draft_folder(folder / "frame") as drafts:
+    drafts_of = draft_folder(folder / "frame")
+    # By the lock that preparing takes, which removes what it finds half-written.
+    with blaming_input(str(folder)), locked(folder.parent), drafts_of as drafts:
         draft = drafts / "frame.parquet"
         # Without the types of Arrow, so that frames of several libraries are one file.
         options = {"compression": "zstd", "store_schema": False}

@@ -23,7 +23,7 @@ from recsys.system.redaction import redact
 from recsys.system.stopping import stopped_by_signals
 
 if TYPE_CHECKING:
-    from recsys.data.prepare.prepare import DataConfig
+    from recsys.data.prepare.config import DataConfig
     from recsys.experiment.task import Task
     from recsys.pipeline import Pipeline
     from recsys.runs.folder import RunFolder

@@ -24,8 +24,10 @@ from typing import Any
 
 import numpy as np
 
-from recsys.data.dataset import Dataset, Part, Queries
-from recsys.data.prepare.prepare import DataConfig, prepare
+from recsys.data.dataset import Dataset, Part
+from recsys.data.prepare.config import DataConfig
+from recsys.data.prepare.prepare import prepare
+from recsys.data.queries import Queries
 from recsys.evaluation.baselines.popular import Popular
 from recsys.evaluation.metrics import ranking_metrics
 from recsys.evaluation.ranking import Scorer, rank

@@ -3,7 +3,11 @@
 import os
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+
+import grimp
+import pytest
 
 REPOSITORY = Path(__file__).parents[1]
 CORE = [
@@ -15,6 +19,15 @@ CORE = [
     "recsys.training.fit",
     "recsys.training.step_jax",
 ]
+# What a dataset does for people, inside methods, is above what the training core reads of it.
+FACES = {
+    "recsys.data.dataset": {
+        "recsys.data.dataset_statistics",
+        "recsys.data.prepare.from_frame",
+        "recsys.data.prepare.shown",
+        "recsys.reports.dataset_plots",
+    }
+}
 # Imports modules while others cannot be found, as if they were not installed.
 IMPORT_WITHOUT = """
 import importlib
@@ -48,6 +61,19 @@ def test_imports_keep_to_the_floors():
         [sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout[-3000:]
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    """Nor where only the types of another are asked for."""
+    graph = grimp.build_graph("recsys", exclude_type_checking_imports=False)
+    imported = {
+        each: graph.find_modules_directly_imported_by(each) - FACES.get(each, set())
+        for each in graph.modules
+    }
+    try:
+        TopologicalSorter(imported).prepare()
+    except CycleError as error:
+        pytest.fail(f"imports in a circle: {' <- '.join(error.args[1])}")
 
 
 def test_the_training_core_needs_keras_numpy_and_pydantic_only():

@@ -39,17 +39,22 @@ therefore a prefix of the catalogue, and a lower index means a more popular
 item.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from pydantic import Field
 
 from recsys.config import StrictConfig
+from recsys.data.queries import Queries, ranges
 from recsys.system.manifests import Files, check, read_manifest, write_folder_manifest
 from recsys.system.reading import Damaged, read_json, reading
+
+if TYPE_CHECKING:
+    from recsys.data.dataset_statistics import DatasetStatistics
+    from recsys.reports.dataset_plots import DatasetPlots
 
 Part = Literal["train", "validation", "test"]
 Side = Literal["user", "item"]
@@ -118,74 +123,6 @@ class Manifest(StrictConfig):
         write_folder_manifest(folder, MANIFEST, self.model_dump(mode="json"))
 
 
-@dataclass(frozen=True)
-class Queries:
-    """The questions that a part of the log asks of a retriever.
-
-    A query is one (user, moment): everything the user did before that moment is
-    its history, and what the user did at it are its targets.
-
-    Attributes:
-        users: int32 [queries], user index.
-        history_ends: int64 [queries], end (exclusive) of the history in the
-            event arrays; it begins at ``user_offsets[user]``.
-        target_offsets: int64 [queries + 1], each query's slice of the targets.
-        target_items: int32 [targets], item index; unique within a query.
-        target_events: int64 [targets], the event it comes from.
-    """
-
-    users: np.ndarray
-    history_ends: np.ndarray
-    target_offsets: np.ndarray
-    target_items: np.ndarray
-    target_events: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.users)
-
-    @cached_property
-    def target_queries(self) -> np.ndarray:
-        """int64 [targets]: the query that each target belongs to."""
-        return np.repeat(np.arange(len(self)), np.diff(self.target_offsets))
-
-    def with_targets(self, keep: np.ndarray) -> tuple["Queries", np.ndarray]:
-        """Leaves targets out, and queries that have none left.
-
-        Args:
-            keep: bool [targets].
-
-        Returns:
-            What is left, and which queries that is, bool [queries].
-        """
-        kept = np.bincount(self.target_queries[keep], minlength=len(self))
-        rows = kept > 0
-        left = Queries(
-            users=self.users[rows],
-            history_ends=self.history_ends[rows],
-            target_offsets=np.concatenate(([0], np.cumsum(kept[rows]))).astype(np.int64),
-            target_items=self.target_items[keep],
-            target_events=self.target_events[keep],
-        )
-        return left, rows
-
-    def in_order(self, order: np.ndarray) -> tuple["Queries", np.ndarray]:
-        """The queries in another order, and where each of their targets was.
-
-        Args:
-            order: int64 [queries], the query to put at each place.
-        """
-        begins, ends = self.target_offsets[:-1][order], self.target_offsets[1:][order]
-        targets = ranges(begins, ends)
-        ordered = Queries(
-            users=self.users[order],
-            history_ends=self.history_ends[order],
-            target_offsets=np.concatenate(([0], np.cumsum(ends - begins))).astype(np.int64),
-            target_items=self.target_items[targets],
-            target_events=self.target_events[targets],
-        )
-        return ordered, targets
-
-
 class Dataset:
     """A prepared dataset, opened read-only in milliseconds.
 
@@ -194,12 +131,21 @@ class Dataset:
 
     Args:
         path: the dataset's folder.
+        source: the ``data`` section of an experiment that it was prepared by, where it is known
+            better than from the manifest, which keeps no secrets of addresses.
+
+    Attributes:
+        path: the dataset's folder.
+        manifest: what the folder says of itself.
+        fingerprint: of the log, the tables and the settings.
+        users, items, events: how many there are.
+        source: the ``data`` section of an experiment that gives this dataset again.
 
     Raises:
         Damaged: the folder is missing, half-written, damaged or of another format.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, source: Mapping[str, Any] | None = None) -> None:
         self.path = Path(path)
         manifest = self.path / MANIFEST
         if not manifest.is_file():
@@ -217,14 +163,119 @@ class Dataset:
         with reading(manifest, MEND):
             self.manifest = Manifest.model_validate(read_manifest(manifest, MEND))
         check(self.path, self.manifest.files, MEND, content=False)
+        self.source: dict[str, Any] = dict(self.manifest.settings if source is None else source)
         self.fingerprint = self.manifest.fingerprint
         self.users = self.manifest.users
         self.items = self.manifest.items
         self.events = self.manifest.events
 
+    @classmethod
+    def from_frame(
+        cls,
+        frame: Any,
+        *,
+        user: str | None = None,
+        item: str | None = None,
+        time: str | None = None,
+        items: Any = None,
+        users: Any = None,
+        item_features: Any = None,
+        user_features: Any = None,
+        runs_dir: str | Path = "runs",
+        **keywords: Any,
+    ) -> "Dataset":
+        """Prepares a log that is in memory, or in files, and opens the dataset.
+
+        A frame is written once, by the digest of the columns that are needed, to
+        ``<runs_dir>/datasets/frames/<digest>.parquet``; from there on all is as with a file, so
+        that a run needs no notebook to be continued. The same frame and settings are prepared
+        once. What was left out is said, as warnings of ``logging``.
+
+        Ids are text: whole numbers keep every digit (``17850.0`` is ``17850``), missing values
+        are left out and counted, and a column whose ids could not be told apart exactly (several
+        types in one column, floating-point numbers beyond 2**53) is refused.
+
+        Args:
+            frame: the log, one row an event: a pandas DataFrame (a named index counts as a
+                column), or whatever streams Arrow (a Polars DataFrame, a PyArrow table or reader,
+                a DuckDB relation); or a file, folder, glob or address, a list of them, or the
+                ``log`` section of an experiment.
+            user, item, time: names of its columns. Without ``item`` all events are of one item,
+                for predictions about users only; without ``time`` or ``order`` histories are sets
+                (``split="random"``).
+            items: a side table, in the same forms: one row an item. Its key is the column that is
+                called like the log's, or ``item_key=…``; of a frame, a column called ``title``
+                holds the titles, or ``item_title=…``.
+            users: likewise, with ``user_key=…``.
+            item_features: what a model may read of the items: names of columns of a frame, whose
+                kinds follow from their types (text and categories are categorical, numbers
+                numeric, lists of fractions vectors, other lists multi-valued), or kinds by name as
+                in an experiment: ``{"brand": "categorical", "tags": {"kind": "multivalued"}}``.
+            user_features: likewise.
+            runs_dir: the folder of all runs.
+            keywords: further columns by role (``order``, ``event``, ``value``, ``quantity``,
+                ``session``, ``channel``, ``campaign``, and ``split``, a column that says train,
+                validation or test); ``split`` may also be a kind (``"leave_one_out"``) or a
+                section; and every key of an experiment's ``data`` section by the last part of its
+                name (``minimum_user_events=5``, ``event_weights={…}``, ``test_from="2026-01-01"``),
+                where two tables have it in full: ``**{"items.duplicates": "first"}``.
+
+        Returns:
+            The dataset; :attr:`source` is the section of an experiment that gives it again.
+
+        Raises:
+            InputError: anything about the frames, the keywords or the disk that a user can mend.
+
+        Example:
+            >>> import tempfile
+            >>> import pandas as pd
+            >>> log = pd.DataFrame({
+            ...     "u": ["ann", "bob"] * 5,
+            ...     "i": ["x", "x", "y", "z", "z", "y", "w", "w", "x", "x"],
+            ...     "t": pd.date_range("2026-01-01", periods=10, tz="UTC"),
+            ... })
+            >>> data = Dataset.from_frame(
+            ...     log, user="u", item="i", time="t", validation_quantile=0.5, test_quantile=0.7,
+            ...     runs_dir=tempfile.mkdtemp(),
+            ... )
+            >>> data.events, data.users, data.items, data.item_ids[0]
+            (10, 2, 4, 'x')
+        """
+        # The training core opens datasets and prepares none.
+        from recsys.data.prepare.from_frame import dataset_from_frame
+
+        return dataset_from_frame(
+            frame,
+            {"item": items, "user": users},
+            {"item": item_features, "user": user_features},
+            runs_dir,
+            {"user": user, "item": item, "time": time, **keywords},
+        )
+
     def __repr__(self) -> str:
-        size = f"{self.events} events, {self.users} users, {self.items} items"
-        return f"Dataset({self.fingerprint}: {size})"
+        from recsys.data.prepare.shown import as_text
+
+        return as_text(self.manifest, self.path)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from recsys.data.prepare.shown import as_html
+
+        return as_html(self.manifest, self.path)
+
+    @property
+    def statistics(self) -> "DatasetStatistics":
+        """The log in numbers, before anything is trained: tables of pandas."""
+        from recsys.data.dataset_statistics import DatasetStatistics
+
+        return DatasetStatistics(self)
+
+    @property
+    def plot(self) -> "DatasetPlots":
+        """The same in pictures: figures of Matplotlib."""
+        from recsys.reports.dataset_plots import DatasetPlots
+
+        return DatasetPlots(self)
 
     def verify(self) -> None:
         """Compares the content of every file with the manifest; reads them all.
@@ -375,30 +426,4 @@ class Dataset:
             last = history_ends == last_group
             users, events, history_ends = users[last], events[last], history_ends[last]
         items = np.asarray(self.event_items[events])
-        # The same item twice at one moment is one target.
-        order = np.lexsort((events, items, history_ends, users))
-        is_first = np.zeros(len(order), dtype=bool)
-        for key in (users, history_ends, items):
-            values = key[order]
-            is_first |= np.append(True, values[1:] != values[:-1])[: len(order)]
-        keep = np.sort(order[is_first])
-        users, events = users[keep], events[keep]
-        history_ends, items = history_ends[keep], items[keep]
-        begins_query = np.append(
-            True, (users[1:] != users[:-1]) | (history_ends[1:] != history_ends[:-1])
-        )[: len(users)]
-        starts = np.flatnonzero(begins_query)
-        return Queries(
-            users=users[starts],
-            history_ends=history_ends[starts],
-            target_offsets=np.append(starts, len(users)).astype(np.int64),
-            target_items=items,
-            target_events=events,
-        )
-
-
-def ranges(begins: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """int64: the integers of all ranges ``[begin, end)``, one after the other."""
-    lengths = ends - begins
-    first = begins - np.concatenate(([0], np.cumsum(lengths)[:-1]))
-    return np.repeat(first, lengths) + np.arange(lengths.sum())
+        return Queries.of_events(users, events, history_ends, items)

@@ -4,7 +4,8 @@ import logging
 from typing import Any
 
 from recsys.config import Seen
-from recsys.data.dataset import Dataset, Queries
+from recsys.data.dataset import Dataset
+from recsys.data.queries import Queries
 from recsys.evaluation.baselines.candidates import BaselineName, candidates, check_baselines
 from recsys.evaluation.config import EvaluationConfig
 from recsys.evaluation.metrics import parse_metric, ranking_metrics

@@ -9,7 +9,8 @@ import numpy as np
 from recsys.config import Seen
 from recsys.data.batches.histories import Histories
 from recsys.data.batches.packing import SMALLEST_WIDTH
-from recsys.data.dataset import Dataset, Queries, ranges
+from recsys.data.dataset import Dataset
+from recsys.data.queries import Queries, ranges
 from recsys.evaluation.block_ranker import COUNTED, LOWEST, BlockRanker
 from recsys.models.query_model import QueryModel
 from recsys.models.retriever import Retriever

@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from recsys.data.dataset import Dataset, Queries
+from recsys.data.dataset import Dataset
+from recsys.data.queries import Queries
 from recsys.errors import InputError
 from recsys.evaluation.ranking import UNRANKED, RankedQueries
 from recsys.system.files import atomic_path

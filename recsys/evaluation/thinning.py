@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from recsys.data.dataset import Queries
+from recsys.data.queries import Queries
 
 
 def thinned(queries: Queries, most: int) -> Queries:

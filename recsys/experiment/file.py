@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from recsys.errors import InputError
-from recsys.experiment.mistakes import explain, without_tags
+from recsys.system.mistakes import explain, without_tags
 from recsys.system.yaml_text import read_override, read_yaml
 
 DEFAULT_TASK = "recommendation"

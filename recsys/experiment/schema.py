@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from recsys.config import NAME, Seen, StrictConfig
-from recsys.data.prepare.prepare import DataConfig
+from recsys.data.prepare.config import DataConfig
 from recsys.errors import InputError
 from recsys.evaluation.config import EvaluationConfig
 from recsys.experiment.file import DEFAULT_TASK, Document, read_document, set_value, validated

@@ -13,7 +13,7 @@ from recsys.experiment.file import DEFAULT_TASK
 from recsys.system.plugins import load_plugin, plugins
 
 if TYPE_CHECKING:
-    from recsys.data.prepare.prepare import DataConfig
+    from recsys.data.prepare.config import DataConfig
 
 TASKS = "recsys.tasks"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recsys.config import NAME
-from recsys.data.sources.sources import Columns
+from recsys.data.sources.config import Columns
 from recsys.errors import InputError
 from recsys.experiment.roles.guess import RoleGuess, guess_roles
 from recsys.system.files import atomic_path

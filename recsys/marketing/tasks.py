@@ -11,7 +11,7 @@ from recsys.experiment.precheck import refuse_early
 from recsys.marketing.libraries import require_libraries
 
 if TYPE_CHECKING:
-    from recsys.data.prepare.prepare import DataConfig
+    from recsys.data.prepare.config import DataConfig
     from recsys.marketing.propensity.experiment import PropensityExperiment
     from recsys.marketing.results.task_run import TaskRun
     from recsys.marketing.sentiment.experiment import SentimentExperiment

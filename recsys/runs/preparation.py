@@ -4,8 +4,9 @@ import time
 from pathlib import Path
 
 from recsys.data.dataset import Dataset
+from recsys.data.prepare.config import DataConfig
 from recsys.data.prepare.findings import findings
-from recsys.data.prepare.prepare import DataConfig, prepare
+from recsys.data.prepare.prepare import prepare
 from recsys.runs.console import say, working
 
 

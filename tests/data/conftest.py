@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from recsys.data.dataset import Dataset
-from recsys.data.prepare.prepare import DataConfig, prepare
+from recsys.data.prepare.config import DataConfig
+from recsys.data.prepare.prepare import prepare
 
 # Two users, four items, six moments: the time split holds out the last ones.
 SMALL_LOG = "user,item,time\n" + "".join(

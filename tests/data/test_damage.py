@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from recsys.data.dataset import Dataset
-from recsys.data.prepare.prepare import DataConfig, prepare
+from recsys.data.prepare.config import DataConfig
+from recsys.data.prepare.prepare import prepare
 from recsys.system.reading import Damaged
 from tests.damage import DAMAGES, flip
 from tests.data.conftest import COLUMNS, CUTS, RELATIVE, SMALL_LOG

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from recsys.data.dataset import Queries
+from recsys.data.queries import Queries
 from recsys.errors import InputError
 from recsys.evaluation.config import EvaluationConfig
 from recsys.evaluation.findings import findings

@@ -5,7 +5,7 @@ from math import log2
 import numpy as np
 import pytest
 
-from recsys.data.dataset import Queries
+from recsys.data.queries import Queries
 from recsys.errors import InputError
 from recsys.evaluation.metrics import (
     coverage,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from recsys.data.prepare.prepare import DataConfig
+from recsys.data.prepare.config import DataConfig
 from recsys.experiment.schema import Experiment
 from recsys.marketing.measurement import scores
 from recsys.marketing.propensity.experiment import PropensityExperiment

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from recsys.data.dataset import Dataset
-from recsys.data.prepare.prepare import DataConfig, prepare
+from recsys.data.prepare.config import DataConfig
+from recsys.data.prepare.prepare import prepare
 
 START = pd.Timestamp("2024-01-01", tz="UTC")
 

@@ -5,7 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 from recsys.data.batches.sequences import Rows
-from recsys.data.dataset import Dataset, ranges
+from recsys.data.dataset import Dataset
+from recsys.data.queries import ranges
 
 
 class Draw(NamedTuple):

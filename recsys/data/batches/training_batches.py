@@ -11,7 +11,8 @@ from recsys.data.batches.epoch_sampler import Draw, Draws
 from recsys.data.batches.histories import seconds_since, whole_seconds
 from recsys.data.batches.packing import Buckets, Layout, Layouts, PackedLanes
 from recsys.data.batches.sequences import Rows, cut_rows
-from recsys.data.dataset import Dataset, Part, ranges
+from recsys.data.dataset import Dataset, Part
+from recsys.data.queries import ranges
 
 # Room is made for so many standard deviations above the mean: one step in millions needs more.
 DEVIATIONS = 5

@@ -16,18 +16,18 @@ from recsys.data.prepare.ids import identifier
 from recsys.data.prepare.images import ImageReader, content_mark, write_images
 from recsys.data.prepare.numeric_features import read_numeric, read_vectors
 from recsys.data.sources.cells import trimmed
-from recsys.data.sources.files import SourceFiles
-from recsys.data.sources.sources import (
+from recsys.data.sources.config import TableConfig
+from recsys.data.sources.feature_kinds import (
     CategoricalFeature,
     FeatureConfig,
     ImageFeature,
     MultivaluedFeature,
     NumericFeature,
-    TableConfig,
     TextFeature,
     VectorFeature,
-    column,
 )
+from recsys.data.sources.files import SourceFiles
+from recsys.data.sources.read import column
 from recsys.errors import InputError
 
 # Letters of scripts that put no space between words, with the marks that belong to each.

@@ -1,9 +1,23 @@
 """What became of a log, in a few lines: what was left out, and what to know of the rest."""
 
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from recsys.data.dataset import Manifest
-from recsys.data.prepare.quality import Quality
+
+
+@dataclass
+class Quality:
+    """What became of the rows of a log; ``quality`` in the dataset's manifest."""
+
+    rows_read: int = 0
+    rows_kept: int = 0
+    quarantined: dict[str, int] = field(default_factory=dict)
+    exact_repeats: int = 0
+    repeats_collapsed: int = 0
+    removed_by_k_core: int = 0
+    tables: dict[str, dict[str, int]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
 
 def findings(manifest: Manifest, quarantine: Path | None = None) -> list[str]:

@@ -9,7 +9,8 @@ import pyarrow.compute as pc
 
 from recsys.data.dataset import Side
 from recsys.data.prepare.variants import visible_form
-from recsys.data.sources.sources import ImageFeature, TableConfig
+from recsys.data.sources.config import TableConfig
+from recsys.data.sources.feature_kinds import ImageFeature
 
 # What the same id may differ in from one file to another, the likeliest first.
 FORMS: dict[str, Callable[[pa.ChunkedArray], pa.ChunkedArray]] = {

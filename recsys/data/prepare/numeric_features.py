@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from recsys.data.sources.config import TableConfig
 from recsys.data.sources.numbers import LARGEST, NumberFormat, as_number, format_hint, read_numbers
-from recsys.data.sources.sources import TableConfig
 from recsys.errors import InputError
 
 # Between the numbers of a vector, and around them.

@@ -6,7 +6,6 @@ rows are like that, the settings are wrong rather than the rows, and the log is
 refused with an example.
 """
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +15,15 @@ import pyarrow.parquet as pq
 from ibis.backends.duckdb import Backend
 
 from recsys.data.prepare.conditions import explaining
+from recsys.data.prepare.findings import Quality
 from recsys.data.prepare.ids import identifier
 from recsys.data.prepare.wanted import DROPPED, LEFT_OUT, left_out, origin
 from recsys.data.sources.cells import trimmed
+from recsys.data.sources.config import Columns, LogConfig
 from recsys.data.sources.engine import stream
 from recsys.data.sources.numbers import LARGEST, as_number, as_whole_number, format_hint
+from recsys.data.sources.read import column
 from recsys.data.sources.readers.source import Source, remedy
-from recsys.data.sources.sources import Columns, LogConfig, column
 from recsys.data.sources.time_faults import explain_times
 from recsys.data.sources.times import read_times, time_reasons, unusable_times
 from recsys.errors import InputError
@@ -43,20 +44,6 @@ HINT_SAMPLE = 200
 LONGEST_SHOWN = 200
 # What is known of a line that is not a row.
 UNREAD = {"file": "string", "line": "int64", "raw": "string"}
-
-
-@dataclass
-class Quality:
-    """What became of the rows of a log; ``quality`` in the dataset's manifest."""
-
-    rows_read: int = 0
-    rows_kept: int = 0
-    quarantined: dict[str, int] = field(default_factory=dict)
-    exact_repeats: int = 0
-    repeats_collapsed: int = 0
-    removed_by_k_core: int = 0
-    tables: dict[str, dict[str, int]] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
 
 
 def clean_log(con: Backend, source: Source, config: LogConfig, where: object) -> ir.Table:

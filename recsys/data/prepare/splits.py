@@ -18,7 +18,7 @@ from recsys.data.dataset import PARTS
 from recsys.data.prepare import holdout
 from recsys.data.prepare.filters import group_keys
 from recsys.data.prepare.holdout import TEST, TRAIN, VALIDATION
-from recsys.data.sources.sources import Columns
+from recsys.data.sources.config import Columns
 from recsys.errors import InputError
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from ibis.backends.duckdb import Backend
 
 from recsys.data.sources.cells import NULL_WORDS
-from recsys.data.sources.sources import LogConfig
+from recsys.data.sources.config import LogConfig
 from recsys.data.sources.text import ZERO_WIDTH
 
 EXAMPLES = 5

@@ -7,7 +7,8 @@ from ibis.backends.duckdb import Backend
 
 from recsys.data.prepare.conditions import check_condition, check_yes_or_no
 from recsys.data.prepare.ids import identifier
-from recsys.data.sources.sources import LogConfig, column
+from recsys.data.sources.config import LogConfig
+from recsys.data.sources.read import column
 
 LEFT_OUT, DROPPED = "left out by where", "event type dropped"
 HOLDS = "recsys_where"

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from recsys.config import Seen
-from recsys.data.dataset import Dataset, Part, Queries
+from recsys.data.dataset import Dataset, Part
+from recsys.data.queries import Queries
 from recsys.evaluation.baselines.baseline import Candidate
 from recsys.evaluation.baselines.interactions import learned_events, met, met_before
 from recsys.evaluation.baselines.memory import require_memory

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import numpy as np
 from scipy import sparse
 
-from recsys.data.dataset import Dataset, Part, Queries, ranges
+from recsys.data.dataset import Dataset, Part
+from recsys.data.queries import Queries, ranges
 
 # An event of the history that weighs less than this says nothing.
 FAINT = 1e-6

@@ -9,7 +9,8 @@ import numpy as np
 from scipy import sparse
 
 from recsys.config import Seen
-from recsys.data.dataset import Dataset, Part, Queries
+from recsys.data.dataset import Dataset, Part
+from recsys.data.queries import Queries
 from recsys.evaluation.baselines.baseline import Candidate
 from recsys.evaluation.baselines.interactions import met, weighted_history
 from recsys.evaluation.baselines.memory import require_memory

@@ -6,7 +6,8 @@ import numpy as np
 from scipy import sparse
 
 from recsys.config import Seen
-from recsys.data.dataset import Dataset, Part, Queries
+from recsys.data.dataset import Dataset, Part
+from recsys.data.queries import Queries
 from recsys.errors import InputError
 from recsys.evaluation.baselines.baseline import Candidate
 from recsys.evaluation.baselines.interactions import FAINT, learned_events, weighted_history

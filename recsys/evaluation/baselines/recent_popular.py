@@ -5,7 +5,8 @@ from functools import partial
 import numpy as np
 
 from recsys.config import Seen
-from recsys.data.dataset import Dataset, Part, Queries
+from recsys.data.dataset import Dataset, Part
+from recsys.data.queries import Queries
 from recsys.errors import InputError
 from recsys.evaluation.baselines.baseline import Candidate
 from recsys.evaluation.baselines.popular import for_every_query, weighted_counts

@@ -14,13 +14,14 @@ from typing import Any
 import ibis.expr.types as ir
 from ibis.backends.duckdb import Backend
 
+from recsys.data.sources.config import Columns, LogConfig
 from recsys.data.sources.engine import blaming_input, connect
 from recsys.data.sources.files import SourceFiles
 from recsys.data.sources.nested import flattened, with_paths
+from recsys.data.sources.read import column, locate, read_table
 from recsys.data.sources.readers.dialect import first_cells, lines_above
 from recsys.data.sources.readers.source import NOT_UTF8, Source, remedy
 from recsys.data.sources.readers.text import TextFile, text_files
-from recsys.data.sources.sources import Columns, LogConfig, column, locate, read_table
 from recsys.errors import InputError
 from recsys.experiment.roles.guesser import Guesser
 from recsys.experiment.roles.log_statistics import LogStatistics, measure
@@ -72,7 +73,7 @@ def guess_roles(
     Args:
         path: file, folder, glob or address.
         given: roles that are known, such as ``{"user": "customer"}``.
-        reading: known settings of :class:`recsys.data.sources.sources.FileConfig`, such as
+        reading: known settings of :class:`recsys.data.sources.config.FileConfig`, such as
             ``delimiter``.
 
     Raises:

@@ -8,8 +8,8 @@ import ibis.expr.types as ir
 from ibis.backends.duckdb import Backend
 
 from recsys.data.prepare import quality, splits
+from recsys.data.sources.config import LogConfig
 from recsys.data.sources.readers.source import Source
-from recsys.data.sources.sources import LogConfig
 
 DAY = 86_400_000_000
 

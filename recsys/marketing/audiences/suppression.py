@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from recsys.data.sources.sources import FileConfig
+from recsys.data.sources.config import FileConfig
 from recsys.errors import InputError
 from recsys.marketing.contacts.channel_names import CHANNELS, channel_name
 from recsys.marketing.contacts.contacts import (

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 from pydantic import Field
 
-from recsys.data.sources.sources import FileConfig
+from recsys.data.sources.config import FileConfig
 from recsys.data.sources.times import Day, TimeConfig
 from recsys.errors import InputError
 from recsys.marketing.campaigns.built import Built, newest

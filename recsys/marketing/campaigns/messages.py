@@ -6,8 +6,8 @@ from datetime import date
 import pandas as pd
 from pydantic import Field
 
+from recsys.data.sources.config import FileConfig
 from recsys.data.sources.readers.columns import holds
-from recsys.data.sources.sources import FileConfig
 from recsys.data.sources.times import Day, TimeConfig
 from recsys.marketing.campaigns.built import Built
 from recsys.marketing.contacts.channel_names import CHANNELS, channel_name

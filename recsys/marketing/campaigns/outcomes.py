@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 from pydantic import Field, NonNegativeInt, PositiveInt
 
-from recsys.data.sources.sources import FileConfig
+from recsys.data.sources.config import FileConfig
 from recsys.data.sources.times import TimeConfig
 from recsys.errors import InputError
 from recsys.marketing.audiences.users_table import SEGMENT

@@ -7,7 +7,7 @@ import pandas as pd
 from pydantic import Field, PositiveInt
 
 from recsys.data.dataset import Dataset
-from recsys.data.sources.sources import FileConfig
+from recsys.data.sources.config import FileConfig
 from recsys.errors import InputError
 from recsys.marketing.tables.columns import as_numbers, read_columns
 

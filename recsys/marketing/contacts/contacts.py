@@ -6,7 +6,7 @@ from typing import Literal, get_args
 import pandas as pd
 from pydantic import Field, field_validator, model_validator
 
-from recsys.data.sources.sources import FileConfig
+from recsys.data.sources.config import FileConfig
 from recsys.errors import InputError
 from recsys.marketing.contacts.countries import REGIONS, country_code
 from recsys.marketing.contacts.identifiers import (

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from recsys.data.sources.sources import FileConfig
+from recsys.data.sources.config import FileConfig
 from recsys.errors import InputError
 from recsys.marketing.measurement.off_policy import PolicyValue, doubly_robust, ips, snips
 from recsys.marketing.tables.columns import as_numbers, read_columns

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field, PositiveInt, model_validator
 
 from recsys.config import NAME, StrictConfig
-from recsys.data.prepare.prepare import DataConfig
+from recsys.data.prepare.config import DataConfig
 from recsys.experiment.run_name import RunName
 from recsys.marketing.propensity.labelled_table import LabelledTableConfig
 from recsys.marketing.propensity.model_selection import EstimatorsConfig

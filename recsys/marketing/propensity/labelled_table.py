@@ -10,8 +10,9 @@ from pydantic import Field, field_validator, model_validator
 
 from recsys.data.prepare.ids import identifier
 from recsys.data.sources.cells import trimmed
+from recsys.data.sources.config import FileConfig
 from recsys.data.sources.files import SourceFiles
-from recsys.data.sources.sources import FileConfig, column
+from recsys.data.sources.read import column
 from recsys.data.sources.times import TimeConfig
 from recsys.errors import InputError
 from recsys.marketing.propensity.labels import Kind, Label, read_label

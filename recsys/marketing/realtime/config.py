@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field, PositiveInt, model_validator
 
 from recsys.config import NAME, Distinct, StrictConfig
 from recsys.data.prepare.splits import Moment, since_epoch
-from recsys.data.sources.sources import LogConfig
+from recsys.data.sources.config import LogConfig
 from recsys.marketing.audiences.suppression import SuppressionConfig, check_suppression
 from recsys.marketing.contacts.contacts import ContactsConfig
 from recsys.marketing.users.segments import Segment

@@ -17,7 +17,7 @@ from recsys.data.prepare.filters import in_order
 from recsys.data.prepare.quality import ROLES, clean_log, count_rows
 from recsys.data.prepare.splits import iso
 from recsys.data.sources.engine import blaming_input, connect, stream
-from recsys.data.sources.sources import locate, read_table
+from recsys.data.sources.read import locate, read_table
 from recsys.errors import InputError
 from recsys.marketing.realtime.config import ReplayConfig
 

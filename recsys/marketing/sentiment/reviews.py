@@ -13,11 +13,12 @@ from pydantic import Field
 from recsys.config import StrictConfig
 from recsys.data.prepare.ids import identifier
 from recsys.data.sources.cells import trimmed
+from recsys.data.sources.config import FileConfig
 from recsys.data.sources.engine import blaming_input, connect
 from recsys.data.sources.files import SourceFiles
 from recsys.data.sources.numbers import as_number, format_hint
+from recsys.data.sources.read import column, locate, read_table
 from recsys.data.sources.readers.source import Source, remedy
-from recsys.data.sources.sources import FileConfig, column, locate, read_table
 from recsys.data.sources.time_faults import explain_times
 from recsys.data.sources.times import TimeConfig, read_times, time_reasons, unusable_times
 from recsys.errors import InputError

@@ -13,11 +13,13 @@ import pandas as pd
 from ibis.backends.duckdb import Backend
 
 from recsys.data.prepare.ids import identifier
+from recsys.data.sources.addresses import matches_nothing
 from recsys.data.sources.cells import trimmed
+from recsys.data.sources.config import FileConfig
 from recsys.data.sources.engine import blaming_input, connect
-from recsys.data.sources.files import SourceFiles, matches_nothing
+from recsys.data.sources.files import SourceFiles
 from recsys.data.sources.numbers import NumberFormat, format_hint, read_numbers
-from recsys.data.sources.sources import FileConfig, column, locate, read_table
+from recsys.data.sources.read import column, locate, read_table
 from recsys.data.sources.time_faults import explain_times
 from recsys.data.sources.times import TimeConfig, plausible, read_times
 from recsys.errors import InputError

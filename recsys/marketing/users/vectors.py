@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from recsys.data.batches.histories import whole_seconds
-from recsys.data.dataset import Dataset, ranges
+from recsys.data.dataset import Dataset
+from recsys.data.queries import ranges
 from recsys.errors import InputError
 from recsys.export.inputs import HISTORY, HISTORY_TIME
 from recsys.export.recommend import Recommender

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from contender import read_case, serve
 
-from recsys.data.prepare.prepare import DataConfig, prepare
+from recsys.data.prepare.config import DataConfig
+from recsys.data.prepare.prepare import prepare
 
 
 def data_config(folder: Path) -> DataConfig:

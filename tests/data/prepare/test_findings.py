@@ -2,8 +2,8 @@
 
 import pytest
 
+from recsys.data.prepare.config import DataConfig
 from recsys.data.prepare.findings import findings
-from recsys.data.prepare.prepare import DataConfig
 from recsys.runs.console import console
 from recsys.runs.preparation import prepare_dataset
 from tests.data.conftest import COLUMNS, SMALL_LOG

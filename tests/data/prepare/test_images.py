@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
+from recsys.data.prepare.config import DataConfig
 from recsys.data.prepare.images import ImageReader
-from recsys.data.prepare.prepare import DataConfig
 from recsys.errors import InputError
 from tests.data.conftest import COLUMNS, SMALL_LOG
 

@@ -14,7 +14,8 @@ from recsys.data.batches.training_batches import TrainingBatches
 from recsys.data.dataset import Dataset
 from recsys.data.prepare import prepare as prepare_module
 from recsys.data.prepare import writing
-from recsys.data.prepare.prepare import DataConfig, prepare
+from recsys.data.prepare.config import DataConfig
+from recsys.data.prepare.prepare import prepare
 from recsys.errors import InputError
 from tests.data.conftest import COLUMNS, CUTS, RELATIVE, SMALL_LOG
 

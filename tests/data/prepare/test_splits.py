@@ -11,8 +11,8 @@ from recsys.data.prepare.splits import (
     check_columns,
     iso,
 )
+from recsys.data.sources.config import Columns
 from recsys.data.sources.engine import connect
-from recsys.data.sources.sources import Columns
 from recsys.errors import InputError
 
 

@@ -7,8 +7,9 @@ import pytest
 
 from recsys.data.prepare.ids import identifier
 from recsys.data.sources.cells import trimmed
+from recsys.data.sources.config import FileConfig
 from recsys.data.sources.engine import blaming_input, connect
-from recsys.data.sources.sources import FileConfig, locate, read_table
+from recsys.data.sources.read import locate, read_table
 from recsys.errors import InputError
 
 LARGE = 76_900_000_000_000_001

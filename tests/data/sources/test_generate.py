@@ -4,7 +4,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from recsys.data.prepare.prepare import DataConfig, prepare
+from recsys.data.prepare.config import DataConfig
+from recsys.data.prepare.prepare import prepare
 from recsys.data.sources import generate as generate_module
 from recsys.data.sources.generate import generate
 from recsys.errors import InputError

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsys.data.prepare.prepare import DataConfig, prepare
+from recsys.data.prepare.config import DataConfig
+from recsys.data.prepare.prepare import prepare
 from recsys.errors import InputError
 from recsys.marketing.audiences import lookalikes
 from recsys.marketing.audiences.lookalikes import LookalikeConfig, Lookalikes

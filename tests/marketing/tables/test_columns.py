@@ -5,8 +5,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from recsys.data.sources.config import FileConfig
 from recsys.data.sources.numbers import NumberFormat
-from recsys.data.sources.sources import FileConfig
 from recsys.data.sources.times import TimeConfig
 from recsys.errors import InputError
 from recsys.marketing.tables.columns import as_numbers, read_columns, with_files

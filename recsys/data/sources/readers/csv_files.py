@@ -1,11 +1,11 @@
 """CSV files as one table of text."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import duckdb
 from ibis.backends.duckdb import Backend
 
+from recsys.data.sources.config import FileConfig
 from recsys.data.sources.engine import quoted_name, quoted_text
 from recsys.data.sources.files import SourceFiles
 from recsys.data.sources.readers.columns import Roles, wanted_columns
@@ -15,15 +15,12 @@ from recsys.data.sources.readers.source import NOT_UTF8, Rejected, Source, remed
 from recsys.data.sources.readers.text import Look, TextFile, new_file, text_files
 from recsys.errors import InputError
 
-if TYPE_CHECKING:
-    from recsys.data.sources.sources import FileConfig
-
 # Bytes of one line, which the engine has to be told.
 LONGEST_LINE = 1 << 24
 
 
 def read_csv(
-    con: Backend, files: SourceFiles, config: "FileConfig", name: str, roles: Roles | None
+    con: Backend, files: SourceFiles, config: FileConfig, name: str, roles: Roles | None
 ) -> Source:
     """Reads CSV files into the engine, all cells as text.
 

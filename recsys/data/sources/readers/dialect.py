@@ -5,14 +5,11 @@ import io
 from collections import Counter
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING
 
+from recsys.data.sources.config import FileConfig
 from recsys.data.sources.readers.columns import refuse_repeated
 from recsys.data.sources.readers.text import TextFile
 from recsys.errors import InputError
-
-if TYPE_CHECKING:
-    from recsys.data.sources.sources import FileConfig
 
 # MovieLens separates by two colons.
 DELIMITERS = (",", ";", "\t", "|", "::")
@@ -76,7 +73,7 @@ class Header:
     lines: int
 
 
-def find_dialect(file: TextFile, config: "FileConfig") -> Dialect:
+def find_dialect(file: TextFile, config: FileConfig) -> Dialect:
     """The dialect that is set, or that the first lines of a file show.
 
     Raises:
@@ -104,7 +101,7 @@ def find_dialect(file: TextFile, config: "FileConfig") -> Dialect:
     return Dialect(next(iter(first)), quote, escape)
 
 
-def read_header(file: TextFile, dialect: Dialect, config: "FileConfig") -> Header:
+def read_header(file: TextFile, dialect: Dialect, config: FileConfig) -> Header:
     """The columns of a file by its header line, or as they are set.
 
     Raises:
@@ -132,14 +129,14 @@ def read_header(file: TextFile, dialect: Dialect, config: "FileConfig") -> Heade
     return Header(tuple(named), above, lines)
 
 
-def lines_above(file: TextFile, config: "FileConfig") -> int:
+def lines_above(file: TextFile, config: FileConfig) -> int:
     """How many lines seem to stand above the header line: titles, and remarks of an export."""
     records = find_dialect(file, config).records(_below(file, config.skip))
     place = _header_place(records)
     return config.skip + place if any(records[:place]) else config.skip
 
 
-def first_cells(file: TextFile, config: "FileConfig") -> list[str]:
+def first_cells(file: TextFile, config: FileConfig) -> list[str]:
     """The cells of the first line, which may be a header or a row."""
     records = find_dialect(file, config).records(_below(file, config.skip))
     return next((cells for cells in records if cells), [])

@@ -8,7 +8,8 @@ import pyarrow.parquet as pq
 from ibis.backends.duckdb import Backend
 
 from recsys.data.sources.engine import quoted_name, quoted_text
-from recsys.data.sources.files import SourceFiles, open_plain
+from recsys.data.sources.files import SourceFiles
+from recsys.data.sources.formats import open_plain
 from recsys.data.sources.readers.columns import Roles, refuse_repeated, wanted_columns
 from recsys.data.sources.readers.source import Rejected, Source
 from recsys.errors import InputError

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from recsys.data.sources.files import SourceFiles, open_plain
+from recsys.data.sources.files import SourceFiles
+from recsys.data.sources.formats import open_plain
 
 BLANK = re.compile(rb"(?<=\n)\r?\n")
 BLOCK = 1 << 22

@@ -1,7 +1,7 @@
 import hashlib
 
+from recsys.data.sources.config import LogConfig
 from recsys.data.sources.public import cdnow, fetch, find
-from recsys.data.sources.sources import LogConfig
 from tests.data.sources.public.conftest import packed
 
 # As it is published: a header, columns apart by blanks, lines that end as on Windows.

@@ -5,7 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsys.data.prepare.prepare import DataConfig, prepare
+from recsys.data.prepare.config import DataConfig
+from recsys.data.prepare.prepare import prepare
 from recsys.data.sources.public import complete_journey, fetch
 from tests.data.sources.public.conftest import packed
 

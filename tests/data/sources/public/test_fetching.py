@@ -1,6 +1,7 @@
 import pytest
 
-from recsys.data.prepare.prepare import DataConfig, prepare
+from recsys.data.prepare.config import DataConfig
+from recsys.data.prepare.prepare import prepare
 from recsys.data.sources.public import PublicData, fetch, fetching, find, list_public, table_file
 from recsys.errors import InputError
 

@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from recsys.data.sources.config import FileConfig
 from recsys.data.sources.engine import connect
-from recsys.data.sources.sources import FileConfig, locate, read_table
+from recsys.data.sources.read import locate, read_table
 
 
 class Read(NamedTuple):

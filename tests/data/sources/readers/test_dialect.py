@@ -2,9 +2,10 @@
 
 import pytest
 
+from recsys.data.sources.config import FileConfig
+from recsys.data.sources.read import locate
 from recsys.data.sources.readers.dialect import lines_above
 from recsys.data.sources.readers.text import text_files
-from recsys.data.sources.sources import FileConfig, locate
 from recsys.errors import InputError
 
 ROWS = "user,item,time\na,x,1\nb,y,2\n"

@@ -1,0 +1,251 @@
+"""From the files of a log and its tables to the folder of a dataset, step by step."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import ibis.expr.types as ir
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from ibis.backends.duckdb import Backend
+
+from recsys.data.dataset import PARTS, Feature, Manifest, Side
+from recsys.data.prepare import filters, quality, splits, variants
+from recsys.data.prepare.catalogue import (
+    Catalogue,
+    build_catalogue,
+    index_table,
+    read_titles,
+    write_items,
+    write_users,
+)
+from recsys.data.prepare.config import DataConfig
+from recsys.data.prepare.encode import encode_ids
+from recsys.data.prepare.features import SideTable, encode_features, read_side_table
+from recsys.data.prepare.findings import Quality
+from recsys.data.prepare.matching import match
+from recsys.data.prepare.writing import write_events, write_offsets
+from recsys.data.sources.config import TableConfig
+from recsys.data.sources.engine import blaming_input
+from recsys.data.sources.files import SourceFiles
+from recsys.data.sources.public import Table
+from recsys.data.sources.read import column, read_table
+from recsys.data.sources.times import zone_notes
+from recsys.errors import InputError
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Builder:
+    """Builds the folder of one dataset.
+
+    Attributes:
+        con: the engine, whose tables are the steps' results.
+        config: what to prepare.
+        files: of each table.
+        folder: to write; it must not exist.
+        tell: called with what is being done and the share done.
+    """
+
+    con: Backend
+    config: DataConfig
+    files: dict[Table, SourceFiles]
+    folder: Path
+    tell: Progress
+
+    def build(self, fingerprint: str) -> None:
+        """Does all of it; the manifest, which has the fingerprint, is written last.
+
+        Raises:
+            InputError: anything about the log, the tables or the settings that a user can mend.
+        """
+        (self.folder / "features").mkdir(parents=True)
+        self.tell("reading the log", 0.02)
+        log, report = self._read_log()
+        self.tell("reading side tables", 0.35)
+        tables = self._read_tables(report)
+        self.tell("encoding ids", 0.4)
+        encoded = encode_ids(self.con, log)
+        report.notes += variants.variant_notes(encoded.users, "user")
+        report.notes += variants.variant_notes(encoded.items, "item")
+        report.notes += variants.word_notes(self.con, log, self.config.log)
+        report.notes += variants.list_notes(encoded.items)
+        report.exact_repeats = quality.count_exact_repeats(encoded.events)
+        self.tell("filtering and splitting", 0.6)
+        events, cuts = self._filter_and_split(encoded.events, report)
+        user_parts, user_targets = _count_parts(events, "user", len(encoded.users))
+        item_parts, item_targets = _count_parts(events, "item", len(encoded.items))
+        self._refuse_tiny(user_parts, item_parts)
+        split = splits.audit(events, self.config.split, cuts, user_parts, item_parts, user_targets)
+        report.notes += splits.audit_notes(split)
+        self.tell("writing events", 0.75)
+        item_table = tables["item"].table if "item" in tables else None
+        catalogue = build_catalogue(self.con, encoded.items, item_parts, item_targets, item_table)
+        report.notes += catalogue.notes()
+        is_kept = user_parts.any(axis=1)
+        write_offsets(user_parts[is_kept], self.folder)
+        write_events(self.con, events, catalogue.numbers, report.rows_kept, self.folder)
+        self.tell("writing ids and features", 0.9)
+        for role, names in encoded.names.items():
+            pq.write_table(pa.table({"name": names}), self.folder / f"{role}s.parquet")
+        users = encoded.users.filter(pa.array(is_kept))
+        user_features = self._write_users(users, tables.get("user"), report)
+        item_features = self._write_items(catalogue, tables.get("item"), report)
+        columns = self.config.log.columns
+        manifest = Manifest(
+            fingerprint=fingerprint,
+            users=len(users),
+            items=len(catalogue.ids),
+            events=report.rows_kept,
+            part_events=split["events"],
+            known_items=catalogue.known,
+            has_context=catalogue.has_context,
+            context_items=catalogue.context_items,
+            has_order=columns.time is not None or columns.order is not None,
+            has_time=columns.time is not None,
+            has_items=columns.item is not None,
+            user_features=user_features,
+            item_features=item_features,
+            settings=self.config.model_dump(mode="json"),
+            quality=quality.as_document(report),
+            split=split,
+        )
+        self.tell("taking digests", 0.95)
+        manifest.write(self.folder)
+
+    def _read_log(self) -> tuple[ir.Table, Quality]:
+        config, where = self.config.log, self.files["log"]
+        with blaming_input(str(where)):
+            source = read_table(
+                self.con, where, config, "raw_log", config.columns.named, config.where is not None
+            )
+            log = quality.clean_log(self.con, source, config, where)
+            zones = []
+            if config.columns.time is not None:
+                given = column(source.table, config.columns.time, "time", where)
+                zones = zone_notes(given, config)
+            source.drop(self.con)
+            report = quality.inspect_log(log, config, where)
+            report.notes += zones
+            quality.write_quarantine(self.con, log, config, self.folder / "quarantine.parquet")
+        return log, report
+
+    def _read_tables(self, report: Quality) -> dict[Side, SideTable]:
+        tables: dict[Side, SideTable] = {}
+        sources: tuple[tuple[Side, Table, TableConfig | None], ...] = (
+            ("user", "users", self.config.users),
+            ("item", "items", self.config.items),
+        )
+        for side, source, config in sources:
+            if config is not None:
+                where = self.files[source]
+                with blaming_input(str(where)):
+                    raw = read_table(self.con, where, config, f"raw_{source}", config.roles)
+                    tables[side] = read_side_table(self.con, raw.table, side, config, where)
+                    unread = raw.note(where)
+                report.notes += [*tables[side].notes, *([unread] if unread else [])]
+        return tables
+
+    def _filter_and_split(
+        self, events: ir.Table, report: Quality
+    ) -> tuple[ir.Table, splits.Cuts | None]:
+        con, config, keep = self.con, self.config, self.config.repeats
+        single = filters.collapse_repeats(events, keep)
+        if keep == "first":
+            con.create_table("single", single)
+            events = single = con.table("single")
+            report.repeats_collapsed = report.rows_kept - events.count().execute()
+        least = config.minimum_user_events, config.minimum_item_events
+        core = filters.k_core(con, events, single, *least)
+        self._refuse_none(single, core)
+        parted, cuts = splits.assign_parts(core, config.split)
+        con.create_table("events", parted)
+        events = con.table("events")
+        left = events.count().execute()
+        report.removed_by_k_core = report.rows_kept - report.repeats_collapsed - left
+        if keep == "last":
+            # Within each part: what training holds must not depend on what happened later.
+            con.create_table("last_events", filters.collapse_repeats(events, keep))
+            events = con.table("last_events")
+            report.repeats_collapsed = left - events.count().execute()
+            left -= report.repeats_collapsed
+        report.rows_kept = left
+        return events, cuts
+
+    def _refuse_none(self, events: ir.Table, core: ir.Table) -> None:
+        """Refuses minima that leave nothing to split."""
+        minima = {"user": self.config.minimum_user_events, "item": self.config.minimum_item_events}
+        used = {side: minimum for side, minimum in minima.items() if minimum > 1}
+        if not used or core.limit(1).count().execute():
+            return
+        said = []
+        for side, minimum in used.items():
+            most = events.group_by(side).aggregate(n=events.count()).n.max().execute()
+            said.append(f"data.minimum_{side}_events is {minimum} (the most of one {side}: {most})")
+        raise InputError(f"{self.files['log']}: no event is left: {', '.join(said)}. Lower them.")
+
+    def _refuse_tiny(self, user_parts: np.ndarray, item_parts: np.ndarray) -> None:
+        for side, parts in (("user", user_parts), ("item", item_parts)):
+            if side == "item" and self.config.log.columns.item is None:
+                continue
+            left = int(parts.any(axis=1).sum())
+            if left < 2:
+                raise InputError(
+                    f"{self.files['log']}: {left or 'no'} {side} is left of {len(parts)}; "
+                    f"at least two are needed. Check `columns.{side}`, "
+                    "`minimum_user_events` and `minimum_item_events`."
+                )
+
+    def _write_users(
+        self, ids: pa.ChunkedArray, table: SideTable | None, report: Quality
+    ) -> tuple[Feature, ...]:
+        write_users(ids, self.folder)
+        if table is None:
+            return ()
+        index = index_table(self.con, ids, "user_index")
+        return self._write_features(index, len(ids), table, report)
+
+    def _write_items(
+        self, catalogue: Catalogue, table: SideTable | None, report: Quality
+    ) -> tuple[Feature, ...]:
+        if table is None:
+            write_items(catalogue, catalogue.ids, self.folder)
+            return ()
+        index = index_table(self.con, catalogue.ids, "item_index")
+        titled = table.config.title is not None
+        titles = read_titles(index, table.table) if titled else catalogue.ids
+        write_items(catalogue, titles, self.folder)
+        return self._write_features(index, catalogue.known["test"], table, report)
+
+    def _write_features(
+        self, index: ir.Table, of_the_log: int, table: SideTable, report: Quality
+    ) -> tuple[Feature, ...]:
+        found = match(index, of_the_log, table.table, table.side, table.config)
+        report.tables[table.side] = found.as_document()
+        report.notes += found.notes
+        with blaming_input(f"the {table.side} table"):
+            size = index.count().execute()
+            features, notes = encode_features(
+                self.con, table, index, size, self.folder / "features"
+            )
+        report.notes += notes
+        return features
+
+
+def _count_parts(events: ir.Table, side: str, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Counts by user or item code and part.
+
+    Returns:
+        int64 [size, 3] each: the events, and those of them that weigh something.
+    """
+    measures = {"n": events.count(), "targets": events.count(where=events.weight > 0)}
+    counted = events.group_by(side, "part").aggregate(**measures).to_pyarrow()
+    places = counted[side].to_numpy(), counted["part"].to_numpy()
+    found = []
+    for measure in measures:
+        counts = np.zeros((size, len(PARTS)), dtype=np.int64)
+        counts[places] = counted[measure].to_numpy()
+        found.append(counts)
+    return found[0], found[1]

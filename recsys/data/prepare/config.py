@@ -1,0 +1,57 @@
+"""What an experiment says of its data: the sources, what is filtered, and the split."""
+
+from pydantic import Field, field_validator, model_validator
+
+from recsys.config import StrictConfig
+from recsys.data.prepare import filters, splits
+from recsys.data.sources.config import LogConfig, TableConfig
+from recsys.data.sources.feature_kinds import ImageFeature
+
+
+class DataConfig(StrictConfig):
+    """What to learn from, and what to hold out."""
+
+    log: LogConfig
+    users: TableConfig | None = Field(None, description="side table of users")
+    items: TableConfig | None = Field(None, description="side table of items")
+    repeats: filters.Repeats = Field(
+        "keep",
+        description="of the same user, item and event type: all, the first, or the last of each "
+        "part of the split, lest training depend on what happens later (its value is the sum at "
+        "its time)",
+    )
+    minimum_user_events: int = Field(
+        1,
+        ge=1,
+        description="users with fewer are removed, until all have as many; counted over the whole "
+        "log, as published figures do, so what happens after the split decides too",
+    )
+    minimum_item_events: int = Field(
+        1, ge=1, description="items with fewer are removed, until all have as many; likewise"
+    )
+    split: splits.SplitConfig = splits.TimeSplit()
+
+    @field_validator("users")
+    @classmethod
+    def _only_what_users_have(cls, users: TableConfig | None) -> TableConfig | None:
+        if users is not None and users.title is not None:
+            raise ValueError("only items have a title")
+        for name, feature in (users.features if users is not None else {}).items():
+            if isinstance(feature, ImageFeature):
+                raise ValueError(
+                    f"the feature {name!r} is an image, and only items have pictures: whoever asks "
+                    "the exported model would have to send the user's. Make a vector of it first."
+                )
+        return users
+
+    @model_validator(mode="after")
+    def _items_are_named(self) -> "DataConfig":
+        about_items = {
+            "items": self.items is not None,
+            "repeats": self.repeats != "keep",
+            "minimum_item_events": self.minimum_item_events > 1,
+        }
+        for setting, used in about_items.items():
+            if used and self.log.columns.item is None:
+                raise ValueError(f"`{setting}` needs a column of the log with the role `item`")
+        return self

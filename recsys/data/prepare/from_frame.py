@@ -1,0 +1,368 @@
+"""A dataset from frames in memory or from files, by the keywords of a notebook."""
+
+import difflib
+import json
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path, PurePath
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ValidationError
+
+from recsys.data.dataset import Dataset, Side
+from recsys.data.prepare import splits
+from recsys.data.prepare.config import DataConfig
+from recsys.data.prepare.findings import findings
+from recsys.data.prepare.prepare import prepare
+from recsys.data.sources.config import Columns, LogConfig, TableConfig
+from recsys.data.sources.frames import Frame, open_frame, write_frame
+from recsys.errors import InputError
+from recsys.system.mistakes import explain
+
+logger = logging.getLogger(__name__)
+
+ROLES = tuple(role for role in Columns.model_fields if role != "split")
+SPLITS: dict[str, type[BaseModel]] = {
+    "time": splits.TimeSplit,
+    "leave_one_out": splits.LeaveOneOutSplit,
+    "fixed": splits.FixedSplit,
+    "random": splits.RandomSplit,
+}
+# What is said of a source by what is given for it.
+NOT_BY_KEYWORD = {"path", "public", "columns", "key", "title", "features"}
+# How text files are read, which frames are not.
+OF_TEXT_FILES = {
+    *("format", "delimiter", "quote", "escape", "skip", "encoding", "column_names"),
+}
+TITLE = "title"
+ORIGIN = "Dataset.from_frame"
+# How a file names the column of a role.
+COLUMN_KEY = re.compile(r"\b(?:data\.log\.)?columns\.([a-z]+)\b")
+
+
+def dataset_from_frame(
+    frame: Any,
+    tables: Mapping[Side, Any],
+    features: Mapping[Side, Any],
+    runs_dir: str | Path,
+    keywords: Mapping[str, Any],
+) -> Dataset:
+    """Prepares frames or files; see :meth:`recsys.data.dataset.Dataset.from_frame`.
+
+    Args:
+        frame: the log.
+        tables: the side tables, None where there is none.
+        features: of the side tables.
+        runs_dir: the folder of all runs, which the frames are written into as files.
+        keywords: roles, keys, titles and settings.
+    """
+    datasets = Path(runs_dir) / "datasets"
+    given = {name: value for name, value in keywords.items() if value is not None}
+    section = _Section(datasets / "frames", given)
+    section.add_log(frame)
+    for side, table in tables.items():
+        section.add_table(side, table, features[side])
+    section.add_settings()
+    with section.naming_frames():
+        dataset = prepare(section.validated(), datasets)
+    for line in findings(dataset.manifest, dataset.path / "quarantine.parquet"):
+        logger.warning("%s", line)
+    return dataset
+
+
+class _Section:
+    """The ``data`` section of an experiment, as it is put together.
+
+    Args:
+        folder: where frames are written.
+        keywords: what was given; each is taken by what it is about.
+    """
+
+    def __init__(self, folder: Path, keywords: dict[str, Any]) -> None:
+        self.folder = folder
+        self.keywords = keywords
+        self.document: dict[str, Any] = {}
+        self.written: dict[str, str] = {}  # by file the frame that is in it
+
+    def add_log(self, given: Any) -> None:
+        """Adds the log, and the split as far as a text says it."""
+        roles = self._roles()
+        if _is_section(given, "log"):
+            log = dict(given)
+            columns = {**log.pop("columns", {}), **roles}
+            self.document["log"] = {**log, **({"columns": columns} if columns else {})}
+            return
+        if _is_path(given):
+            if "user" not in roles:
+                raise InputError(
+                    f"{ORIGIN}: say which columns of {given} are the users, items and times: "
+                    "user=…, item=…, time=… (`recsys init` guesses them)"
+                )
+            self.document["log"] = {"path": _paths(given), "columns": roles}
+            return
+        frame = open_frame(given, "the frame")
+        if "user" not in roles:
+            raise InputError(
+                f"{ORIGIN}: say which columns are the users, items and times: user=…, item=…, "
+                f"time=…. The frame's columns: {frame.shown()}"
+            )
+        named = [frame.column(name, role) for role, name in roles.items()]
+        section = self._mapping("log")
+        if (self.keywords.get("where") or section.get("where")) is not None:
+            # Any column may be asked for.
+            named += [frame.column(name, "where") for name in frame.names]
+        self.document["log"] = {"path": self._write(frame, named), "columns": roles}
+
+    def _mapping(self, keyword: str) -> dict[str, Any]:
+        """What a keyword says that takes a section; empty if it is not given."""
+        return _section(keyword, self.keywords[keyword]) if keyword in self.keywords else {}
+
+    def _roles(self) -> dict[str, str]:
+        """The columns by role; a split may be a column, or the kind of one."""
+        named = {role: self.keywords.pop(role, None) for role in ROLES}
+        split = self.keywords.pop("split", None)
+        if isinstance(split, str):
+            self.document["split"] = {"kind": split if split in SPLITS else "fixed"}
+            named["split"] = None if split in SPLITS else split
+        elif split is not None:
+            self.document["split"] = _section("split", split)
+        return {role: str(name) for role, name in named.items() if name is not None}
+
+    def add_table(self, side: Side, given: Any, features: Any) -> None:
+        """Adds the side table of items or users, if there is one."""
+        key = self.keywords.pop(f"{side}_key", None)
+        title = self.keywords.pop(f"{side}_title", None)
+        if given is None:
+            named = {f"{side}_key": key, f"{side}_title": title, f"{side}_features": features}
+            for keyword, value in named.items():
+                if value is not None:
+                    raise InputError(
+                        f"{ORIGIN}: `{keyword}` is about a side table: give it, too, by {side}s=…"
+                    )
+            return
+        known = {"key": key, "title": title, "features": features}
+        table = {name: value for name, value in known.items() if value is not None}
+        if _is_section(given, f"{side}s"):
+            table = {**given, **table}
+        elif _is_path(given):
+            table = {"path": _paths(given), **table}
+        else:
+            table = self._of_frame(side, open_frame(given, f"the frame of {side}s"), table)
+        named_key = self.document["log"].get("columns", {}).get(side)
+        if "public" not in table and named_key is not None:
+            table.setdefault("key", named_key)
+        if isinstance(table.get("features"), list | tuple | str):
+            raise InputError(
+                f"{ORIGIN}: say of each of {side}_features what kind it is, such as "
+                f"{side}_features={{'brand': 'categorical'}}: of a file it is not guessed"
+            )
+        self.document[f"{side}s"] = table
+
+    def _of_frame(self, side: Side, frame: Frame, table: dict[str, Any]) -> dict[str, Any]:
+        """The section of a frame, which is written."""
+        key = table.get("key") or self.document["log"].get("columns", {}).get(side)
+        if key is None:
+            raise InputError(
+                f"{ORIGIN}: {side}s=… needs a column of the log with the role `{side}`"
+            )
+        if str(key) not in frame.names and "key" not in table:
+            raise InputError(
+                f"{frame.what} has no column {key!r}, as the {side}s of the log are called: say "
+                f"which holds their ids by {side}_key=…. Its columns: {frame.shown()}"
+            )
+        title = table.get("title")
+        if title is None and side == "item" and TITLE in frame.names:
+            title = TITLE
+        wanted = _features(table.get("features"), side)
+        columns = {name: (config or {}).get("column") or name for name, config in wanted.items()}
+        roles = {f"{side}_key": str(key), **({f"{side}_title": title} if title else {})}
+        roles |= {f"{side} feature {name}": str(column) for name, column in columns.items()}
+        chosen = {role: frame.column(name, role) for role, name in roles.items()}
+        path = self._write(frame, list(chosen.values()))
+        kinds = pq.read_schema(path)
+        found = {}
+        for name, config in wanted.items():
+            column = chosen[f"{side} feature {name}"]
+            guessed = config if config and "kind" in config else {
+                "kind": _kind(kinds.field(column).type, column in frame.categorical, column, side),
+                **(config or {}),
+            }  # fmt: skip
+            found[name] = guessed
+        titled = {"title": str(title)} if title else {}
+        return {"path": path, "key": str(key), **titled, "features": found}
+
+    def _write(self, frame: Frame, names: list[str]) -> str:
+        rows = frame.read(list(dict.fromkeys(names)))
+        path = str(write_frame(rows, frame.what, self.folder))
+        self.written[path] = frame.what
+        return path
+
+    def add_settings(self) -> None:
+        """Adds what further keywords say: by the last part of a key, if that is unique."""
+        log = self._mapping("log")
+        if log:
+            columns = {**self.document["log"].get("columns", {}), **log.get("columns", {})}
+            self.document["log"] |= {**log, "columns": columns}
+        self.keywords.pop("log", None)
+        known = self._keys()
+        for name, value in self.keywords.items():
+            found = [key for key in known if name in (key, key.rpartition(".")[2])]
+            if len(found) > 1:
+                tables = " or ".join(found)
+                mend = f"**{{{found[0]!r}: …}}"
+                raise InputError(f"{ORIGIN}: {name!r} may be {tables}: say which by {mend}")
+            if not found:
+                raise InputError(f"{ORIGIN}: {_unknown(name, known)}")
+            self._set(found[0], _plain(value))
+
+    def _keys(self) -> list[str]:
+        """The dotted keys that keywords may mean, of what there is."""
+        kinds: dict[str, type[BaseModel]] = {"log": LogConfig}
+        kinds |= {table: TableConfig for table in ("items", "users") if table in self.document}
+        kinds["split"] = SPLITS.get(
+            self.document.get("split", {}).get("kind", "time"), splits.TimeSplit
+        )
+        keys = [name for name in DataConfig.model_fields if name not in ("log", "items", "users")]
+        for section, kind in kinds.items():
+            path = self.document.get(section, {}).get("path")
+            of_frame = isinstance(path, str) and path in self.written
+            left_out = NOT_BY_KEYWORD | {"kind"} | (OF_TEXT_FILES if of_frame else set())
+            keys += [f"{section}.{name}" for name in kind.model_fields if name not in left_out]
+        return keys
+
+    def _set(self, key: str, value: Any) -> None:
+        section, _, name = key.rpartition(".")
+        if section == "split":
+            self.document.setdefault("split", {"kind": "time"})
+        (self.document[section] if section else self.document)[name] = value
+
+    def validated(self) -> DataConfig:
+        """What was put together, typed.
+
+        Raises:
+            InputError: a value does not suit, or settings do not go together.
+        """
+        try:
+            text = json.dumps(self.document, default=str)
+            return DataConfig.model_validate_json(text, strict=True)
+        except ValidationError as error:
+            raise InputError(f"{ORIGIN}:\n{explain(error, DataConfig, self.document)}") from None
+
+    @contextmanager
+    def naming_frames(self) -> Iterator[None]:
+        """Has messages speak of frames and keywords instead of files and keys."""
+        try:
+            yield
+        except InputError as error:
+            told = COLUMN_KEY.sub(r"\1=…", str(error))
+            for path, what in self.written.items():
+                told = told.replace(path, what)
+            if told == str(error):
+                raise
+            raise InputError(told) from error
+
+
+def _section(keyword: str, given: Any) -> dict[str, Any]:
+    """A section as a file would have it.
+
+    Raises:
+        InputError: it is not a mapping.
+    """
+    plain = _plain(given)
+    if not isinstance(plain, dict):
+        raise InputError(
+            f"{ORIGIN}: `{keyword}` takes a section of an experiment, a mapping, received "
+            f"{given!r:.80}"
+        )
+    return plain
+
+
+def _is_section(given: Any, name: str) -> bool:
+    """Whether it is a section as an experiment file has it.
+
+    Raises:
+        InputError: it is a mapping of columns.
+    """
+    if not isinstance(given, Mapping):
+        return False
+    if "path" not in given and "public" not in given:
+        raise InputError(
+            f"{ORIGIN}: a mapping is taken as the `{name}` section of an experiment, which has a "
+            "`path` or is `public`. If it holds columns, make a frame of it: "
+            "pandas.DataFrame(…)"
+        )
+    return True
+
+
+def _is_path(given: Any) -> bool:
+    if isinstance(given, str | PurePath):
+        return True
+    is_list = isinstance(given, list | tuple) and bool(given)
+    return is_list and all(isinstance(each, str | PurePath) for each in given)
+
+
+def _paths(given: Any) -> str | list[str]:
+    return [str(each) for each in given] if isinstance(given, list | tuple) else str(given)
+
+
+def _features(given: Any, side: Side) -> dict[str, dict[str, Any] | None]:
+    """The features by name; None where the kind is to be guessed."""
+    if given is None:
+        return {}
+    if isinstance(given, str):
+        given = [given]
+    if not isinstance(given, Mapping):
+        return {str(name): None for name in given}
+    found = {}
+    for name, config in given.items():
+        plain = _plain(config)
+        found[str(name)] = {"kind": plain} if isinstance(plain, str) else plain
+    return found
+
+
+def _kind(type: pa.DataType, is_categorical: bool, column: str, side: Side) -> str:
+    """The kind of a feature by the type of its column."""
+    types = pa.types
+    if is_categorical or types.is_string(type) or types.is_boolean(type):
+        return "categorical"
+    if types.is_integer(type) or types.is_floating(type) or types.is_decimal(type):
+        return "numeric"
+    if types.is_list(type):
+        return "vector" if types.is_floating(type.value_type) else "multivalued"
+    raise InputError(
+        f"{ORIGIN}: say what kind of feature {column!r} ({type}) is, such as "
+        f"{side}_features={{{column!r}: 'categorical'}}"
+    )
+
+
+def _plain(value: Any) -> Any:
+    """A value as a file would have it."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json", exclude_unset=True) | (
+            {"kind": value.kind} if hasattr(value, "kind") else {}
+        )
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, PurePath):
+        return str(value)
+    if hasattr(value, "isoformat"):  # a day or a moment
+        return value.isoformat()
+    return value.item() if hasattr(value, "item") else value  # a scalar of NumPy
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    leaves = {key.rpartition(".")[2]: key for key in known}
+    roles = {role: "a role" for role in (*ROLES, "split")}
+    further = ("items", "users", "item_key", "item_title", "item_features", "user_key",
+               "user_features", "runs_dir")  # fmt: skip
+    choices = {**leaves, **roles, **dict.fromkeys(further, "")}
+    near = difflib.get_close_matches(name.rpartition(".")[2], choices, n=2)
+    if near:
+        return f"unknown keyword {name!r}; did you mean {' or '.join(map(repr, near))}?"
+    return f"unknown keyword {name!r}; there are {', '.join(sorted(choices))}"

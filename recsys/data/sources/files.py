@@ -20,6 +20,7 @@ import pyarrow as pa
 from fsspec.core import url_to_fs
 
 from recsys.errors import InputError
+from recsys.system.extras import MissingExtra
 from recsys.system.redaction import HIDDEN, redact, remember_address, remember_value
 
 Format = Literal["csv", "json", "parquet"]
@@ -37,6 +38,7 @@ ENDINGS: dict[str, Format] = {
     ".pq": "parquet",
 }
 COMPRESSIONS: dict[str, Compression] = {".gz": "gzip", ".zst": "zstd"}
+BACK_ENDS = ("aiohttp", "gcsfs", "requests", "s3fs")  # of the extra `remote`
 JSON_OBJECTS = re.compile(rb'(\[\s*)?\{\s*["}]')
 FOREIGN = {
     b"PK\x03\x04": "a ZIP archive or an Excel workbook: unpack it, or save the sheet as CSV",
@@ -252,8 +254,12 @@ def _filesystem(address: str) -> fsspec.AbstractFileSystem:
     try:
         return url_to_fs(address)[0]
     except ImportError as error:
+        missing = getattr(error.__cause__, "name", None) or str(error)
+        what = f"reading {address}"
+        if missing in BACK_ENDS:
+            raise MissingExtra(what, missing, "remote") from None
         raise InputError(
-            f"reading {address} needs an extra package ({error}): pip install 'recsys[remote]'"
+            f"{what} needs {missing}, which is not installed: pip install {missing}"
         ) from None
     except ValueError as error:
         raise InputError(f"{address} is not an address that can be read: {error}") from None

@@ -6,7 +6,17 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
 	&& echo $$python && break; done)
-STAMP := $(VENV)/.installed
+INSTALLED := $(VENV)/.installed
+INSTALLED_DEV := $(VENV)/.installed-dev
+# Installs in the pinned versions. Modules are compiled as they are imported, not before.
+# uv reads UV_DEFAULT_INDEX, not pip.conf: where it finds no index, pip does.
+define install_pinned
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python -c requirements.lock -e '$(1)' || { \
+		echo "uv could not install; trying pip, which takes minutes." >&2; \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+			-c requirements.lock -e '$(1)'; }
+	@touch $@
+endef
 
 .DEFAULT_GOAL := help
 .PHONY: help install quickstart marketing-demo test format lint lock clean
@@ -14,26 +24,28 @@ STAMP := $(VENV)/.installed
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-install: $(STAMP)  ## make .venv from the pinned versions
+install: $(INSTALLED)  ## make .venv: recsys with all its extras, in the pinned versions
 
-$(STAMP): requirements.lock pyproject.toml
+$(BIN)/uv:
 	@if [ -z "$(PYTHON)" ]; then \
 		echo "Python 3.11, 3.12 or 3.13 is needed; python3 is" \
 			"$$(python3 --version 2>&1 || true)." \
 			"Install one, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3.12" >&2; \
 		exit 2; \
 	fi
-	@$(PYTHON) -c 'import platform as p; exit((p.system(), p.machine()) != ("Linux", "x86_64"))' || { \
-		echo "The pinned versions are for Linux on x86_64; use Docker elsewhere." >&2; exit 2; }
 	@if ! $(BIN)/python -c '' 2>/dev/null; then \
 		$(PYTHON) -m venv --clear $(VENV) || { \
 		echo "$(PYTHON) cannot make virtual environments; on Debian and Ubuntu:" \
 			"apt install python3-venv" >&2; exit 2; }; \
 	fi
-	@echo "Installing the pinned packages into $(VENV): about 2 GB, a few minutes."
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
-	@touch $@
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock uv
+
+$(INSTALLED): requirements.lock pyproject.toml | $(BIN)/uv
+	@echo "Installing recsys and its extras into $(VENV): about 3.5 GB, a minute or two."
+	$(call install_pinned,.[all])
+
+$(INSTALLED_DEV): $(INSTALLED)
+	$(call install_pinned,.[dev])
 
 quickstart: install  ## MovieLens-100K: train, evaluate, track and export two models
 	$(BIN)/python scripts/quickstart.py
@@ -41,22 +53,22 @@ quickstart: install  ## MovieLens-100K: train, evaluate, track and export two mo
 marketing-demo: install  ## a grocer's year: predictions, audiences, campaign files, one page
 	$(BIN)/python scripts/marketing_demo.py
 
-test: install  ## run every test
+test: $(INSTALLED_DEV)  ## run every test
 	$(BIN)/python -m pytest -q -n 2 --dist loadscope --no-loadscope-reorder
 
-format: install  ## format the code
+format: $(INSTALLED_DEV)  ## format the code
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-lint: install  ## check style, types and the direction of imports
+lint: $(INSTALLED_DEV)  ## check style, types and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-lock: install  ## resolve pyproject.toml into requirements.lock again
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip compile --universal --python-version 3.11 --extra dev pyproject.toml \
+lock: $(BIN)/uv  ## resolve pyproject.toml into requirements.lock again
+	$(BIN)/uv pip compile --universal --python-version 3.11 pyproject.toml \
+		--extra dev --extra cuda --extra jax-cuda \
 		-o requirements.lock --no-emit-index-url --no-header --no-annotate
 
 clean:  ## remove the environment and what tools leave behind (runs/ stays)

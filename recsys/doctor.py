@@ -17,6 +17,10 @@ from recsys.system.memory import main_memory
 from recsys.tracking import store
 
 PACKAGES = ("keras", "tensorflow", "jax", "tensorflow-recommenders", "mlflow", "ibis-framework")
+MEND = {
+    "jax": "pip install 'recsys[jax]'",
+    "tensorflow-recommenders": "pip install --no-deps tensorflow-recommenders",
+}
 PROBE_SECONDS = 180
 ENOUGH_DISK_GB = 5
 ENOUGH_MEMORY_GB = 4
@@ -144,8 +148,8 @@ def _packages(backend: str) -> Iterator[Check]:
             yield Check(package, "ok", version(package))
         except PackageNotFoundError:
             optional = package == "jax" and backend != "jax"
-            detail = "not installed" + (" (pip install 'recsys[jax]')" if package == "jax" else "")
-            yield Check(package, "ok" if optional else "failed", detail)
+            mend = f" ({MEND[package]})" if package in MEND else ""
+            yield Check(package, "ok" if optional else "failed", f"not installed{mend}")
 
 
 def _devices(name: str, found: dict[str, Any], backend: str, require_gpu: bool) -> Check:

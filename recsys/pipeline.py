@@ -19,7 +19,7 @@ from recsys.evaluation.ranking import RetrieverEmbedder
 from recsys.evaluation.ranks_file import write_ranks
 from recsys.evaluation.validation import Validation
 from recsys.experiment.schema import Experiment
-from recsys.export.export import export_in_subprocess
+from recsys.export.export import export_in_subprocess, require_retrieval_layers
 from recsys.export.inputs import user_features_of
 from recsys.export.manifest import verified_manifest
 from recsys.export.probes import write_probes
@@ -310,6 +310,7 @@ def check_experiment(experiment: Experiment, dataset: Dataset) -> None:
         InputError: why.
     """
     model = experiment.model
+    require_retrieval_layers()
     check_model(model, dataset)
     user_features_of(model.query.user_features, dataset)
 

@@ -69,10 +69,10 @@ def _check_and_exit(
     with contextlib.suppress(BaseException), open(os.devnull, "w") as nowhere:
         sys.stdout = sys.stderr = nowhere
         sys.meta_path.insert(0, _StandIns(real))
-        for module in modules:
-            importlib.import_module(module)
-        _StandIn.sealed = True
         try:
+            for module in modules:  # which is when a missing extra is heard of
+                importlib.import_module(module)
+            _StandIn.sealed = True
             check()
         except InputError as error:
             message = str(error)

@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,20 @@ from recsys.system.files import draft_folder, remove_drafts
 
 class ExportError(RuntimeError):
     """The export failed for a reason that is not the user's."""
+
+
+def require_retrieval_layers() -> None:
+    """Refuses, before any work, what could not be exported.
+
+    Raises:
+        InputError: TensorFlow Recommenders is not installed, as on a Mac.
+    """
+    if find_spec("tensorflow_recommenders") is None:
+        raise InputError(
+            "the export needs tensorflow-recommenders, which is not installed (on a Mac it asks "
+            "for a TensorFlow that is long abandoned, and works without): "
+            "pip install --no-deps tensorflow-recommenders"
+        )
 
 
 def export_in_subprocess(request: ExportRequest) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 
 from recsys.errors import InputError
+from recsys.system.extras import require
 
 BACKENDS = ("tensorflow", "jax")
 
@@ -18,11 +19,13 @@ def start_backend() -> None:
     is not.
 
     Raises:
-        InputError: ``KERAS_BACKEND`` names a backend that cannot train.
+        InputError: ``KERAS_BACKEND`` names a backend that cannot train, or is not installed.
     """
     chosen = os.environ.get("KERAS_BACKEND", "tensorflow")
     if chosen not in BACKENDS:
         raise InputError(f"KERAS_BACKEND is {chosen!r}: training runs on {' or '.join(BACKENDS)}")
+    if chosen == "jax":
+        require("jax", extra="jax", what="KERAS_BACKEND=jax")
     # Only what ends the process: everything else comes back as an exception.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _silent_stderr():

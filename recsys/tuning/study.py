@@ -7,15 +7,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import optuna
-from optuna.trial import FrozenTrial, TrialState
 
+from recsys.system.extras import require
 from recsys.system.reading import Damaged, reading
 from recsys.training.fit import Progress
 from recsys.tuning.search_space import SweepConfig
+
+if TYPE_CHECKING:
+    import optuna
+    from optuna.trial import FrozenTrial, TrialState
+else:
+    optuna = require("optuna", extra="sweep", what="recsys sweep")
+    FrozenTrial, TrialState = optuna.trial.FrozenTrial, optuna.trial.TrialState
 
 NAME = "sweep"
 MEND = "What was tried is lost: start the sweep again with --overwrite"

@@ -13,7 +13,10 @@ from fsspec.core import url_to_fs
 
 from recsys.data.sources.formats import ENDINGS, Format, format_by_name
 from recsys.errors import InputError
+from recsys.system.extras import MissingExtra
 from recsys.system.redaction import HIDDEN, redact, remember_address, remember_value
+
+BACK_ENDS = ("aiohttp", "gcsfs", "requests", "s3fs")  # of the extra `remote`
 
 
 def expand_environment(text: str) -> str:
@@ -122,8 +125,12 @@ def open_filesystem(address: str) -> fsspec.AbstractFileSystem:
     try:
         return url_to_fs(address)[0]
     except ImportError as error:
+        missing = getattr(error.__cause__, "name", None) or str(error)
+        what = f"reading {address}"
+        if missing in BACK_ENDS:
+            raise MissingExtra(what, missing, "remote") from None
         raise InputError(
-            f"reading {address} needs an extra package ({error}): pip install 'recsys[remote]'"
+            f"{what} needs {missing}, which is not installed: pip install {missing}"
         ) from None
     except ValueError as error:
         raise InputError(f"{address} is not an address that can be read: {error}") from None

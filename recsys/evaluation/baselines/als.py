@@ -15,6 +15,7 @@ from recsys.evaluation.baselines.baseline import Candidate
 from recsys.evaluation.baselines.interactions import learned_events, met, met_before
 from recsys.evaluation.baselines.memory import require_memory
 from recsys.evaluation.baselines.popular import tie_breaker
+from recsys.system.extras import require
 
 # Tried on the validation part: (regularization, alpha) with each number of factors.
 STRENGTHS = ((1.0, 1.0), (10.0, 1.0), (10.0, 20.0))
@@ -44,8 +45,8 @@ class ALS:
         seed: of the vectors to begin with.
 
     Raises:
-        InputError: the vectors do not fit into memory, or the library's system
-            libraries are missing.
+        InputError: the vectors do not fit into memory, or the library is missing
+            (``recsys[baselines]``) or a system library that it needs.
     """
 
     def __init__(
@@ -105,14 +106,13 @@ def _library() -> Any:
     """The module of ``implicit`` that runs on a CPU."""
     try:
         # In a function: it is needed rarely, and looks for a GPU on its way in.
-        from implicit.cpu import als
+        return require("implicit.cpu.als", extra="baselines", what="the baseline als")
     except ImportError as error:
         raise InputError(
             f"als cannot load the library `implicit` ({error}): take it out of "
             "`evaluation.baselines`, or install what is missing (libgomp.so.1 is in the system "
             "package libgomp1)"
         ) from error
-    return als
 
 
 def _require_memory(dataset: Dataset, part: Part, factors: int) -> None:

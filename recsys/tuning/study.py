@@ -14,7 +14,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from recsys.system.reading import Damaged, reading
-from recsys.training.fit import Progress
+from recsys.training.fit import TrainingState
 from recsys.tuning.search_space import SweepConfig
 
 NAME = "sweep"
@@ -90,7 +90,7 @@ class Trial:
         """Writes down the seconds spent so far."""
         self.drawn.set_user_attr("seconds", self._seconds_before + monotonic() - self._began)
 
-    def step_ended(self, progress: Progress, steps_per_epoch: int) -> None:
+    def step_ended(self, progress: TrainingState, steps_per_epoch: int) -> None:
         """Stops when the time is up."""
         if monotonic() - self._began >= self._seconds_left:
             self.stopped = "interrupted"

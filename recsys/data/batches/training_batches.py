@@ -136,6 +136,7 @@ class TrainingBatches(keras.utils.PyDataset):
         self._packing: Packing = packing(lengths, batch_size, shares)
         self.steps_per_epoch = self._packing.steps_per_epoch
         self.events_per_epoch = int(np.sum(self._predictions))
+        self._has_begun = self._is_read = False
         # Step by step: what the last epoch asked for by an index consists of.
         self._indexed: tuple[int, EpochSample, list[tuple[Dispatch, int]]] | None = None
 
@@ -145,11 +146,19 @@ class TrainingBatches(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> dict[str, np.ndarray]:
         """The batch of a step of :attr:`epoch`."""
         sample, steps = self._steps_of(self.epoch)
-        return self.batch(*steps[index], sample)
+        batch = self.batch(*steps[index], sample)
+        self._is_read = self._is_read or (self._has_begun and index == len(self) - 1)
+        return batch
+
+    def on_epoch_begin(self) -> None:
+        """Called by Keras."""
+        self._has_begun = True
 
     def on_epoch_end(self) -> None:
-        """Called by Keras."""
-        self.epoch += 1
+        """Called by Keras, which also ends epochs that have not begun, or reads a few batches."""
+        if self._is_read:
+            self.epoch += 1
+        self._has_begun = self._is_read = False
 
     def _steps_of(self, epoch: int) -> tuple[EpochSample, list[tuple["Dispatch", int]]]:
         # Read once: Keras may ask from several threads.

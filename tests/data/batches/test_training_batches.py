@@ -382,8 +382,13 @@ def test_an_index_is_a_step_and_keras_moves_on_to_the_next_epoch(dataset):
     batches = batches_of(dataset, split_timestamp_groups=0.5)
     for number in range(2):
         steps = [batch["targets"].tolist() for _, batch in epoch(batches, number, 1)]
+        batches.on_epoch_begin()
         assert [batches[step]["targets"].tolist() for step in range(len(batches))] == steps
         batches.on_epoch_end()
+    # Keras looks at the first batches before it begins, and ends what has not begun.
+    assert batches[0] and batches.epoch == 2
+    batches.on_epoch_end()
+    assert batches.epoch == 2
 
 
 class Counting:

@@ -36,7 +36,7 @@ from recsys.runs.training_claim import TrainingClaim
 from recsys.system.files import atomic_path
 from recsys.system.reading import Damaged
 from recsys.training.build import build_retriever, check_model
-from recsys.training.fit import Callback, Progress, fit
+from recsys.training.fit import Callback, TrainingState, fit
 
 VERSIONS = ("recsys", "keras", "tensorflow", "numpy", "duckdb")
 
@@ -158,7 +158,7 @@ class Pipeline:
             retriever.in_float32().save(temporary)
         folder.remove_results(experiment.export.version)
 
-    def _refit(self, dataset: Dataset, chosen: Progress) -> tuple[Retriever, Progress]:
+    def _refit(self, dataset: Dataset, chosen: TrainingState) -> tuple[Retriever, TrainingState]:
         """The chosen number of epochs again, on train and validation."""
         say(f"fitting again on train and validation, {chosen.best_epoch} epochs")
         retriever = self._build(dataset, "validation")
@@ -334,7 +334,7 @@ class _Tracking(Callback):
         self._tracker = tracker
         self._sent_earlier = False
 
-    def step_ended(self, progress: Progress, steps_per_epoch: int) -> None:
+    def step_ended(self, progress: TrainingState, steps_per_epoch: int) -> None:
         """Steps are too many to send; earlier epochs may be new to this run of MLflow."""
         if not self._sent_earlier:
             for row in progress.history:

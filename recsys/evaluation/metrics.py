@@ -106,7 +106,7 @@ def ranking_metrics(ranked: RankedQueries, k: Sequence[int]) -> dict[str, np.nda
         InputError: there are no queries.
         ValueError: a query without targets, or a rank below 1.
 
-    >>> from recsys.data.dataset import Queries
+    >>> from recsys.data.queries import Queries
     >>> queries = Queries(np.array([0]), np.array([0]), np.array([0, 2]),
     ...                   np.array([3, 7]), np.array([0, 1]))
     >>> ranked = RankedQueries(queries, np.array([1, 4]), np.array([[3, 5]]), 0)

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from recsys.config import Seen
-from recsys.data.batches.histories import Histories
+from recsys.data.batches.histories import HistoryEncoder
 from recsys.data.batches.packing import SMALLEST_WIDTH
 from recsys.data.dataset import Dataset
 from recsys.data.queries import Queries, ranges
@@ -58,13 +58,7 @@ class RetrieverEmbedder:
         self._trained = retriever
         self._retriever = retriever.in_float32()
         self._model = QueryModel(self._retriever)
-        self._histories = Histories(
-            dataset,
-            self.catalogue_items,
-            retriever.config.max_events,
-            tuple(retriever.config.query.user_features),
-            retriever.reads_times,
-        )
+        self._histories = HistoryEncoder(dataset, self.catalogue_items, retriever.batch_spec)
         self.refresh()
 
     def refresh(self) -> None:
@@ -76,9 +70,7 @@ class RetrieverEmbedder:
 
     def embed(self, queries: Queries, block: slice) -> np.ndarray:
         users, ends = queries.users[block], queries.history_ends[block]
-        inputs = self._histories.inputs(users, ends)
-        if not self._retriever.reads_user_id:
-            del inputs["user"]
+        inputs = self._histories.of_users(users, ends)
         # Blocks of few shapes are compiled once: the last is filled up, and histories
         # are cut to the next power of two.
         size = block.stop - block.start
@@ -131,7 +123,7 @@ def rank(
         block_size: queries scored at a time; a block takes
             ``4 * block_size * catalogue_items`` bytes a few times over.
         every_rank: False where ranks up to ``k`` are enough: targets below are
-            :data:`UNRANKED`, and nobody counts how far.
+            :data:`UNRANKED`, and how far below is not counted.
         candidates: bool [items], what may be recommended
             (:meth:`recsys.data.dataset.Dataset.recommendable`); None: every item.
 
@@ -188,8 +180,8 @@ class Ranker:
             items = ordered.target_items[targets]
             known = np.flatnonzero(items < self._scorer.catalogue_items)
             known = known[self._candidates[items[known]]]
-            rows = ordered.target_queries[targets][known] - begin
-            answer = self._rank_block(ordered, block, rows, items[known])
+            asked = ordered.target_queries[targets][known] - begin
+            answer = self._rank_block(ordered, block, asked, items[known])
             ranks[target_order[targets][known]] = answer["places"][: len(known)]
             top = answer["top_items"][: len(order[block])]
             top_items[order[block], : self._found] = top
@@ -198,7 +190,7 @@ class Ranker:
         return RankedQueries(queries, ranks, top_items, repeats)
 
     def _rank_block(
-        self, queries: Queries, block: slice, target_rows: np.ndarray, target_items: np.ndarray
+        self, queries: Queries, block: slice, target_queries: np.ndarray, target_items: np.ndarray
     ) -> dict[str, np.ndarray]:
         inputs = _scored(self._scorer, queries, block, self._candidates)
         if self._seen == "exclude":
@@ -208,7 +200,7 @@ class Ranker:
             if len(pairs):
                 # What fills it up says again what is said already.
                 inputs["seen"] = _filled(pairs, _power_of_two(len(pairs)))
-        asked = np.stack([target_rows, target_items], axis=1).astype(np.int32)
+        asked = np.stack([target_queries, target_items], axis=1).astype(np.int32)
         room = max(_power_of_two(len(asked)), COUNTED)
         inputs["targets"] = np.pad(asked, ((0, room - len(asked)), (0, 0)))
         return self._block_ranker.predict_on_batch(inputs)

@@ -16,7 +16,7 @@ from recsys.experiment.run_name import RunName
 from recsys.export.request import ExportConfig
 from recsys.models.retriever import ModelConfig
 from recsys.tracking import TrackingConfig
-from recsys.training.fit import TrainingConfig
+from recsys.training.config import TrainingConfig
 
 # Read by `recsys sweep` alone, which finds what is wrong with it.
 PASSED_OVER = ("sweep",)

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 
+from recsys.batch import BatchSpec
 from recsys.data.batches.histories import whole_seconds
 from recsys.data.dataset import Dataset, Feature
 from recsys.errors import InputError
@@ -93,6 +94,31 @@ def event_times(dataset: Dataset, events: slice) -> np.ndarray:
     if not dataset.manifest.has_time:
         return np.zeros(events.stop - events.start, np.int64)
     return whole_seconds(np.asarray(dataset.event_times[events]))
+
+
+def serving_inputs(
+    dataset: Dataset,
+    spec: BatchSpec,
+    histories: Sequence[np.ndarray],
+    times: Sequence[np.ndarray],
+    users: np.ndarray,
+) -> dict[str, np.ndarray]:
+    """The inputs of ``serving_default``, as a caller without this package would send them.
+
+    Args:
+        dataset: where the ids and the users' features are.
+        spec: what the model reads.
+        histories: item indices, oldest event first.
+        times: seconds since 1970 of the same events.
+        users: int [batch], user index, −1 = unknown.
+    """
+    ids = dataset.item_ids
+    inputs = {HISTORY: id_matrix([ids[item] for item in history] for history in histories)}
+    features = user_features_of(spec.user_features, dataset)
+    inputs |= user_inputs(dataset, features, spec.user, users)
+    if spec.times:
+        inputs[HISTORY_TIME] = time_matrix(times)
+    return inputs
 
 
 def user_inputs(

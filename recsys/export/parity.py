@@ -1,17 +1,16 @@
 """The gate before publication: is the SavedModel the model that was trained?
 
-It reads the SavedModel back as a stranger would and compares every signature
-with the trained model's own answers.
+It reads the SavedModel back as a caller without this package would, and compares every
+signature with the trained model's own answers.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
 from recsys.config import Seen
-from recsys.data.dataset import Dataset, Feature, Part
+from recsys.data.dataset import Dataset, Part
 from recsys.export.inputs import (
     EXCLUDE,
     HISTORY,
@@ -19,8 +18,7 @@ from recsys.export.inputs import (
     ITEM_ID,
     UNKNOWN,
     id_matrix,
-    time_matrix,
-    user_inputs,
+    serving_inputs,
 )
 from recsys.export.manifest import describe_signatures
 from recsys.export.probes import Probes
@@ -47,7 +45,6 @@ class ParityGate:
         folder: the SavedModel.
         retriever: for its shape (catalogue, dim, inputs).
         dataset: for the ids.
-        features: the user features that the model reads.
         seen: as exported.
         k: as exported.
         tolerance: relative, e.g. 1e-4.
@@ -59,7 +56,6 @@ class ParityGate:
         folder: Path,
         retriever: Retriever,
         dataset: Dataset,
-        features: Sequence[Feature],
         seen: Seen,
         k: int,
         tolerance: float,
@@ -68,7 +64,6 @@ class ParityGate:
         self.signatures = tf.saved_model.load(str(folder)).signatures
         self._retriever = retriever
         self._dataset = dataset
-        self._features = features
         self._excludes_seen = seen == "exclude"
         self._k = k
         self._tolerance = tolerance
@@ -116,14 +111,8 @@ class ParityGate:
                 )
 
     def _queries(self, probes: Probes) -> dict[str, np.ndarray]:
-        ids = self._dataset.item_ids
-        histories = [[ids[item] for item in history] for history in probes.histories]
-        further = user_inputs(
-            self._dataset, self._features, self._retriever.reads_user_id, probes.users
-        )
-        if self._retriever.reads_times:
-            further[HISTORY_TIME] = time_matrix(probes.times)
-        return {HISTORY: id_matrix(histories), **further}
+        spec = self._retriever.batch_spec
+        return serving_inputs(self._dataset, spec, probes.histories, probes.times, probes.users)
 
     def _call(self, signature: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         outputs = self.signatures[signature](

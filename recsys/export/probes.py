@@ -4,19 +4,18 @@ The training process writes them (with its backend, whichever that is), the
 exporting process compares the SavedModel with them.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from recsys.data.batches.histories import elapsed
+from recsys.data.batches.histories import HistoryEncoder
 from recsys.data.dataset import Dataset
 from recsys.export.inputs import UNKNOWN, event_times
 from recsys.export.manifest import MEND
 from recsys.export.precision import full_float32_products
-from recsys.models.retriever import USER_FEATURE, Retriever
+from recsys.models.retriever import Retriever
 from recsys.system.files import atomic_path
 from recsys.system.reading import reading
 
@@ -82,12 +81,12 @@ def write_probes(retriever: Retriever, dataset: Dataset, file: Path, count: int 
     histories, times, users = choose_queries(
         dataset, retriever.catalogue_items, retriever.config.max_events, count
     )
-    # Mixed precision keeps float32 variables: compared is what they say, free
+    # Mixed precision keeps float32 variables: compared is what these give, free
     # of 16-bit rounding, which differs from one device to the next.
     retriever = retriever.in_float32()
+    encoder = HistoryEncoder(dataset, retriever.catalogue_items, retriever.batch_spec)
     with full_float32_products():
-        inputs = encode_queries(retriever, dataset, histories, times, users)
-        embeddings = retriever.embed_query(inputs)
+        embeddings = retriever.embed_query(encoder.of_events(histories, times, users))
         item_vectors = retriever.item_vectors()
     to_numpy = keras.ops.convert_to_numpy
     probes = Probes(histories, times, users, to_numpy(embeddings), to_numpy(item_vectors))
@@ -125,33 +124,3 @@ def choose_queries(
         times.append(event_times(dataset, events))
         users.append(int(user))
     return histories, times, np.asarray(users, np.int32)
-
-
-def encode_queries(
-    retriever: Retriever,
-    dataset: Dataset,
-    histories: Sequence[np.ndarray],
-    times: Sequence[np.ndarray],
-    users: np.ndarray,
-) -> dict[str, np.ndarray]:
-    """Encodes queries as ``Retriever.embed_query`` takes them."""
-    max_events = retriever.config.max_events
-    known = [history < retriever.catalogue_items for history in histories]
-    lengths = np.asarray([min(k.sum(), max_events) for k in known], np.int32)
-
-    def windows(rows: Sequence[np.ndarray]) -> np.ndarray:
-        matrix = np.zeros((len(rows), max(1, lengths.max())), rows[0].dtype)
-        for line, length, row, k in zip(matrix, lengths, rows, known, strict=True):
-            line[:length] = row[k][-max_events:]
-        return matrix
-
-    inputs = {"history": windows(histories), "length": lengths}
-    if retriever.reads_times:
-        inputs["history_times"] = elapsed(windows(times), lengths)
-    if retriever.reads_user_id:
-        inputs["user"] = users
-    for feature in retriever.user_features:
-        values = np.array(dataset.feature("user", feature.name)[np.maximum(users, 0)])
-        values[users == UNKNOWN] = 0
-        inputs[USER_FEATURE + feature.name] = values
-    return inputs

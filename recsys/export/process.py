@@ -17,15 +17,7 @@ import tensorflow as tf
 
 from recsys.data.dataset import Dataset
 from recsys.errors import InputError
-from recsys.export.inputs import (
-    EXCLUDE,
-    HISTORY,
-    HISTORY_TIME,
-    id_matrix,
-    time_matrix,
-    user_features_of,
-    user_inputs,
-)
+from recsys.export.inputs import EXCLUDE, HISTORY, serving_inputs
 from recsys.export.lifeline import end_with_parent
 from recsys.export.manifest import EXTRA, write_manifest
 from recsys.export.parity import ParityError, ParityGate
@@ -53,12 +45,10 @@ def export(request: ExportRequest) -> dict[str, Any]:
         ServingGraph(retriever, dataset, request.seen, request.config.k, request.fitted_part).save(
             folder
         )
-        features = user_features_of(retriever.config.query.user_features, dataset)
         gate = ParityGate(
             folder,
             retriever,
             dataset,
-            features,
             request.seen,
             request.config.k,
             request.config.tolerance,
@@ -82,20 +72,21 @@ def _warmup_requests(
     request: ExportRequest, retriever: Retriever, dataset: Dataset, probes: Probes
 ) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
     """Single queries, as an online service gets them, in turn for each signature."""
-    features = user_features_of(retriever.config.query.user_features, dataset)
     signatures = ("serving_default", "recommend_excluding", "embed_query")
     # Real histories come last among the probes.
     for number in range(min(request.config.warmup_requests, len(probes.histories))):
         probe = len(probes.histories) - 1 - number
-        ids = [dataset.item_ids[item] for item in probes.histories[probe]]
-        user = probes.users[probe : probe + 1]
-        further = user_inputs(dataset, features, retriever.reads_user_id, user)
-        inputs = {HISTORY: id_matrix([ids]), **further}
-        if retriever.reads_times:
-            inputs[HISTORY_TIME] = time_matrix([probes.times[probe]])
+        one = slice(probe, probe + 1)
+        inputs = serving_inputs(
+            dataset,
+            retriever.batch_spec,
+            probes.histories[one],
+            probes.times[one],
+            probes.users[one],
+        )
         signature = signatures[number % len(signatures)]
         if signature == "recommend_excluding":
-            inputs[EXCLUDE] = id_matrix([ids[:1]])
+            inputs[EXCLUDE] = inputs[HISTORY][:, :1]
         yield signature, inputs
 
 

@@ -18,6 +18,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_recommenders.layers.factorized_top_k import BruteForce
 
+from recsys.batch import USER_FEATURE
 from recsys.config import Seen
 from recsys.data.dataset import NOT_A_WORD, Dataset, Feature, Part
 from recsys.data.sources.text import EDGES, WHOLE
@@ -31,7 +32,7 @@ from recsys.export.inputs import (
     input_name,
     user_features_of,
 )
-from recsys.models.retriever import USER_FEATURE, Retriever
+from recsys.models.retriever import Retriever
 
 Inputs = Mapping[str, tf.Tensor]
 
@@ -62,7 +63,7 @@ class ServingGraph:
         self._item_ids = tf.constant(item_ids, tf.string)
         self._items = _lookup_table(item_ids)
         self._tables = {ITEM_ID: self._items}
-        if retriever.reads_user_id:
+        if retriever.batch_spec.user:
             self._tables[USER_ID] = _lookup_table(dataset.user_ids)
         for feature in self._features:
             if feature.kind in ("categorical", "multivalued", "text"):
@@ -104,9 +105,9 @@ class ServingGraph:
 
     def _further_specs(self) -> dict[str, tf.TensorSpec]:
         specs = {}
-        if self._retriever.reads_times:
+        if self._retriever.batch_spec.times:
             specs[HISTORY_TIME] = tf.TensorSpec([None, None], tf.int64)
-        if self._retriever.reads_user_id:
+        if self._retriever.batch_spec.user:
             specs[USER_ID] = tf.TensorSpec([None], tf.string)
         for feature in self._features:
             specs[input_name(feature)] = _feature_spec(feature)
@@ -138,10 +139,10 @@ class ServingGraph:
         known_BE = history_BE != UNKNOWN
         history_BW, length_B = self._window(history_BE, known_BE)
         encoded = {HISTORY: history_BW, "length": length_B}
-        if self._retriever.reads_times:
+        if self._retriever.batch_spec.times:
             times_BW, _ = self._window(inputs[HISTORY_TIME], known_BE)
             encoded["history_times"] = _elapsed(times_BW, length_B)
-        if self._retriever.reads_user_id:
+        if self._retriever.batch_spec.user:
             encoded["user"] = _look_up(self._tables[USER_ID], inputs[USER_ID])
         for feature in self._features:
             value = inputs[input_name(feature)]

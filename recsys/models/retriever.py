@@ -1,4 +1,7 @@
-"""Query tower, item tower and loss: the one model."""
+"""Query tower, item tower and loss: the one model.
+
+Shapes have the suffixes of :mod:`recsys.batch`.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
@@ -8,6 +11,7 @@ import numpy as np
 from keras import ops
 from pydantic import Field, model_validator
 
+from recsys.batch import USER_FEATURE, BatchSpec
 from recsys.config import StrictConfig
 from recsys.models.features import FeatureSpec
 from recsys.models.items.tower import ItemTower, ItemTowerConfig
@@ -15,14 +19,12 @@ from recsys.models.losses.bpr_max import BPRMaxConfig
 from recsys.models.losses.cross_entropy import CrossEntropyConfig
 from recsys.models.losses.gbce import GBCEConfig
 from recsys.models.losses.sampled_softmax import SampledSoftmaxConfig
-from recsys.models.query.attention import AttentionConfig
 from recsys.models.query.tower import QueryTower, QueryTowerConfig
 
 LossConfig = Annotated[
     CrossEntropyConfig | SampledSoftmaxConfig | GBCEConfig | BPRMaxConfig,
     Field(discriminator="kind"),
 ]
-USER_FEATURE = "user_feature."
 
 
 class ModelConfig(StrictConfig):
@@ -41,10 +43,9 @@ class ModelConfig(StrictConfig):
     loss: LossConfig = Field(CrossEntropyConfig(), description="what training minimises")
 
     @model_validator(mode="after")
-    def _heads_divide_dim(self) -> "ModelConfig":
-        encoder = self.query.encoder
-        if isinstance(encoder, AttentionConfig) and self.dim % encoder.heads:
-            raise ValueError(f"query.encoder.heads ({encoder.heads}) must divide dim ({self.dim})")
+    def _the_encoder_takes_the_dim(self) -> "ModelConfig":
+        if self.query.encoder is not None:
+            self.query.encoder.check(self.dim)
         return self
 
 
@@ -55,15 +56,12 @@ class Retriever(keras.Model):
     A history of n items becomes n + 1 positions: a learned start vector, then
     the items' vectors. Position t has seen t items and predicts item t + 1, so
     one pass trains every next-event prediction, an empty history has an answer
-    (position 0), and no row is ever empty.
+    (position 0), and no sequence is ever empty.
 
-    It is an ordinary Keras model: called, saved and loaded as one, and it
-    trains with ``compile`` and ``fit`` on batches of
-    :class:`recsys.data.batches.training_batches.TrainingBatches` (with a sampled loss, each
-    needs ``negatives`` and ``negative_log_counts`` of a sampler too, and Keras
-    3.15 on TensorFlow squares the sparse gradient of a repeated item before it
-    sums it).
-    ``recsys.training`` trains it faster, updating only the table rows that a
+    It is an ordinary Keras model: called, saved and loaded as one, and it trains with
+    ``compile`` and ``fit`` on :func:`recsys.training.batches.training_batches` (with a sampled
+    loss, Keras 3.15 on TensorFlow squares the sparse gradient of a repeated item before it
+    sums it). ``recsys.training`` trains it faster, updating only the table rows that a
     batch holds.
 
     Args:
@@ -78,6 +76,9 @@ class Retriever(keras.Model):
         item_features: specs of the item features, as dumps; those that
             ``config.item.features`` names.
         user_features: specs of the user features, likewise.
+
+    Attributes:
+        batch_spec: which keys of a batch it reads.
     """
 
     def __init__(
@@ -99,11 +100,6 @@ class Retriever(keras.Model):
         self.candidate_items = candidate_items
         self.item_features = [FeatureSpec.model_validate(spec) for spec in item_features]
         self.user_features = [FeatureSpec.model_validate(spec) for spec in user_features]
-        self.reads_user_id = self.config.query.user_id
-        self.reads_times = self.config.query.reads_times
-        self.reads_history = self.config.query.encoder is not None
-        self.packs_rows = self.config.query.packs_rows
-        self.reads_whole_rows = self.config.query.reads_whole_rows
         policy = self.dtype_policy
         dim = self.config.dim
         self.item_tower = ItemTower(
@@ -125,6 +121,9 @@ class Retriever(keras.Model):
             name="query_tower",
         )
         self.loss_function = self.config.loss.build(candidate_items or known_items)
+        self.batch_spec: BatchSpec = self.config.query.batch_spec(
+            self.config.max_events, negatives=not self.loss_function.needs_whole_catalogue
+        )
         self.built: bool = False
         self.build()
 
@@ -132,13 +131,13 @@ class Retriever(keras.Model):
         if self.built:
             return
         dim = self.config.dim
-        if self.reads_history:
+        if self.batch_spec.history:
             self.start = self.add_weight(
                 shape=(dim,), initializer=keras.initializers.RandomNormal(stddev=0.02), name="start"
             )
         if self.candidate_items is not None:
             self.candidates = self._indices(self.candidate_items, "candidates")
-            self.places = self._indices(self.known_items, "places")
+            self.candidate_numbers = self._indices(self.known_items, "candidate_numbers")
         self.item_tower.build()
         self.query_tower.build((None, None, dim))
         self.built = True
@@ -152,7 +151,7 @@ class Retriever(keras.Model):
         """Takes up which of the known items are ``candidate_items``, bool [known_items]."""
         self.candidates.assign(np.flatnonzero(recommendable))
         # Of the others any: they are never a target.
-        self.places.assign(np.maximum(np.cumsum(recommendable) - 1, 0))
+        self.candidate_numbers.assign(np.maximum(np.cumsum(recommendable) - 1, 0))
 
     @property
     def tables(self) -> dict[str, keras.Variable]:
@@ -190,46 +189,40 @@ class Retriever(keras.Model):
         """Query vectors of every position, and the item vectors they refer to.
 
         Args:
-            batch: ``history`` int32 [batch, events], right-padded with any
-                index; ``history_times`` int32 [batch, events], seconds since
-                the row's first event, if times are read; ``length`` int32
-                [batch], events of each row, if it is read whole; ``user`` int32 [batch]
-                if the user id is read; ``user_feature.<name>`` for each user
-                feature. With ``row`` and ``place`` int32 [lanes, positions] a lane of
-                ``history`` [lanes, positions] holds several rows (see
-                :class:`recsys.data.batches.training_batches.TrainingBatches`). With ``item_ids``
-                int32 [n], ``history`` (and the loss's indices) point into ``item_ids``
-                instead of the catalogue.
-            item_rows: float32 [n, dim], the id vectors of ``item_ids``.
-            user_rows: float32 [m, dim]; ``user`` then points into them.
+            batch: a :class:`recsys.batch.TrainingBatch`, of which the keys of
+                :attr:`batch_spec` are read. With ``item_ids`` int32 [n], ``history`` (and the
+                loss's indices) point into ``item_ids`` instead of the catalogue.
+            item_rows: float32 [n, D], the id vectors of ``item_ids``.
+            user_rows: float32 [m, D]; ``user`` then points into them.
 
         Returns:
-            ``queries`` [batch, events + 1, dim], [lanes, positions, dim] of packed
-            rows, or [batch, 1, dim] if the history is not read, and ``items``
-            [n or catalogue, dim].
+            ``queries`` [B, L, D], or [S, 1, D] if the history is not read, and ``items``
+            [n or catalogue, D].
         """
-        items_ID = self._items(batch.get("item_ids"), item_rows, training)
-        history_BED = ops.take(items_ID, batch["history"], axis=0) if self.reads_history else None
+        items_VD = self._items(batch.get("item_ids"), item_rows, training)
+        history_BED = None
+        if self.batch_spec.history:
+            history_BED = ops.take(items_VD, batch["history"], axis=0)
         queries_BLD = self._queries(history_BED, batch, user_rows, training)
-        return {"queries": queries_BLD, "items": items_ID}
+        return {"queries": queries_BLD, "items": items_VD}
 
     def _items(self, item_ids, rows=None, training: bool = False):
-        vectors_ID = self.item_tower(item_ids, rows=rows, training=training)
-        return _unit(vectors_ID) if self.config.normalise else vectors_ID
+        vectors_VD = self.item_tower(item_ids, rows=rows, training=training)
+        return _unit(vectors_VD) if self.config.normalise else vectors_VD
 
     def _queries(self, history_BED, batch, user_rows=None, training: bool = False):
-        times_BL = batch["history_times"] if self.reads_times else None
-        places_BL = batch.get("place")
+        times_BL = batch["history_times"] if self.batch_spec.times else None
+        position_ids_BL = batch.get("position_ids")
         history_BLD = None
-        if self.reads_history:
+        if self.batch_spec.history:
             start_D = ops.cast(self.start, history_BED.dtype)
-            if places_BL is None:
+            if position_ids_BL is None:
                 shape = (ops.shape(history_BED)[0], 1, self.config.dim)
                 starts_B1D = ops.broadcast_to(start_D, shape)
                 history_BLD = ops.concatenate([starts_B1D, history_BED], axis=1)
             else:
-                history_BLD = ops.where((places_BL == 0)[..., None], start_D, history_BED)
-        if self.reads_times and places_BL is None:
+                history_BLD = ops.where((position_ids_BL == 0)[..., None], start_D, history_BED)
+        if times_BL is not None and position_ids_BL is None:
             # The start vector stands at the first event, whose time is 0.
             times_BL = ops.pad(times_BL, ((0, 0), (1, 0)))
         features = {spec.name: batch[USER_FEATURE + spec.name] for spec in self.user_features}
@@ -239,8 +232,8 @@ class Retriever(keras.Model):
             features=features,
             user_rows=user_rows,
             times_BL=times_BL,
-            rows_BL=batch.get("row"),
-            places_BL=places_BL,
+            segment_ids_BL=batch.get("segment_ids"),
+            position_ids_BL=position_ids_BL,
             lengths_B=batch.get("length"),
             training=training,
         )
@@ -259,18 +252,23 @@ class Retriever(keras.Model):
             items = items[: self.known_items]
             if self.candidate_items is not None:
                 items = ops.take(items, self.candidates, axis=0)
-                batch = {**batch, "targets": ops.take(self.places, batch["targets"], axis=0)}
+                targets = ops.take(self.candidate_numbers, batch["targets"], axis=0)
+                batch = {**batch, "targets": targets}
         queries_QD = ops.reshape(outputs["queries"], (-1, self.config.dim))
-        positions, query_of_P = batch["positions"], batch.get("moment")
-        if self.reads_history:
-            queries_QD = ops.take(queries_QD, positions, axis=0)
+        positions_Q, query_of_P = batch["query_positions"], batch.get("query_ids")
+        if self.batch_spec.history:
+            queries_QD = ops.take(queries_QD, positions_Q, axis=0)
         else:
-            # All positions of a row are alike.
-            if "row" in batch:
-                rows = ops.take(ops.reshape(batch["row"], (-1,)), positions, axis=0)
+            # All positions of a sequence are alike.
+            if "segment_ids" in batch:
+                segment_ids = ops.reshape(batch["segment_ids"], (-1,))
+                sequence_of_Q = ops.take(segment_ids, positions_Q, axis=0)
             else:
-                rows = positions // (ops.shape(batch["history"])[1] + 1)
-            query_of_P = rows if query_of_P is None else ops.take(rows, query_of_P, axis=0)
+                sequence_of_Q = positions_Q // (ops.shape(batch["history"])[1] + 1)
+            if query_of_P is None:
+                query_of_P = sequence_of_Q
+            else:
+                query_of_P = ops.take(sequence_of_Q, query_of_P, axis=0)
         return self.loss_function(queries_QD, items, batch, query_of_P)
 
     def compute_loss(
@@ -305,17 +303,15 @@ class Retriever(keras.Model):
         """The query vector after a whole history.
 
         Args:
-            inputs: ``history`` int32 [batch, events], right-padded with 0, at
-                most ``config.max_events`` events of the catalogue, oldest
-                first; ``length`` int32 [batch], 0 for an empty history; what
-                else :meth:`call` reads.
+            inputs: a :class:`recsys.batch.QueryBatch` with the keys of :attr:`batch_spec`; its
+                events are of the catalogue.
             item_vectors: what :meth:`item_vectors` returned for the whole
                 catalogue, to look the history up in instead of computing it.
 
         Returns:
             float32 [batch, dim].
         """
-        if not self.reads_history:
+        if not self.batch_spec.history:
             return ops.cast(self._queries(None, inputs)[:, 0, :], "float32")
         history = inputs["history"]
         if item_vectors is None:

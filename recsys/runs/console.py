@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from recsys.system.display import printable_lines
-from recsys.training.fit import Progress as TrainingState
+from recsys.training.fit import TrainingState
 
 console = Console(stderr=True, highlight=False)
 

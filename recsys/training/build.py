@@ -83,21 +83,23 @@ def check_model(config: ModelConfig, dataset: Dataset) -> tuple[list[dict], list
             "data.log.columns.item; without it, predictions about users alone can be made."
         )
     encoder = config.query.encoder
-    if not manifest.has_order and encoder is not None and encoder.kind != "average":
-        raise InputError(
-            f"model.query.encoder.kind is {encoder.kind!r}, which reads the order of events, but "
-            "the log has none. Map a time or order column, or use the encoder 'average'."
-        )
-    if config.query.reads_whole_rows and manifest.has_order:
-        raise InputError(
-            "model.query.encoder.over is 'others', which predicts an event from those after it, "
-            "too, but the log has an order: set it to 'past'."
-        )
-    if config.query.reads_times and not manifest.has_time:
-        raise InputError(
-            "model.query.encoder.times is true, which reads the times of events, but the log has "
-            "none. Map data.log.columns.time, or set model.query.encoder.times to false."
-        )
+    if encoder is not None:
+        name = f"model.query.encoder ({encoder.kind})"
+        if encoder.needs_order and not manifest.has_order:
+            raise InputError(
+                f"{name} reads the order of events, but the log has none. Map a time or order "
+                "column (data.log.columns), or use the encoder 'average'."
+            )
+        if encoder.reads_whole_sequences and manifest.has_order:
+            raise InputError(
+                f"{name} predicts an event from those after it, too, but the log has an order. "
+                "Have it read the past alone (over: past), or use another encoder."
+            )
+        if encoder.reads_times and not manifest.has_time:
+            raise InputError(
+                f"{name} reads the times of events, but the log has none. Map "
+                "data.log.columns.time, or have it read their order alone (times: false)."
+            )
     return (
         _specs(config.item.features, manifest.item_features, "item", "model.item.features"),
         _specs(

@@ -25,15 +25,14 @@ first step of every shape; so it is not used. On a GPU it could not be measured.
 
 import keras
 
-from recsys.models.query.recurrent import RecurrentConfig
 from recsys.models.retriever import Retriever
 
 
 def compiles(retriever: Retriever) -> bool:
     """Whether to compile the step of a model on the device that Keras runs on.
 
-    On a GPU all but recurrent models, whose fused cuDNN kernels XLA cannot take in
-    (as Keras decides, too); unmeasured.
+    On a GPU all but those whose encoder says that XLA is not for it; unmeasured.
     """
     gpu = any("gpu" in device.lower() for device in keras.distribution.list_devices())
-    return gpu and not isinstance(retriever.config.query.encoder, RecurrentConfig)
+    encoder = retriever.config.query.encoder
+    return gpu and (encoder is None or encoder.compiles)

@@ -6,23 +6,22 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import keras
 import numpy as np
-from pydantic import Field, NonNegativeInt
 
-from recsys.config import Distinct, StrictConfig
-from recsys.data.batches.training_batches import TrainingBatches
 from recsys.data.dataset import Dataset, Part
 from recsys.errors import InputError
 from recsys.models.retriever import Retriever
 from recsys.system import stopping
 from recsys.system.reading import Damaged
 from recsys.training.averaging import WeightAverage
+from recsys.training.batches import training_batches
 from recsys.training.checkpoint import State, load_checkpoint, save_checkpoint
+from recsys.training.config import TrainingConfig
 from recsys.training.devices import free_memory, training_devices
-from recsys.training.loader import Feed, sampler_of
+from recsys.training.loader import Loader
 from recsys.training.memory import MemoryForecast, forecast, held_by, require_memory
 from recsys.training.optimizer import OptimizerConfig
 from recsys.training.step import Step, build_step
@@ -30,67 +29,12 @@ from recsys.training.step import Step, build_step
 logger = logging.getLogger(__name__)
 
 
-class TrainingConfig(StrictConfig):
-    """How a retriever is fitted."""
-
-    epochs: int = Field(20, ge=1, description="passes over the training events, at most")
-    batch_size: int = Field(
-        128,
-        ge=1,
-        description="rows (users, or cuts of long histories) a step; on average, for encoders "
-        "that pack several into a lane",
-    )
-    optimizer: OptimizerConfig = Field(OptimizerConfig(), description="AdamW or Adagrad")
-    precision: Literal["float32", "mixed_bfloat16"] = Field(
-        "float32", description="what layers compute in; weights and the softmax stay float32"
-    )
-    patience: int = Field(
-        3, ge=1, description="epochs without a better validation metric before training stops"
-    )
-    overlap: float = Field(
-        0.0,
-        ge=0,
-        lt=1,
-        description="share of max_events that a row of a longer history repeats of the row before "
-        "it: its targets see more history, for more rows",
-    )
-    crop: float = Field(
-        0.0,
-        ge=0,
-        le=1,
-        description="share of rows that begin at a random later event, anew each epoch",
-    )
-    split_moments: float = Field(
-        0.5,
-        ge=0,
-        le=1,
-        description="share of baskets (events of a user at one moment) that are split at random, "
-        "anew each epoch: the second part is predicted from the first, too; all else is predicted "
-        "from what came before the basket",
-    )
-    average_decay: float = Field(
-        0.0,
-        ge=0,
-        lt=1,
-        description="memory of a running average of the epochs' weights, which is what is "
-        "validated and kept; 0 keeps the weights as they are",
-    )
-    refit: bool = Field(
-        False, description="fit again on train and validation, for the best number of epochs"
-    )
-    seeds: Distinct[list[NonNegativeInt]] = Field([1], min_length=1, description="one run each")
-    steps_per_dispatch: int = Field(8, ge=1, description="steps that the device takes in one call")
-    checkpoint_seconds: float = Field(
-        60.0, ge=0, description="seconds between checkpoints within an epoch"
-    )
-
-
 class TrainingDiverged(InputError):
-    """The loss is no longer a number."""
+    """The loss is not a number any more."""
 
 
 @dataclass
-class Progress:
+class TrainingState:
     """Where training stands; what a checkpoint remembers beside the arrays.
 
     ``waited`` are the seconds, of ``seconds``, in which the loop had nothing to give the
@@ -118,7 +62,7 @@ class Progress:
 class Callback(Protocol):
     """What wants to hear of training: a progress bar, an experiment tracker."""
 
-    def step_ended(self, progress: Progress, steps_per_epoch: int) -> None:
+    def step_ended(self, progress: TrainingState, steps_per_epoch: int) -> None:
         """Called after every dispatch."""
         ...
 
@@ -138,7 +82,7 @@ def fit(
     validate: Callable[[Retriever], dict[str, float]] | None = None,
     metric: str = "",
     callbacks: Sequence[Callback] = (),
-) -> Progress:
+) -> TrainingState:
     """Fits a retriever, or continues where a killed run stopped.
 
     Of checkpoints that are damaged nothing is used: training starts again, and says so.
@@ -159,35 +103,20 @@ def fit(
         callbacks: told of every dispatch and epoch.
 
     Returns:
-        What happened, with a row per epoch in ``history``.
+        What happened, with an entry per epoch in ``history``.
 
     Raises:
         InputError: the checkpoint in ``folder`` is of another backend, dataset or
             seed; training does not fit into memory; or see
             :func:`recsys.training.devices.training_devices`.
-        TrainingDiverged: the loss is no longer a number.
+        TrainingDiverged: the loss is not a number any more.
         Stopped: a signal asked for it; the steps taken so far are kept.
     """
-    batches = TrainingBatches(
-        dataset,
-        last_part,
-        retriever.config.max_events,
-        config.batch_size,
-        seed,
-        user_features=tuple(retriever.config.query.user_features),
-        overlap=config.overlap,
-        crop=config.crop,
-        split_moments=config.split_moments,
-        times=retriever.reads_times,
-        whole_rows=retriever.reads_whole_rows,
-        packed=retriever.packs_rows,
-        shares=training_devices(),
-    )
-    sampler = sampler_of(retriever, dataset, last_part)
+    batches = training_batches(retriever, dataset, config, seed, last_part, training_devices())
     last_epoch = epochs or config.epochs
-    feed = Feed(batches, sampler, seed, config.steps_per_dispatch, last_epoch)
+    loader = Loader(batches, config.steps_per_dispatch, last_epoch)
     total_steps = config.epochs * batches.steps_per_epoch
-    step, memory = _step_that_fits(retriever, config.optimizer, total_steps, feed)
+    step, memory = _step_that_fits(retriever, config.optimizer, total_steps, loader)
     best = folder / "best.npz"
     origin = {"backend": keras.backend.backend(), "dataset": dataset.fingerprint, "seed": seed}
     average = WeightAverage(config.average_decay)
@@ -195,12 +124,12 @@ def fit(
     progress = checkpoint.resume()
     progress.memory_bytes = memory.total
     # Whatever ends it, a callback's error too, no thread is left behind.
-    with contextlib.closing(feed):
+    with contextlib.closing(loader):
         while not progress.is_over(last_epoch, config.patience):
             stopping.check()
             with stopping.deferred():
                 _run_epoch(
-                    progress, feed, batches.steps_per_epoch, step, checkpoint, config, callbacks
+                    progress, loader, batches.steps_per_epoch, step, checkpoint, config, callbacks
                 )
             step.synchronise()
             before = average.state()
@@ -219,7 +148,7 @@ def fit(
                     checkpoint.save(progress)
                 raise
             with stopping.deferred():
-                # Before the checkpoint: who is killed in between hears of the epoch again.
+                # Before the checkpoint: a run that is killed in between tells of the epoch again.
                 for callback in callbacks:
                     callback.epoch_ended(progress.epoch, metrics)
                 checkpoint.save(progress)
@@ -231,13 +160,13 @@ def fit(
 
 
 def _step_that_fits(
-    retriever: Retriever, optimizer: OptimizerConfig, total_steps: int, feed: Feed
+    retriever: Retriever, optimizer: OptimizerConfig, total_steps: int, loader: Loader
 ) -> tuple[Step, MemoryForecast]:
     """The step, and what training takes of memory; refused before anything of it is allocated."""
     needed = forecast(retriever, optimizer)
     require_memory(needed, needed.total - held_by(retriever), free_memory())
     step = build_step(retriever, optimizer, total_steps)
-    largest = feed.largest()
+    largest = loader.largest()
     working = step.working_memory(largest)
     needed = forecast(retriever, optimizer, largest, working)
     require_memory(needed, working, free_memory())
@@ -270,17 +199,17 @@ class _Checkpoint:
         """Seconds since it was written, or since the run began."""
         return time.monotonic() - self._saved_at
 
-    def resume(self) -> Progress:
+    def resume(self) -> TrainingState:
         """Puts the step back where the file says; a fresh start without a file, or a whole one."""
         if not self._path.is_file():
-            return Progress()
+            return TrainingState()
         try:
             state, metadata = load_checkpoint(self._path)
             if metadata["progress"]["best_epoch"]:
                 load_checkpoint(self._best)  # else its damage is seen when all epochs are done
         except Damaged as error:
             logger.warning("%s: training starts again from its first epoch", error.what)
-            return Progress()
+            return TrainingState()
         if metadata["origin"] != self._origin:
             raise InputError(
                 f"{self._path} was written with {metadata['origin']}, this run has "
@@ -288,9 +217,9 @@ class _Checkpoint:
             )
         self._step.restore(state)
         self._average.restore(state)
-        return Progress(**metadata["progress"])
+        return TrainingState(**metadata["progress"])
 
-    def save(self, progress: Progress) -> None:
+    def save(self, progress: TrainingState) -> None:
         metadata = {"origin": self._origin, "progress": asdict(progress)}
         arrays = {**self._step.state(), **self._average.state()}
         save_checkpoint(self._path, arrays, metadata)
@@ -298,8 +227,8 @@ class _Checkpoint:
 
 
 def _run_epoch(
-    progress: Progress,
-    feed: Feed,
+    progress: TrainingState,
+    loader: Loader,
     steps_per_epoch: int,
     step: Step,
     checkpoint: _Checkpoint,
@@ -314,7 +243,7 @@ def _run_epoch(
         while len(pending) > left:
             _account(progress, pending.pop(0))
 
-    batches = feed.epoch(progress.epoch, progress.step)
+    batches = loader.epoch(progress.epoch, progress.step)
     while True:
         asked = time.monotonic()
         element = next(batches, None)
@@ -350,7 +279,9 @@ def _validated(
     return {**metrics, "validation_seconds": time.monotonic() - began}
 
 
-def _end_epoch(progress: Progress, validated: dict[str, float], metric: str) -> dict[str, float]:
+def _end_epoch(
+    progress: TrainingState, validated: dict[str, float], metric: str
+) -> dict[str, float]:
     """Closes an epoch: its metrics, and whether it is the best so far."""
     loss = progress.loss_sum / max(progress.weight_sum, 1e-9)
     metrics = {"loss": loss, **validated}
@@ -367,7 +298,7 @@ def _end_epoch(progress: Progress, validated: dict[str, float], metric: str) -> 
     return metrics
 
 
-def _account(progress: Progress, pending: tuple[Any, np.ndarray]) -> None:
+def _account(progress: TrainingState, pending: tuple[Any, np.ndarray]) -> None:
     losses, weights = pending
     losses = np.asarray(losses, dtype=np.float64)
     if not np.isfinite(losses).all():

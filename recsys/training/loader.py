@@ -1,4 +1,4 @@
-"""Feeds the training step: stacked batches with their negatives, assembled ahead of it."""
+"""Loads the batches of an epoch, stacked as the device takes them, ahead of the training step."""
 
 import queue
 import threading
@@ -7,38 +7,28 @@ from typing import Any
 
 import numpy as np
 
-from recsys.data.batches.training_batches import TrainingBatches
-from recsys.data.dataset import Dataset, Part
-from recsys.models.losses.negatives import Sampler, build_sampler
-from recsys.models.losses.sampled import SampledLossConfig
-from recsys.models.retriever import Retriever
+from recsys.data.batches.training_batches import Dispatch, TrainingBatches
 
-PREFETCHED_RUNS = 4
+PREFETCHED_DISPATCHES = 4
 ASSEMBLY = "assembly of batches"
 
 
-class Feed:
+class Loader:
     """The steps of an epoch, grouped as the device takes them.
 
     Args:
         batches: the epoch's order and its batches.
-        sampler: draws negatives; None for a loss that needs none.
-        seed: of the negatives.
-        steps_per_dispatch: steps of one group, at most.
+        steps_per_dispatch: steps of one group (a dispatch), at most.
         epochs: epochs that will be asked for, at most.
     """
 
     def __init__(
         self,
         batches: TrainingBatches,
-        sampler: Sampler | None,
-        seed: int,
         steps_per_dispatch: int,
         epochs: int,
     ) -> None:
         self._batches = batches
-        self._sampler = sampler
-        self._seed = seed
         self._steps = steps_per_dispatch
         self._epochs = epochs
         self._assembled: _Prefetched | None = None
@@ -65,17 +55,14 @@ class Feed:
 
     def largest(self) -> dict[str, np.ndarray]:
         """Stacked batches whose steps have the most cells; all their steps are the same."""
-        draw = self._batches.draw(0)
-        run = max(
-            self._batches.runs(draw, self._steps),
-            key=lambda run: (run.layout.lanes * run.layout.width, len(run.layout.rows)),
-        )
-        batch = self._with_negatives(self._batches.batch(run, 0, draw), 0, run.first_step)
-        steps = len(run.layout.rows)
+        sample = self._batches.sample(0)
+        largest = max(self._batches.dispatches(sample, self._steps), key=_cells_and_steps)
+        batch = self._batches.batch(largest, 0, sample)
+        steps = len(largest.placement.sequences)
         return {name: np.broadcast_to(each, (steps, *each.shape)) for name, each in batch.items()}
 
     def close(self) -> None:
-        """Ends the assembly of what nobody will ask for."""
+        """Ends the assembly of what will not be asked for."""
         if self._assembled is not None:
             self._assembled.stop()
 
@@ -86,45 +73,21 @@ class Feed:
     def _stacked(
         self, epoch: int, first_step: int
     ) -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
-        draw = self._batches.draw(epoch)
-        for run in self._batches.runs(draw, self._steps):
-            if run.first_step < first_step:
+        sample = self._batches.sample(epoch)
+        for dispatch in self._batches.dispatches(sample, self._steps):
+            if dispatch.first_step < first_step:
                 continue
-            steps = []
-            for offset in range(len(run.layout.rows)):
-                batch = self._batches.batch(run, offset, draw)
-                steps.append(self._with_negatives(batch, epoch, run.first_step + offset))
+            steps = [
+                self._batches.batch(dispatch, step, sample)
+                for step in range(len(dispatch.placement.sequences))
+            ]
             stacked = {name: np.stack([step[name] for step in steps]) for name in steps[0]}
             yield stacked, stacked["weights"].sum(axis=1, dtype=np.float64)
 
-    def _with_negatives(
-        self, batch: dict[str, np.ndarray], epoch: int, step: int
-    ) -> dict[str, np.ndarray]:
-        if self._sampler is None:
-            return batch
-        generator = np.random.default_rng([self._seed, epoch, step, 2])
-        targets = batch["targets"][batch["weights"] > 0]
-        if not len(targets):  # nothing but context events: the loss is 0 whatever is drawn
-            count = self._sampler.count
-            return {
-                **batch,
-                "negatives": np.zeros(count, dtype=np.int32),
-                "negative_log_counts": np.zeros(count, dtype=np.float32),
-            }
-        items, log_counts = self._sampler.draw(generator, targets)
-        return {**batch, "negatives": items, "negative_log_counts": log_counts}
 
-
-def sampler_of(retriever: Retriever, dataset: Dataset, last_part: Part) -> Sampler | None:
-    """The sampler that a retriever's loss needs, with the probabilities of the fitted parts."""
-    loss = retriever.config.loss
-    if not isinstance(loss, SampledLossConfig):
-        return None
-    events = dataset.fitted_events(last_part)
-    targets = dataset.event_items[events[dataset.event_weights[events] > 0]]
-    # What training has never seen is no negative (see Retriever.loss_of).
-    counts = np.bincount(targets, minlength=retriever.known_items)
-    return build_sampler(loss.negatives, counts)
+def _cells_and_steps(dispatch: Dispatch) -> tuple[int, int]:
+    placement = dispatch.placement
+    return placement.lanes * placement.width, len(placement.sequences)
 
 
 class _Prefetched:
@@ -137,7 +100,7 @@ class _Prefetched:
     _END = object()
 
     def __init__(self, source: Iterator[Any]) -> None:
-        self._elements: queue.Queue[Any] = queue.Queue(PREFETCHED_RUNS)
+        self._elements: queue.Queue[Any] = queue.Queue(PREFETCHED_DISPATCHES)
         self._stopped = threading.Event()
         threading.Thread(target=self._fill, args=(source,), name=ASSEMBLY, daemon=True).start()
 

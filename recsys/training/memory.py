@@ -119,7 +119,7 @@ def estimate_working_memory(retriever: Retriever, batches: Mapping[str, np.ndarr
     """
     _, lanes, width = batches["history"].shape
     config = retriever.config
-    packed = "row" in batches
+    packed = "segment_ids" in batches
     width += not packed
     encoder = config.query.encoder
     numbers = 0.0
@@ -136,7 +136,7 @@ def estimate_working_memory(retriever: Retriever, batches: Mapping[str, np.ndarr
         rows += COPIES_OF_TABLE * retriever.known_items
     else:
         ids = predictions + batches["negatives"].shape[1]
-        ids += lanes * width if retriever.reads_history else 0
+        ids += lanes * width if retriever.batch_spec.history else 0
         rows += COPIES_OF_ROWS * min(ids, retriever.known_items)
     if retriever.item_tower.features is not None:
         read = min(ids, retriever.catalogue_items)
@@ -148,7 +148,7 @@ def estimate_working_memory(retriever: Retriever, batches: Mapping[str, np.ndarr
 
 def _logits(retriever: Retriever, batches: Mapping[str, np.ndarray]) -> int:
     """Logits that the loss holds at a time."""
-    queries = batches["positions"].shape[1]
+    queries = batches["query_positions"].shape[1]
     if retriever.loss_function.needs_whole_catalogue:
         return logits_at_a_time(queries, retriever.known_items)
     return logits_at_a_time(queries, batches["negatives"].shape[1])

@@ -94,7 +94,7 @@ class WarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
         return dict(vars(self))
 
 
-class Rows(NamedTuple):
+class TableRows(NamedTuple):
     """Some rows of a table with their optimizer slots, each float32 [n, dim].
 
     Attributes:
@@ -106,7 +106,7 @@ class Rows(NamedTuple):
     slots: tuple[Any, ...]
 
 
-def update_rows(rows: Rows, gradient, step, rate, config: OptimizerConfig) -> Rows:
+def update_rows(rows: TableRows, gradient, step, rate, config: OptimizerConfig) -> TableRows:
     """One step of the rows that a batch holds.
 
     Rows of other batches keep their values and slots ("lazy"): they neither
@@ -125,11 +125,11 @@ def update_rows(rows: Rows, gradient, step, rate, config: OptimizerConfig) -> Ro
     if config.kind == "adagrad":
         (squares,) = rows.slots
         squares = squares + ops.square(gradient)
-        return Rows(values - rate * gradient / ops.sqrt(squares + config.epsilon), (squares,))
+        return TableRows(values - rate * gradient / ops.sqrt(squares + config.epsilon), (squares,))
     momentum, velocity = rows.slots
     count = ops.cast(step, "float32") + 1.0
     correction = ops.sqrt(1.0 - config.beta_2**count) / (1.0 - config.beta_1**count)
     momentum = momentum + (gradient - momentum) * (1.0 - config.beta_1)
     velocity = velocity + (ops.square(gradient) - velocity) * (1.0 - config.beta_2)
     values = values - momentum * (rate * correction) / (ops.sqrt(velocity) + config.epsilon)
-    return Rows(values, (momentum, velocity))
+    return TableRows(values, (momentum, velocity))

@@ -11,7 +11,7 @@ import numpy as np
 
 from recsys.models.retriever import Retriever
 from recsys.training.checkpoint import State
-from recsys.training.optimizer import OptimizerConfig, Rows, update_rows
+from recsys.training.optimizer import OptimizerConfig, TableRows, update_rows
 
 
 class JaxStep:
@@ -37,7 +37,7 @@ class JaxStep:
             "fixed": [jnp.array(v.value) for v in self._fixed],
             "optimizer": [jnp.array(v.value) for v in self._optimizer.variables],
             "tables": {
-                name: Rows(
+                name: TableRows(
                     jnp.array(v.value),
                     tuple(jnp.full(v.shape, initial) for initial in config.initial_slots),
                 )
@@ -149,7 +149,7 @@ class JaxStep:
         unique = {}
         if self._retriever.gathers_items:
             names = (
-                *(("history",) if self._retriever.reads_history else ()),
+                *(("history",) if self._retriever.batch_spec.history else ()),
                 "targets",
                 "negatives",
             )
@@ -166,7 +166,7 @@ class JaxStep:
             if "item" in self._tables:
                 unique["item"] = found
         if "user" in self._tables:
-            # Nobody (-1, an empty row) is one past the end too.
+            # Nobody (-1, where there is no sequence) is one past the end too.
             users = jnp.where(batch["user"] < 0, self._retriever.users, batch["user"])
             unique["user"], local = jnp.unique(
                 users, return_inverse=True, size=len(users), fill_value=self._retriever.users

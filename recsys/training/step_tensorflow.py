@@ -9,7 +9,7 @@ import tensorflow as tf
 from recsys.models.retriever import Retriever
 from recsys.training.checkpoint import State
 from recsys.training.memory import estimate_working_memory
-from recsys.training.optimizer import OptimizerConfig, Rows, update_rows
+from recsys.training.optimizer import OptimizerConfig, TableRows, update_rows
 
 
 class TensorFlowStep:
@@ -22,7 +22,7 @@ class TensorFlowStep:
         self._config = config
         self._schedule = config.schedule(total_steps)
         self._tables = {
-            name: Rows(
+            name: TableRows(
                 variable.value,
                 tuple(
                     tf.Variable(tf.fill(variable.shape, initial), trainable=False)
@@ -70,7 +70,7 @@ class TensorFlowStep:
     def _step(self, batch):
         batch, unique, read = self._localise(batch)
         rows = {
-            # Nobody (-1, an empty row) reads some row and writes none.
+            # Nobody (-1, where there is no sequence) reads some row and writes none.
             name: keras.tree.map_structure(
                 lambda part, ids=ids: tf.gather(part, tf.maximum(ids, 0)), self._tables[name]
             )
@@ -124,7 +124,7 @@ class TensorFlowStep:
         unique, read = {}, {}
         if self._retriever.gathers_items:
             names = (
-                *(("history",) if self._retriever.reads_history else ()),
+                *(("history",) if self._retriever.batch_spec.history else ()),
                 "targets",
                 "negatives",
             )
@@ -171,6 +171,6 @@ class TensorFlowStep:
         """The model's own variables are what is trained."""
 
 
-def _pairs(variables: Rows, new: Rows) -> zip:
+def _pairs(variables: TableRows, new: TableRows) -> zip:
     """Each variable of some rows with its new value."""
     return zip(keras.tree.flatten(variables), keras.tree.flatten(new), strict=True)

@@ -13,7 +13,7 @@ import numpy as np
 
 from recsys.system.extras import require
 from recsys.system.reading import Damaged, reading
-from recsys.training.fit import Progress
+from recsys.training.fit import TrainingState
 from recsys.tuning.search_space import SweepConfig
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class Trial:
         """Writes down the seconds spent so far."""
         self.drawn.set_user_attr("seconds", self._seconds_before + monotonic() - self._began)
 
-    def step_ended(self, progress: Progress, steps_per_epoch: int) -> None:
+    def step_ended(self, progress: TrainingState, steps_per_epoch: int) -> None:
         """Stops when the time is up."""
         if monotonic() - self._began >= self._seconds_left:
             self.stopped = "interrupted"

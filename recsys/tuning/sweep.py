@@ -39,7 +39,7 @@ from recsys.system.display import LONGEST_LINE, printable, spreadsheet_cell
 from recsys.system.files import atomic_path
 from recsys.system.stopping import Stopped
 from recsys.system.yaml_text import dump_yaml
-from recsys.training.fit import Callback, Progress, TrainingDiverged
+from recsys.training.fit import Callback, TrainingDiverged, TrainingState
 from recsys.tuning.search_space import SweepConfig
 from recsys.tuning.study import StopTrial, Study, Trial, Tried, best_of, counted
 from recsys.tuning.sweep_file import as_document
@@ -277,7 +277,7 @@ class _Shown(Callback):
         self._epochs = epochs
         self._tell = tell
 
-    def step_ended(self, progress: Progress, steps_per_epoch: int) -> None:
+    def step_ended(self, progress: TrainingState, steps_per_epoch: int) -> None:
         done = progress.epoch + progress.step / steps_per_epoch
         self._tell(f"epoch {progress.epoch + 1}/{self._epochs}", done / self._epochs)
 

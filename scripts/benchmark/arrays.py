@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recsys.data.batches.sequences import cut_rows
+from recsys.data.batches.sequences import cut_sequences
 from recsys.data.prepare.prepare import prepare
 from recsys.data.sources.generate import generate
 from recsys.experiment.schema import load_experiment
@@ -34,13 +34,13 @@ def arrays_of(data: str, max_events: int, dim: int, folder: Path) -> dict[str, o
 
     Args:
         data: a key of :data:`EXPERIMENTS`.
-        max_events: positions of a row.
+        max_events: events of history of a sequence.
         dim: width of the random vectors that are ranked with.
         folder: where to write.
 
     Returns:
         ``dataset``, the dataset's folder; ``items`` and ``users``, how many; and
-        the paths of ``row_items`` and ``row_offsets`` (rows of ``max_events`` + 1
+        the paths of ``row_items`` and ``row_offsets`` (sequences of ``max_events`` + 1
         events, as our batches cut them), ``pair_users`` and ``pair_items`` (the
         training events), ``seen_items`` and ``seen_offsets`` (the same, by user),
         ``user_vectors`` and ``item_vectors`` (random).
@@ -50,10 +50,10 @@ def arrays_of(data: str, max_events: int, dim: int, folder: Path) -> dict[str, o
     begins = np.asarray(dataset.user_offsets[:-1])
     ends = dataset.part_range("train")[1]
     events = np.asarray(dataset.event_items)
-    moments = np.arange(len(events))
-    rows = cut_rows(begins, ends, moments, max_events, max_events)
-    kept = rows.ends - rows.begins > 1
-    row_events = [events[b:e] for b, e in zip(rows.begins[kept], rows.ends[kept], strict=True)]
+    apart = np.arange(len(events))
+    cut = cut_sequences(begins, ends, apart, max_events, max_events)
+    kept = cut.ends - cut.begins > 1
+    row_events = [events[b:e] for b, e in zip(cut.begins[kept], cut.ends[kept], strict=True)]
     trained = [events[b:e] for b, e in zip(begins, ends, strict=True)]
     generator = np.random.default_rng(1)
     written = {

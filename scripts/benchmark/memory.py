@@ -21,6 +21,7 @@ import keras
 import numpy as np
 import psutil
 
+from recsys.batch import BatchSpec
 from recsys.models.retriever import ModelConfig, Retriever
 from recsys.training.memory import MemoryForecast, forecast
 from recsys.training.optimizer import OptimizerConfig
@@ -68,7 +69,7 @@ class Training:
     def __init__(self, case: dict[str, Any], lanes: int, width: int) -> None:
         self.optimizer = OptimizerConfig()
         self.retriever = _retriever(case, width)
-        self.batches = _batches(case, lanes, width, self.retriever.packs_rows)
+        self.batches = _batches(case, lanes, width, self.retriever.batch_spec)
         self.step = build_step(self.retriever, self.optimizer, 100)
         if keras.backend.backend() == "jax":
             import jax
@@ -105,7 +106,9 @@ def _retriever(case: dict[str, Any], width: int) -> Retriever:
     )
 
 
-def _batches(case: dict[str, Any], lanes: int, width: int, packed: bool) -> dict[str, np.ndarray]:
+def _batches(
+    case: dict[str, Any], lanes: int, width: int, spec: BatchSpec
+) -> dict[str, np.ndarray]:
     generator = np.random.default_rng(0)
     cells = lanes * width
 
@@ -113,15 +116,14 @@ def _batches(case: dict[str, Any], lanes: int, width: int, packed: bool) -> dict
         return generator.integers(0, case["items"], (1, *shape)).astype(np.int32)
 
     batches = {
-        "history": ids(lanes, width if packed else width - 1),
-        "positions": np.arange(cells, dtype=np.int32)[None],
+        "history": ids(lanes, width if spec.packed else width - 1),
+        "query_positions": np.arange(cells, dtype=np.int32)[None],
         "targets": ids(cells),
         "weights": np.ones((1, cells), np.float32),
-        "user": np.zeros((1, lanes), np.int32),
     }
-    if packed:
-        batches["row"] = np.zeros((1, lanes, width), np.int32)
-        batches["place"] = np.tile(np.arange(width, dtype=np.int32), (1, lanes, 1))
+    if spec.packed:
+        batches["segment_ids"] = np.zeros((1, lanes, width), np.int32)
+        batches["position_ids"] = np.tile(np.arange(width, dtype=np.int32), (1, lanes, 1))
     if "negatives" in case["loss"]:
         count = case["loss"]["negatives"]["count"]
         batches["negatives"] = ids(count)

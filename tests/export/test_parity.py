@@ -5,7 +5,6 @@ import dataclasses
 import numpy as np
 import pytest
 
-from recsys.export.inputs import user_features_of
 from recsys.export.parity import ParityError, ParityGate
 from recsys.export.probes import Probes
 from tests.export.conftest import Exported
@@ -17,9 +16,6 @@ def make_gate(exported: Exported, **changes) -> ParityGate:
         "folder": exported.folder,
         "retriever": exported.retriever,
         "dataset": exported.dataset,
-        "features": user_features_of(
-            exported.retriever.config.query.user_features, exported.dataset
-        ),
         "seen": request.seen,
         "k": request.config.k,
         "tolerance": request.config.tolerance,

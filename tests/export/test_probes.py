@@ -5,8 +5,8 @@ import pytest
 from keras import ops
 
 from recsys.export.precision import full_float32_products
-from recsys.export.probes import Probes, choose_queries, encode_queries, write_probes
-from tests.export.conftest import EVENTS, FEATURES, TIMED, TIMES, USER_VALUES, make_retriever
+from recsys.export.probes import Probes, choose_queries, write_probes
+from tests.export.conftest import EVENTS, TIMES, make_retriever
 
 
 def test_the_awkward_queries_come_first(dataset):
@@ -23,29 +23,6 @@ def test_a_long_history_is_shortened_to_a_few_windows(dataset):
     histories, times, _ = choose_queries(dataset, catalogue_items=8, max_events=1, count=5)
     assert histories[4].tolist() == EVENTS["ann"][-4:]
     assert times[4].tolist() == TIMES["ann"][-4:]
-
-
-def test_queries_are_encoded_as_the_retriever_takes_them(dataset):
-    retriever = make_retriever({"user_id": True, "user_features": list(FEATURES)}, features=True)
-    histories = [np.array([], np.int32), np.array([9, 0, 1, 2, 8, 3, 4, 5], np.int32)]
-    times = [np.zeros(len(history), np.int64) for history in histories]
-    inputs = encode_queries(retriever, dataset, histories, times, np.array([-1, 1], np.int32))
-    assert "history_times" not in inputs
-    # Items 8 and 9 are beyond this catalogue of eight, and the window is five.
-    assert inputs["history"].tolist() == [[0] * 5, [1, 2, 3, 4, 5]]
-    assert inputs["length"].tolist() == [0, 5]
-    assert inputs["user"].tolist() == [-1, 1]
-    for name, values in USER_VALUES.items():
-        assert not inputs[f"user_feature.{name}"][0].any()
-        assert (inputs[f"user_feature.{name}"][1] == values[1]).all()
-
-
-def test_times_are_those_of_the_items_that_are_read(dataset):
-    retriever = make_retriever(TIMED)
-    histories = [np.array([], np.int32), np.array([9, 0, 1, 2, 8, 3, 4, 5], np.int32)]
-    times = [np.array([], np.int64), np.array([0, 1, 12, 13, 14, 25, 26, 2**40])]
-    inputs = encode_queries(retriever, dataset, histories, times, np.array([-1, 1], np.int32))
-    assert inputs["history_times"].tolist() == [[0] * 5, [0, 1, 13, 14, 2**31 - 1]]
 
 
 def test_probes_survive_the_file(dataset, tmp_path):

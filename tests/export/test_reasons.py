@@ -12,7 +12,8 @@ from recsys.export.recommend import Query, Recommender
 from recsys.export.request import ExportConfig, ExportRequest
 from recsys.models.retriever import ModelConfig
 from recsys.training.build import build_retriever
-from recsys.training.fit import TrainingConfig, fit
+from recsys.training.config import TrainingConfig
+from recsys.training.fit import fit
 from tests.datasets import write_dataset
 from tests.export.conftest import EXPORT_ALL, ITEMS
 from tests.models import zoo

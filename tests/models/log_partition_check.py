@@ -57,7 +57,7 @@ def chunked(query, item, first, mode: str):
     others = Others(
         tensor(ITEM_WEIGHTS),
         first_P=first,
-        ids_I=tensor(IDS),
+        ids_V=tensor(IDS),
         left_out_P=tensor(LEFT_OUT[:count]),
         query_of_P=tensor(QUERY_OF) if mode == "shared" else None,
     )

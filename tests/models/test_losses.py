@@ -14,7 +14,6 @@ from recsys.models.losses.negatives import (
     MixedConfig,
     PopularityConfig,
     UniformConfig,
-    build_sampler,
 )
 from recsys.models.losses.reduction import mean_over_events
 from recsys.models.losses.sampled_softmax import SampledSoftmax
@@ -168,7 +167,7 @@ def partition(items, log_counts, target):
 )
 def test_logq_is_exact_over_all_draws(config, target):
     """The mean over every possible draw, weighted by its probability, is the true sum."""
-    sampler = build_sampler(config, COUNTS)
+    sampler = config.build(COUNTS)
     shares = COUNTS / COUNTS.sum() if config.kind == "popularity" else np.full(3, 1 / 3)
     expected = 0.0
     for draw in itertools.product(range(3), repeat=2):
@@ -185,7 +184,7 @@ def test_logq_is_exact_over_all_draws(config, target):
 @pytest.mark.parametrize("config", [InBatchConfig(count=40), MixedConfig(in_batch=20, uniform=20)])
 def test_logq_of_batch_draws_is_unbiased(config, target):
     """Targets occur in proportion to their training events; over many batches the sum is right."""
-    sampler = build_sampler(config, COUNTS)
+    sampler = config.build(COUNTS)
     generator = np.random.default_rng(7)
     found = []
     for _ in range(4000):
@@ -198,14 +197,14 @@ def test_logq_of_batch_draws_is_unbiased(config, target):
 
 def test_uncorrected_popularity_sampling_is_biased():
     """The test above can fail: without the correction the sum is another one."""
-    sampler = build_sampler(PopularityConfig(count=1000, exponent=1.0), COUNTS)
+    sampler = PopularityConfig(count=1000, exponent=1.0).build(COUNTS)
     items, _ = sampler.draw(np.random.default_rng(0), np.array([0], dtype=np.int32))
     naive = partition(items, np.full(len(items), np.log(1000 / 3)), 2)
     assert abs(naive - np.exp(SCORES).sum()) > 0.3
 
 
 def test_frequencies_of_draws():
-    sampler = build_sampler(PopularityConfig(count=20_000, exponent=0.5), COUNTS)
+    sampler = PopularityConfig(count=20_000, exponent=0.5).build(COUNTS)
     items, _ = sampler.draw(np.random.default_rng(0), np.array([0], dtype=np.int32))
     expected = np.sqrt(COUNTS) / np.sqrt(COUNTS).sum()
     np.testing.assert_allclose(np.bincount(items) / 20_000, expected, atol=0.015)
@@ -223,10 +222,10 @@ def test_frequencies_of_draws():
 def test_context_is_no_negative(config):
     """Items without a target are not drawn, and the others as often as if these were not there."""
     targets = np.array([0, 2, 2], dtype=np.int32)
-    sampler = build_sampler(config, np.array([1, 0, 2, 0]))
+    sampler = config.build(np.array([1, 0, 2, 0]))
     items, log_counts = sampler.draw(np.random.default_rng(0), targets)
     assert set(items) == {0, 2}
-    alone = build_sampler(config, np.array([1, 2]))
+    alone = config.build(np.array([1, 2]))
     drawn, expected = alone.draw(np.random.default_rng(0), targets // 2)
     np.testing.assert_array_equal(items // 2, drawn)
     np.testing.assert_array_equal(log_counts, expected)

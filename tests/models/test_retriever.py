@@ -72,13 +72,13 @@ class TestContract:
         longer = given | {name: np.pad(given[name], ((0, 0), (0, 1))) for name in events}
         np.testing.assert_allclose(embed(retriever, given), embed(retriever, longer), atol=1e-6)
 
-    def test_a_moment_costs_as_much_as_its_events_one_by_one(self, query):
+    def test_a_timestamp_group_costs_as_much_as_its_events_one_by_one(self, query):
         retriever, losses = build(query), []
-        moment = np.array([0, 1, 1, 1, 2], dtype=np.int32)
+        query_ids = np.array([0, 1, 1, 1, 2], dtype=np.int32)
         positions = np.array([0, 8, 17], dtype=np.int32)
         for places in (
-            {"positions": positions, "moment": moment},
-            {"positions": positions[moment]},
+            {"query_positions": positions, "query_ids": query_ids},
+            {"query_positions": positions[query_ids]},
         ):
             events = {
                 "targets": np.array([3, 1, 4, 5, 9], dtype=np.int32),
@@ -214,12 +214,14 @@ def test_context_is_in_no_softmax(tmp_path):
     retriever.save(tmp_path / "retriever.keras")
     retriever = keras.saving.load_model(tmp_path / "retriever.keras")
     batch = inputs() | {
-        "positions": np.array([1, 8, 17], dtype=np.int32),
+        "query_positions": np.array([1, 8, 17], dtype=np.int32),
         "targets": np.array([3, 9, 5], dtype=np.int32),  # 5 is context, and weighs nothing
         "weights": np.array([1, 2, 0], dtype=np.float32),
     }
     outputs = retriever(batch)
-    queries = keras.ops.convert_to_numpy(outputs["queries"]).reshape(-1, 16)[batch["positions"]]
+    queries = keras.ops.convert_to_numpy(outputs["queries"]).reshape(-1, 16)[
+        batch["query_positions"]
+    ]
     scores = queries @ keras.ops.convert_to_numpy(outputs["items"])[candidates].T
     probabilities = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
     expected = -(np.log(probabilities[0, 1]) + 2 * np.log(probabilities[1, 3])) / 3

@@ -1,11 +1,11 @@
 """What a person at a terminal sees of a training."""
 
 from recsys.runs.console import TrainingProgress, console
-from recsys.training.fit import Progress
+from recsys.training.fit import TrainingState
 
 
 def test_the_star_is_for_the_best_of_all_epochs_also_where_training_goes_on():
-    before = Progress(best_value=0.5)
+    before = TrainingState(best_value=0.5)
     lines = []
     with TrainingProgress(4, "ndcg@10") as shown:
         for epoch, value in ((2, 0.4), (3, 0.6)):

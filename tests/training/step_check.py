@@ -20,10 +20,10 @@ from recsys.training.optimizer import OptimizerConfig
 from recsys.training.step import Step, build_step
 from tests.models import zoo
 
-# Users 3 and 5 (3 twice, and an empty row), items 0 to 4 of 16 (0 pads), some of them twice.
+# Users 3 and 5 (3 twice, and a fill-up), items 0 to 4 of 16 (0 pads), some of them twice.
 BATCH = {
     "history": np.array([[1, 2, 2], [3, 0, 0], [0, 0, 0], [2, 1, 0]], dtype=np.int32),
-    "positions": np.array([0, 1, 2, 3, 4, 5, 12, 13, 14, 0], dtype=np.int32),
+    "query_positions": np.array([0, 1, 2, 3, 4, 5, 12, 13, 14, 0], dtype=np.int32),
     "targets": np.array([1, 2, 2, 4, 3, 1, 2, 1, 3, 0], dtype=np.int32),
     "weights": np.array([1, 1, 1, 1, 1, 1, 1, 1, 1, 0], dtype=np.float32),
     "user": np.array([3, 5, -1, 3], dtype=np.int32),

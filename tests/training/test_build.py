@@ -15,7 +15,9 @@ def test_times_are_read_of_a_log_with_times_only(tmp_path):
     timed = ModelConfig.model_validate(zoo.model("timed-attention"))
     assert check_model(timed, dataset) == ([], [])
     dataset.manifest = dataset.manifest.model_copy(update={"has_time": False})
-    with pytest.raises(InputError, match=r"encoder\.times .* Map data\.log\.columns\.time"):
+    with pytest.raises(
+        InputError, match=r"encoder \(attention\) reads the times .* Map data\.log\.columns\.time"
+    ):
         check_model(timed, dataset)
     check_model(ModelConfig.model_validate(zoo.model("attention")), dataset)
 
@@ -27,14 +29,16 @@ def test_a_log_without_items_has_nothing_to_recommend(tmp_path):
         check_model(ModelConfig(), dataset)
 
 
-def test_whole_rows_are_read_of_a_log_without_order_only(tmp_path):
+def test_whole_sequences_are_read_of_a_log_without_order_only(tmp_path):
     users = [[[0, 1], [2], [3]]]
     sets = ModelConfig.model_validate(
         zoo.model("average") | {"query": {"encoder": {"kind": "average", "over": "others"}}}
     )
     unordered = write_dataset(tmp_path / "unordered", users, 4, has_order=False)
     assert check_model(sets, unordered) == ([], [])
-    with pytest.raises(InputError, match=r"over is 'others'.*set it to 'past'"):
+    with pytest.raises(
+        InputError, match=r"encoder \(average\) predicts an event from those after.*over: past"
+    ):
         check_model(sets, write_dataset(tmp_path / "ordered", users, 4))
 
 

@@ -22,7 +22,8 @@ from recsys.data.dataset import Dataset
 from recsys.evaluation.ranking import RetrieverEmbedder, rank
 from recsys.models.retriever import ModelConfig
 from recsys.training.build import build_retriever
-from recsys.training.fit import TrainingConfig, fit
+from recsys.training.config import TrainingConfig
+from recsys.training.fit import fit
 from tests.models import zoo
 
 folder, pairs = Path(sys.argv[1]), json.loads(sys.argv[2])

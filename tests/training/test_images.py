@@ -32,7 +32,8 @@ from recsys.models.items.tower import ItemTower
 from recsys.models.retriever import ModelConfig
 from recsys.training.build import build_retriever
 from recsys.training.checkpoint import load_checkpoint
-from recsys.training.fit import TrainingConfig, fit
+from recsys.training.config import TrainingConfig
+from recsys.training.fit import fit
 
 folder, known = Path(sys.argv[1]), int(sys.argv[2])
 dataset = Dataset(folder / "dataset")
@@ -133,7 +134,7 @@ def test_the_forecast_counts_pictures_by_the_byte_and_what_reading_them_takes():
     batches = {
         "history": np.zeros((1, 2, 3), np.int32),
         "targets": np.zeros((1, 8), np.int32),
-        "positions": np.zeros((1, 8), np.int32),
+        "query_positions": np.zeros((1, 8), np.int32),
         "negatives": np.zeros((1, 4), np.int32),
         "user": np.zeros((1, 2), np.int32),
     }

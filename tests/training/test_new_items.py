@@ -7,7 +7,8 @@ from recsys.data.dataset import Feature
 from recsys.evaluation.ranking import RetrieverEmbedder, rank
 from recsys.models.retriever import ModelConfig
 from recsys.training.build import build_retriever
-from recsys.training.fit import TrainingConfig, fit
+from recsys.training.config import TrainingConfig
+from recsys.training.fit import fit
 from tests.datasets import write_dataset
 from tests.models import zoo
 

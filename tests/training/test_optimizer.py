@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from recsys.training.optimizer import OptimizerConfig, Rows, update_rows
+from recsys.training.optimizer import OptimizerConfig, TableRows, update_rows
 
 
 def rates(steps, total=10, **settings):
@@ -36,7 +36,7 @@ def test_rows_follow_the_dense_optimizer(kind, weight_decay):
     variable = keras.Variable(start)
     optimizer = config.build(total_steps=10)
     optimizer.build([variable])
-    rows = Rows(start, tuple(np.full_like(start, slot) for slot in config.initial_slots))
+    rows = TableRows(start, tuple(np.full_like(start, slot) for slot in config.initial_slots))
     for step in range(6):
         gradient = generator.normal(size=(5, 3)).astype(np.float32)
         optimizer.apply([keras.ops.convert_to_tensor(gradient)], [variable])

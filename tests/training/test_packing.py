@@ -1,4 +1,6 @@
-"""Packed lanes train what padded rows train."""
+"""Packed sequences train what padded ones train."""
+
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -12,7 +14,9 @@ from tests.models import zoo
 
 ITEMS = 30
 PACKING = [
-    query for query in zoo.QUERIES if ModelConfig.model_validate(zoo.model(query)).query.packs_rows
+    query
+    for query in zoo.QUERIES
+    if ModelConfig.model_validate(zoo.model(query)).query.batch_spec(6, negatives=False).packed
 ]
 CONTEXT = {"user_id": True, "user_id_dropout": 0.0, "hidden": [8]}
 
@@ -29,14 +33,12 @@ def dataset(tmp_path_factory):
 
 def epoch_sums(retriever, dataset, packed: bool) -> tuple[float, list[np.ndarray]]:
     """The loss of all events, and its gradient for every weight."""
-    batches = TrainingBatches(
-        dataset, "train", 6, 16, 1, times=retriever.reads_times, overlap=0.4, packed=packed
-    )
-    draw = batches.draw(0)
+    spec = replace(retriever.batch_spec, packed=packed)
+    batches = TrainingBatches(dataset, spec, batch_size=16, overlap=0.4)
     variables = [variable.value for variable in retriever.trainable_variables]
     total, gradients = 0.0, [np.zeros(variable.shape) for variable in variables]
-    for run in batches.runs(draw, 1):
-        batch = batches.batch(run, 0, draw)
+    for step in range(len(batches)):
+        batch = batches[step]
         events = float(batch["weights"].sum())
         with tf.GradientTape() as tape:
             loss = retriever.loss_of(retriever(batch, training=True), batch)
@@ -52,7 +54,7 @@ def test_attention_packs():
 
 @pytest.mark.parametrize("context", [{}, CONTEXT], ids=["history", "user-and-history"])
 @pytest.mark.parametrize("query", PACKING)
-def test_loss_and_gradient_are_those_of_padded_rows(dataset, query, context):
+def test_loss_and_gradient_are_those_of_padded_sequences(dataset, query, context):
     keras.utils.set_random_seed(1)
     config = zoo.model(query)
     config["query"] = config["query"] | context

@@ -15,14 +15,15 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from recsys.data.batches.training_batches import TrainingBatches
 from recsys.data.dataset import Dataset
 from recsys.evaluation.metrics import ranking_metrics
 from recsys.evaluation.ranking import RetrieverEmbedder, rank
 from recsys.models.retriever import ModelConfig
+from recsys.training.batches import training_batches
 from recsys.training.build import build_retriever
+from recsys.training.config import TrainingConfig
 from recsys.training.devices import training_devices
-from recsys.training.fit import TrainingConfig, fit
+from recsys.training.fit import fit
 from tests.models import zoo
 
 
@@ -30,10 +31,10 @@ class Killer:
     """Ends the process at a step, as a power cut would."""
 
     def __init__(self, epoch: int, step: int) -> None:
-        self.moment = (epoch, step)
+        self.last = (epoch, step)
 
     def step_ended(self, progress, steps_per_epoch) -> None:
-        if (progress.epoch, progress.step) >= self.moment:
+        if (progress.epoch, progress.step) >= self.last:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def epoch_ended(self, epoch, metrics) -> None:
@@ -63,25 +64,19 @@ class Placements:
         return placed
 
 
-def keras_fit(retriever, dataset, training: TrainingConfig) -> list[float]:
-    """The same batches through ``compile`` and ``fit``."""
-    batches = TrainingBatches(
-        dataset,
-        "train",
-        retriever.config.max_events,
-        training.batch_size,
-        1,
-        packed=retriever.packs_rows,
-    )
+def keras_fit(retriever, dataset, training: TrainingConfig) -> dict:
+    """The same epochs through ``compile`` and ``fit``."""
+    batches = training_batches(retriever, dataset, training)
     total = training.epochs * batches.steps_per_epoch
     retriever.compile(optimizer=training.optimizer.build(total), jit_compile=False)
-    losses = []
-    for epoch in range(training.epochs):
-        draw = batches.draw(epoch)
-        for run in batches.runs(draw, 1):
-            batch = batches.batch(run, 0, draw)
-            losses.append(float(retriever.train_on_batch(batch)))
-    return losses
+    history = retriever.fit(batches, epochs=training.epochs, shuffle=False, verbose=0)
+    return {"losses": history.history["loss"], "vectors": item_sums(retriever)}
+
+
+def item_sums(retriever) -> list[float]:
+    """The sum of each item's vector."""
+    vectors = keras.ops.convert_to_numpy(retriever.item_vectors())
+    return vectors.astype(np.float64).sum(axis=1).tolist()
 
 
 def run(folder: Path, settings: dict, placements: Placements) -> dict:
@@ -112,16 +107,15 @@ def run(folder: Path, settings: dict, placements: Placements) -> dict:
     )
     embedder.refresh()
     ranked = rank(embedder, dataset, dataset.queries("test"), "exclude", 5)
-    vectors = keras.ops.convert_to_numpy(retriever.item_vectors())
     theirs = None
     if settings.get("keras_fit"):
         theirs = keras_fit(build_retriever(config, dataset, "train", 1), dataset, training)
     return {
-        "keras_losses": theirs,
+        "keras": theirs,
         "losses": [row["loss"] for row in progress.history],
         "validation": [row.get("mrr@5") for row in progress.history],
         "hits": float(np.mean(ranked.ranks == 1)),
-        "vectors": vectors.astype(np.float64).sum(axis=1).tolist(),
+        "vectors": item_sums(retriever),
         "devices": training_devices(),
         "parts": sorted(placements.parts),
         "backend": keras.backend.backend(),

@@ -14,7 +14,7 @@ from optuna.storages.journal import JournalFileBackend
 from recsys import tracking
 from recsys.errors import InputError
 from recsys.experiment.schema import Experiment, load_experiment
-from recsys.training.fit import Progress, TrainingDiverged
+from recsys.training.fit import TrainingDiverged, TrainingState
 from recsys.tuning import study as study_module
 from recsys.tuning.search_space import SweepConfig
 from recsys.tuning.study import Tried
@@ -88,7 +88,7 @@ class Trainer:
         for epoch in range(1, experiment.training.epochs + 1):
             self._before_epoch(experiment.name, epoch)
             for callback in callbacks:
-                callback.step_ended(Progress(epoch=epoch - 1, step=1), 1)
+                callback.step_ended(TrainingState(epoch=epoch - 1, step=1), 1)
             for callback in callbacks:
                 callback.epoch_ended(epoch, {"ndcg@10": epoch / 10 - abs(rate - 0.02)})
 

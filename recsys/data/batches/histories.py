@@ -1,38 +1,33 @@
-"""Histories as the arrays that a query tower reads."""
+"""Histories as the arrays that a query tower reads (:class:`recsys.batch.QueryBatch`)."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
+from recsys.batch import USER_FEATURE, BatchSpec
 from recsys.data.dataset import Dataset
 
 
-class Histories:
-    """The last events before a moment, of items that a model knows.
+class HistoryEncoder:
+    """Encodes the last events of histories, of items that a model knows.
 
     Args:
-        dataset: where the events are.
+        dataset: where the events and the users' features are.
         catalogue_items: items at or beyond it are dropped, as unknown ids are
             when the model is served.
-        max_events: events of a history that are kept, the last ones.
-        user_features: names of the user features to add.
-        times: whether to add the times of the events.
+        spec: what the model reads (``retriever.batch_spec``).
 
     Raises:
         InputError: times are asked of a dataset without them.
     """
 
-    def __init__(
-        self,
-        dataset: Dataset,
-        catalogue_items: int,
-        max_events: int,
-        user_features: tuple[str, ...] = (),
-        times: bool = False,
-    ) -> None:
-        self.max_events = max_events
+    def __init__(self, dataset: Dataset, catalogue_items: int, spec: BatchSpec) -> None:
+        self._catalogue_items = catalogue_items
+        self._spec = spec
         self._offsets = dataset.user_offsets
-        self._features = {name: dataset.feature("user", name) for name in user_features}
+        self._features = {name: dataset.feature("user", name) for name in spec.user_features}
         self._items = dataset.event_items
-        self._times = dataset.event_times if times else None
+        self._times = dataset.event_times if spec.times else None
         # kept[e] events before e are known; without unknown ones it is e itself.
         self._kept: np.ndarray | None = None
         if catalogue_items < dataset.items:
@@ -42,8 +37,8 @@ class Histories:
             if self._times is not None:
                 self._times = self._times[:][known]
 
-    def inputs(self, users: np.ndarray, history_ends: np.ndarray) -> dict[str, np.ndarray]:
-        """Inputs of :meth:`recsys.models.retriever.Retriever.embed_query`.
+    def of_users(self, users: np.ndarray, history_ends: np.ndarray) -> dict[str, np.ndarray]:
+        """Histories of the dataset's users.
 
         Args:
             users: int32 [n], user indices.
@@ -51,43 +46,88 @@ class Histories:
                 dataset's event arrays.
 
         Returns:
-            ``history`` int32 [n, max_events], right-padded with 0, ``length``
-            int32 [n], ``user`` int32 [n], ``user_feature.<name>``, and if asked
-            for ``history_times`` int32 [n, max_events] (see :func:`elapsed`).
+            A :class:`recsys.batch.QueryBatch`, ``max_events`` wide.
         """
         begins, ends = np.asarray(self._offsets[users]), history_ends
         if self._kept is not None:
             begins, ends = self._kept[begins], self._kept[ends]
-        begins = np.maximum(begins, ends - self.max_events)
-        history, lengths = slices(self._items, begins, ends, self.max_events)
-        inputs = {"history": history, "length": lengths, "user": users.astype(np.int32)}
+        begins = np.maximum(begins, ends - self._spec.max_events)
+        width = self._spec.max_events
+        history, lengths = slices(self._items, begins, ends, width)
+        seconds = None
         if self._times is not None:
-            times, _ = slices(self._times, begins, ends, self.max_events)
-            inputs["history_times"] = elapsed(whole_seconds(times), lengths)
+            seconds = whole_seconds(slices(self._times, begins, ends, width)[0])
+        return self._batch(history, lengths, seconds, users)
+
+    def of_events(
+        self, histories: Sequence[np.ndarray], times: Sequence[np.ndarray], users: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """Histories given event by event.
+
+        Args:
+            histories: int32 arrays of item indices, oldest event first; at least one history.
+            times: int64 arrays, whole seconds since 1970 of the same events; not looked at by a
+                model that reads none.
+            users: int32 [n], user indices; -1 for an unknown user.
+
+        Returns:
+            A :class:`recsys.batch.QueryBatch`, as wide as the longest history that is read.
+        """
+        known = [history < self._catalogue_items for history in histories]
+        lengths = np.array([min(int(k.sum()), self._spec.max_events) for k in known])
+        ends = np.cumsum(lengths)
+
+        def windows(values: Sequence[np.ndarray]) -> np.ndarray:
+            last = [
+                each[k][-self._spec.max_events :] for each, k in zip(values, known, strict=True)
+            ]
+            return slices(np.concatenate(last), ends - lengths, ends, max(1, int(lengths.max())))[0]
+
+        seconds = windows(times) if self._spec.times else None
+        return self._batch(windows(histories), lengths.astype(np.int32), seconds, users)
+
+    def _batch(
+        self,
+        history: np.ndarray,
+        lengths: np.ndarray,
+        seconds: np.ndarray | None,
+        users: np.ndarray,
+    ) -> dict[str, np.ndarray]:
+        batch = {"history": history, "length": lengths}
+        if seconds is not None:
+            batch["history_times"] = elapsed(seconds, lengths)
+        if self._spec.user:
+            batch["user"] = users.astype(np.int32)
         for name, values in self._features.items():
-            inputs[f"user_feature.{name}"] = values[users]
-        return inputs
+            found = np.array(values[np.maximum(users, 0)])
+            found[users < 0] = 0
+            batch[USER_FEATURE + name] = found
+        return batch
 
 
 def slices(
     values: np.ndarray, begins: np.ndarray, ends: np.ndarray, width: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Many slices of an array as the rows of a matrix, right-padded with 0.
+    """Many slices of an array as a matrix, right-padded with 0.
 
     Args:
         values: [n].
-        begins, ends: int64 [rows], each at most ``width`` long.
+        begins, ends: int64 [slices], each at most ``width`` long.
         width: columns of the result.
 
     Returns:
-        [rows, width] and the slices' lengths, int32 [rows].
+        [slices, width] and the slices' lengths, int32 [slices].
+
+    >>> slices(np.arange(10), np.array([0, 7]), np.array([2, 10]), 3)
+    (array([[0, 1, 0],
+           [7, 8, 9]]), array([2, 3], dtype=int32))
     """
     lengths = (ends - begins).astype(np.int32)
     columns = np.arange(width)
     real = columns < lengths[:, None]
-    rows = np.zeros((len(begins), width), dtype=values.dtype)
-    rows[real] = values[(begins[:, None] + columns)[real]]
-    return rows, lengths
+    matrix = np.zeros((len(begins), width), dtype=values.dtype)
+    matrix[real] = values[(begins[:, None] + columns)[real]]
+    return matrix, lengths
 
 
 def whole_seconds(times: np.ndarray) -> np.ndarray:
@@ -96,14 +136,17 @@ def whole_seconds(times: np.ndarray) -> np.ndarray:
 
 
 def elapsed(seconds: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """Seconds since the first event of each row.
+    """Seconds since the first event of each history.
 
     Args:
-        seconds: int64 [rows, width], whole seconds since 1970.
-        lengths: int32 [rows], events of each row.
+        seconds: int64 [histories, width], whole seconds since 1970.
+        lengths: int32 [histories], events of each.
 
     Returns:
-        int32 [rows, width], right-padded with 0.
+        int32 [histories, width], right-padded with 0.
+
+    >>> elapsed(np.array([[100, 160, 0]]), np.array([2])).tolist()
+    [[0, 60, 0]]
     """
     real = np.arange(seconds.shape[1]) < lengths[:, None]
     return np.where(real, seconds_since(seconds[:, :1], seconds), 0)

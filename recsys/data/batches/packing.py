@@ -1,7 +1,7 @@
-"""How the rows of an epoch are laid out in the lanes of its steps.
+"""Where the sequences of an epoch lie in the batches of its steps.
 
-A step's batch is a matrix: so many lanes of the same width. A lane holds one row,
-padded to its width, or several rows one after the other.
+A step's batch is a matrix: so many lanes of the same width. A lane holds one sequence,
+padded to its width, or several sequences one after the other.
 """
 
 from dataclasses import dataclass, replace
@@ -14,57 +14,57 @@ SMALLEST_WIDTH = 4
 
 
 @dataclass(frozen=True)
-class Layout:
-    """Steps of the same shape, and where their rows lie.
+class Placement:
+    """Steps of the same shape, and where their sequences lie.
 
     Attributes:
         width: positions of a lane.
         lanes: lanes of a step.
-        rows: int64 [steps, rows], row numbers; -1 fills a step up.
-        row_lanes: int64 [steps, rows], the lane of each row.
-        columns: int64 [steps, rows], where in its lane each row begins.
+        sequences: int64 [steps, sequences], numbers of sequences; -1 fills a step up.
+        sequence_lanes: int64 [steps, sequences], the lane of each sequence.
+        columns: int64 [steps, sequences], where in its lane each sequence begins.
     """
 
     width: int
     lanes: int
-    rows: np.ndarray
-    row_lanes: np.ndarray
+    sequences: np.ndarray
+    sequence_lanes: np.ndarray
     columns: np.ndarray
 
-    def parts(self, steps: int) -> list["Layout"]:
-        """Layouts of so many steps each; what is left over in layouts of one step."""
-        whole = len(self.rows) // steps * steps
-        cuts = [*range(0, whole, steps), *range(whole, len(self.rows) + 1)]
+    def parts(self, steps: int) -> list["Placement"]:
+        """Placements of so many steps each; what is left over in placements of one step."""
+        whole = len(self.sequences) // steps * steps
+        cuts = [*range(0, whole, steps), *range(whole, len(self.sequences) + 1)]
         return [
             replace(
                 self,
-                rows=self.rows[begin:end],
-                row_lanes=self.row_lanes[begin:end],
+                sequences=self.sequences[begin:end],
+                sequence_lanes=self.sequence_lanes[begin:end],
                 columns=self.columns[begin:end],
             )
             for begin, end in pairwise(cuts)
         ]
 
 
-class Layouts(Protocol):
-    """Lays an epoch's rows out."""
+class Packing(Protocol):
+    """Places an epoch's sequences."""
 
     steps_per_epoch: int
 
-    def draw(self, generator: np.random.Generator) -> list[Layout]:
-        """Every row once, in an order of its own."""
+    def place(self, generator: np.random.Generator) -> list[Placement]:
+        """Places every sequence once, in an order of the generator's."""
         ...
 
 
-class Buckets:
-    """One row a lane, beside rows of similar length.
+class LengthBuckets:
+    """One sequence a lane, beside sequences of similar length.
 
-    Each row is padded to the next of a few widths, so little work is padding and
+    Each sequence is padded to the next of a few widths, so little work is padding and
     few shapes are compiled.
 
     Args:
-        lengths: int64 [rows], positions of each row.
-        batch_size: rows a step; rounded up to a multiple of ``shares``.
+        lengths: int64 [sequences], positions of each sequence.
+        batch_size: sequences a step; rounded up to a multiple of ``shares``.
         shares: what the number of lanes can be divided by.
     """
 
@@ -72,34 +72,35 @@ class Buckets:
         batch_size = -(-batch_size // shares) * shares
         self._batch_size = batch_size
         self._widths = _widths(int(lengths.max(initial=1)))
-        self._width_of_row = np.searchsorted(self._widths, lengths)
-        counts = np.bincount(self._width_of_row, minlength=len(self._widths))
+        self._bucket_of_sequence = np.searchsorted(self._widths, lengths)
+        counts = np.bincount(self._bucket_of_sequence, minlength=len(self._widths))
         self.steps_per_epoch = int(np.sum(-(-counts // batch_size)))
 
-    def draw(self, generator: np.random.Generator) -> list[Layout]:
-        layouts = []
-        for index, width in enumerate(self._widths):
-            rows = generator.permutation(np.flatnonzero(self._width_of_row == index))
-            if not len(rows):
+    def place(self, generator: np.random.Generator) -> list[Placement]:
+        placements = []
+        for bucket, width in enumerate(self._widths):
+            numbers = generator.permutation(np.flatnonzero(self._bucket_of_sequence == bucket))
+            if not len(numbers):
                 continue
-            missing = -len(rows) % self._batch_size
-            rows = np.append(rows, np.full(missing, -1)).reshape(-1, self._batch_size)
-            lanes = np.broadcast_to(np.arange(self._batch_size), rows.shape)
-            layouts.append(Layout(width, self._batch_size, rows, lanes, np.zeros_like(rows)))
-        return layouts
+            missing = -len(numbers) % self._batch_size
+            numbers = np.append(numbers, np.full(missing, -1)).reshape(-1, self._batch_size)
+            lanes = np.broadcast_to(np.arange(self._batch_size), numbers.shape)
+            columns = np.zeros_like(numbers)
+            placements.append(Placement(width, self._batch_size, numbers, lanes, columns))
+        return placements
 
 
-class PackedLanes:
-    """Rows one after the other in lanes as wide as the longest, hardly any of it padding.
+class PackedSequences:
+    """Sequences one after the other in lanes as wide as the longest, with hardly any padding.
 
     Which lengths share a lane is decided once, by longest-pack-first on the
     histogram of lengths (Krell et al., "Efficient Sequence Packing without
     Cross-contamination", 2021), in time that depends on the width alone; which
-    rows of these lengths, and which lanes share a step, is drawn anew each epoch.
+    sequences of these lengths, and which lanes share a step, is drawn anew each epoch.
 
     Args:
-        lengths: int64 [rows], positions of each row.
-        batch_size: rows a step, on average.
+        lengths: int64 [sequences], positions of each sequence.
+        batch_size: sequences a step, on average.
         shares: what the number of lanes can be divided by.
     """
 
@@ -110,23 +111,23 @@ class PackedLanes:
         lanes = batch_size * self._lanes / max(len(lengths), 1)
         self._lanes_per_step = max(1, round(lanes / shares)) * shares
         self.steps_per_epoch = -(-self._lanes // self._lanes_per_step)
-        # Room for the rows of any lanes that may meet, so that every epoch has the same shape.
-        rows_of_lane = np.sort(np.bincount(self._slot_lanes, minlength=self._lanes))
-        self._rows_per_step = int(rows_of_lane[-self._lanes_per_step :].sum())
+        # Room for the sequences of any lanes that may meet: every epoch has the same shape.
+        by_lane = np.sort(np.bincount(self._slot_lanes, minlength=self._lanes))
+        self._sequences_per_step = int(by_lane[-self._lanes_per_step :].sum())
 
-    def draw(self, generator: np.random.Generator) -> list[Layout]:
+    def place(self, generator: np.random.Generator) -> list[Placement]:
         if not self._lanes:
             return []
-        # Slots come sorted by length; so must the rows that take them.
-        rows = np.lexsort((generator.random(len(self._lengths)), self._lengths))
+        # Slots come sorted by length; so must the sequences that take them.
+        numbers = np.lexsort((generator.random(len(self._lengths)), self._lengths))
         lanes = generator.permutation(self._lanes)[self._slot_lanes]
         steps, lanes = np.divmod(lanes, self._lanes_per_step)
         order = np.lexsort((self._slot_columns, lanes, steps))
         counts = np.bincount(steps, minlength=self.steps_per_epoch)
-        there = np.arange(self._rows_per_step) < counts[:, None]
+        there = np.arange(self._sequences_per_step) < counts[:, None]
         table = np.full((3, *there.shape), -1)
-        table[:, there] = np.stack([rows, lanes, self._slot_columns])[:, order]
-        return [Layout(self._width, self._lanes_per_step, *table)]
+        table[:, there] = np.stack([numbers, lanes, self._slot_columns])[:, order]
+        return [Placement(self._width, self._lanes_per_step, *table)]
 
 
 def _pack(lengths: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray, int]:

@@ -1,24 +1,24 @@
-"""Users' events cut into the rows of training batches."""
+"""Users' events cut into the sequences of training batches."""
 
 from typing import NamedTuple
 
 import numpy as np
 
 
-class Rows(NamedTuple):
-    """Rows of events: what is read, and which events it predicts.
+class Sequences(NamedTuple):
+    """Sequences of events: what is read, and which events each predicts.
 
-    The events ``[begins, ends)`` of a row are read but for the last. The events
-    ``[target_begins, target_ends)`` are predicted: those of the moments that begin
-    among what the row reads and the row before does not predict. Of a moment that
+    The events ``[begins, ends)`` of a sequence are read but for the last. The events
+    ``[target_begins, target_ends)`` are predicted: those of the timestamp groups that begin
+    among what the sequence reads and the sequence before it does not predict. Of a group that
     does not fit, the end is predicted but not read.
 
     Attributes:
-        users: int64 [rows].
-        begins, ends: int64 [rows], at most ``max_events`` + 1 apart.
-        contexts: int64 [rows], the first events, which are history alone: the
-            row before predicts them.
-        target_begins, target_ends: int64 [rows].
+        users: int64 [sequences].
+        begins, ends: int64 [sequences], at most ``max_events`` + 1 apart.
+        contexts: int64 [sequences], how many of the first events are history alone: the
+            sequence before predicts them.
+        target_begins, target_ends: int64 [sequences].
     """
 
     users: np.ndarray
@@ -29,48 +29,58 @@ class Rows(NamedTuple):
     target_ends: np.ndarray
 
 
-def cut_rows(
+def cut_sequences(
     begins: np.ndarray,
     ends: np.ndarray,
-    moments: np.ndarray,
+    group_begins: np.ndarray,
     max_events: int,
     stride: int,
-) -> Rows:
-    """Cuts users' events into rows that end ``stride`` events apart.
+) -> Sequences:
+    """Cuts users' events into sequences that end ``stride`` events apart.
 
-    The last row of a user is full (``max_events`` of history for its last
-    moment), the first one takes what remains.
+    The last sequence of a user is full (``max_events`` of history for the last timestamp
+    group), the first one takes what remains.
 
     Args:
         begins, ends: int64 [users], the events of each user.
-        moments: int64 [events], where the moment of each event begins; never
+        group_begins: int64 [events], where the timestamp group of each event begins; never
             falls, and never leaves the user.
-        max_events: events of history that a row holds, at most.
+        max_events: events of history that a sequence holds, at most.
         stride: in [1, ``max_events``].
 
     Returns:
-        Rows in which every event is predicted once.
+        Sequences in which every event is predicted once.
+
+    A user has the events 0 to 4, each at a time of its own, and a history holds two at most. The
+    first sequence reads 0 and 1 and predicts 0 to 2; the second reads 2 and 3, the former as
+    context, and predicts 3 and 4.
+
+    >>> found = cut_sequences(np.array([0]), np.array([5]), np.arange(5), max_events=2, stride=2)
+    >>> found.begins.tolist(), found.ends.tolist(), found.contexts.tolist()
+    ([0, 2], [3, 5], [0, 1])
+    >>> found.target_begins.tolist(), found.target_ends.tolist()
+    ([0, 3], [3, 5])
     """
-    # Events of one moment are predicted at its first, so that is where the user ends.
-    last_moments = np.where(ends > begins, moments[np.maximum(ends - 1, 0)] + 1, begins)
-    counts = last_moments - begins
-    beyond_one_row = np.maximum(counts - max_events - 1, 0)
-    rows_of_user = np.where(counts > 0, 1 + -(-beyond_one_row // stride), 0)
-    users = np.repeat(np.arange(len(counts)), rows_of_user)
-    first_row = np.repeat(np.cumsum(rows_of_user) - rows_of_user, rows_of_user)
-    place = np.arange(len(users)) - first_row
-    after = rows_of_user[users] - 1 - place
-    row_ends = last_moments[users] - after * stride
-    row_begins = np.maximum(row_ends - max_events - 1, begins[users])
-    contexts = np.where(place > 0, row_ends - stride - row_begins, 0)
-    target_begins = np.searchsorted(moments, row_begins + contexts)
-    target_ends = np.searchsorted(moments, row_ends)
-    # In the middle of a large moment no other begins, and nothing is predicted.
+    # Events of one group are predicted at its first, so that is where the user ends.
+    last_groups = np.where(ends > begins, group_begins[np.maximum(ends - 1, 0)] + 1, begins)
+    counts = last_groups - begins
+    beyond_one = np.maximum(counts - max_events - 1, 0)
+    sequences_of_user = np.where(counts > 0, 1 + -(-beyond_one // stride), 0)
+    users = np.repeat(np.arange(len(counts)), sequences_of_user)
+    first = np.repeat(np.cumsum(sequences_of_user) - sequences_of_user, sequences_of_user)
+    number = np.arange(len(users)) - first
+    after = sequences_of_user[users] - 1 - number
+    sequence_ends = last_groups[users] - after * stride
+    sequence_begins = np.maximum(sequence_ends - max_events - 1, begins[users])
+    contexts = np.where(number > 0, sequence_ends - stride - sequence_begins, 0)
+    target_begins = np.searchsorted(group_begins, sequence_begins + contexts)
+    target_ends = np.searchsorted(group_begins, sequence_ends)
+    # In the middle of a large group no other begins, and nothing is predicted.
     kept = target_ends > target_begins
-    return Rows(
+    return Sequences(
         users=users[kept],
-        begins=row_begins[kept],
-        ends=np.minimum(target_ends, row_begins + max_events + 1)[kept],
+        begins=sequence_begins[kept],
+        ends=np.minimum(target_ends, sequence_begins + max_events + 1)[kept],
         contexts=contexts[kept],
         target_begins=target_begins[kept],
         target_ends=target_ends[kept],

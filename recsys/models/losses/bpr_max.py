@@ -39,9 +39,9 @@ class BPRMax:
         self.temperature = temperature
         self.score_penalty = score_penalty
 
-    def __call__(self, queries_QD, items_ID, batch, query_of_P=None):
+    def __call__(self, queries_QD, items_VD, batch, query_of_P=None):
         """The loss of one batch, in float32; arguments as :class:`SampledSoftmax` has them."""
-        scores = sampled_scores(queries_QD, items_ID, batch, query_of_P, self.temperature)
+        scores = sampled_scores(queries_QD, items_VD, batch, query_of_P, self.temperature)
         negative_PN = ops.where(scores.accidental_PN, 0.0, scores.negative_PN)
         allowed_PN = without(negative_PN, scores.accidental_PN)
         # Nothing but accidental hits: no pair, no loss.

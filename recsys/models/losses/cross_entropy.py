@@ -5,12 +5,12 @@ from typing import Literal
 from keras import ops
 from pydantic import Field
 
-from recsys.config import StrictConfig
 from recsys.models.losses.log_partition import weighted_log_partition
+from recsys.models.losses.loss import BaseLossConfig
 from recsys.models.losses.reduction import mean_over_events, weight_of
 
 
-class CrossEntropyConfig(StrictConfig):
+class CrossEntropyConfig(BaseLossConfig):
     """Every item of the catalogue is a negative."""
 
     kind: Literal["cross_entropy"] = "cross_entropy"
@@ -41,12 +41,12 @@ class CrossEntropy:
         self.temperature = temperature
         self.label_smoothing = label_smoothing
 
-    def __call__(self, queries_QD, items_ID, batch, query_of_P=None):
+    def __call__(self, queries_QD, items_VD, batch, query_of_P=None):
         """The loss of one batch, in float32.
 
         Args:
             queries_QD: [queries, dim].
-            items_ID: [catalogue, dim].
+            items_VD: [catalogue, dim].
             batch: ``targets`` int32 [predictions] and ``weights`` float32 of
                 the same shape, 0 where nothing is predicted.
             query_of_P: int32 [predictions], the query of each; None: its own.
@@ -57,13 +57,14 @@ class CrossEntropy:
         queries_PD = queries_QD
         if query_of_P is not None:
             queries_PD = ops.take(queries_QD, query_of_P, axis=0)
-            weights_Q = ops.segment_sum(weights_P, query_of_P, num_segments=queries_QD.shape[0])
-        partition = weighted_log_partition(queries_QD, items_ID, weights_Q)
+            queries = ops.shape(queries_QD)[0]
+            weights_Q = ops.segment_sum(weights_P, query_of_P, num_segments=queries)
+        partition = weighted_log_partition(queries_QD, items_VD, weights_Q)
         # The target's logit is computed apart: gathering it from the logits
         # would scatter a gradient as large as they are.
-        targets_PD = ops.take(items_ID, batch["targets"], axis=0)
+        targets_PD = ops.take(items_VD, batch["targets"], axis=0)
         if self.label_smoothing:
-            mean_D = ops.mean(ops.cast(items_ID, "float32"), axis=0)
+            mean_D = ops.mean(ops.cast(items_VD, "float32"), axis=0)
             targets_PD = ops.cast(targets_PD, "float32")
             targets_PD = targets_PD + self.label_smoothing * (mean_D - targets_PD)
             queries_PD = ops.cast(queries_PD, "float32")

@@ -42,11 +42,18 @@ class GBCE:
         self.calibration = calibration
         self.items = items
 
-    def __call__(self, queries_QD, items_ID, batch, query_of_P=None):
+    def __call__(self, queries_QD, items_VD, batch, query_of_P=None):
         """The loss of one batch, in float32; arguments as :class:`SampledSoftmax` has them."""
-        scores = sampled_scores(queries_QD, items_ID, batch, query_of_P, self.temperature)
-        drawn = min(batch["negatives"].shape[0] / max(self.items - 1, 1), 1.0)
+        scores = sampled_scores(queries_QD, items_VD, batch, query_of_P, self.temperature)
+        drawn = self._share(ops.shape(batch["negatives"])[0])
         beta = drawn * (self.calibration * (1 - 1 / drawn) + 1 / drawn)
         negative_PN = ops.where(scores.accidental_PN, 0.0, ops.softplus(scores.negative_PN))
         losses_P = beta * ops.softplus(-scores.positive_P) + ops.sum(negative_PN, axis=-1)
         return mean_over_events(losses_P, batch["weights"])
+
+    def _share(self, negatives):
+        """Of the catalogue; a tensor where a graph does not know how many negatives there are."""
+        items = max(self.items - 1, 1)
+        if isinstance(negatives, int):
+            return min(negatives / items, 1.0)
+        return ops.minimum(ops.cast(negatives, "float32") / items, 1.0)

@@ -1,36 +1,20 @@
 """Negatives: drawn on the host, with the probabilities that logQ needs.
 
 Every sampler shares its draws among all positions of a batch and returns, with
-each draw, the logarithm of how often that item is expected among the draws.
+each draw, the logarithm of how often that item is expected among the draws
+(:class:`recsys.batch.NegativeSampler`).
+
+The config of each builds it from how often each known item is a target in the fitted parts,
+int64 [known items]. Items that are none are context, and never drawn.
 """
 
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
 
+from recsys.batch import NegativeSampler
 from recsys.config import StrictConfig
-
-
-class Sampler(Protocol):
-    """Draws the negatives of one batch."""
-
-    count: int
-
-    def draw(
-        self, generator: np.random.Generator, targets: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Draws ``count`` items.
-
-        Args:
-            generator: the batch's own source of randomness.
-            targets: int32 [events], the real targets of the batch.
-
-        Returns:
-            int32 [count], the items, and float32 [count], the logarithm of each
-            item's expected number of occurrences among the ``count``.
-        """
-        ...
 
 
 class UniformConfig(StrictConfig):
@@ -38,6 +22,10 @@ class UniformConfig(StrictConfig):
 
     kind: Literal["uniform"] = "uniform"
     count: int = Field(1024, ge=1, description="negatives shared by a batch")
+
+    def build(self, item_counts: np.ndarray) -> NegativeSampler:
+        """Draws among the items with events."""
+        return CatalogueSampler(_uniform(item_counts), self.count)
 
 
 class PopularityConfig(StrictConfig):
@@ -47,12 +35,22 @@ class PopularityConfig(StrictConfig):
     count: int = Field(1024, ge=1, description="negatives shared by a batch")
     exponent: float = Field(0.75, ge=0, description="0 is uniform, 1 the events' own distribution")
 
+    def build(self, item_counts: np.ndarray) -> NegativeSampler:
+        """Draws among the items with events."""
+        counts = item_counts.astype(np.float64)
+        powered = np.where(counts > 0, counts**self.exponent, 0.0)
+        return CatalogueSampler(powered / powered.sum(), self.count)
+
 
 class InBatchConfig(StrictConfig):
     """Other positions' targets."""
 
     kind: Literal["in_batch"] = "in_batch"
     count: int = Field(1024, ge=1, description="targets drawn from the batch, shared by it")
+
+    def build(self, item_counts: np.ndarray) -> NegativeSampler:
+        """Draws among a batch's targets."""
+        return InBatchSampler(_shares(item_counts), self.count)
 
 
 class MixedConfig(StrictConfig):
@@ -65,6 +63,15 @@ class MixedConfig(StrictConfig):
     kind: Literal["mixed"] = "mixed"
     in_batch: int = Field(512, ge=1, description="targets drawn from the batch, shared by it")
     uniform: int = Field(512, ge=1, description="items drawn uniformly, shared by the batch")
+
+    def build(self, item_counts: np.ndarray) -> NegativeSampler:
+        """Draws from both."""
+        shares, uniform = _shares(item_counts), _uniform(item_counts)
+        return MixedSampler(
+            InBatchSampler(shares, self.in_batch),
+            CatalogueSampler(uniform, self.uniform),
+            self.in_batch * shares + self.uniform * uniform,
+        )
 
 
 NegativesConfig = Annotated[
@@ -134,7 +141,7 @@ class MixedSampler:
     def __init__(
         self, in_batch: InBatchSampler, uniform: CatalogueSampler, expected: np.ndarray
     ) -> None:
-        self.sources: tuple[Sampler, Sampler] = (in_batch, uniform)
+        self.sources: tuple[NegativeSampler, NegativeSampler] = (in_batch, uniform)
         self.count = in_batch.count + uniform.count
         with np.errstate(divide="ignore"):
             self._log_expected = np.log(expected).astype(np.float32)
@@ -146,28 +153,12 @@ class MixedSampler:
         return items, self._log_expected[items]
 
 
-def build_sampler(config: NegativesConfig, item_counts: np.ndarray) -> Sampler:
-    """Builds a sampler.
-
-    Args:
-        config: which, and how many draws.
-        item_counts: [catalogue], events of each item in the fitted part: the
-            distribution of the targets. Items without any are context, and never drawn.
-    """
+def _shares(item_counts: np.ndarray) -> np.ndarray:
+    """Each item's share of the targets."""
     counts = item_counts.astype(np.float64)
-    shares = counts / counts.sum()
-    uniform = (counts > 0) / np.count_nonzero(counts)
-    match config:
-        case UniformConfig():
-            return CatalogueSampler(uniform, config.count)
-        case PopularityConfig():
-            powered = np.where(counts > 0, counts**config.exponent, 0.0)
-            return CatalogueSampler(powered / powered.sum(), config.count)
-        case InBatchConfig():
-            return InBatchSampler(shares, config.count)
-        case MixedConfig():
-            return MixedSampler(
-                InBatchSampler(shares, config.in_batch),
-                CatalogueSampler(uniform, config.uniform),
-                config.in_batch * shares + config.uniform * uniform,
-            )
+    return counts / counts.sum()
+
+
+def _uniform(item_counts: np.ndarray) -> np.ndarray:
+    """The same probability for every item that is a target."""
+    return (item_counts > 0) / np.count_nonzero(item_counts)

@@ -6,15 +6,19 @@ import numpy as np
 from keras import ops
 from pydantic import Field
 
-from recsys.config import StrictConfig
+from recsys.batch import NegativeSampler
+from recsys.models.losses.loss import BaseLossConfig
 from recsys.models.losses.negatives import MixedConfig, NegativesConfig
 
 
-class SampledLossConfig(StrictConfig):
+class SampledLossConfig(BaseLossConfig):
     """Negatives are drawn for each batch and shared by its predictions."""
 
     negatives: NegativesConfig = Field(MixedConfig(), description="how negatives are drawn")
     temperature: float = Field(1.0, gt=0, description="scores are divided by it")
+
+    def build_sampler(self, item_counts: np.ndarray) -> NegativeSampler | None:
+        return self.negatives.build(item_counts)
 
 
 class SampledScores(NamedTuple):
@@ -31,12 +35,12 @@ class SampledScores(NamedTuple):
     accidental_PN: Any
 
 
-def sampled_scores(queries_QD, items_ID, batch, query_of_P, temperature: float) -> SampledScores:
+def sampled_scores(queries_QD, items_VD, batch, query_of_P, temperature: float) -> SampledScores:
     """Scores the targets and the draws of a batch.
 
     Args:
         queries_QD: [queries, dim].
-        items_ID: [n, dim], the vectors that the indices below point at.
+        items_VD: [n, dim], the vectors that the indices below point at.
         batch: ``targets`` int32 [predictions], ``negatives`` int32 [draws].
         query_of_P: int32 [predictions], the query of each; None: its own.
         temperature: scores are divided by it.
@@ -45,8 +49,8 @@ def sampled_scores(queries_QD, items_ID, batch, query_of_P, temperature: float) 
     if query_of_P is not None:
         queries_PD = ops.take(queries_PD, query_of_P, axis=0)
     targets_P, negatives_N = batch["targets"], batch["negatives"]
-    positive_P = paired_scores(queries_PD, ops.take(items_ID, targets_P, axis=0))
-    negatives_ND = ops.take(items_ID, negatives_N, axis=0)
+    positive_P = paired_scores(queries_PD, ops.take(items_VD, targets_P, axis=0))
+    negatives_ND = ops.take(items_VD, negatives_N, axis=0)
     negative_PN = ops.matmul(queries_PD, ops.transpose(negatives_ND))
     return SampledScores(
         positive_P,

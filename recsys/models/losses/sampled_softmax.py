@@ -50,12 +50,12 @@ class SampledSoftmax:
         self.correct_logq = correct_logq
         self.label_smoothing = label_smoothing
 
-    def __call__(self, queries_QD, items_ID, batch, query_of_P=None):
+    def __call__(self, queries_QD, items_VD, batch, query_of_P=None):
         """The loss of one batch, in float32.
 
         Args:
             queries_QD: [queries, dim].
-            items_ID: [n, dim], the vectors that the indices below point at.
+            items_VD: [n, dim], the vectors that the indices below point at.
             batch: ``targets`` int32 [predictions], ``weights`` float32 of the
                 same shape (0 where nothing is predicted), ``negatives``
                 int32 [draws], ``negative_log_counts`` float32 [draws].
@@ -64,13 +64,13 @@ class SampledSoftmax:
         weights_P, targets_P, negatives_N = batch["weights"], batch["targets"], batch["negatives"]
         queries_QD = queries_QD / self.temperature
         queries_PD = queries_QD if query_of_P is None else ops.take(queries_QD, query_of_P, axis=0)
-        positive_P = paired_scores(queries_PD, ops.take(items_ID, targets_P, axis=0))
-        negatives_ND = ops.take(items_ID, negatives_N, axis=0)
+        positive_P = paired_scores(queries_PD, ops.take(items_VD, targets_P, axis=0))
+        negatives_ND = ops.take(items_VD, negatives_N, axis=0)
         log_counts_N = batch["negative_log_counts"]
         others = Others(
             ops.exp(-log_counts_N) if self.correct_logq else ops.ones_like(log_counts_N),
             first_P=positive_P,
-            ids_I=negatives_N,
+            ids_V=negatives_N,
             left_out_P=targets_P,
             query_of_P=query_of_P,
         )

@@ -1,6 +1,6 @@
 """A history read by causal self-attention.
 
-Legend of shapes: B lanes, of one row or several, L positions, D width of a vector.
+Legend of shapes: B lanes, of one sequence or several, L positions, D width of a vector.
 """
 
 from typing import Literal
@@ -33,6 +33,19 @@ class AttentionConfig(BlockConfig):
         "residuals; hstu: pointwise SiLU attention, gated, no feed-forward",
     )
 
+    @property
+    def reads_times(self) -> bool:
+        return self.times
+
+    @property
+    def packs(self) -> bool:
+        return True
+
+    def check(self, dim: int) -> None:
+        """Heads share the dim evenly."""
+        if dim % self.heads:
+            raise ValueError(f"query.encoder.heads ({self.heads}) must divide dim ({dim})")
+
     def activations(self, dim: int, width: int) -> float:
         """Numbers of each position that training keeps on TensorFlow; measured, on CPUs."""
         vectors = {"sasrec": 20, "ligr": 26, "hstu": 24}[self.block] + 2 * self.feed_forward
@@ -53,11 +66,11 @@ class Attention(keras.layers.Layer):
 
     With ``times``, scores also depend on the time from each past event to the
     position's own last event, as in HSTU (Zhai et al., 2024), but never on the
-    time of the event to predict, nor on the moment of asking.
+    time of the event to predict, nor on the time of asking.
 
     Args:
         dim: width of the vectors, in and out.
-        positions: positions of a row, at most.
+        positions: positions of a sequence, at most.
         config: an :class:`AttentionConfig` dump.
     """
 
@@ -88,31 +101,38 @@ class Attention(keras.layers.Layer):
         self.built = True
 
     def call(
-        self, history_BLD, times_BL=None, rows_BL=None, places_BL=None, training: bool = False
+        self,
+        history_BLD,
+        times_BL=None,
+        segment_ids_BL=None,
+        position_ids_BL=None,
+        training: bool = False,
     ):
         """float [lanes, positions, dim] to the same shape; causal.
 
         Args:
             history_BLD: a vector per position.
-            times_BL: int32, seconds since the first event of the row; read with ``times`` only.
-            rows_BL: int32, the row that a position belongs to, where a lane holds several;
-                None: each lane is a row.
-            places_BL: int32, where in its row a position is; with ``rows_BL``.
+            times_BL: int32, seconds since the first event of the sequence; read with ``times``
+                only.
+            segment_ids_BL: int32, the sequence that a position belongs to, where a lane holds
+                several; None: each lane is a sequence.
+            position_ids_BL: int32, where in its sequence a position is; with
+                ``segment_ids_BL``.
         """
         states_BLD = history_BLD * float(np.sqrt(self.dim))
         if self.config.positions != "relative":
-            states_BLD = states_BLD + self._position_vectors(states_BLD, places_BL)
+            states_BLD = states_BLD + self._position_vectors(states_BLD, position_ids_BL)
         states_BLD = self.dropout(states_BLD, training=training)
-        past_BLL = _past(ops.shape(history_BLD)[1], rows_BL)
+        past_BLL = _past(ops.shape(history_BLD)[1], segment_ids_BL)
         buckets_BLL = time_buckets(times_BL) if self.config.times else None
         for block in self.blocks:
             states_BLD = block(states_BLD, past_BLL, buckets_BLL, training=training)
         return self.norm(states_BLD)
 
-    def _position_vectors(self, states_BLD, places_BL):
+    def _position_vectors(self, states_BLD, position_ids_BL):
         vectors = self.position_vectors[: ops.shape(states_BLD)[1]]
-        if places_BL is not None:
-            vectors = ops.take(vectors, places_BL, axis=0)
+        if position_ids_BL is not None:
+            vectors = ops.take(vectors, position_ids_BL, axis=0)
         return ops.cast(vectors, self.compute_dtype)
 
     def get_config(self) -> dict:
@@ -124,20 +144,20 @@ class Attention(keras.layers.Layer):
         return {**super().get_config(), **config}
 
 
-def _past(length, rows_BL):
-    """bool [B or 1, L, L]: whether the second position is of the first's row and not later."""
+def _past(length, segment_ids_BL):
+    """bool [B or 1, L, L]: whether the second position is of the first's sequence and not later."""
     steps_L = ops.arange(length)
     past_1LL = (steps_L[:, None] >= steps_L[None, :])[None]
-    if rows_BL is None:
+    if segment_ids_BL is None:
         return past_1LL
-    return ops.logical_and(past_1LL, rows_BL[:, :, None] == rows_BL[:, None, :])
+    return ops.logical_and(past_1LL, segment_ids_BL[:, :, None] == segment_ids_BL[:, None, :])
 
 
 def time_buckets(times_BL):
-    """``floor(log2(1 + seconds))`` from each event to each later one of its row.
+    """``floor(log2(1 + seconds))`` from each event to each later one of its sequence.
 
     Args:
-        times_BL: int32, seconds since the first event of the row.
+        times_BL: int32, seconds since the first event of the sequence.
 
     Returns:
         int32 [B, L, L], 0 to 31: bucket of the time from the second position to

@@ -1,6 +1,6 @@
 """Blocks of causal self-attention.
 
-Legend of shapes: B rows, L positions, D width of a vector, H heads, E = D / H.
+Legend of shapes: B lanes, L positions, D width of a vector, H heads, E = D / H.
 """
 
 from typing import Literal
@@ -9,12 +9,12 @@ import keras
 from keras import ops
 from pydantic import Field
 
-from recsys.config import StrictConfig
+from recsys.models.query.encoder import BaseEncoderConfig
 
 TIME_BUCKETS = 32
 
 
-class BlockConfig(StrictConfig):
+class BlockConfig(BaseEncoderConfig):
     """What every kind of block may be told."""
 
     heads: int = Field(2, ge=1, description="attention heads; they divide the model's dim")

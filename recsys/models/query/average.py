@@ -6,23 +6,27 @@ import keras
 from keras import ops
 from pydantic import Field
 
-from recsys.config import StrictConfig
+from recsys.models.query.encoder import BaseEncoderConfig
 
 
-class AverageConfig(StrictConfig):
+class AverageConfig(BaseEncoderConfig):
     """The average of the item vectors of a history."""
 
     kind: Literal["average"] = "average"
     over: Literal["past", "others"] = Field(
         "past",
         description="what the prediction of an event averages in training; past: the events "
-        "before it; others: all other events of the row, for logs without an order",
+        "before it; others: all other events of the sequence, for logs without an order",
     )
     dropout: float = Field(0.0, ge=0, lt=1, description="share of the result's elements dropped")
 
-    def activations(self, dim: int, width: int) -> float:
-        """Numbers of each position that training keeps on TensorFlow; measured, on CPUs."""
-        return 0.0
+    @property
+    def needs_order(self) -> bool:
+        return False
+
+    @property
+    def reads_whole_sequences(self) -> bool:
+        return self.over == "others"
 
     def build(self, dim: int, positions: int, **kwargs) -> "Average":
         return Average(over=self.over, dropout=self.dropout, **kwargs)

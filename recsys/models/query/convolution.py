@@ -6,10 +6,10 @@ import keras
 from keras import ops
 from pydantic import Field
 
-from recsys.config import StrictConfig
+from recsys.models.query.encoder import BaseEncoderConfig
 
 
-class ConvolutionConfig(StrictConfig):
+class ConvolutionConfig(BaseEncoderConfig):
     """Residual blocks of causal convolutions whose reach doubles from block to block."""
 
     kind: Literal["cnn"] = "cnn"

@@ -5,14 +5,14 @@ from typing import Literal
 import keras
 from pydantic import Field
 
-from recsys.config import StrictConfig
+from recsys.models.query.encoder import BaseEncoderConfig
 
 CELLS = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU, "rnn": keras.layers.SimpleRNN}
 # Numbers a unit: states, gates, and their gradients.
 ACTIVATIONS = {"lstm": 11.0, "gru": 10.5, "rnn": 4.0}
 
 
-class RecurrentConfig(StrictConfig):
+class RecurrentConfig(BaseEncoderConfig):
     """LSTM, GRU or a simple RNN over the item vectors of a history."""
 
     kind: Literal["lstm", "gru", "rnn"]
@@ -22,6 +22,11 @@ class RecurrentConfig(StrictConfig):
         0.2, ge=0, lt=1, description="share of elements dropped before each layer and at the end"
     )
     layer_norm: bool = Field(False, description="normalise the input and the output of each layer")
+
+    @property
+    def compiles(self) -> bool:
+        """XLA cannot take in the fused cuDNN kernels (as Keras decides, too)."""
+        return False
 
     def activations(self, dim: int, width: int) -> float:
         """Numbers of each position that training keeps on TensorFlow; measured, on CPUs."""

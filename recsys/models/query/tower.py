@@ -1,4 +1,7 @@
-"""The query tower: who is asking, as one vector per position of the history."""
+"""The query tower: who is asking, as one vector per position of the history.
+
+Shapes have the suffixes of :mod:`recsys.batch`.
+"""
 
 from typing import Annotated, Any
 
@@ -6,6 +9,7 @@ import keras
 from keras import ops
 from pydantic import Field, PositiveInt, model_validator
 
+from recsys.batch import BatchSpec
 from recsys.config import StrictConfig
 from recsys.models.embedding import EmbeddingTable
 from recsys.models.features import FeatureEncoder
@@ -15,8 +19,7 @@ from recsys.models.query.average import AverageConfig
 from recsys.models.query.convolution import ConvolutionConfig
 from recsys.models.query.recurrent import RecurrentConfig
 
-# A new encoder is one file in this folder and one entry here: its config builds the layer, and
-# says how many numbers of a position training keeps (``activations``).
+# A new encoder is one file in this folder and one entry here (see CONTRIBUTING.md).
 EncoderConfig = Annotated[
     AverageConfig | RecurrentConfig | ConvolutionConfig | AttentionConfig,
     Field(discriminator="kind"),
@@ -34,7 +37,7 @@ class QueryTowerConfig(StrictConfig):
         0.2,
         ge=0,
         lt=1,
-        description="share of training rows whose user is hidden, for the sake of unknown users",
+        description="share of training sequences whose user is hidden, for unknown users' sake",
     )
     user_features: list[str] = Field([], description="names of user features (data.users.features)")
     hidden: list[PositiveInt] = Field(
@@ -48,20 +51,25 @@ class QueryTowerConfig(StrictConfig):
             raise ValueError("the query tower needs an encoder, user_id or user_features")
         return self
 
-    @property
-    def reads_times(self) -> bool:
-        """Whether the encoder reads the times of the events as well as their order."""
-        return isinstance(self.encoder, AttentionConfig) and self.encoder.times
+    def batch_spec(self, max_events: int, negatives: bool) -> BatchSpec:
+        """What the tower reads of a batch.
 
-    @property
-    def packs_rows(self) -> bool:
-        """Whether a lane may hold several rows: the encoder keeps them apart, or there is none."""
-        return self.encoder is None or isinstance(self.encoder, AttentionConfig)
-
-    @property
-    def reads_whole_rows(self) -> bool:
-        """Whether an event is predicted from those after it, too: a history is a set."""
-        return isinstance(self.encoder, AverageConfig) and self.encoder.over == "others"
+        Args:
+            max_events: events of a history, at most.
+            negatives: whether the model's loss needs some.
+        """
+        encoder = self.encoder
+        return BatchSpec(
+            max_events=max_events,
+            history=encoder is not None,
+            times=encoder is not None and encoder.reads_times,
+            whole_sequences=encoder is not None and encoder.reads_whole_sequences,
+            # Without an encoder there is nothing to keep apart.
+            packed=encoder is None or encoder.packs,
+            user=self.user_id,
+            user_features=tuple(self.user_features),
+            negatives=negatives,
+        )
 
 
 @keras.saving.register_keras_serializable(package="recsys")
@@ -71,7 +79,7 @@ class QueryTower(keras.layers.Layer):
     Args:
         config: a :class:`QueryTowerConfig` dump.
         dim: width of a vector.
-        positions: positions of a row, at most.
+        positions: positions of a sequence, at most.
         users: users with a vector of their own.
         specs: the user features, as :class:`recsys.models.features.FeatureSpec` dumps.
     """
@@ -130,41 +138,40 @@ class QueryTower(keras.layers.Layer):
         features=None,
         user_rows=None,
         times_BL=None,
-        rows_BL=None,
-        places_BL=None,
+        segment_ids_BL=None,
+        position_ids_BL=None,
         lengths_B=None,
         training: bool = False,
     ):
-        """One vector per position; position t of a row has seen its positions 0 to t.
+        """One vector per position; position t of a sequence has seen its positions 0 to t.
 
         Args:
-            history_BLD: [lanes, positions, dim], of each row the start vector and the
-                item vectors; not read without an encoder.
-            user: int32 [rows], user index (-1: unknown) or index into ``user_rows``.
-            features: each user feature's array, a row per row.
-            user_rows: float32 [n, dim], rows of the user table gathered by the caller.
-            times_BL: int32 [batch, positions], seconds since the first event of
-                the row; for an encoder that reads times.
-            rows_BL: int32 [lanes, positions], the row of each position (-1: none), if
-                lanes hold several; None: a lane is a row.
-            places_BL: int32 [lanes, positions], where in its row a position is; with
-                ``rows_BL``.
-            lengths_B: int32 [batch], items of each history; for an encoder that
-                reads whole rows.
+            history_BLD: of each sequence the start vector and the item vectors; not read
+                without an encoder.
+            user: int32 [S], user index (-1: unknown) or index into ``user_rows``.
+            features: each user feature's array, [S, …].
+            user_rows: float32 [n, D], rows of the user table gathered by the caller.
+            times_BL: int32, seconds since the first event of the sequence; for an encoder that
+                reads times.
+            segment_ids_BL: int32, the sequence of each position (-1: none), if lanes hold
+                several; None: a lane is a sequence.
+            position_ids_BL: int32, where in its sequence a position is; with
+                ``segment_ids_BL``.
+            lengths_B: int32, items of each history; for an encoder that reads whole sequences.
 
         Returns:
-            [lanes, positions, dim] in the layer's compute dtype; without an
-            encoder [rows, 1, dim], as all positions of a row are alike.
+            [B, L, D] in the layer's compute dtype; without an encoder [S, 1, D], as all
+            positions of a sequence are alike.
         """
-        encoded_BLD = None
-        if self.encoder is not None:
+        encoded_BLD, config = None, self.config.encoder
+        if config is not None and self.encoder is not None:
             further = {}
-            if self.config.reads_times:
+            if config.reads_times:
                 further["times_BL"] = times_BL
-            if self.config.reads_whole_rows:
+            if config.reads_whole_sequences:
                 further["lengths_B"] = lengths_B
-            if rows_BL is not None:
-                further |= {"rows_BL": rows_BL, "places_BL": places_BL}
+            if segment_ids_BL is not None:
+                further |= {"segment_ids_BL": segment_ids_BL, "position_ids_BL": position_ids_BL}
             encoded_BLD = self.encoder(history_BLD, **further, training=training)
         if self.mlp is None:
             return encoded_BLD
@@ -176,11 +183,11 @@ class QueryTower(keras.layers.Layer):
         if encoded_BLD is None:
             return self.mlp(ops.concatenate(context, axis=-1))[:, None, :]
         parts = [encoded_BLD]
-        for part_RD in context:
-            if rows_BL is None:
-                part_BLD = ops.repeat(part_RD[:, None, :], ops.shape(history_BLD)[1], axis=1)
+        for part_SD in context:
+            if segment_ids_BL is None:
+                part_BLD = ops.repeat(part_SD[:, None, :], ops.shape(history_BLD)[1], axis=1)
             else:
-                part_BLD = ops.take(part_RD, ops.maximum(rows_BL, 0), axis=0)
+                part_BLD = ops.take(part_SD, ops.maximum(segment_ids_BL, 0), axis=0)
             parts.append(part_BLD)
         return encoded_BLD + self.mlp(ops.concatenate(parts, axis=-1))
 

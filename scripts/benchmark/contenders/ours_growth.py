@@ -35,12 +35,11 @@ def main() -> None:
         ids = generator.choice(items, 2 * size + NEGATIVES, replace=False).astype(np.int32)
         return {
             "history": ids[:size].reshape(1, size, 1),
-            "positions": 2 * np.arange(size, dtype=np.int32)[None] + 1,
+            "query_positions": 2 * np.arange(size, dtype=np.int32)[None] + 1,
             "targets": ids[None, size : 2 * size],
             "weights": np.ones((1, size), np.float32),
             "negatives": ids[None, 2 * size :],
             "negative_log_counts": np.zeros((1, NEGATIVES), np.float32),
-            "user": np.zeros((1, size), np.int32),
         }
 
     batches = [batch() for _ in range(8)]

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 from contender import read_case, serve
 
-from recsys.data.batches.training_batches import TrainingBatches
 from recsys.data.dataset import Dataset
 from recsys.models.retriever import ModelConfig, Retriever
+from recsys.training.batches import training_batches
 from recsys.training.build import build_retriever
-from recsys.training.fit import TrainingConfig
-from recsys.training.loader import Feed, sampler_of
+from recsys.training.config import TrainingConfig
+from recsys.training.loader import Loader
 from recsys.training.optimizer import OptimizerConfig
 from recsys.training.step import Step, build_step
 
@@ -31,26 +31,17 @@ def main() -> None:
     config = ModelConfig.model_validate(case["model"])
     training = TrainingConfig.model_validate(case["training"])
     retriever = build_retriever(config, dataset, "train", seed=1)
-    batches = TrainingBatches(
-        dataset,
-        "train",
-        config.max_events,
-        training.batch_size,
-        1,
-        split_moments=training.split_moments,
-        packed=retriever.packs_rows,
-    )
-    sampler = sampler_of(retriever, dataset, "train")
-    feed = Feed(batches, sampler, 1, training.steps_per_dispatch, sys.maxsize)
+    batches = training_batches(retriever, dataset, training)
+    loader = Loader(batches, training.steps_per_dispatch, sys.maxsize)
     step = step_of(retriever, training.optimizer, case.get("compiled"))
 
-    def runs():
+    def dispatches():
         epoch = 0
         while True:
-            yield from feed.epoch(epoch, 0)
+            yield from loader.epoch(epoch, 0)
             epoch += 1
 
-    stream = runs()
+    stream = dispatches()
 
     def work() -> int:
         stacked, _ = next(stream)

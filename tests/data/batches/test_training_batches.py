@@ -1,8 +1,11 @@
 """Every event once an epoch, with what preceded it, whatever the seed."""
 
+from dataclasses import fields, replace
+
 import numpy as np
 import pytest
 
+from recsys.batch import BatchSpec, check_batch
 from recsys.data.batches.training_batches import TrainingBatches
 from recsys.data.dataset import Dataset
 from tests.datasets import write_dataset
@@ -19,31 +22,35 @@ def dataset(tmp_path):
     return write_dataset(tmp_path / "dataset", users, 94)
 
 
+SPEC = BatchSpec(max_events=6, user=True)
+READ = {field.name for field in fields(BatchSpec)}
+
+
 def batches_of(dataset, **settings) -> TrainingBatches:
-    arguments = {"last_part": "train", "max_events": 6, "batch_size": 3, "seed": 1} | settings
-    return TrainingBatches(dataset, **arguments)
+    read = {name: settings.pop(name) for name in READ & settings.keys()}
+    return TrainingBatches(dataset, replace(SPEC, **read), **{"batch_size": 3} | settings)
 
 
-def epoch(batches: TrainingBatches, number: int, steps_per_run: int = 4):
-    draw = batches.draw(number)
-    for run in batches.runs(draw, steps_per_run):
-        for offset in range(len(run.layout.rows)):
-            yield run.first_step + offset, batches.batch(run, offset, draw)
+def epoch(batches: TrainingBatches, number: int, steps_per_dispatch: int = 4):
+    sample = batches.sample(number)
+    for dispatch in batches.dispatches(sample, steps_per_dispatch):
+        for step in range(len(dispatch.placement.sequences)):
+            yield dispatch.first_step + step, batches.batch(dispatch, step, sample)
 
 
 def predictions(batches, number=0):
     """(history, target) of every predicted event."""
     for _, batch in epoch(batches, number):
-        packed = "row" in batch
+        packed = "segment_ids" in batch
         for index in np.flatnonzero(batch["weights"]):
-            query = batch["moment"][index] if "moment" in batch else index
-            cell = int(batch["positions"][query])
+            query = batch["query_ids"][index] if "query_ids" in batch else index
+            cell = int(batch["query_positions"][query])
             lane, column = divmod(cell, batch["history"].shape[1] + (not packed))
             past = slice(0, column)
             if packed:
-                past = slice(column - batch["place"][lane, column] + 1, column + 1)
-                row = batch["row"][lane, column]
-                assert (batch["row"][lane, past] == row).all()
+                past = slice(column - batch["position_ids"][lane, column] + 1, column + 1)
+                row = batch["segment_ids"][lane, column]
+                assert (batch["segment_ids"][lane, past] == row).all()
                 assert batch["user"][row] >= 0
             yield batch["history"][lane, past].tolist(), int(batch["targets"][index])
 
@@ -76,7 +83,7 @@ def test_each_event_is_predicted_once_from_what_preceded_it(dataset):
         assert len(history) <= 6
 
 
-def test_the_last_row_of_a_long_history_is_full(dataset):
+def test_the_last_sequence_of_a_long_history_is_full(dataset):
     longest = max((h for h, t in predictions(batches_of(dataset)) if t == 91), key=len)
     assert longest == [85, 86, 87, 88, 89, 90]
 
@@ -104,12 +111,12 @@ def test_a_basket_is_predicted_from_what_happened_before_it(dataset, sizes, sett
         assert histories.setdefault(moment, history) == history
 
 
-def test_a_moment_is_one_query(dataset):
+def test_a_timestamp_group_is_one_query(dataset):
     dataset = with_baskets(dataset, (4,))
     batches = batches_of(dataset)
     asked = 0
     for _, batch in epoch(batches, 0):
-        used = np.unique(batch["moment"][batch["weights"] > 0])
+        used = np.unique(batch["query_ids"][batch["weights"] > 0])
         assert used.tolist() == list(range(len(used)))
         asked += len(used)
     # 0, 1, 2, 5, 6, 7, 8, 23 and 40 events in baskets of four.
@@ -120,7 +127,7 @@ def test_a_moment_is_one_query(dataset):
 @pytest.mark.parametrize("size", [3, 9])
 def test_a_split_basket_is_predicted_from_its_other_part(dataset, size):
     dataset = with_baskets(dataset, (size,))
-    batches = batches_of(dataset, split_moments=1.0)
+    batches = batches_of(dataset, split_timestamp_groups=1.0)
     items = np.asarray(dataset.event_items)
     starts = np.asarray(dataset.user_offsets)
     seen_with: dict[int, set[int]] = {}
@@ -149,8 +156,8 @@ def test_half_of_the_baskets_are_split(dataset):
     dataset = with_baskets(dataset, (2,))
     alone, split = 0, 0
     for number in range(20):
-        for _, batch in epoch(batches_of(dataset, split_moments=0.5), number):
-            counts = np.bincount(batch["moment"][batch["weights"] > 0])
+        for _, batch in epoch(batches_of(dataset, split_timestamp_groups=0.5), number):
+            counts = np.bincount(batch["query_ids"][batch["weights"] > 0])
             alone += np.sum(counts == 2)
             split += np.sum(counts == 1)
     # Of 44 pairs; four users have an odd event more, which is never split.
@@ -185,7 +192,7 @@ def test_crops_forget_the_beginning(dataset):
     assert len(found) < len(whole) and len(found) == len(list(predictions(cropped)))
     for target, history in found.items():
         assert whole[target][len(whole[target]) - len(history) :] == history
-        # Rows of a single prediction (users with one event) cannot be cropped.
+        # Sequences of a single prediction (users with one event) cannot be cropped.
         assert history or len(whole[target]) == 0
     assert dict(predictions_by_target(cropped, 1)) != found
     half = len(list(predictions(batches_of(dataset, crop=0.5))))
@@ -203,7 +210,8 @@ def predictions_by_target(batches, number):
 
 
 @pytest.mark.parametrize(
-    "settings", [{}, {"overlap": 0.5}, {"crop": 0.7}, {"split_moments": 1.0}, {"batch_size": 100}]
+    "settings",
+    [{}, {"overlap": 0.5}, {"crop": 0.7}, {"split_timestamp_groups": 1.0}, {"batch_size": 100}],
 )
 def test_packing_changes_no_prediction(dataset, settings):
     with_baskets(dataset, (3, 1, 2))
@@ -220,7 +228,9 @@ def test_epochs_have_the_same_shapes(tmp_path, packed, basket):
     lengths = np.random.default_rng(0).geometric(0.1, size=500).clip(1, 60)
     users = [[np.arange(length).tolist(), [0], [1]] for length in lengths]
     dataset = with_baskets(write_dataset(tmp_path / "dataset", users, 60), (basket,))
-    batches = batches_of(dataset, max_events=40, batch_size=16, split_moments=0.5, packed=packed)
+    batches = batches_of(
+        dataset, max_events=40, batch_size=16, split_timestamp_groups=0.5, packed=packed
+    )
     shapes = [
         {
             tuple((name, *array.shape) for name, array in batch.items())
@@ -233,21 +243,22 @@ def test_epochs_have_the_same_shapes(tmp_path, packed, basket):
     assert predicted < 1.5 * batches.events_per_epoch
 
 
-def test_packed_rows_keep_their_times_and_users(tmp_path):
+def test_packed_sequences_keep_their_times_and_users(tmp_path):
     users = [[list(range(n)), [9], [9]] for n in (2, 3, 4, 5)]
     dataset = write_dataset(tmp_path / "dataset", users, 10)
     times = np.arange(dataset.events) ** 2 * 10**6
     np.save(dataset.path / "event_times.npy", times)
     batches = batches_of(dataset, max_events=9, batch_size=4, times=True, packed=True)
     for _, batch in epoch(batches, 0):
-        for row, user in enumerate(batch["user"]):
+        for number, user in enumerate(batch["user"]):
             if user < 0:
                 continue
             begin = dataset.user_offsets[user]
             read = np.arange(begin, begin + len(users[user][0]) - 1)
             seconds = (times[read] - times[begin]) // 10**6
-            assert batch["history_times"][batch["row"] == row].tolist() == [0, *seconds]
-            assert batch["place"][batch["row"] == row].tolist() == list(range(len(read) + 1))
+            own = batch["segment_ids"] == number
+            assert batch["history_times"][own].tolist() == [0, *seconds]
+            assert batch["position_ids"][own].tolist() == list(range(len(read) + 1))
 
 
 def test_counts(dataset):
@@ -258,7 +269,7 @@ def test_counts(dataset):
 
 
 def test_validation_can_be_fitted_too(dataset):
-    # Every user has one more event; the user without training events now has a row.
+    # Every user has one more event; the user without training events now has a sequence.
     assert batches_of(dataset, last_part="validation").events_per_epoch == 92 + 9
 
 
@@ -271,10 +282,13 @@ def test_an_epoch_is_a_function_of_seed_and_number(dataset):
     assert drawn(1, 0) != drawn(2, 0)
 
 
-def test_the_number_of_steps_per_run_changes_nothing_but_the_grouping(dataset):
+def test_the_number_of_steps_per_dispatch_changes_nothing_but_the_grouping(dataset):
     batches = batches_of(dataset)
     for steps in (1, 4):
-        lengths = {len(run.layout.rows) for run in batches.runs(batches.draw(0), steps)}
+        lengths = {
+            len(dispatch.placement.sequences)
+            for dispatch in batches.dispatches(batches.sample(0), steps)
+        }
         assert lengths <= {1, steps}
 
 
@@ -308,13 +322,13 @@ def test_a_log_without_order_is_shuffled_within_users(tmp_path):
     ]
 
 
-def test_times_are_whole_seconds_since_the_row_began(tmp_path):
+def test_times_are_whole_seconds_since_the_sequence_began(tmp_path):
     dataset = write_dataset(tmp_path / "dataset", [[[0, 1, 2, 3, 4], [5], [6]]], 7)
     times = np.array([10.9, 11.0, 12.0, 20.5, 50.0, 60.0, 70.0]) * 10**6
     np.save(dataset.path / "event_times.npy", times.astype(np.int64))
     ((_, batch),) = epoch(batches_of(dataset, max_events=8, batch_size=1, times=True), 0)
     assert batch["history_times"][0].tolist() == [0, 1, 2, 10]
-    # Two events of history a row: the second row begins at item 2.
+    # Two events of history a sequence: the second begins at item 2.
     cut = [b for _, b in epoch(batches_of(dataset, max_events=2, batch_size=1, times=True), 0)]
     assert sorted(b["history_times"][0].tolist() for b in cut) == [[0, 1], [0, 8]]
     # A crop begins its own count.
@@ -326,14 +340,14 @@ def test_times_are_whole_seconds_since_the_row_began(tmp_path):
     assert batch["history_times"][0, : len(read)].tolist() == (read - read[0]).tolist()
 
 
-def test_whole_rows_hold_the_last_event_too(tmp_path):
+def test_whole_sequences_hold_the_last_event_too(tmp_path):
     users = [[list(range(5)), [20], [21]], [[7], [20], [21]]]
     dataset = write_dataset(tmp_path / "dataset", users, 22, has_order=False)
     predicted = []
-    for _, batch in epoch(batches_of(dataset, max_events=30, whole_rows=True), 0):
+    for _, batch in epoch(batches_of(dataset, max_events=30, whole_sequences=True), 0):
         width = batch["history"].shape[1] + 1
         for index in np.flatnonzero(batch["weights"]):
-            row, position = divmod(int(batch["positions"][index]), width)
+            row, position = divmod(int(batch["query_positions"][index]), width)
             assert position < batch["length"][row]
             assert batch["history"][row, position] == batch["targets"][index]
             predicted.append(int(batch["targets"][index]))
@@ -348,8 +362,56 @@ def test_weights_follow_their_events_through_the_shuffle(tmp_path):
     assert sorted(targets) == [item for item in [*range(20), *range(22, 40)] if item % 2]
 
 
-def test_nobody_owns_an_empty_row(dataset):
+def test_nobody_owns_what_fills_a_batch_up(dataset):
     for _, batch in epoch(batches_of(dataset), 0):
         width = batch["history"].shape[1] + 1
-        predicting = np.unique(batch["positions"][batch["weights"] > 0] // width)
+        predicting = np.unique(batch["query_positions"][batch["weights"] > 0] // width)
         np.testing.assert_array_equal(np.flatnonzero(batch["user"] >= 0), predicting)
+
+
+@pytest.mark.parametrize("read", [{}, {"packed": True}, {"times": True, "whole_sequences": True}])
+def test_batches_are_what_their_keys_promise(dataset, read):
+    batches = batches_of(dataset, **read)
+    assert len(batches) == batches.steps_per_epoch
+    for number in range(len(batches)):
+        check_batch(batches[number])
+        assert set(batches[number]) == set(batches.spec.training_keys)
+
+
+def test_an_index_is_a_step_and_keras_moves_on_to_the_next_epoch(dataset):
+    batches = batches_of(dataset, split_timestamp_groups=0.5)
+    for number in range(2):
+        steps = [batch["targets"].tolist() for _, batch in epoch(batches, number, 1)]
+        batches.on_epoch_begin()
+        assert [batches[step]["targets"].tolist() for step in range(len(batches))] == steps
+        batches.on_epoch_end()
+    # Keras looks at the first batches before it begins, and ends what has not begun.
+    assert batches[0] and batches.epoch == 2
+    batches.on_epoch_end()
+    assert batches.epoch == 2
+
+
+class Counting:
+    """Draws any items and remembers for which targets."""
+
+    count = 3
+
+    def draw(self, generator, targets):
+        self.targets = targets.tolist()
+        return generator.integers(0, 90, 3).astype(np.int32), np.zeros(3, np.float32)
+
+
+def test_negatives_are_drawn_anew_for_each_step_of_each_epoch(dataset):
+    sampler = Counting()
+    batches = batches_of(dataset, negatives=True, sampler=sampler)
+    drawn = []
+    for number in (0, 1):
+        for _, batch in epoch(batches, number):
+            check_batch(batch)
+            assert sampler.targets == batch["targets"][batch["weights"] > 0].tolist()
+            drawn.append(tuple(batch["negatives"].tolist()))
+    assert len(set(drawn)) == len(drawn) == 2 * len(batches)
+    again = batches_of(dataset, negatives=True, sampler=sampler)
+    assert [tuple(b["negatives"].tolist()) for _, b in epoch(again, 0)] == drawn[: len(batches)]
+    with pytest.raises(ValueError, match="expected a sampler"):
+        batches_of(dataset, negatives=True)

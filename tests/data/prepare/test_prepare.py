@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
 
+from recsys.batch import BatchSpec
 from recsys.data.batches.training_batches import TrainingBatches
 from recsys.data.dataset import Dataset
 from recsys.data.prepare import prepare as prepare_module
@@ -157,10 +158,9 @@ def test_a_random_split_of_sets(write, prepared):
     assert dataset.manifest.split["latest_training_event"] is None
     queries = dataset.queries("test")
     assert queries.history_ends.tolist() == dataset.part_ends[queries.users, 1].tolist()
-    batches = [
-        TrainingBatches(dataset, "train", 50, 4, seed=1).draw(epoch).items for epoch in (0, 0, 1)
-    ]
-    assert (batches[0] == batches[1]).all() and (batches[0] != batches[2]).any()
+    batches = TrainingBatches(dataset, BatchSpec(max_events=50))
+    items = [batches.sample(epoch).items for epoch in (0, 0, 1)]
+    assert (items[0] == items[1]).all() and (items[0] != items[2]).any()
     rows = "".join(reversed(text.splitlines(keepends=True)[1:]))
     again = prepared(
         write("other.csv", "user,item\n" + rows), log={"columns": columns}, split=split

@@ -1,0 +1,63 @@
+"""How a retriever is fitted."""
+
+from typing import Literal
+
+from pydantic import Field, NonNegativeInt
+
+from recsys.config import Distinct, StrictConfig
+from recsys.training.optimizer import OptimizerConfig
+
+
+class TrainingConfig(StrictConfig):
+    """How a retriever is fitted."""
+
+    epochs: int = Field(20, ge=1, description="passes over the training events, at most")
+    batch_size: int = Field(
+        128,
+        ge=1,
+        description="sequences (users, or cuts of long histories) a step; on average, for encoders "
+        "that several are packed for",
+    )
+    optimizer: OptimizerConfig = Field(OptimizerConfig(), description="AdamW or Adagrad")
+    precision: Literal["float32", "mixed_bfloat16"] = Field(
+        "float32", description="what layers compute in; weights and the softmax stay float32"
+    )
+    patience: int = Field(
+        3, ge=1, description="epochs without a better validation metric before training stops"
+    )
+    overlap: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="share of max_events that a sequence of a longer history repeats of the one "
+        "before it: its targets see more history, for more sequences",
+    )
+    crop: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="share of sequences that begin at a random later event, anew each epoch",
+    )
+    split_timestamp_groups: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="share of timestamp groups (events of a user at one time, such as a basket) "
+        "that are split at random, anew each epoch: the second part is predicted from the first, "
+        "too; all else is predicted from what came before the group",
+    )
+    average_decay: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="memory of a running average of the epochs' weights, which is what is "
+        "validated and kept; 0 keeps the weights as they are",
+    )
+    refit: bool = Field(
+        False, description="fit again on train and validation, for the best number of epochs"
+    )
+    seeds: Distinct[list[NonNegativeInt]] = Field([1], min_length=1, description="one run each")
+    steps_per_dispatch: int = Field(8, ge=1, description="steps that the device takes in one call")
+    checkpoint_seconds: float = Field(
+        60.0, ge=0, description="seconds between checkpoints within an epoch"
+    )

@@ -15,10 +15,9 @@ from pydantic import Field, NonNegativeInt
 from recsys.config import Distinct, StrictConfig
 from recsys.data.batches.training_batches import TrainingBatches
 from recsys.data.dataset import Dataset, Part
-from recsys.errors import InputError
+from recsys.errors import Damaged, InputError, TrainingDiverged
 from recsys.models.retriever import Retriever
 from recsys.system import stopping
-from recsys.system.reading import Damaged
 from recsys.training.averaging import WeightAverage
 from recsys.training.checkpoint import State, load_checkpoint, save_checkpoint
 from recsys.training.devices import free_memory, training_devices
@@ -83,10 +82,6 @@ class TrainingConfig(StrictConfig):
     checkpoint_seconds: float = Field(
         60.0, ge=0, description="seconds between checkpoints within an epoch"
     )
-
-
-class TrainingDiverged(InputError):
-    """The loss is no longer a number."""
 
 
 @dataclass

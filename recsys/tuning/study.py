@@ -13,7 +13,8 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from recsys.system.reading import Damaged, reading
+from recsys.errors import Damaged
+from recsys.system.reading import reading
 from recsys.training.fit import Progress
 from recsys.tuning.search_space import SweepConfig
 

@@ -5,8 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
+from recsys.errors import ParityError
 from recsys.export.inputs import user_features_of
-from recsys.export.parity import ParityError, ParityGate
+from recsys.export.parity import ParityGate
 from recsys.export.probes import Probes
 from tests.export.conftest import Exported
 

@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from recsys.data.dataset import Dataset
-from recsys.errors import InputError
+from recsys.errors import Damaged, InputError
 from recsys.experiment.differences import differences
 from recsys.runs.folder import RunFolder, as_text, write_document
-from recsys.system.reading import Damaged, read_json, read_yaml
+from recsys.system.reading import read_json, read_yaml
 
 # Settings that a message names.
 SHOWN = 5
-CHOOSE = "Choose another --name, or replace it with --overwrite."
+CHOOSE = (
+    "Choose another --name, or replace it with --overwrite (in Python, name=… and overwrite=True)."
+)
 UNKNOWN = (
     "Whether this is the same run cannot be told any more: choose another --name, or replace the "
     "run with --overwrite"

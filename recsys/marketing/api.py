@@ -68,7 +68,7 @@ def run(
             f"{path} is an experiment of `task: {task}`; recsys.marketing runs those of "
             f"{' and '.join(TASKS)}"
         )
-    require_libraries(f"`task: {task}`")
+    require_libraries(f"`task: {task}`", TASKS[task].extra)
     start_backend()
     return TASKS[task].run(path, overrides, name, Path(runs_dir), overwrite)
 

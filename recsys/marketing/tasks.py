@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from recsys.errors import InputError
 from recsys.experiment.precheck import refuse_early
-from recsys.marketing.libraries import require_libraries
+from recsys.marketing.libraries import Extra, require_libraries
 
 if TYPE_CHECKING:
     from recsys.data.prepare.config import DataConfig
@@ -29,8 +29,13 @@ class MarketingTask(ABC):
     def module(self) -> str:
         """The module that types its experiments."""
 
+    @property
+    @abstractmethod
+    def extra(self) -> Extra:
+        """The extra that brings its libraries."""
+
     def check(self, path: Path, overrides: Overrides = None, name: str | None = None) -> None:
-        require_libraries(f"the task of {path}")
+        require_libraries(f"the task of {path}", self.extra)
         refuse_early([self.module], lambda: self.load(path, overrides, name))
 
     @abstractmethod
@@ -58,6 +63,7 @@ class Propensity(MarketingTask):
     """What users will do."""
 
     module: str = "recsys.marketing.propensity.experiment"
+    extra: Extra = "marketing"
 
     def load(
         self, path: Path, overrides: Overrides = None, name: str | None = None
@@ -93,6 +99,7 @@ class Sentiment(MarketingTask):
     """What reviews say."""
 
     module: str = "recsys.marketing.sentiment.experiment"
+    extra: Extra = "text"
 
     def load(
         self, path: Path, overrides: Overrides = None, name: str | None = None

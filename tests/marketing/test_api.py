@@ -139,7 +139,7 @@ def test_correlation_is_of_money():
 def test_a_missing_library_is_one_message_with_the_command(monkeypatch):
     from recsys.marketing import libraries
 
-    monkeypatch.setattr(libraries, "PACKAGES", ("numpy", "no_such_package"))
+    monkeypatch.setitem(libraries.PACKAGES, "marketing", ("numpy", "no_such_package"))
     with pytest.raises(MissingExtra) as raised:
         marketing.size(0.01, 0.1)
     assert str(raised.value) == (

@@ -19,9 +19,8 @@ from recsys.system.extras import MissingExtra, require
 
 REPOSITORY = Path(__file__).parents[2]
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
-# Imported where a setting asks for them, each behind a message that names its extra; and what
-# only the estimators of marketing need.
-BEHIND_A_MESSAGE = {"jax", "implicit", "optuna", "skops"}
+# Imported where a setting asks for them, each behind a message that names its extra.
+BEHIND_A_MESSAGE = {"jax", "implicit", "optuna"}
 # What needs no name in `dependencies`: it comes with pydantic, and with TensorFlow.
 BROUGHT = {"pydantic_core", "google"}
 # Packages of the extras as they are imported.

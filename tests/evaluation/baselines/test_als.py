@@ -67,6 +67,6 @@ def test_events_of_weight_0_are_not_learned_from(write_dataset: WriteDataset) ->
 
 
 def test_a_missing_system_library_is_said_before_the_work(board, monkeypatch) -> None:
-    monkeypatch.setitem(sys.modules, "implicit.cpu", None)
+    monkeypatch.setitem(sys.modules, "implicit.cpu.als", None)
     with pytest.raises(InputError, match="libgomp1"):
         ALS.check(board, "train")

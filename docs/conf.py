@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).parent / "extensions"))
 
 project = "recsys"
 version = release = installed("recsys")
-copyright = "the authors of recsys"  # noqa: A001 Sphinx's name for it
+copyright = "the authors of recsys"
 html_show_copyright = False
 
 extensions = [

@@ -2,8 +2,8 @@
 
 In a page, what stands in a comment before a block says how it is checked:
 
-``<!-- schema: PATH -->``  before YAML: of which file it is; an experiment by default
-``<!-- not run: WHY -->``  before Python: it is compiled only
+``<!-- schema: PATH -->``       before YAML: of which file it is; an experiment by default
+``<!-- merged into: FILE -->``  before YAML: the reader puts it into that file
 """
 
 import importlib.util
@@ -20,21 +20,22 @@ import jsonschema
 import pytest
 import typer
 from markdown_it import MarkdownIt
+from typer.testing import CliRunner
 
 from recsys.cli import app
+from recsys.data.sources.generate import generate
 from recsys.experiment.file import Document, set_value
-from recsys.system.yaml_text import read_override, read_yaml
+from recsys.system.yaml_text import dump_yaml, read_override, read_yaml
 
 REPOSITORY = Path(__file__).parents[1]
 DOCS = REPOSITORY / "docs"
 READMES = [REPOSITORY / "README.md", REPOSITORY / "README.zh.md"]
 PAGES = [*READMES, REPOSITORY / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
 MARKDOWN = MarkdownIt("commonmark").enable("table")
-# A page, and the fence of a block in it.
 EXPERIMENT = "recsys/experiment/schemas/experiment.schema.json"
 # What an experiment must have, where a block shows other parts of it.
 REST_OF_AN_EXPERIMENT = {"data": {"log": {"public": "movielens-100k"}}}
-# What the pages read and ask, made in this order by their own commands.
+# The log that the pages read, which is made once for all.
 SHOP = ["data", "generate", "shop", "--events", "20000", "--users", "500", "--items", "300"]
 
 
@@ -155,26 +156,26 @@ def parse(arguments: list[str]) -> None:
 
 
 def of_recsys(page: Path) -> list[list[str]]:
-    """The command lines of recsys in a page, in blocks and in the text."""
+    """The command lines of recsys in a page's blocks."""
     found = [words for block in blocks(page, "shell") for words in commands(block.text)]
-    for token in tokens(page):
-        for child in token.children or []:
-            if child.type == "code_inline" and re.match(r"recsys [a-z]+ ", child.content):
-                found.append(shlex.split(child.content))
     return [words[1:] for words in found if words[0] == "recsys"]
 
 
-# Placeholders of the text are not arguments.
-PLACEHOLDER = re.compile(r"…|\.\.\.")
+def mentioned(page: Path) -> list[list[str]]:
+    """Those in its text, which need not be whole."""
+    codes = [child.content for token in tokens(page) for child in token.children or []
+             if child.type == "code_inline" and child.content.startswith("recsys ")]  # fmt: skip
+    return [[word for word in shlex.split(code)[1:] if word != "…"] for code in codes]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
 def test_commands_are_commands(page):
-    for words in of_recsys(page):
-        words = [word for word in words if not PLACEHOLDER.fullmatch(word)]
+    for words in of_recsys(page) + mentioned(page):
         try:
             parse(words)
         except Exception as error:
+            if type(error).__name__ == "MissingParameter" and words in mentioned(page):
+                continue
             pytest.fail(f"recsys {shlex.join(words)}: {error!r}")
 
 
@@ -266,20 +267,63 @@ def test_overrides_have_keys_of_the_schema():
                 assert mistakes(document, EXPERIMENT) == [], words
 
 
-# Python blocks
+# Python blocks, and commands where a page goes on from one to the other
 
-
-def is_a_session(page: Path) -> bool:
-    return any("import recsys" in block.text for block in blocks(page, "python"))
-
-
-SESSIONS = [page for page in PAGES if is_a_session(page) and page.name != "CONTRIBUTING.md"]
 PYTHON = all_blocks("python")
+# Pages that are run from top to bottom, each as one session, in the order in which they build
+# on each other's runs.
+SESSIONS = [
+    DOCS / "tutorial" / "own-log.md",
+    DOCS / "tutorial" / "dataframe.md",
+    DOCS / "guides" / "serving.md",
+    DOCS / "guides" / "tracking.md",
+    DOCS / "guides" / "own-encoder.md",
+    *READMES,
+]
 
 
 @pytest.mark.parametrize("block", PYTHON, ids=names(PYTHON))
 def test_python_compiles(block):
     compile(block.text, block.name, "exec")
+
+
+def test_every_page_with_our_python_is_run():
+    ours = {block.page for block in PYTHON if re.search(r"^(import|from) recsys", block.text, re.M)}
+    assert ours - {REPOSITORY / "CONTRIBUTING.md"} <= set(SESSIONS)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Where a reader would stand, with the shop's log."""
+    folder = tmp_path_factory.mktemp("reader")
+    generate(folder / "shop", events=20000, users=500, items=300)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", SESSIONS, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_pages_run_from_top_to_bottom(page, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    whole = page.parent.name == "tutorial"
+    session: dict = {"__name__": "__main__"}
+    for block in blocks(page, "python", "yaml", "shell"):
+        if block.language == "python":
+            exec(compile(block.text, block.name, "exec"), session)
+        elif block.language == "yaml" and block.note.startswith("merged into:"):
+            merge(Path(block.note.removeprefix("merged into:").strip()), block)
+        elif block.language == "shell" and whole:
+            for words in commands(block.text):
+                if words[0] == "recsys" and words[1:3] != SHOP[:2]:
+                    done = CliRunner().invoke(app, words[1:])
+                    assert done.exit_code == 0, (words, done.output, done.exception)
+
+
+def merge(path: Path, block: Block) -> None:
+    """Puts lines of a page into a file, as its reader does."""
+    document = read_yaml(path.read_text(encoding="utf-8"), str(path))
+    for section, keys in read_yaml(block.text, block.name).items():
+        document[section] = {**document.get(section, {}), **keys}
+    path.write_text(dump_yaml(document), encoding="utf-8")
 
 
 # What is generated
@@ -322,7 +366,8 @@ def test_every_key_is_described(path):
     for name, model in {"": whole, **whole.get("$defs", {})}.items():
         for key, value in model.get("properties", {}).items():
             opened = whole.get("$defs", {}).get(value.get("$ref", "").rpartition("/")[2], {})
-            if not (value.get("description") or opened.get("description")) and key != "kind":
+            told = value.get("description") or opened.get("description") or "const" in value
+            if not told and key != "kind":
                 silent.append(f"{name}.{key}")
     assert not silent
 

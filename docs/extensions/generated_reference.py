@@ -36,8 +36,8 @@ class _Settings:
         parts = [self._table(self.schema)]
         for name, place in self.places.items():
             model = self.models[name]
-            kind = model["properties"].get("kind", {}).get("const")
-            title = f"`{place}`" + (f": `kind: {kind}`" if kind else "")
+            kinds = _kinds(model)
+            title = f"`{place}`" + (f": `kind: {', '.join(kinds)}`" if kinds else "")
             parts += [f"({self._anchor(name)})=", f"## {title}", model.get("description", "")]
             parts.append(self._table(model))
         return "\n\n".join(parts)
@@ -47,11 +47,13 @@ class _Settings:
 
     def _table(self, model: dict[str, Any]) -> str:
         required = model.get("required", [])
+        unless_public = [key for each in model.get("anyOf", []) for key in each["required"][1:]]
         rows = ["{.settings}", "| key | type | default | meaning |", "| --- | --- | --- | --- |"]
         for key, value in model["properties"].items():
             if "const" in value and key in ("kind", "task"):
                 continue
             default = "required" if key in required else _default(value)
+            default = "required unless `public`" if key in unless_public else default
             text = value.get("description") or self._said(value)
             cells = [f"`{key}`", self._type(value), default, text]
             rows.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
@@ -68,8 +70,7 @@ class _Settings:
             model = self.models[name]
             if "properties" not in model:
                 return self._type(model)
-            kind = model["properties"].get("kind", {}).get("const")
-            return f"[{kind or 'section'}](#{self._anchor(name)})"
+            return f"[{', '.join(_kinds(model)) or 'section'}](#{self._anchor(name)})"
         for union in ("anyOf", "oneOf"):
             if union in value:
                 kinds = [self._type(each) for each in value[union] if each != {"type": "null"}]
@@ -84,6 +85,12 @@ class _Settings:
             inner = value.get("additionalProperties")
             return "names to " + self._type(inner) if isinstance(inner, dict) else "section"
         return _scalar(value)
+
+
+def _kinds(model: dict[str, Any]) -> list[str]:
+    """What the ``kind`` of a section may be."""
+    kind = model["properties"].get("kind", {})
+    return [kind["const"]] if "const" in kind else kind.get("enum", [])
 
 
 def _places(schema: dict[str, Any]) -> dict[str, str]:

@@ -26,11 +26,11 @@ SCHEMAS = {
         "recsys experiment",
     ),
     "recsys/marketing/schemas/propensity.schema.json": (
-        "recsys.marketing.experiment.PropensityExperiment",
+        "recsys.marketing.propensity.experiment.PropensityExperiment",
         "recsys experiment of task propensity",
     ),
     "recsys/marketing/schemas/sentiment.schema.json": (
-        "recsys.marketing.experiment.SentimentExperiment",
+        "recsys.marketing.sentiment.experiment.SentimentExperiment",
         "recsys experiment of task sentiment",
     ),
     "recsys/marketing/schemas/audience.schema.json": (

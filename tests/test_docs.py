@@ -22,6 +22,8 @@ import typer
 from markdown_it import MarkdownIt
 from typer.testing import CliRunner
 
+import recsys.errors
+import recsys.marketing
 from recsys.cli import app
 from recsys.data.sources.generate import generate
 from recsys.experiment.file import Document, set_value
@@ -295,9 +297,19 @@ def test_every_page_with_our_python_is_run():
 
 def test_both_readmes_show_the_same_code():
     """But for the comments, which are translated; one of them is run."""
-    shown = [[re.sub(r"\s+#.*", "", block.text) for block in blocks(page, "python", "shell", "yaml")]
-             for page in READMES]  # fmt: skip
-    assert shown[0] == shown[1]
+    english, chinese = (
+        [re.sub(r"\s+#.*", "", block.text) for block in blocks(page, "python", "shell", "yaml")]
+        for page in READMES
+    )
+    assert english == chinese
+
+
+def test_every_public_name_is_in_the_reference():
+    page = (DOCS / "reference" / "python.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"^\.\. auto(?:function|class):: (.*)$", page, flags=re.MULTILINE))
+    errors = {f"recsys.{name}" for name in recsys.__all__ if hasattr(recsys.errors, name)}
+    names = {f"recsys.{name}" for name in recsys.__all__} - errors
+    assert told == names | {f"recsys.marketing.{name}" for name in recsys.marketing.__all__}
 
 
 @pytest.fixture(scope="module")

@@ -14,16 +14,19 @@ import re
 import textwrap
 import tomllib
 from pathlib import Path
+from typing import Any
 
 from recsys.experiment.json_schema import json_schema
 from recsys.system.files import atomic_path
 
 REPOSITORY = Path(__file__).parents[1]
-# By the schema's file: the model that reads such a file, and what the file is called.
-SCHEMAS = {
+# By the schema's file: the model that reads such a file, what the file is called, and what it may
+# lack beside its name.
+SCHEMAS: dict[str, tuple[Any, ...]] = {
     "recsys/experiment/schemas/experiment.schema.json": (
-        "recsys.experiment.schema.Experiment",
+        "recsys.tuning.sweep_file.SweepFile",
         "recsys experiment",
+        ("sweep",),
     ),
     "recsys/marketing/schemas/propensity.schema.json": (
         "recsys.marketing.propensity.experiment.PropensityExperiment",
@@ -51,13 +54,17 @@ ARCHITECTURE = "docs/images/architecture.svg"
 
 def generated() -> dict[str, str]:
     """By path in the repository, what each generated file holds."""
-    return {path: _schema(*SCHEMAS[path]) for path in SCHEMAS} | {ARCHITECTURE: architecture()}
+    schemas = {
+        path: json.dumps(schema(path), indent=1, ensure_ascii=False) + "\n" for path in SCHEMAS
+    }
+    return schemas | {ARCHITECTURE: architecture()}
 
 
-def _schema(model: str, title: str) -> str:
+def schema(path: str) -> dict[str, Any]:
+    """The JSON Schema that a path of :data:`SCHEMAS` holds."""
+    model, title, *optional = SCHEMAS[path]
     module, _, name = model.rpartition(".")
-    found = getattr(importlib.import_module(module), name)
-    return json.dumps(json_schema(found, title), indent=1, ensure_ascii=False) + "\n"
+    return json_schema(getattr(importlib.import_module(module), name), title, *optional)
 
 
 def layers() -> list[list[str]]:

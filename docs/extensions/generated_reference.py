@@ -4,7 +4,6 @@ A page asks for them by a comment: ``<!-- settings: SCHEMA -->`` is replaced by 
 file, from the JSON Schema of its pydantic model, and ``<!-- commands -->`` by the command line.
 """
 
-import importlib
 import json
 import re
 import sys
@@ -165,13 +164,9 @@ def commands() -> str:
 
 def _schema(path: str) -> dict[str, Any]:
     sys.path.insert(0, str(REPOSITORY / "scripts"))
-    from write_generated import SCHEMAS
+    from write_generated import schema
 
-    from recsys.experiment.json_schema import json_schema
-
-    model, title = SCHEMAS[path]
-    module, _, name = model.rpartition(".")
-    return json_schema(getattr(importlib.import_module(module), name), title)
+    return schema(path)
 
 
 def _expand(app: Sphinx, page: str, source: list[str]) -> None:

@@ -16,12 +16,15 @@ class Section(StrictConfig):
 
 
 class File(StrictConfig):
+    """For those who read code."""
+
     name: str = Field(description="names it")
     kind: Literal["small", "large"] = Field("small", description="how big")
     section: Section
+    extra: int
 
 
-SCHEMA = json_schema(File, "a file")
+SCHEMA = json_schema(File, "a file", ("extra",))
 
 
 def accepts(document):
@@ -49,6 +52,7 @@ def test_what_the_model_refuses_is_refused(document):
 
 def test_only_made_up_titles_are_left_out():
     assert SCHEMA["title"] == "a file"
+    assert "description" not in SCHEMA
     section = SCHEMA["$defs"]["Section"]
     assert section["description"] == "What is in it."
     assert section["properties"]["title"]["description"] == "what people call it"

@@ -19,7 +19,7 @@ define install_pinned
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart marketing-demo test format lint lock clean
+.PHONY: help install quickstart marketing-demo docs test format lint lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,11 @@ quickstart: install  ## MovieLens-100K: train, evaluate, track and export two mo
 
 marketing-demo: install  ## a grocer's year: predictions, audiences, campaign files, one page
 	$(BIN)/python scripts/marketing_demo.py
+
+docs: $(INSTALLED_DEV)  ## build the documents into site/; warnings are errors
+	$(BIN)/python scripts/write_generated.py
+	$(BIN)/python -m sphinx -W --keep-going -q -d build/doctrees docs site
+	@echo "site/index.html"
 
 test: $(INSTALLED_DEV)  ## run every test
 	$(BIN)/python -m pytest -q -n 2 --dist loadscope --no-loadscope-reorder

@@ -1,4 +1,4 @@
-"""Reruns a row of the README's table of published figures.
+"""Reruns a row of the table of published figures (docs/results.md).
 
     python scripts/reproduce.py ROW [--data FOLDER] [--runs-dir runs/reproduce]
 

@@ -1,5 +1,6 @@
 """A commented experiment to start from, written for a log that has not been described yet."""
 
+import os
 import re
 import shlex
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from recsys.system.files import atomic_path
 from recsys.system.yaml_text import inline_yaml
 
 DEFAULTS = Path(__file__).parent / "defaults"
+SCHEMA = Path(__file__).parent / "schemas" / "experiment.schema.json"
 # The logs that the dense default was chosen and tried on have 50 moments a user or
 # more, those of the sparse one 7 or fewer.
 DENSE_MOMENTS = 20
@@ -86,6 +88,7 @@ def _document(log: str, guess: RoleGuess, output: Path) -> str:
     repeats = found.repeats if found else 0.0
     seen = "allow" if repeats >= COMES_BACK else "exclude"
     lines = [
+        *_completion(output),
         f"# Guessed from {_one_line(log)}:",
         *_sizes(guess),
         f"# Columns: {_one_line(', '.join(guess.columns))}.",
@@ -117,6 +120,13 @@ def _document(log: str, guess: RoleGuess, output: Path) -> str:
         "",
     ]  # fmt: skip
     return "\n".join(lines)
+
+
+def _completion(output: Path) -> list[str]:
+    """The line by which editors find the JSON Schema of the file."""
+    path = os.path.relpath(SCHEMA, output.parent)
+    # They read it up to the first blank.
+    return [] if re.search(r"\s", path) else [f"# yaml-language-server: $schema={path}"]
 
 
 def _sizes(guess: RoleGuess) -> list[str]:

@@ -13,7 +13,7 @@ from recsys.training.optimizer import OptimizerConfig
 
 FLOAT = 4
 GIB = 2**30
-# What TensorFlow holds at its peak, measured on CPUs (see scripts/benchmark/README.md). Of each
+# What TensorFlow holds at its peak, measured on CPUs (see docs/benchmarks.md). Of each
 # position, in vectors: what the encoder reads, its output, queries, and their gradients.
 VECTORS_OF_A_POSITION = 9
 # A sampled loss also has the positive's vector, what is left out, and their gradients.
@@ -109,7 +109,7 @@ def require_memory(needed: MemoryForecast, unallocated: int, free: int) -> None:
 def estimate_working_memory(retriever: Retriever, batches: Mapping[str, np.ndarray]) -> int:
     """Bytes that a step on TensorFlow needs beside weights and slots.
 
-    A formula with constants measured on CPUs (``scripts/benchmark/README.md`` has forecast over
+    A formula with constants measured on CPUs (``docs/benchmarks.md`` has forecast over
     peak, which differs by processor) for the zoo's encoders, and for item features, of which
     pictures are what counts.
 

@@ -29,7 +29,9 @@ class DataConfig(StrictConfig):
     minimum_item_events: int = Field(
         1, ge=1, description="items with fewer are removed, until all have as many; likewise"
     )
-    split: splits.SplitConfig = splits.TimeSplit()
+    split: splits.SplitConfig = Field(
+        splits.TimeSplit(), description="what is held out for validation and test"
+    )
 
     @field_validator("users")
     @classmethod

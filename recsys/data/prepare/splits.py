@@ -5,7 +5,7 @@ audit that goes with it is computed from the events as they were written.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 import ibis
@@ -36,7 +36,9 @@ def _moment(given: Any) -> Any:
     return moment.replace(tzinfo=UTC) if is_date else moment
 
 
-Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
+Moment = Annotated[
+    AwareDatetime, BeforeValidator(_moment, json_schema_input_type=date | AwareDatetime)
+]
 
 
 class TimeSplit(StrictConfig):

@@ -1,8 +1,16 @@
 """How a source is described in an experiment: an interaction log, a side table, their files."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationInfo, field_serializer, field_validator, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
 
 from recsys.config import StrictConfig
 from recsys.data.sources import public
@@ -102,16 +110,26 @@ class FileConfig(StrictConfig):
         return self
 
 
+def _public_knows(key: str) -> Callable[[dict[str, Any]], None]:
+    """For the JSON Schema: a public data set has a value of ``key``, which a path needs."""
+
+    def changed(schema: dict[str, Any]) -> None:
+        schema["required"].remove(key)
+        schema["anyOf"] = [{"required": ["public"]}, {"required": ["path", key]}]
+
+    return changed
+
+
 class Columns(StrictConfig):
     """Which column of the log plays which role."""
 
-    user: str
+    user: str = Field(description="who did it")
     item: str | None = Field(
         None,
         description="left out: every event is of one item, for predictions about users only; "
         "there is nothing to recommend then",
     )
-    time: str | None = None
+    time: str | None = Field(None, description="when")
     event: str | None = Field(None, description="event type, weighted by `event_weights`")
     value: str | None = Field(
         None, description="money, rating or quantity; of one piece where `quantity` is named"
@@ -119,7 +137,7 @@ class Columns(StrictConfig):
     quantity: str | None = Field(
         None, description="pieces: an event's value is `value` times it; negative = returned"
     )
-    session: str | None = None
+    session: str | None = Field(None, description="the visit or the receipt that it belongs to")
     channel: str | None = Field(None, description="where it happened, such as shop, web or app")
     campaign: str | None = Field(
         None, description="the campaign that the event answers; empty: none"
@@ -151,6 +169,8 @@ class Columns(StrictConfig):
 
 class LogConfig(TimeConfig, FileConfig):
     """An interaction log: who did what with which item, and when."""
+
+    model_config = ConfigDict(json_schema_extra=_public_knows("columns"))
 
     columns: Columns
     event_weights: dict[str, Annotated[float, Field(ge=0)] | None] = Field(
@@ -201,6 +221,8 @@ class LogConfig(TimeConfig, FileConfig):
 
 class TableConfig(FileConfig):
     """A side table: one row per user or per item, with features."""
+
+    model_config = ConfigDict(json_schema_extra=_public_knows("key"))
 
     key: str = Field(description="column with the id, as in the log")
     title: str | None = Field(None, description="column with what people call an item")

@@ -22,7 +22,7 @@ class CampaignConfig(StrictConfig):
 
     name: str = Field(pattern=NAME, description="names its file and the channel's campaign")
     audience: str = Field(description="one of `audiences`")
-    channel: Channel
+    channel: Channel = Field(description="where it goes")
     priority: PositiveInt = Field(description="1 is asked first; each user gets one campaign")
     holdout: float | None = Field(
         None, ge=0, lt=1, description="share that gets nothing, to compare with; the file's"
@@ -58,8 +58,10 @@ class CampaignFile(StrictConfig):
         description="folder of a recommender's run, which makes the offers; without it messages "
         "are plain",
     )
-    audiences: dict[str, Definition] = Field(min_length=1)
-    campaigns: list[CampaignConfig] = Field(min_length=1)
+    audiences: dict[str, Definition] = Field(min_length=1, description="by name, who is meant")
+    campaigns: list[CampaignConfig] = Field(
+        min_length=1, description="what each audience gets in which channel"
+    )
     minimum_size: PositiveInt = Field(
         50, ge=5, description="users that an audience has at least (k-anonymity)"
     )

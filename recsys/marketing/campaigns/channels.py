@@ -175,7 +175,7 @@ class SocialConfig(StrictConfig):
     """An audience for an advertising platform: hashed identifiers, and nothing else."""
 
     kind: Literal["social"]
-    platform: PlatformName
+    platform: PlatformName = Field(description="the network that imports the file")
     fields: Distinct[list[Detail]] | None = Field(
         None, description="contact details to give away; e-mail and phone by default"
     )

@@ -17,7 +17,11 @@ def _as_list(given: Any) -> Any:
     return [given] if isinstance(given, str) else given
 
 
-EventTypes = Annotated[Distinct[list[str]], BeforeValidator(_as_list), Field(min_length=1)]
+EventTypes = Annotated[
+    Distinct[list[str]],
+    BeforeValidator(_as_list, json_schema_input_type=str | list[str]),
+    Field(min_length=1),
+]
 
 
 class _TriggerConfig(StrictConfig):
@@ -136,7 +140,7 @@ class ReplayConfig(StrictConfig):
         description="contacts in which the addresses of the opt-out list are found; a list of "
         "ids needs none",
     )
-    triggers: list[TriggerConfig] = Field(min_length=1)
+    triggers: list[TriggerConfig] = Field(min_length=1, description="what sets off an answer")
 
     @property
     def begins(self) -> int | None:

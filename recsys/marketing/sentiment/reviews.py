@@ -36,11 +36,11 @@ SCORED = "reviews.parquet"
 class ReviewColumns(StrictConfig):
     """Which column of the reviews plays which role."""
 
-    user: str
-    item: str
-    text: str
+    user: str = Field(description="who wrote it")
+    item: str = Field(description="what it is about")
+    text: str = Field(description="the review")
     stars: str = Field(description="a number, more is better: the truth that sentiment is held to")
-    time: str
+    time: str = Field(description="when it was written")
     category: str | None = Field(None, description="of the item; sentiment is shown by it")
 
 

@@ -16,7 +16,7 @@ NAMES = {
     "item_knn": "item-to-item neighbours",
     "ease": "linear model of items (EASE)",
     "als": "matrix factorisation (implicit ALS)",
-    "markov": "what followed the last items (Markov chain)",
+    "markov": "Markov chain of the last items",
 }
 MEANINGS = {
     "recall": "share of the held-out items that the list holds",
@@ -151,9 +151,9 @@ def _images(
 ) -> dict[str, str]:
     """The figures that the run's documents allow, as ``data:`` addresses."""
     k = parse_metric(headline)[1]
-    baselines = {
-        NAMES.get(each, each): found for each, found in metrics.get("baselines", {}).items()
-    }
+    found = metrics.get("baselines", {}).items()
+    best_first = sorted(found, key=lambda each: -each[1].get(headline, {}).get("value") or 0.0)
+    baselines = {NAMES.get(each, each): values for each, values in best_first}
     shown = [headline, f"hit_rate@{k}" if headline != f"hit_rate@{k}" else f"ndcg@{k}"]
     figures = {"baselines": plots.beside_baselines(name, metrics["test"], baselines, shown)}
     if history:

@@ -1,13 +1,13 @@
 """What is raised on purpose: a small family, so that a caller can tell what can be mended.
 
-========================  ====================================================================
-:class:`RecsysError`      all of them
-:class:`InputError`       something that was given cannot be used; the message says how to mend it
-:class:`Damaged`          a file that recsys wrote is missing, or does not hold what was written
-:class:`TrainingDiverged` the loss is no longer a number
-:class:`ExportError`      the SavedModel could not be made, for no reason that the input has
-:class:`ParityError`      the SavedModel differs from the trained model, so it was not published
-========================  ====================================================================
+=========================  ===================================================================
+:class:`RecsysError`       all of them
+:class:`InputError`        something that was given cannot be used; the message says how to mend it
+:class:`Damaged`           a file that recsys wrote is missing, or does not hold what was written
+:class:`TrainingDiverged`  the loss is no longer a number
+:class:`ExportError`       the SavedModel could not be made, for no reason that the input has
+:class:`ParityError`       the SavedModel differs from the trained model, so it was not published
+=========================  ===================================================================
 
 Nothing of the library calls ``sys.exit``. The command line turns an :class:`InputError` into one
 message and exit status 2.

@@ -74,8 +74,8 @@ class DatasetStatistics:
                 "events_per_user": float(np.median(per_user)) if len(per_user) else np.nan,
                 "new_users": _share_without(users, known_users),
                 "new_items": _share_without(items, known_items),
-                "first": _moment(times.min() if len(times) else None),
-                "last": _moment(times.max() if len(times) else None),
+                "first": _moment(int(times.min()) if len(times) else None),
+                "last": _moment(int(times.max()) if len(times) else None),
             }
         return pd.DataFrame.from_dict(rows, orient="index")
 
@@ -234,8 +234,8 @@ def _share_without(values: np.ndarray, known: np.ndarray) -> float:
     return float(1 - np.isin(values, known).mean()) if len(values) else np.nan
 
 
-def _moment(time: np.int64 | None) -> Any:
-    return pd.NaT if time is None else pd.Timestamp(int(time), unit="us", tz="UTC")
+def _moment(time: int | None) -> Any:
+    return pd.NaT if time is None else pd.Timestamp(time, unit="us", tz="UTC")
 
 
 def _new(numbers: np.ndarray, codes: np.ndarray, periods: int) -> np.ndarray:

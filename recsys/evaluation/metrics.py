@@ -272,6 +272,6 @@ def popularity_groups(
         group_of[dataset.event_items], weights=np.cumsum(times_read)[:-1], minlength=groups
     )[:groups]
     return {
-        "recommended": (recommended / max(recommended.sum(), 1)).tolist(),
-        "consumed": (consumed / max(consumed.sum(), 1)).tolist(),
+        "recommended": (recommended / max(int(recommended.sum()), 1)).tolist(),
+        "consumed": (consumed / max(float(consumed.sum()), 1.0)).tolist(),
     }

@@ -92,7 +92,7 @@ def test_without_a_column_of_countries_it_is_the_region_or_the_codes(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"country": "land"}, "`region` would never be asked"),
+        ({"country": "land"}, "`region` would never be used"),
         ({"international": True}, "take one of them out"),
     ],
 )

@@ -48,8 +48,8 @@ def test_day_and_month_are_not_guessed(con):
     found = dates_of(con, texts, TimeConfig())
     assert not found.holds
     assert found.doubt == (
-        '\'01/02/2024\' may be 2024-01-02 ("%m/%d/%Y") or 2024-02-01 ("%d/%m/%Y"): say which in '
-        "table.times"
+        '\'01/02/2024\' may be 2024-01-02 ("%m/%d/%Y") or 2024-02-01 ("%d/%m/%Y"): set the right '
+        "one in table.times"
     )
     said = dates_of(con, texts, TimeConfig(), "%d/%m/%Y")
     assert said.values.tolist() == days("2024-02-01", "2024-04-03")

@@ -125,7 +125,7 @@ def test_rows_without_a_time_are_left_out_of_a_split_by_time_and_counted(tmp_pat
     assert asked.test.users.tolist() == [f"c{row}" for row in range(1020, 1200)]
     dated = task(tmp_path, table.assign(joined="2019-05-05"), key="customer", time="since")
     assert dated.notes[0].startswith("100 rows that are predicted have an empty 'since'")
-    with pytest.raises(InputError, match="'soon' in row 366 is not a time"):
+    with pytest.raises(InputError, match="'soon' in row 366 is not a usable time"):
         task(tmp_path, table.replace({"since": {"2020-12-31": "soon"}}), time="since")
 
 
@@ -143,7 +143,7 @@ def test_a_split_by_numbers_says_that_they_are_no_dates(tmp_path):
         ({}, {"label": "churn"}, r"no column 'churn' \(table.label\). Did you mean 'churned'"),
         ({"churned": "No"}, {}, "has one value only, 'no'"),
         ({}, {"positive": "left"}, "no 'churned' is 'left'"),
-        ({"churned": ["in", "out"] * 600}, {}, "say in table.positive"),
+        ({"churned": ["in", "out"] * 600}, {}, "name in table.positive"),
         ({}, {"label": "customer"}, "has 1200 different texts"),
         (
             {},
@@ -422,7 +422,7 @@ def test_a_number_may_mean_yes(tmp_path, positive):
     table["churned"] = np.where(table["churned"] == "Yes", 1, 2)
     asked = task(tmp_path, table, key="customer", positive=positive)
     assert 0 < asked.train.target.mean() < 1
-    assert asked.objective.task == f"table.label: churned, positive: {positive}"
+    assert asked.objective.setting == f"table.label: churned, positive: {positive}"
 
 
 def test_a_forgotten_key_is_named(tmp_path):
@@ -432,8 +432,8 @@ def test_a_forgotten_key_is_named(tmp_path):
     table["churned"] = np.repeat(np.where(generator.random(300) < 0.4, "Yes", "No"), 5)
     hint = (
         "'customer' has 300 values in 1,500 rows, and rows with the same one mostly have the same "
-        "answer: if these are users, name it in table.key; as it is, a user may be both learned "
-        "from and judged"
+        "label: if these are users, name it in table.key; as it is, a user may be both trained "
+        "on and tested on"
     )
     assert task(tmp_path, table).notes == (
         "columns left out, as each of their texts is in fewer than 20 of the rows that are learned "

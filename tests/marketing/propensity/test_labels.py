@@ -96,8 +96,8 @@ def test_few_different_numbers_are_classes_aloud_or_the_amount_that_somebody_say
     ("texts", "positive", "message"),
     [
         (["yes", "yes"], None, "has one value only, 'yes'.*if that means no, write it"),
-        (["in", "out"], None, "say in table.positive"),
-        (["yes", "true"], None, "say in table.positive"),
+        (["in", "out"], None, "name in table.positive"),
+        (["yes", "true"], None, "name in table.positive"),
         (["in", "out"], "true", "no 'y' is 'true' .table.positive.; there are in, out"),
         ([f"text {row}" for row in range(30)], None, "has 30 different texts"),
         ([f"{row},125" for row in range(1, 30)], None, "cannot be read: '1,125' may be 1125"),

@@ -54,12 +54,14 @@ def test_who_will_buy_and_who_will_leave(dataset, target):
     assert found.test["auc"]["low"] > 0.6
     assert found.test["lift@10%"]["value"] > 1
     assert found.predicted.mean() == pytest.approx(task.test.target.mean(), abs=0.1)
-    assert found.baseline == "recency"
+    assert found.best_baseline == "recency"
     assert found.baselines["recency"]["auc"]["low"] > 0.5
     days = task.test.features["recency_days"]
     raw = roc_auc_score(task.test.target, -days if target == "buys" else days)
     assert found.baselines["recency"]["auc"]["value"] == raw
-    assert found.baselines["recency"].mean() == pytest.approx(task.test.target.mean(), abs=0.1)
+    assert found.baseline_predictions["recency"].mean() == pytest.approx(
+        task.test.target.mean(), abs=0.1
+    )
     assert [each.kind for each in found.tried] == QUICK
     assert found.chosen.validation == max(each.validation for each in found.tried)
     assert found.validation["auc"]["value"] == found.chosen.validation
@@ -72,10 +74,10 @@ def test_how_much_they_will_spend(dataset):
     assert (found.predicted >= 0).all()
     spent = task.test.target.to_numpy()
     assert found.test["mae"]["value"] < np.abs(spent - spent.mean()).mean()
-    assert found.comparison["high"] < 0  # a smaller deviance than the best rule's
+    assert found.comparison["high"] < 0  # a smaller deviance than the best baseline's
     assert abs(found.validation["total"]["value"] - 1) <= 0.05 and found.notes == ()
-    assert list(found.baselines) == ["zero", "last_period", "last_period_line", "prior"]
-    assert found.baseline == "last_period_line"
+    assert list(found.baseline_predictions) == ["zero", "last_period", "last_period_line", "prior"]
+    assert found.best_baseline == "last_period_line"
     zero = found.baselines["zero"]
     assert zero["rmse"]["value"] == pytest.approx(np.sqrt((spent**2).mean()))
     assert zero["mae"]["value"] == pytest.approx(spent.mean())
@@ -85,9 +87,11 @@ def test_how_much_they_will_spend(dataset):
         np.abs(before - spent).mean()
     )
     known = together(task.train, task.validation)
-    assert found.baselines["prior"] == pytest.approx(known.target.mean())
+    assert found.baseline_predictions["prior"] == pytest.approx(known.target.mean())
     slope, start = np.polyfit(known.features["value_60d"], known.target, 1)
-    np.testing.assert_allclose(found.baselines["last_period_line"], slope * before + start)
+    np.testing.assert_allclose(
+        found.baseline_predictions["last_period_line"], slope * before + start
+    )
 
 
 def skewed(moment: int, users: int = 3000) -> Table:
@@ -123,7 +127,7 @@ def test_predicted_means_add_up_to_what_happens_and_medians_do_not():
     truth = (0.05 + 0.4 * features["liking"]) * np.exp(3.5 + 0.5 * features["purse"])
     assert found.predicted.sum() == pytest.approx(truth.sum(), rel=0.05)
     assert np.corrcoef(found.predicted, truth)[0, 1] > 0.9
-    assert found.baseline == "prior"
+    assert found.best_baseline == "prior"
 
     median = selected(about_spending("median"))
     assert median.metric == "mae" and set(median.test) == {"mae", "rank_correlation"}
@@ -232,7 +236,7 @@ def test_one_class_only_is_refused(dataset):
 
 
 def test_an_unknown_metric_is_refused(dataset):
-    with pytest.raises(InputError, match="'mae'; of such an answer there are auc"):
+    with pytest.raises(InputError, match="'mae'; what is predicted can be selected by auc"):
         selected(asked(dataset).task, metric="mae")
 
 

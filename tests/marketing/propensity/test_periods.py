@@ -75,5 +75,5 @@ def test_money_is_asked_of_a_log_without(tmp_path):
 
 
 def test_nobody_is_left(tmp_path):
-    with pytest.raises(InputError, match="nobody did anything"):
+    with pytest.raises(InputError, match="no user did anything"):
         asked(prepared(tmp_path, ROWS), 59, target="buys", active_days=10)

@@ -215,7 +215,7 @@ def test_a_table_with_a_label(tmp_path, monkeypatch, capsys):
     assert "Prediction of" in page
     # What may be known only afterwards is asked about where one looks, and once.
     asked = "'last_call' alone reaches AUC 0."
-    assert said.count(asked) == 1 and said.count("have no answer") == 1
+    assert said.count(asked) == 1 and said.count("have no label") == 1
     assert asked.replace("'", "&#39;") in page
     metrics = json.loads((tmp_path / "runs" / "churn" / "1" / "metrics.json").read_text())
     assert [each["column"] for each in metrics["giveaways"]] == ["last_call"]
@@ -239,7 +239,7 @@ def test_a_table_with_a_label(tmp_path, monkeypatch, capsys):
             "user_table names age; the user table has country",
         ),
         ({"propensity": {"period": {"days": 400}}}, "the log spans"),
-        ({"propensity": {"statistic": "median"}}, "propensity.statistic is of amounts"),
+        ({"propensity": {"statistic": "median"}}, "propensity.statistic needs amounts"),
         ({"propensity": {"currency": "€"}}, "propensity.period.target is buys"),
         ({"task": ["propensity"]}, "there is no `task: ['propensity']`"),
     ],

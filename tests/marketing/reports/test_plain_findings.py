@@ -46,7 +46,7 @@ def test_a_yes_or_no_is_told_by_its_best_tenth(target, verdict, expected) -> Non
 def test_money_is_told_by_its_total() -> None:
     tested = {"happened": 2000.0, "happened_mean": 2.5, "predicted": 2100.4}
     document = metrics(
-        "Amount", {}, {}, baseline="zero", totals={"tested": tested, "currency": "€"}
+        "Regression", {}, {}, baseline="zero", totals={"tested": tested, "currency": "€"}
     )
     found = plain_finding(document, "value", "better")
     assert found == (

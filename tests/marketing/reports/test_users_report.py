@@ -120,7 +120,7 @@ def test_money_has_its_currency_and_who_was_sent_others_is_said(tmp_path) -> Non
     assert "+2.50 € +1.00 to +4.00 +575 € +230 to +920" in found
     assert "thanks: more was spent. 0.50 € per user it was sent to" in found
     assert "The difference is +2.50 € (+1.00 to +4.00): in all +575 € (+230 to +920)." in found
-    assert "1,234 of those held out (25.0%) were sent other campaigns all the same" in found
+    assert "contaminated: 1,234 (25.0%) of the users held out were sent other campaigns" in found
     assert "spring, all campaigns together: more was spent." in found
     assert '"sent" is everybody outside the control group' in found
     assert "adjusted for what users spent in the 90 days before" in found

@@ -73,7 +73,7 @@ def test_times_are_read_as_those_of_a_log(tmp_path):
     [
         (["2026-01-31", ""], "'when': None in row 2 .*1 of 2 rows.*every value is empty"),
         (["2026-01-31", "2199-01-01"], "'2199-01-01' in row 2 .*in the future"),
-        (["20454", "20455"], "'20454' in row 1 is not a time .*`time_unit: days`"),
+        (["20454", "20455"], "'20454' in row 1 is not a usable time .*`time_unit: days`"),
         (["1767225600", "1767225600000"], "'when' mixes units: 50 %"),
         (["01/31/2026 01:17 PM"], '`time_format: "%m/%d/%Y %I:%M %p"`'),
     ],

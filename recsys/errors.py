@@ -1,14 +1,95 @@
-"""The one exception that the command line turns into exit status 2."""
+"""What is raised on purpose: a small family, so that a caller can tell what can be mended.
+
+========================  ====================================================================
+:class:`RecsysError`      all of them
+:class:`InputError`       something that was given cannot be used; the message says how to mend it
+:class:`Damaged`          a file that recsys wrote is missing, or does not hold what was written
+:class:`TrainingDiverged` the loss is no longer a number
+:class:`ExportError`      the SavedModel could not be made, for no reason that the input has
+:class:`ParityError`      the SavedModel differs from the trained model, so it was not published
+========================  ====================================================================
+
+Nothing of the library calls ``sys.exit``. The command line turns an :class:`InputError` into one
+message and exit status 2.
+
+>>> try:
+...     raise InputError("log.csv has no column 'user': name it by data.log.columns.user")
+... except RecsysError as error:
+...     print(error)
+log.csv has no column 'user': name it by data.log.columns.user
+"""
+
+from pathlib import Path
 
 from recsys.system.redaction import redact
 
 
-class InputError(ValueError):
-    """Something that the user gave cannot be used: a file, a column, a setting.
+class RecsysError(Exception):
+    """What is raised on purpose; secrets of addresses are left out of its message.
 
-    The message says what is wrong, where, and how to mend it; secrets of addresses in it are
-    left out. The command line prints it without a traceback and exits with status 2.
+    >>> issubclass(InputError, RecsysError), issubclass(ExportError, RecsysError)
+    (True, True)
     """
 
     def __init__(self, message: str) -> None:
         super().__init__(redact(message))
+
+
+class InputError(RecsysError, ValueError):
+    """Something that was given cannot be used: a file, a column, a setting.
+
+    The message says what is wrong, where, and how to mend it. The command line prints it without
+    a traceback and exits with status 2.
+
+    >>> str(InputError("there is no user '43' in the log"))
+    "there is no user '43' in the log"
+    """
+
+
+class Damaged(InputError):
+    """A file that recsys wrote is missing, or does not hold what was written into it.
+
+    Args:
+        path: the file.
+        mend: a sentence with the command that mends it.
+        what: is wrong with it.
+
+    Attributes:
+        what: the file and what is wrong with it, for where it is mended without the user.
+
+    >>> str(Damaged(Path("metrics.json"), "Run the experiment again", "is missing"))
+    'metrics.json is missing. Run the experiment again'
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        mend: str,
+        what: str = "is damaged (its content is not what was written)",
+    ) -> None:
+        self.what = f"{path} {what}"
+        super().__init__(f"{self.what}. {mend}")
+
+
+class TrainingDiverged(InputError):
+    """The loss is no longer a number: the learning rate is too high, or a feature is too large.
+
+    >>> issubclass(TrainingDiverged, InputError)
+    True
+    """
+
+
+class ExportError(RecsysError, RuntimeError):
+    """The SavedModel could not be made, for a reason that is not the user's.
+
+    >>> issubclass(ExportError, InputError)
+    False
+    """
+
+
+class ParityError(ExportError):
+    """The SavedModel differs from the trained model or from its contract.
+
+    >>> issubclass(ParityError, ExportError)
+    True
+    """

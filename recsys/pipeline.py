@@ -11,7 +11,7 @@ import keras
 from recsys import tracking
 from recsys.data.dataset import Dataset, Part
 from recsys.data.prepare.findings import findings
-from recsys.errors import InputError
+from recsys.errors import Damaged, InputError
 from recsys.evaluation.baselines.candidates import check_baselines
 from recsys.evaluation.examples import examples
 from recsys.evaluation.final import evaluate_finally
@@ -29,12 +29,11 @@ from recsys.models.retriever import Retriever
 from recsys.models.saved import load_retriever
 from recsys.reports.report import write_report
 from recsys.runs.at_work import at_work
-from recsys.runs.console import TrainingProgress, say, working
+from recsys.runs.console import TrainingProgress, say, warn, working
 from recsys.runs.folder import RunFolder
 from recsys.runs.preparation import prepare_dataset
 from recsys.runs.training_claim import TrainingClaim
 from recsys.system.files import atomic_path
-from recsys.system.reading import Damaged
 from recsys.training.build import build_retriever, check_model
 from recsys.training.fit import Callback, TrainingState, fit
 
@@ -128,7 +127,7 @@ class Pipeline:
         retriever = self._build(dataset, "train")
         validation = Validation(retriever, dataset, experiment.seen, experiment.evaluation)
         for note in validation.notes if self._sweep is None else ():
-            say(f"  {note}")
+            warn(f"  {note}")
         with TrainingProgress(experiment.training.epochs, metric) as shown:
             progress = fit(
                 retriever,
@@ -236,7 +235,7 @@ class Pipeline:
         metrics = self.folder.files.read(self.folder.metrics, ["test", "validation", "timing"])
         report = write_report(self.folder.path)
         for note in metrics.get("notes", {}).get("test", ()):
-            say(f"  {note}")
+            warn(f"  {note}")
         tracker.log_metrics({name: metrics[name] for name in ("test", "validation", "timing")})
         baselines = {
             f"baseline_{name}": {metric: found["value"] for metric, found in values.items()}
@@ -322,7 +321,7 @@ def _is_whole(model: Path) -> bool:
     try:
         verified_manifest(model)
     except Damaged as error:
-        say(f"{error.what}: it is exported again")
+        warn(f"{error.what}: it is exported again")
         return False
     return True
 

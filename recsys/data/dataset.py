@@ -49,8 +49,9 @@ from pydantic import Field
 
 from recsys.config import StrictConfig
 from recsys.data.queries import Queries, ranges
+from recsys.errors import Damaged
 from recsys.system.manifests import Files, check, read_manifest, write_folder_manifest
-from recsys.system.reading import Damaged, read_json, reading
+from recsys.system.reading import read_json, reading
 
 if TYPE_CHECKING:
     from recsys.data.dataset_statistics import DatasetStatistics

@@ -1,7 +1,7 @@
 """Reads experiment files: YAML, overrides, and what is wrong with them in plain words."""
 
 import json
-import sys
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,6 +11,8 @@ from pydantic import BaseModel, ValidationError
 from recsys.errors import InputError
 from recsys.system.mistakes import explain, without_tags
 from recsys.system.yaml_text import read_override, read_yaml
+
+logger = logging.getLogger(__name__)
 
 DEFAULT_TASK = "recommendation"
 Schema = TypeVar("Schema", bound=BaseModel)
@@ -163,11 +165,10 @@ def _drop_what_does_not_fit(
             for key in unfit:
                 del section[key]
             inherited -= unfit
-            print(
-                f"{path}: of kind {section['kind']!r} by an override, which leaves out what the "
-                f"file says of {', '.join(sorted(unfit))}",
-                file=sys.stderr,
-            )
+            logger.warning(
+                "%s: of kind %r by an override, which leaves out what the file says of %s",
+                path, section["kind"], ", ".join(sorted(unfit)),
+            )  # fmt: skip
             dropped = True
     return dropped
 

@@ -15,14 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import recsys
-from recsys.errors import InputError
+from recsys.errors import ExportError, InputError
 from recsys.export.lifeline import LIFELINE, lifeline
 from recsys.export.request import ExportRequest
 from recsys.system.files import draft_folder, remove_drafts
-
-
-class ExportError(RuntimeError):
-    """The export failed for a reason that is not the user's."""
 
 
 def require_retrieval_layers() -> None:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import recsys
 from recsys.data.dataset import Dataset
+from recsys.errors import Damaged
 from recsys.export.request import ExportRequest
 from recsys.system.manifests import as_document, as_files, check, describe, files_in
 from recsys.system.manifests import read_manifest as read_sealed
 from recsys.system.manifests import write_manifest as write_sealed
-from recsys.system.reading import Damaged
 
 if TYPE_CHECKING:
     # Whoever asks a published model for recommendations needs no Keras.

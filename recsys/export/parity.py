@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from recsys.config import Seen
 from recsys.data.dataset import Dataset, Part
+from recsys.errors import ParityError
 from recsys.export.inputs import (
     EXCLUDE,
     HISTORY,
@@ -27,10 +28,6 @@ from recsys.models.retriever import Retriever
 # Longer than any id would be, and with characters that no log has.
 UNKNOWN_ID = "\x00 an id that the catalogue does not hold"
 SIGNATURES = ("embed_items", "embed_query", "recommend_excluding", "serving_default")
-
-
-class ParityError(RuntimeError):
-    """The SavedModel differs from the trained model or from its contract."""
 
 
 class ParityGate:

@@ -16,11 +16,11 @@ import numpy as np
 import tensorflow as tf
 
 from recsys.data.dataset import Dataset
-from recsys.errors import InputError
+from recsys.errors import InputError, ParityError
 from recsys.export.inputs import EXCLUDE, HISTORY, serving_inputs
 from recsys.export.lifeline import end_with_parent
 from recsys.export.manifest import EXTRA, write_manifest
-from recsys.export.parity import ParityError, ParityGate
+from recsys.export.parity import ParityGate
 from recsys.export.probes import Probes
 from recsys.export.request import ExportRequest
 from recsys.export.serving import ServingGraph

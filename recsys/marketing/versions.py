@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from recsys.errors import Damaged
 from recsys.system import manifests
 from recsys.system.files import draft_folder, locked, remove_drafts, whole_folder
-from recsys.system.reading import Damaged, read_json
+from recsys.system.reading import read_json
 
 RECORD = "version.json"
 MEND = (

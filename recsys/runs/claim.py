@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from recsys.data.dataset import Dataset
-from recsys.errors import InputError
+from recsys.errors import Damaged, InputError
 from recsys.experiment.differences import differences
 from recsys.runs.folder import RunFolder, as_text, write_document
-from recsys.system.reading import Damaged, read_json, read_yaml
+from recsys.system.reading import read_json, read_yaml
 
 # Settings that a message names.
 SHOWN = 5

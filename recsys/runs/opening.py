@@ -1,10 +1,12 @@
 """Finds the run that a path means."""
 
-import sys
+import logging
 from pathlib import Path
 
 from recsys.errors import InputError
 from recsys.runs.folder import RunFolder
+
+logger = logging.getLogger(__name__)
 
 
 def open_run(path: Path) -> RunFolder:
@@ -32,7 +34,7 @@ def open_exported(path: Path) -> RunFolder:
         return open_run(path)
     others = ", ".join(run.name for run in exported[1:])
     also = f"; {others} can be asked by the folder, too" if others else ""
-    print(f"of the seeds in {path}, {exported[0].name} answers{also}", file=sys.stderr)
+    logger.info("of the seeds in %s, %s answers%s", path, exported[0].name, also)
     return RunFolder(exported[0])
 
 

@@ -7,7 +7,7 @@ from recsys.data.dataset import Dataset
 from recsys.data.prepare.config import DataConfig
 from recsys.data.prepare.findings import findings
 from recsys.data.prepare.prepare import prepare
-from recsys.runs.console import say, working
+from recsys.runs.console import say, warn, working
 
 
 def prepare_dataset(data: DataConfig, runs_dir: Path, brief: bool = False) -> Dataset:
@@ -33,5 +33,5 @@ def prepare_dataset(data: DataConfig, runs_dir: Path, brief: bool = False) -> Da
     if brief:
         return dataset
     for line in findings(manifest, dataset.path / "quarantine.parquet"):
-        say(f"  {line}")
+        warn(f"  {line}")
     return dataset

@@ -16,8 +16,9 @@ from typing import Any
 from pydantic import Field
 
 from recsys.config import StrictConfig
+from recsys.errors import Damaged
 from recsys.system.files import atomic_path
-from recsys.system.reading import Damaged, read_json, reading
+from recsys.system.reading import read_json, reading
 
 SEAL = "seal"
 

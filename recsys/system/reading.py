@@ -8,33 +8,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from recsys.errors import InputError
+from recsys.errors import Damaged, InputError
 
 # Errors of the system that a file is to blame for: the disk cannot read it, a folder is in its
 # place, or it leads to a place that cannot be.
 UNREADABLE = (errno.EIO, errno.EISDIR, errno.EINVAL)
-
-
-class Damaged(InputError):
-    """A file of ours is missing, or does not hold what was written into it.
-
-    Args:
-        path: the file.
-        mend: a sentence with the command that mends it.
-        what: is wrong with it.
-
-    Attributes:
-        what: the file and what is wrong with it, for where it is mended without the user.
-    """
-
-    def __init__(
-        self,
-        path: Path,
-        mend: str,
-        what: str = "is damaged (its content is not what was written)",
-    ) -> None:
-        self.what = f"{path} {what}"
-        super().__init__(f"{self.what}. {mend}")
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from recsys.errors import Damaged
 from recsys.system.manifests import (
     Files,
     as_document,
@@ -17,7 +18,7 @@ from recsys.system.manifests import (
     read_manifest,
     write_manifest,
 )
-from recsys.system.reading import Damaged, read_json, read_yaml
+from recsys.system.reading import read_json, read_yaml
 
 logger = logging.getLogger(__name__)
 

@@ -4,8 +4,7 @@ import tempfile
 from pathlib import Path
 
 import recsys.tracking.store as store
-from recsys.errors import InputError
-from recsys.system.reading import Damaged
+from recsys.errors import Damaged, InputError
 from recsys.tracking import models, record
 from recsys.tracking.logged_model import DIGEST_TAG
 from recsys.tracking.models import NAME_TAG

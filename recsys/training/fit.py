@@ -12,10 +12,9 @@ import keras
 import numpy as np
 
 from recsys.data.dataset import Dataset, Part
-from recsys.errors import InputError
+from recsys.errors import Damaged, InputError, TrainingDiverged
 from recsys.models.retriever import Retriever
 from recsys.system import stopping
-from recsys.system.reading import Damaged
 from recsys.training.averaging import WeightAverage
 from recsys.training.batches import training_batches
 from recsys.training.checkpoint import State, load_checkpoint, save_checkpoint
@@ -27,10 +26,6 @@ from recsys.training.optimizer import OptimizerConfig
 from recsys.training.step import Step, build_step
 
 logger = logging.getLogger(__name__)
-
-
-class TrainingDiverged(InputError):
-    """The loss is not a number any more."""
 
 
 @dataclass

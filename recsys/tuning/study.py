@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from recsys.errors import Damaged
 from recsys.system.extras import require
-from recsys.system.reading import Damaged, reading
+from recsys.system.reading import reading
 from recsys.training.fit import TrainingState
 from recsys.tuning.search_space import SweepConfig
 

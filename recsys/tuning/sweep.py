@@ -25,7 +25,7 @@ import pandas as pd
 
 from recsys import tracking
 from recsys.data.dataset import Dataset
-from recsys.errors import InputError
+from recsys.errors import InputError, TrainingDiverged
 from recsys.experiment.differences import is_within
 from recsys.experiment.file import value_at
 from recsys.experiment.schema import Experiment
@@ -39,7 +39,7 @@ from recsys.system.display import LONGEST_LINE, printable, spreadsheet_cell
 from recsys.system.files import atomic_path
 from recsys.system.stopping import Stopped
 from recsys.system.yaml_text import dump_yaml
-from recsys.training.fit import Callback, TrainingDiverged, TrainingState
+from recsys.training.fit import Callback, TrainingState
 from recsys.tuning.search_space import SweepConfig
 from recsys.tuning.study import StopTrial, Study, Trial, Tried, best_of, counted
 from recsys.tuning.sweep_file import as_document

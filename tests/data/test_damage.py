@@ -8,7 +8,7 @@ import pytest
 from recsys.data.dataset import Dataset
 from recsys.data.prepare.config import DataConfig
 from recsys.data.prepare.prepare import prepare
-from recsys.system.reading import Damaged
+from recsys.errors import Damaged
 from tests.damage import DAMAGES, flip
 from tests.data.conftest import COLUMNS, CUTS, RELATIVE, SMALL_LOG
 

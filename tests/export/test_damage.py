@@ -4,9 +4,9 @@ import shutil
 
 import pytest
 
+from recsys.errors import Damaged
 from recsys.export.manifest import FILE, read_manifest
 from recsys.export.recommend import Recommender
-from recsys.system.reading import Damaged
 from tests.damage import DAMAGES
 
 NAMES = [

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import recsys.export.export as export_module
-from recsys.errors import InputError
-from recsys.export.export import ExportError, export_in_subprocess
+from recsys.errors import ExportError, InputError
+from recsys.export.export import export_in_subprocess
 from recsys.export.manifest import read_manifest
 from recsys.export.request import ExportConfig, ExportRequest
 from tests.processes import run_python

@@ -5,7 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from recsys.export.parity import ParityError, ParityGate
+from recsys.errors import ParityError
+from recsys.export.parity import ParityGate
 from recsys.export.probes import Probes
 from tests.export.conftest import Exported
 

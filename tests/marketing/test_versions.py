@@ -4,6 +4,7 @@ import subprocess
 
 import pytest
 
+from recsys.errors import Damaged
 from recsys.marketing.versions import (
     RECORD,
     checked,
@@ -12,7 +13,6 @@ from recsys.marketing.versions import (
     read_version,
     versions,
 )
-from recsys.system.reading import Damaged
 from tests.damage import DAMAGES
 
 

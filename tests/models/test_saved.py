@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from recsys.errors import Damaged
 from recsys.models.saved import load_retriever
-from recsys.system.reading import Damaged
 from tests.damage import DAMAGES
 from tests.export.conftest import make_retriever
 

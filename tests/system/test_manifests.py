@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from recsys.errors import Damaged
 from recsys.system.manifests import (
     FileRecord,
     as_document,
@@ -17,7 +18,6 @@ from recsys.system.manifests import (
     write_folder_manifest,
     write_manifest,
 )
-from recsys.system.reading import Damaged
 from tests.damage import DAMAGES, empty, flip
 
 MEND = "Make it again"

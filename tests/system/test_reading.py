@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsys.errors import InputError
-from recsys.system.reading import Damaged, read_json, read_yaml, reading
+from recsys.errors import Damaged, InputError
+from recsys.system.reading import read_json, read_yaml, reading
 from tests.damage import empty, garble, truncate
 
 MEND = "Make it again"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from recsys.system.reading import Damaged
+from recsys.errors import Damaged
 from recsys.system.recorded import RecordedFiles
 from tests.damage import DAMAGES, flip
 

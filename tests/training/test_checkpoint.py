@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from recsys.system.reading import Damaged
+from recsys.errors import Damaged
 from recsys.training.checkpoint import load_checkpoint, save_checkpoint
 from tests.damage import DAMAGES
 

@@ -12,9 +12,9 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from recsys import tracking
-from recsys.errors import InputError
+from recsys.errors import InputError, TrainingDiverged
 from recsys.experiment.schema import Experiment, load_experiment
-from recsys.training.fit import TrainingDiverged, TrainingState
+from recsys.training.fit import TrainingState
 from recsys.tuning import study as study_module
 from recsys.tuning.search_space import SweepConfig
 from recsys.tuning.study import Tried

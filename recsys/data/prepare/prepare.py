@@ -24,8 +24,8 @@ from recsys.data.sources.engine import blaming_input, connect
 from recsys.data.sources.files import SourceFiles
 from recsys.data.sources.public import Table
 from recsys.data.sources.read import locate, read_table
+from recsys.errors import Damaged
 from recsys.system.files import draft_folder, locked, remove_drafts, whole_folder
-from recsys.system.reading import Damaged
 
 logger = logging.getLogger(__name__)
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from recsys.errors import InputError
+from recsys.errors import Damaged, InputError
 from recsys.marketing.versions import checked, read_version, versions
-from recsys.system.reading import Damaged, reading
+from recsys.system.reading import reading
 
 DEFINITION, COUNTS = "campaign.yaml", "campaign.json"
 ASSIGNMENTS = "assignments.parquet"

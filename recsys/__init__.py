@@ -1,3 +1,102 @@
-"""recsys: from an interaction log to a candidate generator in production."""
+"""recsys: from an interaction log to a candidate generator in production.
+
+``import recsys`` imports nothing heavy: no backend, no pandas, no MLflow. A name is imported when
+it is first used.
+
+Example:
+    >>> import recsys
+    >>> data = recsys.Dataset.from_frame("log.csv", user="user", item="item", time="time")
+    >>> run = recsys.train(data, encoder="average", epochs=2)
+    >>> run.recommend(users=["u1"], k=3).columns.tolist()
+    ['user', 'rank', 'item', 'title', 'score']
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from recsys.api.comparing import compare
+    from recsys.api.data import (
+        diagnose,
+        fetch_data,
+        generate_data,
+        init,
+        list_data,
+        prepare,
+    )
+    from recsys.api.loading import load
+    from recsys.api.plots import Plots
+    from recsys.api.run import Run
+    from recsys.api.training import run, sweep, train
+    from recsys.data.dataset import Dataset
+    from recsys.errors import (
+        Damaged,
+        ExportError,
+        InputError,
+        ParityError,
+        RecsysError,
+        TrainingDiverged,
+    )
 
 __version__ = "0.1.0"
+
+# Where each public name is. No module of the package may have such a name: once it is imported,
+# it would take the name's place.
+_HOMES = {
+    "Damaged": "recsys.errors",
+    "Dataset": "recsys.data.dataset",
+    "ExportError": "recsys.errors",
+    "InputError": "recsys.errors",
+    "ParityError": "recsys.errors",
+    "Plots": "recsys.api.plots",
+    "RecsysError": "recsys.errors",
+    "Run": "recsys.api.run",
+    "TrainingDiverged": "recsys.errors",
+    "compare": "recsys.api.comparing",
+    "diagnose": "recsys.api.data",
+    "fetch_data": "recsys.api.data",
+    "generate_data": "recsys.api.data",
+    "init": "recsys.api.data",
+    "list_data": "recsys.api.data",
+    "load": "recsys.api.loading",
+    "prepare": "recsys.api.data",
+    "run": "recsys.api.training",
+    "sweep": "recsys.api.training",
+    "train": "recsys.api.training",
+}
+
+__all__ = [
+    "Damaged",
+    "Dataset",
+    "ExportError",
+    "InputError",
+    "ParityError",
+    "Plots",
+    "RecsysError",
+    "Run",
+    "TrainingDiverged",
+    "compare",
+    "diagnose",
+    "fetch_data",
+    "generate_data",
+    "init",
+    "list_data",
+    "load",
+    "prepare",
+    "run",
+    "sweep",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Imports a public name when it is first used (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -3,9 +3,10 @@
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
+import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from recsys.errors import InputError
@@ -15,6 +16,7 @@ from recsys.system.yaml_text import read_override, read_yaml
 logger = logging.getLogger(__name__)
 
 DEFAULT_TASK = "recommendation"
+Overrides = Mapping[str, Any] | Sequence[str] | None
 Schema = TypeVar("Schema", bound=BaseModel)
 
 
@@ -31,14 +33,12 @@ class Document(dict[str, Any]):
         self.inherited: dict[str, set[str]] = {}
 
 
-def read_document(
-    path: Path, overrides: Sequence[str] | None = None, name: str | None = None
-) -> Document:
+def read_document(path: Path, overrides: Overrides = None, name: str | None = None) -> Document:
     """The sections of an experiment file, not yet validated.
 
     Args:
         path: a YAML file; its stem is the name unless it has a ``name``.
-        overrides: ``dotted.key=value``, the value in YAML.
+        overrides: ``dotted.key=value``, the value in YAML; or values by dotted key.
         name: instead of the experiment's own.
 
     Raises:
@@ -55,7 +55,7 @@ def read_document(
     document = Document(sections)
     document.setdefault("name", path.stem)
     document.setdefault("task", DEFAULT_TASK)
-    values = [_override(override) for override in overrides or []]
+    values = _values(overrides)
     document.inherited = _inherited(document, dict(values))
     for key, value in values:
         set_value(document, key, value)
@@ -68,7 +68,7 @@ def read_document(
 def read_as(
     schema: type[Schema],
     path: Path,
-    overrides: Sequence[str] | None = None,
+    overrides: Overrides = None,
     name: str | None = None,
 ) -> Schema:
     """A file that is not an experiment, such as one that a command of a package reads.
@@ -107,10 +107,10 @@ def validated(schema: type[Schema], document: dict[str, Any], origin: str) -> Sc
     except ValidationError as error:
         if isinstance(document, Document) and _drop_what_does_not_fit(document, error, schema):
             return validated(schema, document, origin)
-        raise InputError(f"{origin}:\n{explain(error, schema, document)}") from error
+        raise InputError(f"{origin}:\n{explain(error, schema, document)}") from None
 
 
-def settings(overrides: Sequence[str] | None, given: Mapping[str, Any]) -> Document:
+def settings(overrides: Overrides, given: Mapping[str, Any]) -> Document:
     """What a command was told, as a document of its own.
 
     Args:
@@ -121,9 +121,48 @@ def settings(overrides: Sequence[str] | None, given: Mapping[str, Any]) -> Docum
         InputError: an override is not `dotted.key=value`.
     """
     document = Document({key: value for key, value in given.items() if value is not None})
-    for key, value in map(_override, overrides or []):
+    for key, value in _values(overrides):
         set_value(document, key, value)
     return document
+
+
+def plain(value: Any) -> Any:
+    """A value as a file would have it.
+
+    Args:
+        value: a number, text, path, a config object, or mappings and sequences of them.
+
+    Raises:
+        InputError: it is something else, such as a class.
+    """
+    match value:
+        case BaseModel():
+            kind = getattr(value, "kind", None)
+            named = {} if kind is None else {"kind": kind}
+            return {**plain(value.model_dump(exclude_unset=True)), **named}
+        case Mapping():
+            return {str(key): plain(each) for key, each in value.items()}
+        case np.generic() | np.ndarray():
+            return value.tolist()
+        case list() | tuple() | set() | frozenset() | range():
+            return [plain(each) for each in value]
+        case PurePath():
+            return str(value)
+        case None | bool() | int() | float() | str():
+            return value
+    if hasattr(value, "isoformat"):  # a day or a time, such as of pandas
+        return value.isoformat()
+    shown = f"the class {value.__name__}" if isinstance(value, type) else repr(value)
+    raise InputError(
+        f"{shown[:200]} is not a value of a field: give a number, text, a mapping of a section, "
+        "or an object of its config class"
+    )
+
+
+def _values(overrides: Overrides) -> list[tuple[str, Any]]:
+    if isinstance(overrides, Mapping):
+        return [(key, plain(value)) for key, value in overrides.items()]
+    return [_override(override) for override in overrides or []]
 
 
 def _override(override: str) -> tuple[str, Any]:

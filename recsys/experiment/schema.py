@@ -11,7 +11,14 @@ from recsys.config import NAME, Seen, StrictConfig
 from recsys.data.prepare.config import DataConfig
 from recsys.errors import InputError
 from recsys.evaluation.config import EvaluationConfig
-from recsys.experiment.file import DEFAULT_TASK, Document, read_document, set_value, validated
+from recsys.experiment.file import (
+    DEFAULT_TASK,
+    Document,
+    Overrides,
+    read_document,
+    set_value,
+    validated,
+)
 from recsys.experiment.run_name import RunName
 from recsys.export.request import ExportConfig
 from recsys.models.retriever import ModelConfig
@@ -63,9 +70,7 @@ class Experiment(StrictConfig):
         return validated(Experiment, document, document["name"])
 
 
-def load_experiment(
-    path: Path, overrides: list[str] | None = None, name: str | None = None
-) -> Experiment:
+def load_experiment(path: Path, overrides: Overrides = None, name: str | None = None) -> Experiment:
     """Reads an experiment file; sections that only another command reads are passed over.
 
     Args:

@@ -30,7 +30,7 @@ from recsys.export.inputs import (
 from recsys.export.manifest import verified_manifest
 from recsys.export.titles import read_titles
 
-SIGNATURE = "serving_default"
+SIGNATURE, EXCLUDING = "serving_default", "recommend_excluding"
 EXAMPLE_EVENTS = 5
 
 
@@ -87,18 +87,34 @@ class Recommender:
         Raises:
             InputError: more items are asked for than the artefact returns.
         """
+        self.check_k(k)
+        answer = self.call(SIGNATURE, self.inputs(query))
+        return self.named(answer[ITEM_ID][0, :k], answer["score"][0, :k])
+
+    def check_k(self, k: int) -> None:
+        """Refuses to be asked for more items than the artefact returns.
+
+        Raises:
+            InputError: so it is.
+        """
         largest = self.manifest["model"]["k"]
         if not 1 <= k <= largest:
             raise InputError(
                 f"{k} recommendations were asked for; {self.folder} returns 1 to {largest}. "
                 "Export again with a larger `export.k`."
             )
-        answer = self._call(SIGNATURE, self.inputs(query))
-        ids = [item.decode() for item in answer[ITEM_ID][0, :k]]
-        scores = answer["score"][0, :k]
+
+    def named(self, ids: np.ndarray, scores: np.ndarray) -> list[Recommendation]:
+        """A row of an answer with titles, without what fills it up.
+
+        Args:
+            ids: bytes [k], as the signatures return them.
+            scores: float32 [k].
+        """
+        items = [item.decode() for item in ids]
         return [
             Recommendation(item, self.titles.get(item, item), float(score))
-            for item, score in zip(ids, scores, strict=True)
+            for item, score in zip(items, scores, strict=True)
             if item
         ]
 
@@ -124,7 +140,7 @@ class Recommender:
 
     def unknown_ids(self, history: Sequence[str]) -> list[str]:
         """The ids of a history that the model does not know and therefore ignores."""
-        ids = _as_logged(history)
+        ids = as_logged(history)
         vectors = self.embed_items(ids)
         # An unknown item's vector is zeros, by contract.
         return [item for item, vector in zip(ids, vectors, strict=True) if not vector.any()]
@@ -141,7 +157,7 @@ class Recommender:
                 raise InputError(
                     f"{self.folder} has no further input {name!r} (it has: {known}). Leave it out."
                 )
-        history = _as_logged(query.history)
+        history = as_logged(query.history)
         inputs = {HISTORY: id_matrix([history]), **self.missing_values(len(history))}
         for name, value in query.further.items():
             inputs[name] = np.asarray(value, inputs[name].dtype)
@@ -169,13 +185,14 @@ class Recommender:
         Args:
             inputs: as :meth:`inputs` makes them, any number of rows.
         """
-        return self._call("embed_query", inputs)["embedding"]
+        return self.call("embed_query", inputs)["embedding"]
 
     def embed_items(self, item_ids: Sequence[str]) -> np.ndarray:
         """Vectors of items, float32 [items, dim]; of unknown ones zeros."""
-        return self._call("embed_items", {ITEM_ID: np.array(item_ids, object)})["embedding"]
+        return self.call("embed_items", {ITEM_ID: np.array(item_ids, object)})["embedding"]
 
-    def _call(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def call(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """What a signature answers, by the names of its outputs."""
         import tensorflow as tf
 
         answer = self._model.signatures[signature](
@@ -235,7 +252,7 @@ class Recommender:
         return values
 
 
-def _as_logged(history: Sequence[str]) -> list[str]:
+def as_logged(history: Sequence[str]) -> list[str]:
     """The ids of a history in the form that they have in a log.
 
     Raises:

@@ -16,26 +16,57 @@ def start_backend() -> None:
 
     TensorFlow logs to the terminal before it reads its own log level, on every
     machine without a GPU. What it says then is kept from the user; an exception
-    is not.
+    is not. A process that has imported the libraries keeps them as they are.
 
     Raises:
-        InputError: ``KERAS_BACKEND`` names a backend that cannot train, or is not installed.
+        InputError: ``KERAS_BACKEND`` names a backend that cannot train, is not installed, or comes
+            too late; or TensorFlow was told not to run eagerly.
     """
-    chosen = os.environ.get("KERAS_BACKEND", "tensorflow")
-    if chosen not in BACKENDS:
+    chosen = os.environ.get("KERAS_BACKEND")
+    if chosen is not None and chosen not in BACKENDS:
         raise InputError(f"KERAS_BACKEND is {chosen!r}: training runs on {' or '.join(BACKENDS)}")
     if chosen == "jax":
         require("jax", extra="jax", what="KERAS_BACKEND=jax")
+    if "keras" not in sys.modules:
+        _import_quietly()
+    runs = _runs()
+    if runs not in BACKENDS:
+        raise InputError(
+            f"Keras runs on {runs!r} here, and training on {' or '.join(BACKENDS)}: set "
+            "KERAS_BACKEND before Keras is first imported (in a notebook, restart the kernel)"
+        )
+    if chosen is not None and chosen != runs:
+        raise InputError(
+            f"KERAS_BACKEND is {chosen!r}, but Keras was imported before with {runs!r}: set it "
+            "before Keras is first imported (in a notebook, restart the kernel)"
+        )
+    if runs == "tensorflow":
+        import tensorflow as tf
+
+        if not tf.executing_eagerly():
+            raise InputError(
+                "TensorFlow was told not to run eagerly (tf.compat.v1.disable_eager_execution, or "
+                "an open graph), and training needs that it does: restart without it"
+            )
+
+
+def _runs() -> str:
+    """The backend of Keras, which is imported."""
+    import keras
+
+    return keras.backend.backend()
+
+
+def _import_quietly() -> None:
     # Only what ends the process: everything else comes back as an exception.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _silent_stderr():
-        import keras
-
-        if keras.backend.backend() == "tensorflow":
+        brought = "tensorflow" not in sys.modules
+        if _runs() == "tensorflow":
             import tensorflow as tf
 
-            # Its advice on retracing is for those who write graphs.
-            tf.get_logger().setLevel("ERROR")
+            if brought:  # its advice on retracing is for those who write graphs
+                tf.get_logger().setLevel("ERROR")
             tf.config.list_physical_devices("GPU")
             tf.constant(0) + 1
 

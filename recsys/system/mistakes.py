@@ -119,7 +119,7 @@ def _paths(
         key = field.alias or name
         yield (*prefix, key)
         given = document.get(key) if isinstance(document, Mapping) else None
-        kinds = _models_in(field.annotation)
+        kinds = models_in(field.annotation)
         if isinstance(given, Mapping) and "kind" in given:
             kinds = [section for section in kinds if given["kind"] in _tags(section)]
         elif not isinstance(given, Mapping):
@@ -148,7 +148,7 @@ def _walked(
         keys.append(str(part))
         parents = sections
         sections = [
-            found for section in sections for found in _models_in(_fields(section).get(str(part)))
+            found for section in sections for found in models_in(_fields(section).get(str(part)))
         ] or sections  # an index, or a key of a mapping
     return keys, parents
 
@@ -157,13 +157,14 @@ def _fields(section: type[BaseModel]) -> dict[str, Any]:
     return {field.alias or name: field.annotation for name, field in section.model_fields.items()}
 
 
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
+def models_in(annotation: Any) -> list[type[BaseModel]]:
+    """The config classes that a field of some type may hold."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     arguments = get_args(annotation)
     if get_origin(annotation) is Annotated:
         arguments = arguments[:1]
-    return [found for argument in arguments for found in _models_in(argument)]
+    return [found for argument in arguments for found in models_in(argument)]
 
 
 def _tags(section: type[BaseModel]) -> tuple[Any, ...]:

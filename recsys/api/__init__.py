@@ -1,0 +1,1 @@
+"""What a notebook holds in its hand: the functions and classes that ``recsys`` itself offers."""

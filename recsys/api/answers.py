@@ -1,0 +1,181 @@
+"""What a published model answers, as DataFrames, and what was answered otherwise than asked."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from recsys.api.ids import GivenHistories, first
+from recsys.data.dataset import Dataset
+from recsys.errors import InputError
+from recsys.export import blocks
+from recsys.export.inputs import HISTORY_TIME
+from recsys.export.reasons import in_words, reasons_of_many
+from recsys.export.recommend import Query, Recommender
+from recsys.system.display import printable
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_K = 10
+# Ids that a message names.
+SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Queries, and what became of what a caller gave.
+
+    Attributes:
+        users: whose they are.
+        queries: of each user.
+        given: how many the caller asked about.
+        places: the place of each query among them.
+        attrs: what the caller should know, for ``DataFrame.attrs``.
+    """
+
+    users: list[Any]
+    queries: list[Query]
+    given: int
+    places: list[int]
+    attrs: dict[str, Any] = field(default_factory=dict)
+
+
+def of_users(recommender: Recommender, dataset: Dataset, users: Sequence[str]) -> Asked:
+    """The queries of users of the log; unknown ones are left out, and named in a warning.
+
+    Args:
+        recommender: the published model.
+        dataset: the one that it was exported with.
+        users: their ids.
+
+    Raises:
+        InputError: none of the users is known, or it is another dataset.
+    """
+    places = [place for place, user in enumerate(users) if user in dataset.user_places]
+    unknown = list(dict.fromkeys(user for user in users if user not in dataset.user_places))
+    if not places:
+        recommender.user_query(dataset, unknown[0])  # says what is wrong
+    if unknown:
+        logger.warning("left out, the log has no such users: %s", _named(unknown))
+    known = [users[place] for place in places]
+    queries = [recommender.user_query(dataset, user) for user in known]
+    return Asked(known, queries, len(users), places, {"unknown_users": unknown})
+
+
+def of_histories(recommender: Recommender, given: GivenHistories) -> Asked:
+    """The queries of histories; ids that the model does not know are named in a warning.
+
+    Args:
+        recommender: the published model.
+        given: the histories.
+    """
+    unknown = blocks.unknown_items(recommender, given.items)
+    if unknown:
+        logger.warning("ignored, the model does not know: %s", _named(unknown))
+    reads_times = HISTORY_TIME in recommender.further_inputs
+    if reads_times and given.times is None and any(map(len, given.items)):
+        logger.warning(
+            "the model reads times, and the histories have none: their events are taken to have "
+            "been at once; give a frame with timestamps"
+        )
+    times = given.times if reads_times else None
+    queries = [
+        Query(items, {} if times is None else {HISTORY_TIME: times[place][np.newaxis]})
+        for place, items in enumerate(given.items)
+    ]
+    count = len(queries)
+    return Asked(given.users, queries, count, list(range(count)), {"unknown_items": unknown})
+
+
+def recommend(
+    recommender: Recommender,
+    asked: Asked,
+    k: int | None,
+    exclude: Sequence[Sequence[str]] | None,
+    why: bool,
+) -> pd.DataFrame:
+    """Recommendations; see :meth:`recsys.Run.recommend`.
+
+    Args:
+        recommender: the published model.
+        asked: whom for.
+        k: how many for each; None: 10, or as many as the model returns.
+        exclude: of everybody that the caller asked about, ids not to be recommended.
+        why: with a column ``why``.
+    """
+    k = min(DEFAULT_K, recommender.manifest["model"]["k"]) if k is None else k
+    left_out = None if exclude is None else [exclude[place] for place in asked.places]
+    found = list(blocks.recommend_many(recommender, asked.queries, k, left_out))
+    counts = [len(answer) for answer in found]
+    frame = pd.DataFrame(
+        {
+            "user": pd.Series(np.repeat(np.array(asked.users, object), counts)).infer_objects(),
+            "rank": np.concatenate([np.arange(1, count + 1) for count in counts]),
+            "item": [row.item_id for answer in found for row in answer],
+            "title": [row.title for answer in found for row in answer],
+            "score": np.array([row.score for answer in found for row in answer], np.float32),
+        }
+    )
+    if why:
+        items = [[row.item_id for row in answer] for answer in found]
+        frame["why"] = list(_reasons(recommender, asked, items))
+    too_few = {user: count for user, count in zip(asked.users, counts, strict=True) if count < k}
+    frame.attrs |= {**asked.attrs, "too_few": too_few}
+    if too_few:
+        _say_too_few(recommender, asked, too_few, k, excluded=exclude is not None)
+    return frame
+
+
+def embed(recommender: Recommender, asked: Asked) -> pd.DataFrame:
+    """Vectors of queries; see :meth:`recsys.Run.embed_users`."""
+    vectors = blocks.embed_many(recommender, asked.queries)
+    frame = pd.DataFrame(vectors, index=pd.Index(asked.users, name="user"))
+    frame.attrs |= asked.attrs
+    return frame
+
+
+def embed_items(recommender: Recommender, ids: Sequence[str]) -> pd.DataFrame:
+    """Vectors of items; see :meth:`recsys.Run.embed_items`.
+
+    Raises:
+        InputError: there are no ids.
+    """
+    if not ids:
+        raise InputError("items is empty: give at least one id")
+    vectors = blocks.embed_many_items(recommender, ids)
+    unknown = [item for item, vector in zip(ids, vectors, strict=True) if not vector.any()]
+    if unknown:
+        logger.warning("the model does not know these items: %s", _named(unknown))
+    frame = pd.DataFrame(vectors, index=pd.Index(ids, name="item"))
+    frame.attrs["unknown_items"] = unknown
+    return frame
+
+
+def _reasons(
+    recommender: Recommender, asked: Asked, items: Sequence[Sequence[str]]
+) -> Iterator[str]:
+    pairs = zip(asked.queries, items, strict=True)
+    for found in reasons_of_many(recommender, pairs):
+        yield from map(in_words, found)
+
+
+def _say_too_few(
+    recommender: Recommender, asked: Asked, too_few: dict[Any, int], k: int, excluded: bool
+) -> None:
+    if len(asked.users) == 1 and not excluded:
+        (count,) = too_few.values()
+        logger.warning("%s", recommender.why_so_few(asked.queries[0], count, k))
+        return
+    shown = [f"{user} ({count})" for user, count in too_few.items()]
+    logger.warning(
+        "%d of %d got fewer than %d items, as the catalogue, less what they had and what is "
+        "excluded, has no more: %s",
+        len(too_few), len(asked.users), k, _named(shown),
+    )  # fmt: skip
+
+
+def _named(ids: Sequence[str]) -> str:
+    return first([printable(each) for each in ids], SHOWN)

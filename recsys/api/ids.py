@@ -1,0 +1,192 @@
+"""Ids as callers have them, in lists, Series and frames, as the text that they are in a log."""
+
+import numbers
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from recsys.data.sources.text import normal_id
+from recsys.errors import InputError
+
+
+@dataclass(frozen=True)
+class GivenHistories:
+    """Histories that somebody asks about.
+
+    Attributes:
+        users: whose they are: ids, or their number from 0.
+        items: of each, ids, oldest first.
+        times: of each, int64 seconds since 1970 of its events; None where no timestamps were
+            given.
+    """
+
+    users: list[Any]
+    items: list[list[str]]
+    times: list[np.ndarray] | None = None
+
+
+def id_of(value: Any, where: str) -> str:
+    """An id as it stands in a dataset: ``17850``, ``17850.0`` and ``" 17850 "`` are one.
+
+    Args:
+        value: text or a number.
+        where: for messages.
+
+    Raises:
+        InputError: it is missing, or neither.
+
+    >>> id_of(17850.0, "users"), id_of(" 17850 ", "users")
+    ('17850', '17850')
+    """
+    if isinstance(value, str):
+        return normal_id(value)
+    if isinstance(value, numbers.Integral) and not isinstance(value, bool | np.bool_):
+        return str(int(value))
+    # Beyond, neighbouring whole numbers are one float.
+    if isinstance(value, float | np.floating) and value.is_integer() and abs(value) <= 2**53:
+        return str(int(value))
+    raise InputError(f"{where}: {str(value)[:80]!r} is not an id; give text or whole numbers")
+
+
+def ids_of(given: Any, where: str) -> list[str]:
+    """A list of ids; a single text is one id.
+
+    Args:
+        given: a list, array, Series, or any iterable of ids.
+        where: for messages.
+
+    Raises:
+        InputError: it is not, or one of them is not an id.
+
+    >>> ids_of(["a", 7], "users"), ids_of("a", "users")
+    (['a', '7'], ['a'])
+    """
+    if isinstance(given, str):
+        return [id_of(given, where)]
+    if isinstance(given, bytes | Mapping) or not isinstance(given, Iterable):
+        raise InputError(f"{where}: expected a list of ids, received {_short(given)}")
+    return [id_of(value, where) for value in given]
+
+
+def histories_of(given: Any, columns: Mapping[str, str]) -> GivenHistories:
+    """Histories, however they are held.
+
+    Args:
+        given: a list of lists of ids, a mapping of users to such lists, or a frame (pandas,
+            Polars, Arrow) with a row per event.
+        columns: of the log by role, ``user``, ``item`` and perhaps ``time``; a frame has these, or
+            columns that are called as the roles are.
+
+    Raises:
+        InputError: it is nothing of that kind, or lacks a column.
+    """
+    if isinstance(given, Mapping):
+        users = [id_of(user, "histories") for user in given]
+        return GivenHistories(users, [ids_of(ids, "histories") for ids in given.values()])
+    if hasattr(given, "columns") or hasattr(given, "column_names"):
+        return _from_frame(given, columns)
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise InputError(
+            "histories: expected a list of histories, each a list of item ids, oldest first; "
+            f"received {_short(given)}"
+        )
+    rows = list(given)
+    for row in rows:
+        if isinstance(row, str | Mapping) or not isinstance(row, Iterable):
+            raise InputError(
+                "histories: expected a list of histories, each a list of item ids, such as "
+                f"[['a', 'b']]; received {_short(row)} as one of them"
+            )
+    return GivenHistories(list(range(len(rows))), [ids_of(row, "histories") for row in rows])
+
+
+def excluded_of(given: Any, queries: int) -> list[list[str]] | None:
+    """What is not to be recommended, of each query.
+
+    Args:
+        given: None, a list of ids for all, or a list of lists of ids, one per query.
+        queries: how many there are.
+
+    Raises:
+        InputError: it is something else.
+    """
+    if given is None:
+        return None
+    rows = [given] if isinstance(given, str) else list(given)
+    if not any(isinstance(row, Iterable) and not isinstance(row, str) for row in rows):
+        return [ids_of(rows, "exclude")] * queries
+    if len(rows) != queries:
+        raise InputError(
+            f"exclude: expected a list of ids for everybody, or {queries:,} lists, one for each "
+            f"that is asked about; received {len(rows):,}"
+        )
+    return [ids_of(row, "exclude") for row in rows]
+
+
+def _from_frame(frame: Any, columns: Mapping[str, str]) -> GivenHistories:
+    import pyarrow as pa
+
+    try:
+        table = frame if isinstance(frame, pa.Table) else pa.table(frame)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError, ValueError) as error:
+        raise InputError(f"histories: the frame cannot be read: {error}") from error
+    there = table.column_names
+
+    def values(role: str) -> list[Any]:
+        name = next((each for each in (columns.get(role, role), role) if each in there), None)
+        if name is None:
+            raise InputError(
+                f"histories: the frame has no column {columns.get(role, role)!r} ({role}s); it "
+                f"has {', '.join(map(repr, there))}"
+            )
+        return table[name].to_pylist()
+
+    users = [id_of(user, "histories, users") for user in values("user")]
+    items = [id_of(item, "histories, items") for item in values("item")]
+    time = next((each for each in (columns.get("time", "time"), "time") if each in there), None)
+    keys, seconds = (None, None) if time is None else _in_time(table[time])
+    order = range(len(users)) if keys is None else np.argsort(keys, kind="stable").tolist()
+    found: dict[str, list[int]] = {user: [] for user in users}  # as they come in the frame
+    for row in order:
+        found[users[row]].append(row)
+    times = None if seconds is None else [seconds[rows] for rows in found.values()]
+    return GivenHistories(list(found), [[items[e] for e in rows] for rows in found.values()], times)
+
+
+def _in_time(column: Any) -> tuple[np.ndarray, np.ndarray | None]:
+    """By what events are put in order, and their seconds since 1970 where the unit is known.
+
+    Raises:
+        InputError: it is not a column of times, or some are missing.
+    """
+    import pyarrow as pa
+
+    if column.null_count:
+        raise InputError(f"histories: {column.null_count:,} events of the frame have no time")
+    if pa.types.is_integer(column.type):  # of seconds, milliseconds, …: enough for the order
+        return column.to_numpy(), None
+    if not (pa.types.is_timestamp(column.type) or pa.types.is_date(column.type)):
+        raise InputError(
+            f"histories: the times are of type {column.type}; give timestamps, such as those of "
+            "pandas.to_datetime"
+        )
+    moments = column.cast(pa.timestamp("us", getattr(column.type, "tz", None)))
+    times = moments.to_numpy().astype("datetime64[us]").astype(np.int64)
+    return times, times // 10**6
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:79]}…"
+
+
+def first(values: Sequence[Any], most: int = 5) -> str:
+    """The first of some values, for a message.
+
+    >>> first(["a", "b", "c"], most=2)
+    'a, b and 1 more'
+    """
+    more = f" and {len(values) - most:,} more" if len(values) > most else ""
+    return ", ".join(map(str, values[:most])) + more

@@ -1,0 +1,79 @@
+"""Opening what lies on a disk or in a registry."""
+
+from pathlib import Path
+
+from recsys.api.run import Run
+from recsys.errors import InputError
+from recsys.system.backend import start_backend
+
+REGISTERED = "models:/"
+
+
+def load(path: str | Path, *, runs_dir: str | Path = "runs") -> Run:
+    """Opens a run, an exported model, or a registered one.
+
+    Args:
+        path: the folder of a run (``runs/average/1``; ``runs/average`` means its first seed that
+            has a model), that of a SavedModel (``…/model/1``, or a copy of it anywhere), or
+            ``models:/NAME@ALIAS`` or ``models:/NAME/VERSION`` of MLflow's registry.
+        runs_dir: where the MLflow store lies, unless ``MLFLOW_TRACKING_URI`` names another.
+
+    Returns:
+        The run. A model that lies within a run's folder has its run; a copy and a registered
+        model answer for histories, and have their test metrics.
+
+    Raises:
+        InputError: there is nothing of that kind, or it was written by another version.
+        Damaged: a file of it is not what was written.
+
+    Example:
+        >>> recsys.load("runs/average/1")
+        Run('runs/average/1')
+        >>> recsys.load("runs/average/1/model/1").recommend(histories=[["i3"]], k=1).shape
+        (1, 5)
+        >>> recsys.load("runs/nothing")
+        Traceback (most recent call last):
+        ...
+        recsys.errors.InputError: there is no folder runs/nothing
+    """
+    if str(path).startswith(REGISTERED):
+        from recsys.tracking.registry import fetch_model
+
+        return _model(fetch_model(str(path), Path(runs_dir)))
+    folder = Path(path)
+    if not folder.is_dir():
+        raise InputError(f"there is no folder {folder}")
+    if (folder / "saved_model.pb").is_file():
+        return _model(folder)
+    if (folder / "experiment.yaml").is_file() or any(folder.glob("*/experiment.yaml")):
+        return _run(folder)
+    versions = [each.parent for each in folder.glob("[0-9]*/saved_model.pb")]
+    if versions:
+        return _model(max(versions, key=lambda each: (len(each.name), each.name)))
+    raise InputError(
+        f"{folder} holds neither a run (experiment.yaml) nor an exported model (saved_model.pb)"
+    )
+
+
+def _run(folder: Path) -> Run:
+    start_backend()
+    from recsys.runs.folder import RunFolder
+
+    return _checked(Run(RunFolder.open_exported(folder)))
+
+
+def _model(folder: Path) -> Run:
+    start_backend()
+    from recsys.export.manifest import read_manifest
+    from recsys.runs.folder import RunFolder
+
+    read_manifest(folder)  # a SavedModel of others has none
+    around = folder.resolve().parents[1]
+    within = folder.parent.name == "model" and (around / "experiment.yaml").is_file()
+    return _checked(Run(RunFolder(folder.parents[1]) if within else None, folder))
+
+
+def _checked(run: Run) -> Run:
+    """The run, whose experiment this version reads."""
+    _ = run.experiment
+    return run

@@ -1,0 +1,459 @@
+"""A run, as a notebook holds it: its metrics, its figures, its answers."""
+
+import html
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from recsys.api.ids import excluded_of, histories_of, ids_of
+from recsys.api.plots import Plots
+from recsys.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from recsys.api.answers import Asked
+    from recsys.data.dataset import Dataset
+    from recsys.experiment.schema import Experiment
+    from recsys.export.recommend import Recommender
+    from recsys.runs.folder import RunFolder
+
+
+class Run:
+    """What a training left behind: metrics, figures, and a model that answers.
+
+    :func:`recsys.train`, :func:`recsys.run` and :func:`recsys.load` give one. It reads the run's
+    folder when it is asked, and answers by the exported SavedModel, so that a notebook sees what
+    is served. A model that was loaded without its run (a copied SavedModel, ``models:/…``) answers
+    for histories and has its test metrics; it knows neither users nor epochs.
+
+    Args:
+        folder: of the run; None: there is only a model.
+        model: the folder of the SavedModel; None: the newest of the run.
+
+    Attributes:
+        path: the folder of the run, or that of the model where there is no run.
+        plot: its figures (:class:`Plots`).
+
+    Example:
+        >>> run
+        Run('runs/average/1')
+        >>> run.recommend(users=["u1"], k=3)["rank"].tolist()
+        [1, 2, 3]
+    """
+
+    def __init__(self, folder: "RunFolder | None", model: Path | None = None) -> None:
+        if folder is None and model is None:
+            raise InputError("a run has a folder or a model; use recsys.load to open either")
+        self._folder = folder
+        self._model_folder = model
+        self.path: Path = folder.path if folder is not None else Path(str(model))
+        self.plot = Plots(self)
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r})"
+
+    @property
+    def name(self) -> str:
+        """The experiment's name, which the run's folder has.
+
+        Example:
+            >>> run.name
+            'average'
+        """
+        return self.experiment.name
+
+    @cached_property
+    def experiment(self) -> "Experiment":
+        """Everything that the run follows from, every default spelled out.
+
+        Raises:
+            InputError: it was written by another version of recsys, or is of another task.
+
+        Example:
+            >>> run.experiment.training.epochs
+            2
+        """
+        if self._folder is None:
+            return _experiment(self.model.manifest["experiment"], self.path)
+        return _experiment(self._folder.files.read(self._folder.experiment), self.path)
+
+    @cached_property
+    def dataset(self) -> "Dataset":
+        """The prepared dataset that the run reads, whose files are compared with their digests.
+
+        Raises:
+            InputError: it was removed or damaged, or the model was loaded without its run.
+
+        Example:
+            >>> run.dataset.users
+            60
+        """
+        return self._of_the_run("dataset").dataset()
+
+    @cached_property
+    def model(self) -> "Recommender":
+        """The exported SavedModel, with its manifest.
+
+        Raises:
+            InputError: nothing was exported, or a file of it is damaged.
+
+        Example:
+            >>> run.model.manifest["model"]["dim"]
+            64
+        """
+        from recsys.export.recommend import Recommender
+
+        if self._model_folder is None:
+            return Recommender(self._of_the_run("model").model_version())
+        return Recommender(self._model_folder)
+
+    @property
+    def seeds(self) -> "dict[int, Run]":
+        """The runs of all seeds of the experiment (``training.seeds``) that there are, by seed.
+
+        Example:
+            >>> run.seeds
+            {1: Run('runs/average/1')}
+        """
+        from recsys.runs.folder import RunFolder
+
+        folders = self._of_the_run("seeds").path.parent.glob("*/experiment.yaml")
+        found = [file.parent for file in folders if file.parent.name.isdigit()]
+        ordered = sorted(found, key=lambda folder: int(folder.name))
+        return {int(folder.name): Run(RunFolder(folder)) for folder in ordered}
+
+    @property
+    def metrics(self) -> "pd.DataFrame":
+        """The metrics of the test part, of the model and of its baselines.
+
+        Returns:
+            A row per (metric, model) with ``value``, and ``low`` and ``high`` of its 95 % interval
+            (bootstrap over users), NaN where there is none. A model that was loaded without its
+            run has no baselines beside it.
+
+        Raises:
+            InputError: the run was not evaluated, or its metrics are damaged.
+
+        Example:
+            >>> run.metrics.loc["ndcg@10"].columns.tolist()
+            ['value', 'low', 'high']
+            >>> run.metrics["value"].unstack("model").columns.tolist()
+            ['average', 'item_knn', 'popular', 'recent_popular']
+        """
+        from recsys.api.tables import metrics_frame
+
+        if self._folder is None:
+            return metrics_frame(self.name, self.model.manifest["metrics"], {})
+        found = self.document("metrics")
+        return metrics_frame(self.name, found["test"], found["baselines"])
+
+    @property
+    def comparisons(self) -> "pd.DataFrame":
+        """The model against each baseline: the paired difference, its interval, and the verdict.
+
+        Returns:
+            A row per baseline, with the columns of :func:`recsys.compare`.
+
+        Raises:
+            InputError: the run was not evaluated, or the model was loaded without its run.
+
+        Example:
+            >>> run.comparisons["other"].tolist()
+            ['popular', 'recent_popular', 'item_knn']
+        """
+        import pandas as pd
+
+        return pd.DataFrame(self.document("metrics")["comparisons"])
+
+    @property
+    def history(self) -> "pd.DataFrame":
+        """What training told after each epoch, a row each, by ``epoch`` from 1.
+
+        Returns:
+            ``loss`` (mean over events), ``train_seconds`` so far, and the validation metric.
+
+        Raises:
+            InputError: the run was not trained, or the model was loaded without its run.
+
+        Example:
+            >>> run.history.index.tolist()
+            [1, 2]
+        """
+        from recsys.api.tables import history_frame
+
+        return history_frame(self.document("history"))
+
+    @property
+    def slices(self) -> "pd.DataFrame":
+        """The metrics for hot, warm and cold users and items apart.
+
+        Returns:
+            A row per (slice, metric), with ``queries`` and ``users`` in the slice, ``value``,
+            ``low`` and ``high``.
+
+        Raises:
+            InputError: the run was not evaluated, or the model was loaded without its run.
+
+        Example:
+            >>> run.slices.index.names
+            FrozenList(['slice', 'metric'])
+        """
+        from recsys.api.tables import slices_frame
+
+        return slices_frame(self.document("metrics")["slices"])
+
+    def recommend(
+        self,
+        users: Any = None,
+        *,
+        histories: Any = None,
+        k: int | None = None,
+        exclude: Any = None,
+        why: bool = False,
+    ) -> "pd.DataFrame":
+        """What the exported model recommends, to some users of the log or to histories.
+
+        The model is called once for hundreds of them. Whatever was answered otherwise than asked
+        (unknown users and ids, fewer than ``k`` items) is logged as a warning and kept in
+        ``frame.attrs``: ``unknown_users``, ``unknown_items``, and ``too_few``, which has how many
+        items a user got.
+
+        Args:
+            users: ids of users of the log: a list, an array, a Series; their history is all that
+                they did, also after the split.
+            histories: instead, histories of anybody, oldest event first: a list of lists of item
+                ids, a mapping of users to such lists, or a frame (pandas, Polars, Arrow) with a
+                row per event and the columns of the log (user, item, and time to sort by).
+            k: how many items for each, at most as many as were exported (``export.k``); 10, or
+                as many as that, where it is left out.
+            exclude: ids of items that are not to be recommended: a list for all, or a list of
+                lists, one for each user or history. What was had is left out anyway where the
+                experiment says ``seen: exclude``.
+            why: name what in the history raises the score of each item, in a column ``why``.
+
+        Returns:
+            A row per recommended item: ``user`` (the id; of a list of histories, its number from
+            0), ``rank`` from 1, ``item``, ``title`` and ``score`` (the dot product of the query's
+            and the item's vector, comparable within one model only).
+
+        Raises:
+            InputError: neither or both of ``users`` and ``histories`` are given, there are none,
+                none of the users is known, or ``k`` is more than was exported.
+
+        Example:
+            >>> found = run.recommend(histories=[["i3", "i4"], []], k=2)
+            >>> found[["user", "rank"]].values.tolist()
+            [[0, 1], [0, 2], [1, 1], [1, 2]]
+        """
+        from recsys.api import answers
+
+        asked = self._asked(users, histories)
+        return answers.recommend(self.model, asked, k, excluded_of(exclude, asked.given), why)
+
+    def embed_users(self, users: Any = None, *, histories: Any = None) -> "pd.DataFrame":
+        """The vectors of users, or of histories; the dot product with an item's is its score.
+
+        Args:
+            users, histories: see :meth:`recommend`; neither: all users of the log.
+
+        Returns:
+            float32, a row per user (the index, ``user``) and a column per dimension.
+
+        Raises:
+            InputError: as :meth:`recommend`.
+
+        Example:
+            >>> run.embed_users(["u1", "u2"]).shape
+            (2, 64)
+        """
+        from recsys.api import answers
+
+        if users is None and histories is None:
+            users = self.dataset.user_ids
+        return answers.embed(self.model, self._asked(users, histories))
+
+    def embed_items(self, items: Any = None) -> "pd.DataFrame":
+        """The vectors of items.
+
+        Args:
+            items: their ids; all that the model knows where it is left out.
+
+        Returns:
+            float32, a row per item (the index, ``item``) and a column per dimension. An item that
+            the model does not know has a row of zeros, and is named in a warning and in
+            ``frame.attrs["unknown_items"]``.
+
+        Raises:
+            InputError: ids are needed, as the model was loaded without its run.
+
+        Example:
+            >>> run.embed_items(["i3"]).index.tolist()
+            ['i3']
+        """
+        from recsys.api import answers
+
+        if items is None:
+            ids = self.dataset.item_ids[: self.model.manifest["model"]["catalogue_items"]]
+        else:
+            ids = ids_of(items, "items")
+        return answers.embed_items(self.model, ids)
+
+    def export(self, destination: str | Path) -> Path:
+        """Copies the SavedModel to where it is served from, whole or not at all.
+
+        A run whose model was not exported yet is exported first.
+
+        Args:
+            destination: a folder, in which the model gets one named by its version, as TensorFlow
+                Serving expects.
+
+        Returns:
+            The folder of the version: ``destination/1``.
+
+        Raises:
+            InputError: another model lies there, or nothing was trained.
+            ExportError: the model could not be made.
+
+        Example:
+            >>> run.export("out").as_posix()
+            'out/1'
+        """
+        from recsys.api.copies import copy_model
+
+        if self._folder is not None and not any(self._folder.model.glob("[0-9]*")):
+            self._export()
+        return copy_model(self.model.folder, self.model.manifest["version"], Path(destination))
+
+    def upload(self, runs_dir: str | Path = "runs") -> str:
+        """Sends the run to the MLflow server that ``MLFLOW_TRACKING_URI`` names.
+
+        Args:
+            runs_dir: where the MLflow store is that holds the run now.
+
+        Returns:
+            The address of the server, and the run's id there.
+
+        Raises:
+            InputError: no server is named, it does not answer, or there is nothing to send.
+
+        Example:
+            >>> run.upload()  # doctest: +SKIP
+            'http://localhost:5000 (run 3f1c…)'
+        """
+        from recsys import tracking
+
+        return tracking.upload(self._of_the_run("tracking").path, Path(runs_dir))
+
+    def summary(self) -> str:
+        """The metric that the run is judged by, beside the baselines, as lines of text.
+
+        Raises:
+            InputError: the run was not evaluated, or the model was loaded without its run.
+
+        Example:
+            >>> print(run.summary().splitlines()[0].strip())
+            runs/average/1: test
+        """
+        from recsys.runs.summary import summary
+
+        return summary(self._of_the_run("summary"))
+
+    @property
+    def report(self) -> Path:
+        """The page that shows the run to anybody, one file.
+
+        Raises:
+            InputError: the run was not evaluated, or the model was loaded without its run.
+
+        Example:
+            >>> run.report.name
+            'report.html'
+        """
+        folder = self._of_the_run("report")
+        if not folder.report.is_file():
+            raise InputError(f"{self.path} has no report yet: it was not evaluated")
+        return folder.report
+
+    def document(self, name: Literal["metrics", "history", "examples"]) -> Any:
+        """A document of the run's folder, as it was written and checked against its digest.
+
+        Args:
+            name: of the JSON file, without its ending.
+
+        Raises:
+            InputError: it is missing or damaged, or the model was loaded without its run.
+
+        Example:
+            >>> run.document("metrics")["fitted_part"]
+            'train'
+        """
+        folder = self._of_the_run(name)
+        file: Path = getattr(folder, name)
+        step = "train" if name == "history" else "evaluate"
+        if not file.is_file():
+            raise InputError(f"{self.path} has no {file.name} yet: run the step `{step}` first")
+        keys = ["test", "baselines"] if name == "metrics" else []
+        return folder.files.read(file, keys)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the metric that decides, beside the baselines."""
+        title = f"<b>{html.escape(self.name)}</b> <code>{html.escape(str(self.path))}</code>"
+        try:
+            found = self.metrics
+            metric = self.experiment.evaluation.metric
+            table = found.loc[[metric]].droplevel("metric") if metric in found.index else found
+            verdicts = () if self._folder is None else self.document("metrics")["comparisons"]
+        except InputError as error:
+            return f"{title}<p>{html.escape(str(error))}</p>"
+        shown = table.rename_axis(metric).to_html(float_format="{:.4f}".format, border=0)
+        said = "".join(f"<li>{html.escape(each['sentence'])}</li>" for each in verdicts)
+        return f"{title}{shown}<ul>{said}</ul>"
+
+    def _export(self) -> None:
+        from recsys.api.steps import do
+
+        seed, runs_dir = int(self.path.name), self.path.parents[1]
+        if self.path.parent.name != self.name:
+            raise InputError(f"{self.path} is a trial of a sweep: run the winner, best.yaml")
+        list(do(self.experiment, runs_dir, only="export", seeds=[seed]))
+
+    def _of_the_run(self, what: str) -> "RunFolder":
+        if self._folder is None:
+            raise InputError(
+                f"{self.path} is a model without its run, which has the {what}: load the run "
+                "(recsys.load('runs/NAME/SEED')), or ask with histories"
+            )
+        return self._folder
+
+    def _asked(self, users: Any, histories: Any) -> "Asked":
+        from recsys.api import answers
+
+        if (users is None) == (histories is None):
+            raise InputError("give either users=[…] or histories=[[…]]")
+        if users is not None:
+            ids = ids_of(users, "users")
+            if not ids:
+                raise InputError("users is empty: give at least one user's id")
+            return answers.of_users(self.model, self.dataset, ids)
+        columns = self.experiment.data.log.columns.named
+        given = histories_of(histories, columns)
+        if not given.items:
+            raise InputError("histories is empty: give at least one history, which may be empty")
+        return answers.of_histories(self.model, given)
+
+
+def _experiment(document: Any, path: Path) -> "Experiment":
+    """The experiment of a run that some version of recsys wrote."""
+    from recsys.experiment.file import DEFAULT_TASK, validated
+    from recsys.experiment.schema import Experiment
+
+    if isinstance(document, dict) and (task := document.get("task", DEFAULT_TASK)) != DEFAULT_TASK:
+        raise InputError(f"{path} is a run of `task: {task}`, not of recommendation")
+    try:
+        return validated(Experiment, document, "its experiment.yaml")
+    except InputError as error:
+        raise InputError(
+            f"{path} was written by another version of recsys, whose experiment this one does not "
+            f"read: run it again, under another name. What differs: {error}"
+        ) from error

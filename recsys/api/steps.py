@@ -1,0 +1,62 @@
+"""The steps of an experiment, seed by seed."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+from recsys.experiment.schema import Experiment
+from recsys.pipeline import Pipeline
+from recsys.runs.folder import RunFolder
+
+Step = Literal["train", "evaluate", "export"]
+
+
+def do(
+    experiment: Experiment,
+    runs_dir: Path,
+    overwrite: bool = False,
+    only: Step | None = None,
+    seeds: Sequence[int] | None = None,
+) -> Iterator[RunFolder]:
+    """Prepares, trains, evaluates and exports; yields the folder of each seed when it is done.
+
+    Args:
+        experiment: as resolved.
+        runs_dir: where runs, datasets and the MLflow store lie.
+        overwrite: replace what another experiment left under the same name.
+        only: this step alone, on what the earlier ones left.
+        seeds: some of the experiment's; None: all.
+
+    Raises:
+        InputError: something cannot be used; what was done before is kept.
+    """
+    for pipeline in pipelines(experiment, runs_dir, overwrite, seeds):
+        if only is None:
+            pipeline.run()
+        else:
+            _one(pipeline, only)
+        yield pipeline.folder
+
+
+def pipelines(
+    experiment: Experiment,
+    runs_dir: Path,
+    overwrite: bool = False,
+    seeds: Sequence[int] | None = None,
+) -> Iterator[Pipeline]:
+    """A pipeline per seed, each made when its turn comes; see :func:`do`."""
+    for seed in seeds or experiment.training.seeds:
+        yield Pipeline(experiment, seed, runs_dir, overwrite)
+
+
+def _one(pipeline: Pipeline, step: Step) -> None:
+    dataset = pipeline.prepare()
+    with pipeline.at_work(dataset) as tracker:
+        match step:
+            case "train":
+                pipeline.train(dataset, tracker)
+            case "evaluate":
+                pipeline.evaluate(dataset)
+                pipeline.publish(tracker)
+            case "export":
+                pipeline.export(dataset, tracker)

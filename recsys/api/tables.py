@@ -1,0 +1,73 @@
+"""The documents of a run folder as DataFrames."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+INTERVAL = ("value", "low", "high")
+
+
+def metrics_frame(
+    model: str, test: Mapping[str, Any], baselines: Mapping[str, Mapping[str, Any]]
+) -> pd.DataFrame:
+    """Metrics of a model and its baselines.
+
+    Args:
+        model: its name.
+        test: ``metrics.json``'s ``test``: metric to value, low and high.
+        baselines: ``metrics.json``'s ``baselines``: name to the same.
+
+    Returns:
+        A row per (metric, model); ``value``, and ``low`` and ``high`` of the 95 % interval, NaN
+        where there is none.
+    """
+    rows = {
+        (metric, name): _interval(found[metric])
+        for metric in test
+        for name, found in {model: test, **baselines}.items()
+        if metric in found
+    }
+    return _frame(rows, ["metric", "model"], INTERVAL)
+
+
+def slices_frame(slices: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+    """Metrics in slices of the test part.
+
+    Args:
+        slices: ``metrics.json``'s ``slices``.
+
+    Returns:
+        A row per (slice, metric): ``queries`` and ``users`` in the slice, and the metric as
+        :func:`metrics_frame` has it. A slice without queries has no row.
+    """
+    rows = {
+        (name, metric): [cut["queries"], cut["users"], *_interval(found)]
+        for name, cut in slices.items()
+        for metric, found in cut["metrics"].items()
+    }
+    return _frame(rows, ["slice", "metric"], ["queries", "users", *INTERVAL])
+
+
+def history_frame(history: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """A row per epoch, numbered from 1.
+
+    Args:
+        history: ``history.json``.
+    """
+    frame = pd.DataFrame(history)
+    return frame.astype({"epoch": int}).set_index("epoch") if len(frame) else frame
+
+
+def _interval(found: Mapping[str, Any]) -> list[float]:
+    # No number of JSON is infinite.
+    value = math.inf if found["value"] is None else found["value"]
+    return [value, *(math.nan if found[end] is None else found[end] for end in ("low", "high"))]
+
+
+def _frame(
+    rows: Mapping[tuple[str, str], list[Any]], index: list[str], columns: Sequence[str]
+) -> pd.DataFrame:
+    names = pd.MultiIndex.from_tuples(list(rows), names=index) if rows else None
+    return pd.DataFrame(list(rows.values()), index=names, columns=list(columns))

@@ -1,0 +1,215 @@
+"""Training: from a dataset and keywords, or from an experiment file."""
+
+import contextlib
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from recsys.api.run import Run
+from recsys.data.dataset import Dataset
+from recsys.errors import InputError
+from recsys.experiment.file import Overrides
+from recsys.system.backend import start_backend
+
+if TYPE_CHECKING:
+    from recsys.api.steps import Step
+    from recsys.experiment.schema import Experiment
+
+
+def train(
+    data: Dataset | Mapping[str, Any],
+    *,
+    name: str | None = None,
+    runs_dir: str | Path = "runs",
+    overwrite: bool = False,
+    fields: Mapping[str, Any] | None = None,
+    **keywords: Any,
+) -> Run:
+    """Trains, evaluates and exports a model; any field of an experiment can be given.
+
+    Every call is a run of its own: ``runs/attention/1``, ``runs/attention-2/1``, … A run that has
+    a ``name`` is continued by the same call with the same name: after an interrupt (which loses
+    at most a minute of training), or, where the learning rate is constant, with more ``epochs``.
+
+    Args:
+        data: a prepared dataset (``recsys.Dataset.from_frame``), or the ``data`` section of an
+            experiment as a mapping.
+        name: of the run and of the registered model; else the encoder's, with a number.
+        runs_dir: where runs, datasets and the MLflow store lie.
+        overwrite: replace another run of the same ``name``.
+        fields: values by dotted key, such as ``{"training.epochs": 5}``.
+        keywords: values by key, where one section alone has such a key, such as ``epochs=5``,
+            ``learning_rate=3e-3``, ``encoder="attention"``. A text names the kind of a section; a
+            mapping or a config object, such as ``encoder=AttentionConfig(blocks=1)`` or one of
+            your own, is the section.
+
+    Returns:
+        The run; of several ``seeds``, that of the first, which has the others in ``run.seeds``.
+
+    Raises:
+        InputError: no section has such a key, or several have; a value or the data does not suit;
+            another run has the name.
+        TrainingDiverged: the loss is no longer a number.
+        ExportError: the model could not be exported.
+
+    Example:
+        >>> run = recsys.train(data, encoder="average", epochs=2)
+        >>> run.path.as_posix()
+        'runs/average-2/1'
+        >>> recsys.train(data, epoch=2)
+        Traceback (most recent call last):
+        ...
+        recsys.errors.InputError: no section of an experiment has 'epoch'; did you mean epochs...
+    """
+    start_backend()
+    from recsys.experiment.fields import with_fields
+
+    both = dict(keywords)
+    for key, value in (fields or {}).items():
+        if key in both:
+            raise InputError(f"{key!r} is given as a keyword and in fields: give it once")
+        both[key] = value
+    experiment = with_fields(_experiment(data, name or "run"), both)
+    root = Path(runs_dir)
+    if name is not None:
+        return _all(experiment, root, overwrite, None)
+    base = _plain_name(experiment)
+    with _numbered(root, base) as free:
+        return _all(experiment.with_values({"name": free}), root, False, None)
+
+
+def run(
+    experiment: str | Path,
+    overrides: Overrides = None,
+    *,
+    name: str | None = None,
+    runs_dir: str | Path = "runs",
+    overwrite: bool = False,
+    only: "Step | None" = None,
+) -> Run:
+    """Runs an experiment file, as ``recsys run`` does: prepare, train, evaluate, export.
+
+    A run that was stopped is continued; what is done is not done again.
+
+    Args:
+        experiment: a YAML file.
+        overrides: values by dotted key, such as ``{"training.epochs": 5}``.
+        name: of the run, instead of the experiment's own.
+        runs_dir: where runs, datasets and the MLflow store lie.
+        overwrite: replace a run of the same name.
+        only: one step alone, as the commands of these names: ``"train"``, ``"evaluate"`` or
+            ``"export"``.
+
+    Returns:
+        The run; of several seeds, that of the first, which has the others in ``run.seeds``. An
+        experiment of a ``task`` that an installed package adds gives what that task leaves, with
+        ``path`` and ``summary()``.
+
+    Raises:
+        InputError: the file, a value or the log does not suit, or another experiment has the name.
+        TrainingDiverged: the loss is no longer a number.
+        ExportError: the model could not be exported.
+
+    Example:
+        >>> run = recsys.run("circle.yaml", {"training.epochs": 1})
+        >>> run.path.as_posix(), len(run.history)
+        ('runs/circle/1', 1)
+    """
+    start_backend()
+    from recsys.experiment.file import DEFAULT_TASK, read_document
+    from recsys.experiment.schema import load_experiment
+
+    path, root = Path(experiment), Path(runs_dir)
+    if (task := read_document(path, overrides)["task"]) != DEFAULT_TASK:
+        from recsys.experiment.task import load_task
+
+        if only is not None:
+            raise InputError(f"{path} is an experiment of `task: {task}`, which runs as a whole")
+        return cast(Run, load_task(task, path).run(path, overrides, name, root, overwrite))
+    return _all(load_experiment(path, overrides, name), root, overwrite, only)
+
+
+def sweep(
+    experiment: str | Path,
+    overrides: Overrides = None,
+    *,
+    name: str | None = None,
+    runs_dir: str | Path = "runs",
+    overwrite: bool = False,
+) -> Path:
+    """Searches the values that the ``sweep`` section of an experiment names; goes on if stopped.
+
+    Args:
+        experiment, overrides, name, runs_dir, overwrite: see :func:`recsys.run`.
+
+    Returns:
+        The winner, an experiment file for :func:`recsys.run`; ``trials.csv`` beside it has every
+        trial.
+
+    Raises:
+        InputError: there is no such section, it does not fit the experiment or the log, or no
+            trial came to its end.
+
+    Example:
+        >>> best = recsys.sweep("search.yaml")  # doctest: +SKIP
+        >>> run = recsys.run(best)  # doctest: +SKIP
+    """
+    start_backend()
+    from recsys.experiment.schema import load_experiment
+    from recsys.tuning.sweep import Sweep
+
+    loaded = load_experiment(Path(experiment), overrides, name)
+    return Sweep(loaded, Path(runs_dir), overwrite, f"recsys sweep {experiment}").run()
+
+
+def _all(experiment: "Experiment", runs_dir: Path, overwrite: bool, only: "Step | None") -> Run:
+    from recsys.api.steps import do
+
+    folders = list(do(experiment, runs_dir, overwrite, only))
+    return Run(folders[0])
+
+
+def _experiment(data: Any, name: str) -> "Experiment":
+    from recsys.experiment.file import plain, validated
+    from recsys.experiment.schema import Experiment
+
+    if isinstance(data, Dataset):
+        section = data.source
+    elif isinstance(data, Mapping):
+        section = plain(data)
+    else:
+        raise InputError(
+            f"data: expected a recsys.Dataset, received {type(data).__name__}: make one of a frame "
+            "or a file by recsys.Dataset.from_frame(frame, user=…, item=…, time=…)"
+        )
+    return validated(Experiment, {"name": name, "data": section}, name)
+
+
+def _plain_name(experiment: "Experiment") -> str:
+    """What a run without a name is called: the kind of its encoder."""
+    encoder = experiment.model.query.encoder
+    kind = "no-history" if encoder is None else str(encoder.kind)
+    return re.sub(r"[^A-Za-z0-9._-]", "-", kind)[:80]
+
+
+@contextlib.contextmanager
+def _numbered(runs_dir: Path, base: str) -> Iterator[str]:
+    """Takes a name that no run has: ``base``, ``base-2``, …; gives it back if nothing began."""
+    runs_dir.mkdir(parents=True, exist_ok=True)
+    number = 1
+    while True:
+        name = base if number == 1 else f"{base}-{number}"
+        try:
+            (runs_dir / name).mkdir()
+            break
+        except FileExistsError:
+            number += 1
+    try:
+        yield name
+    finally:
+        if not any((runs_dir / name).glob("*/experiment.yaml")):
+            for lock in (runs_dir / name).glob(".*.lock"):
+                lock.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # something else is in it
+                (runs_dir / name).rmdir()

@@ -1,0 +1,133 @@
+"""An experiment's fields by keyword, as a notebook gives them."""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from recsys.errors import InputError
+from recsys.experiment.file import plain
+from recsys.experiment.mistakes import models_in
+from recsys.experiment.schema import Experiment
+
+# Read by `recsys sweep` alone, so no keyword means a field of it.
+NOT_BY_KEYWORD = ("sweep", "task", "name")
+
+
+def with_fields(experiment: Experiment, fields: Mapping[str, Any]) -> Experiment:
+    """The experiment, but for some fields.
+
+    A field is named by its key, if only one section has such a key (``epochs``), or by as much
+    of its dotted key as tells (``optimizer.decay``, ``training.epochs``). Where several sections
+    could have it, and only one of them has it in this experiment, that one is meant:
+    ``encoder="lstm", units=32``, though a reader of texts may have units, too.
+
+    Args:
+        experiment: with its ``data``, which no field may change.
+        fields: values by key. A text for a section of several kinds says which (``encoder``); a
+            mapping or a config object (``AttentionConfig(blocks=1)``) is the section.
+
+    Raises:
+        InputError: a key that no section has, or more than one; or a value that does not suit.
+    """
+    known = _keys()
+    later: dict[str, list[str]] = {}
+    values: dict[str, Any] = {}
+    for name, value in fields.items():
+        found = _candidates(name, known)
+        if len(found) > 1:
+            later[name] = found
+        else:
+            _set(values, found[0], _value(value, found[0], known), name)
+    experiment = experiment.with_values(values)
+    document, values = experiment.dump(), {}
+    for name, found in later.items():
+        there = [key for key in found if _holds(document, key)]
+        if not there:
+            raise InputError(
+                f"no section of this experiment has {name!r}: it is a field of "
+                f"{' and '.join(found)}, which are of another kind or left out. Say of which "
+                "kind the section is, too."
+            )
+        if len(there) > 1:
+            raise InputError(
+                f"{name!r} may be {' or '.join(there)}: say which, such as "
+                f"fields={{{there[0]!r}: …}}"
+            )
+        _set(values, there[0], _value(fields[name], there[0], known), name)
+    return experiment.with_values(values)
+
+
+def _keys() -> dict[str, list[type[BaseModel]]]:
+    """Every dotted key that an experiment may have, and the sections that it may be."""
+    found: dict[str, list[type[BaseModel]]] = {}
+
+    def walk(section: type[BaseModel], prefix: str) -> Iterator[tuple[str, type[BaseModel] | None]]:
+        for name, field in section.model_fields.items():
+            key = f"{prefix}{field.alias or name}"
+            if key in NOT_BY_KEYWORD:
+                continue
+            yield key, None
+            for kind in models_in(field.annotation):
+                yield key, kind
+                yield from walk(kind, f"{key}.")
+
+    for key, kind in walk(Experiment, ""):
+        found.setdefault(key, [])
+        if kind is not None and kind not in found[key]:
+            found[key].append(kind)
+    return found
+
+
+def _candidates(name: str, known: Mapping[str, Any]) -> list[str]:
+    """The dotted keys that a keyword may mean; one in full is taken as it is.
+
+    Raises:
+        InputError: there is none.
+    """
+    if name in known or ("." in name and name.partition(".")[0] in known):
+        if name.partition(".")[0] == "data":
+            raise InputError(_of_the_data(name))
+        return [name]
+    found = [key for key in known if key.endswith(f".{name}")]
+    others = [key for key in found if not key.startswith("data.")]
+    if others:
+        return others
+    if found:
+        raise InputError(_of_the_data(name))
+    leaves = {key.rpartition(".")[2]: key for key in known if not key.startswith("data.")}
+    near = difflib.get_close_matches(name.rpartition(".")[2], leaves, n=3)
+    mend = (
+        f"did you mean {' or '.join(f'{each} ({leaves[each]})' for each in near)}?"
+        if near
+        else "the fields are those of an experiment file: `recsys init` writes one with all"
+    )
+    raise InputError(f"no section of an experiment has {name!r}; {mend}")
+
+
+def _of_the_data(name: str) -> str:
+    return (
+        f"{name!r} says how the log is read and prepared, which has happened: give it to "
+        "recsys.Dataset.from_frame"
+    )
+
+
+def _value(value: Any, key: str, known: Mapping[str, list[type[BaseModel]]]) -> Any:
+    """A value as the file would have it; the name of a kind is a section of that kind."""
+    has_kinds = any("kind" in section.model_fields for section in known.get(key, ()))
+    return {"kind": value} if isinstance(value, str) and has_kinds else plain(value)
+
+
+def _set(values: dict[str, Any], key: str, value: Any, name: str) -> None:
+    if key in values:
+        raise InputError(f"{key} is given twice, the second time as {name!r}: give it once")
+    values[key] = value
+
+
+def _holds(document: Any, key: str) -> bool:
+    for part in key.split("."):
+        if not isinstance(document, Mapping) or part not in document:
+            return False
+        document = document[part]
+    return True

@@ -7,7 +7,6 @@ started: `recsys --help` and `recsys data list` answer at once.
 import shlex
 import sys
 import traceback
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -15,6 +14,7 @@ import typer
 
 from recsys.errors import InputError
 from recsys.experiment.precheck import refuse_early
+from recsys.runs.console import lines_shown, say
 from recsys.system.backend import start_backend
 from recsys.system.display import printable, printable_document, show, show_error
 from recsys.system.endings import ending
@@ -23,11 +23,8 @@ from recsys.system.redaction import redact
 from recsys.system.stopping import stopped_by_signals
 
 if TYPE_CHECKING:
-    from recsys.data.prepare.config import DataConfig
+    from recsys.experiment.schema import Experiment
     from recsys.experiment.task import Task
-    from recsys.pipeline import Pipeline
-    from recsys.runs.folder import RunFolder
-    from recsys.tuning.sweep import Sweep
 
 COMMANDS = "recsys.commands"
 
@@ -99,17 +96,13 @@ def run(
         start_backend()
         show(task.run(experiment, overrides, name, runs_dir, overwrite).summary())
         return
-    _start(experiment, overrides, name, runs_dir, overwrite)
-    from recsys.runs.console import say
-    from recsys.runs.summary import summary
-    from recsys.tracking import page_command
+    _check(experiment, overrides, name, runs_dir, overwrite)
+    from recsys.api.training import each_run
 
-    for pipeline in _pipelines(experiment, overrides, name, runs_dir, overwrite):
-        folder = pipeline.run()
-        show(summary(folder))
-        say(f"report: {folder.report}")
-        if pipeline.experiment.tracking.enabled:
-            say(f"MLflow page: {page_command(runs_dir)}")
+    for each in each_run(experiment, overrides, name, runs_dir, overwrite):
+        show(each.summary())
+        say(f"report: {each.report}")
+        _say_page(each.experiment, runs_dir)
 
 
 @app.command()
@@ -117,10 +110,10 @@ def prepare(
     experiment: ExperimentFile, overrides: Overrides = None, runs_dir: RunsDir = RUNS
 ) -> None:
     """Turn the log into a dataset on disk."""
-    data = _start_with_data(experiment, overrides)
-    from recsys.runs.preparation import prepare_dataset
+    _check_data(experiment, overrides)
+    from recsys.api.data import prepare
 
-    print(prepare_dataset(data, runs_dir).path)
+    print(prepare(experiment, overrides, runs_dir=runs_dir).path)
 
 
 @app.command()
@@ -132,12 +125,11 @@ def train(
     overwrite: Overwrite = False,
 ) -> None:
     """Fit the model, or continue a fit that was stopped."""
-    _start(experiment, overrides, name, runs_dir, overwrite)
-    for pipeline in _pipelines(experiment, overrides, name, runs_dir, overwrite):
-        dataset = pipeline.prepare()
-        with pipeline.at_work(dataset) as tracker:
-            pipeline.train(dataset, tracker)
-        print(pipeline.folder.path)
+    _check(experiment, overrides, name, runs_dir, overwrite)
+    from recsys.api.training import each_run
+
+    for each in each_run(experiment, overrides, name, runs_dir, overwrite, "train"):
+        print(each.path)
 
 
 @app.command()
@@ -148,15 +140,11 @@ def evaluate(
     runs_dir: RunsDir = RUNS,
 ) -> None:
     """Rank the test part with a trained model, beside the baselines."""
-    _start(experiment, overrides, name, runs_dir)
-    from recsys.runs.summary import summary
+    _check(experiment, overrides, name, runs_dir)
+    from recsys.api.training import each_run
 
-    for pipeline in _pipelines(experiment, overrides, name, runs_dir):
-        dataset = pipeline.prepare()
-        with pipeline.at_work(dataset) as tracker:
-            pipeline.evaluate(dataset)
-            pipeline.publish(tracker)
-        show(summary(pipeline.folder))
+    for each in each_run(experiment, overrides, name, runs_dir, only="evaluate"):
+        show(each.summary())
 
 
 @app.command()
@@ -167,11 +155,11 @@ def export(
     runs_dir: RunsDir = RUNS,
 ) -> None:
     """Write the SavedModel of a trained model."""
-    _start(experiment, overrides, name, runs_dir)
-    for pipeline in _pipelines(experiment, overrides, name, runs_dir):
-        dataset = pipeline.prepare()
-        with pipeline.at_work(dataset) as tracker:
-            print(pipeline.export(dataset, tracker))
+    _check(experiment, overrides, name, runs_dir)
+    from recsys.api.training import each_run
+
+    for each in each_run(experiment, overrides, name, runs_dir, only="export"):
+        print(each.path / "model" / each.experiment.export.version)
 
 
 @app.command()
@@ -184,29 +172,35 @@ def sweep(
 ) -> None:
     """Search the values that `sweep` in the experiment names; continues where it was stopped."""
 
-    def made() -> "Sweep":
+    def check() -> None:
         from recsys.tuning.sweep import Sweep
         from recsys.tuning.sweep_file import read_sweep
 
-        command = redact(shlex.join(["recsys", *sys.argv[1:]]))
-        return Sweep(*read_sweep(experiment, overrides, name), runs_dir, overwrite, command)
+        Sweep(*read_sweep(experiment, overrides, name), runs_dir, overwrite).corners()
 
-    refuse_early(["recsys.tuning.sweep"], lambda: made().corners())
-    start_backend()
-    from recsys.runs.console import say
-    from recsys.tracking import page_command
+    refuse_early(["recsys.tuning.sweep"], check)
+    from recsys.api.training import sweep
 
-    search = made()
-    best = search.run()
+    command = redact(shlex.join(["recsys", *sys.argv[1:]]))
+    best = sweep(
+        experiment, overrides, name=name, runs_dir=runs_dir, overwrite=overwrite, command=command
+    )
     print(best)
     say(f"run the winner: recsys run {shlex.quote(str(best))}")
-    if search.experiment.tracking.enabled:
-        say(f"MLflow page: {page_command(runs_dir)}")
+    from recsys.experiment.schema import load_experiment
+
+    _say_page(load_experiment(experiment, overrides, name), runs_dir)
 
 
 @app.command()
 def recommend(
-    run: Annotated[Path, typer.Argument(help="folder of a run, such as runs/quickstart-lstm")],
+    run: Annotated[
+        Path,
+        typer.Argument(
+            help="folder of a run, such as runs/quickstart-lstm, or of a SavedModel, or "
+            "models:/NAME@ALIAS"
+        ),
+    ],
     history: Annotated[
         str | None, typer.Option(help="item ids, oldest first, separated by commas")
     ] = None,
@@ -226,41 +220,32 @@ def recommend(
     if sum(given is not None for given in (history, item or None, user)) != 1:
         raise InputError("give one of --history, --item (as often as there are items) and --user")
 
-    def opened() -> "RunFolder":
+    def check() -> None:
         from recsys.runs.opening import open_exported
 
-        return open_exported(run)
+        open_exported(run).model_version()
 
-    refuse_early(["recsys.runs.opening"], lambda: opened().model_version())
-    start_backend()
-    from recsys.export.reasons import in_words, reasons
-    from recsys.export.recommend import Query, Recommender
+    if (run / "experiment.yaml").is_file():  # else it may be a model
+        refuse_early(["recsys.runs.opening"], check)
+    from recsys.api.loading import load
 
-    folder = opened()
-    recommender = Recommender(folder.model_version())
+    opened = load(run)
     if user is not None:
-        query = recommender.user_query(folder.dataset(), user)
+        found = opened.recommend([user], k=k, why=why)
     else:
-        query = Query(item or [each for each in (history or "").split(",") if each.strip()], {})
-        if unknown := recommender.unknown_ids(query.history):
-            shown = ", ".join(map(printable, unknown))
-            show_error(f"ignored, the model does not know: {shown}")
-    k = k or min(10, recommender.manifest["model"]["k"])
-    rows = recommender.recommend(query, k)
-    if too_few := recommender.why_so_few(query, len(rows), k):
-        show_error(too_few)
-    title = ["title"] if recommender.titles else []
-    table = Table("", "item", *title, "score", box=None)
+        items = item or [each for each in (history or "").split(",") if each.strip()]
+        found = opened.recommend(histories=[items], k=k, why=why)
+    shown = ["item", "title", "score"] if opened.model.titles else ["item", "score"]
+    table = Table("", *shown, box=None)
     for column in table.columns[1:-1]:
         column.overflow = "fold"
-    found = reasons(recommender, query, [row.item_id for row in rows]) if why else []
-    for place, row in enumerate(rows, start=1):
-        names = [Text(printable(row.item_id)), Text(printable(row.title))][: 1 + len(title)]
-        table.add_row(str(place), *names, f"{row.score:.3f}")
+    for row in found.to_dict("records"):
+        names = [Text(printable(row[name])) for name in shown[:-1]]
+        table.add_row(str(row["rank"]), *names, f"{row['score']:.3f}")
         if why:
-            words = Text(printable(in_words(found[place - 1])), style="dim")
-            table.add_row("", *([""] * len(title)), words, "")
-    if rows:
+            words = Text(printable(row["why"]), style="dim")
+            table.add_row("", *([""] * (len(shown) - 2)), words, "")
+    if len(found):
         Console().print(table)
 
 
@@ -286,18 +271,18 @@ def init(
 
     A role that you name is not guessed; within records, name it by its path (event.item.id).
     """
-    from recsys.experiment.template import write_template
+    from recsys.api.data import init
 
     roles = {
         "user": user, "item": item, "time": time, "order": order, "event": event, "value": value,
         "quantity": quantity, "session": session, "split": split,
     }  # fmt: skip
     reading = {"delimiter": delimiter, "encoding": encoding}
-    written = write_template(
+    written = init(
         log,
         output,
-        {role: column for role, column in roles.items() if column is not None},
-        {name: setting for name, setting in reading.items() if setting is not None},
+        reading={name: setting for name, setting in reading.items() if setting is not None},
+        **{role: column for role, column in roles.items() if column is not None},
     )
     print(written.text)
     for note in written.notes:
@@ -311,10 +296,10 @@ def upload(
     runs_dir: RunsDir = RUNS,
 ) -> None:
     """Send a run to the MLflow server that MLFLOW_TRACKING_URI names."""
-    from recsys import tracking
+    from recsys.api.run import Run
     from recsys.runs.opening import open_run
 
-    print(tracking.upload(open_run(run).path, runs_dir))
+    print(Run(open_run(run)).upload(runs_dir))
 
 
 @app.command()
@@ -339,9 +324,9 @@ def list_data() -> None:
 @data_app.command()
 def fetch(name: str) -> None:
     """Fetch a public data set; prints its folder."""
-    from recsys.data.sources.public import fetch as fetch_public
+    from recsys.api.data import fetch_data
 
-    print(fetch_public(name))
+    print(fetch_data(name))
 
 
 @data_app.command()
@@ -353,12 +338,9 @@ def generate(
     seed: int = 0,
 ) -> None:
     """Write a log of users with drifting tastes, with side tables."""
-    from recsys.data.sources.generate import generate as generate_log
-    from recsys.runs.console import working
+    from recsys.api.data import generate_data
 
-    with working("generating") as tell:
-        generate_log(folder, events, users, items, seed, progress=tell)
-    print(folder)
+    print(generate_data(folder, events, users, items, seed))
 
 
 @data_app.command()
@@ -366,44 +348,54 @@ def check(
     experiment: ExperimentFile, overrides: Overrides = None, runs_dir: RunsDir = RUNS
 ) -> None:
     """Say what is wrong with a log: rows left out, notes, the split's leakage audit."""
-    data = _start_with_data(experiment, overrides)
-    from recsys.runs.preparation import prepare_dataset
+    _check_data(experiment, overrides)
+    from recsys.api.data import prepare
     from recsys.system.yaml_text import dump_yaml
 
-    dataset = prepare_dataset(data, runs_dir)
+    dataset = prepare(experiment, overrides, runs_dir=runs_dir)
     found = {"quality": dataset.manifest.quality, "split": dataset.manifest.split}
     show(dump_yaml(printable_document(found)))
     show(f"rows left out: {dataset.path / 'quarantine.parquet'}")
 
 
-def _start(
+def _check(
     experiment: Path,
     overrides: list[str] | None,
     name: str | None,
     runs_dir: Path,
     overwrite: bool = False,
 ) -> None:
-    """Starts the backend, for settings that are right."""
-    pipelines = _pipelines(experiment, overrides, name, runs_dir, overwrite)
-    refuse_early(["recsys.pipeline"], lambda: list(pipelines))
-    start_backend()
+    """Refuses early what is wrong with an experiment, or with the runs that have its name."""
 
-
-def _start_with_data(experiment: Path, overrides: list[str] | None) -> "DataConfig":
-    """Starts the backend, and gives the log that an experiment of any task reads."""
-    if (task := _task(experiment, overrides)) is not None:
-        task.check(experiment, overrides)
-        start_backend()
-        return task.data(experiment, overrides)
-
-    def loaded() -> "DataConfig":
+    def check() -> None:
+        from recsys.api.steps import pipelines
         from recsys.experiment.schema import load_experiment
 
-        return load_experiment(experiment, overrides).data
+        list(pipelines(load_experiment(experiment, overrides, name), runs_dir, overwrite))
 
-    refuse_early(["recsys.experiment.schema"], loaded)
-    start_backend()
-    return loaded()
+    refuse_early(["recsys.api.steps"], check)
+
+
+def _check_data(experiment: Path, overrides: list[str] | None) -> None:
+    """Refuses early what is wrong with an experiment of any task that reads a log."""
+    if (task := _task(experiment, overrides)) is not None:
+        task.check(experiment, overrides)
+        return
+
+    def check() -> None:
+        from recsys.experiment.schema import load_experiment
+
+        load_experiment(experiment, overrides)
+
+    refuse_early(["recsys.experiment.schema"], check)
+
+
+def _say_page(experiment: "Experiment", runs_dir: Path) -> None:
+    """Where MLflow shows a run."""
+    from recsys.tracking import page_command
+
+    if experiment.tracking.enabled:
+        say(f"MLflow page: {page_command(runs_dir)}")
 
 
 def _task(experiment: Path, overrides: list[str] | None) -> "Task | None":
@@ -415,28 +407,12 @@ def _task(experiment: Path, overrides: list[str] | None) -> "Task | None":
     return None if name == DEFAULT_TASK else load_task(name, experiment)
 
 
-def _pipelines(
-    experiment: Path,
-    overrides: list[str] | None,
-    name: str | None,
-    runs_dir: Path,
-    overwrite: bool = False,
-) -> "Iterator[Pipeline]":
-    """A pipeline per seed of the experiment, each made when its turn comes."""
-    from recsys.experiment.schema import load_experiment
-    from recsys.pipeline import Pipeline
-
-    loaded = load_experiment(experiment, overrides, name)
-    for seed in loaded.training.seeds:
-        yield Pipeline(loaded, seed, runs_dir, overwrite)
-
-
 def main() -> None:
     """Exit status: 0 success, 2 bad input (one message, no traceback), 1 a failure of ours.
 
     128 and the number of the signal that ended it: 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP.
     """
-    with stopped_by_signals():
+    with stopped_by_signals(), lines_shown():
         try:
             app()
         except BaseException as error:

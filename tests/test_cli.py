@@ -1,56 +1,50 @@
 """What a person at a terminal sees, with stand-ins for what takes long."""
 
 import errno
-from pathlib import Path
-from types import SimpleNamespace
+import logging
 from unittest import mock
 
+import pandas as pd
 import pytest
 
 from recsys import cli
-from recsys.export.recommend import Query, Recommendation
 from recsys.system.plugins import plugins
 from tests.commands import recsys as run
 from tests.plugins import install
 
 
 class Artefact:
-    """A model of a few items that recommends those that were not had, in their order."""
+    """A run whose model recommends those of a few items that were not had, in their order."""
 
-    titles: dict[str, str] = {}  # noqa: RUF012, replaced as a whole
     items = ("a", "b, c", "d")
-    asked: Query
 
-    def __init__(self, folder: Path) -> None:
-        self.manifest = {"model": {"k": 5}}
+    def __init__(self) -> None:
+        self.titles: dict[str, str] = {}
+        self.model = self
+        self.asked: list[str] = []
 
-    def unknown_ids(self, history):
-        return []
-
-    def recommend(self, query, k):
-        type(self).asked = query
-        left = [item for item in self.items if item not in query.history]
-        return [Recommendation(item, self.titles.get(item, item), 0.5) for item in left[:k]]
-
-    def why_so_few(self, query, answers, k):
-        return "" if answers else "nothing can be recommended: the history has all"
+    def recommend(self, users=None, histories=None, k=None, why=False):
+        (self.asked,) = histories
+        left = [item for item in self.items if item not in self.asked][:k]
+        if not left:
+            logging.getLogger("recsys").warning("nothing can be recommended: the history has all")
+        titles = [self.titles.get(item, item) for item in left]
+        ranks = range(1, len(left) + 1)
+        return pd.DataFrame({"rank": ranks, "item": left, "title": titles, "score": 0.5})
 
 
 @pytest.fixture
 def artefact(monkeypatch):
-    monkeypatch.setattr(cli, "start_backend", lambda: None)
-    monkeypatch.setattr(cli, "refuse_early", lambda modules, check: None)
-    monkeypatch.setattr("recsys.export.recommend.Recommender", Artefact)
-    folder = SimpleNamespace(model_version=lambda: Path("model"))
-    monkeypatch.setattr("recsys.runs.opening.open_exported", lambda run: folder)
-    return Artefact
+    found = Artefact()
+    monkeypatch.setattr("recsys.api.loading.load", lambda path: found)
+    return found
 
 
 class TestRecommend:
-    def test_titles_have_a_column_where_there_are_any(self, artefact, monkeypatch):
+    def test_titles_have_a_column_where_there_are_any(self, artefact):
         status, table, _ = run("recommend", "runs/x", "--history", "a")
         assert status == 0 and "title" not in table and table.count("b, c") == 1
-        monkeypatch.setattr(artefact, "titles", {"d": "A door"})
+        artefact.titles = {"d": "A door"}
         _, table, _ = run("recommend", "runs/x", "--history", "a")
         assert "title" in table and "A door" in table
 

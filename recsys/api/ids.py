@@ -1,5 +1,6 @@
 """Ids as callers have them, in lists, Series and frames, as the text that they are in a log."""
 
+import math
 import numbers
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -45,8 +46,9 @@ def id_of(value: Any, where: str) -> str:
     if isinstance(value, numbers.Integral) and not isinstance(value, bool | np.bool_):
         return str(int(value))
     # Beyond, neighbouring whole numbers are one float.
-    if isinstance(value, float | np.floating) and value.is_integer() and abs(value) <= 2**53:
-        return str(int(value))
+    number = float(value) if isinstance(value, float | np.floating) else math.nan
+    if number.is_integer() and abs(number) <= 2**53:
+        return str(int(number))
     raise InputError(f"{where}: {str(value)[:80]!r} is not an id; give text or whole numbers")
 
 

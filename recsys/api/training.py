@@ -73,10 +73,10 @@ def train(
     experiment = with_fields(_experiment(data, name or "run"), both)
     root = Path(runs_dir)
     if name is not None:
-        return _all(experiment, root, overwrite, None)
+        return _first(experiment, root, overwrite)
     base = _plain_name(experiment)
     with _numbered(root, base) as free:
-        return _all(experiment.with_values({"name": free}), root, False, None)
+        return _first(experiment.with_values({"name": free}), root)
 
 
 def run(
@@ -116,9 +116,7 @@ def run(
         >>> run.path.as_posix(), len(run.history)
         ('runs/circle/1', 1)
     """
-    start_backend()
     from recsys.experiment.file import DEFAULT_TASK, read_document
-    from recsys.experiment.schema import load_experiment
 
     path, root = Path(experiment), Path(runs_dir)
     if (task := read_document(path, overrides)["task"]) != DEFAULT_TASK:
@@ -126,8 +124,27 @@ def run(
 
         if only is not None:
             raise InputError(f"{path} is an experiment of `task: {task}`, which runs as a whole")
+        start_backend()
         return cast(Run, load_task(task, path).run(path, overrides, name, root, overwrite))
-    return _all(load_experiment(path, overrides, name), root, overwrite, only)
+    runs = list(each_run(path, overrides, name, root, overwrite, only))
+    return runs[0]
+
+
+def each_run(
+    experiment: Path,
+    overrides: Overrides = None,
+    name: str | None = None,
+    runs_dir: Path = Path("runs"),
+    overwrite: bool = False,
+    only: "Step | None" = None,
+) -> Iterator[Run]:
+    """The runs of an experiment's seeds, each when it is done; see :func:`run`."""
+    start_backend()
+    from recsys.api.steps import do
+    from recsys.experiment.schema import load_experiment
+
+    loaded = load_experiment(experiment, overrides, name)
+    yield from map(Run, do(loaded, runs_dir, overwrite, only))
 
 
 def sweep(
@@ -137,11 +154,13 @@ def sweep(
     name: str | None = None,
     runs_dir: str | Path = "runs",
     overwrite: bool = False,
+    command: str = "recsys sweep",
 ) -> Path:
     """Searches the values that the ``sweep`` section of an experiment names; goes on if stopped.
 
     Args:
         experiment, overrides, name, runs_dir, overwrite: see :func:`recsys.run`.
+        command: what the header of the winner says that was typed.
 
     Returns:
         The winner, an experiment file for :func:`recsys.run`; ``trials.csv`` beside it has every
@@ -160,13 +179,14 @@ def sweep(
     from recsys.tuning.sweep import Sweep
 
     loaded = load_experiment(Path(experiment), overrides, name)
-    return Sweep(loaded, Path(runs_dir), overwrite, f"recsys sweep {experiment}").run()
+    return Sweep(loaded, Path(runs_dir), overwrite, command).run()
 
 
-def _all(experiment: "Experiment", runs_dir: Path, overwrite: bool, only: "Step | None") -> Run:
+def _first(experiment: "Experiment", runs_dir: Path, overwrite: bool = False) -> Run:
+    """The run of the first seed, when those of all seeds are done."""
     from recsys.api.steps import do
 
-    folders = list(do(experiment, runs_dir, overwrite, only))
+    folders = list(do(experiment, runs_dir, overwrite))
     return Run(folders[0])
 
 

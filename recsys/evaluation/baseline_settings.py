@@ -45,7 +45,7 @@ def choose_settings(dataset: Dataset, seen: Seen, config: EvaluationConfig) -> B
             settings, _ = max(
                 options, key=lambda option: _headline(option[1](), dataset, queries, seen, config)
             )
-            logger.info("baseline %s: %s chosen on validation", name, settings)
+            logger.debug("baseline %s: %s chosen on validation", name, settings)
         chosen[name] = settings
     return chosen
 

@@ -4,12 +4,11 @@ A package adds a task by an entry point of the group ``recsys.tasks``, whose nam
 whose object is a :class:`Task`.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from recsys.errors import InputError
-from recsys.experiment.file import DEFAULT_TASK
+from recsys.experiment.file import DEFAULT_TASK, Overrides
 from recsys.system.plugins import load_plugin, plugins
 
 if TYPE_CHECKING:
@@ -39,9 +38,7 @@ class Task(Protocol):
     it happens before anything is checked.
     """
 
-    def check(
-        self, path: Path, overrides: Sequence[str] | None = None, name: str | None = None
-    ) -> None:
+    def check(self, path: Path, overrides: Overrides = None, name: str | None = None) -> None:
         """Refuses a wrong setting soon, before a backend is started.
 
         Raises:
@@ -49,7 +46,7 @@ class Task(Protocol):
         """
         ...
 
-    def data(self, path: Path, overrides: Sequence[str] | None = None) -> "DataConfig":
+    def data(self, path: Path, overrides: Overrides = None) -> "DataConfig":
         """The log that an experiment reads.
 
         Raises:
@@ -60,7 +57,7 @@ class Task(Protocol):
     def run(
         self,
         path: Path,
-        overrides: Sequence[str] | None = None,
+        overrides: Overrides = None,
         name: str | None = None,
         runs_dir: Path = Path("runs"),
         overwrite: bool = False,

@@ -10,13 +10,15 @@ import html
 import logging
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from recsys.system.display import printable_lines
-from recsys.training.fit import TrainingState
+
+if TYPE_CHECKING:
+    from recsys.training.fit import TrainingState
 
 console = Console(stderr=True, highlight=False)
 logger = logging.getLogger("recsys")
@@ -91,7 +93,7 @@ class TrainingProgress:
             self._bar.stop()
             self._bar = None
 
-    def step_ended(self, progress: TrainingState, steps_per_epoch: int) -> None:
+    def step_ended(self, progress: "TrainingState", steps_per_epoch: int) -> None:
         """Moves the bar."""
         if self._bar is None:
             if progress.best_value is not None:  # of a training that goes on, too

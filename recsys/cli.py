@@ -225,7 +225,7 @@ def recommend(
 
         open_exported(run).model_version()
 
-    if (run / "experiment.yaml").is_file():  # else it may be a model
+    if any(run.glob("experiment.yaml")) or any(run.glob("*/experiment.yaml")):  # else a model
         refuse_early(["recsys.runs.opening"], check)
     from recsys.api.loading import load
 

@@ -42,6 +42,8 @@ def load(path: str | Path, *, runs_dir: str | Path = "runs") -> Run:
         return _model(fetch_model(str(path), Path(runs_dir)))
     folder = Path(path)
     if not folder.is_dir():
+        if folder.exists():
+            raise InputError(f"{folder} is a file, not the folder of a run or of a model")
         raise InputError(f"there is no folder {folder}")
     if (folder / "saved_model.pb").is_file():
         return _model(folder)

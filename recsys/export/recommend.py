@@ -219,7 +219,8 @@ class Recommender:
         if user is None:
             raise InputError(
                 f"there is no user {user_id!r} in the dataset {dataset.path}. "
-                "Give the history itself: --history ITEM,ITEM,... or --item ITEM --item ITEM ..."
+                "Give the history itself: --history ITEM,ITEM,... or --item ITEM --item ITEM ... "
+                "(in Python, histories=[[ITEM, ITEM, ...]])"
             )
         begin, end = dataset.user_offsets[user : user + 2]
         order = np.arange(end - begin)

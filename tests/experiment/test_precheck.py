@@ -67,7 +67,7 @@ REFUSED = {
     "audience build complete-journey-campaign.yaml": "where: is needed",
     "campaign build complete-journey-campaign.yaml nme=3": "did you mean 'name'?",
     "replay complete-journey-replay.yaml strem=3": "did you mean 'stream'?",
-    "recommend quickstart-lstm.yaml --user u": "is not the folder of one run",
+    "recommend quickstart-lstm.yaml --user u": "is a file, not the folder of a run",
     "recommend quickstart-lstm.yaml": "give one of",
 }
 

@@ -85,21 +85,21 @@ def reading_with(encoder: dict) -> dict:
 class TestAnotherKind:
     """A section that an override makes of another kind."""
 
-    def test_what_fits_is_kept_and_what_does_not_is_said(self, tmp_path, capsys):
+    def test_what_fits_is_kept_and_what_does_not_is_said(self, tmp_path, caplog):
         experiment = load(tmp_path, reading_with(ATTENTION), ["model.query.encoder.kind=lstm"])
         encoder = experiment.model.query.encoder
         assert (encoder.kind, encoder.dropout) == ("lstm", 0.3)
-        said = capsys.readouterr().err
-        assert "model.query.encoder: of kind 'lstm'" in said and said.endswith("heads\n")
+        (said,) = (record.getMessage() for record in caplog.records)
+        assert "model.query.encoder: of kind 'lstm'" in said and said.endswith("heads")
 
     def test_what_is_given_with_it_must_fit(self, tmp_path):
         overrides = ["model.query.encoder.heads=4", "model.query.encoder.kind=lstm"]
         assert "heads: unknown key" in refused(tmp_path, reading_with(ATTENTION), overrides)
 
-    def test_a_kind_that_there_is_not_loses_nothing(self, tmp_path, capsys):
+    def test_a_kind_that_there_is_not_loses_nothing(self, tmp_path, caplog):
         overrides = ["model.query.encoder.kind=lsmt"]
         assert "did you mean 'lstm'?" in refused(tmp_path, reading_with(ATTENTION), overrides)
-        assert capsys.readouterr().err == ""
+        assert not caplog.records
 
     def test_the_same_kind_is_as_strict_as_ever(self, tmp_path):
         overrides = ["model.query.encoder.kind=attention"]

@@ -4,7 +4,7 @@ import pytest
 
 from recsys import cli
 from recsys.errors import InputError
-from recsys.runs.console import say
+from recsys.runs.console import lines_shown, say
 from recsys.runs.summary import as_text
 from recsys.system.display import (
     printable,
@@ -45,7 +45,8 @@ def test_lines_of_ours_stay_lines():
 
 
 def test_whatever_prints_prints_it_so(capfd):
-    say(HOSTILE)
+    with lines_shown():
+        say(HOSTILE)
     print(as_text(HOSTILE, ["n"], [(HOSTILE, "[bold]1")]))
     out, error = capfd.readouterr()
     assert HARMLESS in error and "\x1b" not in out + error

@@ -5,7 +5,10 @@ it is first used.
 
 Example:
     >>> import recsys
-    >>> data = recsys.Dataset.from_frame("log.csv", user="user", item="item", time="time")
+    >>> data = recsys.Dataset.from_frame(
+    ...     "log.csv", user="user", item="item", time="time", items="items.csv",
+    ...     item_title="title", item_features={"colour": "categorical"},
+    ... )
     >>> run = recsys.train(data, encoder="average", epochs=2)
     >>> run.recommend(users=["u1"], k=3).columns.tolist()
     ['user', 'rank', 'item', 'title', 'score']

@@ -187,9 +187,9 @@ def sweep(
     )
     print(best)
     say(f"run the winner: recsys run {shlex.quote(str(best))}")
-    from recsys.experiment.schema import load_experiment
+    from recsys.tuning.sweep_file import read_sweep
 
-    _say_page(load_experiment(experiment, overrides, name), runs_dir)
+    _say_page(read_sweep(experiment, overrides, name)[0], runs_dir)
 
 
 @app.command()

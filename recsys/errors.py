@@ -12,11 +12,12 @@
 Nothing of the library calls ``sys.exit``. The command line turns an :class:`InputError` into one
 message and exit status 2.
 
+>>> import recsys
 >>> try:
-...     raise InputError("log.csv has no column 'user': name it by data.log.columns.user")
-... except RecsysError as error:
+...     recsys.load("runs/nothing")
+... except recsys.RecsysError as error:
 ...     print(error)
-log.csv has no column 'user': name it by data.log.columns.user
+there is no folder runs/nothing
 """
 
 from pathlib import Path
@@ -27,8 +28,8 @@ from recsys.system.redaction import redact
 class RecsysError(Exception):
     """What is raised on purpose; secrets of addresses are left out of its message.
 
-    >>> issubclass(InputError, RecsysError), issubclass(ExportError, RecsysError)
-    (True, True)
+    >>> issubclass(recsys.ExportError, recsys.RecsysError)
+    True
     """
 
     def __init__(self, message: str) -> None:
@@ -41,7 +42,7 @@ class InputError(RecsysError, ValueError):
     The message says what is wrong, where, and how to mend it. The command line prints it without
     a traceback and exits with status 2.
 
-    >>> str(InputError("there is no user '43' in the log"))
+    >>> str(recsys.InputError("there is no user '43' in the log"))
     "there is no user '43' in the log"
     """
 
@@ -57,7 +58,8 @@ class Damaged(InputError):
     Attributes:
         what: the file and what is wrong with it, for where it is mended without the user.
 
-    >>> str(Damaged(Path("metrics.json"), "Run the experiment again", "is missing"))
+    >>> from pathlib import Path
+    >>> str(recsys.Damaged(Path("metrics.json"), "Run the experiment again", "is missing"))
     'metrics.json is missing. Run the experiment again'
     """
 
@@ -74,7 +76,7 @@ class Damaged(InputError):
 class TrainingDiverged(InputError):
     """The loss is no longer a number: the learning rate is too high, or a feature is too large.
 
-    >>> issubclass(TrainingDiverged, InputError)
+    >>> issubclass(recsys.TrainingDiverged, recsys.InputError)
     True
     """
 
@@ -82,7 +84,7 @@ class TrainingDiverged(InputError):
 class ExportError(RecsysError, RuntimeError):
     """The SavedModel could not be made, for a reason that is not the user's.
 
-    >>> issubclass(ExportError, InputError)
+    >>> issubclass(recsys.ExportError, recsys.InputError)
     False
     """
 
@@ -90,6 +92,6 @@ class ExportError(RecsysError, RuntimeError):
 class ParityError(ExportError):
     """The SavedModel differs from the trained model or from its contract.
 
-    >>> issubclass(ParityError, ExportError)
+    >>> issubclass(recsys.ParityError, recsys.ExportError)
     True
     """

@@ -43,7 +43,7 @@ def compare(runs: Sequence[Run], metrics: Sequence[str] | None = None) -> "pd.Da
 
     from recsys.evaluation.comparison import Contender
     from recsys.evaluation.comparison import compare as compare_pairs
-    from recsys.evaluation.evaluate import read_ranks
+    from recsys.evaluation.ranks_file import read_ranks
     from recsys.runs.folder import RunFolder
 
     if len(runs) < 2 or not all(isinstance(run, Run) for run in runs):

@@ -59,9 +59,9 @@ def load(path: str | Path, *, runs_dir: str | Path = "runs") -> Run:
 
 def _run(folder: Path) -> Run:
     start_backend()
-    from recsys.runs.folder import RunFolder
+    from recsys.runs.opening import open_exported
 
-    return _checked(Run(RunFolder.open_exported(folder)))
+    return _checked(Run(open_exported(folder)))
 
 
 def _model(folder: Path) -> Run:

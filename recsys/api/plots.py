@@ -22,7 +22,7 @@ class Plots:
 
     Example:
         >>> figure = run.plot.learning()
-        >>> [axes.get_title() for axes in figure.axes]  # doctest: +ELLIPSIS
+        >>> [axes.get_title("left") for axes in figure.axes]  # doctest: +ELLIPSIS
         ['Training loss', 'Validation ndcg@10: best ...']
     """
 
@@ -54,7 +54,7 @@ class Plots:
             InputError: the model was loaded without its run, or there is no such metric.
 
         Example:
-            >>> [axes.get_title() for axes in run.plot.baselines(["ndcg@10"]).axes]
+            >>> [axes.get_title("left") for axes in run.plot.baselines(["ndcg@10"]).axes]
             ['ndcg@10']
         """
         from recsys.reports import plots
@@ -76,7 +76,7 @@ class Plots:
             InputError: the model was loaded without its run, or there is no such metric.
 
         Example:
-            >>> run.plot.slices().axes[0].get_title()
+            >>> run.plot.slices().axes[0].get_title("left")
             'ndcg@10 by slice (queries)'
         """
         from recsys.reports import plots

@@ -54,9 +54,9 @@ def train(
         ExportError: the model could not be exported.
 
     Example:
-        >>> run = recsys.train(data, encoder="average", epochs=2)
+        >>> run = recsys.train(data, encoder="average", epochs=2)  # doctest: +SKIP
         >>> run.path.as_posix()
-        'runs/average-2/1'
+        'runs/average/1'
         >>> recsys.train(data, epoch=2)
         Traceback (most recent call last):
         ...
@@ -112,7 +112,7 @@ def run(
         ExportError: the model could not be exported.
 
     Example:
-        >>> run = recsys.run("circle.yaml", {"training.epochs": 1})
+        >>> run = recsys.run("circle.yaml", {"training.epochs": 1}, only="train")
         >>> run.path.as_posix(), len(run.history)
         ('runs/circle/1', 1)
     """
@@ -175,11 +175,11 @@ def sweep(
         >>> run = recsys.run(best)  # doctest: +SKIP
     """
     start_backend()
-    from recsys.experiment.schema import load_experiment
     from recsys.tuning.sweep import Sweep
+    from recsys.tuning.sweep_file import read_sweep
 
-    loaded = load_experiment(Path(experiment), overrides, name)
-    return Sweep(loaded, Path(runs_dir), overwrite, command).run()
+    searched = read_sweep(Path(experiment), overrides, name)
+    return Sweep(*searched, Path(runs_dir), overwrite, command).run()
 
 
 def _first(experiment: "Experiment", runs_dir: Path, overwrite: bool = False) -> Run:

@@ -144,6 +144,11 @@ class Dataset:
 
     Raises:
         Damaged: the folder is missing, half-written, damaged or of another format.
+
+    Example:
+        >>> from recsys import Dataset
+        >>> Dataset(data.path).events
+        1200
     """
 
     def __init__(self, path: str | Path, source: Mapping[str, Any] | None = None) -> None:
@@ -283,6 +288,9 @@ class Dataset:
 
         Raises:
             Damaged: a file is not what was written.
+
+        Example:
+            >>> data.verify()
         """
         check(self.path, self.manifest.files, MEND)
 
@@ -294,6 +302,10 @@ class Dataset:
 
         Raises:
             Damaged: it is missing or damaged.
+
+        Example:
+            >>> data.array("event_items").dtype.name
+            'int32'
         """
         file = self.path / f"{name}.npy"
         with reading(file, MEND):
@@ -301,34 +313,82 @@ class Dataset:
 
     @cached_property
     def user_offsets(self) -> np.ndarray:
+        """int64 [users + 1]: where the events of each user begin in the event arrays.
+
+        Example:
+            >>> data.user_offsets[:3].tolist()
+            [0, 20, 40]
+        """
         return self.array("user_offsets")
 
     @cached_property
     def part_ends(self) -> np.ndarray:
+        """int64 [users, 2]: where the training and the validation events of each user end.
+
+        Example:
+            >>> data.part_ends.shape
+            (60, 2)
+        """
         return self.array("part_ends")
 
     @cached_property
     def event_items(self) -> np.ndarray:
+        """int32 [events]: the index of the item of each event.
+
+        Example:
+            >>> data.item_ids[data.event_items[0]]
+            'i20'
+        """
         return self.array("event_items")
 
     @cached_property
     def event_weights(self) -> np.ndarray:
+        """float32 [events]: what each event weighs as a target; 0: it is context only.
+
+        Example:
+            >>> data.event_weights.min().item(), data.event_weights.max().item()
+            (1.0, 1.0)
+        """
         return self.array("event_weights")
 
     @cached_property
     def event_times(self) -> np.ndarray:
+        """int64 [events]: when each event was, in microseconds since 1970 UTC.
+
+        Example:
+            >>> data.event_times.dtype.name
+            'int64'
+        """
         return self.array("event_times")
 
     @cached_property
     def history_ends(self) -> np.ndarray:
+        """int64 [events]: the end (exclusive) of what precedes each event.
+
+        Example:
+            >>> data.history_ends[:3].tolist()
+            [0, 1, 2]
+        """
         return self.array("history_ends")
 
     @cached_property
     def item_counts(self) -> np.ndarray:
+        """int64 [items, 3]: events of each item in training, validation and test.
+
+        Example:
+            >>> data.item_counts.sum(axis=0).tolist()
+            [972, 108, 120]
+        """
         return self.array("item_counts")
 
     @cached_property
     def item_targets(self) -> np.ndarray:
+        """int64 [items, 3]: those of them that weigh something as a target.
+
+        Example:
+            >>> bool((data.item_targets == data.item_counts).all())
+            True
+        """
         return self.array("item_targets") if self.manifest.has_context else self.item_counts
 
     def recommendable(self, last_part: Part) -> np.ndarray:
@@ -341,6 +401,10 @@ class Dataset:
 
         Returns:
             bool [items].
+
+        Example:
+            >>> data.recommendable("train").sum().item()
+            24
         """
         if not self.manifest.has_context:
             return np.ones(self.items, dtype=bool)
@@ -351,31 +415,61 @@ class Dataset:
         return np.asarray(~(known_as_context | always_context))
 
     def feature(self, side: Side, name: str) -> np.ndarray:
-        """The array of one feature, one row per user or item (see :class:`Feature`)."""
+        """The array of one feature, one row per user or item (see :class:`Feature`).
+
+        Example:
+            >>> data.feature("item", "colour").shape
+            (24,)
+        """
         return self.array(f"features/{side}.{name}")
 
     def vocabulary(self, side: Side, name: str) -> list[str]:
-        """The values of a categorical, multi-valued or text feature, from index 1 on."""
+        """The values of a categorical, multi-valued or text feature, from index 1 on.
+
+        Example:
+            >>> data.vocabulary("item", "colour")
+            ['blue', 'red']
+        """
         return self._column(f"features/{side}.{name}.vocabulary.parquet", "value")
 
     @cached_property
     def user_ids(self) -> list[str]:
-        """User ids in index order."""
+        """User ids in index order.
+
+        Example:
+            >>> data.user_ids[:3]
+            ['u0', 'u1', 'u10']
+        """
         return self._column("users.parquet", "user_id")
 
     @cached_property
     def user_places(self) -> dict[str, int]:
-        """Index of each user id."""
+        """Index of each user id.
+
+        Example:
+            >>> data.user_places["u1"]
+            1
+        """
         return {user: place for place, user in enumerate(self.user_ids)}
 
     @cached_property
     def item_ids(self) -> list[str]:
-        """Item ids in index order."""
+        """Item ids in index order.
+
+        Example:
+            >>> len(data.item_ids)
+            24
+        """
         return self._column("items.parquet", "item_id")
 
     @cached_property
     def item_titles(self) -> list[str]:
-        """Item titles in index order; the id where the item table has none."""
+        """Item titles in index order; the id where the item table has none.
+
+        Example:
+            >>> data.item_titles[data.item_ids.index("i3")]
+            'Item <3>'
+        """
         return self._column("items.parquet", "title")
 
     def event_names(self, role: str) -> list[str]:
@@ -383,6 +477,10 @@ class Dataset:
 
         Args:
             role: one of :data:`NAMED_ROLES` that the log maps.
+
+        Example:
+            >>> data.event_names("channel")  # doctest: +SKIP
+            ['app', 'shop']
         """
         return self._column(f"{role}s.parquet", "name")
 
@@ -398,14 +496,25 @@ class Dataset:
             return pyarrow.parquet.read_table(file, columns=[column])[column].to_pylist()
 
     def part_range(self, part: Part) -> tuple[np.ndarray, np.ndarray]:
-        """Begin and end (int64 [users]) of every user's events of one part."""
+        """Begin and end (int64 [users]) of every user's events of one part.
+
+        Example:
+            >>> begins, ends = data.part_range("test")
+            >>> (ends - begins).sum().item()
+            120
+        """
         offsets = self.user_offsets
         bounds = (offsets[:-1], self.part_ends[:, 0], self.part_ends[:, 1], offsets[1:])
         index = PARTS.index(part)
         return np.asarray(bounds[index]), np.asarray(bounds[index + 1])
 
     def fitted_events(self, last_part: Part) -> np.ndarray:
-        """int64: positions of the events up to and including a part, by user and time."""
+        """int64: positions of the events up to and including a part, by user and time.
+
+        Example:
+            >>> len(data.fitted_events("train"))
+            972
+        """
         return ranges(self.user_offsets[:-1], self.part_range(last_part)[1])
 
     def queries(self, part: Part, last_only: bool = False) -> Queries:
@@ -414,6 +523,11 @@ class Dataset:
         Args:
             part: whose events are the targets. Events of weight 0 are none.
             last_only: only the last query of every user (protocol TIME-LAST).
+
+        Example:
+            >>> queries = data.queries("test")
+            >>> len(queries), queries.users.dtype.name
+            (120, 'int32')
         """
         begins, ends = self.part_range(part)
         users = np.repeat(np.arange(self.users, dtype=np.int32), ends - begins)

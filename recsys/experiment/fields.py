@@ -8,8 +8,8 @@ from pydantic import BaseModel
 
 from recsys.errors import InputError
 from recsys.experiment.file import plain
-from recsys.experiment.mistakes import models_in
 from recsys.experiment.schema import Experiment
+from recsys.system.mistakes import models_in
 
 # Read by `recsys sweep` alone, so no keyword means a field of it.
 NOT_BY_KEYWORD = ("sweep", "task", "name")
@@ -20,8 +20,8 @@ def with_fields(experiment: Experiment, fields: Mapping[str, Any]) -> Experiment
 
     A field is named by its key, if only one section has such a key (``epochs``), or by as much
     of its dotted key as tells (``optimizer.decay``, ``training.epochs``). Where several sections
-    could have it, and only one of them has it in this experiment, that one is meant:
-    ``encoder="lstm", units=32``, though a reader of texts may have units, too.
+    could have it, that one is meant which is given beside it: ``encoder="lstm", units=32``, though
+    a reader of texts may have units, too.
 
     Args:
         experiment: with its ``data``, which no field may change.
@@ -32,30 +32,21 @@ def with_fields(experiment: Experiment, fields: Mapping[str, Any]) -> Experiment
         InputError: a key that no section has, or more than one; or a value that does not suit.
     """
     known = _keys()
-    later: dict[str, list[str]] = {}
+    found = {name: _candidates(name, known) for name in fields}
+    given = {keys[0] for keys in found.values() if len(keys) == 1}
     values: dict[str, Any] = {}
-    for name, value in fields.items():
-        found = _candidates(name, known)
-        if len(found) > 1:
-            later[name] = found
-        else:
-            _set(values, found[0], _value(value, found[0], known), name)
-    experiment = experiment.with_values(values)
-    document, values = experiment.dump(), {}
-    for name, found in later.items():
-        there = [key for key in found if _holds(document, key)]
-        if not there:
-            raise InputError(
-                f"no section of this experiment has {name!r}: it is a field of "
-                f"{' and '.join(found)}, which are of another kind or left out. Say of which "
-                "kind the section is, too."
-            )
-        if len(there) > 1:
-            raise InputError(
-                f"{name!r} may be {' or '.join(there)}: say which, such as "
-                f"fields={{{there[0]!r}: …}}"
-            )
-        _set(values, there[0], _value(fields[name], there[0], known), name)
+    for name, keys in found.items():
+        if len(keys) > 1:
+            beside = [key for key in keys if key.rpartition(".")[0] in given]
+            if len(beside) != 1:
+                raise InputError(
+                    f"{name!r} may be {' or '.join(beside or keys)}: say which, such as "
+                    f"fields={{{(beside or keys)[0]!r}: …}}, or give its section too"
+                )
+            keys = beside
+        if keys[0] in values:
+            raise InputError(f"{keys[0]} is given twice, also as {name!r}: give it once")
+        values[keys[0]] = _value(fields[name], keys[0], known)
     return experiment.with_values(values)
 
 
@@ -117,17 +108,3 @@ def _value(value: Any, key: str, known: Mapping[str, list[type[BaseModel]]]) -> 
     """A value as the file would have it; the name of a kind is a section of that kind."""
     has_kinds = any("kind" in section.model_fields for section in known.get(key, ()))
     return {"kind": value} if isinstance(value, str) and has_kinds else plain(value)
-
-
-def _set(values: dict[str, Any], key: str, value: Any, name: str) -> None:
-    if key in values:
-        raise InputError(f"{key} is given twice, the second time as {name!r}: give it once")
-    values[key] = value
-
-
-def _holds(document: Any, key: str) -> bool:
-    for part in key.split("."):
-        if not isinstance(document, Mapping) or part not in document:
-            return False
-        document = document[part]
-    return True

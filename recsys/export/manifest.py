@@ -14,6 +14,7 @@ from recsys.export.request import ExportRequest
 from recsys.system.manifests import as_document, as_files, check, describe, files_in
 from recsys.system.manifests import read_manifest as read_sealed
 from recsys.system.manifests import write_manifest as write_sealed
+from recsys.system.reading import read_json
 
 if TYPE_CHECKING:
     # Whoever asks a published model for recommendations needs no Keras.
@@ -89,7 +90,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """Reads the manifest of a published SavedModel.
 
     Raises:
-        Damaged: the folder is not one of ours, or the manifest is not what was written.
+        Damaged: the folder is not one of ours or of another format, or the manifest is not what
+            was written.
     """
     file = folder / FILE
     if not file.is_file():
@@ -98,6 +100,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             "Give the folder of one version, e.g. runs/NAME/SEED/model/1, or export it again",
             f"is not an exported model: it has no {FILE}",
         )
+    # Before the seal, which another format may not have.
+    found = read_json(file, MEND, ["format"])["format"]
+    if found != FORMAT:
+        raise Damaged(folder, MEND, f"has model format {found}, this version reads {FORMAT}")
     return read_sealed(file, MEND)
 
 

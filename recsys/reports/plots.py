@@ -12,7 +12,7 @@ import matplotlib as mpl
 import matplotlib.ticker
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as MatplotlibFigure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 MODEL_COLOUR = "#1d4e89"
@@ -42,6 +42,13 @@ POPULARITY_LABELS = (
     *(str(tenth) for tenth in range(2, 10)),
     "rarest\ntenth",
 )
+
+
+class Figure(MatplotlibFigure):
+    """A figure that a notebook shows as it is, though pyplot was not told of it."""
+
+    def _repr_svg_(self) -> str:
+        return to_svg(self).decode()
 
 
 def learning_curve(history: Sequence[Mapping[str, Any]], metric: str) -> Figure:
@@ -169,7 +176,7 @@ def dots(
     axes.grid(visible=False, axis="y")
 
 
-def to_svg(figure: Figure) -> bytes:
+def to_svg(figure: MatplotlibFigure) -> bytes:
     """The figure as an SVG document; equal figures give equal bytes."""
     buffer = io.BytesIO()
     with mpl.rc_context(STYLE):

@@ -15,7 +15,9 @@ from recsys.system.reading import read_json, read_yaml
 
 # Settings that a message names.
 SHOWN = 5
-CHOOSE = "Choose another --name, or replace it with --overwrite."
+CHOOSE = (
+    "Choose another --name, or replace it with --overwrite (in Python, name=… and overwrite=True)."
+)
 UNKNOWN = (
     "Whether this is the same run cannot be told any more: choose another --name, or replace the "
     "run with --overwrite"

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from recsys.errors import InputError
-from recsys.experiment.file import read_document, validated
+from recsys.experiment.file import Overrides, read_document, validated
 from recsys.experiment.schema import Experiment, check_task
 from recsys.tuning.search_space import SweepConfig
 
@@ -18,7 +18,7 @@ class SweepFile(Experiment):
 
 
 def read_sweep(
-    path: Path, overrides: list[str] | None = None, name: str | None = None
+    path: Path, overrides: Overrides = None, name: str | None = None
 ) -> tuple[Experiment, SweepConfig]:
     """Reads an experiment file that says what to search.
 

@@ -27,13 +27,14 @@ def test_a_folder_of_one_seed_is_that_run(begun):
     assert open_run(begun.path.parent).path == begun.path
 
 
-def test_of_several_seeds_the_lowest_that_was_exported_answers(runs, capsys):
+def test_of_several_seeds_the_lowest_that_was_exported_answers(runs, caplog):
+    caplog.set_level("INFO", "recsys")
     with pytest.raises(InputError, match="not the folder of one run"):
         open_exported(runs)
     for seed in ("10", "9"):
         (runs / seed / "model" / "1").mkdir(parents=True)
     assert open_exported(runs).path == runs / "9"
-    assert f"of the seeds in {runs}, 9 answers; 10" in capsys.readouterr().err
+    assert f"of the seeds in {runs}, 9 answers; 10" in caplog.text
     assert open_exported(runs / "10").path == runs / "10"
 
 

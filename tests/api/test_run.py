@@ -1,0 +1,270 @@
+"""A run as a notebook holds it, loaded, asked and compared."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import recsys
+from recsys.experiment.file import read_document
+from recsys.system.yaml_text import dump_yaml
+
+pytestmark = pytest.mark.slow
+
+
+class TestTables:
+    def test_metrics_are_those_of_the_run(self, run):
+        found = json.loads((run.path / "metrics.json").read_text())
+        ours = run.metrics.loc[("ndcg@10", "average")]
+        assert ours.to_dict() == found["test"]["ndcg@10"]
+        popular = run.metrics.loc[("recall@10", "popular"), "value"]
+        assert popular == found["baselines"]["popular"]["recall@10"]["value"]
+        assert set(run.metrics.index.get_level_values("model")) == {"average", *found["baselines"]}
+
+    def test_what_has_no_interval_has_none_and_infinity_is_a_number(self):
+        from recsys.api.tables import metrics_frame
+
+        found = metrics_frame("a", {"x@1": {"value": None, "low": None, "high": None}}, {})
+        assert np.isinf(found["value"].item()) and found["low"].isna().item()
+
+    def test_slices_and_history(self, run):
+        found = json.loads((run.path / "metrics.json").read_text())["slices"]
+        asked = {name for name, cut in found.items() if cut["queries"]}
+        assert set(run.slices.index.get_level_values("slice")) == asked
+        name = next(iter(asked))
+        assert run.slices.loc[(name, "ndcg@10"), "queries"] == found[name]["queries"]
+        assert (run.history["loss"] > 0).all() and run.history.index.tolist() == [1, 2]
+
+    def test_a_notebook_shows_the_verdict(self, run):
+        shown = run._repr_html_()
+        assert "<b>average</b>" in shown and "ndcg@10" in shown
+        for sentence in run.comparisons["sentence"]:
+            assert sentence in shown
+        assert run.plot.learning()._repr_svg_().startswith("<?xml")
+
+    def test_a_metric_that_there_is_not_is_refused(self, run):
+        with pytest.raises(recsys.InputError, match=r"no metric 'ndcg@11': it has .*ndcg@10"):
+            run.plot.baselines(["ndcg@11"])
+        with pytest.raises(recsys.InputError, match="no metric 'x'"):
+            run.plot.slices("x")
+
+
+class TestRecommend:
+    def test_users_of_the_log_get_what_their_history_gets(self, run):
+        frame = run.recommend(users=["u3", "u1"], k=4)
+        assert frame["user"].tolist() == ["u3"] * 4 + ["u1"] * 4
+        assert frame["rank"].tolist() == [1, 2, 3, 4] * 2
+        log = pd.read_csv("log.csv")
+        history = log[log["user"] == "u3"].sort_values("time")["item"].tolist()
+        again = run.recommend(histories=[history], k=4)
+        assert again["item"].tolist() == frame["item"].tolist()[:4]
+        assert not set(frame["item"][:4]) & set(history)
+        assert frame["title"][0] == f"Item <{frame['item'][0][1:]}>"
+        asframe = run.recommend(histories=log[log["user"].isin(["u1", "u3"])].sample(frac=1), k=4)
+        of_u3 = asframe[asframe["user"] == "u3"]["item"].tolist()
+        assert of_u3 == frame["item"].tolist()[:4]
+
+    def test_what_is_answered_otherwise_than_asked_is_said(self, run, caplog):
+        frame = run.recommend(users=["u1", "nobody", "u2"], k=2, exclude=[["i0"], ["i1"], ["i2"]])
+        assert frame.attrs["unknown_users"] == ["nobody"] and "no such users: nobody" in caplog.text
+        assert "i2" not in frame[frame["user"] == "u2"]["item"].tolist()
+        caplog.clear()
+        frame = run.recommend(histories=[["i1", "zzz"]], k=2)
+        assert frame.attrs["unknown_items"] == ["zzz"]
+        assert "the model does not know: zzz" in caplog.text
+        caplog.clear()
+        most = [f"i{item}" for item in range(20)]
+        frame = run.recommend(histories={"full": most, "empty": []}, k=10)
+        assert frame.attrs["too_few"] == {"full": 4} and "1 of 2 got fewer than 10" in caplog.text
+        assert frame["user"].tolist() == ["full"] * 4 + ["empty"] * 10
+        caplog.clear()
+        nothing = run.recommend(histories=[[f"i{item}" for item in range(24)]], k=3)
+        assert not len(nothing) and "nothing can be recommended" in caplog.text
+        assert nothing.columns.tolist() == ["user", "rank", "item", "title", "score"]
+
+    def test_reasons_are_in_the_history(self, run):
+        frame = run.recommend(histories=[["i1", "i2"], ["i5"]], k=2, why=True)
+        assert len(frame) == 4 and frame["why"].str.startswith(("because of", "nothing")).all()
+        named = frame["why"].str.findall(r"Item <(\d+)>")
+        assert all(set(items) <= {"1", "2"} for items in named[:2])
+        assert all(set(items) <= {"5"} for items in named[2:])
+
+    @pytest.mark.parametrize(
+        ("asked", "message"),
+        [
+            ({}, "either users"),
+            ({"users": ["u1"], "histories": [[]]}, "either users"),
+            ({"users": []}, "users is empty"),
+            ({"histories": []}, "histories is empty"),
+            ({"users": ["nobody"]}, "there is no user 'nobody'"),
+            ({"histories": ["i1"]}, "each a list of item ids"),
+            ({"users": ["u1"], "k": 0}, "0 recommendations"),
+            ({"users": ["u1"], "k": 1000}, "returns 1 to"),
+        ],
+    )
+    def test_what_cannot_be_answered_is_refused(self, run, asked, message):
+        with pytest.raises(recsys.InputError, match=message):
+            run.recommend(**asked)
+
+
+class TestVectors:
+    def test_a_score_is_the_product_of_two_vectors(self, run):
+        users, items = run.embed_users(["u1", "u2"]), run.embed_items()
+        assert items.index.tolist() == run.dataset.item_ids and users.index.name == "user"
+        frame = run.recommend(users=["u2"], k=3)
+        for row in frame.itertuples():
+            assert items.loc[row.item] @ users.loc["u2"] == pytest.approx(row.score, abs=1e-5)
+        assert run.embed_users(histories={"a": []}).shape == (1, 64)
+        assert len(run.embed_users()) == run.dataset.users
+
+    def test_an_unknown_item_is_said(self, run, caplog):
+        found = run.embed_items(["i1", "x"])
+        assert not found.loc["x"].any() and found.loc["i1"].any()
+        assert found.attrs["unknown_items"] == ["x"] and "do not know" not in caplog.text
+        assert "does not know these items: x" in caplog.text
+        with pytest.raises(recsys.InputError, match="items is empty"):
+            run.embed_items([])
+
+
+class TestLoad:
+    def test_a_copied_model_answers_without_its_run(self, run, tmp_path):
+        copied = run.export(tmp_path / "served")
+        assert copied == tmp_path / "served" / "1" == run.export(tmp_path / "served")
+        alone = recsys.load(copied)
+        assert recsys.load(tmp_path / "served").path == copied
+        asked = {"histories": [["i3", "i4"]], "k": 3}
+        assert alone.recommend(**asked).equals(run.recommend(**asked))
+        assert alone.metrics["value"].loc[("ndcg@10", "average")] == pytest.approx(
+            run.metrics["value"].loc[("ndcg@10", "average")]
+        )
+        for missing in (
+            lambda: alone.history,
+            lambda: alone.recommend(users=["u1"]),
+            lambda: alone.plot.popularity(),
+            lambda: recsys.compare([alone, run]),
+        ):
+            with pytest.raises(recsys.InputError, match="is a model without its run"):
+                missing()
+        assert "ndcg@10" in alone._repr_html_()
+
+    def test_another_model_in_the_place_is_kept(self, run, tmp_path):
+        (tmp_path / "1").mkdir()
+        (tmp_path / "1" / "saved_model.pb").write_bytes(b"another")
+        with pytest.raises(recsys.InputError, match="is another model"):
+            run.export(tmp_path)
+        assert (tmp_path / "1" / "saved_model.pb").read_bytes() == b"another"
+
+    def test_a_model_within_its_run_has_it(self, run):
+        found = recsys.load(run.path / "model" / "1")
+        assert found.path == run.path and found.history.equals(run.history)
+        assert recsys.load("runs/average").seeds.keys() == {1}
+
+    def test_a_registered_model(self, run):
+        found = recsys.load("models:/average/1")
+        asked = {"histories": [["i3"]], "k": 2}
+        assert found.recommend(**asked).equals(run.recommend(**asked))
+
+    @pytest.mark.parametrize(
+        ("name", "message"),
+        [
+            ("models:/nobody@champion", r"name=nobody not found.*Registered are: average"),
+            ("models:/average@champion", "alias champion not found"),
+            ("models:/average/7", "cannot be had"),
+            ("models:/average", "write models:/NAME@ALIAS"),
+        ],
+    )
+    def test_a_name_that_is_not_registered_is_one_message(self, run, name, message):
+        with pytest.raises(recsys.InputError, match=message):
+            recsys.load(name)
+
+    def test_a_folder_without_a_store_has_no_models(self, run, tmp_path):
+        with pytest.raises(recsys.InputError, match="holds no MLflow store"):
+            recsys.load("models:/average/1", runs_dir=tmp_path)
+        assert not any(tmp_path.iterdir())
+
+    def test_what_is_not_ours_is_refused(self, run, tmp_path):
+        (tmp_path / "saved_model.pb").write_bytes(b"")
+        with pytest.raises(recsys.Damaged, match="is not an exported model"):
+            recsys.load(tmp_path)
+        with pytest.raises(recsys.InputError, match=r"neither a run .* nor an exported model"):
+            recsys.load(tmp_path.parent)
+        with pytest.raises(recsys.InputError, match=r"log\.csv is a file"):
+            recsys.load("log.csv")
+
+    def test_what_another_version_wrote_is_refused(self, run, tmp_path):
+        folder = tmp_path / "average" / "1"
+        folder.mkdir(parents=True)
+        document = dict(read_document(run.path / "experiment.yaml"))
+        document["model"]["tower_of_old"] = 3
+        (folder / "experiment.yaml").write_text(dump_yaml(document))
+        with pytest.raises(recsys.InputError, match="written by another version of recsys"):
+            recsys.load(folder)
+        (folder / "experiment.yaml").write_text(dump_yaml({**document, "task": "propensity"}))
+        with pytest.raises(recsys.InputError, match="is a run of `task: propensity`"):
+            recsys.load(folder)
+        model = tmp_path / "model"
+        shutil.copytree(run.path / "model" / "1", model)
+        manifest = model / "assets.extra" / "manifest.json"
+        manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "format": 1}))
+        with pytest.raises(recsys.Damaged, match="has model format 1, this version reads"):
+            recsys.load(model)
+
+
+class TestTrain:
+    def test_a_second_training_has_a_number_of_its_own(self, run, monkeypatch):
+        began = []
+
+        def do(experiment, runs_dir, overwrite):
+            folder = runs_dir / experiment.name / "1"
+            folder.mkdir(parents=True)
+            (folder / "experiment.yaml").write_text("")
+            began.append(experiment.name)
+            return [type("Folder", (), {"path": folder})]
+
+        monkeypatch.setattr("recsys.api.steps.do", do)
+        data = run.dataset
+        for _ in range(2):
+            recsys.train(data, encoder="gru")
+        recsys.train(data, encoder="gru", name="mine")
+        assert began == ["gru", "gru-2", "mine"]
+        for name in began:
+            shutil.rmtree(Path("runs") / name, ignore_errors=True)
+
+    def test_what_is_refused_leaves_no_name_behind(self, run, data):
+        before = sorted(Path("runs").iterdir())
+        for wrong in ({"encoder": "rnn", "user_features": ["age"]}, {"epochs": 0}):
+            with pytest.raises(recsys.InputError):
+                recsys.train(data, **wrong)
+        assert sorted(Path("runs").iterdir()) == before
+
+    def test_a_name_continues_its_run_and_no_other(self, run, data):
+        again = recsys.train(data, name="average", encoder="average", epochs=2)
+        assert again.path == run.path and again.history.equals(run.history)
+        with pytest.raises(recsys.InputError, match=r"differs in model\.dim.*overwrite=True"):
+            recsys.train(data, name="average", encoder="average", epochs=2, dim=8)
+
+    def test_data_is_a_dataset_or_a_section(self, run):
+        with pytest.raises(recsys.InputError, match=r"expected a recsys.Dataset, received str"):
+            recsys.train("log.csv")
+        with pytest.raises(recsys.InputError, match="given as a keyword and in fields"):
+            recsys.train(run.dataset, fields={"epochs": 2}, epochs=2)
+
+    def test_a_step_alone_stands_on_the_earlier_ones(self, run):
+        with pytest.raises(recsys.InputError, match="is not trained yet"):
+            recsys.run("circle.yaml", name="untrained", only="evaluate")
+
+
+class TestCompare:
+    def test_names_tell_runs_apart(self, run):
+        found = recsys.compare([run, run], ["recall@10", "mrr@10"])
+        assert found["metric"].tolist() == ["recall@10", "mrr@10"]
+        assert found["model"][0] != found["other"][0] and (found["difference"] == 0).all()
+
+    def test_it_takes_two(self, run):
+        with pytest.raises(recsys.InputError, match="at least two runs"):
+            recsys.compare([run])
+        with pytest.raises(recsys.InputError, match="unknown metric"):
+            recsys.compare([run, run], ["coverage@10"])

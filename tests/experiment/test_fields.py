@@ -1,0 +1,88 @@
+"""Fields by keyword."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recsys.errors import InputError
+from recsys.experiment.fields import with_fields
+from recsys.experiment.file import plain
+from recsys.experiment.schema import Experiment
+from recsys.models.query.attention import AttentionConfig
+
+BASE = Experiment.model_validate(
+    {"name": "x", "data": {"log": {"path": "log.csv", "columns": {"user": "u", "item": "i"}}}}
+)
+
+
+def refused(**fields) -> str:
+    with pytest.raises(InputError) as error:
+        with_fields(BASE, fields)
+    return str(error.value)
+
+
+def test_a_key_that_one_section_has_is_enough():
+    found = with_fields(BASE, {"epochs": 3, "learning_rate": 0.5, "seeds": [4, 5], "dim": 8})
+    assert found.training.epochs == 3 and found.training.optimizer.learning_rate == 0.5
+    assert found.training.seeds == [4, 5] and found.model.dim == 8
+    assert BASE.training.epochs != 3
+
+
+def test_dotted_keys_are_as_long_as_one_likes():
+    found = with_fields(
+        BASE,
+        {"training.epochs": 3, "optimizer.learning_rate": 0.5, "evaluation.k": [10]},
+    )
+    assert found.training.epochs == 3 and found.training.optimizer.learning_rate == 0.5
+    assert list(found.evaluation.k) == [10]
+
+
+def test_a_text_is_the_kind_of_a_section():
+    found = with_fields(BASE, {"encoder": "lstm", "loss": "sampled_softmax", "units": 12})
+    assert found.model.query.encoder.kind == "lstm" and found.model.query.encoder.units == 12
+    assert found.model.loss.kind == "sampled_softmax"
+    assert "'lstm'" in refused(encoder="lsmt")
+
+
+def test_a_section_may_be_a_mapping_an_object_or_left_out():
+    as_mapping = with_fields(BASE, {"encoder": {"kind": "attention", "blocks": 1}})
+    as_object = with_fields(BASE, {"encoder": AttentionConfig(blocks=1)})
+    assert as_mapping == as_object and as_object.model.query.encoder.blocks == 1
+    assert with_fields(BASE, {"encoder": None, "user_id": True}).model.query.encoder is None
+
+
+def test_a_key_of_several_sections_is_that_of_the_one_beside_it():
+    attention = with_fields(BASE, {"encoder": "attention", "blocks": 3})
+    assert attention.model.query.encoder.blocks == 3
+    assert attention.model.item.image == BASE.model.item.image
+    assert "may be model.query.encoder.blocks or model.item.image.blocks" in refused(blocks=3)
+    said = refused(units=3)
+    assert "model.item.text.units" in said and "model.query.encoder.units" in said
+    assert "may be evaluation.k or export.k" in refused(k=5)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"epoch": 3}, r"has 'epoch'; did you mean epochs \(training.epochs\)"),
+        ({"zzzz": 3}, "no section of an experiment has 'zzzz'"),
+        ({"training.epoch": 3}, "training.epoch: unknown key; did you mean 'epochs'"),
+        ({"minimum_user_events": 3}, "give it to recsys.Dataset.from_frame"),
+        ({"data.log.path": "x"}, "give it to recsys.Dataset.from_frame"),
+        ({"epochs": 3, "training.epochs": 4}, "training.epochs is given twice"),
+        ({"epochs": "3"}, "should be a valid integer"),
+        ({"encoder": AttentionConfig}, "the class AttentionConfig is not a value of a field"),
+    ],
+)
+def test_what_nobody_can_mean_is_refused(fields, message):
+    with pytest.raises(InputError, match=message):
+        with_fields(BASE, fields)
+
+
+def test_values_of_notebooks_are_plain():
+    given = {"a": np.int64(3), "b": (np.float32(0.5), None), "c": Path("x"), "d": np.array([1, 2])}
+    assert plain(given) == {"a": 3, "b": [0.5, None], "c": "x", "d": [1, 2]}
+    assert type(plain(np.int64(3))) is int
+    with pytest.raises(InputError, match="is not a value of a field"):
+        plain(object())

@@ -1,0 +1,35 @@
+"""Processes that have imported a backend already work, or are told what stands in the way."""
+
+import pytest
+
+from tests.processes import run_python
+
+START = (
+    "from recsys.system.backend import start_backend; start_backend(); import keras; print('ok')"
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "environment", "said"),
+    [
+        ("import tensorflow, jax", {}, "ok"),
+        ("import tensorflow", {"TF_USE_LEGACY_KERAS": "1"}, "ok"),
+        ("import keras", {"KERAS_BACKEND": "jax"}, "Keras was imported before with 'tensorflow'"),
+        ("import keras", {"KERAS_BACKEND": "torch"}, "training runs on tensorflow or jax"),
+        (
+            "import tensorflow as tf; tf.compat.v1.disable_eager_execution()",
+            {},
+            "told not to run eagerly",
+        ),
+    ],
+)
+def test_a_backend_that_is_there_already(before, environment, said):
+    # The server of these processes has imported Keras on TensorFlow before.
+    done = run_python("tensorflow", "-c", f"{before}\n{START}", **environment)
+    assert said in done.stdout + done.stderr
+    assert (done.returncode == 0) == (said == "ok")
+
+
+def test_keras_on_the_other_backend_is_taken_as_it_is():
+    done = run_python("jax", "-c", START, KERAS_BACKEND="jax")
+    assert done.stdout == "ok\n"

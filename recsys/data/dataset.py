@@ -271,14 +271,23 @@ class Dataset:
 
     @property
     def statistics(self) -> "DatasetStatistics":
-        """The log in numbers, before anything is trained: tables of pandas."""
+        """The log in numbers, before anything is trained: tables of pandas.
+
+        Example:
+            >>> data.statistics.parts().loc["train", "events"].item()
+            972
+        """
         from recsys.data.dataset_statistics import DatasetStatistics
 
         return DatasetStatistics(self)
 
     @property
     def plot(self) -> "DatasetPlots":
-        """The same in pictures: figures of Matplotlib."""
+        """The same in pictures: figures of Matplotlib.
+
+        Example:
+            >>> figure = data.plot.long_tail()
+        """
         from recsys.reports.dataset_plots import DatasetPlots
 
         return DatasetPlots(self)

@@ -4,9 +4,7 @@ import pytest
 
 from tests.processes import run_python
 
-START = (
-    "from recsys.system.backend import start_backend; start_backend(); import keras; print('ok')"
-)
+START = "from recsys.system.backend import start_backend; start_backend(); print('ok')"
 
 
 @pytest.mark.parametrize(

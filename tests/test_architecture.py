@@ -9,6 +9,8 @@ from pathlib import Path
 import grimp
 import pytest
 
+import recsys
+
 REPOSITORY = Path(__file__).parents[1]
 CORE = [
     "recsys.data.batches.training_batches",
@@ -21,12 +23,14 @@ CORE = [
 ]
 # What a dataset does for people, inside methods, is above what the training core reads of it.
 FACES = {
+    # What the package offers, imported when it is first asked for.
+    "recsys": set(recsys._HOMES.values()),
     "recsys.data.dataset": {
         "recsys.data.dataset_statistics",
         "recsys.data.prepare.from_frame",
         "recsys.data.prepare.shown",
         "recsys.reports.dataset_plots",
-    }
+    },
 }
 # Imports modules while others cannot be found, as if they were not installed.
 IMPORT_WITHOUT = """

@@ -1,14 +1,32 @@
 """The figures of a run, for a notebook."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from recsys.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from recsys.api.run import Run
+    from recsys.experiment.schema import Experiment
+
+
+class Drawn(Protocol):
+    """What figures are drawn of: a :class:`recsys.Run`."""
+
+    @property
+    def name(self) -> str:
+        """Of the experiment."""
+        ...
+
+    @property
+    def experiment(self) -> "Experiment":
+        """The run's own."""
+        ...
+
+    def document(self, name: Literal["metrics", "history"]) -> Any:
+        """A document of the run's folder."""
+        ...
 
 
 class Plots:
@@ -26,7 +44,7 @@ class Plots:
         ['Training loss', 'Validation ndcg@10: best ...']
     """
 
-    def __init__(self, run: "Run") -> None:
+    def __init__(self, run: Drawn) -> None:
         self._run = run
 
     def learning(self) -> "Figure":

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import recsys
 from tests.api.conftest import run_examples
 
 pytestmark = pytest.mark.slow
@@ -21,7 +22,7 @@ PUBLIC = dict(check.public())
 @pytest.mark.parametrize("name", PUBLIC)
 def test_a_public_name_does_what_its_example_says(name, work, names):
     with contextlib.chdir(work):
-        run_examples(PUBLIC[name], name, {**names})
+        run_examples(PUBLIC[name], name, {"Dataset": recsys.Dataset, **names})
 
 
 def test_every_public_name_is_documented():

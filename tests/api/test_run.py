@@ -190,7 +190,8 @@ class TestLoad:
         with pytest.raises(recsys.Damaged, match="is not an exported model"):
             recsys.load(tmp_path)
         with pytest.raises(recsys.InputError, match=r"neither a run .* nor an exported model"):
-            recsys.load(tmp_path.parent)
+            (tmp_path / "empty").mkdir()
+            recsys.load(tmp_path / "empty")
         with pytest.raises(recsys.InputError, match=r"log\.csv is a file"):
             recsys.load("log.csv")
 

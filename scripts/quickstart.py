@@ -9,17 +9,18 @@ them down).
 """
 
 import argparse
+import logging
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-if TYPE_CHECKING:
-    from recsys.runs.folder import RunFolder
+import recsys
+from recsys.tracking import page_command
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 NAMES = ("quickstart-lstm", "quickstart-two-tower")
@@ -35,43 +36,34 @@ def main() -> None:
     parser.add_argument("--runs-dir", type=Path, default=Path("runs"))
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE")
     arguments = parser.parse_args()
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("recsys").setLevel(logging.INFO)
 
-    from recsys.system.backend import start_backend
-
-    start_backend()
-    from recsys.experiment.schema import load_experiment
-    from recsys.pipeline import Pipeline
-    from recsys.runs.console import say
-    from recsys.tracking import page_command
-
-    folders: list[RunFolder] = []
+    runs: list[recsys.Run] = []
     for name in NAMES:
-        say(f"\n{name}")
-        experiment = load_experiment(EXPERIMENTS / f"{name}.yaml", arguments.overrides)
-        folders.append(Pipeline(experiment, experiment.training.seeds[0], arguments.runs_dir).run())
-    _show_metrics(folders)
-    _show_recommendations(folders)
-    for folder in folders:
-        print(f"report:      {folder.report}")
+        logging.getLogger("recsys.quickstart").info("\n%s", name)
+        file = EXPERIMENTS / f"{name}.yaml"
+        runs.append(recsys.run(file, arguments.overrides, runs_dir=arguments.runs_dir))
+    _show_metrics(runs)
+    _show_recommendations(runs)
+    for run in runs:
+        print(f"report:      {run.report}")
     print(f"all runs:    {page_command(arguments.runs_dir)}")
     program = os.path.relpath(Path(sys.executable).with_name("recsys"))
-    print(f"ask a model: {program} recommend {folders[0].path} --history 50,181,172")
+    print(f"ask a model: {program} recommend {runs[0].path} --history 50,181,172")
     print(f"your log:    {program} init events.csv")
 
 
-def _show_metrics(folders: "list[RunFolder]") -> None:
+def _show_metrics(runs: list[recsys.Run]) -> None:
     """Both models and the baselines, the best first, and which differences are real."""
-    metrics = [
-        folder.files.read(folder.metrics, ["test", "baselines", "comparisons", "counts"])
-        for folder in folders
-    ]
-    experiments = [folder.read_experiment() for folder in folders]
-    models = {e.name: m["test"] for e, m in zip(experiments, metrics, strict=True)}
-    contenders = {**models, **metrics[0]["baselines"]}
-    headline = experiments[0].evaluation.metric
-    best_first = sorted(contenders, key=lambda name: -contenders[name][headline]["value"])
-    best = contenders[best_first[0]][headline]["value"]
-    counts = metrics[0]["counts"]
+    headline = runs[0].experiment.evaluation.metric
+    # The baselines are those of either run: both read one dataset.
+    found = runs[0].metrics.loc[headline]
+    models = [run.name for run in runs]
+    for run in runs[1:]:
+        found.loc[run.name] = run.metrics.loc[(headline, run.name)]
+    found = found.sort_values("value", ascending=False)
+    counts = runs[0].document("metrics")["counts"]
     console.print(
         f"\n[bold]{headline} on the last part of the log[/]: {counts['targets']:,} ratings of "
         f"{counts['users']:,} users to predict, among all films",
@@ -79,21 +71,23 @@ def _show_metrics(folders: "list[RunFolder]") -> None:
     table = Table(box=None)
     for heading in ("", headline, "95 % interval", ""):
         table.add_column(heading, justify="left", no_wrap=True)
-    for name in best_first:
-        found = contenders[name][headline]
-        bar = "█" * round(BAR * found["value"] / best) if best > 0 else ""
+    best = found["value"].iloc[0]
+    for name, (value, low, high) in zip(found.index, found.to_numpy(), strict=True):
         table.add_row(
             Text(name, "bold" if name in models else ""),
-            f"{found['value']:.4f}",
-            f"{found['low']:.4f} to {found['high']:.4f}" if found["low"] is not None else "",
-            Text(bar, "blue" if name in models else "bright_black"),
+            f"{value:.4f}",
+            f"{low:.4f} to {high:.4f}" if low == low else "",
+            Text(
+                "█" * round(BAR * value / best) if best > 0 else "",
+                "blue" if name in models else "bright_black",
+            ),
         )
     console.print(table)
     console.print()
-    for name, found in zip(models, metrics, strict=True):
-        for sentence in verdict(name, found["comparisons"]):
+    for run in runs:
+        for sentence in verdict(run.name, run.comparisons.to_dict("records")):
             print(sentence)
-    print(_compare(folders))
+    print(recsys.compare(runs).loc[0, "sentence"])
 
 
 def verdict(model: str, comparisons: list[dict[str, Any]]) -> list[str]:
@@ -118,40 +112,19 @@ def verdict(model: str, comparisons: list[dict[str, Any]]) -> list[str]:
     ]
 
 
-def _compare(folders: "list[RunFolder]") -> str:
-    """Which of the two models is better, in words."""
-    from recsys.evaluation.comparison import Contender, compare
-    from recsys.evaluation.ranks_file import read_ranks
-
-    contenders = [
-        Contender(folder.read_experiment().name, read_ranks(folder.ranks, folder.dataset()))
-        for folder in folders
-    ]
-    metric = folders[0].read_experiment().evaluation.metric
-    return compare([(contenders[0], contenders[1])], [metric])[0].sentence
-
-
-def _show_recommendations(folders: "list[RunFolder]") -> None:
+def _show_recommendations(runs: list[recsys.Run]) -> None:
     """A user of the test part: the history, and what each SavedModel recommends."""
-    from recsys.export.recommend import Recommender
-
-    dataset = folders[0].dataset()
+    dataset = runs[0].dataset
     queries = dataset.queries("test")
     lengths = queries.history_ends - dataset.user_offsets[queries.users]
     # Enough history to show, and not a collector of everything.
-    user_id = dataset.user_ids[queries.users[abs(lengths - 30).argmin()]]
-    columns = {}
-    for folder in folders:
-        recommender = Recommender(folder.model_version())
-        query = recommender.user_query(folder.dataset(), user_id)
-        k = min(RECOMMENDED, recommender.manifest["model"]["k"])
-        answer = recommender.recommend(query, k)
-        columns[f"{folder.read_experiment().name} recommends"] = [row.title for row in answer]
-    titles = dict(zip(dataset.item_ids, dataset.item_titles, strict=True))
-    columns = {
-        f"user {user_id} rated last": [titles[item] for item in query.history][-RECOMMENDED:],
-        **columns,
-    }
+    user = int(queries.users[abs(lengths - 30).argmin()])
+    begin, end = dataset.user_offsets[user : user + 2]
+    titles = [dataset.item_titles[item] for item in dataset.event_items[begin:end]]
+    columns = {f"user {dataset.user_ids[user]} rated last": titles[-RECOMMENDED:]}
+    for run in runs:
+        answer = run.recommend(users=[dataset.user_ids[user]], k=RECOMMENDED)
+        columns[f"{run.name} recommends"] = answer["title"].tolist()
     table = Table(box=None)
     for heading in columns:
         table.add_column(heading, no_wrap=True, ratio=1)
@@ -164,10 +137,8 @@ def _show_recommendations(folders: "list[RunFolder]") -> None:
 
 
 if __name__ == "__main__":
-    from recsys.errors import InputError
-
     try:
         main()
-    except InputError as error:
+    except recsys.InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

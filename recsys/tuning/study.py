@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from recsys.system.extras import require
-from recsys.training.fit import TrainingState
 from recsys.errors import Damaged
+from recsys.system.extras import require
 from recsys.system.reading import reading
+from recsys.training.fit import TrainingState
 from recsys.tuning.search_space import SweepConfig
 
 if TYPE_CHECKING:

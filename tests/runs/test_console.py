@@ -1,12 +1,12 @@
 """What a person at a terminal sees of a training."""
 
-from recsys.training.fit import TrainingState
 import logging
 import sys
 from types import SimpleNamespace
 
 from recsys.runs import console as shown_by
 from recsys.runs.console import TrainingProgress, console, lines_shown, say, warn, working
+from recsys.training.fit import TrainingState
 
 
 def test_the_star_is_for_the_best_of_all_epochs_also_where_training_goes_on():

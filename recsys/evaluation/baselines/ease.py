@@ -3,14 +3,14 @@
 import logging
 from copy import copy
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from recsys.config import Seen
 from recsys.data.dataset import Dataset, Part
 from recsys.data.queries import Queries
-from recsys.evaluation.baselines.baseline import Candidate
+from recsys.evaluation.baselines.baseline import BaseBaselineConfig, Candidate
 from recsys.evaluation.baselines.interactions import learned_events, met, met_before
 from recsys.evaluation.baselines.memory import require_memory
 from recsys.evaluation.baselines.popular import tie_breaker
@@ -105,6 +105,13 @@ class EASE:
             scores += (histories * self.own_weights).toarray()
         scores += self.tie_breaker
         return scores
+
+
+class EASEConfig(BaseBaselineConfig):
+    """The baseline :class:`EASE`."""
+
+    kind: Literal["ease"] = "ease"
+    scorer: ClassVar = EASE
 
 
 class _OneAtATime:

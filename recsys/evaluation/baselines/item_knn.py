@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from copy import copy
 from functools import cache, partial
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from scipy import sparse
@@ -11,7 +11,7 @@ from scipy import sparse
 from recsys.config import Seen
 from recsys.data.dataset import Dataset, Part
 from recsys.data.queries import Queries
-from recsys.evaluation.baselines.baseline import Candidate
+from recsys.evaluation.baselines.baseline import BaseBaselineConfig, Candidate
 from recsys.evaluation.baselines.interactions import met, weighted_history
 from recsys.evaluation.baselines.memory import require_memory
 from recsys.evaluation.baselines.popular import tie_breaker
@@ -109,6 +109,13 @@ class ItemKNN:
             scores += (histories * self.own_similarity).toarray()
         scores += self.tie_breaker
         return scores
+
+
+class ItemKNNConfig(BaseBaselineConfig):
+    """The baseline :class:`ItemKNN`."""
+
+    kind: Literal["item_knn"] = "item_knn"
+    scorer: ClassVar = ItemKNN
 
 
 def _similarity(

@@ -1,11 +1,13 @@
 """The same items for everybody."""
 
+from typing import ClassVar, Literal
+
 import numpy as np
 
 from recsys.config import Seen
 from recsys.data.dataset import Dataset, Part
 from recsys.data.queries import Queries
-from recsys.evaluation.baselines.baseline import Candidate
+from recsys.evaluation.baselines.baseline import BaseBaselineConfig, Candidate
 from recsys.evaluation.baselines.interactions import FAINT
 
 
@@ -34,6 +36,13 @@ class Popular:
     def score(self, queries: Queries, block: slice) -> np.ndarray:
         """The same scores for every query, float32 [block, catalogue_items]."""
         return for_every_query(self.scores, queries, block)
+
+
+class PopularConfig(BaseBaselineConfig):
+    """The baseline :class:`Popular`."""
+
+    kind: Literal["popular"] = "popular"
+    scorer: ClassVar = Popular
 
 
 def weighted_counts(dataset: Dataset, events: np.ndarray, catalogue_items: int) -> np.ndarray:

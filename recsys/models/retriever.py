@@ -251,7 +251,7 @@ class Retriever(keras.Model):
 
         Only the positions that predict an event are scored.
 
-        Items without events in the fitted part are no negatives: what training
+        Items without events in the fitted part are not negatives: what training
         has never seen it must not push away. Nor is what is context only.
         """
         items = outputs["items"]

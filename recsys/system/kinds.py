@@ -157,10 +157,15 @@ class Kinds:
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        ours = tuple(dict.fromkeys(self._ours.values()))
+        ours = handler.generate_schema(_union(tuple(dict.fromkeys(self._ours.values()))))
+        # What an editor completes: the kinds of packages and programs are not known to it.
+        named = core_schema.literal_schema(list(self._ours))
         return core_schema.with_info_wrap_validator_function(
             self._validate,
-            handler.generate_schema(_union(ours)),
+            ours,
+            json_schema_input_schema=(
+                core_schema.union_schema([named, ours]) if self._short else ours
+            ),
             serialization=(
                 core_schema.plain_serializer_function_ser_schema(_shortened, info_arg=True)
                 if self._short

@@ -40,7 +40,7 @@ class EASE:
         dataset: the log.
         part: the last part to learn from.
         regularization: in users; larger values trust rare items less.
-        repeats: whether an item speaks for itself, too, with the weight that it
+        repeats: whether an item has a weight for itself, too, the one that it
             has without the constraint, ``1 − regularization · P_ii``. It matters
             only where what was seen may be recommended again.
         gram: ``XᵀX``, float32 [items, items], where it was counted before; it is
@@ -81,7 +81,7 @@ class EASE:
 
     @classmethod
     def candidates(cls, dataset: Dataset, part: Part, seen: Seen) -> list[Candidate]:
-        """Strengths of the regularization, and whether items speak for themselves."""
+        """Strengths of the regularization, and whether items have a weight for themselves."""
         chosen = dataset.manifest.known_items[part] <= CHOSEN_UP_TO_ITEMS
         fitted = _OneAtATime(dataset, part, shared=chosen)
         settings: list[dict[str, Any]] = [

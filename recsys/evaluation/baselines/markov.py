@@ -30,8 +30,8 @@ class MarkovChain:
     before the last, each ``1 / distance`` as much (sequential rules, Ludewig &
     Jannach, 2018). Without a history, items follow by popularity.
 
-    What precedes an event is what happened before its moment: events that share
-    a moment do not follow each other.
+    What precedes an event is what happened before its timestamp group: events that share
+    a timestamp do not follow each other.
 
     Args:
         dataset: the log.

@@ -12,7 +12,7 @@ from recsys import tracking
 from recsys.data.dataset import Dataset, Part
 from recsys.data.prepare.findings import findings
 from recsys.errors import Damaged, InputError
-from recsys.evaluation.baselines.candidates import check_baselines
+from recsys.evaluation.baselines.kinds import check_baselines
 from recsys.evaluation.examples import examples
 from recsys.evaluation.final import evaluate_finally
 from recsys.evaluation.ranking import RetrieverEmbedder

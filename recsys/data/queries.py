@@ -10,7 +10,7 @@ import numpy as np
 class Queries:
     """What is asked, and what was done.
 
-    A query is one (user, moment): everything the user did before that moment is
+    A query is one (user, timestamp): everything the user did before that time is
     its history, and what the user did at it are its targets.
 
     Attributes:

@@ -6,7 +6,7 @@ from typing import Any
 from recsys.config import Seen
 from recsys.data.dataset import Dataset
 from recsys.data.queries import Queries
-from recsys.evaluation.baselines.candidates import BaselineName, candidates, check_baselines
+from recsys.evaluation.baselines.kinds import check_baselines
 from recsys.evaluation.config import EvaluationConfig
 from recsys.evaluation.metrics import parse_metric, ranking_metrics
 from recsys.evaluation.ranking import Scorer, rank
@@ -14,7 +14,7 @@ from recsys.evaluation.thinning import thinned
 
 logger = logging.getLogger(__name__)
 
-BaselineSettings = dict[BaselineName, dict[str, Any]]
+BaselineSettings = dict[str, dict[str, Any]]
 # Choosing a baseline's settings needs no more validation queries than this.
 CHOICE_QUERIES = 5_000
 
@@ -35,10 +35,11 @@ def choose_settings(dataset: Dataset, seen: Seen, config: EvaluationConfig) -> B
     check_baselines(config.baselines, dataset, "validation")
     queries = thinned(dataset.queries("validation", config.last_only), CHOICE_QUERIES)
     chosen: BaselineSettings = {}
-    for name in config.baselines:
-        options = candidates(name, dataset, "train", seen)
+    for baseline in config.baselines:
+        name = baseline.kind
+        options = baseline.candidates(dataset, "train", seen)
         if not options:
-            logger.warning("baseline %s is left out: the log has no time and no order", name)
+            logger.warning("baseline %s is left out: the log lacks what it reads", name)
             continue
         settings, _ = options[0]
         if len(options) > 1 and len(queries):

@@ -3,7 +3,10 @@
 from pydantic import Field, field_validator, model_validator
 
 from recsys.config import StrictConfig
-from recsys.evaluation.baselines.candidates import BaselineName
+from recsys.evaluation.baselines.item_knn import ItemKNNConfig
+from recsys.evaluation.baselines.kinds import AnyBaseline
+from recsys.evaluation.baselines.popular import PopularConfig
+from recsys.evaluation.baselines.recent_popular import RecentPopularConfig
 from recsys.evaluation.metrics import parse_metric
 
 
@@ -17,8 +20,9 @@ class EvaluationConfig(StrictConfig):
         "ndcg@10",
         description="the headline: chosen by, stopped early by and compared by; its k is in `k`",
     )
-    baselines: tuple[BaselineName, ...] = Field(
-        ("popular", "recent_popular", "item_knn"), description="evaluated beside the model"
+    baselines: tuple[AnyBaseline, ...] = Field(
+        (PopularConfig(), RecentPopularConfig(), ItemKNNConfig()),
+        description="evaluated beside the model; each by its kind, or a section with a kind",
     )
     last_only: bool = Field(
         False,
@@ -38,6 +42,14 @@ class EvaluationConfig(StrictConfig):
         if min(k) < 1:
             raise ValueError(f"expected whole numbers of 1 or more, received {list(k)}")
         return tuple(sorted(set(k)))
+
+    @field_validator("baselines")
+    @classmethod
+    def _each_kind_once(cls, baselines: tuple[AnyBaseline, ...]) -> tuple[AnyBaseline, ...]:
+        kinds = [baseline.kind for baseline in baselines]
+        if len(set(kinds)) < len(kinds):
+            raise ValueError(f"expected each kind of baseline once, received {', '.join(kinds)}")
+        return baselines
 
     @model_validator(mode="after")
     def _metric_is_computed(self) -> "EvaluationConfig":

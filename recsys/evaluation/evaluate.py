@@ -9,7 +9,6 @@ from recsys.config import Seen
 from recsys.data.dataset import Dataset, Part
 from recsys.data.queries import Queries
 from recsys.evaluation.baseline_settings import BaselineSettings, choose_settings
-from recsys.evaluation.baselines.candidates import fit
 from recsys.evaluation.confidence import Interval, intervals
 from recsys.evaluation.config import EvaluationConfig
 from recsys.evaluation.metrics import (
@@ -114,8 +113,11 @@ def evaluate_baselines(
     if settings is None:
         settings = choose_settings(dataset, seen, config)
     found: dict[str, tuple[Metrics, RankedQueries]] = {}
-    for name, chosen in settings.items():
-        scorer = fit(name, dataset, fitted_part, chosen)
+    for baseline in config.baselines:
+        name = baseline.kind
+        if name not in settings:
+            continue
+        scorer = baseline.fit(dataset, fitted_part, settings[name])
         ranked = rank_as_evaluated(scorer, dataset, queries, seen, config, fitted_part)
         found[name] = (_all_metrics(ranked, dataset, config, fitted_part), ranked)
     return found

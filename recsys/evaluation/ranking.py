@@ -198,7 +198,7 @@ class Ranker:
             known = items < self._scorer.catalogue_items
             pairs = np.stack([rows[known], items[known]], axis=1).astype(np.int32)
             if len(pairs):
-                # What fills it up says again what is said already.
+                # What fills it up repeats a pair.
                 inputs["seen"] = _filled(pairs, _power_of_two(len(pairs)))
         asked = np.stack([target_queries, target_items], axis=1).astype(np.int32)
         room = max(_power_of_two(len(asked)), COUNTED)

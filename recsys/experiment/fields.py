@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from recsys.errors import InputError
 from recsys.experiment.file import plain
 from recsys.experiment.schema import Experiment
-from recsys.system.mistakes import models_in
+from recsys.system.mistakes import annotation_of, models_in
 
 # Read by `recsys sweep` alone, so no keyword means a field of it.
 NOT_BY_KEYWORD = ("sweep", "task", "name")
@@ -60,7 +60,7 @@ def _keys() -> dict[str, list[type[BaseModel]]]:
             if key in NOT_BY_KEYWORD:
                 continue
             yield key, None
-            for kind in models_in(field.annotation):
+            for kind in models_in(annotation_of(field)):
                 yield key, kind
                 yield from walk(kind, f"{key}.")
 

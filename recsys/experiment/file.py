@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from recsys.errors import InputError
+from recsys.system.kinds import remember
 from recsys.system.mistakes import explain, without_tags
 from recsys.system.yaml_text import read_override, read_yaml
 
@@ -99,7 +100,7 @@ def validated(schema: type[Schema], document: dict[str, Any], origin: str) -> Sc
     """
     try:
         # By way of JSON, where lists may become tuples and text paths, but "7" not a number.
-        text = json.dumps(document, default=str)
+        text = json.dumps(document, default=_as_text)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{origin}: a section holds itself, or is nested too deeply") from error
     try:
@@ -126,6 +127,11 @@ def settings(overrides: Overrides, given: Mapping[str, Any]) -> Document:
     return document
 
 
+def _as_text(value: Any) -> Any:
+    """What JSON has no word for."""
+    return plain(value) if isinstance(value, BaseModel) else str(value)
+
+
 def plain(value: Any) -> Any:
     """A value as a file would have it.
 
@@ -137,6 +143,7 @@ def plain(value: Any) -> Any:
     """
     match value:
         case BaseModel():
+            remember(type(value))  # an encoder of the user's own, say
             kind = getattr(value, "kind", None)
             named = {} if kind is None else {"kind": kind}
             return {**plain(value.model_dump(exclude_unset=True)), **named}

@@ -81,8 +81,8 @@ def _check_and_exit(
     os._exit(0)
 
 
-class Needed(Exception):
-    """A check asked for what only the real library knows."""
+class Needed(BaseException):
+    """A check asked for what only the real library knows; no handler of errors is meant."""
 
 
 class _StandIn(type):

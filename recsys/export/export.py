@@ -17,6 +17,7 @@ from typing import Any
 import recsys
 from recsys.errors import ExportError, InputError
 from recsys.export.lifeline import LIFELINE, lifeline
+from recsys.export.own_parts import packed
 from recsys.export.request import ExportRequest
 from recsys.system.files import draft_folder, remove_drafts
 
@@ -56,16 +57,15 @@ def export_in_subprocess(request: ExportRequest) -> dict[str, Any]:
                 [sys.executable, "-m", "recsys.export.process", *files],
                 env=child_environment() | {LIFELINE: str(pipe)},
                 pass_fds=[pipe],
+                input=packed(request.retriever),
                 capture_output=True,
-                text=True,
-                errors="replace",
             )
         except BaseException:  # a signal, say; the process was killed, and cannot clean up
             remove_drafts(request.model_folder)
             raise
         if not reply_file.is_file():
             remove_drafts(request.model_folder)
-            lines = process.stderr.strip().splitlines()
+            lines = process.stderr.decode(errors="replace").strip().splitlines()
             raise ExportError(
                 f"the exporting process ended with status {process.returncode} and no reply "
                 "(killed for memory?). Its last lines:\n" + "\n".join(lines[-20:])

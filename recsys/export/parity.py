@@ -45,7 +45,7 @@ class ParityGate:
         seen: as exported.
         k: as exported.
         tolerance: relative, e.g. 1e-4.
-        fitted_part: the last part that the model was fitted on; says what is context.
+        fitted_part: the last part that the model was fitted on, by which items are context.
     """
 
     def __init__(

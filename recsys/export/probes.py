@@ -99,7 +99,7 @@ def choose_queries(
 ) -> tuple[list[np.ndarray], list[np.ndarray], np.ndarray]:
     """Chooses histories and users: the awkward ones first, then real ones.
 
-    The awkward ones are an empty history of nobody and of a known user, a
+    The awkward ones are an empty history of an unknown and of a known user, a
     single event, and more events than the encoder reads, with gaps that grow by
     an hour each. The real ones are evenly spread over the users.
 

@@ -20,6 +20,7 @@ from recsys.errors import InputError, ParityError
 from recsys.export.inputs import EXCLUDE, HISTORY, serving_inputs
 from recsys.export.lifeline import end_with_parent
 from recsys.export.manifest import EXTRA, write_manifest
+from recsys.export.own_parts import unpack
 from recsys.export.parity import ParityGate
 from recsys.export.probes import Probes
 from recsys.export.request import ExportRequest
@@ -90,10 +91,16 @@ def _warmup_requests(
         yield signature, inputs
 
 
-def reply_to(request_file: Path) -> dict[str, Any]:
-    """Exports as a request file says; failures become part of the reply."""
+def reply_to(request_file: Path, parts: bytes = b"") -> dict[str, Any]:
+    """Exports as a request file says; failures become part of the reply.
+
+    Args:
+        request_file: an :class:`recsys.export.request.ExportRequest`.
+        parts: the user's own classes (:func:`recsys.export.own_parts.packed`).
+    """
     request = ExportRequest.model_validate_json(request_file.read_text())
     try:
+        unpack(parts)
         return {"manifest": export(request)}
     except InputError as error:
         return {"input_error": str(error)}
@@ -112,7 +119,8 @@ def reply_to(request_file: Path) -> dict[str, Any]:
 
 def main(request_file: str, reply_file: str) -> None:
     """Reads a request, writes the reply."""
-    Path(reply_file).write_text(json.dumps(reply_to(Path(request_file))))
+    reply = reply_to(Path(request_file), sys.stdin.buffer.read())
+    Path(reply_file).write_text(json.dumps(reply))
 
 
 if __name__ == "__main__":

@@ -18,13 +18,18 @@ from recsys.models.items.tower import ItemTower, ItemTowerConfig
 from recsys.models.losses.bpr_max import BPRMaxConfig
 from recsys.models.losses.cross_entropy import CrossEntropyConfig
 from recsys.models.losses.gbce import GBCEConfig
+from recsys.models.losses.loss import LossConfig
 from recsys.models.losses.sampled_softmax import SampledSoftmaxConfig
 from recsys.models.query.tower import QueryTower, QueryTowerConfig
+from recsys.system.kinds import Kinds
 
-LossConfig = Annotated[
-    CrossEntropyConfig | SampledSoftmaxConfig | GBCEConfig | BPRMaxConfig,
-    Field(discriminator="kind"),
-]
+# A new loss is one file in `losses` and one entry here (see CONTRIBUTING.md).
+LOSSES = Kinds(
+    "loss",
+    "recsys.losses",
+    LossConfig,
+    (CrossEntropyConfig, SampledSoftmaxConfig, GBCEConfig, BPRMaxConfig),
+)
 
 
 class ModelConfig(StrictConfig):
@@ -40,7 +45,9 @@ class ModelConfig(StrictConfig):
         False,
         description="vectors of length 1, so scores are cosines; wants a loss temperature near 0.1",
     )
-    loss: LossConfig = Field(CrossEntropyConfig(), description="what training minimises")
+    loss: Annotated[LossConfig, LOSSES] = Field(
+        CrossEntropyConfig(), description="what training minimises"
+    )
 
     @model_validator(mode="after")
     def _the_encoder_takes_the_dim(self) -> "ModelConfig":
@@ -244,7 +251,7 @@ class Retriever(keras.Model):
 
         Only the positions that predict an event are scored.
 
-        Items without events in the fitted part are no negatives: what training
+        Items without events in the fitted part are not negatives: what training
         has never seen it must not push away. Nor is what is context only.
         """
         items = outputs["items"]

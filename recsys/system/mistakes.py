@@ -5,9 +5,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from recsys.config import NAME
+from recsys.system.kinds import Kinds, kinds_of
 
 LONGEST = 80  # characters that a message repeats of a value
 # How alike a key of a section within must be to be thought of; one of any other, equal.
@@ -45,7 +47,8 @@ def _explained(mistake: ErrorDetails, schema: type[BaseModel], document: Mapping
         case "union_tag_invalid":
             where, received = f"{where}.kind", context["tag"]
             said = f"is not one of {context['expected_tags']}"
-            return f"{where}: {_short(received)} {said}{_nearest_value(context, received)}"
+            mend = _nearest_value(context, received) or _how_to_add(keys, sections)
+            return f"{where}: {_short(received)} {said}{mend}"
         case "string_pattern_mismatch" if context["pattern"] == NAME:
             mend = "; set it by `name:` or --name" if keys == ["name"] else ""
             return f"{where}: a name {NAMES}, received {_short(received)}{mend}"
@@ -68,6 +71,15 @@ def _nearest_value(context: dict[str, Any], received: Any) -> str:
     values = [value for each in choices if (value := each.strip("'"))]
     near = difflib.get_close_matches(str(received), values, n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _how_to_add(keys: Sequence[str], sections: Sequence[type[BaseModel]]) -> str:
+    """How a kind becomes known, of a setting that others add kinds to."""
+    for section in sections:
+        for key in reversed(keys):
+            if (kinds := _open_kinds(_fields(section).get(key))) is not None:
+                return f" ({kinds.hint})"
+    return ""
 
 
 def _mended(kind: str, received: Any) -> str:
@@ -119,9 +131,9 @@ def _paths(
         key = field.alias or name
         yield (*prefix, key)
         given = document.get(key) if isinstance(document, Mapping) else None
-        kinds = models_in(field.annotation)
+        kinds = models_in(annotation_of(field))
         if isinstance(given, Mapping) and "kind" in given:
-            kinds = [section for section in kinds if given["kind"] in _tags(section)]
+            kinds = [section for section in kinds if given["kind"] in kinds_of(section)]
         elif not isinstance(given, Mapping):
             kinds = [type(field.default)] if isinstance(field.default, BaseModel) else []
         for section in kinds:
@@ -131,7 +143,7 @@ def _paths(
 def _kinds(schema: type[BaseModel], keys: Sequence[str]) -> str:
     """The kinds that the section of some keys may be of."""
     _, sections = _walked((*keys, ""), schema)
-    return ", ".join(repr(kind) for section in sections for kind in _tags(section))
+    return ", ".join(repr(kind) for section in sections for kind in kinds_of(section))
 
 
 def _walked(
@@ -141,7 +153,7 @@ def _walked(
     keys: list[str] = []
     sections, parents = [schema], [schema]
     for part in location:
-        tagged = [section for section in sections if part in _tags(section)]
+        tagged = [section for section in sections if part in kinds_of(section)]
         if tagged and not any(part in _fields(section) for section in sections):
             sections = tagged
             continue
@@ -154,7 +166,15 @@ def _walked(
 
 
 def _fields(section: type[BaseModel]) -> dict[str, Any]:
-    return {field.alias or name: field.annotation for name, field in section.model_fields.items()}
+    return {
+        field.alias or name: annotation_of(field) for name, field in section.model_fields.items()
+    }
+
+
+def annotation_of(field: FieldInfo) -> Any:
+    """What a field may be, with the kinds that are not written in its annotation."""
+    kinds = [each for each in field.metadata if isinstance(each, Kinds)]
+    return Annotated[field.annotation, kinds[0]] if kinds else field.annotation
 
 
 def models_in(annotation: Any) -> list[type[BaseModel]]:
@@ -163,10 +183,17 @@ def models_in(annotation: Any) -> list[type[BaseModel]]:
         return [annotation]
     arguments = get_args(annotation)
     if get_origin(annotation) is Annotated:
+        if kinds := _open_kinds(annotation):
+            return kinds.classes
         arguments = arguments[:1]
     return [found for argument in arguments for found in models_in(argument)]
 
 
-def _tags(section: type[BaseModel]) -> tuple[Any, ...]:
-    kind = section.model_fields.get("kind")
-    return get_args(kind.annotation) if kind else ()
+def _open_kinds(annotation: Any) -> Kinds | None:
+    """The kinds of a setting to which packages and programs add their own."""
+    for argument in get_args(annotation):
+        if isinstance(argument, Kinds):
+            return argument
+        if (found := _open_kinds(argument)) is not None:
+            return found
+    return None

@@ -80,7 +80,7 @@ def fit(
 ) -> TrainingState:
     """Fits a retriever, or continues where a killed run stopped.
 
-    Of checkpoints that are damaged nothing is used: training starts again, and says so.
+    A damaged checkpoint is not used: training starts again, with a warning.
 
     Args:
         retriever: fresh from :func:`recsys.training.build.build_retriever`; on
@@ -95,7 +95,7 @@ def fit(
         validate: computes validation metrics after every epoch; without it all
             epochs are run and the last weights kept.
         metric: the one of them that decides (higher is better).
-        callbacks: told of every dispatch and epoch.
+        callbacks: called after every dispatch and epoch.
 
     Returns:
         What happened, with an entry per epoch in ``history``.
@@ -143,7 +143,7 @@ def fit(
                     checkpoint.save(progress)
                 raise
             with stopping.deferred():
-                # Before the checkpoint: a run that is killed in between tells of the epoch again.
+                # Before the checkpoint: a run killed in between calls them for the epoch again.
                 for callback in callbacks:
                     callback.epoch_ended(progress.epoch, metrics)
                 checkpoint.save(progress)
@@ -195,7 +195,7 @@ class _Checkpoint:
         return time.monotonic() - self._saved_at
 
     def resume(self) -> TrainingState:
-        """Puts the step back where the file says; a fresh start without a file, or a whole one."""
+        """Restores the step from the file; starts afresh where there is none, or a damaged one."""
         if not self._path.is_file():
             return TrainingState()
         try:

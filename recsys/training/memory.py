@@ -66,7 +66,7 @@ def forecast(
         retriever: what is trained.
         optimizer: whose slots each weight has.
         batches: the largest that a step will see; None before the step is built.
-        working: what :meth:`recsys.training.step.Step.working_memory` says of them.
+        working: what :meth:`recsys.training.step.Step.working_memory` gives for them.
     """
     tables = sum(_bytes(variable) for variable in retriever.tables.values())
     weights = sum(_bytes(variable) for variable in retriever.changing_variables) - tables

@@ -19,7 +19,7 @@ class Step(Protocol):
     Of a table (see :attr:`Retriever.tables`) a step gathers the unique rows of a
     batch, differentiates with respect to them, and scatters rows and optimizer
     slots back; a table that every batch touches as a whole
-    (:attr:`Retriever.whole_tables`) is updated as a whole. What is no table is
+    (:attr:`Retriever.whole_tables`) is updated as a whole. What is not a table is
     updated by a Keras optimizer.
     """
 
@@ -40,7 +40,7 @@ class Step(Protocol):
     def working_memory(self, batches: Mapping[str, np.ndarray]) -> int:
         """Bytes that :meth:`run` needs for such batches, beside weights and slots.
 
-        On JAX the compiler says it; on TensorFlow it is estimated (see
+        On JAX it is the compiler's figure; on TensorFlow it is estimated (see
         :func:`recsys.training.memory.estimate_working_memory`).
         """
         ...

@@ -63,7 +63,7 @@ class JaxStep:
         return losses
 
     def _feature_values(self) -> list[jax.Array]:
-        """The catalogue's features, which are no part of the state: nobody changes them.
+        """The catalogue's features, which are not part of the state: they never change.
 
         On one device they are the model's own, not a copy, and read anew for every call:
         Keras's prediction donates the model's buffers, and puts others in their place.
@@ -166,7 +166,7 @@ class JaxStep:
             if "item" in self._tables:
                 unique["item"] = found
         if "user" in self._tables:
-            # Nobody (-1, where there is no sequence) is one past the end too.
+            # -1, where there is no sequence, is one past the end too.
             users = jnp.where(batch["user"] < 0, self._retriever.users, batch["user"])
             unique["user"], local = jnp.unique(
                 users, return_inverse=True, size=len(users), fill_value=self._retriever.users

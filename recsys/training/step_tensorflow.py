@@ -70,7 +70,7 @@ class TensorFlowStep:
     def _step(self, batch):
         batch, unique, read = self._localise(batch)
         rows = {
-            # Nobody (-1, where there is no sequence) reads some row and writes none.
+            # -1, where there is no sequence, reads some row and writes none.
             name: keras.tree.map_structure(
                 lambda part, ids=ids: tf.gather(part, tf.maximum(ids, 0)), self._tables[name]
             )
@@ -85,7 +85,7 @@ class TensorFlowStep:
         return loss
 
     def _update_weights(self, batch, rows):
-        """Updates what is no table, and tables as a whole; returns the loss and the new rows."""
+        """Updates what is not a table, and tables as a whole; returns the loss and the new rows."""
         values = {name: row.values for name, row in rows.items()}
         wholes = {name: self._tables[name].values for name in self._whole}
         with tf.GradientTape() as tape:

@@ -103,3 +103,85 @@ def test_it_is_refused_without_what_takes_long_to_import(said, command):
     status, message = said[command]
     assert status == 2, message
     assert REFUSED[command] in message
+
+
+FADING = """
+from typing import Literal
+
+import keras
+from pydantic import Field
+from recsys.models.query.encoder import BaseEncoderConfig
+
+
+class FadingConfig(BaseEncoderConfig):
+    kind: Literal["fading"] = "fading"
+    keep: float = Field(0.8, gt=0, lt=1)
+
+    def build(self, dim, positions, **kwargs):
+        return Fading(self.keep, **kwargs)
+
+
+@keras.saving.register_keras_serializable(package="fading")
+class Fading(keras.layers.Layer):
+    def __init__(self, keep, **kwargs):
+        super().__init__(**kwargs)
+        self.keep = keep
+
+    def call(self, history_BLD, training=False):
+        return self.keep * history_BLD
+"""
+ASKED = """
+import sys
+from recsys.errors import InputError
+from recsys.experiment.file import validated
+from recsys.experiment.precheck import refuse_early
+
+
+def model(**encoder):
+    from recsys.models.retriever import ModelConfig
+
+    return validated(ModelConfig, {"dim": 4, "query": {"encoder": encoder}}, "here")
+
+
+early = lambda **encoder: refuse_early(["recsys.models.retriever"], lambda: model(**encoder))
+early(kind="fading", keep=0.5)
+for ask in (early, model):
+    try:
+        ask(kind="fadig")
+    except InputError as error:
+        print(error)
+assert "fading_package" not in sys.modules
+try:
+    model(kind="fading", keep=2)
+except InputError as error:
+    print(error)
+
+import numpy as np
+from recsys.models.retriever import Retriever
+
+retriever = Retriever(model(kind="fading", keep=0.5), 5, 5, 1)
+again = Retriever.from_config(retriever.get_config())
+assert type(again.config.query.encoder).__module__ == "fading_package"
+batch = {"history": np.zeros((1, 2), np.int32), "length": np.array([0])}
+start, found = np.asarray(again.start), np.asarray(again.embed_query(batch))
+np.testing.assert_allclose(found[0], 0.5 * start, rtol=1e-6)
+"""
+
+
+def test_the_encoder_of_an_installed_package_is_known_to_both(tmp_path):
+    (tmp_path / "fading_package.py").write_text(FADING)
+    metadata = tmp_path / "fading-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: fading\nVersion: 1.0\n")
+    entry_point = "[recsys.encoders]\nfading = fading_package:FadingConfig\n"
+    (metadata / "entry_points.txt").write_text(entry_point)
+    done = subprocess.run(
+        [sys.executable, "-c", ASKED],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(tmp_path)])},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    early, late, wrong = [line for line in done.stdout.splitlines() if line.startswith("  ")]
+    assert early == late and "'attention', 'fading'; did you mean 'fading'?" in early
+    assert wrong == "  query.encoder.keep: Input should be less than 1, received 2"

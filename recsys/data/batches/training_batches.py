@@ -49,7 +49,7 @@ class TrainingBatches(keras.utils.PyDataset):
 
     Events of one timestamp group, such as a basket, are predicted together from what
     happened before it, as they are when a model is evaluated: their order in the
-    log says nothing. So that what is bought together is learned too, some groups
+    log means nothing. So that what is bought together is learned too, some groups
     are split in two at random, the second part after the first.
 
     Little of a batch is padding: sequences are packed one after the other, or share

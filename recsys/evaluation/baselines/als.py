@@ -1,7 +1,7 @@
 """Matrix factorisation of what was met and what was not."""
 
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from scipy import sparse
@@ -11,7 +11,7 @@ from recsys.config import Seen
 from recsys.data.dataset import Dataset, Part
 from recsys.data.queries import Queries
 from recsys.errors import InputError
-from recsys.evaluation.baselines.baseline import Candidate
+from recsys.evaluation.baselines.baseline import BaseBaselineConfig, Candidate
 from recsys.evaluation.baselines.interactions import learned_events, met, met_before
 from recsys.evaluation.baselines.memory import require_memory
 from recsys.evaluation.baselines.popular import tie_breaker
@@ -100,6 +100,13 @@ class ALS:
         scores = vectors @ self.model.item_factors.T
         scores += self.tie_breaker
         return scores
+
+
+class ALSConfig(BaseBaselineConfig):
+    """The baseline :class:`ALS`."""
+
+    kind: Literal["als"] = "als"
+    scorer: ClassVar = ALS
 
 
 def _library() -> Any:

@@ -3,14 +3,14 @@
 import logging
 from copy import copy
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from recsys.config import Seen
 from recsys.data.dataset import Dataset, Part
 from recsys.data.queries import Queries
-from recsys.evaluation.baselines.baseline import Candidate
+from recsys.evaluation.baselines.baseline import BaseBaselineConfig, Candidate
 from recsys.evaluation.baselines.interactions import learned_events, met, met_before
 from recsys.evaluation.baselines.memory import require_memory
 from recsys.evaluation.baselines.popular import tie_breaker
@@ -40,7 +40,7 @@ class EASE:
         dataset: the log.
         part: the last part to learn from.
         regularization: in users; larger values trust rare items less.
-        repeats: whether an item speaks for itself, too, with the weight that it
+        repeats: whether an item has a weight for itself, too, the one that it
             has without the constraint, ``1 − regularization · P_ii``. It matters
             only where what was seen may be recommended again.
         gram: ``XᵀX``, float32 [items, items], where it was counted before; it is
@@ -81,7 +81,7 @@ class EASE:
 
     @classmethod
     def candidates(cls, dataset: Dataset, part: Part, seen: Seen) -> list[Candidate]:
-        """Strengths of the regularization, and whether items speak for themselves."""
+        """Strengths of the regularization, and whether items have a weight for themselves."""
         chosen = dataset.manifest.known_items[part] <= CHOSEN_UP_TO_ITEMS
         fitted = _OneAtATime(dataset, part, shared=chosen)
         settings: list[dict[str, Any]] = [
@@ -105,6 +105,13 @@ class EASE:
             scores += (histories * self.own_weights).toarray()
         scores += self.tie_breaker
         return scores
+
+
+class EASEConfig(BaseBaselineConfig):
+    """The baseline :class:`EASE`."""
+
+    kind: Literal["ease"] = "ease"
+    scorer: ClassVar = EASE
 
 
 class _OneAtATime:

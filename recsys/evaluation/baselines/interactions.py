@@ -8,7 +8,7 @@ from scipy import sparse
 from recsys.data.dataset import Dataset, Part
 from recsys.data.queries import Queries, ranges
 
-# An event of the history that weighs less than this says nothing.
+# An event of the history that weighs less than this is left out.
 FAINT = 1e-6
 
 

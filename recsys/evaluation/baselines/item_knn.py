@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from copy import copy
 from functools import cache, partial
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from scipy import sparse
@@ -11,7 +11,7 @@ from scipy import sparse
 from recsys.config import Seen
 from recsys.data.dataset import Dataset, Part
 from recsys.data.queries import Queries
-from recsys.evaluation.baselines.baseline import Candidate
+from recsys.evaluation.baselines.baseline import BaseBaselineConfig, Candidate
 from recsys.evaluation.baselines.interactions import met, weighted_history
 from recsys.evaluation.baselines.memory import require_memory
 from recsys.evaluation.baselines.popular import tie_breaker
@@ -30,7 +30,7 @@ class ItemKNN:
     met each in the fitted part, shrunk for items that few have met,
     ``both / (sqrt(users_i · users_j) + shrinkage)`` (Sarwar et al., 2001; with
     the shrinkage of Ferrari Dacrema et al., 2019). Items that no event of the
-    history speaks for follow by popularity.
+    history is similar to follow by popularity.
 
     Args:
         dataset: the log.
@@ -39,7 +39,7 @@ class ItemKNN:
         shrinkage: in users; larger values trust rare items less.
         decay: weight of an event relative to the one after it, in (0, 1]; 1
             reads the history as a set. Ignored where the log has no order.
-        repeats: whether an item speaks for itself, too. It matters only where
+        repeats: whether an item counts as similar to itself. It matters only where
             what was seen may be recommended again.
 
     Raises:
@@ -73,7 +73,7 @@ class ItemKNN:
 
     @classmethod
     def candidates(cls, dataset: Dataset, part: Part, seen: Seen) -> list[Candidate]:
-        """How fast a history fades, and whether items speak for themselves."""
+        """How fast a history fades, and whether items count as similar to themselves."""
         learned = cache(lambda: cls(dataset, part))
 
         def variant(decay: float, repeats: bool) -> "ItemKNN":
@@ -109,6 +109,13 @@ class ItemKNN:
             scores += (histories * self.own_similarity).toarray()
         scores += self.tie_breaker
         return scores
+
+
+class ItemKNNConfig(BaseBaselineConfig):
+    """The baseline :class:`ItemKNN`."""
+
+    kind: Literal["item_knn"] = "item_knn"
+    scorer: ClassVar = ItemKNN
 
 
 def _similarity(

@@ -1,6 +1,7 @@
 """What tends to follow the last items."""
 
 from functools import partial
+from typing import ClassVar, Literal
 
 import numpy as np
 from scipy import sparse
@@ -9,7 +10,7 @@ from recsys.config import Seen
 from recsys.data.dataset import Dataset, Part
 from recsys.data.queries import Queries
 from recsys.errors import InputError
-from recsys.evaluation.baselines.baseline import Candidate
+from recsys.evaluation.baselines.baseline import BaseBaselineConfig, Candidate
 from recsys.evaluation.baselines.interactions import FAINT, learned_events, weighted_history
 from recsys.evaluation.baselines.memory import require_memory
 from recsys.evaluation.baselines.popular import Popular
@@ -29,8 +30,8 @@ class MarkovChain:
     before the last, each ``1 / distance`` as much (sequential rules, Ludewig &
     Jannach, 2018). Without a history, items follow by popularity.
 
-    What precedes an event is what happened before its moment: events that share
-    a moment do not follow each other.
+    What precedes an event is what happened before its timestamp group: events that share
+    a timestamp do not follow each other.
 
     Args:
         dataset: the log.
@@ -85,6 +86,13 @@ class MarkovChain:
         doubt = histories @ self.doubt + np.float32(FAINT)
         scores += np.outer(doubt, self.popularity)
         return scores
+
+
+class MarkovChainConfig(BaseBaselineConfig):
+    """The baseline :class:`MarkovChain`."""
+
+    kind: Literal["markov"] = "markov"
+    scorer: ClassVar = MarkovChain
 
 
 def _follows(dataset: Dataset, part: Part, items: int, window: int) -> sparse.csr_array:

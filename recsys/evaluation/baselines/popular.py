@@ -1,11 +1,13 @@
 """The same items for everybody."""
 
+from typing import ClassVar, Literal
+
 import numpy as np
 
 from recsys.config import Seen
 from recsys.data.dataset import Dataset, Part
 from recsys.data.queries import Queries
-from recsys.evaluation.baselines.baseline import Candidate
+from recsys.evaluation.baselines.baseline import BaseBaselineConfig, Candidate
 from recsys.evaluation.baselines.interactions import FAINT
 
 
@@ -36,6 +38,13 @@ class Popular:
         return for_every_query(self.scores, queries, block)
 
 
+class PopularConfig(BaseBaselineConfig):
+    """The baseline :class:`Popular`."""
+
+    kind: Literal["popular"] = "popular"
+    scorer: ClassVar = Popular
+
+
 def weighted_counts(dataset: Dataset, events: np.ndarray, catalogue_items: int) -> np.ndarray:
     """The summed weight of every item's events, float64 [catalogue_items]."""
     items = dataset.event_items[events]
@@ -49,10 +58,10 @@ def for_every_query(scores: np.ndarray, queries: Queries, block: slice) -> np.nd
 
 
 def tie_breaker(dataset: Dataset, part: Part) -> np.ndarray:
-    """Popularity, float32 [catalogue_items], too small to outweigh what a history says.
+    """Popularity, float32 [catalogue_items], too small to outweigh what a history tells.
 
     Added to the scores of a personal baseline it orders the items that the
-    history does not speak for, and all items where there is no history.
+    history tells nothing about, and all items where there is no history.
     """
     popularity = Popular(dataset, part).scores
     return FAINT * popularity / max(float(popularity.max(initial=0)), 1.0)

@@ -1,6 +1,7 @@
 """The same items for everybody: those of the hour."""
 
 from functools import partial
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -8,7 +9,7 @@ from recsys.config import Seen
 from recsys.data.dataset import Dataset, Part
 from recsys.data.queries import Queries
 from recsys.errors import InputError
-from recsys.evaluation.baselines.baseline import Candidate
+from recsys.evaluation.baselines.baseline import BaseBaselineConfig, Candidate
 from recsys.evaluation.baselines.popular import for_every_query, weighted_counts
 
 # Tried on the validation part.
@@ -62,6 +63,13 @@ class RecentPopular:
     def score(self, queries: Queries, block: slice) -> np.ndarray:
         """The same scores for every query, float32 [block, catalogue_items]."""
         return for_every_query(self.scores, queries, block)
+
+
+class RecentPopularConfig(BaseBaselineConfig):
+    """The baseline :class:`RecentPopular`."""
+
+    kind: Literal["recent_popular"] = "recent_popular"
+    scorer: ClassVar = RecentPopular
 
 
 def _is_recent(

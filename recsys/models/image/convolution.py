@@ -88,7 +88,7 @@ class ConvolutionalImage(keras.layers.Layer):
         self.built = True
 
     def call(self, pixels_NHWC, training: bool = False):
-        """uint8 [N, H, W, C] to [N, dim]; zeros where all pixels are 0, which is no picture."""
+        """uint8 [N, H, W, C] to [N, dim]; zeros where all pixels are 0: there is no picture."""
         there_N1 = ops.cast(ops.any(pixels_NHWC > 0, axis=(1, 2, 3)), self.compute_dtype)[:, None]
         maps_NHWF = ops.cast(pixels_NHWC, self.compute_dtype) / 127.5 - 1.0
         for convolution in self.convolutions:

@@ -31,7 +31,7 @@ class ItemTowerConfig(StrictConfig):
         ge=0,
         lt=1,
         description="share of items whose id vector a training step hides, so that their features "
-        "must speak for them, as they must for new items",
+        "must describe them alone, as they must new items",
     )
     features: list[str] = Field(
         [], description="names of item features (data.items.features) that are added to it"

@@ -43,7 +43,8 @@ class LossConfig(Protocol):
         kind: names it in an experiment.
     """
 
-    kind: str
+    @property
+    def kind(self) -> str: ...
 
     def build(self, items: int) -> Loss:
         """The loss.

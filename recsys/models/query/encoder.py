@@ -24,7 +24,8 @@ class EncoderConfig(Protocol):
         compiles: whether XLA may compile it for TensorFlow on a GPU.
     """
 
-    kind: str
+    @property
+    def kind(self) -> str: ...
 
     @property
     def needs_order(self) -> bool: ...
@@ -66,10 +67,6 @@ class EncoderConfig(Protocol):
             positions: of a sequence, at most.
             kwargs: for the layer's constructor (``dtype``, ``name``).
         """
-        ...
-
-    def model_dump(self, **kwargs: Any) -> dict[str, Any]:
-        """The settings as plain values, as every pydantic model gives them."""
         ...
 
 

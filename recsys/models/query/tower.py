@@ -17,19 +17,23 @@ from recsys.models.mlp import MLP
 from recsys.models.query.attention import AttentionConfig
 from recsys.models.query.average import AverageConfig
 from recsys.models.query.convolution import ConvolutionConfig
+from recsys.models.query.encoder import EncoderConfig
 from recsys.models.query.recurrent import RecurrentConfig
+from recsys.system.kinds import Kinds
 
 # A new encoder is one file in this folder and one entry here (see CONTRIBUTING.md).
-EncoderConfig = Annotated[
-    AverageConfig | RecurrentConfig | ConvolutionConfig | AttentionConfig,
-    Field(discriminator="kind"),
-]
+ENCODERS = Kinds(
+    "encoder",
+    "recsys.encoders",
+    EncoderConfig,
+    (AverageConfig, RecurrentConfig, ConvolutionConfig, AttentionConfig),
+)
 
 
 class QueryTowerConfig(StrictConfig):
     """What a query is made of: the history, the user's id, the user's features, or any mix."""
 
-    encoder: EncoderConfig | None = Field(
+    encoder: Annotated[EncoderConfig, ENCODERS] | None = Field(
         AverageConfig(), description="how the history is read; null leaves it out"
     )
     user_id: bool = Field(False, description="a learned vector per user; unknown users have none")

@@ -16,7 +16,7 @@ class WordsConfig(StrictConfig):
         0.0,
         ge=0,
         lt=1,
-        description="share of words hidden in training, so that each word learns to speak for "
+        description="share of words hidden in training, so that each word learns to stand for "
         "itself (Iyyer et al., 2015)",
     )
 
@@ -25,7 +25,7 @@ def taught_words(words_NW: np.ndarray, fitted_items: int, minimum_items: int) ->
     """Leaves out words that training cannot teach the meaning of.
 
     The vector of a word that no fitted item has stays what it was drawn as, and
-    a word of a single item says no more than the item's id. What such a word
+    a word of a single item adds nothing to the item's id. What such a word
     would add to the vector of a new item is noise.
 
     Args:

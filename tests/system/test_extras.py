@@ -21,8 +21,9 @@ REPOSITORY = Path(__file__).parents[2]
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 # Imported where a setting asks for them, each behind a message that names its extra.
 BEHIND_A_MESSAGE = {"jax", "implicit", "optuna"}
-# What needs no name in `dependencies`: it comes with pydantic, and with TensorFlow.
-BROUGHT = {"pydantic_core", "google"}
+# What needs no name in `dependencies`: it comes with pydantic, with TensorFlow, and IPython with
+# the notebook that is written into.
+BROUGHT = {"pydantic_core", "google", "IPython"}
 # Packages of the extras as they are imported.
 OPTIONAL = (
     "implicit optuna jieba stopwordsiso babel email_validator phonenumbers shap statsmodels "

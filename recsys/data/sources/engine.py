@@ -32,7 +32,9 @@ def connect(scratch: Path, memory_gib: float) -> Backend:
         memory_limit=f"{int(memory_gib * 1024)}MiB",
         temp_directory=str(scratch / "spill"),
     )
-    con.raw_sql("SET enable_progress_bar = false")
+    # A notebook without Jupyter's widgets has none, and there DuckDB refuses to be told so.
+    if con.raw_sql("SELECT current_setting('enable_progress_bar')").fetchone()[0]:
+        con.raw_sql("SET enable_progress_bar = false")
     # Extensions are fetched from the internet at run time. None is needed:
     # remote files are read through fsspec.
     con.raw_sql("SET autoinstall_known_extensions = false")

@@ -1,6 +1,7 @@
 """Starts the Keras backend without its start-up chatter."""
 
 import contextlib
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -9,6 +10,8 @@ from recsys.errors import InputError
 from recsys.system.extras import require
 
 BACKENDS = ("tensorflow", "jax")
+# Of the training step, and of the model's prediction in evaluation.
+OUR_GRAPHS = ("TensorFlowStep.", "TensorFlowTrainer.make_predict_function.")
 
 
 def start_backend() -> None:
@@ -48,6 +51,13 @@ def start_backend() -> None:
                 "TensorFlow was told not to run eagerly (tf.compat.v1.disable_eager_execution, or "
                 "an open graph), and training needs that it does: restart without it"
             )
+        tf.get_logger().addFilter(_is_not_about_our_graphs)  # once, however often it is called
+
+
+def _is_not_about_our_graphs(record: logging.LogRecord) -> bool:
+    """Leaves out TensorFlow's advice on retracing: few shapes are traced, and none twice."""
+    text = record.getMessage()
+    return "function retracing" not in text or not any(name in text for name in OUR_GRAPHS)
 
 
 def _runs() -> str:

@@ -31,3 +31,16 @@ def test_a_backend_that_is_there_already(before, environment, said):
 def test_keras_on_the_other_backend_is_taken_as_it_is():
     done = run_python("jax", "-c", START, KERAS_BACKEND="jax")
     assert done.stdout == "ok\n"
+
+
+ADVICE = "5 out of the last 5 calls to <{0}> triggered tf.function retracing. Tracing is expensive"
+
+
+def test_advice_on_retracing_is_left_out_for_our_graphs_alone():
+    program = f"""import tensorflow as tf
+{START}
+tf.get_logger().warning({ADVICE.format("bound method TensorFlowStep._steps of x")!r})
+tf.get_logger().warning({ADVICE.format("function theirs at 0x1")!r})
+"""
+    done = run_python("tensorflow", "-c", program)
+    assert "theirs" in done.stderr and "TensorFlowStep" not in done.stderr

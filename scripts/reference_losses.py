@@ -19,7 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 # Of an epoch, what no two runs have alike.
-TIMES = ("train_seconds", "input_wait_share")
+TIMES = ("train_seconds", "validation_seconds", "input_wait_share")
 BACKENDS = ("tensorflow", "jax")
 EPOCHS = 2
 DATA = {

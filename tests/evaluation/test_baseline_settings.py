@@ -18,7 +18,7 @@ def test_settings_are_chosen_on_validation(write_dataset: WriteDataset, caplog) 
     log += [(user, 1, "validation", 401) for user in range(10, 14)]
     log += [(user, 1, "test", 402) for user in range(14, 18)]
     dataset = write_dataset(log, users=18, items=2)
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.DEBUG, logger="recsys"):
         found = evaluate_baselines(dataset, "test", "exclude", CONFIG, "train")
     assert found["popular"][0]["hit_rate@1"]["value"] == 0.0
     assert found["recent_popular"][0]["hit_rate@1"]["value"] == 1.0

@@ -57,7 +57,7 @@ def fake_process(reply: dict | None, returncode: int = 0):
     def run(command, **_):
         if reply is not None:
             Path(command[-1]).write_text(json.dumps(reply))
-        return subprocess.CompletedProcess(command, returncode, "", "one\ntwo")
+        return subprocess.CompletedProcess(command, returncode, b"", b"one\ntwo")
 
     return run
 
@@ -80,7 +80,7 @@ def test_the_child_is_told_backend_and_absolute_paths(exports, monkeypatch, tmp_
     def run(command, env, **_):
         seen.update(env=env, request=json.loads(Path(command[3]).read_text()))
         Path(command[-1]).write_text('{"manifest": {}}')
-        return subprocess.CompletedProcess(command, 0, "", "")
+        return subprocess.CompletedProcess(command, 0, b"", b"")
 
     monkeypatch.setattr(export_module.subprocess, "run", run)
     monkeypatch.chdir(tmp_path)

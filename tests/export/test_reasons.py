@@ -290,9 +290,9 @@ def test_many_queries_are_answered_as_one_by_one(random, dataset, monkeypatch, s
 def test_queries_share_calls_and_are_read_as_needed(random, monkeypatch):
     recommender = random["lstm"]
     calls, read = [], []
-    call = recommender._call
+    call = recommender.call
     monkeypatch.setattr(
-        recommender, "_call", lambda name, inputs: calls.append(name) or call(name, inputs)
+        recommender, "call", lambda name, inputs: calls.append(name) or call(name, inputs)
     )
 
     def asked():

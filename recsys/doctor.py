@@ -1,4 +1,4 @@
-"""Says what this machine offers: versions, devices, memory, disk, the MLflow store."""
+"""Checks what this machine offers: versions, devices, memory, disk, the MLflow store."""
 
 import json
 import os
@@ -119,7 +119,7 @@ def _probe(name: str) -> dict[str, Any]:
     """Imports a library in a process of its own, where it may crash or take memory.
 
     Returns:
-        What the probe found, or ``{"error": the last line it said}``.
+        What the probe found, or ``{"error": the last line it printed}``.
     """
     try:
         done = subprocess.run(

@@ -7,7 +7,7 @@ The folder holds ``amazon-beauty/``, ``movielens-1m/`` and ``gowalla/``, each wi
 
 Popularity has nothing to tune, so a difference can only come from the split,
 the masking of seen items, the metric or the treatment of ties. Items that are
-equally popular tie, and no publication says how it broke ties; the figure is
+equally popular tie, and no publication states how it broke ties; the figure is
 therefore given with ties counted against the target, as everywhere in this
 project, and with ties broken by the item's index. Both must lie within 0.0006 of
 the published figure, and one of them, rounded to four places, within 0.0003.

@@ -2,7 +2,7 @@
 
     python scripts/check_new_items.py runs/online-retail-text/1
 
-Judged are the held-out events whose item has no event in the part of the log
+Counted are the held-out events whose item has no event in the part of the log
 that the model was fitted on. Each is ranked among all such new items of the
 catalogue, and among the whole catalogue, beside
 
@@ -18,7 +18,7 @@ word of a text, the tenth of the items that a number falls into.
 
 With ``seen: allow`` a user's history may hold the new item itself, bought after
 the fitted part; such repeats are left out: recalling them needs no training.
-The last line says whether the model is above each of the others, and so does
+The last line shows whether the model is above each of the others, and so does
 the exit status.
 """
 

@@ -4,8 +4,8 @@
     python scripts/check_public_names.py
 
 Public is what ``recsys.__all__`` offers, with the methods and properties of its classes. One line
-per name that lacks something; exit status 1 if there is one. That the examples are true is for the
-tests to say, which run them (``tests/api/test_examples.py``).
+per name that lacks something; exit status 1 if there is one. The tests run the
+examples (``tests/api/test_examples.py``).
 """
 
 import doctest

@@ -124,7 +124,7 @@ def checks_of(folder: Path) -> Iterator[Check]:
 
 
 def _missing(dtype: str, shape: list[int | None]) -> Any:
-    """One row of an input that says nothing, as nested lists."""
+    """One row of an input with nothing known, as nested lists."""
     empty: Any = "" if dtype == "string" else 0.0
     return [empty] if len(shape) == 1 else [[empty] * (shape[1] or 1)]
 

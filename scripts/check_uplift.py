@@ -1,4 +1,4 @@
-"""Checks uplift of money: how often it tells of a gain or a loss where there is none.
+"""Checks uplift of money: how often it reports a gain or a loss where there is none.
 
     python scripts/check_uplift.py [--draws 4000] [--permutations 999] [--holdout 0.1]
 
@@ -8,9 +8,9 @@ compared, alone and adjusted for the 90 days before. Each side should err in 2.5
 4,000 draws leave that uncertain by .5 either way (1,000 by 1). Welch's interval is there to compare
 with.
 
-Below, in a quarter as many draws, the treated get a known effect on top: a share of those who spent
-nothing spend what somebody else did, or everybody spends more by half. Sides then count intervals
-that miss it.
+Below, in a quarter as many draws, the treated get a known effect on top: a share of the
+customers without spending spend what somebody else did, or everybody spends more by half. Sides
+then count intervals that miss it.
 """
 
 import argparse

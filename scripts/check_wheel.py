@@ -1,4 +1,4 @@
-"""Checks that the wheel works for whoever has nothing else.
+"""Checks that the wheel works where nothing else is installed.
 
     python scripts/check_wheel.py scripts/wheel_example.sh
     python scripts/check_wheel.py --python 3.11 --python 3.13 --extra sweep example.py
@@ -7,7 +7,7 @@ Builds the wheel, looks for the files beside the code that must travel in it, an
 installs it for each Python into an empty environment, from the package index and
 without the lock: the newest versions that ``pyproject.toml`` lets in. There, in an
 empty folder, the example runs: a ``.py`` file by that Python, any other by bash with
-its commands first on the path. The exit status says whether every Python passed.
+its commands first on the path. The exit status is 0 if every Python passed.
 Needs uv (``make lint`` installs it) and the Pythons; 2 GB and a few minutes each.
 """
 
@@ -56,7 +56,7 @@ def build(folder: Path) -> Path:
 
 
 def passes(wheel: Path, version: str, extras: Sequence[str], example: Path, folder: Path) -> bool:
-    """Whether an example runs where only the wheel is installed; prints what it said if not."""
+    """Whether an example runs where only the wheel is installed; prints its output if not."""
     environment, empty = folder / f"python{version}", folder / f"example{version}"
     requirement = f"recsys[{','.join(extras)}] @ {wheel.as_uri()}"
     empty.mkdir()

@@ -3,7 +3,7 @@
 Usage: python scripts/marketing_demo.py [--prediction KEY=VALUE ...] [--recommender KEY=VALUE ...]
                                         [--audience KEY=VALUE ...]
 
-Writes runs/marketing-demo/, whose README.md says what is in it. The log is The Complete Journey,
+Writes runs/marketing-demo/, whose README.md lists what is in it. The log is The Complete Journey,
 which its publisher calls simulated; it has no contacts, opt-outs, stock or randomised holdout.
 These are made up here, from a seed, into made-up/, and what is measured with them shows that the
 measuring works, not what a campaign does.
@@ -25,7 +25,7 @@ EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 FOLDER = Path("runs/marketing-demo")
 MADE_UP = FOLDER / "made-up"
 LOG = "complete-journey"
-# What the made-up campaign changes: the share that buys of those who would not have.
+# What the made-up campaign changes: the share that buys of the households that would not have.
 EFFECTS = {"your-next-basket": 0.35, "we-miss-you": 0.40, "like-redeemers": 0.0}
 STOCK_DAYS, OUTCOME_DAYS = 28, 14
 
@@ -38,7 +38,7 @@ def main() -> None:
     arguments = parser.parse_args()
     began = time.monotonic()
 
-    print("1. Who will buy, who will leave", flush=True)
+    print("1. Which households will buy, which will leave", flush=True)
     buys = EXPERIMENTS / f"{LOG}-buys.yaml"
     recsys("run", buys, *arguments.prediction)
     leaves = ["propensity.period.target=leaves", "--name", f"{LOG}-leaves"]
@@ -79,7 +79,7 @@ def main() -> None:
     coupons = describe_coupons()
     policies = compare_policies()
     notes = [
-        "The Complete Journey is simulated data, its publisher says.",
+        "The Complete Journey is simulated data, according to its publisher.",
         "Contacts, opt-outs, stock and the orders after the campaign are made up: the uplift shown "
         "is the one that was put in.",
     ]
@@ -99,7 +99,7 @@ def main() -> None:
 
 
 def recsys(*arguments: Any, runs_dir: bool = True) -> str:
-    """Runs the command of that name, shows what it says, and returns what it printed."""
+    """Runs the command of that name, shows its output, and returns what it printed."""
     from recsys.cli import app
 
     where = ["--runs-dir", str(FOLDER)] if runs_dir else []
@@ -118,13 +118,13 @@ def first_path(printed: str) -> Path:
 def make_up_tables(users: pd.DataFrame) -> None:
     """Contacts nobody can be reached at, one household in thirty opted out, what sold lately.
 
-    Half of those who opted out did so with their e-mail address alone, in another spelling.
+    Half of the households that opted out gave their e-mail address alone, in another spelling.
     """
     from recsys.data.sources.public import table_file
 
     generator = np.random.default_rng(1)
     ids = users["user"]
-    # 555-0100 to 555-0199 are for fiction; the area codes tell apart.
+    # 555-0100 to 555-0199 are for fiction; the area codes distinguish them.
     phones = [f"({201 + n // 100 % 19 * 10:03d}) 555-{100 + n % 100:04d}" for n in range(len(ids))]
     contacts = pd.DataFrame({"household": ids, "email": "Household." + ids + "@Example.org"})
     contacts["phone"] = np.where(generator.random(len(ids)) < 0.6, phones, None)
@@ -180,10 +180,10 @@ def make_up_orders(campaign: Path, users: pd.DataFrame) -> dict[str, float]:
 
 
 def describe_coupons() -> pd.DataFrame:
-    """What came of the year's campaigns: who was sent one, and who redeemed a coupon of it.
+    """What came of the year's campaigns: households that were sent one, or redeemed a coupon.
 
-    A description. Nobody was held out, and who was sent a campaign was chosen, so it does not say
-    what a campaign changed.
+    A description. Nobody was held out, and the households to be sent a campaign were chosen, so it
+    does not show what a campaign changed.
     """
     from recsys.data.sources.public import table_file
 
@@ -248,9 +248,9 @@ def readme(
     ]
     return f"""# A grocer's year, from log to campaigns
 
-Made by `make marketing-demo` in {minutes:.1f} minutes. The Complete Journey is simulated, its
-publisher says. **Made up here**, from a seed: contacts, opt-outs, stock, and the orders after the
-campaign (`made-up/`). Start with `page.html`, in any browser.
+Made by `make marketing-demo` in {minutes:.1f} minutes. The Complete Journey is simulated,
+according to its publisher. **Made up here**, from a seed: contacts, opt-outs, stock, and the orders
+after the campaign (`made-up/`). Start with `page.html`, in any browser.
 
 | folder | what it is |
 | --- | --- |
@@ -283,10 +283,10 @@ What it changed, on made-up orders. The truth that was put into the share that r
 {replayed.rstrip()}
 ```
 
-## What the year's coupons say
+## What came of the year's coupons
 
-A **description**: nobody was held out, and who was sent a campaign was chosen, so this does not
-say what a campaign changed.
+A **description**: nobody was held out, and the households to be sent a campaign were chosen, so
+this does not show what a campaign changed.
 
 ```
 {coupons.to_string(index=False)}

@@ -18,7 +18,7 @@ from pathlib import Path
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 NOISE = 0.003
-# The test metrics of the first seed, as the header of each experiment says.
+# The test metrics of the first seed, as in the header of each experiment.
 ROWS = {
     "beauty-attention": {"ndcg@10": 0.0543, "hit_rate@10": 0.0921},
     "movielens-1m-attention": {"ndcg@10": 0.1901, "hit_rate@10": 0.3209},

@@ -96,7 +96,7 @@ class Feature(StrictConfig):
 
 
 class Manifest(StrictConfig):
-    """What a dataset folder says of itself."""
+    """The description of a dataset folder, written into it."""
 
     format: int = FORMAT
     fingerprint: str
@@ -137,7 +137,7 @@ class Dataset:
 
     Attributes:
         path: the dataset's folder.
-        manifest: what the folder says of itself.
+        manifest: the folder's description.
         fingerprint: of the log, the tables and the settings.
         users, items, events: how many there are.
         source: the ``data`` section of an experiment that gives this dataset again.
@@ -195,10 +195,10 @@ class Dataset:
         A frame is written once, by the digest of the columns that are needed, to
         ``<runs_dir>/datasets/frames/<digest>.parquet``; from there on all is as with a file, so
         that a run needs no notebook to be continued. The same frame and settings are prepared
-        once. What was left out is said, as warnings of ``logging``.
+        once. What was left out is reported, as warnings of ``logging``.
 
         Ids are text: whole numbers keep every digit (``17850.0`` is ``17850``), missing values
-        are left out and counted, and a column whose ids could not be told apart exactly (several
+        are left out and counted, and a column whose ids could not be distinguished exactly (several
         types in one column, floating-point numbers beyond 2**53) is refused.
 
         Args:
@@ -220,7 +220,7 @@ class Dataset:
             user_features: likewise.
             runs_dir: the folder of all runs.
             keywords: further columns by role (``order``, ``event``, ``value``, ``quantity``,
-                ``session``, ``channel``, ``campaign``, and ``split``, a column that says train,
+                ``session``, ``channel``, ``campaign``, and ``split``, a column that holds train,
                 validation or test); ``split`` may also be a kind (``"leave_one_out"``) or a
                 section; and every key of an experiment's ``data`` section by the last part of its
                 name (``minimum_user_events=5``, ``event_weights={…}``, ``test_from="2026-01-01"``),
@@ -404,9 +404,9 @@ class Dataset:
         """Which items may be recommended by what was fitted on the log up to a part.
 
         Context is not: items whose events in the fitted parts all weigh 0 (searches, filters,
-        what was only looked at), as far as those know, and those that are never a target. Items
-        that appear later, or in the item table only, are recommended where features describe
-        them.
+        what was only looked at), as far as those parts show, and those that are never a target.
+        Items that appear later, or in the item table only, are recommended where features
+        describe them.
 
         Returns:
             bool [items].

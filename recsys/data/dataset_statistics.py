@@ -1,6 +1,6 @@
 """A prepared log in numbers: how much there is when, of what and by whom, and what repeats.
 
-Before anything is trained they tell what can be learned: whether a few items are everything,
+Before anything is trained they show what can be learned: whether a few items are everything,
 whether users come back to what they had, whether tomorrow's items are today's, and what the split
 left of it.
 """
@@ -143,7 +143,7 @@ class DatasetStatistics:
 
         Returns:
             A row a part, and ``all``: ``events``, ``repeats`` (events whose item the user had
-            before) and ``share``. Under ``seen: exclude`` such events are no targets.
+            before) and ``share``. Under ``seen: exclude`` such events are not targets.
         """
         pairs = self._user * np.int64(self.dataset.items) + self._item
         _, first, inverse = np.unique(pairs, return_index=True, return_inverse=True)

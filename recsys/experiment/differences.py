@@ -1,4 +1,4 @@
-"""What tells two experiments from each other."""
+"""What distinguishes two experiments."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -19,13 +19,13 @@ def with_fields(experiment: Experiment, fields: Mapping[str, Any]) -> Experiment
     """The experiment, but for some fields.
 
     A field is named by its key, if only one section has such a key (``epochs``), or by as much
-    of its dotted key as tells (``optimizer.decay``, ``training.epochs``). Where several sections
-    could have it, that one is meant which is given beside it: ``encoder="lstm", units=32``, though
-    a reader of texts may have units, too.
+    of its dotted key as is unique (``optimizer.decay``, ``training.epochs``). Where several
+    sections could have it, that one is meant which is given beside it: ``encoder="lstm",
+    units=32``, though a reader of texts may have units, too.
 
     Args:
         experiment: with its ``data``, which no field may change.
-        fields: values by key. A text for a section of several kinds says which (``encoder``); a
+        fields: values by key. A text for a section of several kinds names its kind (``encoder``); a
             mapping or a config object (``AttentionConfig(blocks=1)``) is the section.
 
     Raises:
@@ -99,8 +99,8 @@ def _candidates(name: str, known: Mapping[str, Any]) -> list[str]:
 
 def _of_the_data(name: str) -> str:
     return (
-        f"{name!r} says how the log is read and prepared, which has happened: give it to "
-        "recsys.Dataset.from_frame"
+        f"{name!r} is a setting of how the log is read and prepared, which is done: give it "
+        "to recsys.Dataset.from_frame"
     )
 
 

@@ -112,7 +112,7 @@ def validated(schema: type[Schema], document: dict[str, Any], origin: str) -> Sc
 
 
 def settings(overrides: Overrides, given: Mapping[str, Any]) -> Document:
-    """What a command was told, as a document of its own.
+    """The settings given to a command, as a document of its own.
 
     Args:
         overrides: ``dotted.key=value``, the value in YAML.
@@ -197,7 +197,7 @@ def _inherited(document: dict[str, Any], values: dict[str, Any]) -> dict[str, se
 def _drop_what_does_not_fit(
     document: Document, error: ValidationError, schema: type[BaseModel]
 ) -> bool:
-    """Leaves out, and says so, what a file gave for the kind that an override replaced."""
+    """Leaves out, with a warning, what a file gave for the kind that an override replaced."""
     wrong = [without_tags(mistake["loc"], schema) for mistake in error.errors()]
     dropped = False
     for path, inherited in document.inherited.items():
@@ -212,7 +212,7 @@ def _drop_what_does_not_fit(
                 del section[key]
             inherited -= unfit
             logger.warning(
-                "%s: of kind %r by an override, which leaves out what the file says of %s",
+                "%s: of kind %r by an override, so the file's values are left out of %s",
                 path, section["kind"], ", ".join(sorted(unfit)),
             )  # fmt: skip
             dropped = True
@@ -244,7 +244,7 @@ def set_value(document: dict[str, Any], key: str, value: Any, defaults: Any = No
         document: nested sections.
         key: such as ``training.epochs``.
         value: of it.
-        defaults: the document with every default, which says of what kind a new section is.
+        defaults: the document with every default, which hold the kind of a new section.
 
     Raises:
         InputError: the key leads through a value that is not a section.
@@ -253,7 +253,7 @@ def set_value(document: dict[str, Any], key: str, value: Any, defaults: Any = No
     for section in sections:
         defaults = defaults.get(section) if isinstance(defaults, dict) else None
         if document.get(section) is None:
-            # Its kind says which other keys it may have.
+            # Its kind decides which other keys it may have.
             has_kind = isinstance(defaults, dict) and "kind" in defaults
             document[section] = {"kind": defaults["kind"]} if has_kind else {}
         document = document[section]

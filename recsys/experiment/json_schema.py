@@ -22,7 +22,7 @@ def json_schema(
     """
     schema = model.model_json_schema()
     _without_titles(schema)
-    del schema["description"]  # of the class, for those who read code
+    del schema["description"]  # of the class, for readers of the code
     required = schema.get("required", [])
     schema["required"] = [key for key in required if key not in ("name", *optional)]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": title}

@@ -1,7 +1,7 @@
 """Settings are refused at once, before the libraries are imported that a run needs.
 
 A setting is read by the class beside the code that it governs, and that code imports Keras,
-TensorFlow, pandas and more, for seconds. None of them has a say in what a setting may be. So a
+TensorFlow, pandas and more, for seconds. None of them decides what a setting may be. So a
 copy of the process, which ends with the check, imports our modules with stand-ins for the others.
 """
 
@@ -63,7 +63,7 @@ def refuse_early(
 def _check_and_exit(
     modules: Sequence[str], check: Callable[[], object], real: Collection[str], writer: int
 ) -> NoReturn:
-    """The copy's part: tells by the pipe what the check refuses."""
+    """The copy's part: sends what the check refuses through the pipe."""
     message = ""
     # Whatever else goes wrong here is for the command to find out.
     with contextlib.suppress(BaseException), open(os.devnull, "w") as nowhere:
@@ -82,7 +82,7 @@ def _check_and_exit(
 
 
 class Needed(BaseException):
-    """A check asked for what only the real library knows; no handler of errors is meant."""
+    """A check needed what only the real library has; no handler of errors is meant."""
 
 
 class _StandIn(type):

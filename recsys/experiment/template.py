@@ -16,9 +16,9 @@ from recsys.system.yaml_text import inline_yaml
 
 DEFAULTS = Path(__file__).parent / "defaults"
 SCHEMA = Path(__file__).parent / "schemas" / "experiment.schema.json"
-# The logs that the dense default was chosen and tried on have 50 moments a user or
-# more, those of the sparse one 7 or fewer.
-DENSE_MOMENTS = 20
+# The logs that the dense default was chosen and tried on have 50 timestamp groups a
+# user or more, those of the sparse one 7 or fewer.
+DENSE_GROUPS = 20
 # Share of what users did that they had done before, from which on it may be recommended again.
 COMES_BACK = 0.2
 # The shortest catalogue of which the usual lists of 5, 10 and 20 are a choice.
@@ -84,7 +84,7 @@ def _document(log: str, guess: RoleGuess, output: Path) -> str:
     has_order = bool({"time", "order"} & set(guess.roles))
     found = guess.statistics
     split = (found.split if found else None) or _likely_split(guess)
-    default = _default(found.moments_per_user if found else 0.0, has_order)
+    default = _default(found.groups_per_user if found else 0.0, has_order)
     repeats = found.repeats if found else 0.0
     seen = "allow" if repeats >= COMES_BACK else "exclude"
     lines = [
@@ -104,7 +104,7 @@ def _document(log: str, guess: RoleGuess, output: Path) -> str:
         "  repeats: keep  # or first, last: of the same user and item",
         "  minimum_user_events: 1",
         "  minimum_item_events: 1",
-        f"  split: {inline_yaml(split)}  # time, leave_one_out, random, or fixed (a column says)",
+        f"  split: {inline_yaml(split)}  # time, leave_one_out, random, or fixed (by a column)",
         "",
         "# exclude: what the user had is not recommended again; allow: it may be (groceries).",
         *([f"# {repeats:.0%} of what users did, they had done before with the same item."]
@@ -112,7 +112,7 @@ def _document(log: str, guess: RoleGuess, output: Path) -> str:
         f"seen: {seen}",
         "",
         f"# The default for {default} logs"
-        + (f" ({found.moments_per_user:.1f} moments a user)." if found else "."),
+        + (f" ({found.groups_per_user:.1f} timestamp groups a user)." if found else "."),
         "# query.encoder: average, lstm, gru, rnn, cnn or attention; a loss for large",
         "# catalogues: {kind: sampled_softmax}.",
         *_sections(default),
@@ -165,11 +165,11 @@ def _evaluation(items: int | None) -> list[str]:
             f"evaluation: {{k: {k}, metric: ndcg@{k[-1]}}}"]  # fmt: skip
 
 
-def _default(moments_per_user: float, has_order: bool) -> str:
+def _default(groups_per_user: float, has_order: bool) -> str:
     """The file of ``recsys/defaults`` that suits a log."""
     if not has_order:
         return "unordered"
-    return "dense" if moments_per_user >= DENSE_MOMENTS else "sparse"
+    return "dense" if groups_per_user >= DENSE_GROUPS else "sparse"
 
 
 def _sections(default: str) -> list[str]:

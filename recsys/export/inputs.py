@@ -46,7 +46,7 @@ def user_features_of(names: Collection[str], dataset: Dataset) -> tuple[Feature,
             raise InputError(
                 f"the user feature {feature.name!r} has the name of another input of the "
                 f"SavedModel ({', '.join(taken)}). Give it another name in data.users.features "
-                f"and say `column: {feature.name}`."
+                f"and set `column: {feature.name}`."
             )
         taken.append(input_name(feature))
     return features

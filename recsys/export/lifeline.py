@@ -9,13 +9,13 @@ import os
 import threading
 from collections.abc import Iterator
 
-# The environment variable that tells a subprocess its end of the pipe.
+# The environment variable that holds the number of a subprocess's end of the pipe.
 LIFELINE = "RECSYS_LIFELINE"
 
 
 @contextlib.contextmanager
 def lifeline() -> Iterator[int]:
-    """The file descriptor that a subprocess inherits, and is told of by ``LIFELINE``."""
+    """The file descriptor that a subprocess inherits; ``LIFELINE`` holds its number."""
     reader, writer = os.pipe()
     try:
         yield reader

@@ -17,7 +17,7 @@ from recsys.system.manifests import write_manifest as write_sealed
 from recsys.system.reading import read_json
 
 if TYPE_CHECKING:
-    # Whoever asks a published model for recommendations needs no Keras.
+    # To ask a published model for recommendations needs no Keras.
     from recsys.models.retriever import Retriever
 
 FORMAT = 2

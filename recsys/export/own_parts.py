@@ -28,7 +28,7 @@ def packed(retriever: Path) -> bytes:
     Raises:
         InputError: such a class cannot be sent.
     """
-    if not zipfile.is_zipfile(retriever):  # the exporting process says what is wrong with it
+    if not zipfile.is_zipfile(retriever):  # the exporting process reports what is wrong with it
         return b""
     with zipfile.ZipFile(retriever) as archive:
         config = json.loads(archive.read("config.json"))

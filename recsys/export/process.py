@@ -92,7 +92,7 @@ def _warmup_requests(
 
 
 def reply_to(request_file: Path, parts: bytes = b"") -> dict[str, Any]:
-    """Exports as a request file says; failures become part of the reply.
+    """Exports by a request file; failures become part of the reply.
 
     Args:
         request_file: an :class:`recsys.export.request.ExportRequest`.

@@ -50,13 +50,13 @@ def reasons(
     """The reasons for each of some items, the strongest first.
 
     An item leaves the history with all its events and their times; any other input is replaced
-    by its missing value. Each is left out alone, so of two things that say the same neither
+    by its missing value. Each is left out alone, so of two things that mean the same neither
     may be a reason. Of a history longer than the model reads, an older event moves into the
     place that becomes free, as it would if the model were asked without the item.
 
     Args:
         recommender: the published model.
-        query: who asked.
+        query: the history and the further inputs.
         items: ids of what is to be explained, recommended or not.
         most: reasons of an item, at most.
 

@@ -45,7 +45,7 @@ class Recommendation:
 
 @dataclass(frozen=True)
 class Query:
-    """Who asks: a history of item ids, oldest first, and the model's further inputs."""
+    """A query: a history of item ids, oldest first, and the model's further inputs."""
 
     history: Sequence[str]
     further: Mapping[str, np.ndarray]
@@ -245,7 +245,7 @@ class Recommender:
         return example
 
     def missing_values(self, events: int) -> dict[str, np.ndarray]:
-        """One row of every further input that says nothing about the user and the events."""
+        """One row of every further input, with nothing known of the user and the events."""
         values = {name: _missing(**spec) for name, spec in self.further_inputs.items()}
         if HISTORY_TIME in values:
             # As if they had been at once.

@@ -160,7 +160,7 @@ class ServingGraph:
         return values_BW, tf.cast(window.row_lengths(), tf.int32)
 
     def _encode(self, feature: Feature, value: tf.Tensor) -> tf.Tensor:
-        """Encodes raw values as :class:`recsys.data.dataset.Feature` says."""
+        """Encodes raw values as :class:`recsys.data.dataset.Feature` describes."""
         if feature.kind == "numeric":
             scaled = (value - feature.mean) / feature.deviation
             return tf.where(tf.math.is_finite(value), scaled, tf.zeros_like(scaled))

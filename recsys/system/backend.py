@@ -18,12 +18,12 @@ def start_backend() -> None:
     """Imports Keras and its backend, and lets the backend look for devices.
 
     TensorFlow logs to the terminal before it reads its own log level, on every
-    machine without a GPU. What it says then is kept from the user; an exception
+    machine without a GPU. What it prints then is kept from the user; an exception
     is not. A process that has imported the libraries keeps them as they are.
 
     Raises:
         InputError: ``KERAS_BACKEND`` names a backend that cannot train, is not installed, or
-            comes too late; or TensorFlow was told not to run eagerly.
+            comes too late; or TensorFlow does not run eagerly.
     """
     chosen = os.environ.get("KERAS_BACKEND")
     if chosen is not None and chosen not in BACKENDS:
@@ -48,8 +48,8 @@ def start_backend() -> None:
 
         if not tf.executing_eagerly():
             raise InputError(
-                "TensorFlow was told not to run eagerly (tf.compat.v1.disable_eager_execution, or "
-                "an open graph), and training needs that it does: restart without it"
+                "TensorFlow does not run eagerly here (tf.compat.v1.disable_eager_execution was "
+                "called, or a graph is open), and training needs that: restart without it"
             )
         tf.get_logger().addFilter(_is_not_about_our_graphs)  # once, however often it is called
 
@@ -75,7 +75,7 @@ def _import_quietly() -> None:
         if _runs() == "tensorflow":
             import tensorflow as tf
 
-            if brought:  # its advice on retracing is for those who write graphs
+            if brought:  # its advice on retracing is for writers of graphs
                 tf.get_logger().setLevel("ERROR")
             tf.config.list_physical_devices("GPU")
             tf.constant(0) + 1

@@ -14,7 +14,7 @@ _CONTROLS = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u2028-\u202e\u2066-\u2069\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
 _HALVES = re.compile("[\ud800-\udfff]")
-# What a spreadsheet takes for the beginning of a formula, in any width (NFKC tells).
+# What a spreadsheet takes for the beginning of a formula, in any width (by NFKC).
 _FORMULA = ("=", "+", "-", "@")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 

@@ -23,7 +23,7 @@ CONTINUE = ("run", "train", "sweep")
 
 @dataclass(frozen=True)
 class Ending:
-    """What a user is told, and the exit status."""
+    """The message to the user, and the exit status."""
 
     message: str
     status: int
@@ -36,7 +36,7 @@ def ending(error: BaseException, arguments: Sequence[str]) -> Ending | None:
         error: what ended the command.
         arguments: of the command line, without the program.
     """
-    if (number := asked()) is not None:  # what the signal interrupted may say so in its own way
+    if (number := asked()) is not None:  # what the signal interrupted may report it in its own way
         return Ending(f"stopped; {_what_is_left(arguments)}", 128 + number)
     if isinstance(error, InputError):
         return Ending(f"error: {error}", 2)

@@ -1,6 +1,6 @@
 """Settings that are of one kind of several, to which users and installed packages add their own.
 
-Such a setting is a section with a ``kind``, whose config class says what else there is to set and
+Such a setting is a section with a ``kind``, whose config class holds what else there is to set and
 what the part needs, and builds it. The classes are the framework's own, those of installed
 packages (an entry point whose name is the kind), and those of which a program gives an instance:
 a notebook's, say.

@@ -1,7 +1,7 @@
 """What files held when they were written: manifests with digests, checked before they are used.
 
 A manifest is a JSON document that lists files with their sizes and SHA-256 digests. Its own
-content is sealed by a digest, too. Digests tell of accidents, and of edits by hand; they are not a
+content is sealed by a digest, too. Digests reveal accidents, and edits by hand; they are not a
 signature, as anyone who changes a file on purpose can write the manifest again.
 """
 

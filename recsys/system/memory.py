@@ -29,7 +29,7 @@ class MainMemory:
 
 @dataclass(frozen=True)
 class _Controller:
-    """The files of a version of control groups that tell of memory.
+    """The files of a version of control groups that hold memory figures.
 
     Attributes:
         limits: each holds bytes, or a word where there is none. Above ``memory.high`` a process is

@@ -103,22 +103,22 @@ def _nearest_key(
     beside = sorted({name for section in sections for name in _fields(section)})
     near = difflib.get_close_matches(wanted, beside, n=1)
     # A slip in a key beside it is likelier than the key of another section, but for an equal one.
-    best, likeness = near, 0.99 if near else ALIKE_WITHIN
-    if near and _likeness(wanted, near[0]) == 1.0:
+    best, similarity = near, 0.99 if near else ALIKE_WITHIN
+    if near and _similarity(wanted, near[0]) == 1.0:
         paths = ()
     for path in paths:
         is_within = path[: len(parents)] == tuple(parents)
-        found = _likeness(wanted, path[-1])
-        if found < likeness or not (is_within or found == 1.0) or list(path[:-1]) == parents:
+        found = _similarity(wanted, path[-1])
+        if found < similarity or not (is_within or found == 1.0) or list(path[:-1]) == parents:
             continue
-        best = [*best, ".".join(path)] if found == likeness else [".".join(path)]
-        likeness = found
+        best = [*best, ".".join(path)] if found == similarity else [".".join(path)]
+        similarity = found
     if not best:
         return f"known keys: {', '.join(beside)}."
     return f"did you mean {' or '.join(repr(each) for each in best)}?"
 
 
-def _likeness(one: str, other: str) -> float:
+def _similarity(one: str, other: str) -> float:
     """From 0 to 1, singular and plural being the same."""
     return difflib.SequenceMatcher(None, other.rstrip("s"), one.rstrip("s")).ratio()
 

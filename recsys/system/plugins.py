@@ -49,7 +49,7 @@ def load_plugin(group: str, name: str) -> Any:
     (plugin,) = candidates
     try:
         return plugin.load()
-    except InputError:  # such as a package of an extra that is missing: it says how to mend it
+    except InputError:  # such as a missing extra: its message names the command
         raise
     except Exception as error:
         raise InputError(

@@ -17,7 +17,7 @@ UNREADABLE = (errno.EIO, errno.EISDIR, errno.EINVAL)
 
 @contextlib.contextmanager
 def reading(path: Path, mend: str) -> Iterator[None]:
-    """Within it, a file is parsed; that it cannot be is said in one way, whatever the parser.
+    """Within it, a file is parsed; that it cannot be is reported in one way, whatever the parser.
 
     Args:
         path: the file.
@@ -83,7 +83,7 @@ def read_yaml(path: Path, mend: str, keys: Sequence[str] = ()) -> Any:
     with reading(path, mend):
         try:
             document = yaml_text.read_yaml(path.read_text(encoding="utf-8"), str(path))
-        except InputError as error:  # says how a person mends a file of their own
+        except InputError as error:  # explains how to mend a file of one's own
             raise Damaged(path, mend) from error
     return _with_keys(document, path, mend, keys)
 

@@ -56,7 +56,7 @@ class RecordedFiles:
         self._write(self._known() | describe(self._folder, paths))
 
     def hold(self, *paths: Path) -> bool:
-        """Whether files are done, and still as they were recorded. Says which are damaged.
+        """Whether files are done, and still as they were recorded. Warns of those that are damaged.
 
         Args:
             paths: files of the folder.
@@ -99,7 +99,7 @@ class RecordedFiles:
             mend: a sentence with the command that mends it, if it is another one.
 
         Raises:
-            Damaged: it is not, or it cannot be told, as the manifest is damaged.
+            Damaged: it is not, or that is unknown, as the manifest is damaged.
         """
         name, files = self._name(path), self._files()
         if name in files:
@@ -121,7 +121,7 @@ class RecordedFiles:
         return read(self.checked(path, mend), mend or self._mend, keys)
 
     def forget_if_damaged(self) -> None:
-        """Removes a manifest that is damaged, and says so: nothing is done then."""
+        """Removes a manifest that is damaged, with a warning: nothing is done then."""
         try:
             self._files()
         except Damaged as error:

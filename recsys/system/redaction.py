@@ -1,4 +1,4 @@
-"""Secrets in addresses: nothing that is written or said shows them.
+"""Secrets in addresses: no file and no message shows them.
 
 An address may hold a user and a password, or a signature among its parameters. It is used as it
 is and shown as :func:`shown_address` has it: ``https://***@host/log.csv?X-Amz-Signature=***``.
@@ -18,7 +18,7 @@ _PARTS = re.compile(
 )
 _REFERENCES = re.compile(r"(?:\$\{\w+\})+")
 _PLAIN = re.compile(r"[\w.,:/ -]{0,24}")
-# Parameters that say what is meant, not who may have it; any other is taken for a secret.
+# Parameters that name what is meant, not who may have it; any other is taken for a secret.
 _HARMLESS = frozenset(
     {"dataset", "dl", "download", "export", "file", "filename", "format", "gid", "lang", "limit",
      "name", "output", "page", "path", "raw", "sheet", "table", "type", "version", "versionid"}

@@ -1,7 +1,7 @@
 """Ctrl-C, SIGTERM and SIGHUP end a command in order: what can be saved is, and nothing is left.
 
 A signal raises :class:`Stopped` wherever the command is. Work that would lose something by that,
-as training between two steps, asks for a moment with :func:`deferred`.
+as training between two steps, asks for a delay with :func:`deferred`.
 """
 
 import contextlib

@@ -5,7 +5,7 @@ text, and of a key that is given twice the first value is forgotten. Here
 
 - numbers are decimal: ``12``, ``-0.5``, ``1e-3``, ``.inf``; ``012``, ``1_000``, ``0x1F`` and
   ``12:30:00`` are text, as they may be ids;
-- ``true`` and ``false`` are what they say; ``yes``, ``no``, ``on`` and ``off`` are text;
+- ``true`` and ``false`` are what they mean; ``yes``, ``no``, ``on`` and ``off`` are text;
 - a date is text, as it is written, and so is every key;
 - refused, with the line, is a key that is given twice, and what YAML takes for a mark of its own
   where text was meant: an anchor that nothing refers to, a tag, an empty block.
@@ -64,7 +64,7 @@ def read_override(key: str, text: str) -> Any:
     """The value of ``key=value`` on a command line: text, a number, ``[a, b]`` or ``{a: b}``.
 
     Raises:
-        InputError: it is not YAML, or only part of it would be read; says how to quote it.
+        InputError: it is not YAML, or only part of it would be read; it names the right quotes.
     """
     try:
         loader = _Loader(text)
@@ -96,7 +96,7 @@ def inline_yaml(value: Any) -> str:
 def _misread(text: str, node: Node | None) -> str:
     """What of an override's text would not be read as its author meant it."""
     if isinstance(node, CollectionNode) and not node.flow_style:
-        return "a list wants brackets, [a, b], a section braces, {a: b}"
+        return "a list needs brackets, [a, b], a section needs braces, {a: b}"
     end = node.end_mark.index if node is not None else 0
     return f"YAML takes {text[end:].strip()!r} for a comment" if text[end:].strip() else ""
 

@@ -17,7 +17,7 @@ START = "from recsys.system.backend import start_backend; start_backend(); print
         (
             "import tensorflow as tf; tf.compat.v1.disable_eager_execution()",
             {},
-            "told not to run eagerly",
+            "does not run eagerly here",
         ),
     ],
 )

@@ -41,7 +41,7 @@ class Catalogue:
         return int((self.counts.any(axis=1) & ~self.targets.any(axis=1)).sum())
 
     def notes(self) -> list[str]:
-        """What a person should be told."""
+        """What a person should know."""
         if not self.context_items:
             return []
         return [

@@ -1,6 +1,6 @@
-"""Conditions in SQL that a user gives: what they may say, and for how long they may compute.
+"""Conditions in SQL that a user gives: what they may hold, and for how long they may compute.
 
-A condition is a yes or no about one row. It answers the same whenever it is asked, reads nothing
+A condition is a yes or no about one row. Its result is the same each time, it reads nothing
 but the row, and takes time and memory in proportion to it: so the functions are a fixed list, of
 which none draws at random, asks for the time, opens a file or makes a text or a list longer than
 what it was given.
@@ -80,7 +80,7 @@ def check_condition(condition: str, columns: Collection[str], origin: str) -> st
 
     Args:
         condition: an SQL expression, such as ``segment = 'lost' and value > 100``.
-        columns: the names that it may speak of, in any case.
+        columns: the names that it may use, in any case.
         origin: where it stands, for messages, such as ``data.log.where``.
 
     Returns:
@@ -103,7 +103,7 @@ def check_condition(condition: str, columns: Collection[str], origin: str) -> st
     refused = not_a_condition(condition, columns, origin)
     with duckdb.connect(config=BOUNDS) as con:
         try:
-            # Parsed by itself: what closes a bracket and goes on is no expression.
+            # Parsed by itself: what closes a bracket and goes on is not an expression.
             spelled = str(duckdb.SQLExpression(condition))
             con.execute(f"SET max_expression_depth TO {DEEPEST}")
             query = "SELECT json_serialize_sql(?)"
@@ -186,7 +186,7 @@ def check_yes_or_no(table: duckdb.DuckDBPyRelation, spelled: str, origin: str) -
 
 @contextmanager
 def explaining(condition: str | None, origin: str) -> Iterator[None]:
-    """Says that a value does not suit a condition where the engine stops for it.
+    """Names the condition where the engine stops at a value that does not suit it.
 
     Args:
         condition: as given; None: there is none.
@@ -212,7 +212,7 @@ def explaining(condition: str | None, origin: str) -> Iterator[None]:
 
 
 def _reason(said: str) -> str:
-    """What DuckDB's parser says, without its advice."""
+    """The message of DuckDB's parser, without its advice."""
     if "expression depth" in said:
         return f"it is nested too deeply, {DEEPEST} expressions within each other at most"
     return said.splitlines()[0][:SHOWN]
@@ -277,7 +277,7 @@ def _objection_to_function(part: dict[str, Any]) -> str | None:
 
 def _changing(name: str) -> str:
     return (
-        f"{name} answers otherwise each time or on each machine, and the result could not be "
-        "repeated: write the date down, and for a random half take md5 of an id, as in "
+        f"{name} gives another result each time or on each machine, so the dataset could not be "
+        "made again: write the date down, and for a random half take md5 of an id, as in "
         "`md5(user) < '8'`"
     )

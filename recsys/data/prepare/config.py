@@ -1,4 +1,4 @@
-"""What an experiment says of its data: the sources, what is filtered, and the split."""
+"""An experiment's settings of its data: the sources, what is filtered, and the split."""
 
 from pydantic import Field, field_validator, model_validator
 
@@ -41,8 +41,9 @@ class DataConfig(StrictConfig):
         for name, feature in (users.features if users is not None else {}).items():
             if isinstance(feature, ImageFeature):
                 raise ValueError(
-                    f"the feature {name!r} is an image, and only items have pictures: whoever asks "
-                    "the exported model would have to send the user's. Make a vector of it first."
+                    f"the feature {name!r} is an image, and only items have pictures: a "
+                    "caller of the exported model would have to send the user's. Make a vector of "
+                    "it first."
                 )
         return users
 

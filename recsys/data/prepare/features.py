@@ -45,7 +45,7 @@ class SideTable:
         side: whose table it is.
         table: columns ``id`` (text), ``title`` if one is named, and
             ``feature.<name>`` as read.
-        config: what the experiment says of it.
+        config: the experiment's section of it.
         folder: where relative paths in it begin; None if it is remote.
         notes: what was left out.
     """

@@ -24,8 +24,8 @@ def collapse_repeats(events: ir.Table, keep: Repeats) -> ir.Table:
     """Keeps one event of each (user, item, event type): the first or the last.
 
     Of events with a ``part`` one is kept in each. Its ``value`` is the sum of what happened
-    at its time (its order number, where there are no times): money of a moment is not lost.
-    Money of other times is left out: added here, it would be known too early.
+    at its time (its order number, where there are no times): money of a timestamp group is not
+    lost. Money of other times is left out: added here, it would be known too early.
     """
     if keep == "keep":
         return events
@@ -34,8 +34,8 @@ def collapse_repeats(events: ir.Table, keep: Repeats) -> ir.Table:
     window = ibis.window(group_by=group, order_by=order)
     collapsed: dict[str, ir.Value] = {"repeat": ibis.row_number().over(window)}
     if "value" in events.columns and (keys := group_keys(events)):
-        moment = ibis.window(group_by=[*group, keys[0]])
-        collapsed["value"] = events.value.sum().over(moment).cast("float32")
+        group_of_time = ibis.window(group_by=[*group, keys[0]])
+        collapsed["value"] = events.value.sum().over(group_of_time).cast("float32")
     numbered = events.mutate(**collapsed)
     return numbered.filter(numbered.repeat == 0).drop("repeat")
 

@@ -61,7 +61,7 @@ def findings(manifest: Manifest, quarantine: Path | None = None) -> list[str]:
 
 
 def _newcomers(manifest: Manifest) -> list[str]:
-    """Who and what is tested and was never seen in training."""
+    """The users and items that are tested and were never seen in training."""
     found = []
     for side in ("items", "users"):
         tested = manifest.split.get(side, {}).get("test", 0)

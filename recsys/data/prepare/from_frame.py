@@ -89,7 +89,7 @@ class _Section:
         self.written: dict[str, str] = {}  # by file the frame that is in it
 
     def add_log(self, given: Any) -> None:
-        """Adds the log, and the split as far as a text says it."""
+        """Adds the log, and the split as far as a text gives it."""
         roles = self._roles()
         if _is_section(given, "log"):
             log = dict(given)
@@ -118,7 +118,7 @@ class _Section:
         self.document["log"] = {"path": self._write(frame, named), "columns": roles}
 
     def _mapping(self, keyword: str) -> dict[str, Any]:
-        """What a keyword says that takes a section; empty if it is not given."""
+        """The value of a keyword that takes a section; empty if it is not given."""
         return _section(keyword, self.keywords[keyword]) if keyword in self.keywords else {}
 
     def _roles(self) -> dict[str, str]:
@@ -158,7 +158,7 @@ class _Section:
         if isinstance(table.get("features"), list | tuple | str):
             raise InputError(
                 f"{ORIGIN}: say of each of {side}_features what kind it is, such as "
-                f"{side}_features={{'brand': 'categorical'}}: of a file it is not guessed"
+                f"{side}_features={{'brand': 'categorical'}}: kinds are not guessed from a file"
             )
         self.document[f"{side}s"] = table
 
@@ -202,7 +202,7 @@ class _Section:
         return path
 
     def add_settings(self) -> None:
-        """Adds what further keywords say: by the last part of a key, if that is unique."""
+        """Adds the values of further keywords: by the last part of a key, if that is unique."""
         log = self._mapping("log")
         if log:
             columns = {**self.document["log"].get("columns", {}), **log.get("columns", {})}
@@ -254,7 +254,7 @@ class _Section:
 
     @contextmanager
     def naming_frames(self) -> Iterator[None]:
-        """Has messages speak of frames and keywords instead of files and keys."""
+        """Has messages name frames and keywords instead of files and keys."""
         try:
             yield
         except InputError as error:
@@ -351,7 +351,7 @@ def _plain(value: Any) -> Any:
         return [_plain(each) for each in value]
     if isinstance(value, PurePath):
         return str(value)
-    if hasattr(value, "isoformat"):  # a day or a moment
+    if hasattr(value, "isoformat"):  # a day or a time
         return value.isoformat()
     return value.item() if hasattr(value, "item") else value  # a scalar of NumPy
 

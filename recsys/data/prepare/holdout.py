@@ -1,7 +1,7 @@
 """Which events are held out: the last timestamp groups of users, or a seeded draw.
 
 A *timestamp group* is what a user did at one time (and order number, where both are
-mapped), such as a basket. Nothing says what came first in it, so it is never cut.
+mapped), such as a basket. Nothing shows what came first in it, so it is never cut.
 """
 
 from typing import Any

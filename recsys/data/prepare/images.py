@@ -35,7 +35,7 @@ class ImageReader:
         Turned as the camera was held; what is transparent is white.
 
         Raises:
-            Exception: the file is missing or no picture; of what class depends on
+            Exception: the file is missing or is not a picture; of what class depends on
                 its format.
         """
         mode = "L" if self.channels == 1 else "RGB"
@@ -48,7 +48,7 @@ class ImageReader:
             picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
         picture = picture.convert(mode).resize((self.size, self.size), Image.Resampling.BILINEAR)
         pixels = np.asarray(picture, dtype=np.uint8)
-        # 0 everywhere is no picture.
+        # Zeros everywhere are not a picture.
         return np.maximum(pixels, 1).reshape(self.size, self.size, self.channels)
 
     def read_or_error(self, path: str) -> np.ndarray | str:

@@ -51,14 +51,14 @@ class Match:
 
 
 def match(index: ir.Table, size: int, table: ir.Table, side: Side, config: TableConfig) -> Match:
-    """Counts the ids of the log that a side table knows, and looks for why it misses others.
+    """Counts the ids of the log that a side table holds, and looks for why it lacks others.
 
     Args:
         index: columns ``id`` and ``index`` of all users or items.
         size: the first so many of them are of the log.
         table: the side table, a row per ``id``.
         side: whose.
-        config: what the experiment says of the table.
+        config: the experiment's section of the table.
     """
     ids = index.filter(index["index"] < size).select("id")
     unmatched = ids.anti_join(table, "id").order_by("id").to_pyarrow()["id"]
@@ -75,7 +75,7 @@ def _unmatched_note(side: Side, size: int, missing: int, why: str) -> str:
     if missing == size:
         return (
             f"the {side} table has a row for none of the {size:,} {side}s of the log, so that its "
-            f"features say nothing{why}"
+            f"features are all missing{why}"
         )
     share = f"{missing / size:.1%}"
     return f"{missing:,} of {size:,} {side}s of the log ({share}) have no row in their table{why}"

@@ -109,7 +109,7 @@ def read_vectors(rows: ir.Table, what: str, config: TableConfig) -> Vectors:
         InputError: there are none, their lengths differ, or too many hold something other than
             finite numbers.
     """
-    # In a vector, the sign between thousands cannot be told from the one between numbers.
+    # In a vector, the sign between thousands cannot be distinguished from the one between numbers.
     format = NumberFormat(config.decimal)
     table = rows.select("index", value=_lists(rows.value, format, what))
     table = table.filter(table.value.notnull()).to_pyarrow()
@@ -155,7 +155,7 @@ def _note_unusable(
     """A note per reason, with an example.
 
     Raises:
-        InputError: more values are unusable than is bearable.
+        InputError: more values are unusable than are accepted.
     """
     notes, unusable = [], 0
     for reason, is_bad in reasons.items():
@@ -167,8 +167,9 @@ def _note_unusable(
             notes.append(f"{what}: {shown}")
     if unusable > config.max_unusable * len(given):
         raise InputError(
-            f"{'; '.join(notes)}. Mend them, or list in `null_values` what means that there is no "
-            f"value; `max_unusable` (now {config.max_unusable}) says what share is bearable."
+            f"{'; '.join(notes)}. Mend them, or list in `null_values` the text that stands for a "
+            f"missing value; `max_unusable` (now {config.max_unusable}) is the share that is "
+            "accepted."
         )
     return notes
 

@@ -84,7 +84,7 @@ def _source(config: DataConfig) -> dict[str, Any]:
 
 
 def _intact(folder: Path, config: DataConfig) -> Dataset | None:
-    """The dataset of a folder; None if it is damaged, which is said."""
+    """The dataset of a folder; None if it is damaged, with a warning."""
     try:
         dataset = Dataset(folder, _source(config))
         dataset.verify()
@@ -121,7 +121,7 @@ def _locate(config: DataConfig, scratch: Path) -> dict[Table, SourceFiles]:
 def _mark_images(
     config: DataConfig, files: dict[Table, SourceFiles], scratch: Path, memory_gib: float
 ) -> list[str]:
-    """What tells of changes in pictures; an engine is started only if there are any."""
+    """What changes when pictures change; an engine is started only if there are any."""
     if config.items is None or not config.items.has_images:
         return []
     where, folder = files["items"], scratch / "image_paths"

@@ -1,6 +1,6 @@
 """What is wrong with a log: set aside and counted by reason, or refused.
 
-A row that cannot be used (no user, a time that is no time) is kept out of the
+A row that cannot be used (no user, a time that cannot be read) is kept out of the
 dataset and written to ``quarantine.parquet`` with the reason. When too many
 rows are like that, the settings are wrong rather than the rows, and the log is
 refused with an example.
@@ -31,7 +31,7 @@ from recsys.errors import InputError
 ROLES = tuple(Columns.model_fields)
 # Where the log names no items.
 ONLY_ITEM = "any"
-# Rows left out because the user asked for it say nothing against the log.
+# Rows left out because the user asked for it are not held against the log.
 WANTED = (LEFT_OUT, DROPPED, "value below minimum", "missing value", "order below minimum")
 SPLIT_NAMES = {
     "train": ("train", "training"),
@@ -71,7 +71,7 @@ def clean_log(con: Backend, source: Source, config: LogConfig, where: object) ->
     raw, unwanted = left_out(con, raw, config, where)
     given = {role: column(raw, name, role, where) for role, name in named.items()}
     if unwanted is not None:
-        # Rows that are not wanted are not judged, and nothing is guessed from them.
+        # Rows that are not wanted are not checked, and nothing is guessed from them.
         given = {
             role: ibis.ifelse(unwanted.isnull(), value, ibis.null(value.type()))
             for role, value in given.items()
@@ -209,8 +209,8 @@ def count_rows(log: ir.Table, config: LogConfig, where: object) -> Quality:
     if quality.rows_read == 0:
         raise InputError(f"{where} has no rows")
     unusable = sum(n for reason, n in quality.quarantined.items() if reason not in WANTED)
-    judged = quality.rows_kept + unusable
-    if quality.rows_kept == 0 or unusable > config.max_quarantined * judged:
+    checked = quality.rows_kept + unusable
+    if quality.rows_kept == 0 or unusable > config.max_quarantined * checked:
         raise InputError(_refusal(log, quality, config, where))
     quality.notes += _number_notes(log, quality, config)
     return quality
@@ -259,11 +259,12 @@ def _refusal(log: ir.Table, quality: Quality, config: LogConfig, where: object) 
         told = " Use train, validation and test."
     hint = _number_hint(log, reason, config)
     unusable = sum(rows for reason, rows in counts.items() if reason not in WANTED)
-    judged = quality.rows_kept + unusable
+    checked = quality.rows_kept + unusable
     return (
-        f"{where}: {unusable} of {judged} rows cannot be used, {rows} of them for: "
+        f"{where}: {unusable} of {checked} rows cannot be used, {rows} of them for: "
         f"{reason}{hint}. For example {shown}.{told} "
-        f"Check `columns`; `max_quarantined` (now {config.max_quarantined}) says what is bearable."
+        f"Check `columns`; `max_quarantined` (now {config.max_quarantined}) is the share that is "
+        "accepted."
     )
 
 
@@ -282,8 +283,8 @@ def _check_event_types(log: ir.Table, config: LogConfig, where: object) -> None:
 def write_quarantine(con: Backend, log: ir.Table, config: LogConfig, path: Path) -> None:
     """Writes the rows left out, then the lines that are not rows.
 
-    Columns ``row`` (from 1), ``reason``, and the mapped columns as given; of a line that is no
-    row ``reason``, ``file``, ``line`` (from 1) and ``raw``, the line as it stands there. Not those
+    Columns ``row`` (from 1), ``reason``, and the mapped columns as given; of a line that is not
+    a row ``reason``, ``file``, ``line`` (from 1) and ``raw``, the line as it stands there. Not the
     rows that ``where`` or the weights of event types leave out: there may be many of them, and
     nothing is wrong with them.
     """

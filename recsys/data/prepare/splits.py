@@ -1,4 +1,4 @@
-"""Who is tested on what, and what training may see.
+"""Which users are tested on which events, and what training may see.
 
 A split gives every event a part: 0 training, 1 validation, 2 test. The leakage
 audit that goes with it is computed from the events as they were written.
@@ -25,13 +25,13 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _moment(given: Any) -> Any:
-    """ISO 8601 text as a moment; a date without a time is its first one, in UTC."""
+    """ISO 8601 text as a time; a date stands for its beginning, in UTC."""
     if not isinstance(given, str):
         return given
     try:
         moment = datetime.fromisoformat(given.strip())
     except ValueError as error:
-        raise ValueError("no date, and no moment in ISO 8601") from error
+        raise ValueError("neither a date nor a time in ISO 8601") from error
     is_date = len(given.strip()) <= len("2025-01-25")
     return moment.replace(tzinfo=UTC) if is_date else moment
 
@@ -57,11 +57,11 @@ class TimeSplit(StrictConfig):
     )
     validation_from: Moment | None = Field(
         None,
-        description="first moment of validation, with zone, or a date (in UTC); instead of the "
-        "quantile",
+        description="beginning of validation, a time with its zone or a date (in UTC); instead "
+        "of the quantile",
     )
     test_from: Moment | None = Field(
-        None, description="first moment of test, likewise; instead of the quantile"
+        None, description="beginning of test, likewise; instead of the quantile"
     )
 
     @model_validator(mode="after")
@@ -79,16 +79,16 @@ class LeaveOneOutSplit(StrictConfig):
     """The last event of a user is test, the last but one validation.
 
     What a user did at one time (or order number), such as a basket, is held out
-    together: all of it are targets. For comparison with published figures only:
+    together: each of its events is a target. For comparison with published figures only:
     training holds events of other users that are later than the test event. Users
-    who did something at fewer than three times only train.
+    with events at fewer than three times only train.
     """
 
     kind: Literal["leave_one_out"]
 
 
 class FixedSplit(StrictConfig):
-    """A column of the log (role ``split``) says train, validation or test."""
+    """A column of the log (role ``split``) holds train, validation or test."""
 
     kind: Literal["fixed"]
     validation_share: float = Field(
@@ -168,7 +168,8 @@ def check_columns(config: Split, columns: Columns) -> None:
         )
     if isinstance(config, FixedSplit) and columns.split is None:
         raise InputError(
-            "a fixed split needs a column that says it: name it in `data.log.columns.split`"
+            "a fixed split needs a column with the part of each event: name it in "
+            "`data.log.columns.split`"
         )
 
 
@@ -269,19 +270,19 @@ def audit(
         report["test_users_with_several_targets"] = int((user_targets[:, TEST] > 1).sum())
     if isinstance(config, RandomSplit):
         report["drawn_at_random"] = (
-            "events were held out at random, as nothing says what came first: training may hold "
+            "events were held out at random, as the log has no order: training may hold "
             "what happened after them"
         )
     return report
 
 
 def audit_notes(report: dict[str, Any]) -> list[str]:
-    """What of a leakage audit a person should be told."""
+    """What of a leakage audit a person should know."""
     notes = []
     if several := report.get("test_users_with_several_targets"):
         notes.append(
-            f"the last thing that {several} of {report['users']['test']} tested users did are "
-            "several events of one time or order: all of them are targets"
+            f"{several} of {report['users']['test']} tested users end with several events of one "
+            "time or order: all of them are targets"
         )
     if "drawn_at_random" in report:
         notes.append(report["drawn_at_random"])
@@ -289,7 +290,7 @@ def audit_notes(report: dict[str, Any]) -> list[str]:
 
 
 def _refuse_leaks(report: dict[str, Any], config: FixedSplit) -> None:
-    """A column that says the parts may say what no cut in time would."""
+    """A column of the parts may divide events as no cut in time would."""
     training = report["training_events_after_cut"]
     validation = report["validation_events_after_test"]
     if (training or validation) and not config.allow_future_training:
@@ -340,7 +341,7 @@ def _refuse_empty_parts(counts: dict[str, int], config: Split) -> None:
     mend = {
         "time": "choose other cuts (`validation_quantile`, `test_quantile`, or `validation_from` "
         "and `test_from`), or give more of the log",
-        "leave_one_out": "it needs users who did something at three times or more",
+        "leave_one_out": "it needs users with events at three times or more",
         "fixed": "check the values of the split column",
         "random": "choose larger shares or another seed, or give more of the log",
     }[config.kind]
@@ -360,10 +361,10 @@ def _unseen(parts: np.ndarray) -> float:
 
 
 def since_epoch(moment: datetime) -> int:
-    """A moment in microseconds since 1970 UTC."""
+    """A time in microseconds since 1970 UTC."""
     return (moment - EPOCH) // timedelta(microseconds=1)
 
 
 def iso(microseconds: int) -> str:
-    """A moment as ISO 8601 in UTC."""
+    """A time as ISO 8601 in UTC."""
     return (EPOCH + timedelta(microseconds=microseconds)).isoformat().replace("+00:00", "Z")

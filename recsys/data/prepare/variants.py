@@ -85,7 +85,7 @@ def list_notes(ids: pa.ChunkedArray | pa.Array) -> list[str]:
 def word_notes(con: Backend, log: ir.Table, config: LogConfig) -> list[str]:
     """Notes on ids that are words for a missing value, such as ``nan``.
 
-    There are none if the config says what means a missing value.
+    There are none if the config names the text that stands for a missing value.
 
     Args:
         con: the engine, with what :func:`recsys.data.prepare.encode.encode_ids` wrote.
@@ -105,6 +105,6 @@ def word_notes(con: Backend, log: ir.Table, config: LogConfig) -> list[str]:
             shown = ", ".join(f"{row[role]!r} ({row['rows']} rows)" for row in rows)
             notes.append(
                 f"{role} ids that may mean a missing value, and were taken for ids: {shown}; list "
-                "in `null_values` what means that there is none"
+                "in `null_values` the text that stands for a missing value"
             )
     return notes

@@ -1,4 +1,4 @@
-"""Rows of a log that the user asked to leave out: counted, and not judged."""
+"""Rows of a log that the user asked to leave out: counted, and not checked."""
 
 import duckdb
 import ibis
@@ -48,7 +48,7 @@ def origin(where: object) -> str:
 
 
 def _asked(con: Backend, raw: ir.Table, text: str, origin: str) -> ir.Table:
-    """The log with a column that says whether a condition holds."""
+    """The log with a column of whether a condition holds."""
     spelled = check_condition(text, raw.columns, origin)
     con.create_view("log_as_read", raw)
     relation = con.con.view("log_as_read")

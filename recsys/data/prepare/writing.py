@@ -69,11 +69,11 @@ class ArrayFile:
 
 
 @dataclass
-class MomentTracker:
-    """Finds the first event of each moment in a stream of sorted batches.
+class TimestampGroupTracker:
+    """Finds the first event of each timestamp group in a stream of sorted batches.
 
     Attributes:
-        keys: columns that events of one moment share.
+        keys: columns that the events of one timestamp group share.
     """
 
     keys: tuple[str, ...]
@@ -82,7 +82,7 @@ class MomentTracker:
     _seen: int = 0
 
     def begins(self, batch: pa.RecordBatch) -> np.ndarray:
-        """int64 [rows]: index in the stream of the first event of each row's moment."""
+        """int64 [rows]: index in the stream of the first event of each row's group."""
         index = np.arange(self._seen, self._seen + len(batch), dtype=np.int64)
         self._seen += len(batch)
         if not len(batch):
@@ -121,7 +121,7 @@ def write_events(
 ) -> None:
     """Writes the ``event_*`` arrays and ``history_ends``, sorted by (user, part, time, order).
 
-    Events of a user that share part, time and order are one moment.
+    Events of a user that share part, time and order are one timestamp group.
 
     Args:
         con: the engine.
@@ -133,7 +133,7 @@ def write_events(
         folder: where the arrays go.
     """
     keys = ["user", "part", *group_keys(events)]
-    tracker = MomentTracker(tuple(keys))
+    tracker = TimestampGroupTracker(tuple(keys))
     names = [name for name in COLUMNS if BY_ROLE.get(name, "item") in events.columns]
     wanted = [*keys, "item", *BY_ROLE.values()]
     columns = [name for name in dict.fromkeys(wanted) if name in events.columns]

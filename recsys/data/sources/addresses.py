@@ -69,7 +69,7 @@ def expand(path: str, format: Format | None) -> list[str]:
 def matches_nothing(path: str) -> bool:
     """Whether a path has wildcards that no file matches, at least not yet.
 
-    Of a path that cannot be looked up it is False: reading it says why.
+    Of a path that cannot be looked up it is False: reading it raises the reason.
     """
     path = expand_environment(path)
     if not glob.has_magic(path) or os.path.exists(path):

@@ -104,9 +104,9 @@ class FileConfig(StrictConfig):
     @model_validator(mode="after")
     def _distinct_marks(self) -> "FileConfig":
         if self.quote and self.delimiter is not None and self.quote in self.delimiter:
-            raise ValueError("`quote` and `delimiter` are the same: nothing could be told apart")
+            raise ValueError("`quote` and `delimiter` must differ: change one of them")
         if self.escape is not None and self.escape == self.delimiter:
-            raise ValueError("`escape` and `delimiter` are the same: nothing could be told apart")
+            raise ValueError("`escape` and `delimiter` must differ: change one of them")
         return self
 
 
@@ -123,7 +123,7 @@ def _public_knows(key: str) -> Callable[[dict[str, Any]], None]:
 class Columns(StrictConfig):
     """Which column of the log plays which role."""
 
-    user: str = Field(description="who did it")
+    user: str = Field(description="id of the user")
     item: str | None = Field(
         None,
         description="left out: every event is of one item, for predictions about users only; "
@@ -168,7 +168,7 @@ class Columns(StrictConfig):
 
 
 class LogConfig(TimeConfig, FileConfig):
-    """An interaction log: who did what with which item, and when."""
+    """An interaction log: which user did what with which item, and when."""
 
     model_config = ConfigDict(json_schema_extra=_public_knows("columns"))
 
@@ -225,7 +225,7 @@ class TableConfig(FileConfig):
     model_config = ConfigDict(json_schema_extra=_public_knows("key"))
 
     key: str = Field(description="column with the id, as in the log")
-    title: str | None = Field(None, description="column with what people call an item")
+    title: str | None = Field(None, description="column with the items' names for people")
     duplicates: Literal["refuse", "first", "last"] = Field(
         "refuse",
         description="several rows with one id: refuse, or take the first or last value that is "
@@ -235,8 +235,8 @@ class TableConfig(FileConfig):
         0.5,
         ge=0,
         le=1,
-        description="share of the values of a numeric or vector feature, of those that are there, "
-        "that may be no usable numbers and count as missing; beyond it the table is refused",
+        description="share of the given values of a numeric or vector feature that may be unusable "
+        "and then count as missing; beyond this share the table is refused",
     )
     features: dict[str, FeatureConfig] = Field(
         {}, description="name: kind, or name: {kind: …, column: …, …}"

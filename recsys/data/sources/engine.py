@@ -32,7 +32,7 @@ def connect(scratch: Path, memory_gib: float) -> Backend:
         memory_limit=f"{int(memory_gib * 1024)}MiB",
         temp_directory=str(scratch / "spill"),
     )
-    # A notebook without Jupyter's widgets has none, and there DuckDB refuses to be told so.
+    # A notebook without Jupyter's widgets has none, and there DuckDB refuses the setting.
     if con.raw_sql("SELECT current_setting('enable_progress_bar')").fetchone()[0]:
         con.raw_sql("SET enable_progress_bar = false")
     # Extensions are fetched from the internet at run time. None is needed:
@@ -128,7 +128,7 @@ def _is_disk_full(error: Exception) -> bool:
 
 
 def _brief(error: Exception) -> str:
-    """The lines of a DuckDB message that say what is wrong; its advice names DuckDB's options."""
+    """The lines of a DuckDB message with what is wrong; its advice names DuckDB's options."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     told = []
     for line in lines:
@@ -175,7 +175,7 @@ def epoch_us(moment: dt.Timestamp("UTC")) -> int:  # type: ignore[valid-type, em
 
 @ibis.udf.scalar.builtin(name="timezone")
 def in_timezone(zone: str, moment: dt.timestamp) -> dt.Timestamp("UTC"):  # type: ignore[valid-type]
-    """The moment at which clocks of the zone show a naive timestamp."""
+    """The time at which clocks of the zone show a naive timestamp."""
 
 
 @ibis.udf.scalar.builtin(name="try_strptime")

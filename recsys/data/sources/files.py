@@ -83,7 +83,7 @@ def find_files(
 
     Raises:
         InputError: nothing there, an empty file, mixed or unknown formats, or
-            a file that is not what its ending says.
+            a file that is not what its ending stands for.
     """
     patterns = [path] if isinstance(path, str) else list(path)
     if not patterns:

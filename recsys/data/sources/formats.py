@@ -61,7 +61,7 @@ def open_plain(
 
 
 def format_by_name(file: str) -> Format | None:
-    """The format that the ending of a file tells, also beneath a compression; None if none."""
+    """The format that a file's ending stands for, also beneath a compression; None if none."""
     path = Path(file)
     if path.suffix.lower() in COMPRESSIONS:
         path = path.with_suffix("")
@@ -88,19 +88,21 @@ def inspect(
         compression = "zstd"
     named = COMPRESSIONS.get(Path(file).suffix.lower())
     if named and named != compression:
-        raise InputError(f"{file} is not {named}-compressed, although its ending says so")
+        raise InputError(
+            f"the ending of {file} stands for {named} compression, but the file is not {named}"
+        )
     content = _content(file, filesystem, head, compression, encoding)
     if content == "parquet" and tail != b"PAR1":
         raise InputError(f"{file} is a truncated Parquet file: its end is missing. Copy it again.")
     expected = format or format_by_name(file)
     if expected is not None and content is not None and expected != content:
         raise InputError(
-            f"{file} is not {_spoken(expected)}, although its "
-            f"{'`format`' if format else 'ending'} says so: it holds {_spoken(content)}"
+            f"{file} is not {_spoken(expected)}, the {'given `format`' if format else 'format of '}"
+            f"{'' if format else 'its ending'}: it holds {_spoken(content)}"
         )
     kind = expected or content
     if kind is None:
-        raise InputError(f"the ending of {file} does not say what it holds: set `format`")
+        raise InputError(f"the ending of {file} does not stand for a known format: set `format`")
     return kind, compression
 
 
@@ -138,7 +140,7 @@ def _content(
     if b"\0" in head and not wide:
         if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             raise InputError(f"{file} is UTF-16 text: set `encoding: utf-16`")
-        raise InputError(f"{file} is no text and no Parquet file: CSV, JSON or Parquet is needed")
+        raise InputError(f"{file} is neither text nor Parquet: CSV, JSON or Parquet is needed")
     text = head.removeprefix(codecs.BOM_UTF8).lstrip()
     if not text:
         raise InputError(f"{file} is empty")

@@ -1,7 +1,7 @@
 """Frames in memory as one file: pandas, and whatever streams Arrow (Polars, PyArrow, DuckDB).
 
 A frame is written once, by the digest of its content, and then goes the way of files. What Arrow
-would join or cut without a word (numbers and text in one column, dates among moments) is refused.
+would join or cut without a word (numbers and text in one column, dates among times) is refused.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ from recsys.system.files import draft_folder, locked
 ROWS = 1 << 20  # of a row group
 # The most digits of a decimal that the engine holds; it reads longer ones as floats.
 DIGITS = 38
-# Extension types whose storage says the same.
+# Extension types whose storage means the same.
 PLAIN_EXTENSIONS = ("arrow.bool8", "arrow.json")
 NEEDED = "a pandas or Polars DataFrame, a PyArrow table or reader, or a path of files"
 

@@ -2,8 +2,8 @@
 
 Item popularity follows Zipf's law inside categories, users differ in activity,
 and a user's taste drifts: it moves through a few categories in the course of
-the log. Who knows the recent history therefore predicts better than who knows
-the popularity alone.
+the log. A model of the recent history therefore predicts better than one of the
+popularity alone.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ NOUNS = ("lamp", "chair", "table", "bag", "clock", "mug", "plate", "basket", "fr
 
 @dataclass(frozen=True)
 class World:
-    """Who there is and what they like.
+    """The users and items that there are, and what users like.
 
     Attributes:
         user_activity: float64 [users], cumulative share of events.
@@ -147,7 +147,7 @@ def _write_log(
 def _draw(
     random: np.random.Generator, world: World, share: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draws who acts and on what, at moments given as shares of the log's duration."""
+    """Draws users and the items they act on, at times given as shares of the log's duration."""
     size = len(share)
     users = np.searchsorted(world.user_activity, random.random(size), side="right")
     users = np.minimum(users, len(world.user_activity) - 1)

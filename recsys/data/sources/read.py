@@ -47,7 +47,7 @@ def read_table(
 ) -> Source:
     """Reads files as one table; CSV and scalar JSON columns are text, as are bytes.
 
-    Words for a missing value are missing, as the config says.
+    Words for a missing value are missing, as the config has it.
 
     Args:
         con: an engine of :func:`recsys.data.sources.engine.connect`.

@@ -1,6 +1,6 @@
 """What stands at the edges of text and is not seen: the one form of ids, without an engine.
 
-Whoever asks a model gives ids in the form of the log; :func:`normal_id` makes of them what
+A caller of a model gives ids in the form of the log; :func:`normal_id` makes of them what
 :func:`recsys.data.prepare.ids.identifier` makes of a column.
 """
 

@@ -140,7 +140,7 @@ def _by_format(formats: dict[str, float], column: ir.Column) -> str:
 def _faults(
     values: ir.Column, moment: ir.IntegerValue, config: TimeConfig
 ) -> list[tuple[ir.BooleanValue, str]]:
-    """Conditions, the most telling first, each with what is said of the values that meet it."""
+    """Conditions, the likeliest first, each with a message on the values that meet it."""
     (unread, _), (early, before), (late, after) = unusable_times(moment, config)
     is_typed = values.type().is_temporal()
     faults: list[tuple[ir.BooleanValue, str]] = []

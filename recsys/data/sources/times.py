@@ -1,6 +1,6 @@
 """Times of a table, whatever their form, as microseconds since 1970 UTC.
 
-A number can always be read as some moment, so what is read is held to what can
+A number can always be read as some time, so what is read is held to what can
 be: a log has no events of 1970 (zeros, days read as seconds, seconds read as
 milliseconds) and none of the year 20 or 2100. Such rows are set aside with a
 reason, and :mod:`recsys.data.sources.time_faults` names the likely cause.
@@ -33,7 +33,7 @@ LATEST = 253_402_300_799_999_999
 USUAL = (631_152_000_000_000, 2_524_608_000_000_000)
 # 2000 to 2050 in ticks of .NET, which in nanoseconds since 1970 is the beginning of 1990.
 TICKS = (630_822_816_000_000_000, 646_602_048_000_000_000)
-# Share of the numbers from which on a second unit is no accident of some rows.
+# Share of the numbers from which on a second unit is not an accident of some rows.
 MIXED = 0.01
 # A zone follows a time of day, so that the end of 2010-12-01 is none.
 ZONED = (

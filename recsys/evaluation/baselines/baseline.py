@@ -1,4 +1,4 @@
-"""What a baseline is: a config that says what it needs, and the scorer that it fits."""
+"""What a baseline is: a config with what it needs, and the scorer that it fits."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Protocol

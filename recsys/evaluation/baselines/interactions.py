@@ -1,4 +1,4 @@
-"""The log as sparse matrices: who has met what, and what a query's history holds."""
+"""The log as sparse matrices: which user has met which item, and what a query's history holds."""
 
 from collections.abc import Callable
 

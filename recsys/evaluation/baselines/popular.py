@@ -58,10 +58,10 @@ def for_every_query(scores: np.ndarray, queries: Queries, block: slice) -> np.nd
 
 
 def tie_breaker(dataset: Dataset, part: Part) -> np.ndarray:
-    """Popularity, float32 [catalogue_items], too small to outweigh what a history tells.
+    """Popularity, float32 [catalogue_items], too small to outweigh what a history shows.
 
     Added to the scores of a personal baseline it orders the items that the
-    history tells nothing about, and all items where there is no history.
+    history shows nothing about, and all items where there is no history.
     """
     popularity = Popular(dataset, part).scores
     return FAINT * popularity / max(float(popularity.max(initial=0)), 1.0)

@@ -1,4 +1,4 @@
-"""What the values of a column say of the role that it may play."""
+"""Which role a column may play, by its values."""
 
 import re
 from dataclasses import dataclass
@@ -27,8 +27,8 @@ NUMBERS, USABLE_TIMES = 0.9, 0.6
 LEAST_OF_UNIT = 0.5
 # Formats that read a sample equally well and are tried on all values.
 MOST_ALIKE = 4
-# A number grows within users if it counts from 0 or 1 without gaps for so many of those who have
-# several of it, and reaches more than any scale of ratings.
+# A number grows within users if it counts from 0 or 1 without gaps for so many of the users that
+# have several of it, and reaches more than any scale of ratings.
 COUNTING, LONGEST_SCALE = 0.9, 10
 
 
@@ -69,7 +69,7 @@ class TimeReading:
     Attributes:
         settings: of the log; None: too few values are times.
         note: what a person should check; empty if every value is a time that can be.
-        counts: the numbers are times of no unit, but may tell what came first.
+        counts: the numbers are times of no unit, but may show what came first.
     """
 
     settings: dict[str, Any] | None
@@ -106,7 +106,7 @@ def time_reading(values: ir.Column, sample: ir.Column) -> TimeReading:
 
 
 def named_time_reading(values: ir.Column, sample: ir.Column) -> TimeReading:
-    """Reads a column that a person says holds times: of mixed units, those of the likeliest.
+    """Reads a column that a person named as times: of mixed units, those of the likeliest.
 
     Args:
         values: the column.

@@ -1,7 +1,7 @@
-"""Guesses which column of an unknown log plays which role, and says why.
+"""Guesses which column of an unknown log plays which role, and gives the reason.
 
 Names decide first (:mod:`recsys.experiment.roles.names`); the content confirms, or rules out. A
-role that nothing tells is left blank, with the columns that may play it beside it.
+role without evidence is left blank, with the columns that may play it beside it.
 """
 
 import re

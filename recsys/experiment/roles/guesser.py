@@ -34,7 +34,7 @@ from recsys.experiment.roles.names import (
 # sessions; and those of a column that is offered instead.
 LONE, RETURNING = 1.1, 1.5
 MOST_CANDIDATES = 12
-# Different values that a column of times has at least, where its name does not say what it is.
+# Different values that a column of times has at least, where its name does not show what it is.
 FEW_TIMES = 10
 # Share of rows that may be left out by default; see LogConfig.max_quarantined.
 BEARABLE = 0.5
@@ -167,7 +167,7 @@ class Guesser:
         )
 
     def bear(self, unusable: int, rows: int) -> None:
-        """Allows as many unusable rows as there are, and says so."""
+        """Allows as many unusable rows as there are, with a note."""
         if unusable > BEARABLE * rows:
             self.options["max_quarantined"] = min(1.0, math.ceil(unusable / rows * 20) / 20)
             self.reasons["max_quarantined"] = f"{unusable:,} of {rows:,} rows cannot be used"
@@ -185,7 +185,7 @@ class Guesser:
         return time_reading(self.log[name], self.sample[name])
 
     def _time_by_name(self, candidates: list[str]) -> None:
-        """The first column that reads as times, by name or by type; says what keeps others out."""
+        """The first column that reads as times, by name or by type; notes what keeps others out."""
         refused: dict[str, TimeReading] = {}
         for name in candidates:
             reading = self._reading(name)

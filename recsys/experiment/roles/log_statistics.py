@@ -24,8 +24,8 @@ class LogStatistics:
         users: distinct users.
         items: distinct items.
         density: share of the (user, item) pairs that occur, repeats counted once.
-        moments_per_user: distinct times (or order numbers) of a user's rows, the mean over
-            users; rows where the log has neither.
+        groups_per_user: timestamp groups of a user, distinct times (or order numbers) of the
+            rows, the mean over users; rows where the log has neither.
         repeats: share of what users did (items of a day; without times of an order number,
             without either rows) that they had done before with the same item.
         first: earliest time, ISO 8601 in UTC; None without times.
@@ -38,7 +38,7 @@ class LogStatistics:
     users: int
     items: int
     density: float
-    moments_per_user: float
+    groups_per_user: float
     repeats: float
     first: str | None
     last: str | None
@@ -68,9 +68,9 @@ def measure(con: Backend, source: Source, config: LogConfig, where: object) -> L
         times = {"first": usable.time.min(), "last": usable.time.max()}
     sizes = usable.aggregate(users=usable.user.nunique(), items=usable.item.nunique(), **times)
     found = sizes.to_pyarrow().to_pylist()[0]
-    moments, done = report.rows_kept, report.rows_kept
+    groups, done = report.rows_kept, report.rows_kept
     if group is not None:
-        moments = usable.select("user", group).distinct().count().execute()
+        groups = usable.select("user", group).distinct().count().execute()
         day = usable.time // DAY if group == "time" else usable.order
         done = usable.select("user", "item", day=day).distinct().count().execute()
     return LogStatistics(
@@ -79,7 +79,7 @@ def measure(con: Backend, source: Source, config: LogConfig, where: object) -> L
         users=found["users"],
         items=found["items"],
         density=pairs / (found["users"] * found["items"]),
-        moments_per_user=moments / found["users"],
+        groups_per_user=groups / found["users"],
         repeats=1 - pairs / done,
         first=splits.iso(found["first"]) if times else None,
         last=splits.iso(found["last"]) if times else None,

@@ -310,7 +310,7 @@ def test_a_log_with_one_user_or_item(write, prepared, tmp_path, side):
 
 
 def test_a_log_without_items(write, prepared):
-    """Every event is of the item `any`; rows of one day are events of one moment."""
+    """Every event is of the item `any`; rows of one day are one timestamp group."""
     rows = [("a", 1, 2), ("a", 1, 3), ("b", 2, 5), ("a", 3, 7), ("b", 4, 11)]
     text = "user,time,value\n" + "".join(f"{u},{t},{v}\n" for u, t, v in rows)
     columns = {"user": "user", "time": "time", "value": "value"}

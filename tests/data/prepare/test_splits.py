@@ -282,8 +282,7 @@ def test_the_audit_says_what_leave_one_out_and_chance_do(parts):
     report = audit(events, split_config(kind="leave_one_out"), cuts, targets, targets)
     assert report["test_users_with_several_targets"] == 1
     assert audit_notes(report) == [
-        "the last thing that 1 of 2 tested users did are several events of one time or order: all "
-        "of them are targets"
+        "1 of 2 tested users end with several events of one time or order: all of them are targets"
     ]
     drawn = audit(events, split_config(kind="random"), None, targets, targets)
     assert "held out at random" in drawn["drawn_at_random"]

@@ -50,7 +50,7 @@ def test_words_for_missing_values_are_missing_in_text(write, prepared):
     assert quality["quarantined"] == {"empty user": len(WORDS)}
     assert quality["notes"] == [
         "user ids that may mean a missing value, and were taken for ids: 'NA' (1 rows); list in "
-        "`null_values` what means that there is none"
+        "`null_values` the text that stands for a missing value"
     ]
 
 

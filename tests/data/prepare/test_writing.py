@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from recsys.data.prepare.writing import ArrayFile, MomentTracker, write_offsets
+from recsys.data.prepare.writing import ArrayFile, TimestampGroupTracker, write_offsets
 
 USERS = [0, 0, 0, 0, 1, 1, 1]
 TIMES = [5, 5, 6, 6, 6, 6, 7]
@@ -14,7 +14,7 @@ BEGINS = [0, 0, 2, 2, 4, 4, 6]
 @pytest.mark.parametrize("cuts", [(), (1,), (3,), (1, 2, 3, 4, 5, 6), (4, 4)])
 def test_moments_reach_across_batches(cuts):
     table = pa.table({"user": USERS, "time": TIMES}).to_batches()[0]
-    tracker = MomentTracker(("user", "time"))
+    tracker = TimestampGroupTracker(("user", "time"))
     bounds = [0, *cuts, len(USERS)]
     found = [tracker.begins(table.slice(begin, end - begin)) for begin, end in pairwise(bounds)]
     assert np.concatenate(found).tolist() == BEGINS

@@ -99,7 +99,7 @@ def test_statistics(write):
     assert (statistics.rows, sum(statistics.unusable.values())) == (5, 1)
     assert (statistics.users, statistics.items) == (2, 2)
     assert statistics.density == 0.75
-    assert statistics.moments_per_user == 1.5
+    assert statistics.groups_per_user == 1.5
     assert (statistics.first, statistics.last) == ("2001-08-28T12:00:00Z", "2001-09-09T01:46:40Z")
 
 

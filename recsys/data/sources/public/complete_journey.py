@@ -1,7 +1,7 @@
 """The Complete Journey: a year of a grocer's baskets, with campaigns and coupons.
 
 Its publisher calls the data simulated, after real shopping patterns. Beside the
-tables lie ``campaigns`` (who was sent which), ``campaign_descriptions``,
+tables lie ``campaigns`` (which household was sent which), ``campaign_descriptions``,
 ``coupons`` and ``coupon_redemptions``, as Parquet with the columns that the
 package gives them, and ``campaign`` added to the log; ``household_id`` and
 ``product_id`` are the ids of users and items. Left out are its ``promotions``,

@@ -1,4 +1,4 @@
-"""What a public data set says of itself, and how its tables are written."""
+"""The description of a public data set, and how its tables are written."""
 
 import csv
 from collections.abc import Callable, Iterable, Sequence

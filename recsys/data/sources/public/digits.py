@@ -4,7 +4,7 @@ The pictures are the 1,797 of scikit-learn (Alpaydin and Kaynak, "Optical Recogn
 Handwritten Digits", UCI, 1998), 8 × 8 pixels in 16 shades of grey. Each user likes two or
 three of the ten digits and takes new samples of them at random times. Half of the pictures
 are there from the beginning, the others come out one after the other, so a time split holds
-out pictures that training has never seen, and nothing but the pictures tells who likes them.
+out pictures that training has never seen, and nothing but the pictures shows which users like them.
 """
 
 from collections.abc import Sequence

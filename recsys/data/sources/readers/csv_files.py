@@ -15,7 +15,7 @@ from recsys.data.sources.readers.source import NOT_UTF8, Rejected, Source, remed
 from recsys.data.sources.readers.text import Look, TextFile, new_file, text_files
 from recsys.errors import InputError
 
-# Bytes of one line, which the engine has to be told.
+# Bytes of one line, which the engine has to know.
 LONGEST_LINE = 1 << 24
 
 
@@ -25,7 +25,7 @@ def read_csv(
     """Reads CSV files into the engine, all cells as text.
 
     Nothing is left to the engine's guess, which rests on the first rows: the dialect is found or
-    set, each file's own header says which column is which, and a file in which not each line is
+    set, each file's own header names its columns, and a file in which not each line is
     a row is looked at line by line.
 
     Args:

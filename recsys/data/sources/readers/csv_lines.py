@@ -123,7 +123,7 @@ class Grammar:
 
 
 def look_again(blocks: Iterable[bytes], grammar: Grammar, line: int) -> Iterator[Stretch]:
-    """Tells the rows of a file from what is none, in their order; blank lines are left out.
+    """Separates the rows of a file from other lines, in their order; blank lines are left out.
 
     A row whose quotes are broken costs its own line only: reading goes on with the next line.
 

@@ -75,7 +75,7 @@ def _first_objects(file: TextFile) -> "list[_Pairs]":
 
 
 class _Pairs(list[tuple[str, Any]]):
-    """An object of JSON, which is no list."""
+    """An object of JSON, which is not a list."""
 
 
 def _columns(

@@ -45,7 +45,7 @@ class Source:
         con.raw_sql(f"DROP {self.kind} {quoted_name(self.name)}")
 
     def note(self, where: object) -> str | None:
-        """What to say of the lines that were left out; None where all were read."""
+        """A message on the lines that were left out; None where all were read."""
         told = self._told()
         return None if told is None else f"{where}: {told}. Such lines were left out."
 

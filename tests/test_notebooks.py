@@ -1,114 +1,172 @@
-"""The evaluation notebook runs from top to bottom on a tiny run."""
+"""The notebooks: each runs from top to bottom, on the public names alone, and keeps no output."""
 
+import ast
+import shutil
 from pathlib import Path
 
 import nbformat
-import pyarrow as pa
-import pyarrow.parquet as pq
+import pandas as pd
 import pytest
-import tensorflow as tf
 from nbclient.exceptions import CellExecutionError
 
-from recsys.export.manifest import FILE, describe_signatures
-from recsys.system.manifests import write_folder_manifest
-from tests.notebooks import NOTEBOOKS, execute_notebook, output
-from tests.reports.synthetic import write_run
+import recsys
+from recsys import marketing
+from tests.logs import write_log
+from tests.notebooks import NOTEBOOKS, execute_notebook, output, parameters_of
 
-NOTEBOOK = NOTEBOOKS / "evaluate.ipynb"
-ITEMS = [f"i{number}" for number in range(12)]
+pytestmark = pytest.mark.slow
 
-
-QUERY = {
-    "history": tf.TensorSpec([None, None], tf.string, name="history"),
-    "gender": tf.TensorSpec([None], tf.string, name="gender"),
-    "taste": tf.TensorSpec([None, 3], tf.float32, name="taste"),
-}
-
-
-class Served(tf.Module):
-    """Answers every history with the first ten items, with the signatures of an export.
-
-    A query's vector counts how often ``i1`` is in its history, which speaks for ``i0`` alone.
-    """
-
-    @tf.function(input_signature=list(QUERY.values()))
-    def recommend(self, history: tf.Tensor, gender: tf.Tensor, taste: tf.Tensor) -> dict:
-        del gender, taste
-        rows = tf.shape(history)[0]
-        return {
-            "item_id": tf.tile(tf.constant([[*ITEMS[:10], ""]]), [rows, 1]),
-            "score": tf.tile(tf.range(11, 0, -1, tf.float32)[None], [rows, 1]),
-        }
-
-    @tf.function(input_signature=list(QUERY.values()))
-    def embed_query(self, history: tf.Tensor, gender: tf.Tensor, taste: tf.Tensor) -> dict:
-        del gender, taste
-        count = tf.math.count_nonzero(history == "i1", axis=1, dtype=tf.float32)
-        return {"embedding": tf.stack([count, tf.zeros_like(count)], axis=1)}
-
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="item_id")])
-    def embed_items(self, item_id: tf.Tensor) -> dict:
-        speaks = tf.cast(item_id == "i0", tf.float32)
-        return {"embedding": tf.stack([speaks, tf.ones_like(speaks)], axis=1)}
+PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
+each_notebook = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.name)
+PUBLIC = {"recsys": {*recsys.__all__, "marketing"}, "recsys.marketing": set(marketing.__all__)}
 
 
 @pytest.fixture(scope="module")
-def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = write_run(tmp_path_factory.mktemp("project") / "runs" / "tiny-lstm" / "0")
-    served = Served()
-    version = folder / "model" / "1"
-    signatures = {
-        "serving_default": served.recommend,
-        "embed_query": served.embed_query,
-        "embed_items": served.embed_items,
-    }
-    tf.saved_model.save(served, str(version), signatures)
-    (version / "assets.extra").mkdir()
-    manifest = {
-        "model": {"k": 11, "max_events": 50},
-        "signatures": describe_signatures(tf.saved_model.load(str(version)).signatures),
-    }
-    (version / "assets.extra" / "titles.json").write_text('{"i0": "The First Item"}')
-    write_folder_manifest(version, FILE, manifest)
-    held_out = [(f"u{user}", item, 1) for user in range(4) for item in ITEMS[:4]]
-    columns = zip(("user_id", "item_id", "rank"), zip(*held_out, strict=True), strict=True)
-    pq.write_table(pa.table(dict(columns)), folder / "ranks.parquet")
+def project(tmp_path_factory, empty_store) -> Path:
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "runs").mkdir()
+    (folder / "work").mkdir()
+    shutil.copy(empty_store, folder / "runs" / "mlflow.db")
     return folder
 
 
-pytestmark = pytest.mark.usefixtures("kernel_environment")
+@pytest.fixture(scope="module")
+def quickstart(project) -> nbformat.NotebookNode:
+    return execute_notebook(
+        "quickstart.ipynb", project / "work", source="generated", events=4000, epochs=1
+    )
 
 
-def execute(cwd: Path, cells: int | None = None) -> nbformat.NotebookNode:
-    return execute_notebook(NOTEBOOK, cwd, cells)
+def test_quickstart_goes_from_a_frame_to_a_served_model(quickstart, project):
+    assert {path.name for path in (project / "runs").glob("*/1")} == {"1"}
+    assert sorted(path.parent.name for path in (project / "runs").glob("*/1")) == [
+        "average",
+        "lstm",
+    ]
+    assert len(output(quickstart, "image/svg+xml")) == 5
+    printed = "".join(output(quickstart, "stdout"))
+    assert "so seen='allow'" in printed
+    # Of two models, two metrics; each in words.
+    assert sum(line.startswith("average ") for line in printed.splitlines()) >= 2
+    # TensorFlow alone answers as the run does.
+    served, answered = [
+        ast.literal_eval(text)
+        for text in output(quickstart, "text/plain")
+        if text.startswith("['i")
+    ]
+    assert served == answered and len(served) == 5
+    assert "because of: " in "".join(output(quickstart, "text/html"))
+    # Of MLflow's imports; what was left out of the log may be said.
+    assert "Warning" not in "".join(output(quickstart, "stderr"))
 
 
-def test_the_notebook_runs_on_the_newest_run(run_folder: Path) -> None:
-    notebook = execute(run_folder.parents[2])
-    printed = output(notebook, "stdout")
-    assert "tiny-lstm: runs/tiny-lstm/0, judged by ndcg@10" in printed
-    assert "tiny-lstm is better than popular" in printed
-    assert "1.42 times as popular" in printed
-    assert output(notebook, "image/svg+xml").count("<svg ") == 4
-    tables = output(notebook, "text/html")
-    assert "0.0850 (0.072" in tables
-    assert (
-        tables.count("The First Item") == 7
-    )  # in three histories, three answers and one explained
-    assert tables.count("because of: i1 (+1.00)") == 1
+def test_evaluate_shows_a_run(quickstart, project):
+    notebook = execute_notebook("evaluate.ipynb", project / "work", run_folder="../runs/average")
+    printed = "".join(output(notebook, "stdout"))
+    assert "average: ../runs/average/1, judged by ndcg@10" in printed
+    run = recsys.load(project / "runs" / "average")
+    assert "\n".join(run.comparisons["sentence"]) in printed
+    lift = 1 + run.metrics.loc[("popularity_bias@10", "average"), "value"]
+    assert f"{lift:.2f} times as popular" in printed
+    assert len(output(notebook, "image/svg+xml")) == 4
+    tables = "".join(output(notebook, "text/html"))
+    value, low, high = run.metrics.loc[("ndcg@10", "average")]
+    assert f"{value:.4f}\n{low:.4f} to {high:.4f}" in tables
+    assert tables.count("history, latest last") == 3 and "because of: " in tables
 
 
-def test_a_run_can_be_named(run_folder: Path, monkeypatch, tmp_path) -> None:
-    monkeypatch.setenv("RECSYS_RUN", str(run_folder))
-    assert f"tiny-lstm: {run_folder}" in output(execute(tmp_path, cells=3), "stdout")
+def test_evaluate_without_a_run_says_what_is_missing(tmp_path):
+    with pytest.raises(CellExecutionError, match="there is no folder runs/nothing"):
+        execute_notebook("evaluate.ipynb", tmp_path, run_folder="runs/nothing")
 
 
-def test_without_a_run_it_says_what_to_do(tmp_path) -> None:
-    with pytest.raises(CellExecutionError, match="make quickstart"):
-        execute(tmp_path, cells=3)
+def test_a_log_is_explored_before_training(tmp_path):
+    write_log(tmp_path)
+    notebook = execute_notebook(
+        "explore_log.ipynb",
+        tmp_path,
+        log="log.csv",
+        items="items.csv",
+        runs_dir="runs",
+    )
+    assert len(output(notebook, "image/svg+xml")) == 6
+    printed = "".join(output(notebook, "stdout"))
+    log = pd.read_csv(tmp_path / "log.csv")
+    repeats = log.sort_values("time", kind="stable").duplicated(["user", "item"]).mean()
+    assert f"{repeats:.1%} of the events are repeats" in printed
+    assert "100% of the users have 20 events or more" in printed
+    tables = "".join(output(notebook, "text/html"))
+    assert "Item &lt;" in tables and ">95%<" in tables
 
 
-@pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.name)
+def test_a_log_need_not_be_there(tmp_path):
+    notebook = execute_notebook("explore_log.ipynb", tmp_path, events=2000, runs_dir="runs")
+    assert len(output(notebook, "image/svg+xml")) == 6
+
+
+@each_notebook
+def test_only_public_names_are_used(path: Path):
+    assert not private_names(source_of(path))
+
+
+def test_private_names_are_found():
+    code = "import recsys.cli\nfrom recsys.api import run\nfrom recsys import marketing, models"
+    code += "\nrecsys.evaluation.metrics\nmarketing.page\nrecsys.train\nmarketing.load"
+    assert sorted(private_names(code)) == [
+        "import recsys.cli",
+        "recsys.api",
+        "recsys.evaluation",
+        "recsys.marketing.page",
+        "recsys.models",
+    ]
+
+
+@each_notebook
+def test_parameters_are_values(path: Path):
+    """As papermill reads them, to say which there are."""
+    notebook = nbformat.read(path, as_version=4)
+    for statement in ast.parse(notebook.cells[parameters_of(notebook)].source).body:
+        assert isinstance(statement, ast.Assign)
+        ast.literal_eval(statement.value)
+
+
+@each_notebook
+def test_it_reads_as_a_document(path: Path):
+    """A title first, and words before each chapter's first code."""
+    cells = nbformat.read(path, as_version=4).cells
+    assert cells[0].cell_type == "markdown" and cells[0].source.startswith("# ")
+    for cell in cells:
+        if cell.cell_type == "markdown" and cell.source.startswith("## "):
+            assert len(cell.source.splitlines()) > 1, cell.source
+
+
+@each_notebook
 def test_no_outputs_are_stored(path: Path) -> None:
     for cell in nbformat.read(path, as_version=4).cells:
         assert not cell.get("outputs") and not cell.get("execution_count")
+
+
+def source_of(path: Path) -> str:
+    cells = nbformat.read(path, as_version=4).cells
+    return "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+
+
+def private_names(code: str) -> list[str]:
+    """What a program takes from the package beside its public names."""
+    found = []
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Import):
+            names = [name.name for name in node.names if name.name.startswith("recsys.")]
+            found += [f"import {name}" for name in names]
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("recsys"):
+            room = str(node.module)
+            if room not in PUBLIC:
+                found.append(room)
+            else:
+                names = [name.name for name in node.names]
+                found += [f"{room}.{name}" for name in names if name not in PUBLIC[room]]
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            room = {"recsys": "recsys", "marketing": "recsys.marketing"}.get(node.value.id, "")
+            if room and node.attr not in PUBLIC[room]:
+                found.append(f"{room}.{node.attr}")
+    return found

@@ -5,6 +5,7 @@ whether users come back to what they had, whether tomorrow's items are today's, 
 left of it.
 """
 
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any, Literal, get_args
 
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from recsys.data.dataset import PARTS, Dataset
+from recsys.data.sources.text import normal_id
 from recsys.errors import InputError
 
 Period = Literal["hour", "day", "week", "month"]
@@ -181,6 +183,48 @@ class DatasetStatistics:
         table = pd.DataFrame({"events": events, **shares}, index=begins)
         table["overlap"] = _overlaps(numbers, self._item, events)
         return table.mask(table.events == 0).assign(events=events)
+
+    def events_of(self, users: Iterable[Any], last: int | None = None) -> pd.DataFrame:
+        """What some users did, event by event.
+
+        Args:
+            users: ids of users of the log, text or whole numbers; a single text is one id.
+            last: only the last so many of each; None: all.
+
+        Returns:
+            A row an event, the users as they were given, each one's oldest event first: ``user``,
+            ``item``, ``title``, ``part`` (train, validation or test), and ``time`` in UTC where
+            the log has times.
+
+        Raises:
+            InputError: the log has no such user.
+        """
+        ids = [normal_id(str(user)) for user in ([users] if isinstance(users, str) else users)]
+        if unknown := [user for user in dict.fromkeys(ids) if user not in self.dataset.user_places]:
+            more = f" and {len(unknown) - 5:,} more" if len(unknown) > 5 else ""
+            raise InputError(f"the log has no user {', '.join(map(repr, unknown[:5]))}{more}")
+        places = [self.dataset.user_places[user] for user in ids]
+        offsets = self.dataset.user_offsets
+        first = [
+            offsets[place] if last is None else max(offsets[place], offsets[place + 1] - last)
+            for place in places
+        ]
+        spans = [np.arange(begin, offsets[p + 1]) for begin, p in zip(first, places, strict=True)]
+        events = np.concatenate([np.zeros(0, dtype=np.int64), *spans])
+        items = self._item[events]
+        names, titles = self.dataset.item_ids, self.dataset.item_titles
+        table = pd.DataFrame(
+            {
+                "user": np.repeat(np.array(ids, dtype=object), list(map(len, spans))),
+                "item": [names[item] for item in items],
+                "title": [titles[item] for item in items],
+                "part": [PARTS[part] for part in self._part[events]],
+            }
+        )
+        if self.dataset.manifest.has_time:
+            times = self._times[events].astype("datetime64[us]")
+            table["time"] = pd.DatetimeIndex(times, tz="UTC")
+        return table
 
     @cached_property
     def _user(self) -> np.ndarray:

@@ -4,11 +4,10 @@ import matplotlib as mpl
 import matplotlib.ticker
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from recsys.data.dataset import PARTS, Dataset
 from recsys.data.dataset_statistics import DatasetStatistics, Period
-from recsys.reports.plots import ACCENT_COLOUR, MODEL_COLOUR, OTHER_COLOUR, STYLE, WIDTH
+from recsys.reports.plots import ACCENT_COLOUR, MODEL_COLOUR, OTHER_COLOUR, STYLE, WIDTH, Figure
 
 PART_COLOURS = {"train": MODEL_COLOUR, "validation": OTHER_COLOUR, "test": ACCENT_COLOUR}
 PERCENT = matplotlib.ticker.PercentFormatter(1.0, decimals=0)
@@ -99,7 +98,7 @@ def volume(table: pd.DataFrame) -> Figure:
                        label=part)  # fmt: skip
             below = below + counts
         events.set(title=f"Events a {table.index.name}")
-        events.legend(frameon=False)
+        figure.legend(frameon=False, loc="outside lower center", ncols=len(PARTS))
         users.bar(begins, table.users, days, align="edge", color=OTHER_COLOUR)
         users.set(title=f"Users a {table.index.name}")
         for axes in (events, users):

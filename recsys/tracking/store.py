@@ -9,6 +9,7 @@ import sys
 import threading
 import urllib.error
 import urllib.request
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -129,7 +130,7 @@ def answers(uri: str) -> bool:
 
 
 def prepare_environment() -> None:
-    """Sets what MLflow reads from the environment when it is imported.
+    """Sets what MLflow reads from the environment when it is imported, and quiets its import.
 
     What the user has set stays. By default MLflow sends telemetry, reports the
     migrations of a new SQLite store line by line, and tries an unreachable
@@ -144,6 +145,8 @@ def prepare_environment() -> None:
         "GIT_PYTHON_REFRESH": "quiet",
     }.items():
         os.environ.setdefault(name, value)
+    # In a notebook without Jupyter's widgets; no bar of MLflow is shown anyway.
+    warnings.filterwarnings("ignore", message="IProgress not found")
 
 
 @contextlib.contextmanager

@@ -43,6 +43,19 @@ def test_parts(statistics):
     assert table["last"].tolist() == [pd.Timestamp(day, tz="UTC") for day in last]
 
 
+def test_events_of_users_in_the_order_that_is_asked(statistics):
+    users, items = statistics.dataset.user_ids, statistics.dataset.item_ids
+    table = statistics.events_of([users[1], users[0]], last=3)
+    assert table["user"].tolist() == [users[1]] * 2 + [users[0]] * 3
+    assert table["item"].tolist() == [items[item] for item in (0, 1, 2, 0, 3)]
+    assert table["part"].tolist() == ["train", "test", "validation", "test", "test"]
+    days = (table["time"] - pd.Timestamp("2026-01-01", tz="UTC")) / pd.Timedelta(days=1)
+    assert days.tolist() == [1, 6, 4, 5, 5.5]
+    assert len(statistics.events_of(users[0])) == 6
+    with pytest.raises(InputError, match="the log has no user 'nobody', '7'"):
+        statistics.events_of(["nobody", users[0], 7, "nobody"])
+
+
 def test_volume_by_day_has_days_without_events(statistics):
     table = statistics.volume("day")
     assert table.index.name == "day" and str(table.index[0]) == "2026-01-01 00:00:00+00:00"

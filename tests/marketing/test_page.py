@@ -25,7 +25,7 @@ from recsys.runs.preparation import prepare_dataset
 from tests.marketing.folders import write_audience, write_campaign, write_replay
 from tests.marketing.logs import START, microseconds
 from tests.marketing.sentiment.texts import rows, written
-from tests.notebooks import NOTEBOOKS, execute_notebook, output
+from tests.notebooks import execute_notebook, output
 
 pytestmark = pytest.mark.slow
 
@@ -172,28 +172,21 @@ def test_a_log_is_replayed_through_what_was_exported(folder, data, prediction, r
         assert list(action.items) == [each.item_id for each in expected]
 
 
-@pytest.mark.usefixtures("kernel_environment")
-def test_the_notebook_runs_from_top_to_bottom(
-    folder, prediction, sentiment, recommender, monkeypatch
-):
-    monkeypatch.setenv("RECSYS_SENTIMENT", str(sentiment))
-    monkeypatch.setenv("RECSYS_RECOMMENDER", str(recommender))
-    notebook = execute_notebook(NOTEBOOKS / "users.ipynb", folder)
-    printed = output(notebook, "stdout")
+def test_the_notebook_runs_from_top_to_bottom(folder, prediction, sentiment, recommender):
+    notebook = execute_notebook(
+        "users.ipynb",
+        folder,
+        run_folder="runs/buys",
+        sentiment_folder=str(sentiment),
+        recommender_folder=str(recommender),
+    )
+    printed = "".join(output(notebook, "stdout"))
     assert "runs/buys/1: test" in printed and "the baseline 'recency'" in printed
     assert "audiences/slipping-away/1:" in printed and "TF-IDF" in printed
-    assert (
-        sum(
-            "image/png" in each.get("data", {})
-            for cell in notebook.cells
-            for each in cell.get("outputs", [])
-        )
-        == 5
-    )
-    assert "lift" in output(notebook, "text/html")
+    assert len(output(notebook, "image/svg+xml")) == 5
+    assert "lift" in "".join(output(notebook, "text/html"))
 
 
-@pytest.mark.usefixtures("kernel_environment")
-def test_the_notebook_says_what_to_run(tmp_path):
-    with pytest.raises(CellExecutionError, match=r"experiments/cdnow-buys\.yaml"):
-        execute_notebook(NOTEBOOKS / "users.ipynb", tmp_path, cells=3)
+def test_the_notebook_says_what_is_missing(tmp_path):
+    with pytest.raises(CellExecutionError, match=r"\.\./runs/cdnow-buys"):
+        execute_notebook("users.ipynb", tmp_path)

@@ -8,9 +8,16 @@ from typing import Any
 import matplotlib as mpl
 import matplotlib.ticker
 import numpy as np
-from matplotlib.figure import Figure
 
-from recsys.reports.plots import ACCENT_COLOUR, MODEL_COLOUR, OTHER_COLOUR, STYLE, WIDTH, dots
+from recsys.reports.plots import (
+    ACCENT_COLOUR,
+    MODEL_COLOUR,
+    OTHER_COLOUR,
+    STYLE,
+    WIDTH,
+    Figure,
+    dots,
+)
 
 SENT, HELD_OUT, OPTED_OUT = "sent", "held out", "opted out"
 COLOURS = {SENT: MODEL_COLOUR, HELD_OUT: "#86aedb", OPTED_OUT: "#6c707a"}

@@ -6,9 +6,8 @@ import matplotlib as mpl
 import matplotlib.dates
 import matplotlib.ticker
 import numpy as np
-from matplotlib.figure import Figure
 
-from recsys.reports.plots import MODEL_COLOUR, STYLE, WIDTH
+from recsys.reports.plots import MODEL_COLOUR, STYLE, WIDTH, Figure
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 # How long a bar is, in seconds: the shortest that makes no more bars than MOST_BARS.

@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 import matplotlib as mpl
 import matplotlib.ticker
 import numpy as np
-from matplotlib.figure import Figure
 
-from recsys.reports.plots import ACCENT_COLOUR, MODEL_COLOUR, OTHER_COLOUR, STYLE, WIDTH
+from recsys.reports.plots import ACCENT_COLOUR, MODEL_COLOUR, OTHER_COLOUR, STYLE, WIDTH, Figure
 
 SEGMENT_COLOURS = {
     "loyal": "#1d4e89",

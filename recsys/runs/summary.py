@@ -56,7 +56,7 @@ def as_text(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))
     text = io.StringIO()
-    Console(file=text, width=160).print(table)
+    Console(file=text, width=160, force_jupyter=False).print(table)
     return text.getvalue()
 
 

@@ -224,7 +224,7 @@ def test_a_table_with_a_label(tmp_path, monkeypatch, capsys):
     assert "Predictions of users of now by segment" not in page
 
     status, said = run(monkeypatch, capsys, tmp_path, "propensity.currency=€", "--name", "other")
-    assert status == 2 and "the label 'churned' is none" in said
+    assert status == 2 and "the label 'churned' (table.label) is not an amount" in said
 
 
 @pytest.mark.parametrize(

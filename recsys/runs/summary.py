@@ -56,7 +56,8 @@ def as_text(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))
     text = io.StringIO()
-    Console(file=text, width=160, force_jupyter=False).print(table)
+    # In a notebook rich would show the table at once, and leave the text empty.
+    Console(file=text, width=160, force_jupyter=False, force_terminal=False).print(table)
     return text.getvalue()
 
 

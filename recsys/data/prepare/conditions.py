@@ -277,7 +277,7 @@ def _objection_to_function(part: dict[str, Any]) -> str | None:
 
 def _changing(name: str) -> str:
     return (
-        f"{name} gives another result each time or on each machine, so the dataset could not be "
-        "made again: write the date down, and for a random half take md5 of an id, as in "
+        f"{name} differs each time or on each machine, so the result could not be "
+        "repeated: write the date down, and for a random half take md5 of an id, as in "
         "`md5(user) < '8'`"
     )

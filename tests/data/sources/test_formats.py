@@ -52,7 +52,7 @@ def test_file_that_is_not_what_it_seems(write, scratch, name, content, message):
 def test_ending_says_gzip_but_is_not(scratch, tmp_path):
     path = tmp_path / "log.csv.gz"
     path.write_text(CSV)
-    with pytest.raises(InputError, match="is not gzip-compressed"):
+    with pytest.raises(InputError, match="stands for gzip compression, but the file is not gzip"):
         find_files(str(path), scratch)
 
 

@@ -43,8 +43,8 @@ def test_what_keeps_them_apart_is_named(write, prepared, log, table, form, examp
     quality = notes(write, prepared, log, table)
     assert quality["tables"] == {"item": {"ids": 3, "matched": 0, "rows": 3}}
     assert (
-        "the item table has a row for none of the 3 items of the log, so that its features say "
-        f"nothing; 3 of them differ in {form} only (log {example}){ALIKE}"
+        "the item table has a row for none of the 3 items of the log, so that its features are "
+        f"all missing; 3 of them differ in {form} only (log {example}){ALIKE}"
     ) in quality["notes"]
 
 

@@ -29,16 +29,16 @@ class Asked:
     """Queries, and what became of what a caller gave.
 
     Attributes:
-        users: whose they are.
+        users: whose the queries are.
         queries: of each user.
-        given: how many the caller asked about.
+        given: whom the caller asked about.
         places: the place of each query among them.
         attrs: what the caller should know, for ``DataFrame.attrs``.
     """
 
     users: list[Any]
     queries: list[Query]
-    given: int
+    given: list[Any]
     places: list[int]
     attrs: dict[str, Any] = field(default_factory=dict)
 
@@ -62,7 +62,7 @@ def of_users(recommender: Recommender, dataset: Dataset, users: Sequence[str]) -
         logger.warning("left out, the log has no such users: %s", _named(unknown))
     known = [users[place] for place in places]
     queries = [recommender.user_query(dataset, user) for user in known]
-    return Asked(known, queries, len(users), places, {"unknown_users": unknown})
+    return Asked(known, queries, list(users), places, {"unknown_users": unknown})
 
 
 def of_histories(recommender: Recommender, given: GivenHistories) -> Asked:
@@ -86,8 +86,8 @@ def of_histories(recommender: Recommender, given: GivenHistories) -> Asked:
         Query(items, {} if times is None else {HISTORY_TIME: times[place][np.newaxis]})
         for place, items in enumerate(given.items)
     ]
-    count = len(queries)
-    return Asked(given.users, queries, count, list(range(count)), {"unknown_items": unknown})
+    places = list(range(len(queries)))
+    return Asked(given.users, queries, given.users, places, {"unknown_items": unknown})
 
 
 def recommend(
@@ -108,6 +108,9 @@ def recommend(
     """
     k = min(DEFAULT_K, recommender.manifest["model"]["k"]) if k is None else k
     left_out = None if exclude is None else [exclude[place] for place in asked.places]
+    unknown = blocks.unknown_items(recommender, left_out or [])
+    if unknown:
+        logger.warning("excluded, but the model does not know them: %s", _named(unknown))
     found = list(blocks.recommend_many(recommender, asked.queries, k, left_out))
     counts = [len(answer) for answer in found]
     frame = pd.DataFrame(
@@ -123,7 +126,7 @@ def recommend(
         items = [[row.item_id for row in answer] for answer in found]
         frame["why"] = list(_reasons(recommender, asked, items))
     too_few = {user: count for user, count in zip(asked.users, counts, strict=True) if count < k}
-    frame.attrs |= {**asked.attrs, "too_few": too_few}
+    frame.attrs |= {**asked.attrs, "unknown_excluded": unknown, "too_few": too_few}
     if too_few:
         _say_too_few(recommender, asked, too_few, k, excluded=exclude is not None)
     return frame

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def compare(runs: Sequence[Run], metrics: Sequence[str] | None = None) -> "pd.DataFrame":
+def compare(runs: Sequence[Run], metrics: str | Sequence[str] | None = None) -> "pd.DataFrame":
     """Compares runs on the same test part, query by query, each with each.
 
     The difference of two means over queries, paired and clustered by user, with its 95 % interval
@@ -46,7 +46,11 @@ def compare(runs: Sequence[Run], metrics: Sequence[str] | None = None) -> "pd.Da
     from recsys.evaluation.ranks_file import read_ranks
     from recsys.runs.folder import RunFolder
 
-    if len(runs) < 2 or not all(isinstance(run, Run) for run in runs):
+    if (
+        not isinstance(runs, Sequence)
+        or len(runs) < 2
+        or not all(isinstance(run, Run) for run in runs)
+    ):
         raise InputError("compare: give a list of at least two runs, such as [run_a, run_b]")
     dataset = runs[0].dataset
     contenders = []
@@ -61,6 +65,7 @@ def compare(runs: Sequence[Run], metrics: Sequence[str] | None = None) -> "pd.Da
         folder = RunFolder(run.path)
         ranks = read_ranks(folder.files.checked(folder.ranks), dataset)
         contenders.append(Contender(name, ranks))
+    metrics = [metrics] if isinstance(metrics, str) else metrics
     shown = list(metrics) if metrics else [runs[0].experiment.evaluation.metric]
     found = compare_pairs(combinations(contenders, 2), shown)
     return pd.DataFrame([each.as_dict() for each in found])

@@ -24,6 +24,8 @@ def copy_model(model: Path, version: str, destination: Path) -> Path:
         InputError: something else lies there.
     """
     target = destination / version
+    if destination.exists() and not destination.is_dir():
+        raise InputError(f"{destination} is a file: choose a folder for the model")
     if target.exists():
         if not _is_copy(target, model):
             raise InputError(

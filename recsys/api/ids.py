@@ -67,6 +67,8 @@ def ids_of(given: Any, where: str) -> list[str]:
     """
     if isinstance(given, str):
         return [id_of(given, where)]
+    if _is_frame(given):
+        raise InputError(f"{where}: expected a list of ids, received a frame; give its column")
     if isinstance(given, bytes | Mapping) or not isinstance(given, Iterable):
         raise InputError(f"{where}: expected a list of ids, received {_short(given)}")
     return [id_of(value, where) for value in given]
@@ -76,8 +78,8 @@ def histories_of(given: Any, columns: Mapping[str, str]) -> GivenHistories:
     """Histories, however they are held.
 
     Args:
-        given: a list of lists of ids, a mapping of users to such lists, or a frame (pandas,
-            Polars, Arrow) with a row per event.
+        given: a list of lists of ids, a mapping of users to such lists or a pandas Series of them
+            by user, or a frame (pandas, Polars, Arrow) with a row per event.
         columns: of the log by role, ``user``, ``item`` and perhaps ``time``; a frame has these, or
             columns that are called as the roles are.
 
@@ -87,7 +89,7 @@ def histories_of(given: Any, columns: Mapping[str, str]) -> GivenHistories:
     if isinstance(given, Mapping):
         users = [id_of(user, "histories") for user in given]
         return GivenHistories(users, [ids_of(ids, "histories") for ids in given.values()])
-    if hasattr(given, "columns") or hasattr(given, "column_names"):
+    if _is_frame(given):
         return _from_frame(given, columns)
     if isinstance(given, str) or not isinstance(given, Iterable):
         raise InputError(
@@ -95,27 +97,55 @@ def histories_of(given: Any, columns: Mapping[str, str]) -> GivenHistories:
             f"received {_short(given)}"
         )
     rows = list(given)
+    users = _labels(given, len(rows))
     for row in rows:
         if isinstance(row, str | Mapping) or not isinstance(row, Iterable):
             raise InputError(
                 "histories: expected a list of histories, each a list of item ids, such as "
                 f"[['a', 'b']]; received {_short(row)} as one of them"
             )
-    return GivenHistories(list(range(len(rows))), [ids_of(row, "histories") for row in rows])
+    return GivenHistories(users, [ids_of(row, "histories") for row in rows])
 
 
-def excluded_of(given: Any, queries: int) -> list[list[str]] | None:
+def _labels(given: Any, count: int) -> list[Any]:
+    """Whose the histories of a list are: the index of a pandas Series, else their numbers."""
+    index = getattr(given, "index", None)
+    if index is None or callable(index) or list(index) == list(range(count)):
+        return list(range(count))
+    users = [id_of(user, "histories") for user in index]
+    if len(set(users)) < count:
+        raise InputError("histories: a user has several in the Series; join them into one")
+    return users
+
+
+def excluded_of(given: Any, users: Sequence[Any]) -> list[list[str]] | None:
     """What is not to be recommended, of each query.
 
     Args:
-        given: None, a list of ids for all, or a list of lists of ids, one per query.
-        queries: how many there are.
+        given: None, a list of ids for all, a list of lists of ids, one per query, or a mapping of
+            users to such lists.
+        users: whom the caller asks about, in order.
 
     Raises:
-        InputError: it is something else.
+        InputError: it is something else, or has a user that is not asked about.
+
+    >>> excluded_of({"b": ["i1"]}, ["a", "b"])
+    [[], ['i1']]
     """
+    queries = len(users)
     if given is None:
         return None
+    if isinstance(given, Mapping):
+        of_users = {id_of(user, "exclude"): ids_of(row, "exclude") for user, row in given.items()}
+        asked = [str(user) for user in users]
+        if others := [user for user in of_users if user not in set(asked)]:
+            raise InputError(f"exclude: has users that are not asked about: {first(others)}")
+        return [of_users.get(user, []) for user in asked]
+    if isinstance(given, bytes) or not isinstance(given, Iterable) or _is_frame(given):
+        raise InputError(
+            "exclude: expected a list of item ids for everybody, a list of such lists, or a "
+            f"mapping of users to them; received {_short(given)}"
+        )
     rows = [given] if isinstance(given, str) else list(given)
     if not any(isinstance(row, Iterable) and not isinstance(row, str) for row in rows):
         return [ids_of(rows, "exclude")] * queries
@@ -125,6 +155,10 @@ def excluded_of(given: Any, queries: int) -> list[list[str]] | None:
             f"that is asked about; received {len(rows):,}"
         )
     return [ids_of(row, "exclude") for row in rows]
+
+
+def _is_frame(given: Any) -> bool:
+    return hasattr(given, "columns") or hasattr(given, "column_names")
 
 
 def _from_frame(frame: Any, columns: Mapping[str, str]) -> GivenHistories:

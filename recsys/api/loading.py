@@ -36,11 +36,13 @@ def load(path: str | Path, *, runs_dir: str | Path = "runs") -> Run:
         ...
         recsys.errors.InputError: there is no folder runs/nothing
     """
+    if not isinstance(path, str | Path):
+        raise InputError(f"load: expected a path or {REGISTERED}NAME@ALIAS, received {path!r}")
     if str(path).startswith(REGISTERED):
         from recsys.tracking.registry import fetch_model
 
         return _model(fetch_model(str(path), Path(runs_dir)))
-    folder = Path(path)
+    folder = Path(path).expanduser()
     if not folder.is_dir():
         if folder.exists():
             raise InputError(f"{folder} is a file, not the folder of a run or of a model")

@@ -216,8 +216,8 @@ class Run:
 
         The model is called once for hundreds of them. Whatever was answered otherwise than asked
         (unknown users and ids, fewer than ``k`` items) is logged as a warning and kept in
-        ``frame.attrs``: ``unknown_users``, ``unknown_items``, and ``too_few``, which has how many
-        items a user got.
+        ``frame.attrs``: ``unknown_users``, ``unknown_items``, ``unknown_excluded``, and
+        ``too_few``, which has how many items a user got.
 
         Args:
             users: ids of users of the log: a list, an array, a Series; their history is all that
@@ -227,9 +227,9 @@ class Run:
                 row per event and the columns of the log (user, item, and time to sort by).
             k: how many items for each, at most as many as were exported (``export.k``); 10, or
                 as many as that, where it is left out.
-            exclude: ids of items that are not to be recommended: a list for all, or a list of
-                lists, one for each user or history. What was had is left out anyway where the
-                experiment says ``seen: exclude``.
+            exclude: ids of items that are not to be recommended: a list for all, a list of
+                lists, one for each user or history, or a mapping of users to lists. What was had is
+                left out anyway under ``seen: exclude``.
             why: name what in the history raises the score of each item, in a column ``why``.
 
         Returns:
@@ -422,7 +422,7 @@ class Run:
         if self._folder is None:
             raise InputError(
                 f"{self.path} is a model without its run, which has the {what}: load the run "
-                "(recsys.load('runs/NAME/SEED')), or ask with histories"
+                "(recsys.load('runs/NAME/SEED')), or ask for histories or items that you name"
             )
         return self._folder
 

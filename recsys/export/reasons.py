@@ -41,7 +41,12 @@ class Reason:
     contribution: float
 
     def __str__(self) -> str:
-        return f"{self.title} ({self.contribution:+.2f})"
+        return f"{self.title} ({_signed(self.contribution)})"
+
+
+def _signed(value: float) -> str:
+    """With its sign and two decimals; a smaller one with its first digit, never as ``+0.00``."""
+    return f"{value:+.2f}" if abs(value) >= 0.01 else f"{value:+.1g}"
 
 
 def reasons(

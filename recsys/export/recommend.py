@@ -7,6 +7,7 @@ imported when a model is loaded.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,9 @@ class Recommender:
             InputError: so it is.
         """
         largest = self.manifest["model"]["k"]
-        if not 1 <= k <= largest:
+        if not isinstance(k, Integral) or isinstance(k, bool) or k < 1:
+            raise InputError(f"k is {k!r}: expected a whole number from 1 to {largest}")
+        if k > largest:
             raise InputError(
                 f"{k} recommendations were asked for; {self.folder} returns 1 to {largest}. "
                 "Export again with a larger `export.k`."

@@ -99,15 +99,44 @@ class TestHistories:
             histories_of(pd.DataFrame(columns), COLUMNS)
 
 
+TWO = ["u1", "u2"]
+
+
 def test_what_is_excluded_is_for_all_or_for_each():
-    assert excluded_of(None, 2) is None
-    assert excluded_of(["a", 3], 2) == [["a", "3"]] * 2
-    assert excluded_of("ab", 2) == [["ab"]] * 2
-    assert excluded_of([["a"], []], 2) == [["a"], []]
-    assert excluded_of([], 2) == [[], []]
+    assert excluded_of(None, TWO) is None
+    assert excluded_of(["a", 3], TWO) == [["a", "3"]] * 2
+    assert excluded_of("ab", TWO) == [["ab"]] * 2
+    assert excluded_of([["a"], []], TWO) == [["a"], []]
+    assert excluded_of([], TWO) == [[], []]
     with pytest.raises(InputError, match=r"or 2 lists.*received 1"):
-        excluded_of([["a"]], 2)
+        excluded_of([["a"]], TWO)
 
 
 def test_the_first_of_many_are_named():
     assert first(["a", "b"]) == "a, b" and first(list("abcdefg")).endswith("e and 2 more")
+
+
+def test_what_is_excluded_by_user_is_for_that_user():
+    assert excluded_of({"u2": ["a", 3]}, TWO) == [[], ["a", "3"]]
+    assert excluded_of({7: "a"}, [7, 8]) == [["a"], []]
+    with pytest.raises(InputError, match="users that are not asked about: u3"):
+        excluded_of({"u3": ["a"]}, TWO)
+
+
+@pytest.mark.parametrize("given", [pd.DataFrame({"item": [12]}), 7, b"ab"])
+def test_what_cannot_be_excluded_is_refused(given):
+    with pytest.raises(InputError, match="expected a list of item ids for everybody"):
+        excluded_of(given, TWO)
+
+
+def test_a_series_of_histories_keeps_its_users():
+    found = histories_of(pd.Series({"ann": [1, 2], "bob": [3]}), {})
+    assert (found.users, found.items) == (["ann", "bob"], [["1", "2"], ["3"]])
+    assert histories_of(pd.Series([["a"], ["b"]]), {}).users == [0, 1]
+    with pytest.raises(InputError, match="a user has several in the Series"):
+        histories_of(pd.Series([["a"], ["b"]], index=["ann", "ann"]), {})
+
+
+def test_a_frame_is_no_list_of_ids():
+    with pytest.raises(InputError, match="received a frame; give its column"):
+        ids_of(pd.DataFrame({"user": ["a"]}), "users")

@@ -85,6 +85,10 @@ class TestRecommend:
         assert not len(nothing) and "nothing can be recommended" in caplog.text
         assert nothing.columns.tolist() == ["user", "rank", "item", "title", "score"]
 
+    def test_an_unknown_id_that_is_excluded_is_said(self, run, caplog):
+        frame = run.recommend(users=["u1", "u2"], k=1, exclude={"u2": ["i1", "typo"]})
+        assert frame.attrs["unknown_excluded"] == ["typo"] and "typo" in caplog.text
+
     def test_reasons_are_in_the_history(self, run):
         frame = run.recommend(histories=[["i1", "i2"], ["i5"]], k=2, why=True)
         assert len(frame) == 4 and frame["why"].str.startswith(("because of", "nothing")).all()
@@ -101,7 +105,8 @@ class TestRecommend:
             ({"histories": []}, "histories is empty"),
             ({"users": ["nobody"]}, "there is no user 'nobody'"),
             ({"histories": ["i1"]}, "each a list of item ids"),
-            ({"users": ["u1"], "k": 0}, "0 recommendations"),
+            ({"users": ["u1"], "k": 0}, "k is 0: expected a whole number from 1 to"),
+            ({"users": ["u1"], "k": 2.5}, "k is 2.5"),
             ({"users": ["u1"], "k": 1000}, "returns 1 to"),
         ],
     )
@@ -267,5 +272,7 @@ class TestCompare:
     def test_it_takes_two(self, run):
         with pytest.raises(recsys.InputError, match="at least two runs"):
             recsys.compare([run])
+        with pytest.raises(recsys.InputError, match="at least two runs"):
+            recsys.compare(run, run)
         with pytest.raises(recsys.InputError, match="unknown metric"):
             recsys.compare([run, run], ["coverage@10"])

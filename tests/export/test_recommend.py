@@ -65,7 +65,7 @@ def test_a_short_answer_says_why(lstm):
 
 @pytest.mark.parametrize("k", [0, 21])
 def test_more_than_was_exported_is_refused(lstm, k):
-    with pytest.raises(InputError, match="returns 1 to 20"):
+    with pytest.raises(InputError, match="1 to 20"):
         lstm.recommend(Query([], {}), k=k)
 
 

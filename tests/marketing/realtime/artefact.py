@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from recsys.export.manifest import FILE, describe_signatures
+from recsys.export.manifest import FILE, FORMAT, describe_signatures
 from recsys.system.manifests import write_folder_manifest
 
 ITEMS = ["apple", "fig", "grape", "hazel", "kiwi", "lime", "mango", "nut"]
@@ -86,6 +86,7 @@ def write_run(folder: Path, seen: str, further: bool = False) -> Path:
     (version / "assets.extra").mkdir()
     (version / "assets.extra/titles.json").write_text(json.dumps({"apple": "An apple"}))
     manifest = {
+        "format": FORMAT,
         "data": {"fingerprint": "f" * 16},
         "model": {"k": K, "seen": seen, "max_events": WINDOW},
         "signatures": describe_signatures(signatures),

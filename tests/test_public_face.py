@@ -103,3 +103,8 @@ def test_importing_it_imports_nothing_heavy():
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.startswith("import recsys: ") and "heavy" not in done.stdout
+
+
+def test_a_package_within_needs_no_import_of_its_own():
+    assert recsys.marketing.size is importlib.import_module("recsys.marketing").size
+    assert not hasattr(recsys, "markting")

@@ -35,7 +35,7 @@ def build_campaign(config: CampaignFile, runs_dir: Path) -> Path:
     A file that comes to the same keeps its version. Beside the channels' files lie
     ``assignments.parquet`` (which user was given what, or held out until when),
     ``messages.parquet`` (who was sent what when), ``left_out.parquet`` (who could not be reached,
-    and why; anyone who opted out is counted only), ``campaign.json`` (counts) and a ``README.md``
+    and why; anyone who opted out is only counted), ``campaign.json`` (counts) and a ``README.md``
     that says so.
 
     What was built in the runs folder before counts: its messages for the caps, and users whom it

@@ -10,7 +10,7 @@ WHERE = {
 }
 BESIDE = """| `assignments.parquet` | all users who were given a campaign: held out (nothing is sent) or not, until when that counts, and with what probability; measure with it, and send nothing to those held out |
 | `messages.parquet` | which user is sent what, when; the caps of later campaigns in this runs folder count it |
-| `left_out.parquet` | users whom a campaign could not reach (no address, say), and why; anyone who opted out is counted only |
+| `left_out.parquet` | users whom a campaign could not reach (no address, say), and why; anyone who opted out is only counted |
 | `campaign.yaml` | the campaign file, as resolved |
 | `campaign.json` | how many users each rule left, and the smallest uplift that the holdout will probably show |
 

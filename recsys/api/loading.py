@@ -1,5 +1,6 @@
 """Opening what lies on a disk or in a registry."""
 
+import os
 from pathlib import Path
 
 from recsys.api.run import Run
@@ -72,9 +73,11 @@ def _model(folder: Path) -> Run:
     from recsys.runs.folder import RunFolder
 
     read_manifest(folder)  # a SavedModel of others has none
-    around = folder.resolve().parents[1]
-    within = folder.parent.name == "model" and (around / "experiment.yaml").is_file()
-    return _checked(Run(RunFolder(folder.parents[1]) if within else None, folder))
+    run = RunFolder(Path(os.path.normpath(folder / ".." / "..")))
+    # An experiment.yaml alone may be what someone wrote, in a folder that a copy was put into.
+    model = folder.resolve()
+    within = (run.model / model.name).resolve() == model and run.dataset_record.is_file()
+    return _checked(Run(run if within else None, folder))
 
 
 def _checked(run: Run) -> Run:

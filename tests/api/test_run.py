@@ -200,6 +200,13 @@ class TestLoad:
         with pytest.raises(recsys.InputError, match=r"log\.csv is a file"):
             recsys.load("log.csv")
 
+    def test_a_copy_beside_somebodys_experiment_is_not_of_its_run(self, run, tmp_path, monkeypatch):
+        shutil.copytree(run.path / "model" / "1", tmp_path / "model" / "1")
+        (tmp_path / "experiment.yaml").write_text("encoder: gru\n")
+        monkeypatch.chdir(tmp_path)
+        answers = recsys.load("model").recommend(histories=[["i3"]], k=2)
+        assert answers["item"].tolist() == run.recommend(histories=[["i3"]], k=2)["item"].tolist()
+
     def test_what_another_version_wrote_is_refused(self, run, tmp_path):
         folder = tmp_path / "average" / "1"
         folder.mkdir(parents=True)

@@ -11,7 +11,8 @@ import numpy as np
 
 from recsys.batch import BatchSpec
 from recsys.data.batches.histories import whole_seconds
-from recsys.data.dataset import Dataset, Feature
+from recsys.data.dataset import Dataset
+from recsys.data.feature import Feature
 from recsys.errors import InputError
 
 UNKNOWN = -1  # index of a user or an item that the dataset does not know
@@ -144,7 +145,7 @@ def user_inputs(
 
 
 def _raw(feature: Feature, values: np.ndarray, dataset: Dataset) -> np.ndarray:
-    """Undoes the encoding of :class:`recsys.data.dataset.Feature`."""
+    """Undoes the encoding of :class:`recsys.data.feature.Feature`."""
     if feature.kind == "vector":
         return values.astype(np.float32)
     if feature.kind == "numeric":

@@ -20,8 +20,10 @@ from tensorflow_recommenders.layers.factorized_top_k import BruteForce
 
 from recsys.batch import USER_FEATURE
 from recsys.config import Seen
-from recsys.data.dataset import NOT_A_WORD, Dataset, Feature, Part
-from recsys.data.sources.text import EDGES, WHOLE
+from recsys.data.dataset import Dataset
+from recsys.data.feature import Feature
+from recsys.data.manifest import Part
+from recsys.data.sources.text import EDGES, NOT_A_WORD, WHOLE
 from recsys.export.inputs import (
     EXCLUDE,
     HISTORY,
@@ -160,7 +162,7 @@ class ServingGraph:
         return values_BW, tf.cast(window.row_lengths(), tf.int32)
 
     def _encode(self, feature: Feature, value: tf.Tensor) -> tf.Tensor:
-        """Encodes raw values as :class:`recsys.data.dataset.Feature` describes."""
+        """Encodes raw values as :class:`recsys.data.feature.Feature` describes."""
         if feature.kind == "numeric":
             scaled = (value - feature.mean) / feature.deviation
             return tf.where(tf.math.is_finite(value), scaled, tf.zeros_like(scaled))

@@ -15,7 +15,7 @@ from recsys.models.text.reader import text_config
 
 
 class FeatureSpec(StrictConfig):
-    """How one feature is encoded (the arrays of ``recsys.data.dataset.Feature``)."""
+    """How one feature is encoded (the arrays of ``recsys.data.feature.Feature``)."""
 
     name: str
     kind: Literal["categorical", "multivalued", "text", "numeric", "vector", "image"]

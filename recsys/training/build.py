@@ -2,7 +2,9 @@
 
 import random
 
-from recsys.data.dataset import Dataset, Feature, Part, Side
+from recsys.data.dataset import Dataset
+from recsys.data.feature import Feature, Side
+from recsys.data.manifest import Part
 from recsys.errors import InputError
 from recsys.models.features import FeatureSpec
 from recsys.models.retriever import ModelConfig, Retriever

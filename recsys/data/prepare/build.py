@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from ibis.backends.duckdb import Backend
 
-from recsys.data.dataset import PARTS, Feature, Manifest, Side
+from recsys.data.feature import Feature, Side
+from recsys.data.manifest import PARTS, Manifest
 from recsys.data.prepare import filters, quality, splits, variants
 from recsys.data.prepare.catalogue import (
     Catalogue,

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from ibis.backends.duckdb import Backend
 
-from recsys.data.dataset import NOT_A_WORD, Feature, Side
+from recsys.data.feature import Feature, Side
 from recsys.data.prepare.ids import identifier
 from recsys.data.prepare.images import ImageReader, content_mark, write_images
 from recsys.data.prepare.numeric_features import read_numeric, read_vectors
@@ -28,6 +28,7 @@ from recsys.data.sources.feature_kinds import (
 )
 from recsys.data.sources.files import SourceFiles
 from recsys.data.sources.read import column
+from recsys.data.sources.text import NOT_A_WORD
 from recsys.errors import InputError
 
 # Letters of scripts that put no space between words, with the marks that belong to each.

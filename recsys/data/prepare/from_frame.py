@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ValidationError
 
-from recsys.data.dataset import Dataset, Side
+from recsys.data.dataset import Dataset
+from recsys.data.feature import Side
 from recsys.data.prepare import splits
 from recsys.data.prepare.config import DataConfig
 from recsys.data.prepare.findings import findings

@@ -7,7 +7,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recsys.data.dataset import Side
+from recsys.data.feature import Side
 from recsys.data.prepare.variants import visible_form
 from recsys.data.sources.config import TableConfig
 from recsys.data.sources.feature_kinds import ImageFeature

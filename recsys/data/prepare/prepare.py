@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from recsys.data.dataset import FORMAT, Dataset
+from recsys.data.dataset import Dataset
+from recsys.data.manifest import FORMAT
 from recsys.data.prepare import splits
 from recsys.data.prepare.build import Builder, Progress
 from recsys.data.prepare.config import DataConfig

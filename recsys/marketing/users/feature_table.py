@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from recsys.data.dataset import Dataset, Side
+from recsys.data.dataset import Dataset
+from recsys.data.feature import Side
 
 
 def feature_table(dataset: Dataset, side: Side) -> pd.DataFrame:

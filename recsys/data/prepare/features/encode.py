@@ -9,9 +9,8 @@ from ibis.backends.duckdb import Backend
 from recsys.data.dataset import Dataset
 from recsys.data.feature import Feature, Side
 from recsys.data.prepare.features.feature import FeatureColumn
-from recsys.data.prepare.features.image import local
 from recsys.data.prepare.features.kinds import FEATURES
-from recsys.data.prepare.images import content_mark
+from recsys.data.prepare.images import content_mark, local
 from recsys.data.prepare.side_table import SideTable, TableConfig
 from recsys.data.sources.cells import trimmed
 from recsys.data.sources.files import SourceFiles

@@ -1,13 +1,12 @@
 """A picture: uint8 [n, size, size, channels], 1 (black) to 255; 0 everywhere = missing."""
 
-from pathlib import Path
 from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from recsys.data.feature import Feature, Side
 from recsys.data.prepare.features.feature import BaseFeatureConfig, FeatureColumn
-from recsys.data.prepare.images import ImageReader, write_images
+from recsys.data.prepare.images import ImageReader, local, write_images
 from recsys.errors import InputError
 
 EXAMPLES = 5
@@ -54,16 +53,3 @@ class ImageFeature(BaseFeatureConfig):
             notes.append(f"{what}: {len(wrong)} of {len(table)}, such as {shown}")
         feature = Feature(name=column.name, kind=self.kind, width=self.size, channels=self.channels)
         return feature, notes
-
-
-def local(folder: Path | None) -> Path:
-    """Where relative paths of pictures begin.
-
-    Raises:
-        InputError: the table that holds them is remote.
-    """
-    if folder is None:
-        raise InputError(
-            "a table with pictures must be a local file, as their paths are: copy it beside them"
-        )
-    return folder

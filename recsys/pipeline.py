@@ -9,7 +9,8 @@ from typing import Any
 import keras
 
 from recsys import tracking
-from recsys.data.dataset import Dataset, Part
+from recsys.data.dataset import Dataset
+from recsys.data.manifest import Part
 from recsys.data.prepare.findings import findings
 from recsys.errors import Damaged, InputError
 from recsys.evaluation.baselines.kinds import check_baselines

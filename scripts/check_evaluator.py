@@ -24,7 +24,8 @@ from typing import Any
 
 import numpy as np
 
-from recsys.data.dataset import Dataset, Part
+from recsys.data.dataset import Dataset
+from recsys.data.manifest import Part
 from recsys.data.prepare.config import DataConfig
 from recsys.data.prepare.prepare import prepare
 from recsys.data.queries import Queries

@@ -31,7 +31,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from recsys.data.dataset import Dataset, Part
+from recsys.data.dataset import Dataset
+from recsys.data.manifest import Part
 from recsys.data.queries import Queries
 from recsys.evaluation.comparison import Contender, compare
 from recsys.evaluation.confidence import intervals

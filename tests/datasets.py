@@ -5,7 +5,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from recsys.data.dataset import PARTS, Dataset, Feature, Manifest, Part
+from recsys.data.dataset import Dataset
+from recsys.data.feature import Feature
+from recsys.data.manifest import PARTS, Manifest, Part
 
 
 def write_dataset(

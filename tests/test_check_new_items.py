@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from recsys.data.dataset import Feature
+from recsys.data.feature import Feature
 from tests.datasets import write_dataset
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"

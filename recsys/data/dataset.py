@@ -7,8 +7,8 @@ test events of a user are three consecutive slices of that slice.
 =========================  ================  ===========================================
 file                       dtype, shape      holds
 =========================  ================  ===========================================
-``manifest.json``          --                :class:`Manifest`, written last, with the digests
-                                             of all other files
+``manifest.json``          --                see :mod:`recsys.data.manifest`; written last, with
+                                             the digests of all other files
 ``user_offsets.npy``       int64 [users+1]   where each user's events begin
 ``part_ends.npy``          int64 [users, 2]  where training and validation events end
 ``event_items.npy``        int32 [events]    item index
@@ -27,7 +27,7 @@ file                       dtype, shape      holds
 ``users.parquet``          --                ``user_id``, in index order
 ``items.parquet``          --                ``item_id``, ``title``, in index order
 ``channels.parquet``, ``campaigns.parquet``  ``name``, in index order (if mapped)
-``features/<side>.<name>.npy``               see :class:`Feature`
+``features/<side>.<name>.npy``               see :mod:`recsys.data.feature`
 ``features/<side>.<name>.vocabulary.parquet``  ``value``, in index order, from index 1
 ``quarantine.parquet``     --                rows left out, with the reason
 =========================  ================  ===========================================
@@ -42,86 +42,24 @@ item.
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import Field
 
-from recsys.config import StrictConfig
+from recsys.data.feature import Side
+from recsys.data.manifest import FORMAT, MANIFEST, PARTS, Manifest, Part
 from recsys.data.queries import Queries, ranges
 from recsys.errors import Damaged
-from recsys.system.manifests import Files, check, read_manifest, write_folder_manifest
+from recsys.system.manifests import check, read_manifest
 from recsys.system.reading import read_json, reading
 
 if TYPE_CHECKING:
     from recsys.data.dataset_statistics import DatasetStatistics
     from recsys.reports.dataset_plots import DatasetPlots
 
-Part = Literal["train", "validation", "test"]
-Side = Literal["user", "item"]
-PARTS: tuple[Part, ...] = ("train", "validation", "test")
 # Roles whose values are few and have names.
 NAMED_ROLES = ("channel", "campaign")
-FORMAT = 3
-MANIFEST = "manifest.json"
 MEND = "Run `recsys prepare` with the experiment: a dataset that is damaged is prepared again"
-# What separates the words of a text feature, for the log and for the served model alike: all but
-# letters, digits and the marks on them. Variation selectors count as marks, but colour emoji.
-NOT_A_WORD = r"(?:[^\p{L}\p{Mn}\p{Mc}\p{N}]|[\x{FE00}-\x{FE0F}\x{E0100}-\x{E01EF}])+"
-
-
-class Feature(StrictConfig):
-    """One column of a side table, encoded as an array with a row per user or item.
-
-    ============  ==================  ============================================
-    kind          array               meaning
-    ============  ==================  ============================================
-    categorical   int32 [n]           vocabulary index, 0 = missing or unknown
-    multivalued   int32 [n, width]    vocabulary indices, padded with 0
-    text          int32 [n, width]    word indices in order, padded with 0
-    numeric       float32 [n]         (value - mean) / deviation, 0 = missing
-    vector        float32 [n, width]  as given, zeros = missing
-    image         uint8 [n, width,    brightness, 1 (black) to 255; 0 everywhere =
-                  width, channels]    missing
-    ============  ==================  ============================================
-    """
-
-    name: str
-    kind: Literal["categorical", "multivalued", "text", "numeric", "vector", "image"]
-    width: int = Field(1, description="columns of the array; of an image, pixels a side")
-    channels: int = Field(0, description="of an image: 1 (grey) or 3 (colours)")
-    vocabulary_size: int = Field(0, description="known values plus one for index 0")
-    mean: float = Field(0.0, description="of a numeric column, in its own unit")
-    deviation: float = Field(1.0, description="of a numeric column, in its own unit")
-
-
-class Manifest(StrictConfig):
-    """The description of a dataset folder, written into it."""
-
-    format: int = FORMAT
-    fingerprint: str
-    users: int
-    items: int
-    events: int
-    part_events: dict[Part, int]
-    known_items: dict[Part, int] = Field(
-        description="length of the prefix of items that have events up to and including the part"
-    )
-    has_order: bool = Field(description="events of a user have an order (time or order column)")
-    has_time: bool = Field(description="event_times.npy is there")
-    has_items: bool = Field(True, description="the log names items; else all events are of one")
-    has_context: bool = Field(False, description="some events weigh 0: item_targets.npy is there")
-    context_items: int = Field(0, description="items whose events all weigh 0")
-    user_features: tuple[Feature, ...] = ()
-    item_features: tuple[Feature, ...] = ()
-    settings: dict[str, Any] = Field(description="the experiment's `data` section, resolved")
-    quality: dict[str, Any] = Field(description="rows read, kept, quarantined by reason, notes")
-    split: dict[str, Any] = Field(description="leakage audit, as in metrics.json")
-    files: Files = Field({}, description="what every other file of the folder holds")
-
-    def write(self, folder: Path) -> None:
-        """Writes it into the folder of a finished dataset, with the digests of what is there."""
-        write_folder_manifest(folder, MANIFEST, self.model_dump(mode="json"))
 
 
 class Dataset:
@@ -424,7 +362,7 @@ class Dataset:
         return np.asarray(~(known_as_context | always_context))
 
     def feature(self, side: Side, name: str) -> np.ndarray:
-        """The array of one feature, one row per user or item (see :class:`Feature`).
+        """The array of one feature, one row per user or item (see :mod:`recsys.data.feature`).
 
         Example:
             >>> data.feature("item", "colour").shape

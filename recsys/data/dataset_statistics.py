@@ -12,7 +12,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 import pandas as pd
 
-from recsys.data.dataset import PARTS, Dataset
+from recsys.data.dataset import Dataset
+from recsys.data.manifest import PARTS
 from recsys.data.sources.text import normal_id
 from recsys.errors import InputError
 

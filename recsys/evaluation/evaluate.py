@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from recsys.config import Seen
-from recsys.data.dataset import Dataset, Part
+from recsys.data.dataset import Dataset
+from recsys.data.manifest import Part
 from recsys.data.queries import Queries
 from recsys.evaluation.baseline_settings import BaselineSettings, choose_settings
 from recsys.evaluation.confidence import Interval, intervals

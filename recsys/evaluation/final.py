@@ -3,7 +3,8 @@
 from typing import Any
 
 from recsys.config import Seen
-from recsys.data.dataset import Dataset, Part
+from recsys.data.dataset import Dataset
+from recsys.data.manifest import Part
 from recsys.evaluation.baseline_settings import choose_settings
 from recsys.evaluation.comparison import Contender, compare
 from recsys.evaluation.config import EvaluationConfig

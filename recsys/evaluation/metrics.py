@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recsys.data.dataset import Dataset, Part
+from recsys.data.dataset import Dataset
+from recsys.data.manifest import Part
 from recsys.errors import InputError
 from recsys.evaluation.ranking import RankedQueries
 

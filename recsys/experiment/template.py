@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recsys.config import NAME
+from recsys.data.prepare.features.kinds import FEATURES
 from recsys.data.sources.config import Columns
 from recsys.errors import InputError
 from recsys.experiment.roles.guess import RoleGuess, guess_roles
@@ -98,7 +99,7 @@ def _document(log: str, guess: RoleGuess, output: Path) -> str:
         "data:",
         "  log:",
         *_log_section(guess),
-        "  # Side tables; each feature is categorical, multivalued, numeric, text, vector, image.",
+        f"  # Side tables; each feature is {', '.join(FEATURES)}.",
         "  # items: {path: items.csv, key: item_id, title: title, features: {brand: categorical}}",
         "  # users: {path: users.csv, key: user_id, features: {country: categorical}}",
         "  repeats: keep  # or first, last: of the same user and item",

@@ -11,7 +11,8 @@ import numpy as np
 
 from recsys.batch import BatchSpec
 from recsys.data.batches.histories import whole_seconds
-from recsys.data.dataset import Dataset, Feature
+from recsys.data.dataset import Dataset
+from recsys.data.feature import Feature
 from recsys.errors import InputError
 
 UNKNOWN = -1  # index of a user or an item that the dataset does not know
@@ -136,20 +137,11 @@ def user_inputs(
     if reads_user_id:
         ids = [dataset.user_ids[user] if user >= 0 else "" for user in users]
         inputs[USER_ID] = np.asarray(ids, dtype=object)
+    if features:
+        # What prepares data takes a second to import.
+        from recsys.data.prepare.features.encode import decode_feature
     for feature in features:
         values = np.array(dataset.feature("user", feature.name)[np.maximum(users, 0)])
         values[users < 0] = 0
-        inputs[input_name(feature)] = _raw(feature, values, dataset)
+        inputs[input_name(feature)] = decode_feature(dataset, "user", feature, values)
     return inputs
-
-
-def _raw(feature: Feature, values: np.ndarray, dataset: Dataset) -> np.ndarray:
-    """Undoes the encoding of :class:`recsys.data.dataset.Feature`."""
-    if feature.kind == "vector":
-        return values.astype(np.float32)
-    if feature.kind == "numeric":
-        return (values * feature.deviation + feature.mean).astype(np.float32)
-    words = np.asarray(["", *dataset.vocabulary("user", feature.name)], dtype=object)[values]
-    if feature.kind == "text":
-        return np.asarray([" ".join(filter(None, row)) for row in words], dtype=object)
-    return words

@@ -10,7 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from recsys.config import Seen
-from recsys.data.dataset import Dataset, Part
+from recsys.data.dataset import Dataset
+from recsys.data.manifest import Part
 from recsys.errors import ParityError
 from recsys.export.inputs import (
     EXCLUDE,

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import Field
 
 from recsys.config import Seen, StrictConfig
-from recsys.data.dataset import Part
+from recsys.data.manifest import Part
 
 
 class ExportConfig(StrictConfig):

@@ -10,7 +10,7 @@ is nothing but TensorFlow. This module imports TensorFlow Recommenders, hence
 only in a process that was started with ``TF_USE_LEGACY_KERAS=1``.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,11 @@ from tensorflow_recommenders.layers.factorized_top_k import BruteForce
 
 from recsys.batch import USER_FEATURE
 from recsys.config import Seen
-from recsys.data.dataset import NOT_A_WORD, Dataset, Feature, Part
-from recsys.data.sources.text import EDGES, WHOLE
+from recsys.data.dataset import Dataset
+from recsys.data.feature import Feature
+from recsys.data.manifest import Part
+from recsys.export.features.kinds import SERVED
+from recsys.export.features.served import ServedFeature
 from recsys.export.inputs import (
     EXCLUDE,
     HISTORY,
@@ -32,6 +35,7 @@ from recsys.export.inputs import (
     input_name,
     user_features_of,
 )
+from recsys.export.lookup import look_up, lookup_table
 from recsys.models.retriever import Retriever
 
 Inputs = Mapping[str, tf.Tensor]
@@ -55,20 +59,22 @@ class ServingGraph:
     ) -> None:
         self._retriever = retriever
         self._max_events = retriever.config.max_events
-        self._features = user_features_of(retriever.config.query.user_features, dataset)
         self._excludes_seen = seen == "exclude"
         self._k = k
 
         item_ids = dataset.item_ids[: retriever.catalogue_items]
         self._item_ids = tf.constant(item_ids, tf.string)
-        self._items = _lookup_table(item_ids)
+        self._items = lookup_table(item_ids)
         self._tables = {ITEM_ID: self._items}
         if retriever.batch_spec.user:
-            self._tables[USER_ID] = _lookup_table(dataset.user_ids)
-        for feature in self._features:
-            if feature.kind in ("categorical", "multivalued", "text"):
-                words = dataset.vocabulary("user", feature.name)
-                self._tables[f"feature.{feature.name}"] = _lookup_table(words, first=1, missing=0)
+            self._tables[USER_ID] = lookup_table(dataset.user_ids)
+        self._features: list[tuple[Feature, ServedFeature]] = []
+        for feature in user_features_of(retriever.config.query.user_features, dataset):
+            words = dataset.vocabulary("user", feature.name) if feature.vocabulary_size else []
+            served = SERVED[feature.kind](feature, words)
+            self._features.append((feature, served))
+            if served.table is not None:
+                self._tables[f"feature.{feature.name}"] = served.table
 
         vectors = retriever.item_vectors()
         recommendable = dataset.recommendable(fitted_part)[: len(item_ids)]
@@ -109,16 +115,16 @@ class ServingGraph:
             specs[HISTORY_TIME] = tf.TensorSpec([None, None], tf.int64)
         if self._retriever.batch_spec.user:
             specs[USER_ID] = tf.TensorSpec([None], tf.string)
-        for feature in self._features:
-            specs[input_name(feature)] = _feature_spec(feature)
+        for feature, served in self._features:
+            specs[input_name(feature)] = served.spec
         return specs
 
     def recommend(self, inputs: Inputs) -> dict[str, tf.Tensor]:
         """Signatures ``serving_default`` and, with ``exclude``, ``recommend_excluding``."""
-        history_BE = _look_up(self._items, inputs[HISTORY])
+        history_BE = look_up(self._items, inputs[HISTORY])
         left_out = [history_BE] if self._excludes_seen else []
         if EXCLUDE in inputs:
-            left_out.append(_look_up(self._items, inputs[EXCLUDE]))
+            left_out.append(look_up(self._items, inputs[EXCLUDE]))
         query_BD = self._embed(history_BE, inputs)
         # One column more keeps the width above zero, which the search below needs.
         no_item = tf.fill([tf.shape(query_BD)[0], 1], UNKNOWN)
@@ -126,11 +132,11 @@ class ServingGraph:
 
     def embed_query(self, inputs: Inputs) -> dict[str, tf.Tensor]:
         """Signature ``embed_query``."""
-        return {"embedding": self._embed(_look_up(self._items, inputs[HISTORY]), inputs)}
+        return {"embedding": self._embed(look_up(self._items, inputs[HISTORY]), inputs)}
 
     def embed_items(self, inputs: Inputs) -> dict[str, tf.Tensor]:
         """Signature ``embed_items``; an unknown item has a vector of zeros."""
-        items = _look_up(self._items, inputs[ITEM_ID])
+        items = look_up(self._items, inputs[ITEM_ID])
         known = tf.cast(items != UNKNOWN, tf.float32)
         vectors = tf.gather(self._item_vectors, tf.maximum(items, 0))
         return {"embedding": vectors * known[:, tf.newaxis]}
@@ -143,10 +149,9 @@ class ServingGraph:
             times_BW, _ = self._window(inputs[HISTORY_TIME], known_BE)
             encoded["history_times"] = _elapsed(times_BW, length_B)
         if self._retriever.batch_spec.user:
-            encoded["user"] = _look_up(self._tables[USER_ID], inputs[USER_ID])
-        for feature in self._features:
-            value = inputs[input_name(feature)]
-            encoded[USER_FEATURE + feature.name] = self._encode(feature, value)
+            encoded["user"] = look_up(self._tables[USER_ID], inputs[USER_ID])
+        for feature, served in self._features:
+            encoded[USER_FEATURE + feature.name] = served.encode(inputs[input_name(feature)])
         embedding = self._retriever.embed_query(encoded, item_vectors=self._item_vectors)
         return tf.ensure_shape(embedding, [None, self._retriever.config.dim])
 
@@ -158,23 +163,6 @@ class ServingGraph:
         missing = tf.maximum(0, 1 - tf.shape(values_BW)[1])
         values_BW = tf.pad(values_BW, [[0, 0], [0, missing]])
         return values_BW, tf.cast(window.row_lengths(), tf.int32)
-
-    def _encode(self, feature: Feature, value: tf.Tensor) -> tf.Tensor:
-        """Encodes raw values as :class:`recsys.data.dataset.Feature` describes."""
-        if feature.kind == "numeric":
-            scaled = (value - feature.mean) / feature.deviation
-            return tf.where(tf.math.is_finite(value), scaled, tf.zeros_like(scaled))
-        if feature.kind == "vector":
-            return tf.where(tf.math.is_finite(value), value, tf.zeros_like(value))
-        table = self._tables[f"feature.{feature.name}"]
-        if feature.kind == "categorical":
-            return _look_up(table, value, missing=0)
-        if feature.kind == "text":
-            indices = tf.ragged.map_flat_values(table.lookup, _split_words(value))
-        else:
-            indices = tf.RaggedTensor.from_tensor(_look_up(table, value, missing=0))
-        known = tf.ragged.boolean_mask(indices, indices != 0)
-        return known.to_tensor(default_value=0, shape=[None, feature.width])
 
     def _top_k(self, query_BD: tf.Tensor, left_out_BX: tf.Tensor) -> dict[str, tf.Tensor]:
         widest = tf.reduce_max(tf.math.count_nonzero(left_out_BX != UNKNOWN, axis=1))
@@ -210,48 +198,6 @@ def _elapsed(seconds_BW: tf.Tensor, length_B: tf.Tensor) -> tf.Tensor:
     passed_BW = tf.clip_by_value(seconds_BW - seconds_BW[:, :1], 0, tf.int32.max)
     real_BW = tf.sequence_mask(length_B, tf.shape(seconds_BW)[1])
     return tf.where(real_BW, tf.cast(passed_BW, tf.int32), 0)
-
-
-def _split_words(text: tf.Tensor) -> tf.RaggedTensor:
-    # DuckDB, which made the vocabulary, lowers letter by letter. TensorFlow
-    # lowers these two by their surroundings or into two characters.
-    for upper, lower in (("Σ", "σ"), ("İ", "i")):
-        text = tf.strings.regex_replace(text, upper, lower)
-    lowered = tf.strings.lower(text, encoding="utf-8")
-    return tf.strings.split(tf.strings.regex_replace(lowered, NOT_A_WORD, " "))
-
-
-def _look_up(table: tf.lookup.StaticHashTable, ids: tf.Tensor, missing: int = UNKNOWN) -> tf.Tensor:
-    """Numbers of ids, as :func:`recsys.data.sources.text.normal_id` has them where needed."""
-    found = table.lookup(ids)
-    has_strangers = tf.reduce_any((found == missing) & (ids != ""))
-    return tf.cond(has_strangers, lambda: table.lookup(_normal(ids)), lambda: found)
-
-
-def _normal(ids: tf.Tensor) -> tf.Tensor:
-    trimmed = tf.strings.regex_replace(ids, EDGES, "")
-    return tf.strings.regex_replace(trimmed, WHOLE, r"\1")
-
-
-def _lookup_table(
-    keys: Sequence[str], first: int = 0, missing: int = UNKNOWN
-) -> tf.lookup.StaticHashTable:
-    """A table from text to consecutive int32 numbers."""
-    numbers = tf.range(first, first + len(keys), dtype=tf.int32)
-    initializer = tf.lookup.KeyValueTensorInitializer(tf.constant(keys, tf.string), numbers)
-    return tf.lookup.StaticHashTable(initializer, default_value=missing)
-
-
-def _feature_spec(feature: Feature) -> tf.TensorSpec:
-    match feature.kind:
-        case "categorical" | "text":
-            return tf.TensorSpec([None], tf.string)
-        case "multivalued":
-            return tf.TensorSpec([None, None], tf.string)
-        case "numeric":
-            return tf.TensorSpec([None], tf.float32)
-        case "vector":
-            return tf.TensorSpec([None, feature.width], tf.float32)
 
 
 def _trace(

@@ -13,7 +13,6 @@ from pydantic import Field, model_validator
 
 from recsys.batch import USER_FEATURE, BatchSpec
 from recsys.config import StrictConfig
-from recsys.models.features import FeatureSpec
 from recsys.models.items.tower import ItemTower, ItemTowerConfig
 from recsys.models.losses.bpr_max import BPRMaxConfig
 from recsys.models.losses.cross_entropy import CrossEntropyConfig
@@ -80,9 +79,9 @@ class Retriever(keras.Model):
         candidate_items: known items that may be recommended, where others are context
             only: read in histories, and no negatives (see :meth:`assign_candidates`).
             None: all.
-        item_features: specs of the item features, as dumps; those that
-            ``config.item.features`` names.
-        user_features: specs of the user features, likewise.
+        item_features: what the dataset says of those that ``config.item.features`` names, as
+            :func:`recsys.models.features.kinds.feature_spec` reads it.
+        user_features: likewise.
 
     Attributes:
         batch_spec: which keys of a batch it reads.
@@ -105,8 +104,8 @@ class Retriever(keras.Model):
         self.known_items = known_items
         self.users = users
         self.candidate_items = candidate_items
-        self.item_features = [FeatureSpec.model_validate(spec) for spec in item_features]
-        self.user_features = [FeatureSpec.model_validate(spec) for spec in user_features]
+        self.item_features = list(item_features)
+        self.user_features = list(user_features)
         policy = self.dtype_policy
         dim = self.config.dim
         self.item_tower = ItemTower(
@@ -114,7 +113,7 @@ class Retriever(keras.Model):
             dim,
             catalogue_items,
             known_items,
-            [spec.model_dump() for spec in self.item_features],
+            self.item_features,
             dtype=policy,
             name="item_tower",
         )
@@ -123,7 +122,7 @@ class Retriever(keras.Model):
             dim,
             self.config.max_events + 1,
             users,
-            [spec.model_dump() for spec in self.user_features],
+            self.user_features,
             dtype=policy,
             name="query_tower",
         )
@@ -232,7 +231,7 @@ class Retriever(keras.Model):
         if times_BL is not None and position_ids_BL is None:
             # The start vector stands at the first event, whose time is 0.
             times_BL = ops.pad(times_BL, ((0, 0), (1, 0)))
-        features = {spec.name: batch[USER_FEATURE + spec.name] for spec in self.user_features}
+        features = {spec["name"]: batch[USER_FEATURE + spec["name"]] for spec in self.user_features}
         queries_BLD = self.query_tower(
             history_BLD,
             user=batch.get("user"),
@@ -350,8 +349,8 @@ class Retriever(keras.Model):
             "known_items": self.known_items,
             "users": self.users,
             "candidate_items": self.candidate_items,
-            "item_features": [spec.model_dump() for spec in self.item_features],
-            "user_features": [spec.model_dump() for spec in self.user_features],
+            "item_features": self.item_features,
+            "user_features": self.user_features,
         }
         return {**super().get_config(), **config}
 

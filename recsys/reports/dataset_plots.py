@@ -5,8 +5,9 @@ import matplotlib.ticker
 import numpy as np
 import pandas as pd
 
-from recsys.data.dataset import PARTS, Dataset
+from recsys.data.dataset import Dataset
 from recsys.data.dataset_statistics import DatasetStatistics, Period
+from recsys.data.manifest import PARTS
 from recsys.reports.plots import ACCENT_COLOUR, MODEL_COLOUR, OTHER_COLOUR, STYLE, WIDTH, Figure
 
 PART_COLOURS = {"train": MODEL_COLOUR, "validation": OTHER_COLOUR, "test": ACCENT_COLOUR}

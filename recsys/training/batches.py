@@ -3,7 +3,8 @@
 import numpy as np
 
 from recsys.data.batches.training_batches import TrainingBatches
-from recsys.data.dataset import Dataset, Part
+from recsys.data.dataset import Dataset
+from recsys.data.manifest import Part
 from recsys.models.retriever import Retriever
 from recsys.training.config import TrainingConfig
 

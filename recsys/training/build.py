@@ -2,9 +2,11 @@
 
 import random
 
-from recsys.data.dataset import Dataset, Feature, Part, Side
+from recsys.data.dataset import Dataset
+from recsys.data.feature import Feature, Side
+from recsys.data.manifest import Part
 from recsys.errors import InputError
-from recsys.models.features import FeatureSpec
+from recsys.models.features.kinds import feature_spec
 from recsys.models.retriever import ModelConfig, Retriever
 from recsys.training.devices import free_memory
 from recsys.training.memory import FLOAT, MemoryForecast, require_memory
@@ -37,10 +39,9 @@ def build_retriever(
     known = manifest.known_items[last_part]
     recommendable = dataset.recommendable(last_part)[:known]
     rows = known * config.item.id + manifest.users * config.query.user_id
-    specs = [FeatureSpec.model_validate(spec) for spec in item_features]
     needed = MemoryForecast(
         tables=FLOAT * rows * config.dim,
-        features=manifest.items * sum(spec.row_bytes for spec in specs),
+        features=manifest.items * sum(feature_spec(spec).row_bytes for spec in item_features),
     )
     require_memory(needed, needed.total, free_memory())
     # Each weight and dropout mask follows from the seed alone: Keras draws their seeds from
@@ -118,6 +119,5 @@ def _specs(names: list[str], features: tuple[Feature, ...], side: Side, where: s
                 f"{where} names {name!r}, but the dataset has these {side} features: {there}. "
                 f"Add it to data.{side}s.features or remove it."
             )
-        fields = available[name].model_dump(include=set(FeatureSpec.model_fields))
-        specs.append(fields)
+        specs.append(available[name].model_dump())
     return specs

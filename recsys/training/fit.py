@@ -11,7 +11,8 @@ from typing import Any, Protocol
 import keras
 import numpy as np
 
-from recsys.data.dataset import Dataset, Part
+from recsys.data.dataset import Dataset
+from recsys.data.manifest import Part
 from recsys.errors import Damaged, InputError, TrainingDiverged
 from recsys.models.retriever import Retriever
 from recsys.system import stopping

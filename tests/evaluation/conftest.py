@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from recsys.data.dataset import PARTS, Dataset, Manifest, Part
+from recsys.data.dataset import Dataset
+from recsys.data.manifest import PARTS, Manifest, Part
 
 DAY = 86_400_000_000  # microseconds
 Event = tuple[int, int, Part, int]  # user, item, part, day

@@ -12,7 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from recsys.data.dataset import Dataset, Feature, Manifest
+from recsys.data.dataset import Dataset
+from recsys.data.feature import Feature
+from recsys.data.manifest import Manifest
 from recsys.export.manifest import read_manifest
 from recsys.export.probes import Probes, write_probes
 from recsys.export.request import ExportConfig, ExportRequest

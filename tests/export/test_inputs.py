@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from recsys.data.dataset import Feature
+from recsys.data.feature import Feature
 from recsys.errors import InputError
 from recsys.export.inputs import id_matrix, input_name, user_features_of
 

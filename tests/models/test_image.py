@@ -103,5 +103,5 @@ def test_configs_that_make_no_sense(image):
 
 def test_a_reader_without_a_picture_is_refused():
     item = {"features": ["price"], "image": {"filters": 8}}
-    with pytest.raises(InputError, match=r"none of model\.item\.features is an image"):
+    with pytest.raises(InputError, match=r"none of model\.item\.features is of kind image"):
         ItemTower(item, 5, 3, 3, [{"name": "price", "kind": "numeric"}])

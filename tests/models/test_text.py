@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from recsys.errors import InputError
-from recsys.models.features import FeatureEncoder
+from recsys.models.features.encoder import FeatureEncoder
 from recsys.models.items.tower import ItemTower, ItemTowerConfig
 from recsys.models.text.convolution import ConvolutionalText
 from recsys.models.text.recurrent import RecurrentText
@@ -25,7 +25,7 @@ READERS = {
 def read(text: dict, titles: list[list[int]]) -> np.ndarray:
     """The vectors of titles, always of the same weights."""
     keras.utils.set_random_seed(1)
-    encoder = FeatureEncoder([{**TITLE, "width": len(titles[0])}], dim=5, text=text)
+    encoder = FeatureEncoder([{**TITLE, "width": len(titles[0]), "reader": text}], dim=5)
     encoder.build()
     return keras.ops.convert_to_numpy(encoder({"title": np.array(titles, dtype=np.int32)}))
 
@@ -84,7 +84,8 @@ class TestReader:
 
     def test_words_are_hidden_in_training_only(self, name):
         keras.utils.set_random_seed(1)
-        encoder = FeatureEncoder([TITLE], dim=5, text={**READERS[name], "word_dropout": 0.9})
+        reader = {**READERS[name], "word_dropout": 0.9}
+        encoder = FeatureEncoder([{**TITLE, "reader": reader}], dim=5)
         title = {"title": np.tile(np.array([[1, 2, 3, 4]], dtype=np.int32), (40, 1))}
         hidden = keras.ops.convert_to_numpy(encoder(title, training=True))
         assert 15 < np.sum(~hidden.any(axis=1)) < 40  # .9⁴ of 40 is 26
@@ -146,5 +147,5 @@ def test_configs_that_make_no_sense(section):
 def test_a_reader_without_a_text_is_refused():
     price = {"name": "price", "kind": "numeric"}
     item = {"features": ["price"], "text": {"kind": "rnn"}}
-    with pytest.raises(InputError, match=r"none of model\.item\.features is a text"):
+    with pytest.raises(InputError, match=r"none of model\.item\.features is of kind text"):
         ItemTower(item, 5, 3, 3, [price])

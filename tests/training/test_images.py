@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from recsys.data.dataset import Feature
+from recsys.data.feature import Feature
 from recsys.models.retriever import ModelConfig, Retriever
 from recsys.training.memory import estimate_working_memory, forecast, held_by
 from recsys.training.optimizer import OptimizerConfig

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from recsys.data.dataset import Feature
+from recsys.data.feature import Feature
 from recsys.evaluation.ranking import RetrieverEmbedder, rank
 from recsys.models.retriever import ModelConfig
 from recsys.training.build import build_retriever

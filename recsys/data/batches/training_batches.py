@@ -13,7 +13,8 @@ from recsys.data.batches.epoch_sampler import EpochSample, EpochSampler
 from recsys.data.batches.histories import seconds_since, whole_seconds
 from recsys.data.batches.packing import LengthBuckets, PackedSequences, Packing, Placement
 from recsys.data.batches.sequences import Sequences, cut_sequences
-from recsys.data.dataset import Dataset, Part
+from recsys.data.dataset import Dataset
+from recsys.data.manifest import Part
 from recsys.data.queries import ranges
 
 # Room is made for so many standard deviations above the mean: one step in millions needs more.

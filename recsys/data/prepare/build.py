@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from ibis.backends.duckdb import Backend
 
-from recsys.data.dataset import PARTS, Feature, Manifest, Side
+from recsys.data.feature import Feature, Side
+from recsys.data.manifest import PARTS, Manifest
 from recsys.data.prepare import filters, quality, splits, variants
 from recsys.data.prepare.catalogue import (
     Catalogue,
@@ -22,11 +23,11 @@ from recsys.data.prepare.catalogue import (
 )
 from recsys.data.prepare.config import DataConfig
 from recsys.data.prepare.encode import encode_ids
-from recsys.data.prepare.features import SideTable, encode_features, read_side_table
+from recsys.data.prepare.features.encode import encode_features
 from recsys.data.prepare.findings import Quality
 from recsys.data.prepare.matching import match
+from recsys.data.prepare.side_table import SideTable, TableConfig, read_side_table
 from recsys.data.prepare.writing import write_events, write_offsets
-from recsys.data.sources.config import TableConfig
 from recsys.data.sources.engine import blaming_input
 from recsys.data.sources.files import SourceFiles
 from recsys.data.sources.public import Table

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from ibis.backends.duckdb import Backend
 
-from recsys.data.dataset import PARTS, Part
+from recsys.data.manifest import PARTS, Part
 
 
 @dataclass(frozen=True)

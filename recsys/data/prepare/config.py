@@ -4,8 +4,8 @@ from pydantic import Field, field_validator, model_validator
 
 from recsys.config import StrictConfig
 from recsys.data.prepare import filters, splits
-from recsys.data.sources.config import LogConfig, TableConfig
-from recsys.data.sources.feature_kinds import ImageFeature
+from recsys.data.prepare.side_table import TableConfig
+from recsys.data.sources.config import LogConfig
 
 
 class DataConfig(StrictConfig):
@@ -39,12 +39,7 @@ class DataConfig(StrictConfig):
         if users is not None and users.title is not None:
             raise ValueError("only items have a title")
         for name, feature in (users.features if users is not None else {}).items():
-            if isinstance(feature, ImageFeature):
-                raise ValueError(
-                    f"the feature {name!r} is an image, and only items have pictures: a "
-                    "caller of the exported model would have to send the user's. Make a vector of "
-                    "it first."
-                )
+            feature.check(name, "user")
         return users
 
     @model_validator(mode="after")

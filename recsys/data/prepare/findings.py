@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from recsys.data.dataset import Manifest
+from recsys.data.manifest import Manifest
 
 
 @dataclass

@@ -13,12 +13,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ValidationError
 
-from recsys.data.dataset import Dataset, Side
+from recsys.data.dataset import Dataset
+from recsys.data.feature import Side
 from recsys.data.prepare import splits
 from recsys.data.prepare.config import DataConfig
 from recsys.data.prepare.findings import findings
 from recsys.data.prepare.prepare import prepare
-from recsys.data.sources.config import Columns, LogConfig, TableConfig
+from recsys.data.prepare.side_table import TableConfig
+from recsys.data.sources.config import Columns, LogConfig
 from recsys.data.sources.frames import Frame, open_frame, write_frame
 from recsys.errors import InputError
 from recsys.system.mistakes import explain

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from recsys.data.prepare.writing import ArrayFile
+from recsys.errors import InputError
 
 # Pictures that are decoded before they are written.
 BLOCK = 1024
@@ -94,6 +95,19 @@ def write_images(paths: Sequence[str | None], reader: ImageReader, file: Path) -
                     picture = missing
                 out.write(picture)
     return wrong
+
+
+def local(folder: Path | None) -> Path:
+    """Where relative paths of pictures begin.
+
+    Raises:
+        InputError: the table that holds them is remote.
+    """
+    if folder is None:
+        raise InputError(
+            "a table with pictures must be a local file, as their paths are: copy it beside them"
+        )
+    return folder
 
 
 def content_mark(folder: Path, paths: Iterable[str]) -> str:

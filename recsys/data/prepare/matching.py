@@ -7,10 +7,9 @@ import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recsys.data.dataset import Side
+from recsys.data.feature import Side
+from recsys.data.prepare.side_table import TableConfig
 from recsys.data.prepare.variants import visible_form
-from recsys.data.sources.config import TableConfig
-from recsys.data.sources.feature_kinds import ImageFeature
 
 # What the same id may differ in from one file to another, the likeliest first.
 FORMS: dict[str, Callable[[pa.ChunkedArray], pa.ChunkedArray]] = {
@@ -125,8 +124,8 @@ def _examples(unmatched: pa.ChunkedArray, unused: pa.ChunkedArray) -> str:
 def _values_note(
     ids: ir.Table, size: int, missing: int, table: ir.Table, side: Side, config: TableConfig
 ) -> list[str]:
-    """Features that more lack than have no row; pictures are counted where they are read."""
-    names = [n for n, feature in config.features.items() if not isinstance(feature, ImageFeature)]
+    """Features that more lack than have no row; files are counted where they are read."""
+    names = [name for name, feature in config.features.items() if not feature.names_files]
     if not names or missing == size:
         return []
     joined = ids.inner_join(table, "id")

@@ -14,12 +14,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from recsys.data.dataset import FORMAT, Dataset
+from recsys.data.dataset import Dataset
+from recsys.data.manifest import FORMAT
 from recsys.data.prepare import splits
 from recsys.data.prepare.build import Builder, Progress
 from recsys.data.prepare.config import DataConfig
-from recsys.data.prepare.features import mark_images
-from recsys.data.sources.config import FileConfig, LogConfig, TableConfig
+from recsys.data.prepare.features.encode import mark_files
+from recsys.data.prepare.side_table import TableConfig
+from recsys.data.sources.config import FileConfig, LogConfig
 from recsys.data.sources.engine import blaming_input, connect
 from recsys.data.sources.files import SourceFiles
 from recsys.data.sources.public import Table
@@ -56,7 +58,7 @@ def prepare(
     with blaming_input(str(datasets)), _workshop(datasets) as scratch:
         tell("finding files", 0.0)
         files = _locate(config, scratch)
-        fingerprint = _fingerprint(config, files, _mark_images(config, files, scratch, memory_gib))
+        fingerprint = _fingerprint(config, files, _mark_files(config, files, scratch, memory_gib))
         final = datasets / fingerprint
         if final.exists() and (found := _intact(final, config)) is not None:
             return found
@@ -118,11 +120,11 @@ def _locate(config: DataConfig, scratch: Path) -> dict[Table, SourceFiles]:
     return found
 
 
-def _mark_images(
+def _mark_files(
     config: DataConfig, files: dict[Table, SourceFiles], scratch: Path, memory_gib: float
 ) -> list[str]:
-    """What changes when pictures change; an engine is started only if there are any."""
-    if config.items is None or not config.items.has_images:
+    """What changes when files change that a table names; an engine is started only if one does."""
+    if config.items is None or not config.items.names_files:
         return []
     where, folder = files["items"], scratch / "image_paths"
     folder.mkdir()
@@ -130,21 +132,19 @@ def _mark_images(
     try:
         with blaming_input(str(where)):
             source = read_table(con, where, config.items, "items", config.items.roles)
-            return mark_images(source.table, config.items, where)
+            return mark_files(source.table, config.items, where)
     finally:
         con.disconnect()
 
 
-def _fingerprint(
-    config: DataConfig, files: dict[Table, SourceFiles], image_marks: list[str]
-) -> str:
+def _fingerprint(config: DataConfig, files: dict[Table, SourceFiles], file_marks: list[str]) -> str:
     """Content of the sources and settings; where the files lie makes no difference."""
     place = {"path", "public"}
     settings = config.model_dump(
         mode="json", exclude={"log": place, "users": place, "items": place}
     )
     contents: dict[str, Any] = {side: source.fingerprint for side, source in files.items()}
-    if image_marks:
-        contents["images"] = image_marks
+    if file_marks:
+        contents["images"] = file_marks
     document = json.dumps([FORMAT, settings, contents], sort_keys=True)
     return hashlib.sha256(document.encode()).hexdigest()[:16]

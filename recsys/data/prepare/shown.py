@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from recsys.data.dataset import PARTS, Feature, Manifest
+from recsys.data.feature import Feature
+from recsys.data.manifest import PARTS, Manifest
 from recsys.data.prepare.findings import findings
 
 COLUMNS = ("events", "users", "items", "days")

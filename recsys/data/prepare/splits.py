@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import AwareDatetime, BeforeValidator, Field, model_validator
 
 from recsys.config import StrictConfig
-from recsys.data.dataset import PARTS
+from recsys.data.manifest import PARTS
 from recsys.data.prepare import holdout
 from recsys.data.prepare.filters import group_keys
 from recsys.data.prepare.holdout import TEST, TRAIN, VALIDATION

@@ -1,7 +1,7 @@
 """How a source is described in an experiment: an interaction log, a side table, their files."""
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import (
     ConfigDict,
@@ -15,7 +15,6 @@ from pydantic import (
 from recsys.config import StrictConfig
 from recsys.data.sources import public
 from recsys.data.sources.cells import NULL_WORDS
-from recsys.data.sources.feature_kinds import FEATURE_NAME, FeatureConfig, ImageFeature
 from recsys.data.sources.formats import Format
 from recsys.data.sources.numbers import Decimal, NumberFormat, Thousands
 from recsys.data.sources.times import TimeConfig
@@ -110,7 +109,7 @@ class FileConfig(StrictConfig):
         return self
 
 
-def _public_knows(key: str) -> Callable[[dict[str, Any]], None]:
+def public_knows(key: str) -> Callable[[dict[str, Any]], None]:
     """For the JSON Schema: a public data set has a value of ``key``, which a path needs."""
 
     def changed(schema: dict[str, Any]) -> None:
@@ -170,7 +169,7 @@ class Columns(StrictConfig):
 class LogConfig(TimeConfig, FileConfig):
     """An interaction log: which user did what with which item, and when."""
 
-    model_config = ConfigDict(json_schema_extra=_public_knows("columns"))
+    model_config = ConfigDict(json_schema_extra=public_knows("columns"))
 
     columns: Columns
     event_weights: dict[str, Annotated[float, Field(ge=0)] | None] = Field(
@@ -217,58 +216,3 @@ class LogConfig(TimeConfig, FileConfig):
         if self.event_weights and not any(self.event_weights.values()):
             raise ValueError("`event_weights` are all 0 or null: something must be recommended")
         return self
-
-
-class TableConfig(FileConfig):
-    """A side table: one row per user or per item, with features."""
-
-    model_config = ConfigDict(json_schema_extra=_public_knows("key"))
-
-    key: str = Field(description="column with the id, as in the log")
-    title: str | None = Field(None, description="column with the items' names for people")
-    duplicates: Literal["refuse", "first", "last"] = Field(
-        "refuse",
-        description="several rows with one id: refuse, or take the first or last value that is "
-        "there of each column",
-    )
-    max_unusable: float = Field(
-        0.5,
-        ge=0,
-        le=1,
-        description="share of the given values of a numeric or vector feature that may be unusable "
-        "and then count as missing; beyond this share the table is refused",
-    )
-    features: dict[str, FeatureConfig] = Field(
-        {}, description="name: kind, or name: {kind: …, column: …, …}"
-    )
-
-    @property
-    def roles(self) -> dict[str, str]:
-        """What each column is needed for, and its name."""
-        titled = {} if self.title is None else {"title": self.title}
-        columns = {f"feature {name}": f.column or name for name, f in self.features.items()}
-        return {"key": self.key, **titled, **columns}
-
-    @property
-    def has_images(self) -> bool:
-        """Whether it names files beside it."""
-        return any(isinstance(feature, ImageFeature) for feature in self.features.values())
-
-    @model_validator(mode="before")
-    @classmethod
-    def _public_key(cls, given: Any) -> Any:
-        if isinstance(given, dict) and given.get("public") and "key" not in given:
-            # The room above tells users from items; both use the same names.
-            return {**given, "key": public.KEY}
-        return given
-
-    @field_validator("features")
-    @classmethod
-    def _plain_names(cls, features: dict[str, Any]) -> dict[str, Any]:
-        for name in features:
-            if not FEATURE_NAME.fullmatch(name):
-                raise ValueError(
-                    f"the feature name {name!r} is used in file names and as an input of the "
-                    "exported model: take letters, digits and _, and name the column by `column`"
-                )
-        return features

@@ -21,6 +21,9 @@ EDGES = f"^{INVISIBLES}|{INVISIBLES}$"
 ZERO_WIDTH = "[" + "".join(rf"\x{{{ord(c):x}}}" for c in INVISIBLE if not c.isspace()) + "]"
 # A whole number that a spreadsheet or a float wrote: `17850.0` is `17850`.
 WHOLE = r"^(-?[0-9]+)\.0+$"
+# What separates the words of a text feature, for the log and for the served model alike: all but
+# letters, digits and the marks on them. Variation selectors count as marks, but colour emoji.
+NOT_A_WORD = r"(?:[^\p{L}\p{Mn}\p{Mc}\p{N}]|[\x{FE00}-\x{FE0F}\x{E0100}-\x{E01EF}])+"
 
 
 def normal_id(text: str) -> str:

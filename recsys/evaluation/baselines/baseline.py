@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Protocol
 
 from recsys.config import Seen, StrictConfig
-from recsys.data.dataset import Dataset, Part
+from recsys.data.dataset import Dataset
+from recsys.data.manifest import Part
 from recsys.evaluation.ranking import Scorer
 
 # Settings as the scorer's constructor takes them, and what fits the scorer with them.

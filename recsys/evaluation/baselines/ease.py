@@ -8,7 +8,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from recsys.config import Seen
-from recsys.data.dataset import Dataset, Part
+from recsys.data.dataset import Dataset
+from recsys.data.manifest import Part
 from recsys.data.queries import Queries
 from recsys.evaluation.baselines.baseline import BaseBaselineConfig, Candidate
 from recsys.evaluation.baselines.interactions import learned_events, met, met_before

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import numpy as np
 from scipy import sparse
 
-from recsys.data.dataset import Dataset, Part
+from recsys.data.dataset import Dataset
+from recsys.data.manifest import Part
 from recsys.data.queries import Queries, ranges
 
 # An event of the history that weighs less than this is left out.

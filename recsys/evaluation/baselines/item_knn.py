@@ -9,7 +9,8 @@ import numpy as np
 from scipy import sparse
 
 from recsys.config import Seen
-from recsys.data.dataset import Dataset, Part
+from recsys.data.dataset import Dataset
+from recsys.data.manifest import Part
 from recsys.data.queries import Queries
 from recsys.evaluation.baselines.baseline import BaseBaselineConfig, Candidate
 from recsys.evaluation.baselines.interactions import met, weighted_history

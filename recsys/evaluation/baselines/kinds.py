@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from typing import Annotated
 
-from recsys.data.dataset import Dataset, Part
+from recsys.data.dataset import Dataset
+from recsys.data.manifest import Part
 from recsys.evaluation.baselines.als import ALSConfig
 from recsys.evaluation.baselines.baseline import BaselineConfig
 from recsys.evaluation.baselines.ease import EASEConfig

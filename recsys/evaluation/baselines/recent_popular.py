@@ -6,7 +6,8 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from recsys.config import Seen
-from recsys.data.dataset import Dataset, Part
+from recsys.data.dataset import Dataset
+from recsys.data.manifest import Part
 from recsys.data.queries import Queries
 from recsys.errors import InputError
 from recsys.evaluation.baselines.baseline import BaseBaselineConfig, Candidate

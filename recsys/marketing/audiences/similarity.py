@@ -8,6 +8,7 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import OneHotEncoder
 
 from recsys.data.dataset import Dataset
+from recsys.data.prepare.features.kinds import FEATURES
 from recsys.errors import InputError
 
 # Users whose neighbours are sought at a time.
@@ -95,8 +96,12 @@ def profiles(dataset: Dataset, features: Sequence[str]) -> tuple[sp.csr_matrix, 
     Raises:
         InputError: the dataset has no such categories or numbers.
     """
-    kinds = {each.name: each.kind for each in dataset.manifest.user_features}
-    usable = [name for name, kind in kinds.items() if kind in ("categorical", "numeric")]
+    holds = {each.name: FEATURES[each.kind].holds for each in dataset.manifest.user_features}
+    usable = [
+        name
+        for name, what in holds.items()
+        if what is not None and dataset.feature("user", name).ndim == 1
+    ]
     unknown = [name for name in features if name not in usable]
     if unknown:
         raise InputError(
@@ -107,6 +112,6 @@ def profiles(dataset: Dataset, features: Sequence[str]) -> tuple[sp.csr_matrix, 
     for name in features:
         values = np.asarray(dataset.feature("user", name)).reshape(-1, 1)
         described |= values[:, 0] != 0
-        one_hot = kinds[name] == "categorical"
+        one_hot = holds[name] == "categories"
         columns.append(OneHotEncoder().fit_transform(values) if one_hot else sp.csr_matrix(values))
     return sp.hstack(columns, format="csr", dtype=np.float64), described

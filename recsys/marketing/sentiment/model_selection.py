@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from recsys.data.dataset import PARTS
+from recsys.data.manifest import PARTS
 from recsys.data.prepare.splits import iso
 from recsys.errors import InputError
 from recsys.marketing.measurement.scores import difference, score

@@ -12,6 +12,7 @@ import pyarrow as pa
 from ibis.backends.duckdb import Backend
 
 from recsys.data.dataset import Dataset
+from recsys.data.prepare.features.kinds import FEATURES
 from recsys.errors import InputError
 from recsys.marketing.users.feature_table import feature_table
 
@@ -95,7 +96,7 @@ def open_events(dataset: Dataset, category: str | None = None) -> Iterator[Event
             con.table("categories"),
             names,
             pd.Index(dataset.user_ids),
-            _single_valued(dataset),
+            feature_table(dataset, "user", lists=False),
         )
     finally:
         con.disconnect()
@@ -122,12 +123,6 @@ def occasions_of(events: ir.Table) -> ir.Table:
     return occasions.mutate(gap=(occasions.time - occasions.time.lag().over(in_order)) / DAY)
 
 
-def _single_valued(dataset: Dataset) -> pd.DataFrame:
-    """The features of which each user has one value."""
-    several = [each.name for each in dataset.manifest.user_features if each.kind == "multivalued"]
-    return feature_table(dataset, "user").drop(columns=several)
-
-
 def _categories(
     dataset: Dataset, category: str | None
 ) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
@@ -135,9 +130,9 @@ def _categories(
     empty = np.zeros(0, dtype=np.int32)
     if category is None:
         return empty, empty, ()
-    kinds = {each.name: each.kind for each in dataset.manifest.item_features}
-    if kinds.get(category) not in ("categorical", "multivalued"):
-        usable = [name for name, kind in kinds.items() if kind in ("categorical", "multivalued")]
+    features = dataset.manifest.item_features
+    usable = [each.name for each in features if FEATURES[each.kind].holds == "categories"]
+    if category not in usable:
         raise InputError(
             f"no item feature {category!r} of categories; there are: "
             f"{', '.join(usable) or 'none'}. Name it in data.items.features."

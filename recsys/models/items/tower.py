@@ -11,12 +11,12 @@ from pydantic import Field, PositiveInt, model_validator
 from recsys.config import StrictConfig
 from recsys.errors import InputError
 from recsys.models.embedding import EmbeddingTable
-from recsys.models.features import FeatureEncoder, FeatureSpec
+from recsys.models.features.encoder import FeatureEncoder
+from recsys.models.features.kinds import feature_spec
 from recsys.models.image.convolution import ConvolutionalImageConfig
 from recsys.models.mlp import MLP
 from recsys.models.text.average import AverageTextConfig
 from recsys.models.text.reader import TextConfig
-from recsys.models.text.words import taught_words
 
 # Numbers that the vectors of a whole catalogue may need at a time: 128 MiB.
 HELD_AT_ONCE = 2**25
@@ -45,6 +45,11 @@ class ItemTowerConfig(StrictConfig):
     hidden: list[PositiveInt] = Field(
         [], description="units of ReLU layers on top, added to their input"
     )
+
+    @property
+    def readers(self) -> dict[str, StrictConfig]:
+        """By kind of feature, how features of this kind are read."""
+        return {"text": self.text, "image": self.image}
 
     @model_validator(mode="after")
     def _is_not_empty(self) -> "ItemTowerConfig":
@@ -75,7 +80,7 @@ class ItemTower(keras.layers.Layer):
         catalogue_items: items that the tower knows.
         known_items: items with an id vector: those with events in the fitted
             part. The others are described by their features alone.
-        specs: the features, as :class:`FeatureSpec` dumps.
+        specs: the features, as :func:`recsys.models.features.kinds.feature_spec` reads them.
 
     Raises:
         InputError: a reader of texts or images is configured, and no feature is one.
@@ -95,33 +100,28 @@ class ItemTower(keras.layers.Layer):
         self.dim = dim
         self.catalogue_items = catalogue_items
         self.known_items = known_items
-        self.specs = [FeatureSpec(**spec) for spec in specs]
+        self.given_specs = specs
+        readers = {kind: {"reader": reader} for kind, reader in self.config.readers.items()}
+        self.specs = [feature_spec({**spec, **readers.get(spec["kind"], {})}) for spec in specs]
         policy = self.dtype_policy
         self.table = (
             EmbeddingTable(known_items, dim, dtype=policy, name="id") if self.config.id else None
         )
         self.hide_ids = keras.layers.Dropout(self.config.id_dropout, dtype=policy)
-        text, image = self.config.text, self.config.image
-        if text != AverageTextConfig():
-            self._require("text", f"is {text.kind!r}", "a text")
-        if image != ConvolutionalImageConfig():
-            self._require("image", "is set", "an image")
-        self.features = (
-            FeatureEncoder(
-                specs, dim, text.model_dump(), image.model_dump(), dtype=policy, name="features"
-            )
-            if specs
-            else None
-        )
+        self._refuse_idle_readers()
+        dumps = [spec.model_dump() for spec in self.specs]
+        self.features = FeatureEncoder(dumps, dim, dtype=policy, name="features") if dumps else None
         hidden = self.config.hidden
         self.mlp = MLP(hidden, dim, dtype=policy, name="mlp") if hidden else None
 
-    def _require(self, kind: str, state: str, wanted: str) -> None:
-        if not any(spec.kind == kind for spec in self.specs):
-            raise InputError(
-                f"model.item.{kind} {state}, but none of model.item.features is {wanted} "
-                f"(kind: {kind} in data.items.features). Add one, or remove model.item.{kind}."
-            )
+    def _refuse_idle_readers(self) -> None:
+        there, usual = {spec.kind for spec in self.specs}, ItemTowerConfig().readers
+        for kind, reader in self.config.readers.items():
+            if kind not in there and reader != usual[kind]:
+                raise InputError(
+                    f"model.item.{kind} is set, but none of model.item.features is of kind {kind} "
+                    f"(data.items.features). Add one, or remove model.item.{kind}."
+                )
 
     def build(self, input_shape=None) -> None:
         if self.table is not None:
@@ -153,9 +153,7 @@ class ItemTower(keras.layers.Layer):
         """Sets the catalogue's features: one array per feature, a row per item."""
         for spec in self.specs:
             array = np.asarray(values[spec.name][: self.catalogue_items])
-            if spec.kind == "text":
-                array = taught_words(array, self.known_items, self.config.text.minimum_items)
-            self.feature_values[spec.name].assign(array)
+            self.feature_values[spec.name].assign(spec.taught(array, self.known_items))
 
     def call(self, item_ids=None, rows=None, training: bool = False):
         """Vectors of some items, or of all.
@@ -207,6 +205,6 @@ class ItemTower(keras.layers.Layer):
             "dim": self.dim,
             "catalogue_items": self.catalogue_items,
             "known_items": self.known_items,
-            "specs": [spec.model_dump() for spec in self.specs],
+            "specs": self.given_specs,
         }
         return {**super().get_config(), **config}

@@ -12,7 +12,7 @@ from pydantic import Field, PositiveInt, model_validator
 from recsys.batch import BatchSpec
 from recsys.config import StrictConfig
 from recsys.models.embedding import EmbeddingTable
-from recsys.models.features import FeatureEncoder
+from recsys.models.features.encoder import FeatureEncoder
 from recsys.models.mlp import MLP
 from recsys.models.query.attention import AttentionConfig
 from recsys.models.query.average import AverageConfig
@@ -85,7 +85,8 @@ class QueryTower(keras.layers.Layer):
         dim: width of a vector.
         positions: positions of a sequence, at most.
         users: users with a vector of their own.
-        specs: the user features, as :class:`recsys.models.features.FeatureSpec` dumps.
+        specs: the user features, as
+            :func:`recsys.models.features.kinds.feature_spec` reads them.
     """
 
     def __init__(

@@ -6,7 +6,7 @@ import numpy as np
 
 from recsys.batch import BatchSpec, QueryBatch, check_batch
 from recsys.data.batches.histories import HistoryEncoder, elapsed, slices, whole_seconds
-from recsys.data.dataset import Feature
+from recsys.data.feature import Feature
 from tests.datasets import write_dataset
 
 SPEC = BatchSpec(max_events=3, user=True)

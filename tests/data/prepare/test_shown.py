@@ -2,7 +2,7 @@
 
 import pytest
 
-from recsys.data.dataset import Feature
+from recsys.data.feature import Feature
 from recsys.data.prepare.shown import as_html, as_text
 from tests.data.conftest import SMALL_LOG
 

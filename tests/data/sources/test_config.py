@@ -3,7 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
-from recsys.data.sources.config import LogConfig, TableConfig
+from recsys.data.prepare.side_table import TableConfig
+from recsys.data.sources.config import LogConfig
 
 
 @pytest.mark.parametrize(

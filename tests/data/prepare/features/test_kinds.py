@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from recsys.data.sources.config import TableConfig
+from recsys.data.prepare.side_table import TableConfig
 
 
 def test_short_and_long_features():

@@ -1,0 +1,44 @@
+"""The description of a prepared dataset, written into its folder."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from recsys.config import StrictConfig
+from recsys.data.feature import Feature
+from recsys.system.manifests import Files, write_folder_manifest
+
+Part = Literal["train", "validation", "test"]
+PARTS: tuple[Part, ...] = ("train", "validation", "test")
+FORMAT = 3
+MANIFEST = "manifest.json"
+
+
+class Manifest(StrictConfig):
+    """The description of a dataset folder, written into it."""
+
+    format: int = FORMAT
+    fingerprint: str
+    users: int
+    items: int
+    events: int
+    part_events: dict[Part, int]
+    known_items: dict[Part, int] = Field(
+        description="length of the prefix of items that have events up to and including the part"
+    )
+    has_order: bool = Field(description="events of a user have an order (time or order column)")
+    has_time: bool = Field(description="event_times.npy is there")
+    has_items: bool = Field(True, description="the log names items; else all events are of one")
+    has_context: bool = Field(False, description="some events weigh 0: item_targets.npy is there")
+    context_items: int = Field(0, description="items whose events all weigh 0")
+    user_features: tuple[Feature, ...] = ()
+    item_features: tuple[Feature, ...] = ()
+    settings: dict[str, Any] = Field(description="the experiment's `data` section, resolved")
+    quality: dict[str, Any] = Field(description="rows read, kept, quarantined by reason, notes")
+    split: dict[str, Any] = Field(description="leakage audit, as in metrics.json")
+    files: Files = Field({}, description="what every other file of the folder holds")
+
+    def write(self, folder: Path) -> None:
+        """Writes it into the folder of a finished dataset, with the digests of what is there."""
+        write_folder_manifest(folder, MANIFEST, self.model_dump(mode="json"))

@@ -1,0 +1,39 @@
+"""The kinds of features by the name that an experiment calls them."""
+
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BeforeValidator, Field
+
+from recsys.data.prepare.features.categorical import CategoricalFeature
+from recsys.data.prepare.features.feature import FeatureConfig
+from recsys.data.prepare.features.image import ImageFeature
+from recsys.data.prepare.features.multivalued import MultivaluedFeature
+from recsys.data.prepare.features.numeric import NumericFeature
+from recsys.data.prepare.features.text import TextFeature
+from recsys.data.prepare.features.vector import VectorFeature
+from recsys.system.kinds import kinds_of
+
+_AnyFeature = Annotated[
+    # A new kind is one file in this folder and one entry here (see CONTRIBUTING.md).
+    CategoricalFeature
+    | MultivaluedFeature
+    | TextFeature
+    | NumericFeature
+    | VectorFeature
+    | ImageFeature,
+    Field(discriminator="kind"),
+]
+FEATURES: dict[str, type[FeatureConfig]] = {
+    kind: each for each in get_args(get_args(_AnyFeature)[0]) for kind in kinds_of(each)
+}
+
+
+def _long_form(given: Any) -> Any:
+    return {"kind": given} if isinstance(given, str) else given
+
+
+# In an experiment, the kind alone is enough.
+_Names: Any = Literal[tuple(FEATURES)]  # type: ignore[valid-type]
+AnyFeature = Annotated[
+    _AnyFeature, BeforeValidator(_long_form, json_schema_input_type=_Names | _AnyFeature)
+]

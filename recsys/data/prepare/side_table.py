@@ -1,0 +1,154 @@
+"""A side table: how an experiment describes it, and its rows in the engine, one per id."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import ibis.expr.types as ir
+from ibis.backends.duckdb import Backend
+from pydantic import ConfigDict, Field, field_validator, model_validator
+
+from recsys.data.feature import Side
+from recsys.data.prepare.features.kinds import AnyFeature
+from recsys.data.prepare.ids import identifier
+from recsys.data.sources import public
+from recsys.data.sources.cells import trimmed
+from recsys.data.sources.config import FileConfig, public_knows
+from recsys.data.sources.files import SourceFiles
+from recsys.data.sources.read import column
+from recsys.errors import InputError
+
+FEATURE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+EXAMPLES = 5
+
+
+class TableConfig(FileConfig):
+    """A side table: one row per user or per item, with features."""
+
+    model_config = ConfigDict(json_schema_extra=public_knows("key"))
+
+    key: str = Field(description="column with the id, as in the log")
+    title: str | None = Field(None, description="column with the items' names for people")
+    duplicates: Literal["refuse", "first", "last"] = Field(
+        "refuse",
+        description="several rows with one id: refuse, or take the first or last value that is "
+        "there of each column",
+    )
+    max_unusable: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="share of the given values of a numeric or vector feature that may be unusable "
+        "and then count as missing; beyond this share the table is refused",
+    )
+    features: dict[str, AnyFeature] = Field(
+        {}, description="name: kind, or name: {kind: …, column: …, …}"
+    )
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """What each column is needed for, and its name."""
+        titled = {} if self.title is None else {"title": self.title}
+        columns = {f"feature {name}": f.column or name for name, f in self.features.items()}
+        return {"key": self.key, **titled, **columns}
+
+    @property
+    def names_files(self) -> bool:
+        """Whether it names files beside it."""
+        return any(feature.names_files for feature in self.features.values())
+
+    @model_validator(mode="before")
+    @classmethod
+    def _public_key(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("public") and "key" not in given:
+            # The room above tells users from items; both use the same names.
+            return {**given, "key": public.KEY}
+        return given
+
+    @field_validator("features")
+    @classmethod
+    def _plain_names(cls, features: dict[str, Any]) -> dict[str, Any]:
+        for name in features:
+            if not FEATURE_NAME.fullmatch(name):
+                raise ValueError(
+                    f"the feature name {name!r} is used in file names and as an input of the "
+                    "exported model: take letters, digits and _, and name the column by `column`"
+                )
+        return features
+
+
+@dataclass(frozen=True)
+class SideTable:
+    """A side table in the engine, with one row per id.
+
+    Attributes:
+        side: whose table it is.
+        table: columns ``id`` (text), ``title`` if one is named, and
+            ``feature.<name>`` as read.
+        config: the experiment's section of it.
+        folder: where relative paths in it begin; None if it is remote.
+        notes: what was left out.
+    """
+
+    side: Side
+    table: ir.Table
+    config: TableConfig
+    folder: Path | None
+    notes: tuple[str, ...]
+
+
+def read_side_table(
+    con: Backend, raw: ir.Table, side: Side, config: TableConfig, where: SourceFiles
+) -> SideTable:
+    """Writes a side table into the engine, one row per id.
+
+    Raises:
+        InputError: a column is missing, or ids are not unique.
+    """
+    chosen: dict[str, ir.Value] = {"id": identifier(column(raw, config.key, "key", where))}
+    if config.title is not None:
+        chosen["title"] = _present(column(raw, config.title, "title", where).cast("string"))
+    for name, feature in config.features.items():
+        given = column(raw, feature.column or name, f"feature {name}", where)
+        chosen[f"feature.{name}"] = _present(given)
+    con.create_table(f"{side}_rows", raw.select(**chosen))
+    rows = con.table(f"{side}_rows")
+    nameless = rows.filter(rows.id.isnull()).count().execute()
+    notes = [f"rows of the {side} table without an id: {nameless}"] if nameless else []
+    rows = rows.mutate(row=rows.rowid()).filter(rows.id.notnull())
+    counted = rows.group_by("id").aggregate(rows=rows.count())
+    repeated = counted.filter(counted.rows > 1).order_by("id")
+    if config.duplicates == "refuse":
+        _refuse_repeated(repeated, side, where)
+        return SideTable(side, rows.drop("row"), config, where.folder, tuple(notes))
+    merged = repeated.count().execute()
+    if merged:
+        notes.append(f"ids of the {side} table with several rows, merged: {merged}")
+    unique = _one_row_each(con, rows, side, config)
+    return SideTable(side, unique, config, where.folder, tuple(notes))
+
+
+def _present(value: ir.Column) -> ir.Value:
+    """Blank text is a missing value."""
+    return trimmed(value) if value.type().is_string() else value
+
+
+def _refuse_repeated(repeated: ir.Table, side: Side, where: object) -> None:
+    examples = repeated.limit(EXAMPLES).to_pyarrow().to_pylist()
+    if examples:
+        shown = ", ".join(f"{entry['id']!r} ({entry['rows']} rows)" for entry in examples)
+        raise InputError(
+            f"{where}: {repeated.count().execute()} {side} ids have several rows: {shown}. Keep "
+            "one row per id, or set `duplicates: first` or `duplicates: last`."
+        )
+
+
+def _one_row_each(con: Backend, rows: ir.Table, side: Side, config: TableConfig) -> ir.Table:
+    chosen = {}
+    for name in rows.drop("id", "row").columns:
+        there = rows[name].notnull()
+        pick = rows[name].argmin if config.duplicates == "first" else rows[name].argmax
+        chosen[name] = pick(rows.row, where=there)
+    con.create_table(f"{side}_unique", rows.group_by("id").aggregate(**chosen))
+    return con.table(f"{side}_unique")

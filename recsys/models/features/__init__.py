@@ -1,0 +1,1 @@
+"""The kinds of features: how each makes a vector of an array."""

@@ -34,6 +34,7 @@ from recsys.runs.console import TrainingProgress, say, warn, working
 from recsys.runs.folder import RunFolder
 from recsys.runs.preparation import prepare_dataset
 from recsys.runs.training_claim import TrainingClaim
+from recsys.system.compilation import programs
 from recsys.system.files import atomic_path
 from recsys.training.build import build_retriever, check_model
 from recsys.training.fit import Callback, TrainingState, fit
@@ -125,6 +126,7 @@ class Pipeline:
     ) -> None:
         experiment, folder = self.experiment, self.folder
         metric = experiment.evaluation.metric
+        before = programs()
         retriever = self._build(dataset, "train")
         validation = Validation(retriever, dataset, experiment.seen, experiment.evaluation)
         for note in validation.notes if self._sweep is None else ():
@@ -152,6 +154,7 @@ class Pipeline:
                 "input_wait_share": progress.waited / max(progress.seconds, 1e-9),
                 "memory_forecast_gib": progress.memory_bytes / 2**30,
                 "backend": keras.backend.backend(),
+                "programs": (programs() - before).as_dict(),
             },
         )
         with atomic_path(folder.retriever) as temporary:

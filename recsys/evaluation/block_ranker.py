@@ -1,7 +1,7 @@
 """Ranks a block of queries on the device that Keras runs on.
 
-Legend of shapes: B queries, I items (filled up to whole groups), G groups of W items,
-K best items, S pairs of a query and a seen item, T targets.
+Legend of shapes: B queries, I items (filled up to whole groups, by one at least), G groups of
+W items, K best items, S pairs of a query and a seen item, T targets.
 """
 
 from typing import Any
@@ -27,17 +27,15 @@ class BlockRanker(keras.Model):
     Args:
         items: items that are ranked.
         k: best items to return, at most ``items``.
-        every_place: whether the places of targets beyond the best K are counted, too.
         dim: width of query and item vectors, if scores are their products.
     """
 
-    def __init__(self, items: int, k: int, every_place: bool, dim: int | None = None) -> None:
+    def __init__(self, items: int, k: int, dim: int | None = None) -> None:
         super().__init__(dtype="float32")
         self.items = items
         self.k = k
-        self.every_place = every_place
         self.group = _group(items, k)
-        self.filled = -items % self.group
+        self.filled = self.group - items % self.group
         if dim is not None:
             # One dimension more, in which what fills the groups up loses.
             self.item_vectors = self.add_weight(
@@ -71,8 +69,9 @@ class BlockRanker(keras.Model):
         Args:
             inputs: ``queries`` float32 [B, dim], or ``scores`` float32 [B, items];
                 ``seen`` int32 [S, 2], rows and items that are not ranked (may be
-                missing); ``targets`` int32 [T, 2], rows and items, T a multiple of
-                :data:`COUNTED` if every place is counted.
+                missing; item ``items`` is none); ``targets`` int32 [T, 2], rows and items, T a
+                multiple of :data:`COUNTED`; ``every_place`` bool [1], whether the places of
+                targets beyond the best K are counted, too.
 
         Returns:
             ``top_items`` int32 [B, K], -1 where there are fewer; ``places`` int32
@@ -103,10 +102,11 @@ class BlockRanker(keras.Model):
         rows_T, items_T = inputs["targets"][:, 0], inputs["targets"][:, 1]
         flat = ops.reshape(scores_BI, (-1,))
         own_T = ops.take(flat, rows_T * ops.shape(scores_BI)[1] + items_T, axis=0)
-        if self.every_place:
-            places_T = _counted(scores_BI, rows_T, own_T)
-        else:
-            places_T = _reaching(ops.take(values_BK, rows_T, axis=0), own_T)
+        places_T = ops.cond(
+            inputs["every_place"][0],
+            lambda: _counted(scores_BI, rows_T, own_T),
+            lambda: _reaching(ops.take(values_BK, rows_T, axis=0), own_T),
+        )
         return {"top_items": ops.cast(top_BK, "int32"), "places": places_T}
 
     def _scores(self, inputs: dict[str, Any]):

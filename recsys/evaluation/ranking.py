@@ -1,5 +1,6 @@
 """Full ranking: where each held-out item stands among all items."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -14,8 +15,13 @@ from recsys.data.queries import Queries, ranges
 from recsys.evaluation.block_ranker import COUNTED, LOWEST, BlockRanker
 from recsys.models.query_model import QueryModel
 from recsys.models.retriever import Retriever
+from recsys.system.devices import on_accelerator
 
 UNRANKED = np.iinfo(np.int32).max
+# On an accelerator a block has room for so many targets and seen items a query, on average:
+# validation and test are of one shape.
+TARGETS_OF_A_QUERY = 2
+SEEN_OF_A_QUERY = 256
 
 
 class Scorer(Protocol):
@@ -40,8 +46,14 @@ class Embedder(Protocol):
     catalogue_items: int
     item_vectors: np.ndarray
 
-    def embed(self, queries: Queries, block: slice) -> np.ndarray:
-        """float32 [block, dim]: the vectors of some of the queries."""
+    def embed(self, queries: Queries, block: slice, rows: int = 0) -> np.ndarray:
+        """float32 [block, dim]: the vectors of some of the queries.
+
+        Args:
+            queries: what is asked.
+            block: which of them.
+            rows: how many are asked for at most in a call, for those who compile for it.
+        """
         ...
 
 
@@ -55,6 +67,7 @@ class RetrieverEmbedder:
 
     def __init__(self, retriever: Retriever, dataset: Dataset) -> None:
         self.catalogue_items = retriever.catalogue_items
+        self._one_width = on_accelerator()
         self._trained = retriever
         self._retriever = retriever.in_float32()
         self._model = QueryModel(self._retriever)
@@ -68,15 +81,16 @@ class RetrieverEmbedder:
         self._model.refresh()
         self.item_vectors = keras.ops.convert_to_numpy(self._model.item_vectors)
 
-    def embed(self, queries: Queries, block: slice) -> np.ndarray:
+    def embed(self, queries: Queries, block: slice, rows: int = 0) -> np.ndarray:
         users, ends = queries.users[block], queries.history_ends[block]
         inputs = self._histories.of_users(users, ends)
         # Blocks of few shapes are compiled once: the last is filled up, and histories
-        # are cut to the next power of two.
-        size = block.stop - block.start
-        width = _power_of_two(max(int(inputs["length"].max()), SMALLEST_WIDTH))
-        for name in inputs.keys() & {"history", "history_times"}:
-            inputs[name] = inputs[name][:, :width]
+        # are cut to the next power of two, if they are not as wide as they are all.
+        if not self._one_width:
+            width = _power_of_two(max(int(inputs["length"].max()), SMALLEST_WIDTH))
+            for name in inputs.keys() & {"history", "history_times"}:
+                inputs[name] = inputs[name][:, :width]
+        size = max(rows, len(users))
         inputs = {name: _filled(values, size) for name, values in inputs.items()}
         return np.asarray(self._model.predict_on_batch(inputs))[: len(users)]
 
@@ -157,7 +171,8 @@ class Ranker:
         # The catalogue may be smaller than what is asked for.
         self._found = min(k, scorer.catalogue_items)
         dim = scorer.item_vectors.shape[1] if isinstance(scorer, Embedder) else None
-        self._block_ranker = BlockRanker(scorer.catalogue_items, self._found, every_rank, dim)
+        self._block_ranker = BlockRanker(scorer.catalogue_items, self._found, dim)
+        self._one_shape = on_accelerator()
 
     def rank(self, queries: Queries) -> RankedQueries:
         """Ranks what is asked, with the scorer as it is now; see :func:`rank`."""
@@ -173,14 +188,12 @@ class Ranker:
         lengths = queries.history_ends - self._dataset.user_offsets[queries.users]
         order = np.argsort(lengths, kind="stable")
         ordered, target_order = queries.in_order(order)
-        size = max(1, min(self._block_size, len(queries)))
-        for begin in range(0, len(queries), size):
-            block = slice(begin, begin + size)
-            targets = slice(*ordered.target_offsets[[begin, min(block.stop, len(queries))]])
+        for block in self._blocks(ordered, lengths[order]):
+            targets = slice(*ordered.target_offsets[[block.start, block.stop]])
             items = ordered.target_items[targets]
             known = np.flatnonzero(items < self._scorer.catalogue_items)
             known = known[self._candidates[items[known]]]
-            asked = ordered.target_queries[targets][known] - begin
+            asked = ordered.target_queries[targets][known] - block.start
             answer = self._rank_block(ordered, block, asked, items[known])
             ranks[target_order[targets][known]] = answer["places"][: len(known)]
             top = answer["top_items"][: len(order[block])]
@@ -189,36 +202,60 @@ class Ranker:
             ranks[ranks > self._found] = UNRANKED
         return RankedQueries(queries, ranks, top_items, repeats)
 
+    def _blocks(self, queries: Queries, lengths: np.ndarray) -> Iterator[slice]:
+        """Blocks of queries, in order; of one shape, none holds more than there is room for."""
+        targets = queries.target_offsets
+        seen = np.concatenate(([0], np.cumsum(lengths)))
+        begin = 0
+        while begin < len(queries):
+            end = begin + self._block_size
+            if self._one_shape:
+                room = TARGETS_OF_A_QUERY * self._block_size
+                end = min(end, np.searchsorted(targets, targets[begin] + room, "right") - 1)
+                room = SEEN_OF_A_QUERY * self._block_size
+                end = min(end, np.searchsorted(seen, seen[begin] + room, "right") - 1)
+            # A query that there is no room for is a block, and a shape, of its own.
+            end = min(max(int(end), begin + 1), len(queries))
+            yield slice(begin, end)
+            begin = end
+
+    def _room(self, count: int, of_a_query: int) -> int:
+        """What so many targets or seen items are filled up to."""
+        least = of_a_query * self._block_size if self._one_shape else 1
+        return max(_power_of_two(count), least)
+
     def _rank_block(
         self, queries: Queries, block: slice, target_queries: np.ndarray, target_items: np.ndarray
     ) -> dict[str, np.ndarray]:
-        inputs = _scored(self._scorer, queries, block, self._candidates)
+        size = self._block_size if self._one_shape else min(self._block_size, len(queries))
+        inputs = _scored(self._scorer, queries, block, self._candidates, size)
+        inputs["every_place"] = np.array([self._every_rank])
         if self._seen == "exclude":
             rows, items = _history_pairs(self._dataset, queries, block)
-            known = items < self._scorer.catalogue_items
-            pairs = np.stack([rows[known], items[known]], axis=1).astype(np.int32)
-            if len(pairs):
-                # What fills it up repeats a pair.
-                inputs["seen"] = _filled(pairs, _power_of_two(len(pairs)))
+            no_item = self._scorer.catalogue_items
+            known = np.flatnonzero(items < no_item)
+            pairs = np.full((self._room(len(known), SEEN_OF_A_QUERY), 2), (0, no_item), np.int32)
+            pairs[: len(known)] = np.stack([rows[known], items[known]], axis=1)
+            inputs["seen"] = pairs
         asked = np.stack([target_queries, target_items], axis=1).astype(np.int32)
-        room = max(_power_of_two(len(asked)), COUNTED)
+        room = max(self._room(len(asked), TARGETS_OF_A_QUERY), COUNTED)
         inputs["targets"] = np.pad(asked, ((0, room - len(asked)), (0, 0)))
         return self._block_ranker.predict_on_batch(inputs)
 
 
 def _scored(
-    scorer: Scorer | Embedder, queries: Queries, block: slice, candidates: np.ndarray
+    scorer: Scorer | Embedder, queries: Queries, block: slice, candidates: np.ndarray, rows: int
 ) -> dict[str, np.ndarray]:
-    """What the block ranker reads of a scorer; as many rows as the block has room for."""
+    """What the block ranker reads of a scorer; so many rows, the block's first."""
     if isinstance(scorer, Embedder):
-        name, values = "queries", scorer.embed(queries, block)
+        name, values = "queries", scorer.embed(queries, block, rows)
     else:
         name, values = "scores", scorer.score(queries, block)
     values = np.asarray(values, dtype=np.float32)
     _refuse_nan(scorer, values)
     if name == "scores" and not candidates.all():
         values = np.where(candidates, values, np.float32(LOWEST))
-    return {name: _filled(values, block.stop - block.start)}
+    return {name: _filled(values, rows)}
 
 
 def _refuse_nan(scorer: Scorer | Embedder, values: np.ndarray | None) -> None:

@@ -15,6 +15,7 @@ from recsys.data.dataset import Dataset
 from recsys.export.inputs import UNKNOWN, event_times
 from recsys.export.manifest import MEND
 from recsys.export.precision import full_float32_products
+from recsys.models.query_model import QueryModel
 from recsys.models.retriever import Retriever
 from recsys.system.files import atomic_path
 from recsys.system.reading import reading
@@ -86,10 +87,10 @@ def write_probes(retriever: Retriever, dataset: Dataset, file: Path, count: int 
     retriever = retriever.in_float32()
     encoder = HistoryEncoder(dataset, retriever.catalogue_items, retriever.batch_spec)
     with full_float32_products():
-        embeddings = retriever.embed_query(encoder.of_events(histories, times, users))
-        item_vectors = retriever.item_vectors()
-    to_numpy = keras.ops.convert_to_numpy
-    probes = Probes(histories, times, users, to_numpy(embeddings), to_numpy(item_vectors))
+        model = QueryModel(retriever)
+        embeddings = np.asarray(model.predict_on_batch(encoder.of_events(histories, times, users)))
+    item_vectors = keras.ops.convert_to_numpy(model.item_vectors)
+    probes = Probes(histories, times, users, embeddings, item_vectors)
     probes.save(file)
     return probes
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 
 from recsys.errors import InputError
+from recsys.system.compilation import start_compilation
 from recsys.system.extras import require
 
 BACKENDS = ("tensorflow", "jax")
@@ -43,6 +44,8 @@ def start_backend() -> None:
             f"KERAS_BACKEND is {chosen!r}, but Keras was imported before with {runs!r}: set it "
             "before Keras is first imported (in a notebook, restart the kernel)"
         )
+    if runs == "jax":
+        start_compilation()
     if runs == "tensorflow":
         import tensorflow as tf
 

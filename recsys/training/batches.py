@@ -6,7 +6,11 @@ from recsys.data.batches.training_batches import TrainingBatches
 from recsys.data.dataset import Dataset
 from recsys.data.manifest import Part
 from recsys.models.retriever import Retriever
+from recsys.system.devices import on_accelerator
 from recsys.training.config import TrainingConfig
+
+# Widths of batches, where a lane is a sequence, that an accelerator compiles: seconds each.
+MOST_WIDTHS = 3
 
 
 def training_batches(
@@ -56,4 +60,5 @@ def training_batches(
         split_timestamp_groups=config.split_timestamp_groups,
         sampler=retriever.config.loss.build_sampler(counts),
         shares=shares,
+        most_widths=MOST_WIDTHS if on_accelerator() else None,
     )

@@ -247,7 +247,7 @@ def _run_epoch(
         if element is None:
             break
         stacked, weights = element
-        pending.append((step.run(stacked), weights))
+        pending.append((step.run(stacked, len(weights)), weights))
         progress.step += len(weights)
         progress.events += int(np.count_nonzero(stacked["weights"]))
         settle(left=1)  # the last one may still be running on the device
@@ -296,7 +296,7 @@ def _end_epoch(
 
 def _account(progress: TrainingState, pending: tuple[Any, np.ndarray]) -> None:
     losses, weights = pending
-    losses = np.asarray(losses, dtype=np.float64)
+    losses = np.asarray(losses, dtype=np.float64)[: len(weights)]
     if not np.isfinite(losses).all():
         raise TrainingDiverged(
             f"training diverged in epoch {progress.epoch + 1}: the loss is not a number. Lower "

@@ -37,7 +37,10 @@ class Loader:
     def epoch(
         self, epoch: int, first_step: int
     ) -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
-        """Stacked batches [steps, batch, ...] and each step's sum of weights.
+        """Stacked batches [room, batch, ...] and each step's sum of weights [steps].
+
+        Where a dispatch has fewer steps than it has room for, zeros follow them: what
+        :meth:`recsys.training.step.Step.run` does not take.
 
         They are assembled in a thread of its own, a few groups ahead; the next
         epoch's first ones while this epoch is validated.
@@ -58,8 +61,9 @@ class Loader:
         sample = self._batches.sample(0)
         largest = max(self._batches.dispatches(sample, self._steps), key=_cells_and_steps)
         batch = self._batches.batch(largest, 0, sample)
-        steps = len(largest.placement.sequences)
-        return {name: np.broadcast_to(each, (steps, *each.shape)) for name, each in batch.items()}
+        return {
+            name: np.broadcast_to(each, (largest.room, *each.shape)) for name, each in batch.items()
+        }
 
     def close(self) -> None:
         """Ends the assembly of what will not be asked for."""
@@ -77,17 +81,19 @@ class Loader:
         for dispatch in self._batches.dispatches(sample, self._steps):
             if dispatch.first_step < first_step:
                 continue
-            steps = [
-                self._batches.batch(dispatch, step, sample)
-                for step in range(len(dispatch.placement.sequences))
-            ]
-            stacked = {name: np.stack([step[name] for step in steps]) for name in steps[0]}
-            yield stacked, stacked["weights"].sum(axis=1, dtype=np.float64)
+            steps = len(dispatch.placement.sequences)
+            stacked: dict[str, np.ndarray] = {}
+            for step in range(steps):
+                for name, each in self._batches.batch(dispatch, step, sample).items():
+                    if name not in stacked:
+                        stacked[name] = np.zeros((dispatch.room, *each.shape), each.dtype)
+                    stacked[name][step] = each
+            yield stacked, stacked["weights"][:steps].sum(axis=1, dtype=np.float64)
 
 
 def _cells_and_steps(dispatch: Dispatch) -> tuple[int, int]:
     placement = dispatch.placement
-    return placement.lanes * placement.width, len(placement.sequences)
+    return placement.lanes * placement.width, dispatch.room
 
 
 class _Prefetched:

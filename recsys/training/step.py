@@ -23,16 +23,20 @@ class Step(Protocol):
     updated by a Keras optimizer.
     """
 
-    def run(self, batches: Mapping[str, np.ndarray]) -> Any:
+    def run(self, batches: Mapping[str, np.ndarray], steps: int | None = None) -> Any:
         """Takes one step per batch.
+
+        What is compiled depends on how many batches there are, and not on how many are taken.
 
         Args:
             batches: arrays of :meth:`TrainingBatches.batch`, stacked:
                 [steps, batch, ...]; with a sampled loss also ``negatives`` and
                 ``negative_log_counts`` [steps, draws].
+            steps: how many of the batches are taken, the first ones: the others fill up, and
+                leave no trace. None: all.
 
         Returns:
-            float32 [steps], the losses, possibly still being computed:
+            float32 [at least the steps taken], the losses, possibly still being computed:
             ``np.asarray`` waits for them.
         """
         ...

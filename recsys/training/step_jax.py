@@ -32,34 +32,50 @@ class JaxStep:
         self._optimizer = config.build(total_steps)
         self._optimizer.build(self._dense)
         # Copies: the state is donated to the step, the model's own buffers must survive it.
-        self._state: dict[str, Any] = {
-            "dense": [jnp.array(v.value) for v in self._dense],
-            "fixed": [jnp.array(v.value) for v in self._fixed],
-            "optimizer": [jnp.array(v.value) for v in self._optimizer.variables],
+        self._mesh = jax.sharding.Mesh(np.array(jax.local_devices()), ("batch",))
+        self._copied = jax.jit(partial(jax.tree.map, jnp.copy))
+        self._state: dict[str, Any] = jax.device_put(
+            jax.jit(self._first_state)(
+                [v.value for v in self._dense],
+                [v.value for v in self._fixed],
+                [v.value for v in self._optimizer.variables],
+                {name: v.value for name, v in self._tables.items()},
+            ),
+            self._placed(),
+        )
+        self._replicated = None
+        if self._mesh.size > 1:
+            copies = self._copied([v.value for v in self._features])
+            self._replicated = jax.device_put(copies, self._placed())
+        self._scan = jax.jit(self._training_steps, donate_argnums=0, out_shardings=self._placed())
+        self._executables: dict[tuple, jax.stages.Compiled] = {}
+
+    def _first_state(self, dense, fixed, optimizer, tables) -> dict[str, Any]:
+        """Copies of weights, and slots; one program instead of one a shape."""
+        copied = partial(jax.tree.map, jnp.copy)
+        return {
+            "dense": copied(dense),
+            "fixed": copied(fixed),
+            "optimizer": copied(optimizer),
             "tables": {
                 name: TableRows(
-                    jnp.array(v.value),
-                    tuple(jnp.full(v.shape, initial) for initial in config.initial_slots),
+                    jnp.copy(values),
+                    tuple(jnp.full_like(values, slot) for slot in self._config.initial_slots),
                 )
-                for name, v in self._tables.items()
+                for name, values in tables.items()
             },
             "step": jnp.zeros((), dtype="int32"),
         }
-        self._mesh = jax.sharding.Mesh(np.array(jax.local_devices()), ("batch",))
-        self._state = jax.device_put(self._state, self._placed())
-        self._replicated = None
-        if self._mesh.size > 1:
-            copies = [jnp.array(v.value) for v in self._features]
-            self._replicated = jax.device_put(copies, self._placed())
-        self._scan = jax.jit(self._steps, donate_argnums=0, out_shardings=self._placed())
-        self._executables: dict[tuple, jax.stages.Compiled] = {}
 
-    def run(self, batches: Mapping[str, np.ndarray]) -> jax.Array:
+    def run(self, batches: Mapping[str, np.ndarray], steps: int | None = None) -> jax.Array:
+        room = len(batches["targets"])
+        taken = np.arange(room) < (room if steps is None else steps)
         placed = {
             name: jax.device_put(array, self._placed(array)) for name, array in batches.items()
         }
         executable = self._executable(batches)
-        self._state, losses = executable(self._state, self._feature_values(), placed)
+        taken = jax.device_put(taken, self._placed())
+        self._state, losses = executable(self._state, self._feature_values(), placed, taken)
         return losses
 
     def _feature_values(self) -> list[jax.Array]:
@@ -85,25 +101,36 @@ class JaxStep:
                 name: jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=self._placed(array))
                 for name, array in batches.items()
             }
-            lowered = self._scan.lower(self._state, self._feature_values(), described)
+            taken = jax.ShapeDtypeStruct((len(batches["targets"]),), bool, sharding=self._placed())
+            lowered = self._scan.lower(self._state, self._feature_values(), described, taken)
             self._executables[shapes] = lowered.compile()
         return self._executables[shapes]
 
-    def _placed(self, stacked: np.ndarray | None = None) -> jax.sharding.NamedSharding:
+    def _placed(self, stacked: np.ndarray | None = None) -> jax.sharding.NamedSharding | None:
         """Where an array lies: a batch in equal shares on all devices, all else on each.
+
+        None for the only device: what is bound to one, and what is not, would be compiled apart.
 
         The step is written for the whole batch, and the compiler shares its work out: means,
         negatives and unique rows are those of all devices together.
         """
         devices = self._mesh.size
+        if devices == 1:
+            return None
         if stacked is None or stacked.shape[1] % devices:
             return jax.sharding.NamedSharding(self._mesh, jax.sharding.PartitionSpec())
         return jax.sharding.NamedSharding(self._mesh, jax.sharding.PartitionSpec(None, "batch"))
 
-    def _steps(self, state, features, batches):
-        return jax.lax.scan(partial(self._step, features), state, batches)
+    def _training_steps(self, state, features, batches, taken):
+        return jax.lax.scan(partial(self._step, features), state, (batches, taken))
 
-    def _step(self, features, state, batch):
+    def _step(self, features, state, batch_and_taken):
+        batch, taken = batch_and_taken
+
+        def kept(new, old):
+            """Of a step that is not taken the old; part of the update, and no pass of its own."""
+            return jax.tree.map(partial(jnp.where, taken), new, old)
+
         batch, unique = self._localise(batch)
         rows = {
             name: jax.tree.map(
@@ -125,19 +152,21 @@ class JaxStep:
         for name, table in state["tables"].items():
             updated = update_rows(rows[name], row_gradient[name], state["step"], rate, self._config)
             if name in self._whole:
-                tables[name] = updated
+                tables[name] = kept(updated, table)
                 continue
+            # Past the end of the table, where nothing is written.
+            ids = jnp.where(taken, unique[name], len(table.values))
             tables[name] = jax.tree.map(
-                lambda old, new, ids=unique[name]: old.at[ids].set(new, mode="drop"), table, updated
+                lambda old, new, ids=ids: old.at[ids].set(new, mode="drop"), table, updated
             )
         state = {
-            "dense": dense,
-            "fixed": fixed,
-            "optimizer": optimizer,
+            "dense": kept(dense, state["dense"]),
+            "fixed": kept(fixed, state["fixed"]),
+            "optimizer": kept(optimizer, state["optimizer"]),
             "tables": tables,
-            "step": state["step"] + 1,
+            "step": state["step"] + taken,
         }
-        return state, loss
+        return state, jnp.where(taken, loss, 0.0)
 
     def _localise(self, batch):
         """Replaces ids by positions among the batch's unique ids.
@@ -199,15 +228,12 @@ class JaxStep:
         self._state = jax.device_put(jax.tree.unflatten(structure, restored), self._placed())
 
     def synchronise(self) -> None:
-        device = jax.local_devices()[0]
-
-        def assign(variable, value):
-            # A copy: the state is donated to the next step.
-            variable.assign(jnp.array(jax.device_put(value, device)))
-
-        for variable, value in zip(self._dense, self._state["dense"], strict=True):
-            assign(variable, value)
-        for variable, value in zip(self._fixed, self._state["fixed"], strict=True):
-            assign(variable, value)
-        for name, variable in self._tables.items():
-            assign(variable, self._state["tables"][name].values)
+        variables = [*self._dense, *self._fixed, *self._tables.values()]
+        tables = [self._state["tables"][name].values for name in self._tables]
+        values = [*self._state["dense"], *self._state["fixed"], *tables]
+        if self._mesh.size > 1:
+            values = jax.device_put(values, jax.local_devices()[0])
+        # Copies: the state is donated to the next step.
+        values = self._copied(values)
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)

@@ -41,7 +41,7 @@ class TensorFlowStep:
         self._update = tf.function(self._update_weights, autograph=False, jit_compile=compiled)
         self._loops: dict[tuple, Callable] = {}
 
-    def run(self, batches: Mapping[str, np.ndarray]) -> tf.Tensor:
+    def run(self, batches: Mapping[str, np.ndarray], steps: int | None = None) -> tf.Tensor:
         # One trace per shape of a batch, whatever the number of steps.
         signature = {
             name: tf.TensorSpec([None, *array.shape[1:]], array.dtype)
@@ -49,16 +49,16 @@ class TensorFlowStep:
         }
         shapes = tuple(sorted((name, *array.shape[1:]) for name, array in batches.items()))
         if shapes not in self._loops:
-            self._loops[shapes] = tf.function(self._steps, input_signature=[signature])
-        return self._loops[shapes](
-            {name: tf.convert_to_tensor(array) for name, array in batches.items()}
-        )
+            count = tf.TensorSpec([], tf.int32)
+            self._loops[shapes] = tf.function(self._steps, input_signature=[signature, count])
+        placed = {name: tf.convert_to_tensor(array) for name, array in batches.items()}
+        taken = len(batches["targets"]) if steps is None else steps
+        return self._loops[shapes](placed, tf.constant(taken))
 
     def working_memory(self, batches: Mapping[str, np.ndarray]) -> int:
         return estimate_working_memory(self._retriever, batches)
 
-    def _steps(self, batches):
-        steps = tf.shape(batches["targets"])[0]
+    def _steps(self, batches, steps):
         losses = tf.TensorArray(tf.float32, size=steps)
         for index in tf.range(steps):
             batch = {name: array[index] for name, array in batches.items()}

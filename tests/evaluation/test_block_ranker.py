@@ -29,9 +29,10 @@ def test_as_a_stable_sort(items, k, values, every_place):
     flat_targets = targets[:, 0] * items + targets[:, 1]
     pairs = pairs[~np.isin(pairs[:, 0] * items + pairs[:, 1], flat_targets)]
     inputs = {"scores": scores, "targets": targets.astype(np.int32)}
-    if len(pairs):
-        inputs["seen"] = pairs.astype(np.int32)
-    found = BlockRanker(items, k, every_place).predict_on_batch(inputs)
+    inputs["every_place"] = np.array([every_place])
+    # The last one is of no item.
+    inputs["seen"] = np.append(pairs, [(0, items)], axis=0).astype(np.int32)
+    found = BlockRanker(items, k).predict_on_batch(inputs)
     best, places = brute_force(scores, pairs, targets, k)
     np.testing.assert_array_equal(found["top_items"], best)
     if not every_place:
@@ -45,11 +46,10 @@ def test_products_rank_as_scores_do():
     queries = generator.normal(size=(9, 4)).astype(np.float32)
     items = generator.normal(size=(130, 4)).astype(np.float32) - 3.0
     targets = np.stack([np.arange(COUNTED) % 9, np.arange(COUNTED)], axis=1).astype(np.int32)
-    ranker = BlockRanker(130, 7, True, dim=4)
+    asked = {"targets": targets, "every_place": np.array([True])}
+    ranker = BlockRanker(130, 7, dim=4)
     ranker.take_up(items)
-    found = ranker.predict_on_batch({"queries": queries, "targets": targets})
-    expected = BlockRanker(130, 7, True).predict_on_batch(
-        {"scores": queries @ items.T, "targets": targets}
-    )
+    found = ranker.predict_on_batch({"queries": queries, **asked})
+    expected = BlockRanker(130, 7).predict_on_batch({"scores": queries @ items.T, **asked})
     np.testing.assert_array_equal(found["top_items"], expected["top_items"])
     np.testing.assert_array_equal(found["places"], expected["places"])

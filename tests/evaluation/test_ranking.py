@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from recsys.evaluation.block_ranker import BlockRanker
 from recsys.evaluation.ranking import UNRANKED, RetrieverEmbedder, rank
+from recsys.models.query_model import QueryModel
 from recsys.models.retriever import ModelConfig
 from recsys.training.build import build_retriever
 from tests.datasets import checkerboard, write_dataset
@@ -136,3 +138,48 @@ def test_refreshing_takes_up_new_weights(tmp_path):
     scorer.refresh()
     after = scorer.embed(queries, slice(0, 4)) @ scorer.item_vectors.T
     np.testing.assert_allclose(after, before * 4, rtol=1e-3)
+
+
+def test_an_accelerator_ranks_validation_and_test_with_one_shape(tmp_path, monkeypatch):
+    users = [
+        [list(range(length)), [length % 20], [(length + 1) % 20, (length + 7) % 20]]
+        for length in [3] * 20 + [9] * 10 + [19]
+    ]
+    dataset = write_dataset(tmp_path / "dataset", users, 20)
+    retriever = build_retriever(ModelConfig(dim=8, max_events=12), dataset, "train", seed=1)
+    shapes = set()
+    ranked = BlockRanker.predict_on_batch
+    embedded = QueryModel.predict_on_batch
+
+    def seen(predict):
+        def noted(self, inputs):
+            shapes.add(tuple(sorted((name, *np.shape(each)) for name, each in inputs.items())))
+            return predict(self, inputs)
+
+        return noted
+
+    monkeypatch.setattr(BlockRanker, "predict_on_batch", seen(ranked))
+    monkeypatch.setattr(QueryModel, "predict_on_batch", seen(embedded))
+
+    def both():
+        scorer = RetrieverEmbedder(retriever, dataset)
+        return [
+            rank(
+                scorer, dataset, dataset.queries(part), "exclude", 3, block_size=8, every_rank=every
+            )
+            for part, every in (("validation", False), ("test", True))
+        ]
+
+    plain = both()
+    monkeypatch.setattr("recsys.evaluation.ranking.on_accelerator", lambda: True)
+    monkeypatch.setattr("recsys.evaluation.ranking.SEEN_OF_A_QUERY", 4)
+    shapes.clear()
+    found = both()
+    # Embedding and ranking.
+    assert len(shapes) == 2
+    for one, other in zip(found, plain, strict=True):
+        np.testing.assert_array_equal(one.ranks, other.ranks)
+        np.testing.assert_array_equal(one.top_items, other.top_items)
+    # The longest history needs more room than a block of eight has.
+    monkeypatch.setattr("recsys.evaluation.ranking.SEEN_OF_A_QUERY", 2)
+    np.testing.assert_array_equal(both()[1].ranks, plain[1].ranks)

@@ -3,7 +3,9 @@
 Usage: step_check.py DATASET. Prints one JSON line with, for each optimizer and table, the
 largest change of a row that the batch does not hold, and the largest
 difference, on rows that it holds, from one dense step of Keras' optimizer; on
-TensorFlow, for the step as XLA compiles it, too.
+TensorFlow, for the step as XLA compiles it, too. Under ``filled``, how many arrays of the
+state differ after one of two batches from what they are with another second batch, and
+the largest difference from what they are where that one stands alone.
 """
 
 import json
@@ -63,6 +65,26 @@ def dense_step(retriever, optimizer: OptimizerConfig) -> None:
     optimizer.build(10).apply(gradients, retriever.trainable_variables)
 
 
+def filled(fresh) -> dict[str, float]:
+    """What the second of two batches leaves behind where one is taken."""
+
+    def after(*batches, steps: int | None = None) -> dict[str, np.ndarray]:
+        step = build_step(fresh(), OPTIMIZERS[0], 10)
+        stacked = {name: np.stack([batch[name] for batch in batches]) for name in BATCH}
+        losses = np.asarray(step.run(stacked, steps))[: steps or len(batches)]
+        return {**step.state(), "losses": losses}
+
+    zeros = {name: np.zeros_like(array) for name, array in BATCH.items()}
+    alone = after(BATCH)
+    with_zeros, with_another = after(BATCH, zeros, steps=1), after(BATCH, BATCH, steps=1)
+    return {
+        "traces": sum(
+            not np.array_equal(with_zeros[name], with_another[name]) for name in with_zeros
+        ),
+        "off": max(float(np.abs(with_zeros[name] - alone[name]).max()) for name in alone),
+    }
+
+
 def main() -> None:
     dataset = Dataset(Path(sys.argv[1]))
     config = ModelConfig.model_validate(zoo.model("two-tower", "mixed"))
@@ -97,7 +119,7 @@ def main() -> None:
                     "held_moved": float(moved[held].min(axis=1).max()),
                     "held_differs": float(np.abs(after[name][held] - expected[name][held]).max()),
                 }
-    print(json.dumps(found))
+    print(json.dumps({"rows": found, "filled": filled(fresh)}))
 
 
 if __name__ == "__main__":

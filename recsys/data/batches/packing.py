@@ -5,7 +5,7 @@ padded to its width, or several sequences one after the other.
 """
 
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import Protocol
 
 import numpy as np
@@ -32,9 +32,10 @@ class Placement:
     columns: np.ndarray
 
     def parts(self, steps: int) -> list["Placement"]:
-        """Placements of so many steps each; what is left over in placements of one step."""
-        whole = len(self.sequences) // steps * steps
-        cuts = [*range(0, whole, steps), *range(whole, len(self.sequences) + 1)]
+        """Placements of at most so many steps, all of the same number but for the last."""
+        whole = len(self.sequences)
+        each = -(-whole // -(-whole // steps))
+        cuts = [*range(0, whole, each), whole]
         return [
             replace(
                 self,
@@ -59,34 +60,49 @@ class Packing(Protocol):
 class LengthBuckets:
     """One sequence a lane, beside sequences of similar length.
 
-    Each sequence is padded to the next of a few widths, so little work is padding and
-    few shapes are compiled.
+    Each sequence is padded to the longest that its bucket may hold, so little work is padding.
+    Where compiling a shape costs more than padding, lanes are as wide as the next of a few
+    widths: which sequences share a step does not depend on it.
 
     Args:
         lengths: int64 [sequences], positions of each sequence.
         batch_size: sequences a step; rounded up to a multiple of ``shares``.
         shares: what the number of lanes can be divided by.
+        most_widths: widths at most; None: one a bucket.
     """
 
-    def __init__(self, lengths: np.ndarray, batch_size: int, shares: int = 1) -> None:
+    def __init__(
+        self,
+        lengths: np.ndarray,
+        batch_size: int,
+        shares: int = 1,
+        most_widths: int | None = None,
+    ) -> None:
         batch_size = -(-batch_size // shares) * shares
         self._batch_size = batch_size
-        self._widths = _widths(int(lengths.max(initial=1)))
-        self._bucket_of_sequence = np.searchsorted(self._widths, lengths)
-        counts = np.bincount(self._bucket_of_sequence, minlength=len(self._widths))
-        self.steps_per_epoch = int(np.sum(-(-counts // batch_size)))
+        longest = _widths(int(lengths.max(initial=1)))
+        self._bucket_of_sequence = np.searchsorted(longest, lengths)
+        counts = np.bincount(self._bucket_of_sequence, minlength=len(longest))
+        steps = -(-counts // batch_size)
+        self.steps_per_epoch = int(np.sum(steps))
+        self._width_of_bucket = _few_widths(longest, steps, most_widths or len(longest))
 
     def place(self, generator: np.random.Generator) -> list[Placement]:
-        placements = []
-        for bucket, width in enumerate(self._widths):
+        by_width: dict[int, list[np.ndarray]] = {}
+        for bucket, width in enumerate(self._width_of_bucket):
             numbers = generator.permutation(np.flatnonzero(self._bucket_of_sequence == bucket))
-            if not len(numbers):
-                continue
-            missing = -len(numbers) % self._batch_size
-            numbers = np.append(numbers, np.full(missing, -1)).reshape(-1, self._batch_size)
-            lanes = np.broadcast_to(np.arange(self._batch_size), numbers.shape)
-            columns = np.zeros_like(numbers)
-            placements.append(Placement(width, self._batch_size, numbers, lanes, columns))
+            if len(numbers):
+                missing = -len(numbers) % self._batch_size
+                numbers = np.append(numbers, np.full(missing, -1)).reshape(-1, self._batch_size)
+                by_width.setdefault(width, []).append(numbers)
+        placements = []
+        for width, of_width in by_width.items():
+            sequences = np.concatenate(of_width)
+            # So that a dispatch holds steps of several buckets.
+            sequences = sequences[generator.permutation(len(sequences))]
+            lanes = np.broadcast_to(np.arange(self._batch_size), sequences.shape)
+            columns = np.zeros_like(sequences)
+            placements.append(Placement(width, self._batch_size, sequences, lanes, columns))
         return placements
 
 
@@ -161,6 +177,21 @@ def _longest_fitting(left: np.ndarray, width: int) -> list[int]:
         pattern.append(int(fitting[-1]))
         left[fitting[-1]] -= 1
         width -= pattern[-1]
+
+
+def _few_widths(longest: list[int], steps: np.ndarray, most: int) -> list[int]:
+    """The width of each bucket: of so few, those that pad least; as wide as its longest."""
+    used = np.flatnonzero(steps)
+    if len(used) <= most:
+        return longest
+    padded: dict[tuple[int, ...], int] = {}
+    for chosen in combinations(used[:-1], most - 1):
+        buckets = (*chosen, used[-1])
+        widths = np.array(longest)[np.array(buckets)[np.searchsorted(buckets, used)]]
+        padded[buckets] = int(np.sum(steps[used] * widths))
+    best = min(padded, key=lambda buckets: padded[buckets])
+    found = np.array(best)[np.minimum(np.searchsorted(best, range(len(longest))), most - 1)]
+    return [longest[bucket] for bucket in found]
 
 
 def _widths(longest: int) -> list[int]:

@@ -30,12 +30,14 @@ class Dispatch:
     Attributes:
         first_step: number of its first step in the epoch.
         placement: where the sequences of its steps lie.
+        room: steps that every dispatch of this shape has room for; the last may have fewer.
         queries: room for the positions of a batch that predict something.
         predictions: room for its predicted events.
     """
 
     first_step: int
     placement: Placement
+    room: int
     queries: int
     predictions: int
 
@@ -80,6 +82,8 @@ class TrainingBatches(keras.utils.PyDataset):
         sampler: draws the negatives, for a spec with them.
         shares: what the first size of every array of a batch, but for the sequences'
             own and the negatives, can be divided by.
+        most_widths: widths of batches at most, where a lane is a sequence; None: as many as
+            there are buckets of similar length. Each is a shape to compile.
 
     Attributes:
         epoch: the epoch that an index reads from, from 0.
@@ -104,6 +108,7 @@ class TrainingBatches(keras.utils.PyDataset):
         split_timestamp_groups: float = 0.0,
         sampler: NegativeSampler | None = None,
         shares: int = 1,
+        most_widths: int | None = None,
     ) -> None:
         super().__init__()
         if spec.negatives != (sampler is not None):
@@ -134,8 +139,11 @@ class TrainingBatches(keras.utils.PyDataset):
         self._shares = shares
         self._predictions = self._sequences.target_ends - self._sequences.target_begins
         lengths = self._sequences.ends - self._sequences.begins + spec.whole_sequences
-        packing = PackedSequences if spec.packed else LengthBuckets
-        self._packing: Packing = packing(lengths, batch_size, shares)
+        self._packing: Packing = (
+            PackedSequences(lengths, batch_size, shares)
+            if spec.packed
+            else LengthBuckets(lengths, batch_size, shares, most_widths)
+        )
         self.steps_per_epoch = self._packing.steps_per_epoch
         self.events_per_epoch = int(np.sum(self._predictions))
         self._has_begun = self._is_read = False
@@ -176,18 +184,20 @@ class TrainingBatches(keras.utils.PyDataset):
 
         Args:
             sample: what :meth:`sample` returned for the epoch.
-            steps_per_dispatch: steps of a dispatch; what is left over of a shape comes
-                in dispatches of one step.
+            steps_per_dispatch: steps of a dispatch, at most. Those of a shape are divided as
+                evenly as can be, and have room for the same number, so that they are
+                compiled once.
         """
         queries = self._queries(sample.group_begins)
         generator = self._generator(sample.epoch)
-        found: list[tuple[Placement, int, int]] = []
+        found: list[tuple[Placement, int, int, int]] = []
         for placement in self._packing.place(generator):
             for_queries, for_predictions = self._usual_rooms[placement.width]
             for_queries = self._enough(for_queries, queries, placement)
             for_predictions = self._enough(for_predictions, self._predictions, placement)
             parts = placement.parts(steps_per_dispatch)
-            found += [(part, for_queries, for_predictions) for part in parts]
+            room = len(parts[0].sequences)
+            found += [(part, room, for_queries, for_predictions) for part in parts]
         step = 0
         for index in generator.permutation(len(found)):
             yield Dispatch(step, *found[index])

@@ -17,7 +17,7 @@ class Vectors:
         self.catalogue_items = len(items)
         self._users = users
 
-    def embed(self, queries, block):
+    def embed(self, queries, block, rows=0):
         return self._users[queries.users[block]]
 
 

@@ -44,8 +44,8 @@ def main() -> None:
     stream = dispatches()
 
     def work() -> int:
-        stacked, _ = next(stream)
-        np.asarray(step.run(stacked))
+        stacked, weights = next(stream)
+        np.asarray(step.run(stacked, len(weights)))
         return int(np.count_nonzero(stacked["weights"]))
 
     def warm() -> None:

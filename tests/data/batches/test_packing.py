@@ -37,6 +37,27 @@ def test_every_sequence_has_a_place_of_its_own(kind, name):
     assert steps == packing.steps_per_epoch
 
 
+@pytest.mark.parametrize("name", LENGTHS)
+def test_few_widths_change_no_company(name):
+    def steps(most_widths):
+        placements = LengthBuckets(LENGTHS[name], 64, 1, most_widths).place(
+            np.random.default_rng(0)
+        )
+        assert len(placements) <= (most_widths or 99)
+        return sorted(row.tolist() for each in placements for row in each.sequences)
+
+    assert steps(3) == steps(1) == steps(None)
+
+
+def test_the_widths_that_pad_least():
+    # 640 cells of 10 sequences of 64; two widths: 16 or 63 join the next.
+    lengths = np.repeat([4, 8, 16, 64], [640, 64, 64, 64])
+    placements = LengthBuckets(lengths, 64, 1, 2).place(np.random.default_rng(0))
+    cells = {each.width: each.lanes * len(each.sequences) for each in placements}
+    # By hand, in steps times width: (4, 64) 232, (8, 64) 216, (16, 64) 256.
+    assert cells == {8: 704, 64: 128}
+
+
 @pytest.mark.parametrize(("name", "filled"), [("short", 0.97), ("long", 0.9)])
 def test_packed_lanes_are_full(name, filled):
     (placement,) = PackedSequences(LENGTHS[name], 64).place(np.random.default_rng(0))

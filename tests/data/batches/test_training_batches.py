@@ -283,13 +283,22 @@ def test_an_epoch_is_a_function_of_seed_and_number(dataset):
 
 
 def test_the_number_of_steps_per_dispatch_changes_nothing_but_the_grouping(dataset):
-    batches = batches_of(dataset)
-    for steps in (1, 4):
-        lengths = {
-            len(dispatch.placement.sequences)
-            for dispatch in batches.dispatches(batches.sample(0), steps)
-        }
-        assert lengths <= {1, steps}
+    batches = batches_of(dataset, batch_size=1)
+    together = []
+    for steps in (1, 3):
+        found = list(batches.dispatches(batches.sample(0), steps))
+        together.append({tuple(row) for each in found for row in each.placement.sequences})
+        by_width: dict[int, list[tuple[int, int]]] = {}
+        for each in found:
+            taken = len(each.placement.sequences)
+            by_width.setdefault(each.placement.width, []).append((taken, each.room))
+        for dispatches in by_width.values():
+            # One shape, divided evenly: no more than a step is missing in each.
+            (room,) = {room for _, room in dispatches}
+            assert max(taken for taken, _ in dispatches) == room <= steps
+            missing = sum(room - taken for taken, room in dispatches)
+            assert missing < len(dispatches)
+    assert together[0] == together[1]
 
 
 @pytest.mark.parametrize(("packed", "least"), [(False, 0.6), (True, 0.9)])

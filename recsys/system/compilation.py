@@ -15,6 +15,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from recsys.system.processor import instructions
+
 logger = logging.getLogger(__name__)
 
 VARIABLE = "RECSYS_CACHE"
@@ -124,17 +126,8 @@ def cache_folder() -> Path | None:
         return None
     home = Path(named).expanduser() if named else Path.home() / ".cache" / "recsys" / "compiled"
     # A home folder may be shared by machines whose processors know other instructions.
-    return home / f"{platform.machine()}-{_processor()}"
-
-
-def _processor() -> str:
-    """A digest of what the processor offers."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    offered = next((line for line in lines if line.startswith(("flags", "Features"))), "")
-    return hashlib.sha256(offered.encode() or platform.processor().encode()).hexdigest()[:8]
+    offered = " ".join(sorted(instructions())) or platform.processor()
+    return home / f"{platform.machine()}-{hashlib.sha256(offered.encode()).hexdigest()[:8]}"
 
 
 def _make_room(folder: Path, most_bytes: int) -> None:

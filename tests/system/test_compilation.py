@@ -23,7 +23,7 @@ def test_the_cache_is_where_the_variable_says(monkeypatch, tmp_path):
 
 def test_another_processor_has_a_folder_of_its_own(monkeypatch):
     here = cache_folder()
-    monkeypatch.setattr(Path, "read_text", lambda self: "processor: 0\nflags: fpu avx2\n")
+    monkeypatch.setattr(compilation, "instructions", lambda: {"fpu", "avx2"})
     assert cache_folder() != here
 
 

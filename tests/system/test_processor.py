@@ -1,0 +1,21 @@
+"""The instructions of the processor, as Linux describes it."""
+
+import pytest
+
+from recsys.system import processor
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("processor\t: 0\nflags\t\t: fpu avx2 sse\n\nflags\t\t: fpu\n", {"fpu", "avx2", "sse"}),
+        ("processor : 0\nFeatures : fp asimd\n", {"fp", "asimd"}),
+        ("processor : 0\n", set()),
+        (None, set()),
+    ],
+)
+def test_by_the_description(monkeypatch, tmp_path, text, found):
+    if text is not None:
+        (tmp_path / "cpuinfo").write_text(text)
+    monkeypatch.setattr(processor, "DESCRIPTION", tmp_path / "cpuinfo")
+    assert processor.instructions.__wrapped__() == found

@@ -226,3 +226,14 @@ def test_context_is_in_no_softmax(tmp_path):
     probabilities = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
     expected = -(np.log(probabilities[0, 1]) + 2 * np.log(probabilities[1, 3])) / 3
     assert float(retriever.loss_of(outputs, batch)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_normalised_scores_are_cosines():
+    retriever = Retriever(zoo.model("attention", normalise=True), 12, 12, 3)
+    batch = {"history": np.array([[1, 2, 3], [4, 5, 0]], np.int32), "length": np.array([3, 2])}
+    queries = keras.ops.convert_to_numpy(retriever.embed_query(batch))
+    items = keras.ops.convert_to_numpy(retriever.item_vectors())
+    np.testing.assert_allclose(np.linalg.norm(queries, axis=1), 1.0, rtol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(items, axis=1), 1.0, rtol=1e-5)
+    looked_up = retriever.embed_query(batch, item_vectors=items)
+    np.testing.assert_allclose(queries, keras.ops.convert_to_numpy(looked_up), atol=1e-5)

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.mark.parametrize("backend", ["tensorflow", "jax"])
 def test_chunks_change_neither_value_nor_gradient_nor_take_memory(backend):
-    done = run_python(backend, "-m", "tests.models.log_partition_check", XLA_FLAGS="")
+    done = run_python(backend, "-m", "tests.models.losses.log_partition_check", XLA_FLAGS="")
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(done.stdout.splitlines()[-1])
     for case, errors in found["errors"].items():

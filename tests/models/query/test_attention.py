@@ -1,24 +1,13 @@
-"""Query encoders: what each promises beyond the contract list."""
+"""What attention reads, with weights set by hand."""
 
 import keras
 import numpy as np
 import pytest
 
 from recsys.models.query.attention import AttentionConfig, time_buckets
-from recsys.models.query.average import AverageConfig
-from recsys.models.query.convolution import ConvolutionConfig
-from recsys.models.retriever import ModelConfig, Retriever
+from recsys.models.retriever import ModelConfig
 from tests.models import zoo
-
-HISTORY = np.random.default_rng(0).normal(size=(2, 9, 8)).astype(np.float32)
-PAST = np.tri(9, dtype=bool)[None]
-
-
-def encode(config, **further):
-    keras.utils.set_random_seed(0)
-    encoder = config.build(8, 9)
-    encoder.build((None, None, 8))
-    return keras.ops.convert_to_numpy(encoder(HISTORY, **further)), encoder
+from tests.models.query.encoding import HISTORY, PAST, encode
 
 
 def reading_values(encoder):
@@ -28,18 +17,6 @@ def reading_values(encoder):
     kernel[:, 16:] = np.eye(8)
     block.projection.kernel.assign(kernel)
     return block
-
-
-@pytest.mark.parametrize("blocks, reach", [(1, 3), (2, 7)])
-def test_a_convolution_reaches_as_far_as_its_dilations(blocks, reach):
-    """With kernel 3: 2 events back per block, doubled from block to block."""
-    config = ConvolutionConfig(kind="cnn", blocks=blocks, kernel=3)
-    before, encoder = encode(config)
-    changed = HISTORY.copy()
-    changed[:, 0] *= -1.0
-    after = keras.ops.convert_to_numpy(encoder(changed))
-    moved = np.abs(after - before).max(axis=(0, 2)) > 1e-6
-    assert moved.tolist() == [position < reach for position in range(9)]
 
 
 def test_attention_with_equal_keys_is_the_running_mean():
@@ -98,28 +75,7 @@ def test_attention_without_positions_sees_a_set(block):
     np.testing.assert_allclose(before[:, -1], after[:, -1], atol=1e-5)
 
 
-def test_the_mean_of_the_others_by_hand():
-    encoder = AverageConfig(over="others").build(1, 5)
-    # A start of 1, then the items 2, 4 and 6, and padding.
-    history = np.array([[[1.0], [2.0], [4.0], [6.0], [99.0]]], dtype=np.float32)
-    found = keras.ops.convert_to_numpy(encoder(history, np.array([3], np.int32)))[0, :, 0]
-    # Positions 0 to 2 predict an item and leave it out, position 3 has seen them all.
-    by_hand = [(1 + 4 + 6) / 3, (1 + 2 + 6) / 3, (1 + 2 + 4) / 3, (1 + 2 + 4 + 6) / 4]
-    np.testing.assert_allclose(found[:4], by_hand, rtol=1e-6)
-
-
 def test_heads_must_divide_the_dim():
     section = zoo.model("attention", dim=15)
     with pytest.raises(ValueError, match=r"heads \(2\) must divide dim \(15\)"):
         ModelConfig.model_validate(section)
-
-
-def test_normalised_scores_are_cosines():
-    retriever = Retriever(zoo.model("attention", normalise=True), 12, 12, 3)
-    batch = {"history": np.array([[1, 2, 3], [4, 5, 0]], np.int32), "length": np.array([3, 2])}
-    queries = keras.ops.convert_to_numpy(retriever.embed_query(batch))
-    items = keras.ops.convert_to_numpy(retriever.item_vectors())
-    np.testing.assert_allclose(np.linalg.norm(queries, axis=1), 1.0, rtol=1e-5)
-    np.testing.assert_allclose(np.linalg.norm(items, axis=1), 1.0, rtol=1e-5)
-    looked_up = retriever.embed_query(batch, item_vectors=items)
-    np.testing.assert_allclose(queries, keras.ops.convert_to_numpy(looked_up), atol=1e-5)

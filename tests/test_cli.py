@@ -8,9 +8,7 @@ import pandas as pd
 import pytest
 
 from recsys import cli
-from recsys.system.plugins import plugins
 from tests.commands import recsys as run
-from tests.plugins import install
 
 
 class Artefact:
@@ -93,39 +91,6 @@ def test_a_failure_of_ours_keeps_its_traceback(monkeypatch):
     status, _, said = run("run", "a.yaml")
     assert status == 1
     assert "Traceback" in said and "KeyError: 'x'" in said
-
-
-class TestCommandsOfPackages:
-    @pytest.fixture(autouse=True)
-    def _packages(self, monkeypatch):
-        install(
-            monkeypatch,
-            cli.COMMANDS,
-            hello="tests.plugins:hello",
-            broken="tests.plugins:absent",
-            run="tests.plugins:hello",
-        )
-        yield
-        plugins.cache_clear()
-
-    def test_a_function_is_a_command(self):
-        assert run("hello", "world") == (0, "hello world\n", "")
-
-    def test_a_broken_one_is_left_out_of_the_help_with_one_warning(self):
-        status, shown, said = run("--help")
-        assert status == 0 and "Greet somebody." in shown and "broken" not in shown
-        assert said.count("\n") == 1
-        assert said.startswith("the command 'broken' is left out: ") and "AttributeError" in said
-
-    def test_a_broken_one_is_refused_where_it_is_asked_for(self):
-        status, _, said = run("broken")
-        assert status == 2 and "AttributeError" in said and "No such command 'broken'" in said
-
-    def test_the_others_are_not_imported(self):
-        assert run("hello", "world")[2] == ""
-
-    def test_ours_cannot_be_replaced(self):
-        assert "Prepare, train, evaluate and export" in run("run", "--help")[1]
 
 
 class TestTasks:

@@ -1,6 +1,5 @@
 """Plots of a log before training, as matplotlib figures without global state."""
 
-import matplotlib as mpl
 import matplotlib.ticker
 import numpy as np
 import pandas as pd
@@ -8,7 +7,7 @@ import pandas as pd
 from recsys.data.dataset import Dataset
 from recsys.data.dataset_statistics import DatasetStatistics, Period
 from recsys.data.manifest import PARTS
-from recsys.reports.plots import ACCENT_COLOUR, MODEL_COLOUR, OTHER_COLOUR, STYLE, WIDTH, Figure
+from recsys.reports.plots import ACCENT_COLOUR, MODEL_COLOUR, OTHER_COLOUR, Figure, styled_figure
 
 PART_COLOURS = {"train": MODEL_COLOUR, "validation": OTHER_COLOUR, "test": ACCENT_COLOUR}
 PERCENT = matplotlib.ticker.PercentFormatter(1.0, decimals=0)
@@ -87,8 +86,7 @@ def volume(table: pd.DataFrame) -> Figure:
     Args:
         table: of :meth:`recsys.data.dataset_statistics.DatasetStatistics.volume`.
     """
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, 3.6), layout="constrained")
+    with styled_figure(3.6) as figure:
         events, users = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
         begins, ends = _bounds(table)
         days = (ends - begins) / np.timedelta64(1, "D")
@@ -113,8 +111,7 @@ def long_tail(table: pd.DataFrame) -> Figure:
     Args:
         table: of :meth:`recsys.data.dataset_statistics.DatasetStatistics.long_tail`.
     """
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, 2.9), layout="constrained")
+    with styled_figure(2.9) as figure:
         axes = figure.subplots()
         items = np.arange(len(table) + 1) / len(table)
         cumulative = np.concatenate(([0.0], table.cumulative))
@@ -139,8 +136,7 @@ def events_per_user(table: pd.DataFrame) -> Figure:
     Args:
         table: of :meth:`recsys.data.dataset_statistics.DatasetStatistics.events_per_user`.
     """
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, 2.9), layout="constrained")
+    with styled_figure(2.9) as figure:
         axes = figure.subplots()
         axes.step(table.index, table.at_least, where="post", color=MODEL_COLOUR)
         place = int(np.searchsorted(np.cumsum(table["share"]), 0.5))
@@ -159,8 +155,7 @@ def repeats(table: pd.DataFrame) -> Figure:
     Args:
         table: of :meth:`recsys.data.dataset_statistics.DatasetStatistics.repeats`.
     """
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, 1.9), layout="constrained")
+    with styled_figure(1.9) as figure:
         axes = figure.subplots()
         places = np.arange(len(table))[::-1]
         colours = [PART_COLOURS.get(str(part), "#33363d") for part in table.index]
@@ -184,8 +179,7 @@ def drift(table: pd.DataFrame) -> Figure:
         "new_items": ("events with new items", ACCENT_COLOUR),
         "new_users": ("events by new users", OTHER_COLOUR),
     }
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, 2.9), layout="constrained")
+    with styled_figure(2.9) as figure:
         axes = figure.subplots()
         begins, _ = _bounds(table)
         for column, (label, colour) in lines.items():
@@ -204,8 +198,7 @@ def parts(table: pd.DataFrame) -> Figure:
     """
     table = table.loc[list(PARTS)]
     places = np.arange(len(table))[::-1]
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, 1.9), layout="constrained")
+    with styled_figure(1.9) as figure:
         panels = figure.subplots(1, 3, sharey=True)
         for axes, what in zip(panels, ("events", "users", "items"), strict=True):
             bars = axes.barh(places, table[what], color=[PART_COLOURS[part] for part in PARTS])

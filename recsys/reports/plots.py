@@ -5,7 +5,8 @@ returns a new figure; nothing is shown, saved or registered with pyplot.
 """
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import matplotlib as mpl
@@ -13,7 +14,6 @@ import matplotlib.ticker
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as MatplotlibFigure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 MODEL_COLOUR = "#1d4e89"
 OTHER_COLOUR = "#8a8f98"
@@ -51,6 +51,17 @@ class Figure(MatplotlibFigure):
         return to_svg(self).decode()
 
 
+@contextmanager
+def styled_figure(height: float) -> Iterator[Figure]:
+    """A new figure of the width that all have; what is drawn within the block has our style.
+
+    Args:
+        height: in inches.
+    """
+    with mpl.rc_context(STYLE):
+        yield Figure(figsize=(WIDTH, height), layout="constrained")
+
+
 def learning_curve(history: Sequence[Mapping[str, Any]], metric: str) -> Figure:
     """The training loss, and the validation metric with its best epoch, by epoch.
 
@@ -59,8 +70,7 @@ def learning_curve(history: Sequence[Mapping[str, Any]], metric: str) -> Figure:
             and, in epochs that were validated, ``metric``.
         metric: such as ``ndcg@10``.
     """
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, 2.7), layout="constrained")
+    with styled_figure(2.7) as figure:
         loss, validation = figure.subplots(1, 2)
         epochs, losses = _series(history, "loss")
         loss.plot(epochs, losses, "o-", color=MODEL_COLOUR, markersize=3)
@@ -97,9 +107,8 @@ def beside_baselines(
         metrics: which to show, such as ``["ndcg@10", "recall@10"]``.
     """
     contenders = {model: test, **baselines}
-    with mpl.rc_context(STYLE):
-        layout = ConstrainedLayoutEngine(wspace=0.08)
-        figure = Figure(figsize=(WIDTH, 0.9 + 0.34 * len(contenders)), layout=layout)
+    with styled_figure(0.9 + 0.34 * len(contenders)) as figure:
+        figure.set_layout_engine("constrained", wspace=0.08)
         panels = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
         for axes, metric in zip(panels, metrics, strict=True):
             values = [found.get(metric, {}) for found in contenders.values()]
@@ -120,8 +129,7 @@ def slices(found: Mapping[str, Mapping[str, Any]], metric: str) -> Figure:
     shown = {name: cut for name, cut in found.items() if metric in cut.get("metrics", {})}
     labels = [f"{name.replace('_', ' ')} ({cut['queries']:,})" for name, cut in shown.items()]
     values = [cut["metrics"][metric] for cut in shown.values()]
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, 0.9 + 0.3 * len(shown)), layout="constrained")
+    with styled_figure(0.9 + 0.3 * len(shown)) as figure:
         axes = figure.subplots()
         dots(axes, labels, values, [MODEL_COLOUR] * len(shown))
         axes.set(title=f"{metric} by slice (queries)")
@@ -137,8 +145,7 @@ def popularity(groups: Mapping[str, Sequence[float]]) -> Figure:
             ``consumed``, the shares of ten groups of equally many items.
     """
     places = np.arange(len(groups["consumed"]))
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, 2.9), layout="constrained")
+    with styled_figure(2.9) as figure:
         axes = figure.subplots()
         axes.bar(places - 0.2, groups["consumed"], 0.4, color=OTHER_COLOUR, label="consumed")
         axes.bar(places + 0.2, groups["recommended"], 0.4, color=MODEL_COLOUR, label="recommended")

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from itertools import cycle
 from typing import Any
 
-import matplotlib as mpl
 import matplotlib.ticker
 import numpy as np
 
@@ -14,9 +13,9 @@ from recsys.reports.plots import (
     MODEL_COLOUR,
     OTHER_COLOUR,
     STYLE,
-    WIDTH,
     Figure,
     dots,
+    styled_figure,
 )
 
 SENT, HELD_OUT, OPTED_OUT = "sent", "held out", "opted out"
@@ -46,9 +45,7 @@ def where_audiences_go(parts: Mapping[str, Mapping[str, int]]) -> Figure:
     longest = max(sum(part.values()) for part in parts.values())
     columns = 3 if max(map(len, colours)) <= LONGEST_NAME else 2
     rows = -(-len(colours) // columns)
-    with mpl.rc_context(STYLE):
-        height = 0.7 + 0.42 * len(parts) + 0.2 * rows
-        figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    with styled_figure(0.7 + 0.42 * len(parts) + 0.2 * rows) as figure:
         axes = figure.subplots()
         places, left = np.arange(len(parts))[::-1], np.zeros(len(parts))
         for name, colour in colours.items():
@@ -90,8 +87,7 @@ def lifts(everyone: Mapping[str, Any], described: Mapping[str, Any] | None) -> F
                     labels.append(f"{by}: best {lift['best']:,} of {group['users']:,}{which}")
                     values.append(lift[by]["lift"])
                     colours.append(colour)
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, 0.9 + 0.3 * len(labels)), layout="constrained")
+    with styled_figure(0.9 + 0.3 * len(labels)) as figure:
         axes = figure.subplots()
         dots(axes, labels, values, colours)
         axes.axvline(1, color=OTHER_COLOUR, linestyle="--", zorder=0)
@@ -126,8 +122,7 @@ def uplifts(rows: Sequence[Mapping[str, Any]], title: str, shares: bool) -> Figu
         values.append({end: unit * value for end, value in ends.items()})
         colours.append(VERDICT_COLOURS[row["verdict"]])
         overalls.append(overall)
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, 0.9 + 0.24 * len(labels)), layout="constrained")
+    with styled_figure(0.9 + 0.24 * len(labels)) as figure:
         axes = figure.subplots()
         dots(axes, labels, values, colours)
         for label, overall in zip(axes.get_yticklabels(), overalls, strict=True):

@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 
-import matplotlib as mpl
 import matplotlib.dates
 import matplotlib.ticker
 import numpy as np
 
-from recsys.reports.plots import MODEL_COLOUR, STYLE, WIDTH, Figure
+from recsys.reports.plots import MODEL_COLOUR, Figure, styled_figure
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 # How long a bar is, in seconds: the shortest that makes no more bars than MOST_BARS.
@@ -41,9 +40,7 @@ def actions_over_time(times: Mapping[str, np.ndarray], first: float, last: float
     seconds = LENGTHS[length]
     begin -= begin % min(seconds, DAY)
     edges = begin + seconds * np.arange(int((end - begin) // seconds) + 2)
-    with mpl.rc_context(STYLE):
-        height = 0.7 + 0.85 * len(ordered)
-        figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    with styled_figure(0.7 + 0.85 * len(ordered)) as figure:
         panels = figure.subplots(len(ordered), 1, sharex=True, squeeze=False)[:, 0]
         dates = matplotlib.dates.date2num(edges.astype("datetime64[s]"))
         for axes, name in zip(panels, ordered, strict=True):

@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-import matplotlib as mpl
 import matplotlib.ticker
 import numpy as np
 
-from recsys.reports.plots import ACCENT_COLOUR, MODEL_COLOUR, OTHER_COLOUR, STYLE, WIDTH, Figure
+from recsys.reports.plots import ACCENT_COLOUR, MODEL_COLOUR, OTHER_COLOUR, Figure, styled_figure
 
 SEGMENT_COLOURS = {
     "loyal": "#1d4e89",
@@ -19,22 +18,21 @@ SEGMENT_COLOURS = {
 MOST_BARS = 12
 
 
-def segments_over_time(moments: Sequence[str], counts: Mapping[str, Sequence[int]]) -> Figure:
-    """How many users each segment has, a bar a moment.
+def segments_over_time(dates: Sequence[str], counts: Mapping[str, Sequence[int]]) -> Figure:
+    """How many users each segment has, a bar for each date.
 
     Args:
-        moments: dates.
-        counts: by segment, of each moment.
+        dates: in ISO 8601.
+        counts: by segment, on each date.
     """
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, 3.2), layout="constrained")
+    with styled_figure(3.2) as figure:
         axes = figure.subplots()
-        places, below = np.arange(len(moments)), np.zeros(len(moments))
+        places, below = np.arange(len(dates)), np.zeros(len(dates))
         for name, colour in SEGMENT_COLOURS.items():
             users = np.array(counts[name])
             axes.bar(places, users, 0.7, bottom=below, color=colour, label=name)
             below += users
-        axes.set_xticks(places, [moment[:10] for moment in moments])
+        axes.set_xticks(places, [date[:10] for date in dates])
         axes.yaxis.set_major_formatter(matplotlib.ticker.StrMethodFormatter("{x:,.0f}"))
         axes.grid(visible=False, axis="x")
         axes.set(title="Users by segment")
@@ -54,8 +52,7 @@ def transitions(moved: Mapping[str, Sequence[int]], names: Sequence[str]) -> Fig
     """
     rows = {name: np.array(users) for name, users in moved.items() if sum(users)}
     shares = np.array([users / users.sum() for users in rows.values()])
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, 0.9 + 0.42 * len(rows)), layout="constrained")
+    with styled_figure(0.9 + 0.42 * len(rows)) as figure:
         axes = figure.subplots()
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
         labels = [f"{name} ({users.sum():,})" for name, users in rows.items()]
@@ -81,8 +78,7 @@ def gains_and_calibration(
         baseline: the same of the baseline.
         calibration: ``predicted`` and ``happened`` of groups of users.
     """
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, 3.2), layout="constrained")
+    with styled_figure(3.2) as figure:
         found, meant = figure.subplots(1, 2)
         shares = np.linspace(0, 1, len(gains))
         found.plot(shares, gains, color=MODEL_COLOUR, label="prediction")
@@ -114,8 +110,7 @@ def bars(values: Mapping[str, float], title: str) -> Figure:
         title: above them.
     """
     strongest = sorted(values.items(), key=lambda each: -abs(each[1]))[:MOST_BARS][::-1]
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, 0.7 + 0.24 * len(strongest)), layout="constrained")
+    with styled_figure(0.7 + 0.24 * len(strongest)) as figure:
         axes = figure.subplots()
         colours = [MODEL_COLOUR if value >= 0 else ACCENT_COLOUR for _, value in strongest]
         places = range(len(strongest))
@@ -134,8 +129,7 @@ def by_segment(predicted: Mapping[str, Sequence[float]], title: str, shares: boo
         title: above them.
         shares: whether predictions are probabilities.
     """
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, 0.8 + 0.36 * len(predicted)), layout="constrained")
+    with styled_figure(0.8 + 0.36 * len(predicted)) as figure:
         axes = figure.subplots()
         axes.boxplot(
             list(predicted.values())[::-1],
@@ -166,9 +160,7 @@ def sentiment(
         years: likewise.
     """
     shown = sorted(groups, key=lambda each: -each[2])[:MOST_BARS][::-1]
-    with mpl.rc_context(STYLE):
-        height = max(2.6, 0.9 + 0.26 * len(shown))
-        figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    with styled_figure(max(2.6, 0.9 + 0.26 * len(shown))) as figure:
         grouped, yearly = figure.subplots(1, 2)
         grouped.barh(range(len(shown)), [mean for _, mean, _ in shown], 0.65, color=MODEL_COLOUR)
         grouped.set_yticks(range(len(shown)), [f"{name} ({n:,})" for name, _, n in shown])

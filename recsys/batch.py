@@ -218,16 +218,16 @@ def check_batch(batch: Mapping[str, Any], kind: type = TrainingBatch) -> None:
         ...
     ValueError: weights: expected float32 [P] with P = 3, received float32 of shape (2,)
     """
-    layouts = {
+    described = {
         key: get_args(hint)[1] for key, hint in get_type_hints(kind, include_extras=True).items()
     }
     sizes: dict[str, int] = {}
     for key, array in batch.items():
         if key.startswith(USER_FEATURE):
             continue
-        if key not in layouts:
-            raise ValueError(f"{key}: expected one of {', '.join(layouts)}, or {USER_FEATURE}…")
-        dtype, axes = layouts[key]
+        if key not in described:
+            raise ValueError(f"{key}: expected one of {', '.join(described)}, or {USER_FEATURE}…")
+        dtype, axes = described[key]
         received = f"received {array.dtype} of shape {tuple(array.shape)}"
         if str(array.dtype) != dtype or len(array.shape) != len(axes):
             raise ValueError(f"{key}: expected {dtype} [{', '.join(axes)}], {received}")

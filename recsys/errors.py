@@ -1,11 +1,11 @@
-"""What is raised on purpose: a small family, so that a caller can tell what can be mended.
+"""The exceptions that recsys raises: a small family, to tell what a caller can mend.
 
 =========================  ===================================================================
 :class:`RecsysError`       all of them
-:class:`InputError`        something that was given cannot be used; the message says how to mend it
+:class:`InputError`        an argument, setting, file or column cannot be used; the message says why
 :class:`Damaged`           a file that recsys wrote is missing, or does not hold what was written
 :class:`TrainingDiverged`  the loss is no longer a number
-:class:`ExportError`       the SavedModel could not be made, for no reason that the input has
+:class:`ExportError`       the SavedModel could not be made, for a reason that is not the input
 :class:`ParityError`       the SavedModel differs from the trained model, so it was not published
 =========================  ===================================================================
 
@@ -26,7 +26,7 @@ from recsys.system.redaction import redact
 
 
 class RecsysError(Exception):
-    """What is raised on purpose; secrets of addresses are left out of its message.
+    """The base of all of them; secrets of addresses are left out of the message.
 
     >>> issubclass(recsys.ExportError, recsys.RecsysError)
     True
@@ -37,7 +37,7 @@ class RecsysError(Exception):
 
 
 class InputError(RecsysError, ValueError):
-    """Something that was given cannot be used: a file, a column, a setting.
+    """Input cannot be used: an argument, a setting, a file or a column.
 
     The message says what is wrong, where, and how to mend it. The command line prints it without
     a traceback and exits with status 2.

@@ -20,7 +20,7 @@ def write_dataset(
 ) -> Dataset:
     """Writes the events of each user: three lists of items, one per part.
 
-    Each event is a moment of its own; item ``i`` has the id ``i<i>``.
+    Each event is a timestamp group of its own; item ``i`` has the id ``i<i>``.
     """
     folder.mkdir(parents=True)
     (folder / "features").mkdir()

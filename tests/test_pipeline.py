@@ -98,7 +98,7 @@ def test_ranks_are_those_of_the_metrics(run):
     ranks = pd.read_parquet(run / "ranks.parquet")
     metrics = json.loads((run / "metrics.json").read_text())
     assert len(ranks) == metrics["counts"]["targets"]
-    # Every target is a moment of its own here, so hit rate is a mean over targets.
+    # Every target is a timestamp group of its own here, so hit rate is a mean over targets.
     assert (ranks["rank"] <= 10).mean() == pytest.approx(metrics["test"]["hit_rate@10"]["value"])
 
 

@@ -1,4 +1,4 @@
-"""What a published model answers, as DataFrames, and what was answered otherwise than asked."""
+"""A published model's answers as DataFrames, and how they differ from what was asked."""
 
 import logging
 from collections.abc import Iterator, Sequence

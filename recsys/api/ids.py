@@ -208,8 +208,8 @@ def _in_time(column: Any) -> tuple[np.ndarray, np.ndarray | None]:
             f"histories: the times are of type {column.type}; give timestamps, such as those of "
             "pandas.to_datetime"
         )
-    moments = column.cast(pa.timestamp("us", getattr(column.type, "tz", None)))
-    times = moments.to_numpy().astype("datetime64[us]").astype(np.int64)
+    timestamps = column.cast(pa.timestamp("us", getattr(column.type, "tz", None)))
+    times = timestamps.to_numpy().astype("datetime64[us]").astype(np.int64)
     return times, times // 10**6
 
 

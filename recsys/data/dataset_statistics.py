@@ -55,7 +55,7 @@ class DatasetStatistics:
         """What the split made of the log.
 
         Returns:
-            A row a part, and ``all``: ``events``, ``targets`` (events that weigh something),
+            A row a part, and ``all``: ``events``, ``targets`` (events of a weight above 0),
             ``users``, ``items``, ``events_per_user`` (the median), ``new_users`` and
             ``new_items`` (shares of the part's users and items that training never saw),
             ``first`` and ``last`` (times in UTC; missing in a log without).
@@ -77,8 +77,8 @@ class DatasetStatistics:
                 "events_per_user": float(np.median(per_user)) if len(per_user) else np.nan,
                 "new_users": _share_without(users, known_users),
                 "new_items": _share_without(items, known_items),
-                "first": _moment(int(times.min()) if len(times) else None),
-                "last": _moment(int(times.max()) if len(times) else None),
+                "first": _timestamp(int(times.min()) if len(times) else None),
+                "last": _timestamp(int(times.max()) if len(times) else None),
             }
         return pd.DataFrame.from_dict(rows, orient="index")
 
@@ -261,14 +261,14 @@ class DatasetStatistics:
             period = next((each for each in PERIODS if hours / HOURS[each] < most - 1), "month")
         elif period not in PERIODS:
             raise InputError(f"no period {period!r}: there are {', '.join(PERIODS)}")
-        moments = self._times.astype("datetime64[us]")
+        times = self._times.astype("datetime64[us]")
         if period == "week":
             # 1970 began on a Thursday.
-            numbers = (moments.astype("datetime64[D]").astype(np.int64) + 3) // 7
+            numbers = (times.astype("datetime64[D]").astype(np.int64) + 3) // 7
             first, unit, scale, shift = numbers.min(), "D", 7, -3
         else:
             unit = UNITS[str(period)]
-            numbers = moments.astype(f"datetime64[{unit}]").astype(np.int64)
+            numbers = times.astype(f"datetime64[{unit}]").astype(np.int64)
             first, scale, shift = numbers.min(), 1, 0
         every = np.arange(first, numbers.max() + 1) * scale + shift
         begins = every.astype(f"datetime64[{unit}]").astype("datetime64[us]")
@@ -279,7 +279,7 @@ def _share_without(values: np.ndarray, known: np.ndarray) -> float:
     return float(1 - np.isin(values, known).mean()) if len(values) else np.nan
 
 
-def _moment(time: int | None) -> Any:
+def _timestamp(time: int | None) -> Any:
     return pd.NaT if time is None else pd.Timestamp(time, unit="us", tz="UTC")
 
 

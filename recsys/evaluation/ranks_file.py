@@ -63,8 +63,8 @@ def read_ranks(path: Path, dataset: Dataset) -> RankedQueries:
     users = np.searchsorted(dataset.user_offsets, events, side="right") - 1
     history_ends = dataset.history_ends[events]
     same_user = np.diff(users, prepend=-1) == 0
-    same_moment = np.diff(history_ends, prepend=-1) == 0
-    starts = np.flatnonzero(~(same_user & same_moment))
+    same_group = np.diff(history_ends, prepend=-1) == 0
+    starts = np.flatnonzero(~(same_user & same_group))
     queries = Queries(
         users=users[starts].astype(np.int32),
         history_ends=history_ends[starts],

@@ -56,7 +56,7 @@ def user_activity(dataset: Dataset, part: Part) -> np.ndarray:
 
 
 def item_activity(dataset: Dataset, part: Part) -> np.ndarray:
-    """Events of every item up to and including ``part`` that weigh something, int64 [items]."""
+    """Events of a weight above 0 of every item up to and including ``part``, int64 [items]."""
     columns = ("train", "validation", "test").index(part) + 1
     return dataset.item_targets[:, :columns].sum(axis=1)
 

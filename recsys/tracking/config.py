@@ -1,4 +1,4 @@
-"""What an experiment says about tracking."""
+"""How an experiment is tracked."""
 
 from pydantic import Field
 
@@ -12,7 +12,7 @@ class TrackingConfig(StrictConfig):
     whatever the environment variable ``MLFLOW_TRACKING_URI`` names.
     """
 
-    enabled: bool = Field(True, description="log to MLflow at all")
+    enabled: bool = Field(True, description="whether the run is logged to MLflow")
     experiment: str = Field(
         "recsys", min_length=1, description="the MLflow experiment that gathers the runs"
     )

@@ -222,7 +222,7 @@ class Study:
 
 
 def open_storage(path: Path) -> optuna.storages.BaseStorage:
-    """SQLite, which is whole again after a kill at any moment.
+    """SQLite, which is whole again after a kill at any time.
 
     Raises:
         Damaged: the file is there, but is not a whole database.

@@ -10,7 +10,7 @@ from recsys.data.dataset import Dataset
 from recsys.data.prepare.config import DataConfig
 from recsys.data.prepare.prepare import prepare
 
-# Two users, four items, six moments: the time split holds out the last ones.
+# Two users, four items, six times: the time split holds out the last ones.
 SMALL_LOG = "user,item,time\n" + "".join(
     f"{user},{item},{100 + step}\n"
     for step, (user, item) in enumerate(
@@ -20,7 +20,7 @@ SMALL_LOG = "user,item,time\n" + "".join(
 )  # fmt: skip
 CUTS = {"kind": "time", "validation_quantile": 0.5, "test_quantile": 0.75}
 COLUMNS = {"user": "user", "item": "item", "time": "time"}
-# The times of small logs count from a start of their own.
+# The times of small logs count from an origin of their own.
 RELATIVE = {"earliest_time": "1970-01-01"}
 
 

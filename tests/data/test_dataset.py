@@ -32,7 +32,7 @@ def test_each_event_is_a_query_of_what_preceded_it(dataset):
     assert dataset.queries("validation").users.tolist() == [0]
 
 
-def test_events_of_one_moment_are_targets_of_one_query(dataset):
+def test_events_of_one_timestamp_group_are_targets_of_one_query(dataset):
     dataset = rewrite(dataset, "history_ends", [0, 1, 2, 3, 3, 3, 6, 7])
     queries = dataset.queries("test")
     assert queries.users.tolist() == [0, 1]

@@ -46,7 +46,7 @@ def write_dataset(tmp_path: Path) -> WriteDataset:
             ],
             axis=1,
         )
-        same_moment = [
+        same_group = [
             next(j for j, other in enumerate(rows) if (other[0], *other[2:]) == (row[0], *row[2:]))
             for row in rows
         ]
@@ -58,7 +58,7 @@ def write_dataset(tmp_path: Path) -> WriteDataset:
             "part_ends": part_ends.astype(np.int64),
             "event_items": event_items.astype(np.int32),
             "event_weights": np.ones(len(rows), np.float32),
-            "history_ends": np.array(same_moment, np.int64),
+            "history_ends": np.array(same_group, np.int64),
             "event_times": days.astype(np.int64) * DAY,
             "item_counts": counts.astype(np.int64),
         }

@@ -35,7 +35,7 @@ def test_ranks_parquet(checkerboard: Dataset, tmp_path) -> None:
 
 
 def test_ranks_are_read_back_for_comparing_runs(write_dataset: WriteDataset, tmp_path) -> None:
-    # User 0 has one moment with two targets and one with a repeat, user 1 one moment.
+    # User 0 has one query with two targets and one with a repeat, user 1 one query.
     log = [(0, 0, "train", 0), (0, 1, "test", 5), (0, 2, "test", 5), (0, 1, "test", 6)]
     log += [(0, 3, "test", 6), (1, 2, "test", 7)]
     dataset = write_dataset(log, users=2, items=4)

@@ -214,7 +214,7 @@ def test_a_seed_is_given_once(tmp_path, seeds):
     )
 
 
-def test_moments_may_be_dates(tmp_path):
+def test_times_may_be_dates(tmp_path):
     """As YAML reads them too, which makes dates of them unless they are quoted."""
     file = tmp_path / "dated.yaml"
     file.write_text(

@@ -19,12 +19,12 @@ from recsys.experiment.template import DEFAULTS, write_template
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 
 
-def log(events: int, moments: int, timed: bool = True) -> str:
+def log(events: int, times: int, timed: bool = True) -> str:
     """A log of ten users, each with so many events at so many hours."""
     lines = ["user,item,time" if timed else "user,item"]
     for user in range(10):
         for event in range(events):
-            time = f",{1_000_000_000 + event % moments * 3600}" if timed else ""
+            time = f",{1_000_000_000 + event % times * 3600}" if timed else ""
             lines.append(f"u{user},i{(user + event) % 7}{time}")
     return "\n".join(lines) + "\n"
 
@@ -32,11 +32,11 @@ def log(events: int, moments: int, timed: bool = True) -> str:
 @pytest.mark.parametrize(
     "text, default",
     [
-        (log(events=6, moments=6), "sparse"),
-        (log(events=40, moments=40), "dense"),
+        (log(events=6, times=6), "sparse"),
+        (log(events=40, times=40), "dense"),
         # Four baskets of ten items are four steps of a sequence.
-        (log(events=40, moments=4), "sparse"),
-        (log(events=40, moments=40, timed=False), "unordered"),
+        (log(events=40, times=4), "sparse"),
+        (log(events=40, times=40, timed=False), "unordered"),
     ],
 )
 def test_the_default_follows_from_the_log(tmp_path, text, default):

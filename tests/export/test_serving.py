@@ -286,7 +286,7 @@ def test_items_without_events_are_recommended_by_their_features(two_tower):
     assert set(answers[0]) == {"new", "newer", ""}
 
 
-NOON = 1_700_000_000  # a moment, in seconds since 1970
+NOON = 1_700_000_000  # a time, in seconds since 1970
 
 
 @pytest.fixture(scope="module")

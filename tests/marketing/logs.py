@@ -49,12 +49,12 @@ def prepared(folder: Path, rows: pd.DataFrame, categories: dict[str, str] | None
 
 
 def microseconds(day: float) -> int:
-    """A moment, in days since 2024."""
+    """A time, in days since 2024."""
     return int((START + pd.Timedelta(days=day)).value // 1000)
 
 
 def random_log(users: int = 40, events: int = 800, days: int = 300, seed: int = 0) -> pd.DataFrame:
-    """Events at random, several at some moments."""
+    """Events at random, several at some times."""
     generator = np.random.default_rng(seed)
     return pd.DataFrame(
         {

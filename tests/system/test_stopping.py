@@ -70,7 +70,7 @@ def test_an_ignored_signal_stays_ignored():
         signal.signal(signal.SIGHUP, before)
 
 
-def test_work_may_ask_for_a_moment_once():
+def test_work_may_ask_for_more_time_once():
     with stopped_by_signals():
         with deferred():
             send(signal.SIGTERM)

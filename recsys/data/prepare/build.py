@@ -239,7 +239,7 @@ def _count_parts(events: ir.Table, side: str, size: int) -> tuple[np.ndarray, np
     """Counts by user or item code and part.
 
     Returns:
-        int64 [size, 3] each: the events, and those of them that weigh something.
+        int64 [size, 3] each: the events, and those of a weight above 0.
     """
     measures = {"n": events.count(), "targets": events.count(where=events.weight > 0)}
     counted = events.group_by(side, "part").aggregate(**measures).to_pyarrow()

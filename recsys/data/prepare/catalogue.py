@@ -20,7 +20,7 @@ class Catalogue:
         ids: of every item.
         numbers: int32, index of an item by its code in the encoded log; -1 = removed.
         counts: int64 [items, 3], events of an item in each part.
-        targets: int64 [items, 3], those of them that weigh something.
+        targets: int64 [items, 3], those of them of a weight above 0.
         known: length of the prefix of items that have events up to and including a part.
     """
 
@@ -65,7 +65,7 @@ def build_catalogue(
         con: the engine, with a table ``items`` of all ids of the log.
         ids: item ids by code.
         item_parts: int64 [codes, 3], events of an item in each part.
-        item_targets: int64 [codes, 3], those of them that weigh something.
+        item_targets: int64 [codes, 3], those of them of a weight above 0.
         table: the item table, with a column ``id``.
     """
     order, known = _order(item_parts)

@@ -1,9 +1,9 @@
 """Conditions in SQL that a user gives: what they may hold, and for how long they may compute.
 
 A condition is a yes or no about one row. Its result is the same each time, it reads nothing
-but the row, and takes time and memory in proportion to it: so the functions are a fixed list, of
-which none draws at random, asks for the time, opens a file or makes a text or a list longer than
-what it was given.
+but the row, and takes time and memory in proportion to it: so the functions are a fixed list,
+none of which draws at random, asks for the time, opens a file, or makes a text or list longer
+than what it was given.
 """
 
 import json
@@ -25,7 +25,7 @@ def _words(text: str) -> frozenset[str]:
 LONGEST = 4_000
 # Expressions within expressions: far fewer than Python's own stack holds.
 DEEPEST = 100
-# Letters of a condition that a message repeats.
+# Characters of a condition that a message repeats.
 SHOWN = 300
 SECONDS = 60.0
 OPERATORS = _words(
@@ -85,21 +85,21 @@ def check_condition(condition: str, columns: Collection[str], origin: str) -> st
 
     Returns:
         The same condition as DuckDB writes it: one expression, without comments or a semicolon,
-        that may stand between brackets in a query. Whether it is a yes or no is not yet asked:
-        only the types of the columns tell.
+        that may stand between brackets in a query. Whether it is a yes or no is not yet
+        checked: that depends on the types of the columns.
 
     Raises:
-        InputError: it is longer than 4,000 letters or no single expression, names a column that
-            there is not, or holds a subquery, a window, a lambda, a parameter, a type that is
-            made of others, or a function outside :data:`FUNCTIONS`.
+        InputError: it is longer than 4,000 characters or not a single expression, names a
+            column that does not exist, or holds a subquery, a window, a lambda, a parameter, a type
+            that is made of others, or a function outside :data:`FUNCTIONS`.
     """
     if len(condition) > LONGEST:
         raise InputError(
-            f"{origin}: a condition of {len(condition):,} letters is too long, "
+            f"{origin}: a condition of {len(condition):,} characters is too long, at most "
             f"{LONGEST:,} are allowed: put a long list of values into a column of its own"
         )
     if _deepest_bracket(condition) > DEEPEST:
-        raise InputError(f"{origin}: brackets within brackets, {DEEPEST} deep at most")
+        raise InputError(f"{origin}: brackets are nested too deeply, {DEEPEST} at most")
     refused = not_a_condition(condition, columns, origin)
     with duckdb.connect(config=BOUNDS) as con:
         try:
@@ -166,7 +166,7 @@ def time_limit(
 
 
 def check_yes_or_no(table: duckdb.DuckDBPyRelation, spelled: str, origin: str) -> None:
-    """Refuses what is not a yes or no of every row: the engine takes any number but 0 for yes.
+    """Refuses what is not a yes or no for each row: the engine takes any number but 0 for yes.
 
     Args:
         table: whose rows are asked.
@@ -174,7 +174,7 @@ def check_yes_or_no(table: duckdb.DuckDBPyRelation, spelled: str, origin: str) -
         origin: where the condition stands, for messages.
 
     Raises:
-        InputError: likewise; or types are compared that do not fit.
+        InputError: it is not; or it compares types that do not fit.
     """
     try:
         (kind,) = table.select(duckdb.SQLExpression(spelled)).types
@@ -205,9 +205,9 @@ def explaining(condition: str | None, origin: str) -> Iterator[None]:
         if condition is None or REFUSED in str(error):
             raise
         raise InputError(
-            f"{origin} cannot be computed of every row: {_reason(str(error)).rstrip('.')}. Take "
-            "`TRY_CAST` instead of `CAST` (and `TRY_STRPTIME`): values that do not fit are missing "
-            "then, and count as no."
+            f"{origin} cannot be computed for every row: {_reason(str(error)).rstrip('.')}. Use "
+            "`TRY_CAST` instead of `CAST` (and `TRY_STRPTIME`): values that do not fit are then "
+            "missing, and count as no."
         ) from error
 
 

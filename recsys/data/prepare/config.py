@@ -16,18 +16,18 @@ class DataConfig(StrictConfig):
     items: TableConfig | None = Field(None, description="side table of items")
     repeats: filters.Repeats = Field(
         "keep",
-        description="of the same user, item and event type: all, the first, or the last of each "
-        "part of the split, lest training depend on what happens later (its value is the sum at "
-        "its time)",
+        description="which events of the same user, item and event type to keep: all, the first, "
+        "or the last in each part of the split, so that training does not depend on what happens "
+        "later (the value of the one kept is the sum at its time)",
     )
     minimum_user_events: int = Field(
         1,
         ge=1,
-        description="users with fewer are removed, until all have as many; counted over the whole "
-        "log, as published figures do, so what happens after the split decides too",
+        description="users with fewer are removed until all have that many; counted over the "
+        "whole log, as in published figures, so events after the split count, too",
     )
     minimum_item_events: int = Field(
-        1, ge=1, description="items with fewer are removed, until all have as many; likewise"
+        1, ge=1, description="items with fewer are removed until all have that many; likewise"
     )
     split: splits.SplitConfig = Field(
         splits.TimeSplit(), description="what is held out for validation and test"

@@ -17,7 +17,7 @@ TRAIN, VALIDATION, TEST = range(3)
 def leave_last_group_out(events: ir.Table) -> ir.Table:
     """Adds ``part`` (int8): the last group of a user is test, the last but one validation.
 
-    Counted are groups that hold a target. Events of weight 0 are context: they stand in the
+    Only groups that hold a target count. Events of weight 0 are context: they stand in the
     part of the targets that they precede. Users with fewer than three groups only train.
 
     Args:
@@ -47,10 +47,10 @@ def leave_last_group_out(events: ir.Table) -> ir.Table:
 
 
 def draw_parts(events: ir.Table, validation_share: float, test_share: float, seed: int) -> ir.Table:
-    """Adds ``part`` (int8) at random; of each user at least one item is left for training.
+    """Adds ``part`` (int8) at random; at least one item of each user is left for training.
 
-    Drawn are pairs of a user and an item: all events of a pair are in one part, so that
-    nothing held out was trained on. Pairs of weight 0 alone are context and train.
+    Pairs of a user and an item are drawn: all events of a pair are in one part, so that
+    nothing held out was trained on. Pairs of weight 0 only are context and train.
 
     Args:
         events: columns ``user`` and ``item`` (integers) and ``weight``.
@@ -72,7 +72,7 @@ def draw_parts(events: ir.Table, validation_share: float, test_share: float, see
 
 
 def cut_validation(events: ir.Table, share: float, seed: int) -> ir.Table:
-    """Makes a share of every user's training events validation, and leaves at least one.
+    """Turns a share of every user's training events into validation, and leaves at least one.
 
     Whole timestamp groups, the last ones; in a log without order a seeded choice of whole
     pairs of a user and an item.

@@ -31,9 +31,9 @@ class ImageReader:
     channels: int
 
     def read(self, path: str) -> np.ndarray:
-        """uint8 [size, size, channels], 1 (black) to 255.
+        """A picture, uint8 [size, size, channels], 1 (black) to 255.
 
-        Turned as the camera was held; what is transparent is white.
+        It is turned as the camera was held; what is transparent is white.
 
         Raises:
             Exception: the file is missing or is not a picture; of what class depends on
@@ -41,7 +41,7 @@ class ImageReader:
         """
         mode = "L" if self.channels == 1 else "RGB"
         with Image.open(self.folder / path) as opened:
-            # Of large JPEGs, only as much as is needed is decoded.
+            # Only as much of a large JPEG is decoded as is needed.
             opened.draft(mode, (2 * self.size, 2 * self.size))
             picture = _eight_bits(ImageOps.exif_transpose(opened))
         if picture.has_transparency_data:
@@ -49,7 +49,7 @@ class ImageReader:
             picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
         picture = picture.convert(mode).resize((self.size, self.size), Image.Resampling.BILINEAR)
         pixels = np.asarray(picture, dtype=np.uint8)
-        # Zeros everywhere are not a picture.
+        # Zeros everywhere stand for no picture.
         return np.maximum(pixels, 1).reshape(self.size, self.size, self.channels)
 
     def read_or_error(self, path: str) -> np.ndarray | str:

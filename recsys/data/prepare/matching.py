@@ -81,7 +81,7 @@ def _unmatched_note(side: Side, size: int, missing: int, why: str) -> str:
 
 
 def difference(ids: pa.ChunkedArray, others: pa.ChunkedArray, names: tuple[str, str]) -> str:
-    """The form in which most of some ids would be among others, with an example; "" without one.
+    """The form in which most of ``ids`` would be among ``others``, with an example; "" if none.
 
     Args:
         ids: text, of one place.
@@ -124,7 +124,7 @@ def _examples(unmatched: pa.ChunkedArray, unused: pa.ChunkedArray) -> str:
 def _values_note(
     ids: ir.Table, size: int, missing: int, table: ir.Table, side: Side, config: TableConfig
 ) -> list[str]:
-    """Features that more lack than have no row; files are counted where they are read."""
+    """Features that are missing more often than rows; files are counted where they are read."""
     names = [name for name, feature in config.features.items() if not feature.names_files]
     if not names or missing == size:
         return []

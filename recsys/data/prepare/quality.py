@@ -39,7 +39,7 @@ SPLIT_NAMES = {
     "test": ("test", "testing"),
 }
 EXAMPLES = 5
-# Values that are not numbers, of which the way they are written is guessed.
+# Values that are not numbers, from which the way they are written is guessed.
 HINT_SAMPLE = 200
 LONGEST_SHOWN = 200
 # What is known of a line that is not a row.
@@ -166,7 +166,7 @@ def _reason(
         missing, unreadable = _number_rules("value", given, config)
         if config.minimum_value is not None:
             rules += [missing, (clean["value"] < config.minimum_value, "value below minimum")]
-        # Without a least value, an event without one is an event.
+        # Where `minimum_value` is not set, an event without a value is still an event.
         rules += [
             (~missing[0] & unreadable[0], unreadable[1]),
             (~missing[0] & clean["value"].isnull(), "value out of range"),
@@ -217,7 +217,7 @@ def count_rows(log: ir.Table, config: LogConfig, where: object) -> Quality:
 
 
 def _number_notes(log: ir.Table, quality: Quality, config: LogConfig) -> list[str]:
-    """How to read the rows left out because of how their numbers are written."""
+    """Settings that would read the rows left out because of how their numbers are written."""
     notes = []
     for reason, rows in quality.quarantined.items():
         if hint := _number_hint(log, reason, config):

@@ -24,20 +24,20 @@ from recsys.errors import InputError
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def _moment(given: Any) -> Any:
+def _time(given: Any) -> Any:
     """ISO 8601 text as a time; a date stands for its beginning, in UTC."""
     if not isinstance(given, str):
         return given
     try:
-        moment = datetime.fromisoformat(given.strip())
+        time = datetime.fromisoformat(given.strip())
     except ValueError as error:
         raise ValueError("neither a date nor a time in ISO 8601") from error
     is_date = len(given.strip()) <= len("2025-01-25")
-    return moment.replace(tzinfo=UTC) if is_date else moment
+    return time.replace(tzinfo=UTC) if is_date else time
 
 
-Moment = Annotated[
-    AwareDatetime, BeforeValidator(_moment, json_schema_input_type=date | AwareDatetime)
+DateOrTime = Annotated[
+    AwareDatetime, BeforeValidator(_time, json_schema_input_type=date | AwareDatetime)
 ]
 
 
@@ -55,12 +55,12 @@ class TimeSplit(StrictConfig):
     test_quantile: float = Field(
         0.9, gt=0, lt=1, description="share of events up to the second cut"
     )
-    validation_from: Moment | None = Field(
+    validation_from: DateOrTime | None = Field(
         None,
         description="beginning of validation, a time with its zone or a date (in UTC); instead "
         "of the quantile",
     )
-    test_from: Moment | None = Field(
+    test_from: DateOrTime | None = Field(
         None, description="beginning of test, likewise; instead of the quantile"
     )
 
@@ -95,8 +95,8 @@ class FixedSplit(StrictConfig):
         0.1,
         gt=0,
         lt=1,
-        description="of a user's training events, made validation where the column names none: "
-        "the last ones, or a seeded random choice in a log without order",
+        description="share of a user's training events that become validation where the column "
+        "names none: the last ones, or a seeded random choice in a log without order",
     )
     seed: int = Field(0, description="of the random choice")
     allow_future_training: bool = Field(
@@ -113,7 +113,7 @@ class RandomSplit(StrictConfig):
 
     kind: Literal["random"]
     validation_share: float = Field(
-        0.1, gt=0, lt=1, description="of the pairs of a user and an item"
+        0.1, gt=0, lt=1, description="share of the pairs of a user and an item"
     )
     test_share: float = Field(0.1, gt=0, lt=1, description="likewise")
     seed: int = Field(0, description="of the draw")
@@ -237,7 +237,7 @@ def audit(
         cuts: of a split by time.
         user_parts: int64 [users, 3], events of a user in each part.
         item_parts: int64 [items, 3], events of an item in each part.
-        user_targets: int64 [users, 3], those of ``user_parts`` that weigh something; None: all.
+        user_targets: int64 [users, 3], those whose weight is above 0; None: all.
 
     Raises:
         InputError: a part holds no target, or training holds what it must not see.
@@ -297,7 +297,7 @@ def _refuse_leaks(report: dict[str, Any], config: FixedSplit) -> None:
         raise InputError(
             f"the split leaks: {training} training events are no earlier than held-out events of "
             f"the same user, and {validation} validation events no earlier than test events. "
-            "Correct the split column (what happened at one time belongs in one part), use "
+            "Correct the split column (events of one time belong in one part), use "
             "`split: {kind: time}`, or accept it with "
             "`split: {kind: fixed, allow_future_training: true}`."
         )
@@ -346,7 +346,7 @@ def _refuse_empty_parts(counts: dict[str, int], config: Split) -> None:
         "random": "choose larger shares or another seed, or give more of the log",
     }[config.kind]
     raise InputError(
-        f"the split {config.kind} leaves no events for {', '.join(empty)} that weigh something: "
+        f"the split {config.kind} leaves no events of a weight above 0 for {', '.join(empty)}: "
         f"{mend}"
     )
 
@@ -360,9 +360,9 @@ def _unseen(parts: np.ndarray) -> float:
     return float((parts[tested, TRAIN] == 0).mean()) if tested.any() else 0.0
 
 
-def since_epoch(moment: datetime) -> int:
+def since_epoch(time: datetime) -> int:
     """A time in microseconds since 1970 UTC."""
-    return (moment - EPOCH) // timedelta(microseconds=1)
+    return (time - EPOCH) // timedelta(microseconds=1)
 
 
 def iso(microseconds: int) -> str:

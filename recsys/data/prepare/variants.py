@@ -18,7 +18,7 @@ LIST_SEPARATORS = ("|", ";", ",")
 MOST = 0.9
 # Roles whose ids are numbered.
 ID_ROLES = ("user", "item", "session", "channel", "campaign")
-# Of these, some are also names: they are ids, and are noted.
+# Some of these are also names: such ids are kept, and noted.
 WORDS = (*NULL_WORDS, "NA", "na", "none", "nil", "undefined", "unknown", "#NA")
 
 

@@ -26,7 +26,7 @@ def left_out(
         where: the log's files, for messages.
 
     Returns:
-        The log, and of each row why it is left out (null: it is not); None: all are wanted.
+        The log, and for each row why it is left out (null: it is not); None: all are wanted.
 
     Raises:
         InputError: ``where`` is not a condition on the log's columns.

@@ -39,7 +39,7 @@ def expand_environment(text: str) -> str:
 
 
 def refuse_hidden(patterns: Sequence[str]) -> None:
-    """Refuses an address of which only the redacted form is left, as run folders keep it."""
+    """Refuses an address whose secrets were redacted, as run folders keep it."""
     for pattern in patterns:
         remember_address(pattern)
         if f"://{HIDDEN}@" in pattern or re.search(r"(?:://|^\$\{).*[?&#;=]\*{3}", pattern):
@@ -69,7 +69,7 @@ def expand(path: str, format: Format | None) -> list[str]:
 def matches_nothing(path: str) -> bool:
     """Whether a path has wildcards that no file matches, at least not yet.
 
-    Of a path that cannot be looked up it is False: reading it raises the reason.
+    False for a path that cannot be looked up: reading it raises the reason.
     """
     path = expand_environment(path)
     if not glob.has_magic(path) or os.path.exists(path):
@@ -137,14 +137,14 @@ def open_filesystem(address: str) -> fsspec.AbstractFileSystem:
 
 
 def is_http(address: str) -> bool:
-    """Whether a web server has it, whose files are downloaded."""
+    """Whether a web server holds the file, which is then downloaded."""
     return address.startswith(("http://", "https://"))
 
 
 def download(
     filesystem: fsspec.AbstractFileSystem, address: str, scratch: Path, number: int
 ) -> str:
-    """Copies the file of an address into a folder of its own; where it then lies.
+    """Copies the file at an address into a folder of its own, and returns its path.
 
     Args:
         filesystem: what opens the address.
@@ -153,7 +153,7 @@ def download(
         number: of the file within its source.
 
     Raises:
-        InputError: there is none, or the server does not give it.
+        InputError: there is no such file, or the server does not serve it.
     """
     name = Path(urlsplit(address).path).name or "download"
     target = scratch / "downloads" / str(number) / name

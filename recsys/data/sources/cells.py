@@ -21,17 +21,17 @@ NULL_WORDS = (
 def trimmed(column: ir.Column) -> ir.StringValue:
     """A column as text, without white space and invisible characters at the edges; null if empty.
 
-    An expression that uses the result several times evaluates it as often.
+    An expression that uses the result several times evaluates it that many times.
     """
     text = column.cast("string")
-    # What begins and ends with a visible character of ASCII is left as it is, at half the time:
-    # so are most.
+    # Text that begins and ends with a visible ASCII character, as most does, is left as it is,
+    # which takes half the time.
     is_plain = (text >= "!") & (text < "\x7f") & text.right(1).between("!", "~")
     return ibis.ifelse(is_plain, text, text.re_replace(EDGES, "").nullif(""))
 
 
 def readable(table: ir.Table, null_values: Sequence[str]) -> ir.Table:
-    """Bytes as the UTF-8 text they are, and words for a missing value as missing.
+    """Reads bytes as UTF-8 text, and words for a missing value as missing.
 
     Reading a column of bytes that are not UTF-8 fails, inside
     :func:`recsys.data.sources.engine.blaming_input` as an :class:`InputError`.
@@ -41,7 +41,7 @@ def readable(table: ir.Table, null_values: Sequence[str]) -> ir.Table:
         null_values: text that means that there is no value; blanks around it make no difference.
     """
     words = [re.escape(word.strip(INVISIBLE)) for word in null_values]
-    # A pattern, as the engine makes a join of a long list.
+    # A pattern: of a long list the engine would make a join.
     is_word = f"^{INVISIBLES}(?:{'|'.join(words)}){INVISIBLES}$"
     changed: dict[str, ir.Value] = {}
     for name, kind in table.schema().items():

@@ -61,7 +61,7 @@ class FileConfig(StrictConfig):
     )
     null_values: list[str] | None = Field(
         None,
-        description="text that means that a value is missing; [] takes all text as it stands. By "
+        description="text that stands for a missing value; [] takes all text as it stands. By "
         f"default in CSV files {', '.join(NULL_WORDS)}, and none in files that have a null of "
         "their own (JSON, Parquet)",
     )
@@ -110,7 +110,7 @@ class FileConfig(StrictConfig):
 
 
 def public_knows(key: str) -> Callable[[dict[str, Any]], None]:
-    """For the JSON Schema: a public data set has a value of ``key``, which a path needs."""
+    """For the JSON Schema: a path needs ``key``, and a public data set comes with it."""
 
     def changed(schema: dict[str, Any]) -> None:
         schema["required"].remove(key)
@@ -128,23 +128,23 @@ class Columns(StrictConfig):
         description="left out: every event is of one item, for predictions about users only; "
         "there is nothing to recommend then",
     )
-    time: str | None = Field(None, description="when")
+    time: str | None = Field(None, description="when it happened")
     event: str | None = Field(None, description="event type, weighted by `event_weights`")
     value: str | None = Field(
-        None, description="money, rating or quantity; of one piece where `quantity` is named"
+        None, description="money, rating or quantity; for one piece where `quantity` is named"
     )
     quantity: str | None = Field(
-        None, description="pieces: an event's value is `value` times it; negative = returned"
+        None, description="number of pieces, by which `value` is multiplied; negative = returned"
     )
-    session: str | None = Field(None, description="the visit or the receipt that it belongs to")
+    session: str | None = Field(None, description="the visit or receipt that the event belongs to")
     channel: str | None = Field(None, description="where it happened, such as shop, web or app")
     campaign: str | None = Field(
         None, description="the campaign that the event answers; empty: none"
     )
     order: str | None = Field(
         None,
-        description="a number: breaks ties of time, or replaces it; what has the same one (a "
-        "basket) happened together",
+        description="a number that breaks ties of time, or replaces time; events with the same "
+        "number (a basket) happened together",
     )
     split: str | None = Field(None, description="train, validation or test, for `kind: fixed`")
 
@@ -179,15 +179,17 @@ class LogConfig(TimeConfig, FileConfig):
     )
     where: str | None = Field(
         None,
-        description="condition on the log's own columns, in SQL, such as country = 'DE'; other "
-        "rows, and those of which it is unknown, are left out and counted. Columns of text files "
-        "are text: TRY_CAST(quantity AS DOUBLE) > 0",
+        description="condition on the log's own columns, in SQL, such as country = 'DE'; rows "
+        "for which it is false or unknown are left out and counted. Columns of text files are "
+        "text: TRY_CAST(quantity AS DOUBLE) > 0",
     )
     minimum_value: float | None = Field(
-        None, description="rows whose value is smaller or missing are set aside (returns: 1)"
+        None,
+        description="rows whose value is smaller or missing are set aside; 1 leaves out returns, "
+        "whose quantity is negative",
     )
     minimum_order: float | None = Field(
-        None, description="rows whose order is smaller are set aside (unordered rows)"
+        None, description="rows whose order is smaller are set aside, such as 0 for unordered"
     )
     max_quarantined: float = Field(
         0.5, ge=0, le=1, description="share of unusable rows beyond which the log is refused"
@@ -214,5 +216,7 @@ class LogConfig(TimeConfig, FileConfig):
             if used and getattr(self.columns, role) is None:
                 raise ValueError(f"`{setting}` needs a column with the role `{role}`")
         if self.event_weights and not any(self.event_weights.values()):
-            raise ValueError("`event_weights` are all 0 or null: something must be recommended")
+            raise ValueError(
+                "`event_weights` are all 0 or null: what may be recommended needs a weight above 0"
+            )
         return self

@@ -32,7 +32,7 @@ def connect(scratch: Path, memory_gib: float) -> Backend:
         memory_limit=f"{int(memory_gib * 1024)}MiB",
         temp_directory=str(scratch / "spill"),
     )
-    # A notebook without Jupyter's widgets has none, and there DuckDB refuses the setting.
+    # In a notebook without Jupyter's widgets there is no bar, and DuckDB refuses the setting.
     if con.raw_sql("SELECT current_setting('enable_progress_bar')").fetchone()[0]:
         con.raw_sql("SET enable_progress_bar = false")
     # Extensions are fetched from the internet at run time. None is needed:
@@ -154,7 +154,7 @@ def _mend(error: Exception) -> str:
 
 
 def refuse(reason: ir.StringValue) -> ir.StringValue:
-    """An expression that stops the reading where it is evaluated, as :class:`InputError`.
+    """An expression that stops the reading with an :class:`InputError` where it is evaluated.
 
     Args:
         reason: what is wrong and how to mend it. It must depend on a column: a constant would be
@@ -169,12 +169,12 @@ def _stop(reason: str) -> str:  # type: ignore[empty-body]
 
 
 @ibis.udf.scalar.builtin(name="epoch_us")
-def epoch_us(moment: dt.Timestamp("UTC")) -> int:  # type: ignore[valid-type, empty-body]
+def epoch_us(time: dt.Timestamp("UTC")) -> int:  # type: ignore[valid-type, empty-body]
     """Microseconds since 1970 UTC."""
 
 
 @ibis.udf.scalar.builtin(name="timezone")
-def in_timezone(zone: str, moment: dt.timestamp) -> dt.Timestamp("UTC"):  # type: ignore[valid-type]
+def in_timezone(zone: str, time: dt.timestamp) -> dt.Timestamp("UTC"):  # type: ignore[valid-type]
     """The time at which clocks of the zone show a naive timestamp."""
 
 

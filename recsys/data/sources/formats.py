@@ -165,12 +165,12 @@ def refuse_mixed(kinds: dict[str, tuple[Format, Compression]]) -> None:
     """Refuses files of one source that differ in format or compression.
 
     Raises:
-        InputError: likewise; the message names one file of each kind.
+        InputError: they do; the message names one file of each kind.
     """
     if len(set(kinds.values())) > 1:
         examples = {kind: file for file, kind in kinds.items()}
         raise InputError(
-            "the files of one source must have one format and compression, these differ: "
+            "the files of one source must have one format and compression; these differ: "
             + ", ".join(f"{file} ({kind}, {packed})" for (kind, packed), file in examples.items())
         )
 

@@ -1,7 +1,7 @@
 """Frames in memory as one file: pandas, and whatever streams Arrow (Polars, PyArrow, DuckDB).
 
 A frame is written once, by the digest of its content, and then goes the way of files. What Arrow
-would join or cut without a word (numbers and text in one column, dates among times) is refused.
+would merge or truncate silently (numbers and text in one column, dates among times) is refused.
 """
 
 import hashlib
@@ -42,8 +42,8 @@ class Frame:
         what: how messages name it.
         names: of its columns; of pandas also those of the index.
         categorical: those of a type of few values (categories, dictionaries, enums).
-        read: the rows of some columns, in types that a file can hold. Of a stream it may be
-            asked once.
+        read: the rows of some columns, in types that a file can hold. A stream can be read only
+            once.
     """
 
     what: str
@@ -52,10 +52,10 @@ class Frame:
     read: Callable[[Sequence[str]], pa.RecordBatchReader]
 
     def column(self, name: str, role: str) -> str:
-        """The column of a name; of a dotted path the one that holds the records.
+        """The column of that name; for a dotted path, the column that holds the records.
 
         Raises:
-            InputError: there is none, or there are several; the message has the nearest.
+            InputError: there is none, or there are several; the message names the nearest.
         """
         found = find_column(name, role, self.names, self.what)
         if self.names.count(found) > 1:
@@ -71,7 +71,7 @@ class Frame:
 
 
 def open_frame(given: Any, what: str) -> Frame:
-    """A frame as such.
+    """Opens what a caller gave as a frame.
 
     Args:
         given: a pandas DataFrame, an object that streams Arrow (``__arrow_c_stream__``: Polars,
@@ -101,8 +101,8 @@ def open_frame(given: Any, what: str) -> Frame:
             return _of_stream(table.to_reader(), what)
     except (pa.ArrowException, TypeError, ValueError, NotImplementedError) as error:
         raise InputError(
-            f"{what} ({_kind(given)}) cannot be read through Arrow: {error}. Leave the columns of "
-            "that kind out, or make text or numbers of them."
+            f"{what} ({_kind(given)}) cannot be read through Arrow: {error}. Leave such columns "
+            "out, or convert them to text or numbers."
         ) from error
     raise InputError(f"{what} is a {_kind(given)}: {refused}")
 
@@ -119,7 +119,7 @@ def write_frame(rows: pa.RecordBatchReader, what: str, folder: Path) -> Path:
         InputError: there are no rows, or a stream breaks off.
     """
     drafts_of = draft_folder(folder / "frame")
-    # By the lock that preparing takes, which removes what it finds half-written.
+    # Under the lock that preparing takes, which removes what it finds half-written.
     with blaming_input(str(folder)), locked(folder.parent), drafts_of as drafts:
         draft = drafts / "frame.parquet"
         # Without the types of Arrow, so that frames of several libraries are one file.
@@ -223,7 +223,7 @@ def _column(values: Any, what: str) -> pa.ChunkedArray:
         found = pa.array([None if _is_missing(each) else str(each) for each in values])
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise InputError(
-            f"{what} ({values.dtype}) cannot be read: {error}. Make text or numbers of it."
+            f"{what} ({values.dtype}) cannot be read: {error}. Convert it to text or numbers."
         ) from error
     found = found if isinstance(found, pa.ChunkedArray) else pa.chunked_array([found])
     plain = _plain_type(found.type, what)
@@ -238,7 +238,7 @@ def _one_type(values: Any, what: str) -> Any:
     """Python objects of one type, as they are; several kinds of numbers are one type.
 
     Raises:
-        InputError: they are of several types, of which ids would be one or others, or be cut.
+        InputError: they are of several types, so that ids could be merged, changed or cut.
     """
     from pandas.api.types import infer_dtype
 
@@ -258,7 +258,7 @@ def _one_type(values: Any, what: str) -> Any:
             for name, rows in counts.items()
         )
         raise InputError(
-            f"{what} holds values of several types: {shown}. Make them one, for example by "
+            f"{what} holds values of several types: {shown}. Convert them to one, for example with "
             ".astype('string')."
         )
     if "UUIDs" in counts:
@@ -272,7 +272,7 @@ def _family(value: Any) -> str:
     """What kind of value it is, of those that must not be mixed."""
     for name, types in (
         ("text", str),
-        ("yes or no", bool),
+        ("booleans", bool),
         ("decimals", Decimal),
         ("whole numbers", Integral),
         ("fractions", Real),
@@ -332,6 +332,6 @@ def _plain(array: pa.Array, kind: pa.DataType) -> pa.Array:
     """An array in its plain type."""
     if pa.types.is_run_end_encoded(array.type):
         array = pc.run_end_decode(array)
-    if pa.types.is_dictionary(array.type):  # Arrow's own decoding knows no views of text
+    if pa.types.is_dictionary(array.type):  # Arrow cannot decode dictionaries of string views
         return _plain(array.dictionary, kind).take(array.indices)
     return array if array.type == kind else array.cast(kind)

@@ -2,7 +2,7 @@
 
 Item popularity follows Zipf's law inside categories, users differ in activity,
 and a user's taste drifts: it moves through a few categories in the course of
-the log. A model of the recent history therefore predicts better than one of the
+the log. A model that reads the recent history therefore predicts better than
 popularity alone.
 """
 
@@ -34,7 +34,7 @@ NOUNS = ("lamp", "chair", "table", "bag", "clock", "mug", "plate", "basket", "fr
 
 @dataclass(frozen=True)
 class World:
-    """The users and items that there are, and what users like.
+    """The users, the items, and what users like.
 
     Attributes:
         user_activity: float64 [users], cumulative share of events.
@@ -151,7 +151,7 @@ def _draw(
     size = len(share)
     users = np.searchsorted(world.user_activity, random.random(size), side="right")
     users = np.minimum(users, len(world.user_activity) - 1)
-    # A user leaves one taste for the next gradually: the phase is drawn around now.
+    # Users move from one taste to the next gradually: the phase is drawn around the present.
     phase = np.floor(share * PHASES + random.random(size) - 0.5)
     phase = np.clip(phase, 0, PHASES - 1).astype(np.int64)
     category = world.user_tastes[users, phase]

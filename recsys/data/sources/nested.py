@@ -15,7 +15,7 @@ DEEPEST = 5
 def with_paths(table: ir.Table, paths: Iterable[str]) -> ir.Table:
     """A table with a further column for each path into its records.
 
-    Of a struct a field of its own type, of JSON text; null where a record has no such field.
+    A field of a struct keeps its type, a field of JSON is text; null where a record lacks it.
 
     Args:
         table: as read.

@@ -19,13 +19,13 @@ Decimal = Literal[".", ","]
 Thousands = Literal[",", ".", " ", "'"]
 # The largest number that the arrays of a dataset (float32) can hold.
 LARGEST = float(np.finfo(np.float32).max)
-# Signs of which one stands for the others: any space, either apostrophe.
+# Signs that stand for each other: any space, either apostrophe.
 SPACE = "[ \u00a0\u2009\u202f]"
 ALIKE = {" ": SPACE, "'": "['\u2019]"}
 CURRENCY = re.compile(r"[^\W\d_]{0,2}[$¢£¤¥₠-⃏]|[A-Z]{3}|kr\.?|zł|Kč|Ft|lei|Fr\.", re.UNICODE)
 SAMPLE = 10_000
-# A format is that of a column if it reads so many of its values, and one to be hinted at if it
-# reads so many of those that are not read.
+# The share of its values that a format must read to be a column's format, and the share of the
+# unread values that it must read to be hinted at.
 MOST, HINTED = 0.9, 0.5
 
 
@@ -45,7 +45,7 @@ class NumberFormat:
 
     @cached_property
     def pattern(self) -> str:
-        """Of a whole number, for RE2 and for Python; digits and separators are its only group."""
+        """A complete number, for RE2 and for Python; its only group holds digits and separators."""
         point = re.escape(self.decimal)
         body = rf"(?:[0-9]+(?:{point}[0-9]*)?|{point}[0-9]+)"
         if self.thousands is not None:
@@ -76,7 +76,7 @@ class NumberFormat:
 def as_number(column: ir.Column, format: NumberFormat) -> ir.FloatingValue:
     """A column as float64; null where a value is missing or not a number.
 
-    What is a number and too large is infinite.
+    A number that is too large is infinite.
 
     Args:
         column: numbers, yes and no (1 and 0), or text.
@@ -89,7 +89,7 @@ def as_number(column: ir.Column, format: NumberFormat) -> ir.FloatingValue:
 
 
 def as_whole_number(column: ir.Column, format: NumberFormat) -> ir.IntegerValue:
-    """A column as int64, exact beyond 2**53; null where a value is not a whole number or too large.
+    """A column as int64, exact beyond 2**53; null where a value is not one or is too large.
 
     Args:
         column: numbers, or text.
@@ -149,14 +149,14 @@ def guess_number_format(column: ir.Column) -> dict[str, str]:
 
 
 def format_hint(texts: Sequence[str], now: NumberFormat) -> str:
-    """Names the settings by which texts that are not numbers would be; empty if there are none."""
+    """Names the settings that would make numbers of texts; empty if there are none."""
     settings = _suggested(texts, now, HINTED)
     shown = " and ".join(f'`{name}: "{value}"`' for name, value in settings.items())
     return f"; set {shown} to read them as numbers" if settings else ""
 
 
 def _suggested(texts: Sequence[str], now: NumberFormat, share: float) -> dict[str, str]:
-    """The settings that read the most texts, as far as they are not in use and read that share."""
+    """The settings that read the most texts, if they read that share and are not in use."""
     read = {each: sum(map(each.reads, texts)) for each in _candidates(texts, now)}
     best = max(read, key=lambda each: read[each])
     if best == now or not texts or read[best] < share * len(texts):

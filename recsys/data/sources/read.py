@@ -47,15 +47,15 @@ def read_table(
 ) -> Source:
     """Reads files as one table; CSV and scalar JSON columns are text, as are bytes.
 
-    Words for a missing value are missing, as the config has it.
+    Words for a missing value are read as missing, as the config says.
 
     Args:
         con: an engine of :func:`recsys.data.sources.engine.connect`.
         files: what :func:`locate` found.
         config: how to read them.
         name: a name for the table, unique in the engine.
-        roles: by role the columns that are needed, which alone are read; all by default.
-        whole: read the others, too.
+        roles: by role the columns that are needed; only these are read, all by default.
+        whole: read the other columns, too.
 
     Returns:
         The table, and the lines of text files that are not rows of it.
@@ -91,7 +91,7 @@ def column(table: ir.Table, name: str, role: str, where: object) -> ir.Column:
     """One column of a source, or what its records hold at a dotted path such as ``user.id``.
 
     Raises:
-        InputError: there is none of that name; the message has the nearest.
+        InputError: there is no such column; the message names the nearest.
     """
     found = find_column(name, role, table.columns, where)
     if found not in (name, name.strip()):

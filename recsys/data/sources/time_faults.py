@@ -19,7 +19,7 @@ from recsys.data.sources.times import (
 )
 from recsys.errors import InputError
 
-# By which text is tried to be read; where day and month could be either, the month first.
+# Formats that text is tried with; where day and month could be either, the month first.
 FORMATS = (
     "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M", "%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %I:%M %p", "%m/%d/%Y",
     "%m/%d/%y %H:%M:%S", "%m/%d/%y %H:%M", "%m/%d/%y %I:%M %p", "%m/%d/%y",
@@ -38,7 +38,7 @@ FORMATS = (
 )  # fmt: skip
 # Rows that the formats are tried on.
 SAMPLE = 10_000
-# Different values of which one at least must be of a format, for it to be tried on them.
+# Distinct values, at least one of which must fit a format before it is tried on the sample.
 LOOKED_AT = 50
 # Days from 1899-12-30, where spreadsheets count from, to 1990 and 2050.
 SPREADSHEET_DAYS = (32_874, 54_789)
@@ -47,12 +47,12 @@ CENTURY = -59_011_459_200_000_000
 
 
 def fitting_formats(column: ir.Column, config: TimeConfig, least: float = 0.9) -> dict[str, float]:
-    """The formats that read most of a column as times that can be.
+    """The formats that read most of a column as possible times.
 
     Args:
         column: text, or numbers such as 20240131.
-        config: which times can be.
-        least: share of the values that are there.
+        config: which times are possible.
+        least: share of the values that are not missing.
 
     Returns:
         By format the share of values that it reads, the largest first.
@@ -87,21 +87,21 @@ def explain_times(column: ir.Column, config: TimeConfig | None = None) -> str | 
     """What stands in the way of taking a column as times.
 
     Args:
-        column: that looks like times, by its name, say.
-        config: how it would be read; by default as if nothing was set.
+        column: one that looks like times, for example by its name.
+        config: how it would be read; by default as if nothing were set.
 
     Returns:
         The likely cause, with an example and the setting that mends it; None if every value
-        that is there is a time that can be.
+        that is not missing is a possible time.
     """
     config = config or TimeConfig()
     values = column.name("value").as_table()
     try:
-        moment = read_times(values.value, config)
+        time = read_times(values.value, config)
     except InputError as error:
         formats = fitting_formats(column, config)
         return _by_format(formats, column) if formats else str(error)
-    faults = _faults(values.value, moment, config)
+    faults = _faults(values.value, time, config)
     labelled = values.select(
         text=as_text(values.value).nullif(""),
         fault=ibis.cases(*((holds, number) for number, (holds, _) in enumerate(faults)), else_=-1),
@@ -138,14 +138,14 @@ def _by_format(formats: dict[str, float], column: ir.Column) -> str:
 
 
 def _faults(
-    values: ir.Column, moment: ir.IntegerValue, config: TimeConfig
+    values: ir.Column, time: ir.IntegerValue, config: TimeConfig
 ) -> list[tuple[ir.BooleanValue, str]]:
-    """Conditions, the likeliest first, each with a message on the values that meet it."""
-    (unread, _), (early, before), (late, after) = unusable_times(moment, config)
+    """Conditions, the likeliest first, each with a message about the values that meet it."""
+    (unread, _), (early, before), (late, after) = unusable_times(time, config)
     is_typed = values.type().is_temporal()
     faults: list[tuple[ir.BooleanValue, str]] = []
     if not is_typed and config.time_format is None:
-        number, odd = as_number(values), ~plausible(moment, config)
+        number, odd = as_number(values), ~plausible(time, config)
         faults.append(
             (odd & (number <= 0), "{share} of the values are 0 or less, such as {example}")
         )
@@ -171,14 +171,14 @@ def _faults(
     return [
         *faults,
         (
-            moment < CENTURY,
-            "{example} ({share}) is of the first century: write years with four digits, or, in "
+            time < CENTURY,
+            "{example} ({share}) is in the first century: write years with four digits, or, in "
             'text, set `time_format`, for example "%y-%m-%d"',
         ),
         (
             early,
             f"values such as {{example}} ({{share}}): {before}; {wrongly_written}if they count "
-            "from a start of their own, set `earliest_time: 1970-01-01`",
+            "from an origin of their own, set `earliest_time: 1970-01-01`",
         ),
         (late, f"values such as {{example}} ({{share}}): {after}; `latest_time` allows them"),
         (unread, f"values such as {{example!r}} ({{share}}) are {form}"),

@@ -1,12 +1,12 @@
 """Times of a table, whatever their form, as microseconds since 1970 UTC.
 
-A number can always be read as some time, so what is read is held to what can
-be: a log has no events of 1970 (zeros, days read as seconds, seconds read as
+A number can always be read as some time, so what is read is checked against what
+is possible: a log has no events of 1970 (zeros, days read as seconds, seconds read as
 milliseconds) and none of the year 20 or 2100. Such rows are set aside with a
 reason, and :mod:`recsys.data.sources.time_faults` names the likely cause.
 """
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 import ibis
@@ -26,16 +26,16 @@ MICROSECONDS: dict[TimeUnit, float] = {
     "microseconds": 1.0,
     "nanoseconds": 1e-3,
 }
-# The years 1 to 9999, which a calendar date can write.
+# The years 1 to 9999, which a calendar date can express.
 EARLIEST = -62_135_596_800_000_000
 LATEST = 253_402_300_799_999_999
 # 1990 to 2050, where the numbers of one unit are not those of another.
 USUAL = (631_152_000_000_000, 2_524_608_000_000_000)
 # 2000 to 2050 in ticks of .NET, which in nanoseconds since 1970 is the beginning of 1990.
 TICKS = (630_822_816_000_000_000, 646_602_048_000_000_000)
-# Share of the numbers from which on a second unit is not an accident of some rows.
+# The share of the numbers above which a second unit is not an accident of a few rows.
 MIXED = 0.01
-# A zone follows a time of day, so that the end of 2010-12-01 is none.
+# A zone follows a time of day, so that the end of 2010-12-01 is not taken for one.
 ZONED = (
     r":[0-9]{2}(\.[0-9]+)?\s*([zZ]|[A-Z]{3,4}|[A-Za-z_]+/[A-Za-z_/]+|[+-][0-9]{2}(:?[0-9]{2})?)$"
 )
@@ -55,11 +55,11 @@ Day = Annotated[date, BeforeValidator(_day)]
 
 
 class TimeConfig(StrictConfig):
-    """How the times of a table are read, and which of them can be."""
+    """How the times of a table are read, and which of them are possible."""
 
     time_unit: TimeUnit | None = Field(
         None,
-        description="of numbers since 1970; guessed by their magnitude by default (but for days)",
+        description="of numbers since 1970; by default guessed from their size (never days)",
     )
     time_format: str | None = Field(
         None, description='strptime format of text that is not ISO 8601, e.g. "%d/%m/%Y %H:%M"'
@@ -67,12 +67,12 @@ class TimeConfig(StrictConfig):
     timezone: str = Field("UTC", description="of times that do not state their zone")
     earliest_time: Day = Field(
         date(1990, 1, 1),
-        description="first day (in UTC) that can be; what is earlier is set aside. 1970-01-01 for "
-        "times that count from a start of their own",
+        description="first possible day (in UTC); earlier rows are set aside. 1970-01-01 for "
+        "times that count from an origin of their own",
     )
     latest_time: Day | None = Field(
         None,
-        description="last day (in UTC) that can be, likewise; a day after the reading by default",
+        description="last possible day (in UTC), likewise; by default the day after reading",
     )
 
     @model_validator(mode="after")
@@ -90,7 +90,7 @@ def read_times(
     Args:
         column: timestamps, dates, epoch numbers, or text that holds either.
         config: how they are read.
-        where: it is, for messages.
+        where: what messages call the column.
 
     Raises:
         InputError: the numbers are of two units, or look like calendar dates.
@@ -108,30 +108,28 @@ def time_reasons(config: TimeConfig) -> tuple[str, str, str]:
     return "unparseable time", f"time before {early}", f"time {late}"
 
 
-def unusable_times(
-    moment: ir.IntegerValue, config: TimeConfig
-) -> list[tuple[ir.BooleanValue, str]]:
+def unusable_times(time: ir.IntegerValue, config: TimeConfig) -> list[tuple[ir.BooleanValue, str]]:
     """Conditions under which a time cannot be used, each with its reason.
 
     Args:
-        moment: of :func:`read_times`.
-        config: what can be.
+        time: of :func:`read_times`.
+        config: which times are possible.
     """
     first, end = _span(config)
-    conditions = (moment.isnull(), moment < first, moment >= end)
+    conditions = (time.isnull(), time < first, time >= end)
     return list(zip(conditions, time_reasons(config), strict=True))
 
 
-def plausible(moment: ir.IntegerValue, config: TimeConfig) -> ir.BooleanValue:
-    """Whether a time is there and can be."""
+def plausible(time: ir.IntegerValue, config: TimeConfig) -> ir.BooleanValue:
+    """Whether a time is there and is possible."""
     first, end = _span(config)
-    return ((moment >= first) & (moment < end)).fill_null(False)
+    return ((time >= first) & (time < end)).fill_null(False)
 
 
 def _span(config: TimeConfig) -> tuple[int, int]:
-    """The first microsecond that can be, and the first one that cannot be any more."""
+    """The first possible microsecond, and the first after the last possible one."""
     if config.latest_time is None:
-        # A day more than now: clocks of the zones ahead of UTC.
+        # A day after now, for clocks in zones ahead of UTC.
         end = _since_epoch(datetime.now(UTC) + timedelta(days=1))
     else:
         end = _midnight(config.latest_time) + int(MICROSECONDS["days"])
@@ -139,11 +137,11 @@ def _span(config: TimeConfig) -> tuple[int, int]:
 
 
 def _midnight(day: date) -> int:
-    return _since_epoch(datetime.combine(day, time(), UTC))
+    return _since_epoch(datetime(day.year, day.month, day.day, tzinfo=UTC))
 
 
-def _since_epoch(moment: datetime) -> int:
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+def _since_epoch(time: datetime) -> int:
+    return (time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
 def microseconds(
@@ -162,14 +160,14 @@ def microseconds(
     """
     kind = column.type()
     if kind.is_timestamp() or kind.is_date():
-        moment = _from_timestamp(column, timezone)
+        time = _from_timestamp(column, timezone)
     elif format is not None:
-        moment = _from_format(as_text(column), format, timezone)
+        time = _from_format(as_text(column), format, timezone)
     elif kind.is_numeric():
-        moment = _from_number(column, unit or "seconds")
+        time = _from_number(column, unit or "seconds")
     else:
-        moment = _from_text(as_text(column), unit, timezone)
-    return ibis.ifelse(moment.between(EARLIEST, LATEST), moment, ibis.null("int64"))
+        time = _from_text(as_text(column), unit, timezone)
+    return ibis.ifelse(time.between(EARLIEST, LATEST), time, ibis.null("int64"))
 
 
 def as_text(column: ir.Column) -> ir.StringValue:
@@ -302,15 +300,15 @@ def guess_unit(column: ir.Column, where: str) -> TimeUnit | None:
 def _refuse_spread(
     number: ir.FloatingValue, unit: TimeUnit, seen: dict[str, Any], where: str
 ) -> None:
-    """Refuses numbers from 0 on that only happen to reach the years of a log."""
+    """Refuses numbers that count from 0 and only happen to reach the years of a log."""
     early = (number > 0) & (number < USUAL[0] / MICROSECONDS[unit])
     share = (early.sum().execute() or 0) / seen["numbers"]
     if share >= MIXED:
         raise InputError(
             f"{where} holds numbers from {seen['low']:.0f} to {seen['high']:.0f}, and "
             f"{percent(share)} of them are before 1990 if they are {unit} since 1970. If they "
-            "count from a start of their own, set `time_unit` and `earliest_time: 1970-01-01`; if "
-            f"those rows are wrong, set `time_unit: {unit}`, and they are set aside"
+            "count from an origin of their own, set `time_unit` and `earliest_time: 1970-01-01`; "
+            f"if those rows are wrong, set `time_unit: {unit}`, and they are set aside"
         )
 
 

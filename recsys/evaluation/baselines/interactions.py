@@ -14,7 +14,7 @@ FAINT = 1e-6
 
 
 def learned_events(dataset: Dataset, part: Part) -> np.ndarray:
-    """int64: positions of the events up to and including ``part`` that weigh something."""
+    """int64: positions of the events of a weight above 0 up to and including ``part``."""
     events = dataset.fitted_events(part)
     return events[dataset.event_weights[events] > 0]
 

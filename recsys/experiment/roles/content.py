@@ -167,8 +167,8 @@ def _only_counts(values: ir.Column) -> bool:
     if not is_numeric(values):
         return False
     number = as_number(values, NumberFormat())
-    moment = ibis.or_(*(looks_like(number, unit) for unit in MICROSECONDS))
-    return share((number >= 0) & ~moment, values) == 1
+    is_time = ibis.or_(*(looks_like(number, unit) for unit in MICROSECONDS))
+    return share((number >= 0) & ~is_time, values) == 1
 
 
 def counts_up(log: ir.Table, user: str, name: str, least_longest: int = 0) -> bool:

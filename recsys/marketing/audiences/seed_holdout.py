@@ -152,7 +152,7 @@ def measure(lookalikes: Lookalikes, seed_users: Sequence[str]) -> SeedHoldout:
 
     The 95 % intervals come from a bootstrap over the seed's users, with the hits of each in all
     draws taken together: they tell how far a figure depends on who happens to be in this seed.
-    The rankings are taken as given, and so are the model and the moment; they hold
+    The rankings are taken as given, and so are the model and the time; they hold
     for no other kind of seed.
 
     A seed that was chosen by what users did is found by what they did: histories hold what made

@@ -47,7 +47,7 @@ def dates_of(
         texts: [rows], None where a value is missing.
         config: the table's ``time_format`` decides where several fit; and its ``timezone``.
         format: strptime format, if somebody stated it.
-        now: microseconds since 1970 of the table's latest row; by default the moment of reading.
+        now: microseconds since 1970 of the table's latest row; by default the time of reading.
 
     Returns:
         Days since 1970 in UTC, with fractions for times of day; an example is said, and years
@@ -60,24 +60,24 @@ def dates_of(
     asked = pd.Index(different.texts, dtype=object)
     likeliest, doubt, years = format, "", ""
     if format is not None:
-        moments = _moments(con, asked, format, config.timezone)
+        times = _times(con, asked, format, config.timezone)
     else:
-        moments, likeliest, doubt = _by_likeliest(con, asked, config)
+        times, likeliest, doubt = _by_likeliest(con, asked, config)
     if likeliest is not None and "%y" in likeliest:
-        moments, years, to_come = _centuries(moments, now)
+        times, years, to_come = _centuries(times, now)
         if to_come and format is None:
             doubt = doubt or f'{to_come}, or set "{likeliest}" in table.times if they are to come'
-    is_date = ~np.isnan(moments)
+    is_date = ~np.isnan(times)
     there, read = different.there, different.rows(is_date)
     if read < MOST * there:
         doubt = ""  # no format would help
     odd, said = asked[~is_date].tolist(), ""
     if is_date.any():
         shown = int(is_date.argmax())
-        day = _day(moments[shown])
+        day = _day(times[shown])
         said = f"{asked[shown]!r}" + ("" if asked[shown].startswith(day) else f" is {day}")
         said += years
-    days = different.spread(moments / DAY)
+    days = different.spread(times / DAY)
     found = ReadColumn(days, there, read, odd, different.missing, said, doubt)
     if format is not None and not found.holds:
         raise InputError(
@@ -117,7 +117,7 @@ def _by_likeliest(
     """Microseconds since 1970, the format if not ISO 8601, and why they are in doubt."""
     if texts.str.contains(r"[0-9]").sum() < MOST * len(texts):
         return np.full(len(texts), np.nan), None, ""
-    iso = _moments(con, texts, None, config.timezone)
+    iso = _times(con, texts, None, config.timezone)
     if not len(texts) or (~np.isnan(iso)).mean() >= MOST:
         return iso, None, ""
     sample = texts[:COMPARED]
@@ -129,7 +129,7 @@ def _by_likeliest(
         return iso, None, ""
     if config.time_format in best:
         best = [config.time_format]
-    readings = {each: _moments(con, sample, each, config.timezone) for each in best}
+    readings = {each: _times(con, sample, each, config.timezone) for each in best}
     first = readings[best[0]]
     for other in best[1:]:
         differ = ~np.isclose(first, readings[other], rtol=0, atol=0, equal_nan=True)
@@ -138,34 +138,34 @@ def _by_likeliest(
             one, two = _day(first[place]), _day(readings[other][place])
             doubt = f'{sample[place]!r} may be {one} ("{best[0]}") or {two} ("{other}")'
             doubt += ": set the right one in table.times"
-            return _moments(con, texts, best[0], config.timezone), best[0], doubt
-    return _moments(con, texts, best[0], config.timezone), best[0], ""
+            return _times(con, texts, best[0], config.timezone), best[0], doubt
+    return _times(con, texts, best[0], config.timezone), best[0], ""
 
 
-def _centuries(moments: np.ndarray, now: float | None) -> tuple[np.ndarray, str, str]:
+def _centuries(times: np.ndarray, now: float | None) -> tuple[np.ndarray, str, str]:
     """Dates whose years have two digits; which years were taken back; or those in doubt."""
     latest = datetime.now(UTC).timestamp() * 1e6 if now is None else now
-    to_come = moments > latest + DAY  # clocks of zones ahead
+    to_come = times > latest + DAY  # clocks of zones ahead
     if not to_come.any():
-        return moments, "", ""
-    back = np.where(to_come, moments - CENTURY, moments)
-    first, last = (_day(each(moments[to_come]))[2:4] for each in (np.min, np.max))
+        return times, "", ""
+    back = np.where(to_come, times - CENTURY, times)
+    first, last = (_day(each(times[to_come]))[2:4] for each in (np.min, np.max))
     years = f"years {first} to {last}" if first != last else f"the year {first}"
-    past = (moments <= latest).any() and not (back > latest + DAY).any()
-    if past and np.ptp(back[~np.isnan(back)]) < np.ptp(moments[~np.isnan(moments)]):
+    past = (times <= latest).any() and not (back > latest + DAY).any()
+    if past and np.ptp(back[~np.isnan(back)]) < np.ptp(times[~np.isnan(times)]):
         return back, f"; {years} {'is' if first == last else 'are'} read as 19..", ""
-    return moments, "", f"{years} may be of 19.. or 20..: write years with four digits"
+    return times, "", f"{years} may be of 19.. or 20..: write years with four digits"
 
 
-def _moments(con: Backend, texts: pd.Index, format: str | None, zone: str) -> np.ndarray:
+def _times(con: Backend, texts: pd.Index, format: str | None, zone: str) -> np.ndarray:
     """Microseconds since 1970 as float64 [texts]; NaN where one is not a date that can be."""
     if not len(texts):
         return np.empty(0)
     column = _column(con, texts)
-    moment = microseconds(column, None, format, zone)
-    usable = ibis.ifelse(plausible(moment, SPAN), moment, ibis.null("int64"))
-    found = con.to_pandas(column.name("text").as_table().mutate(moment=usable))
-    return found.set_index("text")["moment"].reindex(texts).to_numpy(dtype=float)
+    time = microseconds(column, None, format, zone)
+    usable = ibis.ifelse(plausible(time, SPAN), time, ibis.null("int64"))
+    found = con.to_pandas(column.name("text").as_table().mutate(time=usable))
+    return found.set_index("text")["time"].reindex(texts).to_numpy(dtype=float)
 
 
 def _column(con: Backend, texts: pd.Index) -> ir.StringColumn:
@@ -175,5 +175,5 @@ def _column(con: Backend, texts: pd.Index) -> ir.StringColumn:
     return table.text
 
 
-def _day(moment: float) -> str:
-    return str(np.datetime64(int(moment), "us").astype("datetime64[D]"))
+def _day(time: float) -> str:
+    return str(np.datetime64(int(time), "us").astype("datetime64[D]"))

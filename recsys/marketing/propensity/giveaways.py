@@ -110,7 +110,7 @@ def giveaways(task: Task, fitted: Pipeline, seed: int) -> list[Giveaway]:
     whose shuffling costs the estimator most.
 
     Args:
-        task: on a table; those of a log have features as of a moment.
+        task: on a table; those of a log have features as of a cutoff.
         fitted: an estimator, which learned from the same rows.
         seed: of what is drawn.
 

@@ -66,11 +66,11 @@ def rows_of_one_user(given: Features, target: pd.Series) -> tuple[pd.Series | No
 
 
 def _fresh(table: pd.DataFrame, dates: frozenset[str]) -> list[str]:
-    """Columns that each row may have got by itself: ids, and moments that never repeat."""
+    """Columns that each row may have got by itself: ids, and times that never repeat."""
     numbers = table.select_dtypes("number")
-    moments = [name for name in numbers if name in dates and numbers[name].is_unique]
-    ids = ids_perhaps(numbers.drop(columns=moments))
-    return [*rare_texts(table)[0], *ids, *moments]
+    times = [name for name in numbers if name in dates and numbers[name].is_unique]
+    ids = ids_perhaps(numbers.drop(columns=times))
+    return [*rare_texts(table)[0], *ids, *times]
 
 
 def key_perhaps(features: pd.DataFrame, target: pd.Series) -> str | None:

@@ -144,15 +144,15 @@ def _parts(given: LabelledTable, config: LabelledTableConfig, seed: int) -> tupl
             )
     else:
         groups, notes = rows_of_one_user(given.features, target)
-    if given.moments is None:
+    if given.times is None:
         return split_at_random(target, groups, given.label.objective.classifies, seed), notes
-    if (different := given.moments.nunique()) < PARTS:
+    if (different := given.times.nunique()) < PARTS:
         raise InputError(
             f"{config.path}: {config.time!r} (table.time) has {different} different times in rows "
             f"with a label: {PARTS} are needed, to train on the first, validate on a later one and "
             "test on the last. Leave table.time out to split at random"
         )
-    parts = split_by_time(given.moments, groups, seed)
+    parts = split_by_time(given.times, groups, seed)
     if parts.left_out:
         notes.append(
             f"{parts.left_out:,} {rows} are left out: their users also have rows on the other side "

@@ -90,7 +90,7 @@ class LabelledTable:
     features: Features
     ids: pd.Series
     label: Label
-    moments: pd.Series | None
+    times: pd.Series | None
     notes: list[str]
 
 
@@ -116,20 +116,20 @@ def read_labelled(config: LabelledTableConfig) -> LabelledTable:
             there = ids.notnull()
             if left_out := int((~there).sum()):
                 notes.append(f"rows left out for an empty {key!r} (table.key): {left_out}")
-        moments = None
+        times = None
         if time is not None:
             where = f"{files}, {time!r} (table.time)"
-            moments = values(con, usable_times(table[time], config, where))
+            times = values(con, usable_times(table[time], config, where))
         taken = {name for role, name in names.items() if not role.startswith("times ")}
         offered = [name for name in table.columns if name not in taken]
-        features = read_features(con, table, offered, config.reading, moments)
+        features = read_features(con, table, offered, config.reading, times)
         texts = texts_of(con, table[label])[there]
         positive, (format, stated) = config.positive, (config.number_format, config.reading.stated)
         try:
             found = read_label(texts, config.label, positive, format, stated, config.objective)
         except InputError as error:
             raise InputError(f"{files}: {error}") from error
-        if moments is not None:
+        if times is not None:
             given = values(con, trimmed(table[time]))
             timeless = int((given.isnull() & there).drop(found.target.index).sum())
             if timeless and features.dates:
@@ -144,13 +144,13 @@ def read_labelled(config: LabelledTableConfig) -> LabelledTable:
                 there[empty] = False
                 found = replace(found, target=found.target.drop(empty))
             answered = found.target.index
-            moments = as_times(given.loc[answered], moments.loc[answered], config, where)
+            times = as_times(given.loc[answered], times.loc[answered], config, where)
     size, known = int(there.sum()), len(found.target)
     if known < size:
         notes.append(f"{size - known:,} of {size:,} rows have no label, and are predicted now")
     features = replace(features, table=features.table[there])
     return LabelledTable(
-        features, ids[there], found, moments, [*notes, *found.notes, *features.notes]
+        features, ids[there], found, times, [*notes, *found.notes, *features.notes]
     )
 
 

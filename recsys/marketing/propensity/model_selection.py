@@ -44,8 +44,8 @@ class Fitted:
 
     Attributes:
         kind: of the estimator.
-        settings: of it, the best of its kind on validation; ``moments: latest`` is learned from
-            the last moment alone.
+        settings: of it, the best of its kind on validation; ``cutoffs: latest`` is fitted to
+            the last cutoff alone.
         validation: the deciding metric there.
         pipeline: fitted on what is learned from.
         predicted: its predictions on validation.
@@ -98,8 +98,8 @@ def select_model(
 
     The mean of an amount is what people add up. Of estimators that are not clearly worse than the
     best, one is preferred whose predictions on validation add up to within 5 % of what happened;
-    each is tried on all moments that are learned from and on the last alone, whichever carries
-    over.
+    each is fitted to all training cutoffs and to the last alone, and whichever carries over is
+    kept.
 
     Args:
         task: what is predicted, from which rows.
@@ -181,7 +181,7 @@ def _metric(config: EstimatorsConfig, objective: Objective) -> str:
 
 def _fit(pipeline: Pipeline, table: Table, settings: dict[str, Any]) -> Pipeline:
     """Trees grow side by side, and are the same; predictions add them up one by one, in order."""
-    learned = table.latest if settings.get("moments") == "latest" else table
+    learned = table.latest if settings.get("cutoffs") == "latest" else table
     with joblib.parallel_config(backend="threading", n_jobs=-1):
         return pipeline.fit(learned.features, learned.target)
 
@@ -190,10 +190,10 @@ def _candidates(kind: Kind, metric: str, task: Task, seed: int) -> list[Fitted]:
     objective, train, validation = task.objective, task.train, task.validation
     truth = objective.truth(validation.target)
     several = objective.aim == "mean" and len(train.latest.target) < len(train.target)
-    moments = [{"moments": "all"}, {"moments": "latest"}] if several else [{}]
+    cutoffs = [{"cutoffs": "all"}, {"cutoffs": "latest"}] if several else [{}]
     found = []
     for settings, pipeline in candidates(kind, objective.aim, seed):
-        for learned in moments:
+        for learned in cutoffs:
             used = {**settings, **learned}
             fitted = _fit(clone(pipeline), train, used)
             predicted = objective.predictions(fitted, validation.features)

@@ -1,4 +1,8 @@
-"""A task on a log: the moments that it is about, and what users did in the period after each."""
+"""A task on a log: its cutoffs, and what users did in the period after each.
+
+A cutoff is the time as of which users are described: only what happened before it is known, and
+what happens after it is predicted.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -45,13 +49,13 @@ class PeriodConfig(StrictConfig):
         "were active; value: how much they spend in it; segment: which one they are in at its end",
     )
     days: PositiveInt = Field(90, description="length of the period that is predicted")
-    training_moments: PositiveInt = Field(
-        3, description="moments that are learned from, each a period earlier than the next"
+    training_cutoffs: PositiveInt = Field(
+        3, description="cutoffs that models learn from, each a period before the next"
     )
     active_days: PositiveInt | None = Field(
         None,
-        description="only users who did something so long before the moment are predicted; "
-        "all by default, but the length of the period for `leaves`",
+        description="only users who did something within so many days before the cutoff are "
+        "predicted; by default all users, and the length of the period for `leaves`",
     )
 
     @property
@@ -62,16 +66,16 @@ class PeriodConfig(StrictConfig):
 
 
 @dataclass(frozen=True)
-class Moments:
+class Cutoffs:
     """As of when users are described, in microseconds since 1970 UTC, oldest first.
 
     No period that is learned from reaches into the one that is validated on, nor that one
     into the one that is tested on.
 
     Attributes:
-        train: moments that are learned from.
-        validation: the moment that an estimator is selected at.
-        test: the moment that it is tested at; its period ends with the log.
+        train: the cutoffs that estimators learn from.
+        validation: the cutoff at which one is selected.
+        test: the cutoff at which it is tested; its period ends with the log.
         now: the end of the log, when nobody knows yet what comes.
     """
 
@@ -85,26 +89,26 @@ class Moments:
         return (*self.train, self.validation, self.test, self.now)
 
 
-def place_moments(events: Events, config: PeriodConfig) -> Moments:
+def place_cutoffs(events: Events, config: PeriodConfig) -> Cutoffs:
     """The last period of the log is tested, the one before validated, earlier ones learned from.
 
     Raises:
-        InputError: the log is too short for one moment that is learned from.
+        InputError: the log is too short for a single cutoff to learn from.
     """
     first, last = events.con.to_pandas(
         events.table.aggregate(first=events.table.time.min(), last=events.table.time.max())
     ).iloc[0]
     # The last event is within the period.
     end, period = int(last) + 1, config.days * DAY
-    earliest = [end - (3 + index) * period for index in range(config.training_moments)]
-    train = [moment for moment in reversed(earliest) if moment > first]
+    earliest = [end - (3 + index) * period for index in range(config.training_cutoffs)]
+    train = [cutoff for cutoff in reversed(earliest) if cutoff > first]
     if not train:
         raise InputError(
             f"the log spans {(last - first) / DAY:.0f} days, and a period of {config.days} is "
             f"predicted: {3 * config.days} days and something before them are needed to learn, "
             "to choose and to test. Shorten propensity.period.days."
         )
-    return Moments(tuple(train), end - 2 * period, end - period, end)
+    return Cutoffs(tuple(train), end - 2 * period, end - period, end)
 
 
 @dataclass(frozen=True)
@@ -113,13 +117,13 @@ class LogTask:
 
     Attributes:
         task: what is predicted.
-        moments: as of when.
+        cutoffs: as of when users are described.
         thresholds: of the segments; None where the log's rhythm is unknown.
-        description: of the users at the moments.
+        description: of the users at the cutoffs.
     """
 
     task: Task
-    moments: Moments
+    cutoffs: Cutoffs
     thresholds: Thresholds | None
     description: Description
 
@@ -130,7 +134,7 @@ def task_of_log(
     features: FeaturesConfig,
     statistic: Statistic = "mean",
 ) -> LogTask:
-    """What is known of users at each moment, and what they did in the period after it.
+    """What is known of users at each cutoff, and what they did in the period after it.
 
     Args:
         events: what happened.
@@ -147,19 +151,19 @@ def task_of_log(
             "how much users spend is predicted (propensity.period.target: value), but the log has "
             "no values: map data.log.columns.value"
         )
-    moments = place_moments(events, config)
-    thresholds = _thresholds(events, moments.train[0], config)
+    cutoffs = place_cutoffs(events, config)
+    thresholds = _thresholds(events, cutoffs.train[0], config)
     sources: list[Callable[[int], pd.DataFrame]] = []
     if features.embedding is not None:
-        sources.append(UserEmbedding(features.embedding, events.dataset, moments.train[0]).at)
+        sources.append(UserEmbedding(features.embedding, events.dataset, cutoffs.train[0]).at)
     if features.sentiment is not None:
         sources.append(ReviewedUsers(Path(features.sentiment), events).at)
     described = _with_baseline_window(features, config)
     description = Description(events, described, thresholds, sources)
-    train = [observe(description, moment, config) for moment in moments.train]
-    validation = observe(description, moments.validation, config)
-    test = observe(description, moments.test, config)
-    known = _known(description, moments.now, config)
+    train = [observe(description, cutoff, config) for cutoff in cutoffs.train]
+    validation = observe(description, cutoffs.validation, config)
+    test = observe(description, cutoffs.test, config)
+    known = _known(description, cutoffs.now, config)
     now = Known(known.reset_index(drop=True), _ids(events, known))
     least = min(0.0, *(_least(table) for table in (*train, validation, test)))
     objective = _objective(config, least, statistic)
@@ -173,35 +177,35 @@ def task_of_log(
         now,
         _notes(config, least, statistic),
     )
-    return LogTask(task, moments, thresholds, description)
+    return LogTask(task, cutoffs, thresholds, description)
 
 
-def observe(description: Description, moment: int, config: PeriodConfig) -> Table:
-    """What is known of the users at a moment, and what they did in the period after.
+def observe(description: Description, cutoff: int, config: PeriodConfig) -> Table:
+    """What is known of the users at a cutoff, and what they did in the period after.
 
     Args:
         description: of users.
-        moment: microseconds since 1970 UTC.
+        cutoff: microseconds since 1970 UTC.
         config: what is predicted, of whom.
 
     Raises:
         InputError: nobody is left to ask about.
     """
-    known = _known(description, moment, config)
+    known = _known(description, cutoff, config)
     if known.empty:
         raise InputError(
-            f"no user did anything in time before one of the moments "
-            f"({pd.Timestamp(moment, unit='us'):%Y-%m-%d}): propensity.period.active_days leaves "
+            f"no user did anything in time before one of the cutoffs "
+            f"({pd.Timestamp(cutoff, unit='us'):%Y-%m-%d}): propensity.period.active_days leaves "
             "no user, or the period is too long"
         )
-    target = _target(description, known.index, moment, config)
+    target = _target(description, known.index, cutoff, config)
     ids = _ids(description.events, known)
-    moments = pd.Series(np.full(len(known), moment))
-    return Table(known.reset_index(drop=True), ids, target.reset_index(drop=True), moments)
+    cutoffs = pd.Series(np.full(len(known), cutoff))
+    return Table(known.reset_index(drop=True), ids, target.reset_index(drop=True), cutoffs)
 
 
-def _known(description: Description, moment: int, config: PeriodConfig) -> pd.DataFrame:
-    known = description.at(moment)
+def _known(description: Description, cutoff: int, config: PeriodConfig) -> pd.DataFrame:
+    known = description.at(cutoff)
     if config.active_within is None:
         return known
     return known[known["recency_days"] <= config.active_within]
@@ -211,9 +215,9 @@ def _ids(events: Events, known: pd.DataFrame) -> pd.Series:
     return pd.Series(events.user_ids[known.index], name="user")
 
 
-def _thresholds(events: Events, moment: int, config: PeriodConfig) -> Thresholds | None:
+def _thresholds(events: Events, cutoff: int, config: PeriodConfig) -> Thresholds | None:
     try:
-        return learn_thresholds(events, moment)
+        return learn_thresholds(events, cutoff)
     except InputError:
         if config.target == "segment":
             raise
@@ -272,14 +276,14 @@ def _notes(config: PeriodConfig, least: float, statistic: Statistic) -> tuple[st
 
 
 def _target(
-    description: Description, users: pd.Index, moment: int, config: PeriodConfig
+    description: Description, users: pd.Index, cutoff: int, config: PeriodConfig
 ) -> pd.Series:
-    """What came true of the users in the period after a moment."""
+    """What came true of the users in the period after a cutoff."""
     if config.target == "segment":
-        return description.at(moment + config.days * DAY)[SEGMENT].reindex(users)
+        return description.at(cutoff + config.days * DAY)[SEGMENT].reindex(users)
     events = description.events
     table = events.table
-    within = table.filter((table.time >= moment) & (table.time < moment + config.days * DAY))
+    within = table.filter((table.time >= cutoff) & (table.time < cutoff + config.days * DAY))
     measures = {"events": within.count()}
     if "value" in table.columns:
         measures["value"] = within.value.sum().fill_null(0)

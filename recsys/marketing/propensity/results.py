@@ -150,29 +150,29 @@ def curves(task: Task, selected: Selected) -> dict[str, Any]:
     }
 
 
-def moments(log: LogTask) -> dict[str, Any]:
-    """The moments of the task, as dates in UTC."""
-    found = {name: moment for name, moment in asdict(log.moments).items() if name != "train"}
-    dates = {name: _date(moment) for name, moment in found.items()}
-    return {"train": [_date(moment) for moment in log.moments.train], **dates}
+def cutoffs(log: LogTask) -> dict[str, Any]:
+    """The cutoffs of the task, as dates in UTC."""
+    found = {name: cutoff for name, cutoff in asdict(log.cutoffs).items() if name != "train"}
+    dates = {name: _date(cutoff) for name, cutoff in found.items()}
+    return {"train": [_date(cutoff) for cutoff in log.cutoffs.train], **dates}
 
 
-def _date(moment: int) -> str:
-    return pd.Timestamp(moment, unit="us").isoformat(sep=" ", timespec="minutes")
+def _date(time: int) -> str:
+    return pd.Timestamp(time, unit="us").isoformat(sep=" ", timespec="minutes")
 
 
 def segments_over_time(log: LogTask) -> dict[str, Any]:
-    """Users of each segment at every moment, and their moves in the last period."""
+    """Users of each segment at every cutoff, and their moves in the last period."""
     if log.thresholds is None:
         return {}
-    found = [log.description.at(moment)[SEGMENT] for moment in log.moments.all]
+    found = [log.description.at(cutoff)[SEGMENT] for cutoff in log.cutoffs.all]
     counts = pd.DataFrame([each.value_counts() for each in found]).fillna(0).astype(int)
     counts = counts.reindex(columns=list(SEGMENTS), fill_value=0)
     before, after = (each.astype(pd.CategoricalDtype(list(SEGMENTS))) for each in found[-2:])
     moved = transitions(before, after)
     return {
         "thresholds": asdict(log.thresholds),
-        "moments": [_date(moment) for moment in log.moments.all],
+        "cutoffs": [_date(cutoff) for cutoff in log.cutoffs.all],
         "counts": {name: counts[name].tolist() for name in SEGMENTS},
         "transitions": {str(row): moved.loc[row].tolist() for row in moved.index},
     }

@@ -26,8 +26,8 @@ from recsys.marketing.propensity.results import (
     clusters_of,
     comparison,
     curves,
+    cutoffs,
     example,
-    moments,
     segments_over_time,
     tested_users,
     totals,
@@ -92,7 +92,7 @@ def _make(experiment: PropensityExperiment, dataset: Dataset | None, folder: Run
         weights = coefficients(selected.pipeline)
         shuffled = importance(selected.pipeline, task.test, task.objective, selected.metric, seed)
         fitted = fit_for_now(task, selected)
-        # A log's features are computed as of a moment, so none of them is known only afterwards.
+        # A log's features are computed as of a cutoff, so none of them is known only afterwards.
         asked = giveaways(task, selected.chosen.pipeline, seed) if log is None else []
         now = None
         if task.now is not None:
@@ -136,7 +136,7 @@ def _make(experiment: PropensityExperiment, dataset: Dataset | None, folder: Run
                     name: len(getattr(task, name).target)
                     for name in ("train", "validation", "test")
                 },
-                "moments": None if log is None else moments(log),
+                "cutoffs": None if log is None else cutoffs(log),
                 "segments": segmented,
                 "clusters": clustered,
                 "input_example": example(task),

@@ -79,13 +79,13 @@ def named(columns: list[str]) -> str:
 
 
 def read_features(
-    con: Backend, table: ir.Table, columns: list[str], reading: Reading, moments: pd.Series | None
+    con: Backend, table: ir.Table, columns: list[str], reading: Reading, times: pd.Series | None
 ) -> Features:
     """Reads columns as features.
 
     Numbers are what they are, in text too
     (:func:`recsys.marketing.propensity.column_numbers.numbers_of`). Dates become days
-    (:func:`recsys.marketing.propensity.column_dates.dates_of`): before the row's own moment where
+    (:func:`recsys.marketing.propensity.column_dates.dates_of`): before the row's own time where
     it has one, since 1970 otherwise, and nothing else: a month or a weekday that counts wants a
     column of its own. Times of day become hours. Everything else is a category. Lists and records
     are left out.
@@ -95,7 +95,7 @@ def read_features(
         table: in it, of whatever types.
         columns: those that are read.
         reading: how.
-        moments: float [rows], microseconds since 1970, to which dates are held; None: there are
+        times: float [rows], microseconds since 1970, to which dates are held; None: there are
             none.
 
     Raises:
@@ -103,7 +103,7 @@ def read_features(
     """
     found: dict[str, np.ndarray] = {}
     notes = _Notes()
-    now = None if moments is None else moments.to_numpy(dtype=float) / DAY
+    now = None if times is None else times.to_numpy(dtype=float) / DAY
     for name in columns:
         column = table[name]
         kind = column.type()
@@ -114,8 +114,8 @@ def read_features(
                 "of its own",
             )
         elif kind.is_timestamp() or kind.is_date():
-            moment = microseconds(column, None, None, reading.times.timezone)
-            found[name] = _days(values(con, moment).to_numpy(dtype=float) / DAY, now)
+            time = microseconds(column, None, None, reading.times.timezone)
+            found[name] = _days(values(con, time).to_numpy(dtype=float) / DAY, now)
             notes.dates.add(name)
             notes.say(name, f"read as dates, in {_unit(now)}")
         elif kind.is_numeric() and name not in reading.formats and not _may_be_dates(con, column):

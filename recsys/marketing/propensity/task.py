@@ -11,10 +11,10 @@ from recsys.marketing.propensity.objectives import Objective
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of some users at some moments.
+    """What is known of some users at some cutoffs.
 
     Attributes:
-        features: a row per user and moment; numbers, and categories as text.
+        features: a row per user and cutoff; numbers, and categories as text.
         users: the id of each row's user, as in the log.
     """
 
@@ -28,19 +28,19 @@ class Table(Known):
 
     Attributes:
         target: of each row: bool, a number, or a category, as the objective says.
-        moments: of each row, as of when it is known; None where rows have no order.
+        cutoffs: as of when each row is known; None where rows have no times.
     """
 
     target: pd.Series
-    moments: pd.Series | None = None
+    cutoffs: pd.Series | None = None
 
     @property
     def latest(self) -> "Table":
-        """The rows of the last moment; all of them where they have no order."""
-        if self.moments is None:
+        """The rows of the last cutoff; all of them where they have no times."""
+        if self.cutoffs is None:
             return self
-        last = self.moments == self.moments.max()
-        parts = (self.features, self.users, self.target, self.moments)
+        last = self.cutoffs == self.cutoffs.max()
+        parts = (self.features, self.users, self.target, self.cutoffs)
         return Table(*(part[last].reset_index(drop=True) for part in parts))
 
 
@@ -84,10 +84,10 @@ class Task:
 
 def together(*tables: Table) -> Table:
     """The rows of several tables as one."""
-    moments = [table.moments for table in tables if table.moments is not None]
+    cutoffs = [table.cutoffs for table in tables if table.cutoffs is not None]
     return Table(
         pd.concat([table.features for table in tables], ignore_index=True),
         pd.concat([table.users for table in tables], ignore_index=True),
         pd.concat([table.target for table in tables], ignore_index=True),
-        pd.concat(moments, ignore_index=True) if len(moments) == len(tables) else None,
+        pd.concat(cutoffs, ignore_index=True) if len(cutoffs) == len(tables) else None,
     )

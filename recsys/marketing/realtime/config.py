@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PositiveInt, model_validator
 
 from recsys.config import NAME, Distinct, StrictConfig
-from recsys.data.prepare.splits import Moment, since_epoch
+from recsys.data.prepare.splits import DateOrTime, since_epoch
 from recsys.data.sources.config import LogConfig
 from recsys.marketing.audiences.suppression import SuppressionConfig, check_suppression
 from recsys.marketing.contacts.contacts import ContactsConfig
@@ -113,14 +113,15 @@ class ReplayConfig(StrictConfig):
         description="rows that are equal to an earlier one in every column read: refuse the "
         "stream, or leave them out and keep them in left_out.parquet",
     )
-    since: Moment | None = Field(
+    since: DateOrTime | None = Field(
         None,
         alias="from",
-        description="first moment of the replay, with zone, or a date (in UTC); what happened "
+        description="start of the replay, a time with its zone or a date (in UTC); what happened "
         "before is known of users, but triggers nothing",
     )
-    until: Moment | None = Field(
-        None, description="moment before which the replay ends, likewise; by default the last event"
+    until: DateOrTime | None = Field(
+        None,
+        description="time before which the replay ends, likewise; by default after the last event",
     )
     users: Path | None = Field(
         None,

@@ -19,7 +19,7 @@ class _User:
 class Users:
     """Histories and segments of users, as of the last event that was added.
 
-    A user's segment is at every moment what :func:`recsys.marketing.users.segments.segments`
+    At any time, a user's segment is what :func:`recsys.marketing.users.segments.segments`
     says of the events before it: the events of one session, or where the log has none of one
     time, are one occasion.
 
@@ -64,17 +64,17 @@ class Users:
         history = self._users[user].history
         return [item for item, _ in history], [time for _, time in history]
 
-    def segment(self, user: str, moment: int) -> Segment | None:
-        """The segment of a user who does nothing more until a moment.
+    def segment(self, user: str, time: int) -> Segment | None:
+        """The segment of a user who does nothing more until then.
 
         None before the first event, and where no segments are known.
         """
         if self._thresholds is None or user not in self._users:
             return None
         known = self._users[user]
-        return segment((moment - known.last) / DAY, len(known.occasions), self._thresholds)
+        return segment((time - known.last) / DAY, len(known.occasions), self._thresholds)
 
-    def next_move(self, user: str, moment: int) -> int | None:
-        """The first moment after another at which time alone moves a user; None: never more."""
+    def next_move(self, user: str, time: int) -> int | None:
+        """When, after a time, its passing alone next moves a user; None: never more."""
         last = self._users[user].last
-        return next((last + end for end in self._ends if last + end > moment), None)
+        return next((last + end for end in self._ends if last + end > time), None)

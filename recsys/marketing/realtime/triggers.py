@@ -47,7 +47,7 @@ class Firing:
 class Triggers:
     """Follows users event by event, and keeps what falls due without one.
 
-    What it yields is to be acted on at once: the state is then as of that moment.
+    What it yields is to be acted on at once: the state is then as of that time.
 
     Args:
         triggers: what to look for.
@@ -74,9 +74,9 @@ class Triggers:
         self._cart_due: dict[tuple[str, str, str], int] = {}
         self._fired: dict[tuple[str, str], int] = {}
 
-    def passed(self, moment: int) -> Iterator[Firing]:
-        """What fires because time passes, up to and with a moment."""
-        while self._due and self._due[0][0] <= moment:
+    def passed(self, time: int) -> Iterator[Firing]:
+        """What fires because time passes, until then inclusively."""
+        while self._due and self._due[0][0] <= time:
             due, _, fall_due = heapq.heappop(self._due)
             yield from fall_due(due)
 
@@ -100,8 +100,8 @@ class Triggers:
         if self._moves:
             self._await_move(user, time)
 
-    def _await_move(self, user: str, moment: int) -> None:
-        due = self._users.next_move(user, moment)
+    def _await_move(self, user: str, time: int) -> None:
+        due = self._users.next_move(user, time)
         if due is None:
             self._move_due.pop(user, None)
         elif self._move_due.get(user) != due:
@@ -112,7 +112,7 @@ class Triggers:
         """Time alone has moved a user, who did nothing since it was foreseen."""
         if self._move_due.get(user) != due:
             return
-        before, after = (self._users.segment(user, moment) for moment in (due - 1, due))
+        before, after = (self._users.segment(user, time) for time in (due - 1, due))
         for trigger in self._moves:
             if trigger.fires(before, after) and self._may_fire(trigger, user, due):
                 yield Firing(trigger.name, user, due, None, None, before, after)

@@ -218,7 +218,7 @@ def _standing(metrics: Mapping[str, Any]) -> dict[str, Any]:
     segments, clusters = metrics["segments"], metrics["clusters"]
     names = list(segments["counts"])
     images = {
-        "segments": user_plots.segments_over_time(segments["moments"], segments["counts"]),
+        "segments": user_plots.segments_over_time(segments["cutoffs"], segments["counts"]),
         "transitions": user_plots.transitions(segments["transitions"], names),
     }
     return {

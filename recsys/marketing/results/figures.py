@@ -66,7 +66,7 @@ class Figures:
         return user_plots.bars(self._document["importance"], title)
 
     def segments(self) -> "Figure":
-        """How many users were in each segment, moment by moment.
+        """How many users were in each segment, over time.
 
         Raises:
             InputError: the run has no segments, as that of a table or of a log in which hardly
@@ -74,7 +74,7 @@ class Figures:
         """
         self._need("segments", "it is not about a log whose users come back")
         found = self._document["segments"]
-        return user_plots.segments_over_time(found["moments"], found["counts"])
+        return user_plots.segments_over_time(found["cutoffs"], found["counts"])
 
     def transitions(self) -> "Figure":
         """How many users moved from one segment to another in the last period.

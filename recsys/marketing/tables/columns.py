@@ -107,7 +107,7 @@ def read_columns(
 
     Raises:
         InputError: the table cannot be read, or not each of its lines, has no such column (the
-            nearest is named), or a time is missing or none that can be.
+            nearest is named), or a time is missing or not possible.
     """
     named = {role: name for role, name in columns.items() if name is not None}
     with open_table(config, named) as (con, raw, files):
@@ -122,37 +122,37 @@ def read_columns(
                 chosen[role] = trimmed(there)
         where = f"{files}, {columns.get('time')!r}"
         if times is not None:
-            chosen["moment"] = usable_times(column(raw, named["time"], "time", files), times, where)
+            chosen["us"] = usable_times(column(raw, named["time"], "time", files), times, where)
         found = con.to_pandas(raw.select(**chosen)).astype(object)
     found = found.where(found.notnull(), None)
     if times is not None:
-        found["time"] = as_times(found["time"], found.pop("moment"), times, where)
+        found["time"] = as_times(found["time"], found.pop("us"), times, where)
     return found
 
 
 def usable_times(values: ir.Column, config: TimeConfig, where: str) -> ir.IntegerValue:
-    """Times as microseconds since 1970 UTC; null where there is none that can be.
+    """Times as microseconds since 1970 UTC; null where there is no possible one.
 
     Raises:
         InputError: numbers of several units, which ``where`` has.
     """
-    moment = read_times(values, config, where)
-    return ibis.ifelse(plausible(moment, config), moment, ibis.null("int64"))
+    time = read_times(values, config, where)
+    return ibis.ifelse(plausible(time, config), time, ibis.null("int64"))
 
 
-def as_times(given: pd.Series, moments: pd.Series, config: TimeConfig, where: str) -> pd.Series:
+def as_times(given: pd.Series, read: pd.Series, config: TimeConfig, where: str) -> pd.Series:
     """What was read as times, in UTC.
 
     Args:
         given: as the table has them, as text, by the row's number from 0 on.
-        moments: of :func:`usable_times`.
+        read: microseconds, of :func:`usable_times`.
         config: how they were read.
         where: the file and the column, for messages.
 
     Raises:
-        InputError: one is missing, or cannot be; with the likely cause.
+        InputError: one is missing, or is not possible; with the likely cause.
     """
-    bad = moments.isnull().to_numpy()
+    bad = read.isnull().to_numpy()
     if bad.any():
         row = int(bad.argmax())
         cause = explain_times(ibis.memtable(pd.DataFrame({"time": given[bad]})).time, config)
@@ -160,7 +160,7 @@ def as_times(given: pd.Series, moments: pd.Series, config: TimeConfig, where: st
             f"{where}: {given.iloc[row]!r} in row {given.index[row] + 1} is not a usable time "
             f"({int(bad.sum())} of {len(bad)} rows). Of these, {cause}."
         )
-    return pd.to_datetime(moments.astype("int64"), unit="us", utc=True)
+    return pd.to_datetime(read.astype("int64"), unit="us", utc=True)
 
 
 def as_numbers(values: pd.Series, where: str, format: NumberFormat | None = None) -> pd.Series:

@@ -1,1 +1,1 @@
-"""What is known of users as of a moment."""
+"""What is known of users as of a cutoff."""

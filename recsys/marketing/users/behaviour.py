@@ -1,4 +1,4 @@
-"""What a user has done up to a moment, in numbers: recency, frequency, money and the like."""
+"""What a user has done up to a cutoff, in numbers: recency, frequency, money and the like."""
 
 import ibis.expr.types as ir
 import pandas as pd
@@ -31,8 +31,8 @@ class BehaviourConfig(StrictConfig):
         return tuple(sorted(set(self.windows_days)))
 
 
-def behaviour(events: Events, moment: int, config: BehaviourConfig) -> pd.DataFrame:
-    """The numbers of every user who did something before a moment.
+def behaviour(events: Events, cutoff: int, config: BehaviourConfig) -> pd.DataFrame:
+    """The numbers of every user who did something before a cutoff.
 
     Events of one session, or where there are none of one time, are one *occasion*:
     a visit, an order.
@@ -64,32 +64,32 @@ def behaviour(events: Events, moment: int, config: BehaviourConfig) -> pd.DataFr
 
     Args:
         events: what happened.
-        moment: microseconds since 1970 UTC; only what happened earlier is read.
+        cutoff: microseconds since 1970 UTC; only what happened earlier is read.
         config: which windows and categories.
 
     Returns:
         A row per user, by ``user``, the index of the dataset.
     """
-    past = events.table.filter(events.table.time < moment)
-    described = _of_occasions(past, moment, config)
+    past = events.table.filter(events.table.time < cutoff)
+    described = _of_occasions(past, cutoff, config)
     if events.dataset.manifest.has_items:
         described = described.join(_of_items(past), "user")
     if config.category is not None:
         shares = _of_categories(past, events, config)
         described = described.left_join(shares, "user").drop("user_right")
-    if responses := _responses(past, moment, events, config):
+    if responses := _responses(past, cutoff, events, config):
         answered = past.group_by("user").aggregate(**responses)
         described = described.left_join(answered, "user").drop("user_right")
     ordered = described.order_by("user")
     return events.con.to_pandas(ordered).set_index("user")
 
 
-def _of_occasions(past: ir.Table, moment: int, config: BehaviourConfig) -> ir.Table:
+def _of_occasions(past: ir.Table, cutoff: int, config: BehaviourConfig) -> ir.Table:
     occasions = occasions_of(past)
     time = occasions.time
     numbers: dict[str, ir.Value] = {
-        "recency_days": (moment - time.max()) / DAY,
-        "tenure_days": (moment - time.min()) / DAY,
+        "recency_days": (cutoff - time.max()) / DAY,
+        "tenure_days": (cutoff - time.min()) / DAY,
         "occasions": occasions.count(),
         "events": occasions.events.sum(),
         "gap_days": occasions.gap.mean(),
@@ -100,8 +100,8 @@ def _of_occasions(past: ir.Table, moment: int, config: BehaviourConfig) -> ir.Ta
         numbers["value_of_occasion"] = occasions.value.mean()
         numbers["largest_value"] = occasions.value.max()
     for days in config.windows:
-        within = time >= moment - days * DAY
-        before = (time >= moment - 2 * days * DAY) & ~within
+        within = time >= cutoff - days * DAY
+        before = (time >= cutoff - 2 * days * DAY) & ~within
         numbers[f"occasions_{days}d"] = occasions.count(where=within)
         numbers[f"before_{days}d"] = occasions.count(where=before)
         if "value" in occasions.columns:
@@ -121,7 +121,7 @@ def _of_items(past: ir.Table) -> ir.Table:
 
 
 def _responses(
-    past: ir.Table, moment: int, events: Events, config: BehaviourConfig
+    past: ir.Table, cutoff: int, events: Events, config: BehaviourConfig
 ) -> dict[str, ir.Value]:
     """Through which channels users come, and which campaigns bring them."""
     found: dict[str, ir.Value] = {}
@@ -133,7 +133,7 @@ def _responses(
         answers = past.campaign >= 0
         found["campaign_share"] = answers.mean()
         found["campaigns"] = past.campaign.nunique(where=answers)
-        found["campaign_days"] = (moment - past.time.max(where=answers)) / DAY
+        found["campaign_days"] = (cutoff - past.time.max(where=answers)) / DAY
     return found
 
 

@@ -1,4 +1,4 @@
-"""Everything that is known of users as of a moment."""
+"""Everything that is known of users as of a cutoff."""
 
 from collections.abc import Callable, Sequence
 
@@ -22,7 +22,7 @@ class FeaturesConfig(StrictConfig):
     user_table: list[str] = Field(
         [],
         description="user features of the log (data.users.features): categories, numbers. They "
-        "are taken as known at every moment",
+        "are taken as known at every cutoff",
     )
     embedding: EmbeddingConfig | None = Field(
         None, description="what a trained recommender's query tower makes of the history"
@@ -35,13 +35,13 @@ class FeaturesConfig(StrictConfig):
 
 
 class Description:
-    """Describes users as of any moment, reading nothing that happened later.
+    """Describes users as of any cutoff, reading nothing that happened later.
 
     Args:
         events: what happened.
         config: which features.
-        thresholds: of the segments, learned before the first moment; None: no segments.
-        sources: of further numbers: a row per user, by ``user``, as of a moment.
+        thresholds: of the segments, learned before the first cutoff; None: no segments.
+        sources: of further numbers: a row per user, by ``user``, as of a cutoff.
 
     Raises:
         InputError: the user table has no such feature.
@@ -67,28 +67,28 @@ class Description:
             )
         self._found: dict[int, pd.DataFrame] = {}
 
-    def at(self, moment: int) -> pd.DataFrame:
-        """A row per user who did something before a moment, by ``user``, the dataset's index.
+    def at(self, cutoff: int) -> pd.DataFrame:
+        """A row per user who did something before a cutoff, by ``user``, the dataset's index.
 
         The columns are those of :func:`~recsys.marketing.users.behaviour.behaviour`, the segment,
         and what else the config names.
 
         Args:
-            moment: microseconds since 1970 UTC.
+            cutoff: microseconds since 1970 UTC.
         """
-        if moment not in self._found:
-            self._found[moment] = self._describe(moment)
-        return self._found[moment]
+        if cutoff not in self._found:
+            self._found[cutoff] = self._describe(cutoff)
+        return self._found[cutoff]
 
-    def _describe(self, moment: int) -> pd.DataFrame:
-        found = behaviour(self.events, moment, self._config.behaviour)
+    def _describe(self, cutoff: int) -> pd.DataFrame:
+        found = behaviour(self.events, cutoff, self._config.behaviour)
         if self._thresholds is not None:
             found[SEGMENT] = segments(found, self._thresholds).astype(str)
         if self._config.user_table:
             self._refuse_taken(found)
             found = found.join(self.events.users[self._config.user_table])
         for source in self._sources:
-            found = found.join(source(moment))
+            found = found.join(source(cutoff))
         numbers = found.select_dtypes("number").columns
         return found.astype({name: float for name in numbers})
 

@@ -55,7 +55,7 @@ class Events:
 
 @contextmanager
 def open_events(dataset: Dataset, category: str | None = None) -> Iterator[Events]:
-    """Opens the events of all parts: a moment, not the split, says what may be known.
+    """Opens the events of all parts: a cutoff, not the split, says what may be known.
 
     Args:
         dataset: with times.
@@ -66,7 +66,7 @@ def open_events(dataset: Dataset, category: str | None = None) -> Iterator[Event
     """
     if not dataset.manifest.has_time:
         raise InputError(
-            f"{dataset.path} has no times, and what users do next is predicted as of a moment: "
+            f"{dataset.path} has no times, and what users do next is predicted as of a cutoff: "
             "map a time column (data.log.columns.time)"
         )
     items, categories, names = _categories(dataset, category)
@@ -102,9 +102,9 @@ def open_events(dataset: Dataset, category: str | None = None) -> Iterator[Event
         con.disconnect()
 
 
-def occasions_before(events: Events, moment: int) -> ir.Table:
-    """The occasions of all users before a moment; see :func:`occasions_of`."""
-    return occasions_of(events.table.filter(events.table.time < moment))
+def occasions_before(events: Events, cutoff: int) -> ir.Table:
+    """The occasions of all users before a cutoff; see :func:`occasions_of`."""
+    return occasions_of(events.table.filter(events.table.time < cutoff))
 
 
 def occasions_of(events: ir.Table) -> ir.Table:

@@ -15,7 +15,7 @@ from recsys.runs.opening import open_run
 class ReviewedUsers:
     """Users by the reviews of a run of ``task: sentiment``.
 
-    Only reviews before a moment are read. Their scores come from models that did not see their
+    Only reviews before a cutoff are read. Their scores come from models that did not see their
     stars, but may have seen other, later reviews'; see
     :func:`recsys.marketing.sentiment.model_selection.select_sentiment_model`.
 
@@ -43,28 +43,28 @@ class ReviewedUsers:
                 f"(reviews: {self._scored['user'].iloc[0]!r}, log: {events.user_ids[0]!r})"
             )
 
-    def at(self, moment: int) -> pd.DataFrame:
+    def at(self, cutoff: int) -> pd.DataFrame:
         """``reviews``, ``mood``, ``mood_trend`` and ``quality_of_items``, by ``user``.
 
         Missing of users who wrote nothing, and of those whose items nobody reviewed; a log without
         items has no ``quality_of_items``.
         """
-        moods = mood_before(self._scored, moment)[["reviews", "mood", "mood_trend"]]
+        moods = mood_before(self._scored, cutoff)[["reviews", "mood", "mood_trend"]]
         moods = moods[moods.index.isin(self._events.user_ids)]
         moods.index = self._events.user_ids.get_indexer(moods.index)
         moods = moods.rename_axis("user")
         if not self._events.dataset.manifest.has_items:
             return moods
-        return moods.join(self._quality(moment), how="outer")
+        return moods.join(self._quality(cutoff), how="outer")
 
-    def _quality(self, moment: int) -> pd.DataFrame:
-        """The mean quality of what each user chose before a moment."""
-        found = quality_before(self._scored, moment)["quality"]
+    def _quality(self, cutoff: int) -> pd.DataFrame:
+        """The mean quality of what each user chose before a cutoff."""
+        found = quality_before(self._scored, cutoff)["quality"]
         found = found[found.index.isin(self._items)]
         known = pd.DataFrame(
             {"item": self._items.get_indexer(found.index), "quality": found.to_numpy()}
         )
-        past = self._events.table.filter(self._events.table.time < moment)
+        past = self._events.table.filter(self._events.table.time < cutoff)
         rated = past.join(ibis.memtable(known), "item")
         means = rated.group_by("user").aggregate(quality_of_items=rated.quality.mean())
         return self._events.con.to_pandas(means).set_index("user")

@@ -55,19 +55,19 @@ def _first_beyond(days: float) -> int:
     return found
 
 
-def learn_thresholds(events: Events, moment: int) -> Thresholds:
-    """Reads the rhythm of a log before a moment off the gaps between users' occasions.
+def learn_thresholds(events: Events, cutoff: int) -> Thresholds:
+    """Reads the rhythm of a log before a cutoff from the gaps between users' occasions.
 
     Only gaps that ended are seen, so the thresholds lean towards users who come often.
 
     Args:
         events: what happened.
-        moment: microseconds since 1970 UTC.
+        cutoff: microseconds since 1970 UTC.
 
     Raises:
         InputError: too few users came twice to know a rhythm.
     """
-    occasions = occasions_before(events, moment)
+    occasions = occasions_before(events, cutoff)
     gaps = occasions.filter(occasions.gap.notnull())
     quantiles = [gaps.gap.quantile(share) for share in (ACTIVE, COOLING, DORMANT)]
     counts = occasions.group_by("user").aggregate(occasions=occasions.count())
@@ -79,8 +79,8 @@ def learn_thresholds(events: Events, moment: int) -> Thresholds:
     ).iloc[0]
     if found["gaps"] < FEWEST_GAPS:
         raise InputError(
-            f"users came back {int(found['gaps'])} times before the moment, and {FEWEST_GAPS} "
-            "times are needed to know a rhythm: take a later moment, or a longer log"
+            f"users came back {int(found['gaps'])} times before the cutoff, and {FEWEST_GAPS} "
+            "times are needed to know a rhythm: give a longer log, or a later cutoff"
         )
     loyal = events.con.to_pandas(again.aggregate(loyal=again.occasions.quantile(LOYAL)))
     return Thresholds(
@@ -99,7 +99,7 @@ def segments(features: pd.DataFrame, thresholds: Thresholds) -> pd.Series:
 
     Args:
         features: of :func:`recsys.marketing.users.behaviour.behaviour`.
-        thresholds: of one moment for all moments that are compared.
+        thresholds: of one cutoff, for all cutoffs that are compared.
 
     Returns:
         Categories of :data:`SEGMENTS`, by the features' index.
@@ -132,7 +132,7 @@ def transitions(before: pd.Series, after: pd.Series) -> pd.DataFrame:
 
     Args:
         before: of :func:`segments`.
-        after: at a later moment; users who came in between are in the row ``not yet``.
+        after: at a later cutoff; users who came in between are in the row ``not yet``.
     """
     earlier = before.cat.add_categories("not yet").reindex(after.index).fillna("not yet")
     table = pd.crosstab(earlier, after, dropna=False)

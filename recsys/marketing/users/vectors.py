@@ -1,4 +1,4 @@
-"""Users' histories as vectors: what a published recommender makes of them, as of a moment."""
+"""Users' histories as vectors: what a published recommender makes of them, as of a cutoff."""
 
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +22,7 @@ LEAST_KNOWN = 0.5
 
 
 class Embedded(NamedTuple):
-    """Users who did something before a moment.
+    """Users who did something before a cutoff.
 
     Attributes:
         users: int64 [n], indices of the dataset, rising.
@@ -68,23 +68,23 @@ class UserVectors:
         # An unknown item's vector is zeros, by contract.
         return np.asarray(self.recommender.embed_items(self._dataset.item_ids).any(axis=1))
 
-    def at(self, moment: int | None = None) -> Embedded:
-        """The users who did something before a moment.
+    def at(self, cutoff: int | None = None) -> Embedded:
+        """The users who did something before a cutoff.
 
         Args:
-            moment: microseconds since 1970 UTC; None: every event of the log is read.
+            cutoff: microseconds since 1970 UTC; None: every event of the log is read.
 
         Raises:
             InputError: the model knows too little of what users lately chose.
         """
-        counts = self._events_before(moment)
+        counts = self._events_before(cutoff)
         users = np.flatnonzero(counts)
         ends = self._dataset.user_offsets[users] + counts[users]
         read = np.minimum(counts[users], self._window)
         events = self._in_time[ranges(ends - read, ends)]
         known = self._known_items[self._dataset.event_items[events]]
         if known.mean() < LEAST_KNOWN:
-            when = "" if moment is None else f" before {minute(moment)}"
+            when = "" if cutoff is None else f" before {minute(cutoff)}"
             raise InputError(
                 f"the model of {self.folder.path} knows {known.mean():.0%} of what users chose"
                 f"{when}: it is older than the data. Train it on a later log, or on one with the "
@@ -112,12 +112,12 @@ class UserVectors:
         falls = (times[1:] < times[:-1]) & (users[1:] == users[:-1])
         return np.lexsort((times, users)) if falls.any() else places
 
-    def _events_before(self, moment: int | None) -> np.ndarray:
-        """int64 [users]: how many events each has before a moment; they are their first."""
+    def _events_before(self, cutoff: int | None) -> np.ndarray:
+        """int64 [users]: how many events each has before a cutoff; these come first."""
         offsets = np.asarray(self._dataset.user_offsets)
-        if moment is None:
+        if cutoff is None:
             return np.diff(offsets)
-        earlier = np.append(0, np.cumsum(np.asarray(self._dataset.event_times) < moment))
+        earlier = np.append(0, np.cumsum(np.asarray(self._dataset.event_times) < cutoff))
         return earlier[offsets[1:]] - earlier[offsets[:-1]]
 
     def _inputs(self, events: np.ndarray, lengths: np.ndarray) -> dict[str, np.ndarray]:
@@ -138,6 +138,6 @@ class UserVectors:
         return {HISTORY: history, **inputs}
 
 
-def minute(moment: int) -> str:
-    """A moment (microseconds since 1970 UTC) as a message names it."""
-    return pd.Timestamp(moment, unit="us").isoformat(sep=" ", timespec="minutes")
+def minute(time: int) -> str:
+    """A time (microseconds since 1970 UTC) as a message names it."""
+    return pd.Timestamp(time, unit="us").isoformat(sep=" ", timespec="minutes")

@@ -8,7 +8,7 @@ from recsys.config import StrictConfig
 
 
 class EncoderConfig(Protocol):
-    """Settings of a query encoder, which a model reads histories with.
+    """Settings of a query encoder, with which a model reads histories.
 
     :class:`BaseEncoderConfig` answers everything but ``kind`` and ``build`` as most encoders
     do. Nothing else in the framework asks which encoder it has.
@@ -60,7 +60,7 @@ class EncoderConfig(Protocol):
         ...
 
     def build(self, dim: int, positions: int, **kwargs: Any) -> keras.layers.Layer:
-        """The layer, from [B, L, D] to the same shape; position t has seen positions 0 to t.
+        """The layer, from [B, L, D] to the same shape; position t depends on positions 0 to t.
 
         Args:
             dim: width of a vector.
@@ -71,7 +71,7 @@ class EncoderConfig(Protocol):
 
 
 class BaseEncoderConfig(StrictConfig):
-    """What most encoders say of themselves; see :class:`EncoderConfig`."""
+    """The answers that suit most encoders; see :class:`EncoderConfig`."""
 
     @property
     def needs_order(self) -> bool:
@@ -97,5 +97,5 @@ class BaseEncoderConfig(StrictConfig):
         """Any dim will do."""
 
     def activations(self, dim: int, width: int) -> float:
-        """Nothing, to be measured by ``scripts/benchmark/memory.py``."""
+        """Nothing, until ``scripts/benchmark/memory.py`` has measured it."""
         return 0.0

@@ -57,14 +57,14 @@ def predictions(batches, number=0):
 
 def with_baskets(dataset, sizes):
     """The training events of each user as baskets of so many events, in turn."""
-    moments = np.arange(dataset.events)
+    ends = np.arange(dataset.events)
     for begin, end in zip(*dataset.part_range("train"), strict=True):
         starts = begin + np.cumsum([0, *sizes])
         while starts[-1] < end:
             starts = np.append(starts, starts[-1] + np.cumsum(sizes))
         events = np.arange(begin, end)
-        moments[begin:end] = starts[np.searchsorted(starts, events, side="right") - 1]
-    np.save(dataset.path / "history_ends.npy", moments)
+        ends[begin:end] = starts[np.searchsorted(starts, events, side="right") - 1]
+    np.save(dataset.path / "history_ends.npy", ends)
     return Dataset(dataset.path)
 
 
@@ -102,13 +102,13 @@ def test_a_basket_is_predicted_from_what_happened_before_it(dataset, sizes, sett
     event_of = {item: np.flatnonzero(items == item)[-1] for item in targets}
     histories: dict[int, list[int]] = {}
     for history, target in found:
-        moment = dataset.history_ends[event_of[target]]
-        begin = starts[np.searchsorted(starts, moment, side="right") - 1]
-        preceding = items[begin:moment].tolist()
+        history_end = dataset.history_ends[event_of[target]]
+        begin = starts[np.searchsorted(starts, history_end, side="right") - 1]
+        preceding = items[begin:history_end].tolist()
         assert history == preceding[len(preceding) - len(history) :]
         assert len(history) <= 6 and (history or not preceding or "crop" in settings)
         # One query answers for the whole basket.
-        assert histories.setdefault(moment, history) == history
+        assert histories.setdefault(history_end, history) == history
 
 
 def test_a_timestamp_group_is_one_query(dataset):
@@ -136,15 +136,15 @@ def test_a_split_basket_is_predicted_from_its_other_part(dataset, size):
         assert sorted(target for _, target in found) == list(range(92))
         for history, target in found:
             (event,) = np.flatnonzero(items[: starts[-1]] == target)
-            moment = dataset.history_ends[event]
-            basket = set(items[dataset.history_ends == moment].tolist())
+            history_end = dataset.history_ends[event]
+            basket = set(items[dataset.history_ends == history_end].tolist())
             own = [item for item in history if item in basket]
             earlier = [item for item in history if item not in basket]
             assert target not in history and len(history) <= 6
             # What came before, in its order but for other splits, then some of its own.
             assert history == earlier + own
-            begin = starts[np.searchsorted(starts, moment, side="right") - 1]
-            assert set(earlier) <= set(items[begin:moment].tolist())
+            begin = starts[np.searchsorted(starts, history_end, side="right") - 1]
+            assert set(earlier) <= set(items[begin:history_end].tolist())
             seen_with.setdefault(target, set()).update(own)
     # Baskets of three are cut after the first or the second, by chance.
     together = sum(bool(others) for others in seen_with.values())

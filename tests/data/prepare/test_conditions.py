@@ -16,7 +16,7 @@ from recsys.data.prepare.conditions import (
 )
 from recsys.errors import InputError
 
-COLUMNS = ["user", "Value", "moment", "tags", "profile"]
+COLUMNS = ["user", "Value", "happened", "tags", "profile"]
 
 
 @pytest.mark.parametrize(
@@ -25,8 +25,8 @@ COLUMNS = ["user", "Value", "moment", "tags", "profile"]
         ("value > 1 and not lower(user) = 'x' -- why", "value > 1 and not lower(user) = 'x'"),
         ("value between 1 and 2;", "value between 1 and 2"),
         ('"Value" is null or value in (1, 2)', '"Value" is null or value in (1, 2)'),
-        ("extract(year from moment) = 2026", None),
-        ("moment >= timestamp '2026-01-01' - interval 30 day", None),
+        ("extract(year from happened) = 2026", None),
+        ("happened >= timestamp '2026-01-01' - interval 30 day", None),
         ("user like 'a%' or user similar to 'b.*' or user not ilike 'c_'", None),
         ("list_contains(tags, 'x') or tags[1] = 'y'", None),
         ("profile.age > 17", None),
@@ -43,9 +43,9 @@ def test_a_condition_on_a_row_is_given_back_as_one_expression(condition, as_writ
     ("condition", "reason"),
     [
         ("random() < 0.5", "could not be repeated"),
-        ("moment > now()", "could not be repeated"),
-        ("moment > current_date", "could not be repeated"),
-        ("age(moment) > interval 1 year", "could not be repeated"),
+        ("happened > now()", "could not be repeated"),
+        ("happened > current_date", "could not be repeated"),
+        ("age(happened) > interval 1 year", "could not be repeated"),
         ("user = getenv('HOME')", "could not be repeated"),
         ("user = uuid()", "could not be repeated"),
         ("user in (select user from read_csv('x.csv'))", "may hold no subquery"),
@@ -66,8 +66,8 @@ def test_a_condition_on_a_row_is_given_back_as_one_expression(condition, as_writ
         ("true; drop table log", "Parser Error|more than one"),
         ("", "Parser Error"),
         ("not " * 300 + "true", "nested too deeply"),
-        ("value in (" + "1, " * 5000 + "1)", "letters is too long"),
-        ("(" * 1000 + "true", "brackets within brackets"),
+        ("value in (" + "1, " * 5000 + "1)", "characters is too long"),
+        ("(" * 1000 + "true", "brackets are nested too deeply"),
     ],
 )
 def test_anything_else_is_refused_at_once(condition, reason):

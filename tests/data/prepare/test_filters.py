@@ -48,7 +48,7 @@ def test_k_core_unravels_to_nothing(con):
 
 @pytest.mark.parametrize("role", ["time", "order"])
 @pytest.mark.parametrize("keep, values", [("first", [5.0, 16.0]), ("last", [8.0, 16.0])])
-def test_money_of_the_moment_of_an_event_is_kept(con, keep, values, role):
+def test_money_of_the_timestamp_group_of_an_event_is_kept(con, keep, values, role):
     """Of 2 + 3 at time 1 and 8 at time 2, never what was spent at another time."""
     columns = {
         "user": [0, 0, 0, 1],

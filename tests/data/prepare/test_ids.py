@@ -79,11 +79,11 @@ def test_floats_that_stand_for_several_numbers_are_refused(kind, first):
 
 
 def test_other_types_are_text():
-    moment = datetime(2026, 1, 31, 9, 30)
+    time = datetime(2026, 1, 31, 9, 30)
     name = uuid.uuid4()
     assert identified([True, False]) == ["true", "false"]
     assert identified([date(2026, 1, 31)]) == ["2026-01-31"]
-    assert identified([moment], pa.timestamp("us")) == ["2026-01-31 09:30:00"]
+    assert identified([time], pa.timestamp("us")) == ["2026-01-31 09:30:00"]
     assert identifier(ibis.literal(name)).to_pyarrow().as_py() == str(name)
     assert identified(pa.array(["b", "a", "b"]).dictionary_encode()) == ["b", "a", "b"]
     assert identified([None], pa.null()) == [None]

@@ -70,7 +70,7 @@ def test_who_may_look_at_it_is_for_the_umask_to_say(write, prepared):
     assert modes == {0o640}
 
 
-def test_baskets_are_moments(write, prepared):
+def test_baskets_are_timestamp_groups(write, prepared):
     """Events of one user that share part and time are targets of one query."""
     rows = [("a", "p", 1), ("a", "q", 2), ("a", "r", 2), ("b", "p", 2), ("a", "p", 8),
             ("a", "q", 9), ("b", "q", 9), ("a", "r", 9), ("a", "p", 9)]  # fmt: skip
@@ -174,7 +174,7 @@ def test_leave_one_out_without_order_is_refused(write, prepared):
         prepared(write("log.csv", SMALL_LOG), log={"columns": columns}, split=LEAVE_ONE_OUT)
 
 
-def test_fixed_split_without_order_is_one_moment(write, prepared):
+def test_fixed_split_without_order_is_one_timestamp_group(write, prepared):
     text = "user,item,part\n" + "".join(
         f"{u},{i},{p}\n" for u in "ab" for i, p in zip("pqrs", ["train", "train", "val", "test"],
                                                       strict=True)

@@ -44,7 +44,7 @@ def counted(user_events):
 
 
 def test_time_quantiles(parts):
-    """Eleven moments 0, 10, …, 100: quantiles .5 and .8 are 50 and 80, and belong to the left."""
+    """Eleven times 0, 10, …, 100: quantiles .5 and .8 are 50 and 80, and belong to the left."""
     config = split_config(kind="time", validation_quantile=0.5, test_quantile=0.8)
     times = [10 * n for n in range(11)][::-1]
     found, cuts, _ = parts(config, user=[0] * 11, time=times)
@@ -52,14 +52,14 @@ def test_time_quantiles(parts):
     assert (cuts.train_until, cuts.validation_until) == (50, 80)
 
 
-def test_quantiles_between_moments(parts):
+def test_quantiles_between_times(parts):
     config = split_config(kind="time", validation_quantile=0.3, test_quantile=0.6)
     found, cuts, _ = parts(config, user=[0] * 3, time=[0, 100, 200])
     assert found == [0, 1, 2]
     assert (cuts.train_until, cuts.validation_until) == (60, 120)
 
 
-def test_time_from_given_moments(parts):
+def test_time_from_given_times(parts):
     config = split_config(
         kind="time", validation_from="1970-01-01T00:00:01Z", test_from="1970-01-01T01:00:02+01:00"
     )
@@ -67,7 +67,7 @@ def test_time_from_given_moments(parts):
     assert found == [0, 1, 1, 2]
 
 
-def test_a_date_is_its_first_moment(parts):
+def test_a_date_is_its_beginning(parts):
     config = split_config(kind="time", validation_from="1970-01-02", test_from="1970-01-03")
     day = 86_400_000_000
     found, _, _ = parts(config, user=[0] * 4, time=[day - 1, day, 2 * day - 1, 2 * day])
@@ -226,7 +226,7 @@ def test_audit_by_hand(parts):
     assert report["earliest_test_event"] == "1970-01-01T00:00:00.000030Z"
     assert report["training_events_after_cut"] == 0
     assert report["cuts"]["train_until"] == "1970-01-01T00:00:00.000016Z"
-    seconds = {part: [moment[19:-1] for moment in span.values()]
+    seconds = {part: [time[19:-1] for time in span.values()]
                for part, span in report["span"].items()}  # fmt: skip
     assert seconds == {
         "train": ["", ".000010"],
@@ -301,7 +301,7 @@ def test_a_part_of_context_alone_is_refused(parts):
     config = split_config(kind="time", validation_quantile=0.4, test_quantile=0.6)
     _, cuts, events = parts(config, user=[0, 0, 0], time=[1, 2, 3], weight=[1.0, 1.0, 0.0])
     counts, targets = counted([[1, 1, 1]]), counted([[1, 1, 0]])
-    with pytest.raises(InputError, match="leaves no events for test that weigh something"):
+    with pytest.raises(InputError, match="leaves no events of a weight above 0 for test"):
         audit(events, config, cuts, counts, counts, targets)
 
 

@@ -12,7 +12,7 @@ BEGINS = [0, 0, 2, 2, 4, 4, 6]
 
 
 @pytest.mark.parametrize("cuts", [(), (1,), (3,), (1, 2, 3, 4, 5, 6), (4, 4)])
-def test_moments_reach_across_batches(cuts):
+def test_timestamp_groups_reach_across_batches(cuts):
     table = pa.table({"user": USERS, "time": TIMES}).to_batches()[0]
     tracker = TimestampGroupTracker(("user", "time"))
     bounds = [0, *cuts, len(USERS)]

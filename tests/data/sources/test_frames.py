@@ -59,7 +59,7 @@ def test_values_are_read_exactly(tmp_path, values, expected):
     assert read_back(values, tmp_path) == expected
 
 
-def test_times_keep_their_moment(tmp_path):
+def test_times_stay_the_same(tmp_path):
     zoned = pd.Series(pd.to_datetime(["2026-01-01 09:00"])).dt.tz_localize("Europe/Berlin")
     mixed = pd.Series(
         [datetime(2026, 1, 1, 8, tzinfo=UTC), pd.Timestamp("2026-01-01 03:00-05:00")], dtype=object

@@ -57,7 +57,7 @@ def parsed(tmp_path):
         ([MOMENT], pa.timestamp("ms", "Europe/Berlin")),
     ],
 )
-def test_one_moment_in_many_forms(parsed, values, kind):
+def test_one_time_in_many_forms(parsed, values, kind):
     assert parsed(values, kind) == [MICROSECONDS]
 
 
@@ -168,19 +168,19 @@ def test_a_format_reads_numbers_too(parsed, values, kind):
 )
 def test_what_cannot_be_has_a_reason(value, settings, reason):
     config = TimeConfig.model_validate(settings)
-    moment = read_times(ibis.memtable({"t": [value]}).t, config)
-    rules = unusable_times(moment, config)
+    time = read_times(ibis.memtable({"t": [value]}).t, config)
+    rules = unusable_times(time, config)
     assert ibis.cases(*rules, else_=ibis.null("string")).to_pyarrow().to_pylist() == [reason]
-    assert plausible(moment, config).to_pyarrow().to_pylist() == [reason is None]
+    assert plausible(time, config).to_pyarrow().to_pylist() == [reason is None]
 
 
 def test_clocks_ahead_of_utc_are_not_in_the_future():
     now = dt.datetime.now(dt.UTC)
-    moment = read_times(
+    time = read_times(
         ibis.memtable({"t": [now + dt.timedelta(hours=hours) for hours in (0, 14, 25)]}).t,
         TimeConfig(),
     )
-    assert plausible(moment, TimeConfig()).to_pyarrow().to_pylist() == [True, True, False]
+    assert plausible(time, TimeConfig()).to_pyarrow().to_pylist() == [True, True, False]
 
 
 def test_a_span_that_is_none():

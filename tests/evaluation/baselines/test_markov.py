@@ -50,7 +50,9 @@ def test_learns_what_the_fitted_part_holds(write_dataset: WriteDataset) -> None:
     assert follows[0] == pytest.approx(np.array([0, 3, 1, 0]) / 5)
 
 
-def test_events_of_one_moment_do_not_follow_each_other(write_dataset: WriteDataset) -> None:
+def test_events_of_one_timestamp_group_do_not_follow_each_other(
+    write_dataset: WriteDataset,
+) -> None:
     log = [(0, 0, "train", 1), (0, 1, "train", 1), (0, 2, "train", 2), (0, 3, "train", 2)]
     dataset = write_dataset([*log, (0, 0, "test", 3)], users=1, items=4)
     follows = MarkovChain(dataset, "train", window=2, shrinkage=1.0).transitions.toarray()

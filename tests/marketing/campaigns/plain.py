@@ -1,4 +1,4 @@
-"""Campaigns of plain messages to made-up users, built in a moment."""
+"""Campaigns of plain messages to made-up users, quickly built."""
 
 import json
 from pathlib import Path

@@ -196,7 +196,7 @@ def test_what_cannot_be_asked_is_refused(tmp_path, change, settings, message):
         task(tmp_path, customers().assign(**change), **settings)
 
 
-def test_a_column_that_follows_from_the_answer_stops_the_judging(tmp_path):
+def test_a_column_that_follows_from_the_answer_stops_the_selection(tmp_path):
     table = customers()
     table["last_bill"] = np.where(table["churned"] == "Yes", "final", "monthly")
     with pytest.raises(InputError, match="'last_bill' tells the labels apart"):

@@ -94,17 +94,17 @@ def test_how_much_they_will_spend(dataset):
     )
 
 
-def skewed(moment: int, users: int = 3000) -> Table:
+def skewed(cutoff: int, users: int = 3000) -> Table:
     """Most users spend nothing, a few very much: the mean is known of everybody."""
-    generator = np.random.default_rng(moment)
+    generator = np.random.default_rng(cutoff)
     features = pd.DataFrame(
         {"liking": generator.random(users), "purse": generator.normal(size=users)}
     )
     buys = generator.random(users) < 0.05 + 0.4 * features["liking"]
     spent = buys * np.exp(3 + 0.5 * features["purse"] + generator.normal(0, 1, users))
-    features["last"] = spent.sample(frac=1, random_state=moment).to_numpy()
+    features["last"] = spent.sample(frac=1, random_state=cutoff).to_numpy()
     ids = pd.Series([f"u{user}" for user in range(users)])
-    return Table(features, ids, spent, pd.Series(np.full(users, moment)))
+    return Table(features, ids, spent, pd.Series(np.full(users, cutoff)))
 
 
 def about_spending(statistic: str, shift: float = 0.0) -> Task:
@@ -156,13 +156,13 @@ def test_a_total_that_no_estimator_meets_is_said():
     ]
 
 
-def test_what_one_moment_teaches_is_left_out_where_another_carries_over():
+def test_what_one_cutoff_teaches_is_left_out_where_another_carries_over():
     """All spent half as much in the first period: the latest alone tells the level."""
     task = about_spending("mean")
-    learned, first = task.train, task.train.moments == 0
+    learned, first = task.train, task.train.cutoffs == 0
     halved = replace(learned, target=learned.target.where(~first, learned.target / 4))
     found = selected(replace(task, train=halved))
-    assert found.chosen.settings["moments"] == "latest"
+    assert found.chosen.settings["cutoffs"] == "latest"
     assert found.test["total"]["value"] == pytest.approx(1, abs=0.1)
 
 
@@ -217,10 +217,10 @@ def test_the_choice_does_not_look_at_the_test_period(dataset, tmp_path):
     rows = shoppers()
     last = rows["day"].max()
     late = rows["day"] > last - 60
-    # Somebody still closes the log at the same moment.
+    # Somebody still closes the log at the same cutoff.
     silent = rows[~late | (rows["day"] == last) | (rows["user"] < "u2")]
     one, other = asked(dataset), asked(prepared(tmp_path, silent))
-    assert one.moments == other.moments
+    assert one.cutoffs == other.cutoffs
     one, other = selected(one.task), selected(other.task)
     assert one.chosen.settings == other.chosen.settings
     assert one.chosen.validation == pytest.approx(other.chosen.validation)

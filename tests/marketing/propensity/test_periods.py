@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from recsys.errors import InputError
-from recsys.marketing.propensity.periods import PeriodConfig, observe, place_moments, task_of_log
+from recsys.marketing.propensity.periods import PeriodConfig, observe, place_cutoffs, task_of_log
 from recsys.marketing.users.description import Description, FeaturesConfig
 from recsys.marketing.users.events import DAY, open_events
 from tests.marketing.logs import microseconds, prepared, random_log
@@ -49,19 +49,19 @@ def test_what_users_did_in_the_period(tmp_path, settings, expected):
 def test_periods_follow_each_other_and_end_with_the_log(tmp_path):
     dataset = prepared(tmp_path, random_log(days=300))
     with open_events(dataset) as events:
-        moments = place_moments(events, PeriodConfig(days=50, training_moments=2))
+        cutoffs = place_cutoffs(events, PeriodConfig(days=50, training_cutoffs=2))
         last = int(dataset.event_times.max())
-    assert moments.test == last + 1 - 50 * DAY
-    assert moments.test - moments.validation == 50 * DAY
-    assert [moments.validation - moment for moment in moments.train] == [100 * DAY, 50 * DAY]
+    assert cutoffs.test == last + 1 - 50 * DAY
+    assert cutoffs.test - cutoffs.validation == 50 * DAY
+    assert [cutoffs.validation - cutoff for cutoff in cutoffs.train] == [100 * DAY, 50 * DAY]
 
 
-def test_a_short_log_has_fewer_moments_and_a_shorter_one_none(tmp_path):
+def test_a_short_log_has_fewer_cutoffs_and_a_shorter_one_none(tmp_path):
     dataset = prepared(tmp_path, random_log(days=300))
     with open_events(dataset) as events:
-        assert len(place_moments(events, PeriodConfig(days=90, training_moments=5)).train) == 1
+        assert len(place_cutoffs(events, PeriodConfig(days=90, training_cutoffs=5)).train) == 1
         with pytest.raises(InputError, match="spans 299 days, and a period of 120"):
-            place_moments(events, PeriodConfig(days=120))
+            place_cutoffs(events, PeriodConfig(days=120))
 
 
 def test_money_is_asked_of_a_log_without(tmp_path):

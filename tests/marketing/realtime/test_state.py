@@ -25,33 +25,33 @@ def test_segments_are_those_of_the_batch_code(tmp_path, sessions):
         thresholds = learn_thresholds(events, microseconds(250))
         users = Users(sessions, thresholds)
         waiting = iter(MOMENTS)
-        moment = next(waiting)
+        time = next(waiting)
         for event in [*stream, None]:
-            while moment is not None and (event is None or event.time >= moment):
-                batch = segments(behaviour(events, moment, BehaviourConfig()), thresholds)
-                streamed = {user: users.segment(user, moment) for user in dataset.user_ids}
+            while time is not None and (event is None or event.time >= time):
+                batch = segments(behaviour(events, time, BehaviourConfig()), thresholds)
+                streamed = {user: users.segment(user, time) for user in dataset.user_ids}
                 there = dict(zip(events.user_ids[batch.index], batch, strict=True))
                 assert {user: name for user, name in streamed.items() if name} == there
                 seen |= set(there.values())
-                moment = next(waiting, None)
+                time = next(waiting, None)
             if event is not None:
                 users.add(event)
-    assert moment is None and seen == set(SEGMENTS)
+    assert time is None and seen == set(SEGMENTS)
 
 
 def event(item: str, time: int) -> Event:
     return Event(1, "ann", item, time)
 
 
-def test_time_alone_moves_a_user_at_the_first_moment_beyond():
+def test_time_alone_moves_a_user_at_the_first_time_beyond():
     thresholds = Thresholds(1 / 3, 0.7, 2.0, 5)
     users = Users(thresholds=thresholds)
     users.add(event("fig", 17))
-    moment, moves = 17, []
-    while (due := users.next_move("ann", moment)) is not None:
+    time, moves = 17, []
+    while (due := users.next_move("ann", time)) is not None:
         before, after = users.segment("ann", due - 1), users.segment("ann", due)
         moves.append((before, after))
-        moment = due
+        time = due
     expected = [("new", "cooling"), ("cooling", "dormant"), ("dormant", "lost")]
     assert moves == expected
 

@@ -1,4 +1,4 @@
-"""Quality of items and mood of users, as of a moment."""
+"""Quality of items and mood of users, as of a cutoff."""
 
 import numpy as np
 import pandas as pd
@@ -41,25 +41,25 @@ def test_mood_has_a_trend():
     assert found["mood"].to_dict() == pytest.approx(
         {"ann": (1.5 + mean) / 4, "bob": (1.4 + mean) / 3, "cat": mean / 2}
     )
-    # The middle review of three is in neither half; reviews of one moment are no trend.
+    # The middle review of three is in neither half; reviews of one cutoff are no trend.
     assert found["mood_trend"].to_dict() == pytest.approx({"ann": 0.7, "bob": 0.0, "cat": 0.0})
 
 
 @pytest.mark.parametrize("features", [quality_before, mood_before])
-@pytest.mark.parametrize("moment", [5, 10, 15, 16, 20, 30, 35, 41])
-def test_nothing_later_is_known(features, moment):
-    known = SCORED[SCORED["time"] < moment]
-    later = SCORED["time"] >= moment
+@pytest.mark.parametrize("cutoff", [5, 10, 15, 16, 20, 30, 35, 41])
+def test_nothing_later_is_known(features, cutoff):
+    known = SCORED[SCORED["time"] < cutoff]
+    later = SCORED["time"] >= cutoff
     changed = SCORED.assign(sentiment=np.where(later, 1.0, SCORED["sentiment"]))
     changed = pd.concat([changed, changed[later].assign(user="dan", item="drum")])
-    expected = features(known, moment)
-    pd.testing.assert_frame_equal(features(SCORED, moment), expected)
+    expected = features(known, cutoff)
+    pd.testing.assert_frame_equal(features(SCORED, cutoff), expected)
     pd.testing.assert_frame_equal(
-        features(changed.sample(frac=1, random_state=0), moment), expected
+        features(changed.sample(frac=1, random_state=0), cutoff), expected
     )
     assert len(expected) == known[expected.index.name].nunique()
 
 
-def test_a_moment_moved_on_knows_more():
-    counts = [int(mood_before(SCORED, moment)["reviews"].sum()) for moment in (10, 11, 16, 50)]
+def test_a_cutoff_moved_on_knows_more():
+    counts = [int(mood_before(SCORED, cutoff)["reviews"].sum()) for cutoff in (10, 11, 16, 50)]
     assert counts == [0, 1, 3, 6]

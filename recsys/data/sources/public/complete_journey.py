@@ -44,14 +44,14 @@ def _build(folder: Path) -> None:
         _mark_campaigns(folder)
         for table, (name, key) in SIDES.items():
             rows = pq.read_table(io.BytesIO(packed(name))).rename_columns({key: KEY})
-            # What pandas wrote of the columns names the old key.
+            # The metadata that pandas wrote names the old key.
             pq.write_table(rows.replace_schema_metadata(None), folder / FILES[table])
 
 
 def _mark_campaigns(folder: Path) -> None:
     """The transactions with the campaign whose coupon they redeem, if any.
 
-    One does if its household redeemed a coupon on its day that holds for its product.
+    A transaction redeems a coupon that its household redeemed that day, for its product.
     """
     with duckdb.connect() as con:
         con.sql(f"""

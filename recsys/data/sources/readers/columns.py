@@ -1,4 +1,4 @@
-"""Names of columns: those that are wanted, missing, or there twice."""
+"""Names of columns: those that are wanted, missing or repeated."""
 
 import difflib
 from collections.abc import Collection, Mapping, Sequence
@@ -12,12 +12,12 @@ SEPARATORS = set(",;:|\t ")
 
 
 def find_column(name: str, role: str, columns: Collection[str], where: object) -> str:
-    """The column of a name, given with blanks around it or without.
+    """The column of that name, whether or not it is given with blanks around it.
 
-    Of a dotted path (``user.id``) it is the column that holds the records.
+    For a dotted path (``user.id``), the column that holds the records.
 
     Raises:
-        InputError: there is none of that name; the message has the nearest.
+        InputError: there is no such column; the message names the nearest.
     """
     for known in (name, *_beginnings(name)):
         if known in columns:
@@ -72,14 +72,15 @@ def wanted_columns(
             told = f"lacks the column {lacking[0]!r}" if lacking else f"has a column {further[0]!r}"
             raise InputError(
                 f"{file} {told}, unlike {model}. Its columns: {', '.join(columns[:SHOWN])}; those "
-                f"of {model}: {', '.join(first[:SHOWN])}. All files of a source need the same: if "
-                "it has no header line, add one; or mend it, or leave it out of `path`."
+                f"of {model}: {', '.join(first[:SHOWN])}. All files of a source need the same "
+                "columns: mend this one (if it has no header line, add one), or leave it out of "
+                "`path`."
             )
     return tuple(wanted)
 
 
 def refuse_repeated(names: Sequence[str], where: object, remedy: str) -> None:
-    """Refuses columns of one name, also where blanks around them or case are all that differs.
+    """Refuses columns of one name, also where only blanks around them or case differ.
 
     Raises:
         InputError: there are some (the engine would read one of them, whichever is asked for).

@@ -15,7 +15,7 @@ from recsys.data.sources.readers.source import NOT_UTF8, Rejected, Source, remed
 from recsys.data.sources.readers.text import Look, TextFile, new_file, text_files
 from recsys.errors import InputError
 
-# Bytes of one line, which the engine has to know.
+# The most bytes of a line, which the engine must be told.
 LONGEST_LINE = 1 << 24
 
 
@@ -25,8 +25,8 @@ def read_csv(
     """Reads CSV files into the engine, all cells as text.
 
     Nothing is left to the engine's guess, which rests on the first rows: the dialect is found or
-    set, each file's own header names its columns, and a file in which not each line is
-    a row is looked at line by line.
+    set, each file's own header names its columns, and a file in which not every line
+    is a row is looked at line by line.
 
     Args:
         con: the engine.
@@ -75,11 +75,11 @@ class _Reader:
         self._read_rows(file, header)
 
     def _read_whole(self, file: TextFile, header: Header, look: Look) -> bool:
-        """Reads a file of which each line is a row; False (and nothing is read) where one is not.
+        """Reads a file whose every line is a row; False (and nothing is read) where one is not.
 
         Without quotes a line is a row, and several threads may read. With them DuckDB's threads
-        can begin inside a cell, and what follows a quote that nobody closed vanishes without a
-        word: that the rows are as many as the lines shows that neither happened.
+        can begin inside a cell, and what follows a quote that is never closed vanishes
+        silently: as many rows as lines show that neither happened.
         """
         blank = look.blank if len(header.names) > 1 else 0  # a row of an empty cell
         self.con.raw_sql("BEGIN")
@@ -94,7 +94,7 @@ class _Reader:
         return False
 
     def _read_rows(self, file: TextFile, header: Header) -> None:
-        """Reads a file of which not each line is a row, without those that are none."""
+        """Reads a file in which not every line is a row, without the lines that are not."""
         grammar = Grammar(self.dialect, len(header.names))
         mended = new_file(file.files)
         rows, foreign, text_is_utf8 = 0, None, False
@@ -120,7 +120,7 @@ class _Reader:
             )
 
     def _insert(self, file: TextFile, names: tuple[str, ...], skip: int, parallel: bool) -> int:
-        """Adds the rows of a file to the table; how many they were."""
+        """Adds the rows of a file to the table, and returns their number."""
         columns = ", ".join(f"{quoted_text(name)}: 'VARCHAR'" for name in names)
         chosen = ", ".join(quoted_name(name) for name in self.wanted)
         options = {

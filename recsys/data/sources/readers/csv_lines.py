@@ -1,7 +1,7 @@
 """A second look at a CSV file whose lines are not all rows: which are, and which are not.
 
-DuckDB's reader stops at the first line that is wrong, or leaves lines out without
-a word (after a quote that is never closed). Here each line is held against what a
+DuckDB's reader stops at the first line that is wrong, or leaves lines out
+silently (after a quote that is never closed). Here each line is held against what a
 row looks like; patterns match whole stretches of good lines at once.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from recsys.data.sources.readers.dialect import Dialect
 from recsys.data.sources.readers.source import BROKEN_QUOTES, CELLS, NOT_UTF8
 
-# Beyond it, a quoted cell is taken as one that nobody closed.
+# Bytes beyond which a quoted cell is taken for one that is never closed.
 LONGEST = 1 << 24
 LETTERS = re.compile(rb"[A-Za-z\x80-\xff]+")
 DIGITS = re.compile(rb"[0-9]+")
@@ -84,7 +84,7 @@ class Grammar:
         return match.end()
 
     def swallowed(self, record: bytes) -> bool:
-        """Whether a quote that nobody closed makes one row of several.
+        """Whether a quote that is never closed makes one row of several.
 
         A line inside the quoted cell is a row by itself then, and looks like the row whose
         quote is open: the same kinds of characters in its other cells.

@@ -65,7 +65,7 @@ class Header:
     Attributes:
         names: trimmed; a column without a name is called ``column_<place>``.
         above: records above the first row, the header's own among them.
-        lines: lines that these are; more where a cell of the header holds a line break.
+        lines: lines that these take up; more where a cell of the header holds a line break.
     """
 
     names: tuple[str, ...]
@@ -77,7 +77,7 @@ def find_dialect(file: TextFile, config: FileConfig) -> Dialect:
     """The dialect that is set, or that the first lines of a file show.
 
     Raises:
-        InputError: several delimiters are as likely.
+        InputError: several delimiters are equally likely.
     """
     quote = config.quote
     escape = quote if config.escape is None else config.escape
@@ -145,7 +145,7 @@ def first_cells(file: TextFile, config: FileConfig) -> list[str]:
 def _header_place(records: list[list[str]]) -> int:
     """Where the header stands: the first line that has as many cells as those below it.
 
-    The first line that is not blank, unless it has fewer names than the rows have cells.
+    It is the first line that is not blank, unless it has fewer names than the rows have cells.
     """
     first = next((place for place, cells in enumerate(records) if cells), 0)
     rows = [cells for cells in records[first + 1 :] if cells]

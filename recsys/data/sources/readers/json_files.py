@@ -169,8 +169,8 @@ class _Reader:
             self.con.raw_sql("ROLLBACK")
             if not in_lines:
                 raise InputError(
-                    f"{file.name}: numbers of {inexact!r} have more digits than are kept of "
-                    "floats: write them as text, or without point and exponent"
+                    f"{file.name}: numbers in {inexact!r} have more digits than a float keeps: "
+                    "write them as text, or without point and exponent"
                 )
         self._read_lines(file)
 
@@ -200,7 +200,7 @@ class _Reader:
             )
 
     def _insert(self, file: TextFile, shape: str) -> int:
-        """Adds the rows of a file to the table; how many they were."""
+        """Adds the rows of a file to the table, and returns their number."""
         columns = ", ".join(
             f"{quoted_text(name)}: '{'JSON' if kind == LIST else kind}'"
             for name, kind in self.types.items()
@@ -232,7 +232,7 @@ def _lines(file: TextFile) -> Iterator[bytes]:
 
 
 def _object(line: bytes) -> tuple[bytes, str | None]:
-    """A line as the engine may read it, or why it cannot; nothing of a blank one."""
+    """A line as the engine may read it, or why it cannot; empty for a blank one."""
     if not line.strip():
         return b"", None
     try:

@@ -76,4 +76,4 @@ def _kind(type: pa.DataType) -> str | None:
     for kind in ("string", "binary"):
         if kind in str(type):
             return kind
-    return "moment" if pa.types.is_temporal(type) else str(type)
+    return "time" if pa.types.is_temporal(type) else str(type)

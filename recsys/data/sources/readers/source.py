@@ -25,7 +25,7 @@ MOST_IN_MEMORY = 100_000
 
 @dataclass(frozen=True)
 class Source:
-    """What was read of the files of one table.
+    """What was read from the files of one table.
 
     Attributes:
         table: the rows; all columns of text files are text.
@@ -41,16 +41,16 @@ class Source:
     kind: Literal["TABLE", "VIEW"] = "TABLE"
 
     def drop(self, con: Backend) -> None:
-        """Frees the space of the rows, when nobody asks for them any more."""
+        """Frees the space of the rows once they are no longer needed."""
         con.raw_sql(f"DROP {self.kind} {quoted_name(self.name)}")
 
     def note(self, where: object) -> str | None:
-        """A message on the lines that were left out; None where all were read."""
+        """A message about the lines that were left out; None where all were read."""
         told = self._told()
         return None if told is None else f"{where}: {told}. Such lines were left out."
 
     def complete(self, where: object) -> ir.Table:
-        """The table, of files of which each line counts.
+        """The table, of files whose every line is needed.
 
         Raises:
             InputError: a line could not be read.
@@ -58,7 +58,7 @@ class Source:
         told = self._told()
         if told is not None:
             first = self.rejected.order_by("file", "line").limit(1).reason.execute().iloc[0]
-            raise InputError(f"{where}: each line counts, and {told}. {remedy(str(first))}")
+            raise InputError(f"{where}: every line is needed, and {told}. {remedy(str(first))}")
         return self.table
 
     def _told(self) -> str | None:
@@ -73,7 +73,7 @@ class Source:
 
 
 def remedy(reason: str) -> str:
-    """What mends a line that cannot be read; empty where the reason is of another kind."""
+    """What mends a line that cannot be read; empty for other reasons."""
     return {
         BROKEN_QUOTES: "Mend the quotes of these lines: a quote inside quotes is doubled, or set "
         "`escape` to the character before it. If quotes are plain characters in this file, set "

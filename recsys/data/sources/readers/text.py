@@ -23,7 +23,7 @@ class TextFile:
     Attributes:
         name: as the user knows it, for messages.
         path: where its UTF-8 text lies.
-        files: the source that it is of.
+        files: the source that it belongs to.
     """
 
     name: str
@@ -112,7 +112,7 @@ def text_files(files: SourceFiles) -> list[TextFile]:
 
 
 def new_file(files: SourceFiles) -> Path:
-    """A name in the source's scratch folder that nothing has yet."""
+    """An unused path in the source's scratch folder."""
     folder = files.scratch / "mended"
     folder.mkdir(parents=True, exist_ok=True)
     return folder / f"{len(list(folder.iterdir()))}.txt"

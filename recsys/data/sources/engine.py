@@ -32,9 +32,7 @@ def connect(scratch: Path, memory_gib: float) -> Backend:
         memory_limit=f"{int(memory_gib * 1024)}MiB",
         temp_directory=str(scratch / "spill"),
     )
-    # In a notebook without Jupyter's widgets there is no bar, and DuckDB refuses the setting.
-    if con.raw_sql("SELECT current_setting('enable_progress_bar')").fetchone()[0]:
-        con.raw_sql("SET enable_progress_bar = false")
+    _hide_progress(con)
     # Extensions are fetched from the internet at run time. None is needed:
     # remote files are read through fsspec.
     con.raw_sql("SET autoinstall_known_extensions = false")
@@ -44,6 +42,19 @@ def connect(scratch: Path, memory_gib: float) -> Backend:
     # Text with a zone is read the same wherever the machine stands.
     con.raw_sql("SET TimeZone = 'UTC'")
     return con
+
+
+def connect_in_memory() -> Backend:
+    """Opens an engine without a file, for tables that are in memory already."""
+    con = ibis.duckdb.connect()
+    _hide_progress(con)
+    return con
+
+
+def _hide_progress(con: Backend) -> None:
+    # In a notebook without Jupyter's widgets there is no bar, and DuckDB refuses the setting.
+    if con.raw_sql("SELECT current_setting('enable_progress_bar')").fetchone()[0]:
+        con.raw_sql("SET enable_progress_bar = false")
 
 
 def stream(con: Backend, table: ir.Table, rows: int = 1 << 20) -> Iterator[pa.RecordBatch]:

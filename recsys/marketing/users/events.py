@@ -13,6 +13,7 @@ from ibis.backends.duckdb import Backend
 
 from recsys.data.dataset import Dataset
 from recsys.data.prepare.features.kinds import FEATURES
+from recsys.data.sources.engine import connect_in_memory
 from recsys.errors import InputError
 from recsys.marketing.users.feature_table import feature_table
 
@@ -80,9 +81,8 @@ def open_events(dataset: Dataset, category: str | None = None) -> Iterator[Event
     for role, name in OPTIONAL.items():
         if (dataset.path / f"{name}.npy").is_file():
             columns[role] = dataset.array(name)
-    con = ibis.duckdb.connect()
+    con = connect_in_memory()
     try:
-        con.raw_sql("SET enable_progress_bar = false")
         # Registered, not copied; a missing value is null.
         con.con.register(
             "events",

@@ -1,4 +1,6 @@
 import errno
+import subprocess
+import sys
 
 import duckdb
 import ibis
@@ -20,6 +22,33 @@ def test_tables_can_be_dropped(tmp_path):
     con.create_table("numbers", pa.table({"n": [2]}))
     con.create_table("numbers", pa.table({"n": [3]}), overwrite=True)
     assert con.table("numbers").n.sum().execute() == 3
+
+
+# What a kernel of Jupyter looks like to DuckDB, where ipywidgets is not installed.
+BARE_NOTEBOOK = """
+import sys, types
+from pathlib import Path
+
+notebook = types.ModuleType("IPython")
+notebook.get_ipython = lambda: types.SimpleNamespace(config={"IPKernelApp": {}})
+sys.modules |= {"IPython": notebook, "ipywidgets": None}
+
+import duckdb
+try:
+    duckdb.sql("SET enable_progress_bar = false")
+except duckdb.InvalidInputException as error:
+    print("ipywidgets" in str(error))
+
+from recsys.data.sources.engine import connect, connect_in_memory
+for con in (connect(Path(sys.argv[1]), memory_gib=1), connect_in_memory()):
+    print(con.raw_sql("SELECT current_setting('enable_progress_bar')").fetchone()[0])
+"""
+
+
+def test_a_notebook_without_widgets_has_an_engine(tmp_path):
+    command = [sys.executable, "-c", BARE_NOTEBOOK, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.stdout.split() == ["True", "False", "False"], done.stderr
 
 
 def test_stream_gives_all_rows_in_order(tmp_path):

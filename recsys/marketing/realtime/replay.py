@@ -98,7 +98,7 @@ def replay(config: ReplayConfig, runs_dir: Path) -> Path:
         left_out = stream.left_out
         if not left_out.empty:
             left_out[~left_out["user"].isin(out)].to_parquet(folder / LEFT_OUT, index=False)
-        RunFolder.write_json(folder / SUMMARY, run.summary() | suppressed.counts)
+        RunFolder.write_json(folder / SUMMARY, run.document() | suppressed.counts)
         write_folder_manifest(folder, "manifest.json", {})
     return final
 
@@ -178,7 +178,7 @@ class _Replay:
             writer.write_table(pa.Table.from_pylist(self._rows, SCHEMA))
             self._rows.clear()
 
-    def summary(self) -> dict[str, Any]:
+    def document(self) -> dict[str, Any]:
         """``replay.json``."""
         model = self._recommender.manifest["model"]
         events, left_out = len(self._event_seconds), self._stream.left_out["reason"]

@@ -7,7 +7,7 @@ from recsys.marketing.realtime.replay import SUMMARY
 from recsys.system.reading import read_json
 
 
-def summary(folder: Path) -> str:
+def replay_summary(folder: Path) -> str:
     """What ``replay.json`` says, as text.
 
     Args:

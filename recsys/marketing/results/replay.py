@@ -31,9 +31,9 @@ class Replay:
 
     def summary(self) -> str:
         """What fired, what was held back, and how long answers took."""
-        from recsys.marketing.realtime.summary import summary
+        from recsys.marketing.realtime.summary import replay_summary
 
-        return summary(self.path)
+        return replay_summary(self.path)
 
     def __str__(self) -> str:
         return self.summary()

@@ -77,7 +77,7 @@ def test_times_stay_the_same(tmp_path):
          r"such as '1'\) and text \(1 row, such as '1'\).*astype\('string'\)"),
         ([b"a", "a"], "several types: bytes .* and text"),
         ([1.0, "1"], "several types: fractions .* and text"),
-        ([True, 1], "several types: yes or no .* and whole numbers"),
+        ([True, 1], "several types: booleans .* and whole numbers"),
         ([date(2026, 1, 1), datetime(2026, 1, 1, 5)], "dates .* and times without a zone"),
         ([datetime(2026, 1, 1, 5), date(2026, 1, 1)], "times without a zone .* and dates"),
         ([datetime(2026, 1, 1), datetime(2026, 1, 1, tzinfo=UTC)], "without a zone .* with a zone"),

@@ -11,7 +11,7 @@ import pytest
 from recsys.errors import InputError
 from recsys.export.recommend import Query, Recommender
 from recsys.marketing.realtime.replay import replay
-from recsys.marketing.realtime.summary import summary as text_of
+from recsys.marketing.realtime.summary import replay_summary
 from tests.marketing.realtime.artefact import ITEMS, WINDOW, write_run
 from tests.marketing.realtime.streams import ANY, config, write_stream
 
@@ -153,7 +153,7 @@ def test_who_opted_out_by_address_triggers_nothing(tmp_path, artefacts):
     assert actions["user"].tolist() == log.loc[log["user"] != "ann", "user"].tolist()
     assert sum(summary["opted_out"].values()) == (log["user"] == "ann").sum()
     assert summary["opted_out_addresses_of_nobody"] == 1
-    assert "that no contact has" in text_of(tmp_path / "replays/tiny")
+    assert "that no contact has" in replay_summary(tmp_path / "replays/tiny")
 
 
 def test_the_summary_counts_and_times(tmp_path, artefacts):
@@ -188,7 +188,7 @@ def test_the_summary_counts_and_times(tmp_path, artefacts):
     assert 0 < latency["first_answer"] < math.inf
     assert 0 < summary["events_per_second"] < math.inf
     assert summary["settings"]["from"].startswith("2024-01-02")
-    told = text_of(tmp_path / "replays/tiny")
+    told = replay_summary(tmp_path / "replays/tiny")
     assert f"weekly: {fired['weekly']} actions, {within.sum() - fired['weekly']} held back" in told
     assert "left out: 1 rows (duplicate)" in told and "ms at p99" in told
 

@@ -293,7 +293,7 @@ def test_empty_part_is_refused(parts):
     config = split_config(kind="time")
     _, cuts, events = parts(config, user=[0, 0], time=[5, 5])
     counts = counted([[2, 0, 0]])
-    with pytest.raises(InputError, match="leaves no events of a weight above 0 for validation, test"):
+    with pytest.raises(InputError, match="leaves no events of a weight above 0 for validation"):
         audit(events, config, cuts, counts, counts)
 
 

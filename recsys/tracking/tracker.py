@@ -84,7 +84,7 @@ def start(
 
     Raises:
         InputError: ``MLFLOW_TRACKING_URI`` names a store that cannot be opened
-            (a silent server is no error: the run is then logged locally).
+            (a server that does not answer is not an error: the run is then logged locally).
     """
     if not config.enabled:
         return NoTracker()

@@ -166,7 +166,7 @@ def _prediction(users: pd.DataFrame) -> str | None:
 
 
 def _highest(users: pd.DataFrame) -> list[dict[str, Any]]:
-    """The users with the highest predictions, with what speaks for them."""
+    """The users with the highest predictions, with the reasons for them."""
     column = _prediction(users)
     if column is None:
         return []

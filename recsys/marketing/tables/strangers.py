@@ -40,7 +40,7 @@ def stranger_notes(
         key: the setting that names the column of ids, such as `contacts.key`.
 
     Raises:
-        InputError: the log has none of them, which is no accident.
+        InputError: the log has none of them, which cannot be an accident.
     """
     given = {user for user in users if user is not None}
     if not (strangers := given - known):

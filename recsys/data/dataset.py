@@ -23,7 +23,7 @@ file                       dtype, shape      holds
 ``event_channels.npy``     int32 [events]    channel, -1 = none (if mapped)
 ``event_campaigns.npy``    int32 [events]    campaign that is answered, -1 = none (if mapped)
 ``item_counts.npy``        int64 [items, 3]  events of an item in each part
-``item_targets.npy``       int64 [items, 3]  those of them that weigh something (if not all do)
+``item_targets.npy``       int64 [items, 3]  those of a weight above 0 (if not all are)
 ``users.parquet``          --                ``user_id``, in index order
 ``items.parquet``          --                ``item_id``, ``title``, in index order
 ``channels.parquet``, ``campaigns.parquet``  ``name``, in index order (if mapped)
@@ -330,7 +330,7 @@ class Dataset:
 
     @cached_property
     def item_targets(self) -> np.ndarray:
-        """int64 [items, 3]: those of them that weigh something as a target.
+        """int64 [items, 3]: those of them whose weight is above 0.
 
         Example:
             >>> bool((data.item_targets == data.item_counts).all())

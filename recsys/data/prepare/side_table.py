@@ -32,8 +32,8 @@ class TableConfig(FileConfig):
     title: str | None = Field(None, description="column with the items' names for people")
     duplicates: Literal["refuse", "first", "last"] = Field(
         "refuse",
-        description="several rows with one id: refuse, or take the first or last value that is "
-        "there of each column",
+        description="what to do with several rows of one id: refuse them, or take the first or "
+        "last value of each column that is not missing",
     )
     max_unusable: float = Field(
         0.5,
@@ -55,14 +55,14 @@ class TableConfig(FileConfig):
 
     @property
     def names_files(self) -> bool:
-        """Whether it names files beside it."""
+        """Whether the table names files, such as pictures."""
         return any(feature.names_files for feature in self.features.values())
 
     @model_validator(mode="before")
     @classmethod
     def _public_key(cls, given: Any) -> Any:
         if isinstance(given, dict) and given.get("public") and "key" not in given:
-            # The room above tells users from items; both use the same names.
+            # The caller knows whether these are users or items; both use the same names.
             return {**given, "key": public.KEY}
         return given
 
@@ -73,7 +73,7 @@ class TableConfig(FileConfig):
             if not FEATURE_NAME.fullmatch(name):
                 raise ValueError(
                     f"the feature name {name!r} is used in file names and as an input of the "
-                    "exported model: take letters, digits and _, and name the column by `column`"
+                    "exported model: use letters, digits and _, and name the column in `column`"
                 )
         return features
 

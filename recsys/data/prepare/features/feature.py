@@ -66,7 +66,7 @@ class FeatureConfig(Protocol):
 
     Attributes:
         kind: names it in an experiment.
-        column: in the table; None: it is called like the feature.
+        column: in the table; None: it has the feature's name.
         names_files: whether its values are paths of files, whose content belongs to the data.
         holds: what people may group or average; None: only a model reads it.
     """
@@ -115,13 +115,15 @@ class FeatureConfig(Protocol):
 
 
 class BaseFeatureConfig(StrictConfig):
-    """What the simplest kinds say of themselves; see :class:`FeatureConfig`."""
+    """The answers that suit the simplest kinds; see :class:`FeatureConfig`."""
 
     names_files: ClassVar[bool] = False
     holds: ClassVar[Holds | None] = None
 
     kind: str
-    column: str | None = Field(None, description="in the table; the feature's name by default")
+    column: str | None = Field(
+        None, description="column in the table; the feature's name by default"
+    )
 
     def check(self, name: str, side: Side) -> None:
         """Users and items may have it."""

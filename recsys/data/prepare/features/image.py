@@ -18,7 +18,7 @@ class ImageFeature(BaseFeatureConfig):
     names_files: ClassVar[bool] = True
 
     kind: Literal["image"]
-    size: int = Field(32, ge=4, le=512, description="pixels a side that pictures are scaled to")
+    size: int = Field(32, ge=4, le=512, description="side, in pixels, to which pictures are scaled")
     channels: Literal[1, 3] = Field(3, description="1 = grey, 3 = colours")
 
     def check(self, name: str, side: Side) -> None:

@@ -33,7 +33,7 @@ class MultivaluedFeature(VocabularyFeature):
         return Feature(name=column.name, kind=self.kind, width=width, vocabulary_size=size), notes
 
     def _hint(self, value: ir.Column, what: str) -> list[str]:
-        """Where the values look as if they were separated by something else."""
+        """A note if the values look as if something else separated them."""
         if value.type().is_array():
             return []
         text = value.cast("string")

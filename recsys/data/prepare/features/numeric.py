@@ -11,7 +11,7 @@ from recsys.data.prepare.features.unusable import NOT_NUMBERS, OUT_OF_RANGE, hin
 from recsys.data.sources.numbers import LARGEST, as_number
 from recsys.errors import InputError
 
-# A deviation that is smaller in proportion is what rounding leaves of a constant.
+# A relative deviation below this is what rounding leaves of a constant.
 ROUNDING = 1e-12
 
 

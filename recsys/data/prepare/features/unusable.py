@@ -9,7 +9,7 @@ from recsys.data.prepare.features.feature import FeatureColumn
 from recsys.data.sources.numbers import NumberFormat, format_hint
 from recsys.errors import InputError
 
-# Values that are not numbers, of which the way they are written is guessed.
+# Values that are not numbers, from which the way they are written is guessed.
 HINT_SAMPLE = 200
 LONGEST_EXAMPLE = 60
 NOT_NUMBERS = "are not numbers"

@@ -34,7 +34,7 @@ class VectorFeature(BaseFeatureConfig):
         if len(set(lengths.tolist())) > 1:
             raise InputError(
                 f"the {what} is a vector of mixed lengths: {_shown_lengths(lengths)}. All rows "
-                "need one length, or none at all."
+                "need the same length, or no vector at all."
             )
         if not len(lengths):
             raise InputError(f"the {what} has no vector in any row")

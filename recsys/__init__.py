@@ -106,4 +106,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    """The public face alone: what a notebook completes."""
+    return sorted([*__all__, "__version__"])

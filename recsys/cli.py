@@ -194,9 +194,15 @@ def recommend(
     if any(run.glob("experiment.yaml")) or any(run.glob("*/experiment.yaml")):  # else a model
         refuse_early(["recsys.runs.opening"], check)
     from recsys.api.loading import load
+    from recsys.data.sources.text import normal_id
 
     opened = load(run)
     if user is not None:
+        if normal_id(user) not in opened.dataset.user_places:
+            raise InputError(
+                f"there is no user {user!r} in the dataset {opened.dataset.path}. Give the history "
+                "itself: --history ITEM,ITEM,… or --item ITEM --item ITEM …"
+            )
         found = opened.recommend([user], k=k, why=why)
     else:
         items = item or [each for each in (history or "").split(",") if each.strip()]

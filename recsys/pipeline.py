@@ -56,6 +56,7 @@ class Pipeline:
         overwrite: remove what another experiment left under the same name.
         sweep: folder of the sweep that this is a trial of; the run's folder lies in
             it, and its MLflow run under that of the sweep.
+        told: fingerprint of a dataset whose notes were said already.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Pipeline:
         runs_dir: Path,
         overwrite: bool = False,
         sweep: Path | None = None,
+        told: str | None = None,
     ) -> None:
         self.experiment = experiment
         self.seed = seed
@@ -72,6 +74,7 @@ class Pipeline:
         self.folder = RunFolder((sweep or runs_dir) / experiment.name / str(seed))
         self._overwrite = overwrite
         self._sweep = sweep
+        self._told = told
         self._claim = TrainingClaim(self.folder, experiment, seed)
         if not overwrite:
             self._claim.check()
@@ -99,7 +102,7 @@ class Pipeline:
         What could not be trained, compared or exported is refused now.
         """
         brief = self.seed != self.experiment.training.seeds[0]
-        dataset = prepare_dataset(self.experiment.data, self.runs_dir, brief)
+        dataset = prepare_dataset(self.experiment.data, self.runs_dir, brief, self._told)
         check_experiment(self.experiment, dataset)
         check_baselines(self.experiment.evaluation.baselines, dataset, "validation")
         return dataset

@@ -18,7 +18,8 @@ class Artefact:
 
     def __init__(self) -> None:
         self.titles: dict[str, str] = {}
-        self.model = self
+        self.model = self.dataset = self
+        self.path, self.user_places = "runs/datasets/d", {"ann": 0}
         self.asked: list[str] = []
 
     def recommend(self, users=None, histories=None, k=None, why=False):
@@ -53,6 +54,13 @@ class TestRecommend:
         assert artefact.asked == ["a", "d"]
         run("recommend", "runs/x", "--history", "")
         assert artefact.asked == []
+
+    def test_an_unknown_user_is_told_in_options(self, artefact):
+        status, _, said = run("recommend", "runs/x", "--user", "eve")
+        assert status == 2 and said == (
+            "error: there is no user 'eve' in the dataset runs/datasets/d. Give the history "
+            "itself: --history ITEM,ITEM,… or --item ITEM --item ITEM …\n"
+        )
 
     def test_an_empty_answer_says_why(self, artefact):
         status, table, said = run(

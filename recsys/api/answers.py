@@ -54,10 +54,15 @@ def of_users(recommender: Recommender, dataset: Dataset, users: Sequence[str]) -
     Raises:
         InputError: none of the users is known, or it is another dataset.
     """
+    recommender.check_dataset(dataset)
     places = [place for place, user in enumerate(users) if user in dataset.user_places]
     unknown = list(dict.fromkeys(user for user in users if user not in dataset.user_places))
     if not places:
-        recommender.user_query(dataset, unknown[0])  # says what is wrong
+        there_are = "is no user" if len(unknown) == 1 else "are no users"
+        raise InputError(
+            f"there {there_are} {_named(list(map(repr, unknown)))} in the dataset {dataset.path}. "
+            "Give the history itself: histories=[[ITEM, ITEM, …]]"
+        )
     if unknown:
         logger.warning("left out, the log has no such users: %s", _named(unknown))
     known = [users[place] for place in places]

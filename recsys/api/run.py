@@ -128,7 +128,8 @@ class Run:
         """The metrics of the test part, of the model and of its baselines.
 
         Returns:
-            A row per (metric, model) with ``value``, and ``low`` and ``high`` of its 95 % interval
+            A row per (metric, model), the metric that the run is judged by first
+            (``evaluation.metric``), with ``value``, and ``low`` and ``high`` of its 95 % interval
             (bootstrap over users), NaN where there is none. A model that was loaded without its
             run has no baselines beside it.
 
@@ -136,17 +137,18 @@ class Run:
             InputError: the run was not evaluated, or its metrics are damaged.
 
         Example:
-            >>> run.metrics.loc["ndcg@10"].columns.tolist()
-            ['value', 'low', 'high']
+            >>> run.metrics.index[0], run.metrics.columns.tolist()
+            (('ndcg@10', 'average'), ['value', 'low', 'high'])
             >>> run.metrics["value"].unstack("model").columns.tolist()
             ['average', 'item_knn', 'popular', 'recent_popular']
         """
         from recsys.api.tables import metrics_frame
 
+        headline = self.experiment.evaluation.metric
         if self._folder is None:
-            return metrics_frame(self.name, self.model.manifest["metrics"], {})
+            return metrics_frame(self.name, self.model.manifest["metrics"], {}, headline)
         found = self.document("metrics")
-        return metrics_frame(self.name, found["test"], found["baselines"])
+        return metrics_frame(self.name, found["test"], found["baselines"], headline)
 
     @property
     def comparisons(self) -> "pd.DataFrame":
@@ -201,7 +203,8 @@ class Run:
         """
         from recsys.api.tables import slices_frame
 
-        return slices_frame(self.document("metrics")["slices"])
+        headline = self.experiment.evaluation.metric
+        return slices_frame(self.document("metrics")["slices"], headline)
 
     def recommend(
         self,

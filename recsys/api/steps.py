@@ -17,6 +17,7 @@ def do(
     overwrite: bool = False,
     only: Step | None = None,
     seeds: Sequence[int] | None = None,
+    told: str | None = None,
 ) -> Iterator[RunFolder]:
     """Prepares, trains, evaluates and exports; yields the folder of each seed when it is done.
 
@@ -26,11 +27,12 @@ def do(
         overwrite: replace what another experiment left under the same name.
         only: this step alone, on what the earlier ones left.
         seeds: some of the experiment's; None: all.
+        told: fingerprint of a dataset whose notes were said already.
 
     Raises:
         InputError: something cannot be used; what was done before is kept.
     """
-    for pipeline in pipelines(experiment, runs_dir, overwrite, seeds):
+    for pipeline in pipelines(experiment, runs_dir, overwrite, seeds, told):
         if only is None:
             pipeline.run()
         else:
@@ -43,10 +45,11 @@ def pipelines(
     runs_dir: Path,
     overwrite: bool = False,
     seeds: Sequence[int] | None = None,
+    told: str | None = None,
 ) -> Iterator[Pipeline]:
     """A pipeline per seed, each made when its turn comes; see :func:`do`."""
     for seed in seeds or experiment.training.seeds:
-        yield Pipeline(experiment, seed, runs_dir, overwrite)
+        yield Pipeline(experiment, seed, runs_dir, overwrite, told=told)
 
 
 def _one(pipeline: Pipeline, step: Step) -> None:

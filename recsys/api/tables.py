@@ -10,7 +10,10 @@ INTERVAL = ("value", "low", "high")
 
 
 def metrics_frame(
-    model: str, test: Mapping[str, Any], baselines: Mapping[str, Mapping[str, Any]]
+    model: str,
+    test: Mapping[str, Any],
+    baselines: Mapping[str, Mapping[str, Any]],
+    headline: str,
 ) -> pd.DataFrame:
     """Metrics of a model and its baselines.
 
@@ -18,6 +21,7 @@ def metrics_frame(
         model: its name.
         test: ``metrics.json``'s ``test``: metric to value, low and high.
         baselines: ``metrics.json``'s ``baselines``: name to the same.
+        headline: the metric that comes first.
 
     Returns:
         A row per (metric, model); ``value``, and ``low`` and ``high`` of the 95 % interval, NaN
@@ -25,27 +29,28 @@ def metrics_frame(
     """
     rows = {
         (metric, name): _interval(found[metric])
-        for metric in test
+        for metric in _headed(test, headline)
         for name, found in {model: test, **baselines}.items()
         if metric in found
     }
     return _frame(rows, ["metric", "model"], INTERVAL)
 
 
-def slices_frame(slices: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+def slices_frame(slices: Mapping[str, Mapping[str, Any]], headline: str) -> pd.DataFrame:
     """Metrics in slices of the test part.
 
     Args:
         slices: ``metrics.json``'s ``slices``.
+        headline: the metric that comes first.
 
     Returns:
         A row per (slice, metric): ``queries`` and ``users`` in the slice, and the metric as
         :func:`metrics_frame` has it. A slice without queries has no row.
     """
     rows = {
-        (name, metric): [cut["queries"], cut["users"], *_interval(found)]
+        (name, metric): [cut["queries"], cut["users"], *_interval(cut["metrics"][metric])]
         for name, cut in slices.items()
-        for metric, found in cut["metrics"].items()
+        for metric in _headed(cut["metrics"], headline)
     }
     return _frame(rows, ["slice", "metric"], ["queries", "users", *INTERVAL])
 
@@ -58,6 +63,11 @@ def history_frame(history: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """
     frame = pd.DataFrame(history)
     return frame.astype({"epoch": int}).set_index("epoch") if len(frame) else frame
+
+
+def _headed(metrics: Mapping[str, Any], headline: str) -> list[str]:
+    """The names of metrics, the one that decides first."""
+    return sorted(metrics, key=lambda metric: metric != headline)
 
 
 def _interval(found: Mapping[str, Any]) -> list[float]:

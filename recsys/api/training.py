@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from recsys.api.steps import Step
     from recsys.experiment.schema import Experiment
 
+ORIGIN = "train"  # what messages begin with
+
 
 def train(
     data: Dataset | Mapping[str, Any],
@@ -60,7 +62,7 @@ def train(
         >>> recsys.train(data, epoch=2)
         Traceback (most recent call last):
         ...
-        recsys.errors.InputError: no section of an experiment has 'epoch'; did you mean epochs...
+        recsys.errors.InputError: train: no section of an experiment has 'epoch'; did you mean...
     """
     start_backend()
     from recsys.experiment.fields import with_fields
@@ -68,15 +70,16 @@ def train(
     both = dict(keywords)
     for key, value in (fields or {}).items():
         if key in both:
-            raise InputError(f"{key!r} is given as a keyword and in fields: give it once")
+            raise InputError(f"{ORIGIN}: {key!r} is given as a keyword and in fields: give it once")
         both[key] = value
-    experiment = with_fields(_experiment(data, name or "run"), both)
+    experiment = with_fields(_experiment(data, "run" if name is None else name), both, ORIGIN)
     root = Path(runs_dir)
+    told = data.fingerprint if isinstance(data, Dataset) else None
     if name is not None:
-        return _first(experiment, root, overwrite)
+        return _first(experiment, root, overwrite, told)
     base = _plain_name(experiment)
     with _numbered(root, base) as free:
-        return _first(experiment.with_values({"name": free}), root)
+        return _first(experiment.with_values({"name": free}), root, told=told)
 
 
 def run(
@@ -182,11 +185,13 @@ def sweep(
     return Sweep(*searched, Path(runs_dir), overwrite, command).run()
 
 
-def _first(experiment: "Experiment", runs_dir: Path, overwrite: bool = False) -> Run:
+def _first(
+    experiment: "Experiment", runs_dir: Path, overwrite: bool = False, told: str | None = None
+) -> Run:
     """The run of the first seed, when those of all seeds are done."""
     from recsys.api.steps import do
 
-    folders = list(do(experiment, runs_dir, overwrite))
+    folders = list(do(experiment, runs_dir, overwrite, told=told))
     return Run(folders[0])
 
 
@@ -200,10 +205,10 @@ def _experiment(data: Any, name: str) -> "Experiment":
         section = plain(data)
     else:
         raise InputError(
-            f"data: expected a recsys.Dataset, received {type(data).__name__}: make one of a frame "
-            "or a file by recsys.Dataset.from_frame(frame, user=…, item=…, time=…)"
+            f"{ORIGIN}: expected a recsys.Dataset, received {type(data).__name__}: make one of a "
+            "frame or a file by recsys.Dataset.from_frame(frame, user=…, item=…, time=…)"
         )
-    return validated(Experiment, {"name": name, "data": section}, name)
+    return validated(Experiment, {"name": name, "data": section}, ORIGIN)
 
 
 def _plain_name(experiment: "Experiment") -> str:

@@ -9,6 +9,7 @@ Ranks count ties against the target (see :mod:`recsys.evaluation.ranking`), and
 other targets of a query are not removed from its ranking.
 """
 
+import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -52,9 +53,12 @@ def parse_metric(metric: str) -> tuple[str, int]:
     """
     match = re.fullmatch(rf"({'|'.join(RANKING_METRICS)})@([1-9]\d*)", metric)
     if match is None:
+        kind, _, k = metric.partition("@")
+        near = difflib.get_close_matches(kind, RANKING_METRICS, n=1)
+        mend = f"; did you mean {f'{near[0]}@{k or 10}'!r}?" if near else ", such as ndcg@10"
         raise InputError(
             f"unknown metric {metric!r}: expected one of {', '.join(RANKING_METRICS)}, "
-            "followed by @ and how many recommendations it looks at, such as ndcg@10"
+            f"followed by @ and how many recommendations it looks at{mend}"
         )
     return match[1], int(match[2])
 

@@ -1,7 +1,6 @@
 """An experiment's fields by keyword, as a notebook gives them."""
 
-import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel
@@ -9,13 +8,13 @@ from pydantic import BaseModel
 from recsys.errors import InputError
 from recsys.experiment.file import plain
 from recsys.experiment.schema import Experiment
-from recsys.system.mistakes import annotation_of, models_in
+from recsys.system.keywords import keys_of, leaf, meant, nearest
 
 # Read by `recsys sweep` alone, so no keyword means a field of it.
 NOT_BY_KEYWORD = ("sweep", "task", "name")
 
 
-def with_fields(experiment: Experiment, fields: Mapping[str, Any]) -> Experiment:
+def with_fields(experiment: Experiment, fields: Mapping[str, Any], origin: str) -> Experiment:
     """The experiment, but for some fields.
 
     A field is named by its key, if only one section has such a key (``epochs``), or by as much
@@ -27,12 +26,17 @@ def with_fields(experiment: Experiment, fields: Mapping[str, Any]) -> Experiment
         experiment: with its ``data``, which no field may change.
         fields: values by key. A text for a section of several kinds names its kind (``encoder``); a
             mapping or a config object (``AttentionConfig(blocks=1)``) is the section.
+        origin: who was given them, for messages.
 
     Raises:
         InputError: a key that no section has, or more than one; or a value that does not suit.
     """
-    known = _keys()
-    found = {name: _candidates(name, known) for name in fields}
+    known = {
+        key: sections
+        for key, sections in keys_of(Experiment).items()
+        if key.partition(".")[0] not in NOT_BY_KEYWORD
+    }
+    found = {name: _candidates(name, known, origin) for name in fields}
     given = {keys[0] for keys in found.values() if len(keys) == 1}
     values: dict[str, Any] = {}
     for name, keys in found.items():
@@ -40,68 +44,41 @@ def with_fields(experiment: Experiment, fields: Mapping[str, Any]) -> Experiment
             beside = [key for key in keys if key.rpartition(".")[0] in given]
             if len(beside) != 1:
                 raise InputError(
-                    f"{name!r} may be {' or '.join(beside or keys)}: say which, such as "
+                    f"{origin}: {name!r} may be {' or '.join(beside or keys)}: say which, such as "
                     f"fields={{{(beside or keys)[0]!r}: …}}, or give its section too"
                 )
             keys = beside
         if keys[0] in values:
-            raise InputError(f"{keys[0]} is given twice, also as {name!r}: give it once")
+            raise InputError(f"{origin}: {keys[0]} is given twice, also as {name!r}: give it once")
         values[keys[0]] = _value(fields[name], keys[0], known)
-    return experiment.with_values(values)
+    return experiment.with_values(values, origin)
 
 
-def _keys() -> dict[str, list[type[BaseModel]]]:
-    """Every dotted key that an experiment may have, and the sections that it may be."""
-    found: dict[str, list[type[BaseModel]]] = {}
-
-    def walk(section: type[BaseModel], prefix: str) -> Iterator[tuple[str, type[BaseModel] | None]]:
-        for name, field in section.model_fields.items():
-            key = f"{prefix}{field.alias or name}"
-            if key in NOT_BY_KEYWORD:
-                continue
-            yield key, None
-            for kind in models_in(annotation_of(field)):
-                yield key, kind
-                yield from walk(kind, f"{key}.")
-
-    for key, kind in walk(Experiment, ""):
-        found.setdefault(key, [])
-        if kind is not None and kind not in found[key]:
-            found[key].append(kind)
-    return found
-
-
-def _candidates(name: str, known: Mapping[str, Any]) -> list[str]:
+def _candidates(name: str, known: Mapping[str, Any], origin: str) -> list[str]:
     """The dotted keys that a keyword may mean; one in full is taken as it is.
 
     Raises:
         InputError: there is none.
     """
-    if name in known or ("." in name and name.partition(".")[0] in known):
-        if name.partition(".")[0] == "data":
-            raise InputError(_of_the_data(name))
-        return [name]
-    found = [key for key in known if key.endswith(f".{name}")]
-    others = [key for key in found if not key.startswith("data.")]
+    section, dot, _ = name.partition(".")
+    # What lies in a section that there is may be a mistake that validation explains.
+    found = [name] if dot and section in known else meant(name, known)
+    others = [key for key in found if key.partition(".")[0] != "data"]
     if others:
         return others
     if found:
-        raise InputError(_of_the_data(name))
-    leaves = {key.rpartition(".")[2]: key for key in known if not key.startswith("data.")}
-    near = difflib.get_close_matches(name.rpartition(".")[2], leaves, n=3)
+        raise InputError(
+            f"{origin}: {name!r} is a setting of how the log is read and prepared, which is done: "
+            "give it to recsys.Dataset.from_frame"
+        )
+    leaves = {leaf(key): key for key in known if key.partition(".")[0] != "data"}
+    near = nearest(name, leaves)
     mend = (
         f"did you mean {' or '.join(f'{each} ({leaves[each]})' for each in near)}?"
         if near
         else "the fields are those of an experiment file: `recsys init` writes one with all"
     )
-    raise InputError(f"no section of an experiment has {name!r}; {mend}")
-
-
-def _of_the_data(name: str) -> str:
-    return (
-        f"{name!r} is a setting of how the log is read and prepared, which is done: give it "
-        "to recsys.Dataset.from_frame"
-    )
+    raise InputError(f"{origin}: no section of an experiment has {name!r}; {mend}")
 
 
 def _value(value: Any, key: str, known: Mapping[str, list[type[BaseModel]]]) -> Any:

@@ -34,19 +34,25 @@ class Document(dict[str, Any]):
         self.inherited: dict[str, set[str]] = {}
 
 
-def read_document(path: Path, overrides: Overrides = None, name: str | None = None) -> Document:
+def read_document(
+    path: Path,
+    overrides: Overrides = None,
+    name: str | None = None,
+    what: str = "experiment file",
+) -> Document:
     """The sections of an experiment file, not yet validated.
 
     Args:
         path: a YAML file; its stem is the name unless it has a ``name``.
         overrides: ``dotted.key=value``, the value in YAML; or values by dotted key.
         name: instead of the experiment's own.
+        what: the file is, for messages.
 
     Raises:
         InputError: there is no such file, or it is not YAML.
     """
     if not path.is_file():
-        raise InputError(f"there is no experiment file {path}")
+        raise InputError(f"there is no {what} {path}")
     try:
         sections = read_yaml(path.read_text(encoding="utf-8"), str(path))
     except UnicodeDecodeError as error:
@@ -61,7 +67,7 @@ def read_document(path: Path, overrides: Overrides = None, name: str | None = No
     for key, value in values:
         set_value(document, key, value)
     document["task"] = str(document["task"])
-    if name:
+    if name is not None:
         document["name"] = name
     return document
 
@@ -70,18 +76,20 @@ def read_as(
     schema: type[Schema],
     path: Path,
     overrides: Overrides = None,
-    name: str | None = None,
+    *,
+    what: str,
 ) -> Schema:
     """A file that is not an experiment, such as one that a command of a package reads.
 
     Args:
         schema: what it is.
-        path, overrides, name: see :func:`read_document`.
+        path, overrides: see :func:`read_document`.
+        what: the file is, for messages, such as ``campaign file``.
 
     Raises:
         InputError: there is none, it is an experiment, or something in it is wrong.
     """
-    document = read_document(path, overrides, name)
+    document = read_document(path, overrides, what=what)
     if (task := document.pop("task")) != DEFAULT_TASK:
         raise InputError(f"{path} is an experiment (task: {task}), which `recsys run` takes")
     return validated(schema, document, str(path))

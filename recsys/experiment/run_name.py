@@ -19,7 +19,7 @@ def _not_reserved(name: str) -> str:
     if folded in reserved or folded.startswith("mlflow.db"):
         raise ValueError(
             f"{name!r} is reserved for what lies beside the runs ({', '.join(reserved)}): choose "
-            "another by `name:` in the file or --name"
+            "another `name`"
         )
     return name
 

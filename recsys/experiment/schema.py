@@ -52,12 +52,13 @@ class Experiment(StrictConfig):
         """As plain JSON values, every default spelled out."""
         return self.model_dump(mode="json")
 
-    def with_values(self, values: Mapping[str, Any]) -> "Experiment":
+    def with_values(self, values: Mapping[str, Any], origin: str = "") -> "Experiment":
         """The same experiment but for some values.
 
         Args:
             values: by dotted key, such as ``{"training.epochs": 3}``; a section is
                 replaced before what lies within it.
+            origin: for messages; the name by default.
 
         Raises:
             InputError: as for an experiment file.
@@ -67,7 +68,7 @@ class Experiment(StrictConfig):
         defaults = self.model_dump(mode="json")
         for key in sorted(values, key=lambda key: key.count(".")):
             set_value(document, key, copy.deepcopy(values[key]), defaults)
-        return validated(Experiment, document, document["name"])
+        return validated(Experiment, document, origin or document["name"])
 
 
 def load_experiment(path: Path, overrides: Overrides = None, name: str | None = None) -> Experiment:

@@ -213,18 +213,10 @@ class Recommender:
         Raises:
             InputError: an unknown user, or another dataset.
         """
-        if dataset.fingerprint != self.manifest["data"]["fingerprint"]:
-            raise InputError(
-                f"{self.folder} was exported with the dataset "
-                f"{self.manifest['data']['fingerprint']}, not {dataset.fingerprint}."
-            )
+        self.check_dataset(dataset)
         user = dataset.user_places.get(normal_id(user_id))
         if user is None:
-            raise InputError(
-                f"there is no user {user_id!r} in the dataset {dataset.path}. "
-                "Give the history itself: --history ITEM,ITEM,... or --item ITEM --item ITEM ... "
-                "(in Python, histories=[[ITEM, ITEM, ...]])"
-            )
+            raise InputError(f"there is no user {user_id!r} in the dataset {dataset.path}")
         begin, end = dataset.user_offsets[user : user + 2]
         order = np.arange(end - begin)
         if dataset.manifest.has_time:
@@ -237,6 +229,18 @@ class Recommender:
         if HISTORY_TIME in names:
             further[HISTORY_TIME] = time_matrix([event_times(dataset, slice(begin, end))[order]])
         return Query(history, further)
+
+    def check_dataset(self, dataset: Dataset) -> None:
+        """Refuses a dataset that the model was not exported with.
+
+        Raises:
+            InputError: it is one.
+        """
+        if dataset.fingerprint != self.manifest["data"]["fingerprint"]:
+            raise InputError(
+                f"{self.folder} was exported with the dataset "
+                f"{self.manifest['data']['fingerprint']}, not {dataset.fingerprint}."
+            )
 
     def input_example(self, dataset: Dataset) -> dict[str, list]:
         """A request with the last events of the dataset's first user, as plain lists."""

@@ -116,7 +116,7 @@ def build_audience(audience: Given, values: Values = None, *, runs_dir: File = R
     from recsys.marketing.audiences.audience import AudienceConfig, save_audience
 
     start_backend()
-    config = _read(AudienceConfig, audience, values)
+    config = _read(AudienceConfig, audience, values, "audience")
     return Audience(save_audience(config, Path(runs_dir)))
 
 
@@ -140,7 +140,7 @@ def build_campaign(campaign: Given, values: Values = None, *, runs_dir: File = R
     from recsys.marketing.campaigns.campaign_file import CampaignFile
 
     start_backend()
-    return Campaign(build(_read(CampaignFile, campaign, values), Path(runs_dir)))
+    return Campaign(build(_read(CampaignFile, campaign, values, "campaign"), Path(runs_dir)))
 
 
 def measure(
@@ -260,7 +260,7 @@ def replay(replay: Given, values: Values = None, *, runs_dir: File = RUNS) -> Re
     from recsys.marketing.realtime.replay import replay as replay_log
 
     start_backend()
-    return Replay(replay_log(_read(ReplayConfig, replay, values), Path(runs_dir)))
+    return Replay(replay_log(_read(ReplayConfig, replay, values, "replay"), Path(runs_dir)))
 
 
 def write_page(
@@ -339,14 +339,14 @@ def _paths(folders: Sequence[File | TaskRun | Audience | Campaign | Replay]) -> 
     return [Path(each if isinstance(each, str | Path) else each.path) for each in folders]
 
 
-def _read(schema: "type[Schema]", given: Given, values: Values) -> "Schema":
-    """What a file says, or a mapping in its place."""
+def _read(schema: "type[Schema]", given: Given, values: Values, what: str) -> "Schema":
+    """What a file says, or a mapping in its place; ``what`` it describes, for messages."""
     from recsys.experiment.file import read_as, settings, validated
 
     overrides = _overrides(values)
     if isinstance(given, str | Path):
-        return read_as(schema, Path(given), overrides)
-    return validated(schema, settings(overrides, given), f"the given {schema.__name__}")
+        return read_as(schema, Path(given), overrides, what=f"{what} file")
+    return validated(schema, settings(overrides, given), f"the given {what}")
 
 
 def _overrides(values: Values) -> list[str] | None:

@@ -69,7 +69,9 @@ def build_audience(
     runs_dir: RunsDir = RUNS,
 ) -> None:
     """Pick an audience, count it and save it; one that has not changed keeps its version."""
-    _refuse_early("recsys.marketing.audiences.audience.AudienceConfig", audience, overrides)
+    _refuse_early(
+        "recsys.marketing.audiences.audience.AudienceConfig", audience, overrides, "audience file"
+    )
     from recsys.marketing import api
 
     show(api.build_audience(audience, overrides, runs_dir=runs_dir).summary())
@@ -82,7 +84,12 @@ def build(
     runs_dir: RunsDir = RUNS,
 ) -> None:
     """Write what each channel imports, with a holdout to compare with."""
-    _refuse_early("recsys.marketing.campaigns.campaign_file.CampaignFile", campaign, overrides)
+    _refuse_early(
+        "recsys.marketing.campaigns.campaign_file.CampaignFile",
+        campaign,
+        overrides,
+        "campaign file",
+    )
     from recsys.marketing import api
 
     show(api.build_campaign(campaign, overrides, runs_dir=runs_dir).summary())
@@ -94,7 +101,7 @@ def replay(
     runs_dir: RunsDir = RUNS,
 ) -> None:
     """Replay a log event by event: which triggers fire, and what the exported model answers."""
-    _refuse_early("recsys.marketing.realtime.config.ReplayConfig", replay, overrides)
+    _refuse_early("recsys.marketing.realtime.config.ReplayConfig", replay, overrides, "replay file")
     from recsys.marketing import api
 
     show(api.replay(replay, overrides, runs_dir=runs_dir).summary())
@@ -221,18 +228,18 @@ def policy(
     show(found.summary())
 
 
-def _refuse_early(schema: str, path: Path, overrides: list[str] | None) -> None:
+def _refuse_early(schema: str, path: Path, overrides: list[str] | None, what: str) -> None:
     """Refuses a wrong setting before the libraries are imported that the command needs.
 
     Args:
         schema: the class that reads the file, with its module.
-        path, overrides: see :func:`recsys.experiment.file.read_document`.
+        path, overrides, what: see :func:`recsys.experiment.file.read_as`.
     """
     module, _, name = schema.rpartition(".")
 
     def read() -> object:
         from recsys.experiment.file import read_as
 
-        return read_as(getattr(importlib.import_module(module), name), path, overrides)
+        return read_as(getattr(importlib.import_module(module), name), path, overrides, what=what)
 
     refuse_early([module], read, real=["phonenumbers"])

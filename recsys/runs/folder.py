@@ -9,7 +9,7 @@ from recsys.data.dataset import Dataset
 from recsys.errors import InputError
 from recsys.experiment.file import validated
 from recsys.experiment.schema import Experiment
-from recsys.system.files import atomic_path
+from recsys.system.files import atomic_path, without_detours
 from recsys.system.reading import reading
 from recsys.system.recorded import RecordedFiles
 from recsys.system.yaml_text import dump_yaml
@@ -66,7 +66,8 @@ class RunFolder:
         """
         if not self.dataset_record.is_file():
             raise InputError(f"{self.path} has no prepared dataset yet: run `recsys train` first")
-        dataset = Dataset(self.path / self.files.read(self.dataset_record, ["path"])["path"])
+        recorded = self.files.read(self.dataset_record, ["path"])["path"]
+        dataset = Dataset(without_detours(self.path / recorded))
         dataset.verify()
         return dataset
 

@@ -10,7 +10,9 @@ from recsys.data.prepare.prepare import prepare
 from recsys.runs.console import say, warn, working
 
 
-def prepare_dataset(data: DataConfig, runs_dir: Path, brief: bool = False) -> Dataset:
+def prepare_dataset(
+    data: DataConfig, runs_dir: Path, brief: bool = False, told: str | None = None
+) -> Dataset:
     """Prepares a dataset under ``<runs-dir>/datasets``, or finds it there.
 
     What was left out of it, and what else a person should know, is said either way.
@@ -19,6 +21,8 @@ def prepare_dataset(data: DataConfig, runs_dir: Path, brief: bool = False) -> Da
         data: what to prepare.
         runs_dir: the folder of all runs.
         brief: the notes were said already, such as for the first of several seeds.
+        told: fingerprint of a dataset whose notes were said already, such as by
+            ``Dataset.from_frame``; the log may have changed since.
     """
     began = time.monotonic()
     with working("preparing the log") as tell:
@@ -30,7 +34,7 @@ def prepare_dataset(data: DataConfig, runs_dir: Path, brief: bool = False) -> Da
         f"dataset {dataset.fingerprint[:12]}: {manifest.events:,} events ({parts}), "
         f"{manifest.users:,} users, {items} in {time.monotonic() - began:.1f} s"
     )
-    if brief:
+    if brief or dataset.fingerprint == told:
         return dataset
     for line in findings(manifest, dataset.path / "quarantine.parquet"):
         warn(f"  {line}")

@@ -145,3 +145,14 @@ def _is_at_work(process: int) -> bool:
         except ProcessLookupError:
             return False
     return True
+
+
+def without_detours(path: Path) -> Path:
+    """A path without ``..``, that leads to the same place and is relative if it was.
+
+    Args:
+        path: to a file or folder.
+    """
+    short = Path(os.path.normpath(path))
+    # Behind a link, `..` is another folder than the one that is written before it.
+    return short if short.resolve() == path.resolve() else path.resolve()

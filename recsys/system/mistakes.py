@@ -1,15 +1,15 @@
 """What is wrong with settings, in plain words: where, what, and the nearest right thing."""
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Annotated, Any, get_args, get_origin
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
-from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from recsys.config import NAME
-from recsys.system.kinds import Kinds, kinds_of
+from recsys.system.keywords import annotation_of, keys_of, models_in, open_kinds
+from recsys.system.kinds import kinds_of
 
 LONGEST = 80  # characters that a message repeats of a value
 # How alike a key of a section within must be to be thought of; one of any other, equal.
@@ -39,7 +39,9 @@ def _explained(mistake: ErrorDetails, schema: type[BaseModel], document: Mapping
     context, received = mistake.get("ctx", {}), mistake.get("input")
     match mistake["type"]:
         case "extra_forbidden":
-            return f"{where}: unknown key; {_nearest_key(keys, sections, _paths(schema, document))}"
+            return (
+                f"{where}: unknown key; {_nearest_key(keys, sections, keys_of(schema, document))}"
+            )
         case "missing":
             return f"{where}: is needed"
         case "union_tag_not_found":
@@ -50,7 +52,7 @@ def _explained(mistake: ErrorDetails, schema: type[BaseModel], document: Mapping
             mend = _nearest_value(context, received) or _how_to_add(keys, sections)
             return f"{where}: {_short(received)} {said}{mend}"
         case "string_pattern_mismatch" if context["pattern"] == NAME:
-            mend = "; set it by `name:` or --name" if keys == ["name"] else ""
+            mend = "; choose another `name`" if keys == ["name"] else ""
             return f"{where}: a name {NAMES}, received {_short(received)}{mend}"
     said = mistake["msg"].removeprefix("Value error, ")
     if not isinstance(received, dict | BaseModel):
@@ -77,7 +79,7 @@ def _how_to_add(keys: Sequence[str], sections: Sequence[type[BaseModel]]) -> str
     """How a kind becomes known, of a setting that others add kinds to."""
     for section in sections:
         for key in reversed(keys):
-            if (kinds := _open_kinds(_fields(section).get(key))) is not None:
+            if (kinds := open_kinds(_fields(section).get(key))) is not None:
                 return f" ({kinds.hint})"
     return ""
 
@@ -96,7 +98,7 @@ def _mended(kind: str, received: Any) -> str:
 
 
 def _nearest_key(
-    keys: Sequence[str], sections: Sequence[type[BaseModel]], paths: Iterable[tuple[str, ...]]
+    keys: Sequence[str], sections: Sequence[type[BaseModel]], known: Iterable[str]
 ) -> str:
     """The right key that is most like the last one, beside it or in another section."""
     *parents, wanted = keys
@@ -105,11 +107,11 @@ def _nearest_key(
     # A slip in a key beside it is likelier than the key of another section, but for an equal one.
     best, similarity = near, 0.99 if near else ALIKE_WITHIN
     if near and _similarity(wanted, near[0]) == 1.0:
-        paths = ()
-    for path in paths:
-        is_within = path[: len(parents)] == tuple(parents)
+        known = ()
+    for path in (key.split(".") for key in known):
+        is_within = path[: len(parents)] == parents
         found = _similarity(wanted, path[-1])
-        if found < similarity or not (is_within or found == 1.0) or list(path[:-1]) == parents:
+        if found < similarity or not (is_within or found == 1.0) or path[:-1] == parents:
             continue
         best = [*best, ".".join(path)] if found == similarity else [".".join(path)]
         similarity = found
@@ -121,23 +123,6 @@ def _nearest_key(
 def _similarity(one: str, other: str) -> float:
     """From 0 to 1, singular and plural being the same."""
     return difflib.SequenceMatcher(None, other.rstrip("s"), one.rstrip("s")).ratio()
-
-
-def _paths(
-    schema: type[BaseModel], document: Any, prefix: tuple[str, ...] = ()
-) -> Iterator[tuple[str, ...]]:
-    """Every key that a document has or could have in its sections and those of the defaults."""
-    for name, field in schema.model_fields.items():
-        key = field.alias or name
-        yield (*prefix, key)
-        given = document.get(key) if isinstance(document, Mapping) else None
-        kinds = models_in(annotation_of(field))
-        if isinstance(given, Mapping) and "kind" in given:
-            kinds = [section for section in kinds if given["kind"] in kinds_of(section)]
-        elif not isinstance(given, Mapping):
-            kinds = [type(field.default)] if isinstance(field.default, BaseModel) else []
-        for section in kinds:
-            yield from _paths(section, given, (*prefix, key))
 
 
 def _kinds(schema: type[BaseModel], keys: Sequence[str]) -> str:
@@ -169,31 +154,3 @@ def _fields(section: type[BaseModel]) -> dict[str, Any]:
     return {
         field.alias or name: annotation_of(field) for name, field in section.model_fields.items()
     }
-
-
-def annotation_of(field: FieldInfo) -> Any:
-    """What a field may be, with the kinds that are not written in its annotation."""
-    kinds = [each for each in field.metadata if isinstance(each, Kinds)]
-    return Annotated[field.annotation, kinds[0]] if kinds else field.annotation
-
-
-def models_in(annotation: Any) -> list[type[BaseModel]]:
-    """The config classes that a field of some type may hold."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    arguments = get_args(annotation)
-    if get_origin(annotation) is Annotated:
-        if kinds := _open_kinds(annotation):
-            return kinds.classes
-        arguments = arguments[:1]
-    return [found for argument in arguments for found in models_in(argument)]
-
-
-def _open_kinds(annotation: Any) -> Kinds | None:
-    """The kinds of a setting to which packages and programs add their own."""
-    for argument in get_args(annotation):
-        if isinstance(argument, Kinds):
-            return argument
-        if (found := _open_kinds(argument)) is not None:
-            return found
-    return None

@@ -35,9 +35,9 @@ def fetch_model(address: str, runs_dir: Path) -> Path:
         with store.active_store(uri):
             folder = download_artifacts(f"models:/{version.name}/{version.version}")
     except MlflowException as error:
+        said = str(error.message).rstrip(".")
         raise InputError(
-            f"{address} cannot be had from {store.public_uri(uri)}: {error.message} "
-            f"{_registered(client)}"
+            f"{address} cannot be had from {store.public_uri(uri)}: {said}. {_registered(client)}"
         ) from error
     return _saved_model(Path(folder), address)
 

@@ -14,6 +14,16 @@ from recsys.system.yaml_text import dump_yaml
 
 pytestmark = pytest.mark.slow
 
+OFF = {"enabled": False}
+
+
+class Stopped(Exception):
+    """Raised in place of training."""
+
+
+def _stop(*_):
+    raise Stopped
+
 
 class TestTables:
     def test_metrics_are_those_of_the_run(self, run):
@@ -27,8 +37,15 @@ class TestTables:
     def test_what_has_no_interval_has_none_and_infinity_is_a_number(self):
         from recsys.api.tables import metrics_frame
 
-        found = metrics_frame("a", {"x@1": {"value": None, "low": None, "high": None}}, {})
+        found = metrics_frame("a", {"x@1": {"value": None, "low": None, "high": None}}, {}, "x@1")
         assert np.isinf(found["value"].item()) and found["low"].isna().item()
+
+    def test_the_metric_that_decides_is_the_first(self, run):
+        found = run.metrics.index.get_level_values("metric")
+        assert found[0] == "ndcg@10" and "recall@5" in found
+        for name in run.slices.index.get_level_values("slice"):
+            assert run.slices.loc[name].index[0] == "ndcg@10"
+        assert recsys.load(run.path / "model" / "1").metrics.index[0] == ("ndcg@10", "average")
 
     def test_slices_and_history(self, run):
         found = json.loads((run.path / "metrics.json").read_text())["slices"]
@@ -88,6 +105,16 @@ class TestRecommend:
     def test_an_unknown_id_that_is_excluded_is_said(self, run, caplog):
         frame = run.recommend(users=["u1", "u2"], k=1, exclude={"u2": ["i1", "typo"]})
         assert frame.attrs["unknown_excluded"] == ["typo"] and "typo" in caplog.text
+
+    def test_an_unknown_user_is_told_in_python_and_by_a_plain_path(self, run):
+        again = recsys.load("runs/average/1/../../average/1")
+        with pytest.raises(recsys.InputError) as refused:
+            again.recommend(users=["eve", "nobody"])
+        assert str(refused.value) == (
+            f"there are no users 'eve', 'nobody' in the dataset {run.dataset.path}. Give the "
+            "history itself: histories=[[ITEM, ITEM, …]]"
+        )
+        assert again.dataset.path.parent == Path("runs/datasets")
 
     def test_reasons_are_in_the_history(self, run):
         frame = run.recommend(histories=[["i1", "i2"], ["i5"]], k=2, why=True)
@@ -175,7 +202,7 @@ class TestLoad:
     @pytest.mark.parametrize(
         ("name", "message"),
         [
-            ("models:/nobody@champion", r"name=nobody not found.*Registered are: average"),
+            ("models:/nobody@champion", r"name=nobody not found\. Registered are: average"),
             ("models:/average@champion", "alias champion not found"),
             ("models:/average/7", "cannot be had"),
             ("models:/average", "write models:/NAME@ALIAS"),
@@ -230,7 +257,7 @@ class TestTrain:
     def test_a_second_training_has_a_number_of_its_own(self, run, monkeypatch):
         began = []
 
-        def do(experiment, runs_dir, overwrite):
+        def do(experiment, runs_dir, overwrite, told):
             folder = runs_dir / experiment.name / "1"
             folder.mkdir(parents=True)
             (folder / "experiment.yaml").write_text("")
@@ -245,6 +272,25 @@ class TestTrain:
         assert began == ["gru", "gru-2", "mine"]
         for name in began:
             shutil.rmtree(Path("runs") / name, ignore_errors=True)
+
+    def test_what_was_said_of_the_data_is_not_said_again(self, run, tmp_path, caplog, monkeypatch):
+        monkeypatch.setattr("recsys.pipeline.Pipeline.train", _stop)
+        log = pd.read_csv("log.csv").assign(user=lambda log: log["user"].where(log.index != 3))
+        keywords = {"user": "user", "item": "item", "time": "time", "runs_dir": tmp_path}
+        with caplog.at_level("INFO", "recsys"):
+            made = recsys.Dataset.from_frame(log, **keywords)
+            assert caplog.text.count("empty user 1") == 1
+            for data, times in ((made, 1), (made.source, 2)):
+                with pytest.raises(Stopped):
+                    recsys.train(data, encoder="gru", runs_dir=tmp_path, tracking=OFF)
+                assert caplog.text.count("empty user 1") == times
+
+    @pytest.mark.parametrize("name", ["", " "])
+    def test_a_blank_name_is_refused(self, run, data, name):
+        before = sorted(Path("runs").iterdir())
+        with pytest.raises(recsys.InputError, match=f"^train:\n  name: .* received '{name}'"):
+            recsys.train(data, name=name, encoder="average", epochs=1)
+        assert sorted(Path("runs").iterdir()) == before
 
     def test_what_is_refused_leaves_no_name_behind(self, run, data):
         before = sorted(Path("runs").iterdir())

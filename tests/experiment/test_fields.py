@@ -17,13 +17,15 @@ BASE = Experiment.model_validate(
 
 
 def refused(**fields) -> str:
-    with pytest.raises(InputError) as error:
-        with_fields(BASE, fields)
+    with pytest.raises(InputError, match=r"^train:") as error:
+        with_fields(BASE, fields, "train")
     return str(error.value)
 
 
 def test_a_key_that_one_section_has_is_enough():
-    found = with_fields(BASE, {"epochs": 3, "learning_rate": 0.5, "seeds": [4, 5], "dim": 8})
+    found = with_fields(
+        BASE, {"epochs": 3, "learning_rate": 0.5, "seeds": [4, 5], "dim": 8}, "train"
+    )
     assert found.training.epochs == 3 and found.training.optimizer.learning_rate == 0.5
     assert found.training.seeds == [4, 5] and found.model.dim == 8
     assert BASE.training.epochs != 3
@@ -33,27 +35,30 @@ def test_dotted_keys_are_as_long_as_one_likes():
     found = with_fields(
         BASE,
         {"training.epochs": 3, "optimizer.learning_rate": 0.5, "evaluation.k": [10]},
+        "train",
     )
     assert found.training.epochs == 3 and found.training.optimizer.learning_rate == 0.5
     assert list(found.evaluation.k) == [10]
 
 
 def test_a_text_is_the_kind_of_a_section():
-    found = with_fields(BASE, {"encoder": "lstm", "loss": "sampled_softmax", "units": 12})
+    found = with_fields(BASE, {"encoder": "lstm", "loss": "sampled_softmax", "units": 12}, "train")
     assert found.model.query.encoder.kind == "lstm" and found.model.query.encoder.units == 12
     assert found.model.loss.kind == "sampled_softmax"
     assert "'lstm'" in refused(encoder="lsmt")
 
 
 def test_a_section_may_be_a_mapping_an_object_or_left_out():
-    as_mapping = with_fields(BASE, {"encoder": {"kind": "attention", "blocks": 1}})
-    as_object = with_fields(BASE, {"encoder": AttentionConfig(blocks=1)})
+    as_mapping = with_fields(BASE, {"encoder": {"kind": "attention", "blocks": 1}}, "train")
+    as_object = with_fields(BASE, {"encoder": AttentionConfig(blocks=1)}, "train")
     assert as_mapping == as_object and as_object.model.query.encoder.blocks == 1
-    assert with_fields(BASE, {"encoder": None, "user_id": True}).model.query.encoder is None
+    assert (
+        with_fields(BASE, {"encoder": None, "user_id": True}, "train").model.query.encoder is None
+    )
 
 
 def test_a_key_of_several_sections_is_that_of_the_one_beside_it():
-    attention = with_fields(BASE, {"encoder": "attention", "blocks": 3})
+    attention = with_fields(BASE, {"encoder": "attention", "blocks": 3}, "train")
     assert attention.model.query.encoder.blocks == 3
     assert attention.model.item.image == BASE.model.item.image
     assert "may be model.query.encoder.blocks or model.item.image.blocks" in refused(blocks=3)
@@ -77,7 +82,15 @@ def test_a_key_of_several_sections_is_that_of_the_one_beside_it():
 )
 def test_what_nobody_can_mean_is_refused(fields, message):
     with pytest.raises(InputError, match=message):
-        with_fields(BASE, fields)
+        with_fields(BASE, fields, "train")
+
+
+def test_an_unknown_kind_is_answered_with_the_nearest():
+    assert "did you mean 'attention'" in refused(encoder="atention")
+    assert "did you mean 'sampled_softmax'" in refused(loss={"kind": "sampled_softmx"})
+    assert "did you mean 'allow'" in refused(seen="alow")
+    assert "did you mean 'popular'" in refused(baselines=["popluar"])
+    assert "did you mean 'ndcg@20'" in refused(metric="ndgc@20")
 
 
 def test_values_of_notebooks_are_plain():

@@ -143,9 +143,37 @@ def test_names_of_what_lies_beside_the_runs_are_reserved(tmp_path, name):
     assert f"name: '{name}' is reserved" in refused(tmp_path, {**DOCUMENT, "name": name})
     path = tmp_path / "datasets.yaml"
     path.write_text(yaml.safe_dump(DOCUMENT))
-    with pytest.raises(InputError, match="choose another by `name:` in the file or --name"):
+    with pytest.raises(InputError, match="choose another `name`"):
         load_experiment(path, name=name)
     assert load_experiment(path, name="fine").name == "fine"
+
+
+@pytest.mark.parametrize("name", ["", "  "])
+def test_a_name_is_not_blank(tmp_path, name):
+    path = tmp_path / "fine.yaml"
+    path.write_text(yaml.safe_dump(DOCUMENT))
+    with pytest.raises(InputError, match=f"name: a name begins with .*received '{name}'"):
+        load_experiment(path, name=name)
+
+
+@pytest.mark.parametrize(
+    ("columns", "roles"),
+    [
+        ({"item": "u"}, "`user` and `item`"),
+        ({"time": "i"}, "`item` and `time`"),
+        ({"event": "u"}, "`user` and `event`"),
+        ({"value": "x", "quantity": " x"}, "`value` and `quantity`"),
+    ],
+)
+def test_roles_that_differ_have_columns_of_their_own(tmp_path, columns, roles):
+    changed = [f"data.log.columns.{role}={name!r}" for role, name in columns.items()]
+    said = refused(tmp_path, overrides=changed)
+    assert "data.log: the column" in said and f"has the roles {roles}" in said
+
+
+def test_a_visit_may_stand_for_its_user(tmp_path):
+    columns = load(tmp_path, overrides=["data.log.columns.session=u"]).data.log.columns
+    assert columns.session == columns.user == "u"
 
 
 def test_every_mistake_is_named(tmp_path):

@@ -127,8 +127,15 @@ def test_values_of_settings_may_be_given_as_on_the_command_line(tmp_path):
     for values in ({"runs.buys": "nowhere"}, ["runs.buys=nowhere"]):
         with pytest.raises(InputError, match="nowhere is not the folder of one run"):
             marketing.build_audience(document, values, runs_dir=tmp_path)
-    with pytest.raises(InputError, match="the given AudienceConfig"):
+    with pytest.raises(InputError, match="the given audience:"):
         marketing.build_audience(document, {"wher": "true"}, runs_dir=tmp_path)
+
+
+@pytest.mark.parametrize("what", ["audience", "campaign", "replay"])
+def test_a_file_that_is_missing_is_called_what_it_is(what):
+    make = marketing.replay if what == "replay" else getattr(marketing, f"build_{what}")
+    with pytest.raises(InputError, match=rf"^there is no {what} file nope\.yaml$"):
+        make("nope.yaml")
 
 
 def test_correlation_is_of_money():

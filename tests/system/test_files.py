@@ -11,7 +11,14 @@ import pytest
 
 from recsys.errors import InputError
 from recsys.system import files
-from recsys.system.files import atomic_path, draft_folder, locked, remove_drafts, whole_folder
+from recsys.system.files import (
+    atomic_path,
+    draft_folder,
+    locked,
+    remove_drafts,
+    whole_folder,
+    without_detours,
+)
 
 
 @pytest.fixture(scope="module")
@@ -177,3 +184,14 @@ class TestLocked:
         monkeypatch.chdir(tmp_path)
         with locked(Path("."), "busy"):
             pass
+
+
+def test_a_path_is_shown_without_detours(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs" / "a").mkdir(parents=True)
+    assert without_detours(Path("runs/a/../../runs/a")) == Path("runs/a")
+    assert without_detours(tmp_path / "runs" / "a" / "..") == tmp_path / "runs"
+    # Behind a link, `..` is the folder above the place that the link leads to.
+    (tmp_path / "elsewhere" / "deep").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere" / "deep")
+    assert without_detours(Path("link/../x")) == tmp_path / "elsewhere" / "x"

@@ -1,10 +1,9 @@
 """A dataset from frames in memory or from files, by the keywords of a notebook."""
 
-import difflib
 import json
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePath
 from typing import Any
@@ -19,14 +18,15 @@ from recsys.data.prepare import splits
 from recsys.data.prepare.config import DataConfig
 from recsys.data.prepare.findings import findings
 from recsys.data.prepare.prepare import prepare
-from recsys.data.prepare.side_table import TableConfig
-from recsys.data.sources.config import Columns, LogConfig
+from recsys.data.sources.config import Columns
 from recsys.data.sources.frames import Frame, open_frame, write_frame
 from recsys.errors import InputError
+from recsys.system.keywords import keys_of, leaf, meant, nearest
 from recsys.system.mistakes import explain
 
 logger = logging.getLogger(__name__)
 
+SOURCES = ("log", "items", "users")
 ROLES = tuple(role for role in Columns.model_fields if role != "split")
 SPLITS: dict[str, type[BaseModel]] = {
     "time": splits.TimeSplit,
@@ -35,7 +35,7 @@ SPLITS: dict[str, type[BaseModel]] = {
     "random": splits.RandomSplit,
 }
 # What is said of a source by what is given for it.
-NOT_BY_KEYWORD = {"path", "public", "columns", "key", "title", "features"}
+NOT_BY_KEYWORD = {"path", "public", "columns", "key", "title", "features", "kind"}
 # How text files are read, which frames are not.
 OF_TEXT_FILES = {
     *("format", "delimiter", "quote", "escape", "skip", "encoding", "column_names"),
@@ -43,7 +43,11 @@ OF_TEXT_FILES = {
 TITLE = "title"
 ORIGIN = "Dataset.from_frame"
 # How a file names the column of a role.
-COLUMN_KEY = re.compile(r"\b(?:data\.log\.)?columns\.([a-z]+)\b")
+COLUMN_KEY = re.compile(r"\b(?:(?:data\.)?log\.)?columns\.([a-z]+)\b")
+# Keywords that are not the last part of a key.
+OTHERS = ("item_key", "item_title", "user_key", "user_title")
+# Those that the method itself names.
+NAMED = ("items", "users", "item_features", "user_features", "runs_dir")
 
 
 def dataset_from_frame(
@@ -65,11 +69,12 @@ def dataset_from_frame(
     datasets = Path(runs_dir) / "datasets"
     given = {name: value for name, value in keywords.items() if value is not None}
     section = _Section(datasets / "frames", given)
-    section.add_log(frame)
-    for side, table in tables.items():
-        section.add_table(side, table, features[side])
-    section.add_settings()
     with section.naming_frames():
+        section.refuse_unknown()
+        section.add_log(frame)
+        for side, table in tables.items():
+            section.add_table(side, table, features[side])
+        section.add_settings()
         dataset = prepare(section.validated(), datasets)
     for line in findings(dataset.manifest, dataset.path / "quarantine.parquet"):
         logger.warning("%s", line)
@@ -87,8 +92,21 @@ class _Section:
     def __init__(self, folder: Path, keywords: dict[str, Any]) -> None:
         self.folder = folder
         self.keywords = keywords
+        self.split = keywords.get("split")
         self.document: dict[str, Any] = {}
         self.written: dict[str, str] = {}  # by file the frame that is in it
+
+    def refuse_unknown(self) -> None:
+        """Refuses keywords that mean nothing, whatever else is given.
+
+        Raises:
+            InputError: there are some.
+        """
+        known = [*_keywords(), *ROLES, *OTHERS, "log"]
+        wrong = [name for name in self.keywords if not meant(name, known)]
+        if wrong:
+            told = "; ".join(_unknown(name, known) for name in wrong)
+            raise InputError(f"{ORIGIN}: {told}")
 
     def add_log(self, given: Any) -> None:
         """Adds the log, and the split as far as a text gives it."""
@@ -210,9 +228,9 @@ class _Section:
             columns = {**self.document["log"].get("columns", {}), **log.get("columns", {})}
             self.document["log"] |= {**log, "columns": columns}
         self.keywords.pop("log", None)
-        known = self._keys()
+        known = _keywords(self.document, self.written)
         for name, value in self.keywords.items():
-            found = [key for key in known if name in (key, key.rpartition(".")[2])]
+            found = meant(name, known)
             if len(found) > 1:
                 tables = " or ".join(found)
                 mend = f"**{{{found[0]!r}: …}}"
@@ -220,21 +238,6 @@ class _Section:
             if not found:
                 raise InputError(f"{ORIGIN}: {_unknown(name, known)}")
             self._set(found[0], _plain(value))
-
-    def _keys(self) -> list[str]:
-        """The dotted keys that keywords may mean, of what there is."""
-        kinds: dict[str, type[BaseModel]] = {"log": LogConfig}
-        kinds |= {table: TableConfig for table in ("items", "users") if table in self.document}
-        kinds["split"] = SPLITS.get(
-            self.document.get("split", {}).get("kind", "time"), splits.TimeSplit
-        )
-        keys = [name for name in DataConfig.model_fields if name not in ("log", "items", "users")]
-        for section, kind in kinds.items():
-            path = self.document.get(section, {}).get("path")
-            of_frame = isinstance(path, str) and path in self.written
-            left_out = NOT_BY_KEYWORD | {"kind"} | (OF_TEXT_FILES if of_frame else set())
-            keys += [f"{section}.{name}" for name in kind.model_fields if name not in left_out]
-        return keys
 
     def _set(self, key: str, value: Any) -> None:
         section, _, name = key.rpartition(".")
@@ -261,11 +264,39 @@ class _Section:
             yield
         except InputError as error:
             told = COLUMN_KEY.sub(r"\1=…", str(error))
+            if isinstance(self.split, str) and f"no column {self.split!r} (split)" in told:
+                near = nearest(self.split, SPLITS, most=1)
+                told += (
+                    f". Or did you mean the kind {near[0]!r}?"
+                    if near
+                    else f". Kinds of splits: {', '.join(SPLITS)}"
+                )
             for path, what in self.written.items():
                 told = told.replace(path, what)
             if told == str(error):
                 raise
             raise InputError(told) from error
+
+
+def _keywords(
+    document: Mapping[str, Any] | None = None, written: Collection[str] = ()
+) -> list[str]:
+    """The dotted keys that keywords may mean.
+
+    Args:
+        document: the ``data`` section, as far as it is there: there are no keys of a table that it
+            lacks, nor of another kind of split; None: those of all there could be.
+        written: files of frames, which are not read as text is.
+    """
+    found = []
+    for key in keys_of(DataConfig, document):
+        section, _, name = key.rpartition(".")
+        source = (document or {}).get(section, {}) if section in SOURCES else {}
+        of_frame = isinstance(path := source.get("path"), str) and path in written
+        otherwise = NOT_BY_KEYWORD | (OF_TEXT_FILES if of_frame else set())
+        if "." not in section and key not in SOURCES and not (section and name in otherwise):
+            found.append(key)
+    return found
 
 
 def _section(keyword: str, given: Any) -> dict[str, Any]:
@@ -359,12 +390,7 @@ def _plain(value: Any) -> Any:
 
 
 def _unknown(name: str, known: list[str]) -> str:
-    leaves = {key.rpartition(".")[2]: key for key in known}
-    roles = {role: "a role" for role in (*ROLES, "split")}
-    further = ("items", "users", "item_key", "item_title", "item_features", "user_key",
-               "user_features", "runs_dir")  # fmt: skip
-    choices = {**leaves, **roles, **dict.fromkeys(further, "")}
-    near = difflib.get_close_matches(name.rpartition(".")[2], choices, n=2)
-    if near:
+    choices = {*map(leaf, known), *ROLES, *OTHERS, *NAMED}
+    if near := nearest(name, choices, most=2):
         return f"unknown keyword {name!r}; did you mean {' or '.join(map(repr, near))}?"
     return f"unknown keyword {name!r}; there are {', '.join(sorted(choices))}"

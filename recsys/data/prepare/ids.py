@@ -66,3 +66,19 @@ def identifier(column: ir.Column, what: str | None = None) -> ir.StringValue:
         )
         text = ibis.ifelse(text.notnull() & (column.abs() >= first), refuse(reason), text)
     return text
+
+
+def unusable_ids(
+    role: str, given: ir.Column | None, clean: ir.Value
+) -> list[tuple[ir.BooleanValue, str]]:
+    """Conditions under which an id cannot be used, each with its name; the first that holds counts.
+
+    Args:
+        role: of the column.
+        given: as it was read; None where the log has no such column.
+        clean: of it, :func:`identifier`.
+    """
+    empty = (clean.isnull(), f"empty {role}")
+    if given is None or not given.type().is_floating():
+        return [empty]
+    return [(given.isinf(), f"infinite {role}"), empty]

@@ -16,7 +16,7 @@ from ibis.backends.duckdb import Backend
 
 from recsys.data.prepare.conditions import explaining
 from recsys.data.prepare.findings import Quality
-from recsys.data.prepare.ids import identifier
+from recsys.data.prepare.ids import identifier, unusable_ids
 from recsys.data.prepare.wanted import DROPPED, LEFT_OUT, left_out, origin
 from recsys.data.sources.cells import trimmed
 from recsys.data.sources.config import Columns, LogConfig
@@ -147,7 +147,11 @@ def _reason(
     given: dict[str, ir.Column], clean: dict[str, ir.Value], config: LogConfig
 ) -> ir.StringValue:
     """Why a row cannot be used, the first reason that holds; null if it can."""
-    rules = [(clean["user"].isnull(), "empty user"), (clean["item"].isnull(), "empty item")]
+    rules = [
+        rule
+        for role in ("user", "item")
+        for rule in unusable_ids(role, given.get(role), clean[role])
+    ]
     if "time" in clean:
         missing = trimmed(given["time"]).isnull()
         rules += [(missing, "missing time"), *unusable_times(clean["time"], config)]
@@ -157,7 +161,7 @@ def _reason(
     if config.minimum_order is not None:
         rules.append((clean["order"] < config.minimum_order, "order below minimum"))
     if "event" in clean:
-        rules.append((clean["event"].isnull(), "empty event"))
+        rules += unusable_ids("event", given.get("event"), clean["event"])
     if "split" in clean:
         rules.append((clean["split"].isnull(), "unlisted split value"))
     if "quantity" in given:

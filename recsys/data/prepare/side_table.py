@@ -106,7 +106,8 @@ def read_side_table(
     Raises:
         InputError: a column is missing, or ids are not unique.
     """
-    chosen: dict[str, ir.Value] = {"id": identifier(column(raw, config.key, "key", where))}
+    key = column(raw, config.key, "key", where)
+    chosen: dict[str, ir.Value] = {"id": identifier(key)}
     if config.title is not None:
         chosen["title"] = _present(column(raw, config.title, "title", where).cast("string"))
     for name, feature in config.features.items():
@@ -114,8 +115,10 @@ def read_side_table(
         chosen[f"feature.{name}"] = _present(given)
     con.create_table(f"{side}_rows", raw.select(**chosen))
     rows = con.table(f"{side}_rows")
-    nameless = rows.filter(rows.id.isnull()).count().execute()
-    notes = [f"rows of the {side} table without an id: {nameless}"] if nameless else []
+    infinite = raw.filter(key.isinf()).count().execute() if key.type().is_floating() else 0
+    nameless = rows.filter(rows.id.isnull()).count().execute() - infinite
+    odd = {"without an id": nameless, "whose id is infinite": infinite}
+    notes = [f"rows of the {side} table {what}: {count}" for what, count in odd.items() if count]
     rows = rows.mutate(row=rows.rowid()).filter(rows.id.notnull())
     counted = rows.group_by("id").aggregate(rows=rows.count())
     repeated = counted.filter(counted.rows > 1).order_by("id")

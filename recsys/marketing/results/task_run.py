@@ -60,16 +60,18 @@ class TaskRun:
         """Metrics on the test part of the chosen estimator and of the baselines.
 
         Returns:
-            A row per (metric, model): ``value``, and ``low`` and ``high`` of its 95 % interval.
-            An infinite value, and the ends that there are not, are missing.
+            A row per (metric, model), the metric that decides first: ``value``, and ``low`` and
+            ``high`` of its 95 % interval. An infinite value, and the ends that there are not, are
+            missing.
         """
         import pandas as pd
 
         chosen = self.document["chosen"]["kind"]
+        headline = self.document["comparison"]["metric"]
         models = {chosen: self.document["test"], **self.document["baselines"]}
         rows = {
             (metric, name): found[metric]
-            for metric in self.document["test"]
+            for metric in sorted(self.document["test"], key=lambda each: each != headline)
             for name, found in models.items()
         }
         frame = pd.DataFrame.from_dict(rows, orient="index", columns=["value", "low", "high"])

@@ -11,7 +11,7 @@ from ibis.backends.duckdb import Backend
 from pydantic import Field
 
 from recsys.config import StrictConfig
-from recsys.data.prepare.ids import identifier
+from recsys.data.prepare.ids import identifier, unusable_ids
 from recsys.data.sources.cells import trimmed
 from recsys.data.sources.config import FileConfig
 from recsys.data.sources.engine import blaming_input, connect
@@ -174,8 +174,8 @@ def _reason(
 ) -> ir.StringValue:
     """Why a row cannot be used, the first reason that holds; null if it can."""
     rules = [
-        (clean["user"].isnull(), "empty user"),
-        (clean["item"].isnull(), "empty item"),
+        *unusable_ids("user", given["user"], clean["user"]),
+        *unusable_ids("item", given["item"], clean["item"]),
         (clean["text"].isnull(), "empty text"),
     ]
     bad = {

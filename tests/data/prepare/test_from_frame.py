@@ -156,6 +156,29 @@ def test_ids_that_are_missing_are_counted(from_frame, caplog):
                for each in caplog.records)  # fmt: skip
 
 
+def test_ids_that_are_infinite_are_counted_as_such(from_frame, caplog):
+    log = LOG.assign(item=[1.0, 2.0, np.inf, np.nan, -np.inf, *[1.0, 2.0, 3.0, 1.0, 2.0]])
+    items = pd.DataFrame({"item": [1.0, 2.0, np.inf, np.nan], "title": list("abcd")})
+    with caplog.at_level(logging.WARNING):
+        quality = from_frame(log, items=items, max_quarantined=0.5).manifest.quality
+    assert quality["quarantined"] == {"infinite item": 2, "empty item": 1}
+    for said in (
+        "rows of the item table without an id: 1",
+        "rows of the item table whose id is infinite: 1",
+    ):
+        assert said in caplog.text
+
+
+def test_a_misspelt_split_of_a_file_is_explained(from_frame, write):
+    with pytest.raises(InputError, match=r"no column 'leave_one'.* kind 'leave_one_out'"):
+        from_frame(write("log.csv", SMALL_LOG), **BARE, split="leave_one")
+
+
+def test_a_column_may_have_two_roles_that_go_together(from_frame):
+    found = from_frame(order="time", session="user")
+    assert found.source["log"]["columns"]["session"] == "user"
+
+
 def test_ids_keep_every_digit(from_frame):
     big = [2**53, 2**53 + 1] * 5
     assert from_frame(LOG.assign(user=big)).user_ids == [str(2**53), str(2**53 + 1)]
@@ -181,11 +204,26 @@ def test_ids_keep_every_digit(from_frame):
         ({"minimum_user_event": 2}, "unknown keyword 'minimum_user_event'; did you mean 'minim"),
         ({"valeu": "price"}, "unknown keyword 'valeu'; did you mean 'value'"),
         ({"delimiter": ";"}, "unknown keyword 'delimiter'"),
+        ({"user": None, "usr": "user", "itm": "item"},
+         "^Dataset.from_frame: unknown keyword 'usr'; did you mean 'user' or 'users'.; unknown "
+         "keyword 'itm'; did you mean 'item'"),
+        ({"frame": "nowhere.csv", "user": None, "usr": "user"}, "unknown keyword 'usr'"),
+        ({"item": "user"}, "the column 'user' has the roles `user` and `item`: each needs"),
+        ({"user": "time"}, "the column 'time' has the roles `user` and `time`"),
+        ({"value": "time", "quantity": " time"}, "the roles `time` and `value`"),
+        ({"split": "leave_one", **BARE},
+         r"no column 'leave_one' \(split\).* Or did you mean the kind 'leave_one_out'"),
+        ({"split": "halves", **BARE}, "no column 'halves'.* Kinds of splits: time, leave_one_out"),
+        ({"split": {"kind": "leave_one"}, **BARE}, "did you mean 'leave_one_out'"),
+        ({"repeats": "frist"}, "did you mean 'first'"),
+        ({"items": ITEMS, "item_features": {"brand": "categoric"}}, "did you mean 'categorical'"),
+        ({"frame": {"public": "movielens-100"}, **dict.fromkeys(ROLES)},
+         "did you mean 'movielens-100k'"),
         ({"item_key": "x"}, "`item_key` is about a side table: give it, too, by items=…"),
         ({"minimum_user_events": "two"}, r"minimum_user_events: .*valid integer, received 'two'"),
         ({"event_weights": {"view": 1}}, "`event_weights` needs a column with the role `event`"),
         ({"items": ITEMS, "users": ITEMS, "user_key": "item", "decimal": ","},
-         r"'decimal' may be log.decimal or items.decimal or users.decimal: say which by "
+         r"'decimal' may be log.decimal or users.decimal or items.decimal: say which by "
          r"\*\*\{'log.decimal': …\}"),
         ({"items": ITEMS, "item_features": ["colour"]}, "no column 'colour' \\(item feature colou"),
         ({"items": ITEMS, "item_features": ["since"]}, "what kind of feature 'since'"),

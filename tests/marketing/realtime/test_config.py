@@ -25,7 +25,7 @@ REPLAY = {
 def load(tmp_path, **changes):
     file = tmp_path / "march.yaml"
     file.write_text(yaml.safe_dump({**REPLAY, **changes}))
-    return read_as(ReplayConfig, file, ["items=3"])
+    return read_as(ReplayConfig, file, ["items=3"], what="replay file")
 
 
 def test_a_file_is_read_with_its_overrides(tmp_path):

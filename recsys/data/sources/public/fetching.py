@@ -1,5 +1,6 @@
 """The public data sets, fetched on first use."""
 
+import difflib
 import os
 from pathlib import Path
 
@@ -27,7 +28,9 @@ def find(name: str) -> PublicData:
         InputError: there is none of that name.
     """
     if name not in PUBLIC:
-        raise InputError(f"no public data set {name!r}: there are {', '.join(PUBLIC)}")
+        near = difflib.get_close_matches(name, PUBLIC, n=1)
+        meant = f"; did you mean {near[0]!r}?" if near else ""
+        raise InputError(f"no public data set {name!r}: there are {', '.join(PUBLIC)}{meant}")
     return PUBLIC[name]
 
 

@@ -90,7 +90,8 @@ class Pipeline:
         with self.at_work(dataset) as tracker:
             self.train(dataset, tracker)
             folder = self.folder
-            if not folder.files.hold(folder.ranks, folder.examples, folder.metrics):
+            made = (folder.ranks, folder.examples, folder.metrics)
+            if not (folder.files.hold(*made) and folder.has_metrics()):
                 self.evaluate(dataset)
             self.publish(tracker)
             self.export(dataset, tracker)
@@ -214,15 +215,14 @@ class Pipeline:
         sections["notes"] = {"data": findings(dataset.manifest), **sections["notes"]}
         write_ranks(ranked, dataset, folder.ranks)
         folder.write_json(folder.examples, examples(ranked, dataset))
-        folder.write_json(
-            folder.metrics,
+        folder.write_metrics(
             {
                 **sections,
                 "timing": timing,
                 "split": dataset.manifest.split,
                 "quality": dataset.manifest.quality,
                 "versions": {name: version(name) for name in VERSIONS},
-            },
+            }
         )
 
     def _chosen_epoch(self) -> dict[str, Any]:
@@ -239,7 +239,7 @@ class Pipeline:
 
     def publish(self, tracker: tracking.Tracker) -> None:
         """Writes the report of an evaluated run and sends it and the metrics to MLflow."""
-        metrics = self.folder.files.read(self.folder.metrics, ["test", "validation", "timing"])
+        metrics = self.folder.read_metrics(["test", "validation", "timing"])
         report = write_report(self.folder.path)
         for note in metrics.get("notes", {}).get("test", ()):
             warn(f"  {note}")
@@ -275,7 +275,7 @@ class Pipeline:
             write_probes(self._load(), dataset, probes, experiment.export.probes)
             metrics = {}
             if self.folder.metrics.is_file():
-                metrics = self.folder.files.read(self.folder.metrics, ["test"])["test"]
+                metrics = self.folder.read_metrics(["test"])["test"]
             request = ExportRequest(
                 retriever=self.folder.retriever,
                 dataset=dataset.path,

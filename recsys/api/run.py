@@ -385,7 +385,8 @@ class Run:
             name: of the JSON file, without its ending.
 
         Raises:
-            InputError: it is missing or damaged, or the model was loaded without its run.
+            InputError: it is missing or damaged, another version of recsys wrote it, or the model
+                was loaded without its run.
 
         Example:
             >>> run.document("metrics")["fitted_part"]
@@ -396,8 +397,9 @@ class Run:
         step = "train" if name == "history" else "evaluate"
         if not file.is_file():
             raise InputError(f"{self.path} has no {file.name} yet: run the step `{step}` first")
-        keys = ["test", "baselines"] if name == "metrics" else []
-        return folder.files.read(file, keys)
+        if name == "metrics":
+            return folder.read_metrics(["test", "baselines"])
+        return folder.files.read(file)
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the metric that decides, beside the baselines."""

@@ -13,6 +13,7 @@ from recsys.reports import plots
 from recsys.system.display import LONGEST_LINE, printable
 from recsys.system.files import atomic_path
 from recsys.system.recorded import RecordedFiles
+from recsys.system.results import read_results
 
 MANIFEST = "manifest.json"  # of runs
 MEND = "Run the command that made the folder again: what is damaged is made again"
@@ -51,6 +52,21 @@ def read_document(
             return default
         raise InputError(f"{path.parent} has no {path.name}: it is not a run folder, or unfinished")
     return RecordedFiles(path.parent, MEND, manifest).read(path, keys)
+
+
+def read_metrics(run: Path, keys: Sequence[str] = ()) -> dict[str, Any]:
+    """What a run found.
+
+    Args:
+        run: its folder.
+        keys: that ``metrics.json`` has.
+
+    Raises:
+        InputError: it is missing or damaged, or another version of recsys wrote it.
+    """
+    file = run / "metrics.json"
+    read_document(file)
+    return read_results(RecordedFiles(run, MEND), file, keys)
 
 
 def write_page(

@@ -7,7 +7,7 @@ from typing import Any
 from recsys.errors import InputError
 from recsys.evaluation.metrics import LIST_METRICS, RANKING_METRICS, parse_metric
 from recsys.reports import plots
-from recsys.reports.page import inline, read_document, write_page
+from recsys.reports.page import inline, read_document, read_metrics, write_page
 
 REPORT = "report.html"
 NAMES = {
@@ -52,8 +52,8 @@ def write_report(run_folder: Path) -> Path:
         InputError: a document is missing or damaged, or holds no test metrics.
     """
     run_folder = Path(run_folder)
-    metrics = read_document(run_folder / "metrics.json")
-    if not isinstance(metrics, dict) or not metrics.get("test"):
+    metrics = read_metrics(run_folder)
+    if not metrics.get("test"):
         raise InputError(
             f"{run_folder / 'metrics.json'} holds no test metrics: evaluate the run first "
             "(`recsys evaluate`)"

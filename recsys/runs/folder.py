@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from recsys.experiment.schema import Experiment
 from recsys.system.files import atomic_path, without_detours
 from recsys.system.reading import reading
 from recsys.system.recorded import RecordedFiles
+from recsys.system.results import FORMAT, are_current, read_results
 from recsys.system.yaml_text import dump_yaml
 
 if TYPE_CHECKING:
@@ -57,6 +59,25 @@ class RunFolder:
     def read_experiment(self) -> Experiment:
         """The experiment as it was resolved."""
         return validated(Experiment, self.files.read(self.experiment), str(self.experiment))
+
+    def read_metrics(self, keys: Sequence[str] = ()) -> dict[str, Any]:
+        """``metrics.json``: what the run found.
+
+        Args:
+            keys: that it has.
+
+        Raises:
+            Damaged: it is missing or damaged, or another version of recsys wrote it.
+        """
+        return read_results(self.files, self.metrics, keys)
+
+    def has_metrics(self) -> bool:
+        """Whether ``metrics.json`` is there, and this version reads it."""
+        return are_current(self.files, self.metrics)
+
+    def write_metrics(self, document: Mapping[str, Any]) -> None:
+        """Writes ``metrics.json``, with the number of its format."""
+        self.write_json(self.metrics, {"format": FORMAT, **document})
 
     def dataset(self) -> Dataset:
         """Opens the dataset that the run reads, and compares its files with their digests.

@@ -18,7 +18,7 @@ def summary(folder: RunFolder) -> str:
     Args:
         folder: an evaluated run.
     """
-    metrics = folder.files.read(folder.metrics, ["test", "baselines", "comparisons"])
+    metrics = folder.read_metrics(["test", "baselines", "comparisons"])
     experiment = folder.read_experiment()
     headline = experiment.evaluation.metric
     k = headline.rpartition("@")[2]

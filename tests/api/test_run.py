@@ -10,6 +10,7 @@ import pytest
 
 import recsys
 from recsys.experiment.file import read_document
+from recsys.runs.folder import RunFolder
 from recsys.system.yaml_text import dump_yaml
 
 pytestmark = pytest.mark.slow
@@ -251,6 +252,22 @@ class TestLoad:
         manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "format": 1}))
         with pytest.raises(recsys.Damaged, match="has model format 1, this version reads"):
             recsys.load(model)
+
+    def test_results_of_another_version_are_one_message(self, run, tmp_path):
+        copied = shutil.copytree(run.path, tmp_path / "average" / "1", symlinks=True)
+        older = {**json.loads((copied / "metrics.json").read_text()), "format": 0}
+        folder = RunFolder(copied)
+        with folder.files.making(folder.metrics):
+            folder.write_json(folder.metrics, older)
+        found = recsys.load(copied)
+        for read in (
+            lambda: found.metrics,
+            lambda: found.slices,
+            lambda: found.plot.baselines(),
+            found.summary,
+        ):
+            with pytest.raises(recsys.Damaged, match="has results format 0, this version"):
+                read()
 
 
 class TestTrain:

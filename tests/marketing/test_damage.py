@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from recsys import marketing
 from recsys.errors import InputError
 from recsys.marketing.audiences.users_table import read_users
 from recsys.marketing.page import recommended_by_segment, write_page
@@ -56,6 +57,26 @@ def test_damaged_users_are_neither_read_nor_shown(copy, tmp_path, damage):
         recommended_by_segment([copy], copy)
     with pytest.raises(InputError, match=said):
         write_users_report([copy], tmp_path / "page.html", "Users")
+
+
+def test_results_of_another_version_are_one_message_and_made_again(copy, tmp_path):
+    folder = RunFolder(copy)
+    found = folder.read_metrics()
+    with folder.files.making(folder.metrics):
+        older = {name: found[name] for name in found if name not in ("format", "input_example")}
+        curves = {name: found["curves"][name] for name in found["curves"] if "baseline" not in name}
+        folder.write_json(folder.metrics, {**older, "curves": curves})
+    run = marketing.load(copy)
+    for read in (
+        lambda: run.metrics,
+        lambda: run.plot.curves(),
+        run.summary,
+        lambda: write_users_report([copy], tmp_path / "page.html", "Users"),
+    ):
+        with pytest.raises(InputError, match=r"another version wrote it\. Run the exper"):
+            read()
+    run_again(copy)
+    assert folder.read_metrics()["curves"] == found["curves"]
 
 
 @pytest.mark.parametrize("name", ["metrics.json", "experiment.yaml"])

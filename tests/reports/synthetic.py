@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from recsys.system.results import FORMAT
+
 METRICS = {
     "ndcg": 0.085,
     "hit_rate": 0.2,
@@ -64,6 +66,7 @@ def document() -> dict[str, Any]:
         "consumed": [0.44, 0.2, 0.12, 0.08, 0.06, 0.04, 0.03, 0.02, 0.005, 0.005],
     }
     return {
+        "format": FORMAT,
         "test": metrics_of(1.0),
         "validation": metrics_of(1.1),
         "baselines": {

@@ -91,7 +91,9 @@ def test_leaves_out_what_the_run_does_not_hold(run_folder: Path) -> None:
     (run_folder / "examples.json").unlink()
     page = rendered(run_folder)
     assert "How it learned" not in page and "Examples" not in page
-    (run_folder / "metrics.json").write_text(json.dumps({"test": document()["test"]}))
+    (run_folder / "metrics.json").write_text(
+        json.dumps({name: document()[name] for name in ("format", "test")})
+    )
     tags = Tags()
     tags.feed(rendered(run_folder))
     assert tags.open == [] and len(tags.addresses) == 1

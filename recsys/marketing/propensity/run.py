@@ -63,9 +63,9 @@ def run_propensity(
     if experiment.data is not None:
         dataset = prepare_dataset(experiment.data, runs_dir)
     with at_work(experiment, dataset, runs_dir, overwrite) as (folder, tracker):
-        if not folder.files.all_hold(folder.metrics):
+        if not (folder.files.all_hold(folder.metrics) and folder.has_metrics()):
             _make(experiment, dataset, folder)
-        metrics = folder.files.read(folder.metrics, ["test", "input_example"])
+        metrics = folder.read_metrics(["test", "input_example"])
         report = write_users_report([folder.path], folder.report, experiment.name)
         scored = {name: metrics[name] for name in ("test", "validation", "timing")}
         scored |= {f"baseline_{name}": found for name, found in metrics["baselines"].items()}
@@ -111,8 +111,7 @@ def _make(experiment: PropensityExperiment, dataset: Dataset | None, folder: Run
             _write_table(path, table)
         with atomic_path(estimator) as temporary:
             skops.io.dump(fitted, temporary)
-        folder.write_json(
-            folder.metrics,
+        folder.write_metrics(
             {
                 "test": selected.test,
                 "validation": selected.validation,

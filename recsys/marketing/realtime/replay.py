@@ -246,7 +246,7 @@ def _thresholds(run: Path, config: ReplayConfig) -> Thresholds:
         InputError: there are none, or occasions are counted otherwise than in the stream.
     """
     folder = open_run(run)
-    metrics = folder.files.read(folder.metrics) if folder.metrics.is_file() else {}
+    metrics = folder.read_metrics() if folder.metrics.is_file() else {}
     found = (metrics.get("segments") or {}).get("thresholds")
     if found is None:
         raise InputError(

@@ -13,7 +13,7 @@ from recsys.marketing.reports.campaign_report import campaign_section
 from recsys.marketing.reports.documents import FILTERS, checked, read_document
 from recsys.marketing.reports.plain_findings import plain_finding
 from recsys.marketing.reports.replay_report import replay_section
-from recsys.reports.page import MEND, inline, write_page
+from recsys.reports.page import MEND, inline, read_metrics, write_page
 from recsys.system.reading import reading
 
 TITLES = {
@@ -110,7 +110,7 @@ def write_users_report(
 def _sentiment_section(run: Path) -> dict[str, Any]:
     """What the page shows of what reviews say."""
     experiment = read_document(run / "experiment.yaml", keys=["name"])
-    metrics = read_document(run / "metrics.json", keys=["sentiment", "comparison"])
+    metrics = read_metrics(run, ["sentiment", "comparison"])
     found = metrics["sentiment"]
     figure = user_plots.sentiment(found["by"], found["groups"], found["years"])
     return {
@@ -129,7 +129,7 @@ def _prediction_section(run: Path) -> dict[str, Any]:
     """What the page shows of one prediction."""
     experiment = read_document(run / "experiment.yaml", keys=["name", "table"])
     keys = ["segments", "comparison", "importance", "totals"]
-    metrics = read_document(run / "metrics.json", keys=keys)
+    metrics = read_metrics(run, keys)
     table = run / "users.parquet"
     users = _users(table) if table.is_file() else None
     asked = experiment["table"] or {}

@@ -40,10 +40,10 @@ class TaskRun:
         """``metrics.json``: everything that was found.
 
         Raises:
-            Damaged: the file is missing or has changed.
+            Damaged: the file is missing or has changed, or another version of recsys wrote it.
         """
         keys = ["chosen", "test", "baselines", "comparison"]
-        return self._folder.files.read(self._folder.metrics, keys)
+        return self._folder.read_metrics(keys)
 
     @cached_property
     def experiment(self) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def run_sentiment(
             :func:`recsys.marketing.sentiment.model_selection.select_sentiment_model`.
     """
     with at_work(experiment, None, runs_dir, overwrite) as (folder, tracker):
-        if not folder.files.all_hold(folder.metrics):
+        if not (folder.files.all_hold(folder.metrics) and folder.has_metrics()):
             began = time.monotonic()
             reviews = read_reviews(experiment.reviews)
             say(f"{len(reviews.table):,} reviews")
@@ -48,8 +48,8 @@ def run_sentiment(
                 with atomic_path(scored) as temporary:
                     selected.scored.to_parquet(temporary, index=False)
                 document = _document(selected, reviews, time.monotonic() - began)
-                folder.write_json(folder.metrics, document)
-        metrics = folder.files.read(folder.metrics, ["test"])
+                folder.write_metrics(document)
+        metrics = folder.read_metrics(["test"])
         report = write_users_report([folder.path], folder.report, experiment.name)
         tracker.log_metrics({name: metrics[name] for name in ("test", "validation", "timing")})
         tracker.log_metrics({f"baseline_{k}": v for k, v in metrics["baselines"].items()})

@@ -12,6 +12,7 @@ from recsys.errors import InputError
 from recsys.export.recommend import Query, Recommender
 from recsys.marketing.realtime.replay import replay
 from recsys.marketing.realtime.summary import replay_summary
+from recsys.runs.folder import RunFolder
 from tests.marketing.realtime.artefact import ITEMS, WINDOW, write_run
 from tests.marketing.realtime.streams import ANY, config, write_stream
 
@@ -33,7 +34,7 @@ def artefacts(tmp_path_factory):
 def segmented(tmp_path_factory):
     """A run of `task: propensity`, as far as a replay reads it."""
     folder = tmp_path_factory.mktemp("buys")
-    (folder / "metrics.json").write_text(json.dumps({"segments": {"thresholds": THRESHOLDS}}))
+    RunFolder(folder).write_metrics({"segments": {"thresholds": THRESHOLDS}})
     (folder / "experiment.yaml").write_text("data: {log: {columns: {session: null}}}")
     return folder
 

@@ -1,0 +1,45 @@
+"""What a run found, ``metrics.json``: its format, whichever task wrote it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from recsys.errors import Damaged
+from recsys.system.recorded import RecordedFiles
+
+# One more whenever a reader needs what an older file lacks.
+FORMAT = 1
+MEND = (
+    "Run the experiment again, which makes it again; if what the experiment may say has changed, "
+    "too, under another name"
+)
+
+
+def read_results(files: RecordedFiles, path: Path, keys: Sequence[str] = ()) -> dict[str, Any]:
+    """A ``metrics.json`` of this version, compared with its digest.
+
+    Args:
+        files: of the run's folder.
+        path: the file.
+        keys: that the document has.
+
+    Raises:
+        Damaged: it is missing or damaged, or another version of recsys wrote it.
+    """
+    document = files.read(path)
+    found = document.get("format") if isinstance(document, dict) else None
+    if found != FORMAT:
+        has = "has no number of a format" if found is None else f"has results format {found!r}"
+        raise Damaged(
+            path, MEND, f"{has}, this version of recsys reads {FORMAT}: another version wrote it"
+        )
+    return files.read(path, keys)
+
+
+def are_current(files: RecordedFiles, path: Path) -> bool:
+    """Whether a ``metrics.json`` is one that this version reads."""
+    try:
+        read_results(files, path)
+    except Damaged:
+        return False
+    return True

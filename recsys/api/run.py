@@ -451,12 +451,16 @@ class Run:
 def _experiment(document: Any, path: Path) -> "Experiment":
     """The experiment of a run that some version of recsys wrote."""
     from recsys.experiment.file import DEFAULT_TASK, validated
+    from recsys.experiment.own_parts import UnknownPart, naming_own_parts
     from recsys.experiment.schema import Experiment
 
     if isinstance(document, dict) and (task := document.get("task", DEFAULT_TASK)) != DEFAULT_TASK:
         raise InputError(f"{path} is a run of `task: {task}`, not of recommendation")
     try:
-        return validated(Experiment, document, "its experiment.yaml")
+        with naming_own_parts(path):
+            return validated(Experiment, document, "its experiment.yaml")
+    except UnknownPart:
+        raise
     except InputError as error:
         raise InputError(
             f"{path} was written by another version of recsys, whose experiment this one does not "

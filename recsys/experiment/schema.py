@@ -19,6 +19,7 @@ from recsys.experiment.file import (
     set_value,
     validated,
 )
+from recsys.experiment.own_parts import naming_own_parts
 from recsys.experiment.run_name import RunName
 from recsys.export.request import ExportConfig
 from recsys.models.retriever import ModelConfig
@@ -84,7 +85,8 @@ def load_experiment(path: Path, overrides: Overrides = None, name: str | None = 
     check_task(document, path)
     for section in PASSED_OVER:
         document.pop(section, None)
-    return validated(Experiment, document, str(path))
+    with naming_own_parts(path.parent):
+        return validated(Experiment, document, str(path))
 
 
 def check_task(document: Document, path: Path) -> None:

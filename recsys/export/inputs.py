@@ -116,13 +116,13 @@ def serving_inputs(
     ids = dataset.item_ids
     inputs = {HISTORY: id_matrix([ids[item] for item in history] for history in histories)}
     features = user_features_of(spec.user_features, dataset)
-    inputs |= user_inputs(dataset, features, spec.user, users)
+    inputs |= _user_inputs(dataset, features, spec.user, users)
     if spec.times:
         inputs[HISTORY_TIME] = time_matrix(times)
     return inputs
 
 
-def user_inputs(
+def _user_inputs(
     dataset: Dataset, features: Sequence[Feature], reads_user_id: bool, users: np.ndarray
 ) -> dict[str, np.ndarray]:
     """The further inputs of ``serving_default`` for users of a dataset.

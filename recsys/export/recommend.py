@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from recsys.batch import BatchSpec
 from recsys.data.dataset import Dataset
 from recsys.data.sources.text import normal_id
 from recsys.errors import InputError
@@ -24,9 +25,8 @@ from recsys.export.inputs import (
     event_times,
     id_matrix,
     input_name,
+    serving_inputs,
     stack_rows,
-    time_matrix,
-    user_inputs,
 )
 from recsys.export.manifest import verified_manifest
 from recsys.export.titles import read_titles
@@ -222,13 +222,25 @@ class Recommender:
         if dataset.manifest.has_time:
             # The parts of a fixed split need not follow each other.
             order = np.argsort(dataset.event_times[begin:end], kind="stable")
-        history = [dataset.item_ids[item] for item in dataset.event_items[begin:end][order]]
+        inputs = serving_inputs(
+            dataset,
+            self._reads(dataset),
+            [dataset.event_items[begin:end][order]],
+            [event_times(dataset, slice(begin, end))[order]],
+            np.array([user]),
+        )
+        return Query(inputs.pop(HISTORY)[0].tolist(), inputs)
+
+    def _reads(self, dataset: Dataset) -> BatchSpec:
+        """What the model reads, by the inputs that it takes."""
         names = set(self.further_inputs)
-        features = [f for f in dataset.manifest.user_features if input_name(f) in names]
-        further = user_inputs(dataset, features, USER_ID in names, np.array([user]))
-        if HISTORY_TIME in names:
-            further[HISTORY_TIME] = time_matrix([event_times(dataset, slice(begin, end))[order]])
-        return Query(history, further)
+        features = dataset.manifest.user_features
+        return BatchSpec(
+            max_events=self.manifest["model"]["max_events"],
+            times=HISTORY_TIME in names,
+            user=USER_ID in names,
+            user_features=tuple(f.name for f in features if input_name(f) in names),
+        )
 
     def check_dataset(self, dataset: Dataset) -> None:
         """Refuses a dataset that the model was not exported with.

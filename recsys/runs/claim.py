@@ -76,7 +76,7 @@ class Claim:
         self.folder.files.forget_if_damaged()
         self.check(dataset)
         self.remove_outdated()
-        self._record(dataset)
+        self.record(dataset)
 
     def refuse(self, changed: list[str], there: dict[str, Any]) -> None:
         """Refuses what decides and has changed.
@@ -129,7 +129,12 @@ class Claim:
                 f"since, it is now {dataset.fingerprint}. {CHOOSE}"
             )
 
-    def _record(self, dataset: Dataset | None) -> None:
+    def record(self, dataset: Dataset | None) -> None:
+        """Writes whose run it is: the experiment, and the dataset that it reads.
+
+        Args:
+            dataset: see :meth:`check`.
+        """
         folder = self.folder
         folder.path.mkdir(parents=True, exist_ok=True)
         documents = {folder.experiment: self.document}

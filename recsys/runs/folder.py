@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from recsys.data.dataset import Dataset
 from recsys.errors import InputError
+from recsys.experiment import own_parts
 from recsys.experiment.file import validated
 from recsys.experiment.schema import Experiment
 from recsys.system.files import atomic_path, without_detours
@@ -37,6 +38,7 @@ class RunFolder:
         self.files = RecordedFiles(path, MEND)
         self.experiment = path / "experiment.yaml"
         self.dataset_record = path / "dataset.json"
+        self.own_parts = path / own_parts.FILE
         self.checkpoints = path / "checkpoints"
         self.retriever = self.checkpoints / "retriever.keras"
         self.timing = self.checkpoints / "training.json"
@@ -58,7 +60,8 @@ class RunFolder:
 
     def read_experiment(self) -> Experiment:
         """The experiment as it was resolved."""
-        return validated(Experiment, self.files.read(self.experiment), str(self.experiment))
+        with own_parts.naming_own_parts(self.path):
+            return validated(Experiment, self.files.read(self.experiment), str(self.experiment))
 
     def read_metrics(self, keys: Sequence[str] = ()) -> dict[str, Any]:
         """``metrics.json``: what the run found.

@@ -3,12 +3,14 @@
 import shutil
 from typing import Any
 
+from recsys.data.dataset import Dataset
 from recsys.errors import InputError
 from recsys.experiment.differences import is_within
+from recsys.experiment.own_parts import own_parts
 from recsys.experiment.schema import Experiment
 from recsys.runs import more_epochs
 from recsys.runs.claim import CHOOSE, Claim
-from recsys.runs.folder import RunFolder
+from recsys.runs.folder import RunFolder, write_document
 from recsys.tracking import record
 
 # What the trained weights follow from.
@@ -35,6 +37,7 @@ class TrainingClaim(Claim):
     def __init__(self, folder: RunFolder, experiment: Experiment, seed: int) -> None:
         document = experiment.dump()
         document["training"]["seeds"] = [seed]
+        self._own_parts = own_parts(experiment)
         super().__init__(
             folder,
             document,
@@ -66,6 +69,13 @@ class TrainingClaim(Claim):
             folder.metrics.unlink(missing_ok=True)
         if evaluated_otherwise or there.get("export") != here["export"]:
             shutil.rmtree(folder.model / here["export"]["version"], ignore_errors=True)
+
+    def record(self, dataset: Dataset | None) -> None:
+        """Writes whose run it is, and which classes of the user's own it has."""
+        super().record(dataset)
+        if self._own_parts:
+            with self.folder.files.making(self.folder.own_parts):
+                write_document(self.folder.own_parts, self._own_parts)
 
     def _forget_the_model(self) -> None:
         """Removes what follows from the last weights; MLflow keeps its run of that model."""

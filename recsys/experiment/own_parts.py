@@ -1,0 +1,95 @@
+"""The classes of a user's own that a run was made with, for whoever opens it in another process.
+
+An experiment names the kind of an encoder, a loss or a baseline. The class of a kind that a
+notebook or a package brought is known only where it is given or installed; ``own_parts.json`` in
+the run's folder says which class it was. Nothing is imported by it.
+"""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from recsys.errors import InputError
+from recsys.system.keywords import annotation_of, open_kinds
+
+FILE = "own_parts.json"
+OURS = __name__.partition(".")[0]
+
+
+def own_parts(config: BaseModel, prefix: str = "") -> dict[str, dict[str, str]]:
+    """The parts of an experiment whose classes are not the framework's.
+
+    Args:
+        config: an experiment, or a section of it.
+        prefix: the dotted key of the section.
+
+    Returns:
+        By dotted key the ``module`` and the name of the ``class``, and the ``group`` of the entry
+        points by which packages make such classes known.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for name, field in type(config).model_fields.items():
+        kinds = open_kinds(annotation_of(field))
+        for key, value in _sections(f"{prefix}{field.alias or name}", getattr(config, name)):
+            kind = type(value)
+            if kinds is not None and kind.__module__.partition(".")[0] != OURS:
+                found[key] = {
+                    "module": kind.__module__, "class": kind.__qualname__, "group": kinds.group
+                }  # fmt: skip
+            found |= own_parts(value, f"{key}.")
+    return found
+
+
+def _sections(key: str, value: Any) -> Iterator[tuple[str, BaseModel]]:
+    if isinstance(value, BaseModel):
+        yield key, value
+    elif isinstance(value, list | tuple):
+        for number, each in enumerate(value):
+            yield from _sections(f"{key}.{number}", each)
+
+
+@contextlib.contextmanager
+def naming_own_parts(folder: Path) -> Iterator[None]:
+    """Within it, an experiment is read; a kind that is not known is explained by what is recorded.
+
+    Args:
+        folder: that the experiment lies in.
+
+    Raises:
+        UnknownPart: a class that the run was made with is not known here.
+    """
+    try:
+        yield
+    except InputError as error:
+        for key, part in _recorded(folder).items():
+            if f"  {key}.kind: " in str(error):
+                raise UnknownPart(_explained(folder, key, part)) from error
+        raise
+
+
+class UnknownPart(InputError):
+    """A class of a user's own that a run was made with is not known to this process."""
+
+
+def _recorded(folder: Path) -> dict[str, dict[str, str]]:
+    try:
+        return json.loads((folder / FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # there are none, or there is nothing to be learned of them
+        return {}
+
+
+def _explained(folder: Path, key: str, part: dict[str, str]) -> str:
+    module, name = part["module"], part["class"]
+    where = "a notebook or script" if module == "__main__" else f"the module {module}"
+    define = "define it" if module == "__main__" else f"import it from {module}"
+    example = f"recsys.run({str(folder / 'experiment.yaml')!r}, {{{key!r}: {name}(…)}})"
+    return (
+        f"the run in {folder} was made with the class {name} of {where} ({key}), which this "
+        f"process does not know. In Python, {define} and give recsys an instance, such as by "
+        f"{example}; or install it in a package with an entry point of {part['group']}, for the "
+        "command line, too"
+    )

@@ -43,7 +43,9 @@ def main() -> None:
     for name in NAMES:
         logging.getLogger("recsys.quickstart").info("\n%s", name)
         file = EXPERIMENTS / f"{name}.yaml"
-        runs.append(recsys.run(file, arguments.overrides, runs_dir=arguments.runs_dir))
+        run = recsys.run(file, arguments.overrides, runs_dir=arguments.runs_dir)
+        assert isinstance(run, recsys.Run)
+        runs.append(run)
     _show_metrics(runs)
     _show_recommendations(runs)
     for run in runs:

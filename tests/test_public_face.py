@@ -19,7 +19,10 @@ import recsys
 
 data = recsys.Dataset.from_frame(pd.DataFrame(), user="u", item="i", time="t")
 run = recsys.train(data, encoder="attention", epochs=20, fields={"training.seeds": [1, 2]})
-again: recsys.Run = recsys.run("experiment.yaml", {"training.epochs": 5}, name="again")
+again = recsys.run("experiment.yaml", {"training.epochs": 5}, name="again")
+print(again.path / "report.html", again.summary())
+assert isinstance(again, recsys.Run)
+trained: recsys.Run = recsys.run("experiment.yaml", only="train")
 recsys.load("models:/name@alias").metrics.loc["ndcg@10"]
 table: pd.DataFrame = run.recommend(users=["42"], k=10, why=True)
 vectors: pd.DataFrame = run.embed_items()
@@ -37,6 +40,7 @@ import recsys
 recsys.run("experiment.yaml", overwrite="yes")
 recsys.load("runs/x/1").recommand(users=["42"])
 recsys.load("runs/x/1").export()
+recsys.run("experiment.yaml").recommend(users=["42"])
 """
 
 
@@ -65,7 +69,7 @@ def test_a_program_of_a_user_type_checks(said):
 
 @pytest.mark.slow
 def test_what_is_wrong_in_it_is_found(said):
-    assert [said.count(f"wrong.py:{line}: error") for line in (4, 5, 6)] == [1, 1, 1]
+    assert [said.count(f"wrong.py:{line}: error") for line in (4, 5, 6, 7)] == [1, 1, 1, 1]
 
 
 def test_the_package_is_typed():

@@ -4,7 +4,7 @@ import contextlib
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, overload
 
 from recsys.api.run import Run
 from recsys.data.dataset import Dataset
@@ -15,6 +15,7 @@ from recsys.system.backend import start_backend
 if TYPE_CHECKING:
     from recsys.api.steps import Step
     from recsys.experiment.schema import Experiment
+    from recsys.experiment.task import FinishedTask
 
 ORIGIN = "train"  # what messages begin with
 
@@ -82,6 +83,30 @@ def train(
         return _first(experiment.with_values({"name": free}), root, told=told)
 
 
+@overload
+def run(
+    experiment: str | Path,
+    overrides: Overrides = None,
+    *,
+    name: str | None = None,
+    runs_dir: str | Path = "runs",
+    overwrite: bool = False,
+    only: "Step",
+) -> Run: ...
+
+
+@overload
+def run(
+    experiment: str | Path,
+    overrides: Overrides = None,
+    *,
+    name: str | None = None,
+    runs_dir: str | Path = "runs",
+    overwrite: bool = False,
+    only: None = None,
+) -> "Run | FinishedTask": ...
+
+
 def run(
     experiment: str | Path,
     overrides: Overrides = None,
@@ -90,7 +115,7 @@ def run(
     runs_dir: str | Path = "runs",
     overwrite: bool = False,
     only: "Step | None" = None,
-) -> Run:
+) -> "Run | FinishedTask":
     """Runs an experiment file, as ``recsys run`` does: prepare, train, evaluate, export.
 
     A run that was stopped is continued; what is done is not done again.
@@ -106,8 +131,10 @@ def run(
 
     Returns:
         The run; of several seeds, that of the first, which has the others in ``run.seeds``. An
-        experiment of a ``task`` that an installed package adds gives what that task leaves, with
-        ``path`` and ``summary()``.
+        experiment of a ``task`` that an installed package adds gives what that task leaves
+        (:class:`recsys.experiment.task.FinishedTask`: it has ``path`` and ``summary()``), such as a
+        :class:`recsys.marketing.TaskRun`. What it is, only the file says: for a type checker,
+        ``assert isinstance(run, recsys.Run)``.
 
     Raises:
         InputError: the file, a value or the log does not suit, or another experiment has the name.
@@ -128,7 +155,7 @@ def run(
         if only is not None:
             raise InputError(f"{path} is an experiment of `task: {task}`, which runs as a whole")
         start_backend()
-        return cast(Run, load_task(task, path).run(path, overrides, name, root, overwrite))
+        return load_task(task, path).run(path, overrides, name, root, overwrite)
     runs = list(each_run(path, overrides, name, root, overwrite, only))
     return runs[0]
 

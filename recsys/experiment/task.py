@@ -18,7 +18,7 @@ TASKS = "recsys.tasks"
 
 
 class FinishedTask(Protocol):
-    """What a task leaves behind."""
+    """What a task leaves behind: what :func:`recsys.run` returns of an experiment of that task."""
 
     @property
     def path(self) -> Path:

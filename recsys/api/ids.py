@@ -10,6 +10,7 @@ import numpy as np
 
 from recsys.data.sources.text import normal_id
 from recsys.errors import InputError
+from recsys.system.display import counted
 
 
 @dataclass(frozen=True)
@@ -200,7 +201,9 @@ def _in_time(column: Any) -> tuple[np.ndarray, np.ndarray | None]:
     import pyarrow as pa
 
     if column.null_count:
-        raise InputError(f"histories: {column.null_count:,} events of the frame have no time")
+        raise InputError(
+            f"histories: the frame has {counted(column.null_count, 'event')} without a time"
+        )
     if pa.types.is_integer(column.type):  # of seconds, milliseconds, …: enough for the order
         return column.to_numpy(), None
     if not (pa.types.is_timestamp(column.type) or pa.types.is_date(column.type)):

@@ -11,6 +11,7 @@ from recsys.errors import InputError
 from recsys.evaluation.confidence import FEW_USERS, user_sums
 from recsys.evaluation.metrics import Ratio, parse_metric, ranking_metrics
 from recsys.evaluation.ranking import RankedQueries
+from recsys.system.display import counted
 
 LEVEL = 0.05
 
@@ -187,7 +188,7 @@ def _sentence(model: str, other: str, metric: str, difference: ClusteredMean, re
             f"({interval} of the difference)."
         )
     else:
-        users = f"{difference.users:,} users"
+        users = counted(difference.users, "user")
         sentence = (
             f"{model} and {other}: no difference in {metric} that {users} can show "
             f"({difference.mean:+.4f}, {interval})."

@@ -102,5 +102,5 @@ def _interval(value: float, drawn: np.ndarray, users: int) -> Interval:
     low, high = np.nanpercentile(drawn, (2.5, 97.5))
     warning = None
     if users < FEW_USERS:
-        warning = f"{users} users are too few to trust this interval: it is too narrow"
+        warning = f"{users:,} users are too few to trust this interval: it is too narrow"
     return Interval(value, float(low), float(high), warning)

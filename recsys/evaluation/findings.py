@@ -6,6 +6,7 @@ import numpy as np
 
 from recsys.evaluation.metrics import parse_metric
 from recsys.evaluation.ranking import UNRANKED, RankedQueries
+from recsys.system.display import counted
 
 # With fewer events, a metric is more luck than skill.
 FEW = 100
@@ -46,12 +47,12 @@ def evaluated_on(part: str, targets: int, repeats: int) -> list[str]:
     """
     if repeats:
         return [
-            f"evaluated on {targets:,} {part} events: {repeats:,} of {targets + repeats:,} repeat "
-            "the history of their user and are left out under `seen: exclude` (where people come "
-            "back to the same items: `seen: allow`)"
+            f"evaluated on {counted(targets, f'{part} event')}; left out under `seen: exclude`, as "
+            f"they repeat the history of their user: {repeats:,} of {targets + repeats:,} (where "
+            "people come back to the same items: `seen: allow`)"
         ]
     few = "only: the metrics depend on luck (`data.split` can hold out more)"
-    return [f"evaluated on {targets:,} {part} events {few}"] if targets < FEW else []
+    return [f"evaluated on {counted(targets, f'{part} event')} {few}"] if targets < FEW else []
 
 
 def too_long(k: Sequence[int], candidates: int) -> list[str]:

@@ -7,7 +7,7 @@ the run's folder says which class it was. Nothing is imported by it.
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,9 @@ def own_parts(config: BaseModel, prefix: str = "") -> dict[str, dict[str, str]]:
 def _sections(key: str, value: Any) -> Iterator[tuple[str, BaseModel]]:
     if isinstance(value, BaseModel):
         yield key, value
+    elif isinstance(value, Mapping):
+        for name, each in value.items():
+            yield from _sections(f"{key}.{name}", each)
     elif isinstance(value, list | tuple):
         for number, each in enumerate(value):
             yield from _sections(f"{key}.{number}", each)

@@ -12,6 +12,7 @@ from recsys.data.prepare.features.kinds import FEATURES
 from recsys.data.sources.config import Columns
 from recsys.errors import InputError
 from recsys.experiment.roles.guess import RoleGuess, guess_roles
+from recsys.system.display import counted
 from recsys.system.files import atomic_path
 from recsys.system.yaml_text import inline_yaml
 
@@ -133,13 +134,13 @@ def _completion(output: Path) -> list[str]:
 def _sizes(guess: RoleGuess) -> list[str]:
     found = guess.statistics
     if found is None:
-        return [f"# {guess.rows:,} rows."]
+        return [f"# {counted(guess.rows, 'row')}."]
     span = f", from {found.first} to {found.last}" if found.first else ""
     reasons = ", ".join(f"{reason} {rows:,}" for reason, rows in found.unusable.items())
     left_out = f" ({sum(found.unusable.values()):,} unusable: {reasons})" if reasons else ""
     return [
-        f"# {found.rows:,} rows{left_out}, {found.users:,} users, "
-        f"{found.items:,} items, density {found.density:.2%}{span}."
+        f"# {counted(found.rows, 'row')}{left_out}, {counted(found.users, 'user')}, "
+        f"{counted(found.items, 'item')}, density {found.density:.2%}{span}."
     ]
 
 

@@ -30,6 +30,7 @@ from recsys.export.inputs import (
 )
 from recsys.export.manifest import verified_manifest
 from recsys.export.titles import read_titles
+from recsys.system.display import counted
 
 SIGNATURE, EXCLUDING = "serving_default", "recommend_excluding"
 EXAMPLE_EVENTS = 5
@@ -132,8 +133,8 @@ class Recommender:
         if answers >= k:
             return ""
         catalogue = self.manifest["model"]["catalogue_items"]
-        found = f"only {answers} of {k} items" if answers else "nothing"
-        sentence = f"{found} can be recommended: the catalogue holds {catalogue:,} items"
+        found = f"only {answers} of {counted(k, 'item')}" if answers else "nothing"
+        sentence = f"{found} can be recommended: the catalogue holds {counted(catalogue, 'item')}"
         if had := catalogue - answers:
             sentence += (
                 f", of which the history has {'all' if had == catalogue else f'{had:,}'}, and "

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from recsys.experiment.precheck import refuse_early
-from recsys.system.display import show
+from recsys.system.display import counted, show
 
 Overrides = Annotated[
     list[str] | None,
@@ -192,7 +192,7 @@ def size(
         holdout=holdout,
         power=power,
     )
-    show(f"{arms.users:,} users: {arms.treated:,} addressed, {arms.held_out:,} held out")
+    show(f"{counted(arms.users, 'user')}: {arms.treated:,} addressed, {arms.held_out:,} held out")
 
 
 @campaign_app.command()

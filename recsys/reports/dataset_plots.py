@@ -8,6 +8,7 @@ from recsys.data.dataset import Dataset
 from recsys.data.dataset_statistics import DatasetStatistics, Period
 from recsys.data.manifest import PARTS
 from recsys.reports.plots import ACCENT_COLOUR, MODEL_COLOUR, OTHER_COLOUR, Figure, styled_figure
+from recsys.system.display import counted
 
 PART_COLOURS = {"train": MODEL_COLOUR, "validation": OTHER_COLOUR, "test": ACCENT_COLOUR}
 PERCENT = matplotlib.ticker.PercentFormatter(1.0, decimals=0)
@@ -121,7 +122,7 @@ def long_tail(table: pd.DataFrame) -> Figure:
         for head in HEADS:
             count = int(np.ceil(head * len(table)))
             axes.plot(count / len(table), cumulative[count], "o", color=ACCENT_COLOUR)
-            items_told = "1 item" if count == 1 else f"{count:,} items"
+            items_told = counted(count, "item")
             told.append(f"{items_told} ({head:.0%}): {cumulative[count]:.0%} of events")
         axes.set(title="; ".join(told), xlabel="share of items, the most frequent first",
                  ylabel="share of events", xlim=(0, 1), ylim=(0, 1.02))  # fmt: skip
@@ -142,7 +143,7 @@ def events_per_user(table: pd.DataFrame) -> Figure:
         place = int(np.searchsorted(np.cumsum(table["share"]), 0.5))
         middle = int(table.index[place])
         axes.plot(middle, table.at_least.iloc[place], "o", color=ACCENT_COLOUR)
-        axes.set(title=f"Half of the users have {middle:,} events or fewer", xscale="log",
+        axes.set(title=f"Half of the users have {counted(middle, 'event')} or fewer", xscale="log",
                  xlabel="events", ylabel="users with as many or more", ylim=(0, 1.02))  # fmt: skip
         axes.xaxis.set_major_formatter(matplotlib.ticker.StrMethodFormatter("{x:,.0f}"))
         axes.yaxis.set_major_formatter(PERCENT)

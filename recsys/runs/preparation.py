@@ -8,6 +8,7 @@ from recsys.data.prepare.config import DataConfig
 from recsys.data.prepare.findings import findings
 from recsys.data.prepare.prepare import prepare
 from recsys.runs.console import say, warn, working
+from recsys.system.display import counted
 
 
 def prepare_dataset(
@@ -29,10 +30,10 @@ def prepare_dataset(
         dataset = prepare(data, runs_dir / "datasets", progress=tell)
     manifest = dataset.manifest
     parts = ", ".join(f"{count:,} {part}" for part, count in manifest.part_events.items())
-    items = f"{manifest.items:,} items" if manifest.has_items else "no items"
+    items = counted(manifest.items, "item") if manifest.has_items else "no items"
     say(
-        f"dataset {dataset.fingerprint[:12]}: {manifest.events:,} events ({parts}), "
-        f"{manifest.users:,} users, {items} in {time.monotonic() - began:.1f} s"
+        f"dataset {dataset.fingerprint[:12]}: {counted(manifest.events, 'event')} ({parts}), "
+        f"{counted(manifest.users, 'user')}, {items} in {time.monotonic() - began:.1f} s"
     )
     if brief or dataset.fingerprint == told:
         return dataset

@@ -47,6 +47,20 @@ def printable_document(document: Any) -> Any:
     return printable(document, LONGEST_LINE) if isinstance(document, str) else document
 
 
+def counted(count: int, one: str, many: str = "") -> str:
+    """A number with what is counted, in the singular or the plural.
+
+    Args:
+        count: how many.
+        one: words behind a 1.
+        many: words behind any other number; ``one`` with an s by default.
+
+    >>> counted(1, "row"), counted(2000, "row"), counted(1, "id has", "ids have")
+    ('1 row', '2,000 rows', '1 id has')
+    """
+    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
+
+
 def show(text: object) -> None:
     """Prints lines for a person: those of a summary, the path of a file."""
     print(printable_lines(str(text)))

@@ -35,8 +35,8 @@ def test_nothing_of_note():
 
 def test_events_that_repeat_the_history():
     assert said(ranked([1] * 54, repeats=444)) == [
-        "evaluated on 54 test events: 444 of 498 repeat the history of their user and are left out "
-        "under `seen: exclude` (where people come back to the same items: `seen: allow`)"
+        "evaluated on 54 test events; left out under `seen: exclude`, as they repeat the history "
+        "of their user: 444 of 498 (where people come back to the same items: `seen: allow`)"
     ]
 
 

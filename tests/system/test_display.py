@@ -7,6 +7,7 @@ from recsys.errors import InputError
 from recsys.runs.console import lines_shown, say
 from recsys.runs.summary import as_text
 from recsys.system.display import (
+    counted,
     printable,
     printable_document,
     printable_lines,
@@ -91,3 +92,11 @@ def test_messages_and_tracebacks_too(monkeypatch, capsys, raised, status, said):
 )
 def test_no_cell_is_a_formula(text, cell):
     assert spreadsheet_cell(text) == cell
+
+
+def test_what_is_counted_is_in_the_singular_or_the_plural():
+    assert [counted(count, "row") for count in (0, 1, 2, 2000)] == [
+        "0 rows", "1 row", "2 rows", "2,000 rows"
+    ]  # fmt: skip
+    assert counted(1, "id has", "ids have") == "1 id has"
+    assert counted(3, "id has", "ids have") == "3 ids have"

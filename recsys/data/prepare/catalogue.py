@@ -45,8 +45,8 @@ class Catalogue:
         if not self.context_items:
             return []
         return [
-            f"{self.context_items} items occur as context only (events of weight 0) and are never "
-            "recommended"
+            "items that occur as context only (events of weight 0) and are never recommended: "
+            f"{self.context_items:,}"
         ]
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from recsys.data.manifest import Manifest
+from recsys.system.display import counted
 
 
 @dataclass
@@ -37,25 +38,27 @@ def findings(manifest: Manifest, quarantine: Path | None = None) -> list[str]:
         )
     if quality.exact_repeats:
         usable = quality.rows_read - bad
+        was = "was" if quality.exact_repeats == 1 else "were"
         fate = (
-            "were kept (`data.repeats: first` keeps one of each)"
+            f"{was} kept (`data.repeats: first` keeps one of each)"
             if settings.get("repeats", "keep") == "keep"
-            else "were left out as repeats"
+            else f"{was} left out as {'a repeat' if was == 'was' else 'repeats'}"
         )
+        repeat = "repeats" if quality.exact_repeats == 1 else "repeat"
         found.append(
-            f"{_of(quality.exact_repeats, usable, 'rows')} repeat another one in every column "
+            f"{_of(quality.exact_repeats, usable, 'rows')} {repeat} another one in every column "
             f"that is read, and {fate}"
         )
     if quality.repeats_collapsed:
         found.append(
-            f"{quality.repeats_collapsed:,} repeats of the same user, item and event type were "
-            f"left out (`data.repeats: {settings['repeats']}`)"
+            f"left out: {counted(quality.repeats_collapsed, 'repeat')} of the same user, item and "
+            f"event type (`data.repeats: {settings['repeats']}`)"
         )
     if quality.removed_by_k_core:
+        least = {side: settings[f"minimum_{side}_events"] for side in ("user", "item")}
+        rare = [f"{side}s with fewer than {n} events" for side, n in least.items() if n > 1]
         found.append(
-            f"{quality.removed_by_k_core:,} events were removed, of users with fewer than "
-            f"{settings['minimum_user_events']} events or items with fewer than "
-            f"{settings['minimum_item_events']}"
+            f"removed: {counted(quality.removed_by_k_core, 'event')} of {' or '.join(rare)}"
         )
     return found + quality.notes + _newcomers(manifest)
 

@@ -27,6 +27,7 @@ from recsys.data.sources.readers.source import Source, remedy
 from recsys.data.sources.time_faults import explain_times
 from recsys.data.sources.times import read_times, time_reasons, unusable_times
 from recsys.errors import InputError
+from recsys.system.display import counted
 
 ROLES = tuple(Columns.model_fields)
 # Where the log names no items.
@@ -206,8 +207,8 @@ def count_rows(log: ir.Table, config: LogConfig, where: object) -> Quality:
     Raises:
         InputError: the log is empty, or too many rows are unusable (with an example).
     """
-    counted = log.group_by("reason").aggregate(rows=log.count()).to_pyarrow().to_pylist()
-    counts = {entry["reason"]: entry["rows"] for entry in counted}
+    by_reason = log.group_by("reason").aggregate(rows=log.count()).to_pyarrow().to_pylist()
+    counts = {entry["reason"]: entry["rows"] for entry in by_reason}
     quality = Quality(rows_read=sum(counts.values()), rows_kept=counts.pop(None, 0))
     quality.quarantined = dict(sorted(counts.items(), key=lambda entry: -entry[1]))
     if quality.rows_read == 0:
@@ -245,7 +246,7 @@ def _refusal(log: ir.Table, quality: Quality, config: LogConfig, where: object) 
     if all(reason in WANTED for reason in counts):
         said = ", ".join(f"{rows} for: {reason}" for reason, rows in counts.items())
         return (
-            f"{where}: none of {quality.rows_read} rows is left, {said}. Check `where`, "
+            f"{where}: none of {counted(quality.rows_read, 'row')} is left, {said}. Check `where`, "
             "`event_weights`, `minimum_value` and `minimum_order`."
         )
     reason, rows = next(each for each in counts.items() if each[0] not in WANTED)
@@ -265,7 +266,7 @@ def _refusal(log: ir.Table, quality: Quality, config: LogConfig, where: object) 
     unusable = sum(rows for reason, rows in counts.items() if reason not in WANTED)
     checked = quality.rows_kept + unusable
     return (
-        f"{where}: {unusable} of {checked} rows cannot be used, {rows} of them for: "
+        f"{where}: {unusable} of {counted(checked, 'row')} cannot be used, {rows} of them for: "
         f"{reason}{hint}. For example {shown}.{told} "
         f"Check `columns`; `max_quarantined` (now {config.max_quarantined}) is the share that is "
         "accepted."
@@ -277,7 +278,9 @@ def _check_event_types(log: ir.Table, config: LogConfig, where: object) -> None:
     found = usable.group_by("event").aggregate(rows=usable.count())
     unlisted = found.order_by(ibis.desc("rows"), "event").limit(20).to_pyarrow().to_pylist()
     if unlisted:
-        types = ", ".join(f"{entry['event']!r} ({entry['rows']} rows)" for entry in unlisted)
+        types = ", ".join(
+            f"{entry['event']!r} ({counted(entry['rows'], 'row')})" for entry in unlisted
+        )
         raise InputError(
             f"{where}: event types without a weight: {types}. List each in `event_weights`, with "
             "0 for those that are context only."

@@ -7,6 +7,7 @@ from pathlib import Path
 from recsys.data.feature import Feature
 from recsys.data.manifest import PARTS, Manifest
 from recsys.data.prepare.findings import findings
+from recsys.system.display import counted
 
 COLUMNS = ("events", "users", "items", "days")
 # Of a split, what says when or how much.
@@ -47,8 +48,8 @@ def as_html(manifest: Manifest, folder: Path) -> str:
 
 
 def _size(manifest: Manifest) -> str:
-    items = f"{manifest.items:,} items" if manifest.has_items else "no items"
-    return f"{manifest.events:,} events, {manifest.users:,} users, {items}"
+    items = counted(manifest.items, "item") if manifest.has_items else "no items"
+    return f"{counted(manifest.events, 'event')}, {counted(manifest.users, 'user')}, {items}"
 
 
 def _parts(manifest: Manifest) -> list[tuple[str, ...]]:

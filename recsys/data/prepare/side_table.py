@@ -18,6 +18,7 @@ from recsys.data.sources.config import FileConfig, public_knows
 from recsys.data.sources.files import SourceFiles
 from recsys.data.sources.read import column
 from recsys.errors import InputError
+from recsys.system.display import counted
 
 FEATURE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 EXAMPLES = 5
@@ -141,8 +142,10 @@ def _refuse_repeated(repeated: ir.Table, side: Side, where: object) -> None:
     examples = repeated.limit(EXAMPLES).to_pyarrow().to_pylist()
     if examples:
         shown = ", ".join(f"{entry['id']!r} ({entry['rows']} rows)" for entry in examples)
+        count = int(repeated.count().execute())
+        ids = counted(count, f"{side} id has", f"{side} ids have")
         raise InputError(
-            f"{where}: {repeated.count().execute()} {side} ids have several rows: {shown}. Keep "
+            f"{where}: {ids} several rows: {shown}. Keep "
             "one row per id, or set `duplicates: first` or `duplicates: last`."
         )
 

@@ -11,6 +11,7 @@ from ibis.backends.duckdb import Backend
 from recsys.data.sources.cells import NULL_WORDS
 from recsys.data.sources.config import LogConfig
 from recsys.data.sources.text import ZERO_WIDTH
+from recsys.system.display import counted
 
 EXAMPLES = 5
 LIST_SEPARATORS = ("|", ";", ",")
@@ -32,9 +33,11 @@ def variant_notes(ids: pa.ChunkedArray | pa.Array, side: str) -> list[str]:
         ids: each once.
         side: whose ids they are.
     """
-    notes = _alike(ids, pc.utf8_lower(ids), repr, f"{side} ids differ only in case")
+    notes = _alike(ids, pc.utf8_lower(ids), repr, f"{side} ids that differ only in case")
     if pc.any(pc.match_substring_regex(ids, "[^ -~]")).as_py():
-        notes += _alike(ids, visible_form(ids), ascii, f"{side} ids differ only in Unicode form")
+        notes += _alike(
+            ids, visible_form(ids), ascii, f"{side} ids that differ only in Unicode form"
+        )
     return notes
 
 
@@ -54,7 +57,7 @@ def _alike(
         f"{shown(one['id_min'])} and {shown(one['id_max'])}"
         for one in groups.slice(0, EXAMPLES).to_pylist()
     )
-    return [f"{len(groups)} groups of {what} and were kept apart: {examples}"]
+    return [f"{what} were kept apart, {counted(len(groups), 'group')}: {examples}"]
 
 
 def visible_form(ids: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray | pa.Array:
@@ -100,9 +103,9 @@ def word_notes(con: Backend, log: ir.Table, config: LogConfig) -> list[str]:
         words = ids.filter(ids.id.isin(WORDS)).to_pyarrow()["id"].to_pylist()
         if words:
             named = usable.filter(usable[role].isin(words)).group_by(role)
-            counted = named.aggregate(rows=ibis._.count()).order_by(ibis.desc("rows"), role)
-            rows = counted.to_pyarrow().to_pylist()
-            shown = ", ".join(f"{row[role]!r} ({row['rows']} rows)" for row in rows)
+            by_word = named.aggregate(rows=ibis._.count()).order_by(ibis.desc("rows"), role)
+            rows = by_word.to_pyarrow().to_pylist()
+            shown = ", ".join(f"{row[role]!r} ({counted(row['rows'], 'row')})" for row in rows)
             notes.append(
                 f"{role} ids that may mean a missing value, and were taken for ids: {shown}; list "
                 "in `null_values` the text that stands for a missing value"

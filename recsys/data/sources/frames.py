@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 from recsys.data.sources.engine import blaming_input
 from recsys.data.sources.readers.columns import SHOWN, find_column
 from recsys.errors import InputError
+from recsys.system.display import counted
 from recsys.system.files import draft_folder, locked
 
 ROWS = 1 << 20  # of a row group
@@ -253,8 +254,7 @@ def _one_type(values: Any, what: str) -> Any:
         examples.setdefault(name, value)
     if len(counts) > 1 and not set(counts) <= {"whole numbers", "fractions", "decimals"}:
         shown = " and ".join(
-            f"{name} ({rows:,} {'row' if rows == 1 else 'rows'}, such as "
-            f"{str(examples[name])[:40]!r})"
+            f"{name} ({counted(rows, 'row')}, such as {str(examples[name])[:40]!r})"
             for name, rows in counts.items()
         )
         raise InputError(

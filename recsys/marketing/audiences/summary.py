@@ -4,6 +4,7 @@ from pathlib import Path
 
 from recsys.marketing.audiences.suppression import suppression_notes
 from recsys.marketing.versions import read_version
+from recsys.system.display import counted
 
 
 def audience_summary(folder: Path) -> str:
@@ -16,7 +17,7 @@ def audience_summary(folder: Path) -> str:
     picked = counts["users"] + counts["opted_out"]
     lines = [f"{folder}: {picked:,} of {counts['of']:,} users picked"]
     if counts["opted_out"]:
-        lines.append(f"{counts['opted_out']:,} opted out: {counts['users']:,} users left")
+        lines.append(f"{counts['opted_out']:,} opted out: {counted(counts['users'], 'user')} left")
     lines += suppression_notes(counts)
     if segments := counts.get("segments"):
         few = f"fewer than {counts['minimum_size']}, or kept back with them"

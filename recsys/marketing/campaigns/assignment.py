@@ -8,6 +8,7 @@ import pandas as pd
 from recsys.errors import InputError
 from recsys.marketing.campaigns.control import ControlConfig
 from recsys.marketing.campaigns.draws import Draw
+from recsys.system.display import counted
 
 COLUMNS = ["user", "campaign", "channel", "held_out", "control", "own_holdout", "probability"]
 
@@ -88,8 +89,8 @@ def assign(
             first = sorted({taken[user] for user in plan.users})
             raise InputError(
                 f"campaign {plan.name!r} contradicts {', '.join(map(repr, first))}: they come "
-                f"first for everybody in its audience ({len(plan.users)} users), and each user "
-                "gets one campaign. Narrow their audiences, or give it a higher priority."
+                f"first for everybody in its audience ({counted(len(plan.users), 'user')}), and "
+                "each user gets one campaign. Narrow their audiences, or give it a higher priority."
             )
         left_out += [(user, plan.name, TAKEN) for user in plan.users if user in taken]
         reasons = obstacles(plan, free)

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from recsys.system.display import counted
+
 WHERE = {
     "push": "the tool that sends push notifications",
     "email": "the tool that sends e-mails: addresses in clear, personal data",
@@ -30,8 +32,8 @@ def folder_readme(document: Mapping[str, Any]) -> str:
         document: of ``campaign.json``.
     """
     files = "".join(
-        f"| `{each['file']}` | {each['sent']:,} users of {each['audience']['name']!r}, for "
-        f"{WHERE[each['channel']]} |\n"
+        f"| `{each['file']}` | {counted(each['sent'], 'user')} of "
+        f"{each['audience']['name']!r}, for {WHERE[each['channel']]} |\n"
         for each in document["campaigns"]
     )
     return (
@@ -45,7 +47,8 @@ def _who_gets_nothing(document: Mapping[str, Any]) -> str:
     text = ""
     if held_out:
         text = (
-            f"{held_out:,} users are held out: until {document['until']} they must get nothing "
+            f"{counted(held_out, 'user is', 'users are')} held out: nothing may be sent to "
+            f"{'that user' if held_out == 1 else 'them'} until {document['until']} "
             f"that is to move the same outcome ({document['outcome']}). `recsys campaign build` "
             "sees to it; other tools must be told.\n"
         )
@@ -61,7 +64,7 @@ def _who_gets_nothing(document: Mapping[str, Any]) -> str:
             if each["left_out"]
         )
         text += (
-            f"{left_out:,} users were left out, as they are held out of another campaign"
+            f"left out, as held out of another campaign: {counted(left_out, 'user')}"
             f"{f' ({names})' if names else ''}.\n"
         )
     return text

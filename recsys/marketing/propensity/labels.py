@@ -12,6 +12,7 @@ from recsys.errors import InputError
 from recsys.marketing.propensity.column_numbers import numbers_of
 from recsys.marketing.propensity.column_texts import MISSING
 from recsys.marketing.propensity.objectives import Binary, Multiclass, Objective, Regression
+from recsys.system.display import counted
 
 # Numbers of more different values are a regression.
 MOST_CLASSES = 20
@@ -91,7 +92,7 @@ def read_label(
         return found
     notes = []
     for word, rows in given[is_word].value_counts().items():
-        notes.append(f"the label {word!r} counts as missing ({rows:,} rows)")
+        notes.append(f"the label {word!r} counts as missing ({counted(rows, 'row')})")
     if not yes:
         target = pd.Series(numbers.values, texts.index).dropna()
         if numbers.said:
@@ -157,7 +158,9 @@ def _one_of(given: pd.Series, name: str, asked: str, odd: list[str]) -> Label:
     spelling = given.groupby(folded).agg(lambda each: each.value_counts().index[0])
     target = folded.map(spelling)
     changed = int((target != given).sum())
-    notes = [f"of the label {name!r}, small and capital letters are one ({changed:,} rows)"]
+    notes = [
+        f"of the label {name!r}, small and capital letters are one ({counted(changed, 'row')})"
+    ]
     return Label(
         Multiclass(asked, tuple(sorted(spelling))), target, tuple(notes if changed else ())
     )

@@ -19,6 +19,7 @@ from recsys.marketing.propensity.column_dates import DAY, dates_of, hours_of, is
 from recsys.marketing.propensity.column_numbers import numbers_of
 from recsys.marketing.propensity.column_texts import LOOKS, ReadColumn
 from recsys.marketing.users.encoding import RARE
+from recsys.system.display import counted
 
 # Calendar dates as numbers are between these.
 FIRST_COMPACT, LAST_COMPACT = 19_000_101, 20_991_231
@@ -206,7 +207,7 @@ def _tell_odd(name: str, column: ReadColumn, notes: _Notes) -> None:
             f"{column.odd[0]!r}, and count as missing",
         )
     for word, rows in column.missing.items():
-        notes.say(name, f"{word!r} counts as missing ({rows:,} rows)")
+        notes.say(name, f"{word!r} counts as missing ({counted(rows, 'row')})")
 
 
 def _days(days: np.ndarray, now: np.ndarray | None) -> np.ndarray:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from recsys.marketing.audiences.suppression import suppression_notes
 from recsys.marketing.realtime.replay import SUMMARY
+from recsys.system.display import counted
 from recsys.system.reading import read_json
 
 
@@ -16,17 +17,17 @@ def replay_summary(folder: Path) -> str:
     found = read_json(folder / SUMMARY, "Replay again (`recsys replay`)", ["stream", "latency_ms"])
     stream, latency = found["stream"], found["latency_ms"]
     lines = [
-        f"{folder}: {stream['events']:,} events from {stream['first']} to {stream['last']}, "
-        f"{stream['users']:,} users known"
+        f"{folder}: {counted(stream['events'], 'event')} from {stream['first']} to "
+        f"{stream['last']}, {counted(stream['users'], 'user')} known"
     ]
     for reason, rows in stream["left_out"].items():
-        lines.append(f"  left out: {rows:,} rows ({reason})")
+        lines.append(f"  left out: {counted(rows, 'row')} ({reason})")
     lines += [f"  {note}" for note in suppression_notes(found)]
     for name, fired in found["actions"].items():
         held_back = found["held_back"][name]
         out = found["opted_out"][name]
         opted_out = f", {out:,} for users who opted out" if out else ""
-        lines.append(f"  {name}: {fired:,} actions, {held_back:,} held back{opted_out}")
+        lines.append(f"  {name}: {counted(fired, 'action')}, {held_back:,} held back{opted_out}")
     for name in ("answer", "event"):
         if (taken := latency[name]) is not None:
             lines.append(

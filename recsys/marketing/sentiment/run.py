@@ -14,6 +14,7 @@ from recsys.marketing.sentiment.model_selection import Selected, select_sentimen
 from recsys.marketing.sentiment.reviews import SCORED, Reviews, read_reviews, write_quarantine
 from recsys.runs.console import say, working
 from recsys.runs.folder import RunFolder
+from recsys.system.display import counted
 from recsys.system.files import atomic_path
 
 MOST_ITEMS = 10
@@ -37,7 +38,7 @@ def run_sentiment(
         if not (folder.files.all_hold(folder.metrics) and folder.has_metrics()):
             began = time.monotonic()
             reviews = read_reviews(experiment.reviews)
-            say(f"{len(reviews.table):,} reviews")
+            say(f"{counted(len(reviews.table), 'review')}")
             for note in reviews.notes:
                 say(f"  {note}")
             with working("reading reviews") as tell:

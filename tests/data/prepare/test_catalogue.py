@@ -35,7 +35,7 @@ def test_items_that_are_context_only_are_counted(tmp_path):
     assert catalogue.targets.tolist() == [[0, 0, 0], [0, 9, 9], [1, 0, 0], [0, 1, 7], [0, 0, 4]]
     assert (catalogue.has_context, catalogue.context_items) == (True, 1)
     assert catalogue.notes() == [
-        "1 items occur as context only (events of weight 0) and are never recommended"
+        "items that occur as context only (events of weight 0) and are never recommended: 1"
     ]
     whole = build_catalogue(connect(tmp_path, 1), IDS, PARTS, PARTS, table=None)
     assert (whole.has_context, whole.context_items, whole.notes()) == (False, 0, [])

@@ -17,7 +17,7 @@ def test_rows_left_out_by_reason_and_rows_that_repeat(write, prepared):
     where = dataset.path / "quarantine.parquet"
     assert findings(dataset.manifest, where) == [
         f"left out: 3 of 14 rows of the log (21.4%): empty user 2, unparseable time 1; see {where}",
-        "1 of 11 rows (9.1%) repeat another one in every column that is read, and were kept "
+        "1 of 11 rows (9.1%) repeats another one in every column that is read, and were kept "
         "(`data.repeats: first` keeps one of each)",
     ]
 
@@ -43,20 +43,18 @@ def test_the_event_type_and_the_value_tell_rows_apart(write, prepared):
         (
             {"repeats": "first", "split": {"kind": "time", "validation_quantile": 0.3}},
             [
-                "1 of 11 rows (9.1%) repeat another one in every column that is read, and were "
-                "left out as repeats",
-                "3 repeats of the same user, item and event type were left out "
-                "(`data.repeats: first`)",
+                "1 of 11 rows (9.1%) repeats another one in every column that is read, and was "
+                "left out as a repeat",
+                "left out: 3 repeats of the same user, item and event type (`data.repeats: first`)",
                 "never seen in training: 1 of 1 test items (100.0%)",
             ],
         ),
         (
             {"minimum_item_events": 3},
             [
-                "1 of 14 rows (7.1%) repeat another one in every column that is read, and were "
+                "1 of 14 rows (7.1%) repeats another one in every column that is read, and was "
                 "kept (`data.repeats: first` keeps one of each)",
-                "6 events were removed, of users with fewer than 1 events or items with fewer "
-                "than 3",
+                "removed: 6 events of items with fewer than 3 events",
             ],
         ),
     ],

@@ -230,6 +230,7 @@ def test_ids_keep_every_digit(from_frame):
         ({"items": "items.csv", "item_features": ["brand"]}, "kinds are not guessed from a file"),
         ({"items": ITEMS, "item": None}, "items=… needs a column of the log with the role `item`"),
         ({"items": pd.concat([ITEMS, ITEMS])}, "the frame of items: 4 item ids have several rows"),
+        ({"items": pd.concat([ITEMS, ITEMS[:1]])}, "frame of items: 1 item id has several rows"),
         ({"frame": LOG.assign(time="soon")}, "the frame: 10 of 10 rows cannot be used"),
         ({"split": "fixed", **BARE}, "a fixed split needs a column with the part of each event"),
         ({"split": 3}, "`split` takes a section of an experiment, a mapping, received 3"),

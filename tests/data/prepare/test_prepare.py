@@ -244,7 +244,7 @@ def test_context_items_are_told_apart(write, prepared):
     assert dataset.recommendable("test").tolist() == [False, True, True, True, False]
     assert dataset.manifest.context_items == 2 and dataset.manifest.has_context
     assert (
-        "2 items occur as context only (events of weight 0) and are never recommended"
+        "items that occur as context only (events of weight 0) and are never recommended: 2"
         in dataset.manifest.quality["notes"]
     )
     assert dataset.queries("test").target_items.tolist() == [1]

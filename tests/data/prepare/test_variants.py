@@ -12,7 +12,7 @@ def test_ids_of_one_look_are_noted():
     ids = [COMPOSED, DECOMPOSED, "a\u200bb", "ab", "x y", "xy", "Ab", "\uff21b", "日本"]
     _, note = variant_notes(pa.chunked_array([ids]), "item")
     assert note == (
-        "3 groups of item ids differ only in Unicode form and were kept apart: "
+        "item ids that differ only in Unicode form were kept apart, 3 groups: "
         r"'Ab' and '\uff21b', 'ab' and 'a\u200bb', 'cafe\u0301' and 'caf\xe9'"
     )
     assert variant_notes(pa.chunked_array([["a", "b", "é"]]), "item") == []
@@ -34,7 +34,7 @@ def test_variants_are_kept_apart_and_edges_are_not(write, prepared):
         {COMPOSED: 1, "z": 3, DECOMPOSED: 2, "w": 2, DECOMPOSED.upper(): 2}
     )
     notes = "\n".join(dataset.manifest.quality["notes"])
-    assert "1 groups of item ids differ only in Unicode form" in notes
+    assert "item ids that differ only in Unicode form were kept apart, 1 group: " in notes
     assert "1 of them differ in case only" in notes
 
 
@@ -102,7 +102,7 @@ def test_words_for_missing_values_are_missing_in_every_column(write, prepared):
 def test_case_pairs_are_noted():
     notes = variant_notes(pa.chunked_array([["A1", "B", "a1", "b", "c"]]), "item")
     assert notes == [
-        "2 groups of item ids differ only in case and were kept apart: 'A1' and 'a1', 'B' and 'b'"
+        "item ids that differ only in case were kept apart, 2 groups: 'A1' and 'a1', 'B' and 'b'"
     ]
     assert variant_notes(pa.chunked_array([["a", "b"]]), "item") == []
 

@@ -10,6 +10,7 @@ from recsys.data.sources.config import FileConfig
 from recsys.data.sources.readers.columns import refuse_repeated
 from recsys.data.sources.readers.text import TextFile
 from recsys.errors import InputError
+from recsys.system.display import counted
 
 # MovieLens separates by two colons.
 DELIMITERS = (",", ";", "\t", "|", "::")
@@ -176,7 +177,7 @@ def _name_all(skip: int) -> str:
 
 
 def _cells(count: int) -> str:
-    return "1 cell" if count == 1 else f"{count} cells"
+    return counted(count, "cell")
 
 
 def _below(file: TextFile, skip: int) -> str:

@@ -10,6 +10,7 @@ from ibis.backends.duckdb import Backend
 
 from recsys.data.sources.engine import quoted_name
 from recsys.errors import InputError
+from recsys.system.display import counted
 
 BROKEN_QUOTES = "broken quotes"
 CELLS = "wrong number of cells"
@@ -62,14 +63,14 @@ class Source:
         return self.table
 
     def _told(self) -> str | None:
-        counted = self.rejected.count().execute()
-        if not counted:
+        lines = int(self.rejected.count().execute())
+        if not lines:
             return None
         first = self.rejected.order_by("file", "line").limit(EXAMPLES).to_pyarrow().to_pylist()
         shown = "; ".join(
             f"line {row['line']} ({row['reason']}): {_brief(row['raw'])}" for row in first
         )
-        return f"{'1 line' if counted == 1 else f'{counted} lines'} cannot be read: {shown}"
+        return f"{counted(lines, 'line')} cannot be read: {shown}"
 
 
 def remedy(reason: str) -> str:

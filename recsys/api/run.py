@@ -1,6 +1,5 @@
 """A run, as a notebook holds it: its metrics, its figures, its answers."""
 
-import html
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -74,9 +73,11 @@ class Run:
             >>> run.experiment.training.epochs
             2
         """
+        from recsys.experiment.written import written_experiment
+
         if self._folder is None:
-            return _experiment(self.model.manifest["experiment"], self.path)
-        return _experiment(self._folder.files.read(self._folder.experiment), self.path)
+            return written_experiment(self.model.manifest["experiment"], self.path)
+        return self._folder.read_experiment()
 
     @cached_property
     def dataset(self) -> "Dataset":
@@ -403,17 +404,9 @@ class Run:
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the metric that decides, beside the baselines."""
-        title = f"<b>{html.escape(self.name)}</b> <code>{html.escape(str(self.path))}</code>"
-        try:
-            found = self.metrics
-            metric = self.experiment.evaluation.metric
-            table = found.loc[[metric]].droplevel("metric") if metric in found.index else found
-            verdicts = () if self._folder is None else self.document("metrics")["comparisons"]
-        except InputError as error:
-            return f"{title}<p>{html.escape(str(error))}</p>"
-        shown = table.rename_axis(metric).to_html(float_format="{:.4f}".format, border=0)
-        said = "".join(f"<li>{html.escape(each['sentence'])}</li>" for each in verdicts)
-        return f"{title}{shown}<ul>{said}</ul>"
+        from recsys.api.shown import as_html
+
+        return as_html(self, compared=self._folder is not None)
 
     def _export(self) -> None:
         from recsys.api.steps import do
@@ -446,23 +439,3 @@ class Run:
         if not given.items:
             raise InputError("histories is empty: give at least one history, which may be empty")
         return answers.of_histories(self.model, given)
-
-
-def _experiment(document: Any, path: Path) -> "Experiment":
-    """The experiment of a run that some version of recsys wrote."""
-    from recsys.experiment.file import DEFAULT_TASK, validated
-    from recsys.experiment.own_parts import UnknownPart, naming_own_parts
-    from recsys.experiment.schema import Experiment
-
-    if isinstance(document, dict) and (task := document.get("task", DEFAULT_TASK)) != DEFAULT_TASK:
-        raise InputError(f"{path} is a run of `task: {task}`, not of recommendation")
-    try:
-        with naming_own_parts(path):
-            return validated(Experiment, document, "its experiment.yaml")
-    except UnknownPart:
-        raise
-    except InputError as error:
-        raise InputError(
-            f"{path} was written by another version of recsys, whose experiment this one does not "
-            f"read: run it again, under another name. What differs: {error}"
-        ) from error

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from recsys.data.dataset import Dataset
 from recsys.errors import InputError
 from recsys.experiment import own_parts
-from recsys.experiment.file import validated
 from recsys.experiment.schema import Experiment
+from recsys.experiment.written import written_experiment
 from recsys.system.files import atomic_path, without_detours
 from recsys.system.reading import reading
 from recsys.system.recorded import RecordedFiles
@@ -59,9 +59,12 @@ class RunFolder:
         shutil.rmtree(self.model / version, ignore_errors=True)
 
     def read_experiment(self) -> Experiment:
-        """The experiment as it was resolved."""
-        with own_parts.naming_own_parts(self.path):
-            return validated(Experiment, self.files.read(self.experiment), str(self.experiment))
+        """The experiment as it was resolved.
+
+        Raises:
+            InputError: see :func:`recsys.experiment.written.written_experiment`.
+        """
+        return written_experiment(self.files.read(self.experiment), self.path)
 
     def read_metrics(self, keys: Sequence[str] = ()) -> dict[str, Any]:
         """``metrics.json``: what the run found.

@@ -90,7 +90,10 @@ class TestHistories:
             ({"item": ["x"]}, "no column 'customer' .*it has 'item'"),
             ({"user": ["a"], "item": [None]}, "'None' is not an id"),
             ({"user": ["a"], "item": ["x"], "time": ["today"]}, "times are of type"),
-            ({"user": ["a"], "item": ["x"], "time": [pd.NaT]}, "1 events of the frame have no"),
+            (
+                {"user": ["a"], "item": ["x"], "time": [pd.NaT]},
+                "the frame has 1 event without a time",
+            ),
             ({"user": ["a", "b"], "item": ["x", 3]}, "cannot be read"),
         ],
     )

@@ -17,7 +17,7 @@ def test_rows_left_out_by_reason_and_rows_that_repeat(write, prepared):
     where = dataset.path / "quarantine.parquet"
     assert findings(dataset.manifest, where) == [
         f"left out: 3 of 14 rows of the log (21.4%): empty user 2, unparseable time 1; see {where}",
-        "1 of 11 rows (9.1%) repeats another one in every column that is read, and were kept "
+        "1 of 11 rows (9.1%) repeats another one in every column that is read, and was kept "
         "(`data.repeats: first` keeps one of each)",
     ]
 

@@ -14,7 +14,7 @@ def test_lines_that_are_no_rows_are_noted(with_items):
 
 def test_duplicate_ids(with_items):
     table = "id,title,price\nx,Old,1\nx,,2\ny,Y,5\n"
-    with pytest.raises(InputError, match=r"1 item ids have several rows: 'x' \(2 rows\)"):
+    with pytest.raises(InputError, match=r"1 item id has several rows: 'x' \(2 rows\)"):
         with_items(table)
     features = {"price": "numeric"}
     last = with_items(table, title="title", duplicates="last", features=features)

@@ -49,7 +49,7 @@ def test_words_for_missing_values_are_missing_in_text(write, prepared):
     quality = prepared(write("log.csv", words_for_users() + "NA,x,100\n")).manifest.quality
     assert quality["quarantined"] == {"empty user": len(WORDS)}
     assert quality["notes"] == [
-        "user ids that may mean a missing value, and were taken for ids: 'NA' (1 rows); list in "
+        "user ids that may mean a missing value, and were taken for ids: 'NA' (1 row); list in "
         "`null_values` the text that stands for a missing value"
     ]
 
@@ -78,7 +78,7 @@ def test_words_of_typed_files_are_words(tmp_path, write, prepared):
         assert quality["quarantined"] == {"empty user": 1}
         users, channels = quality["notes"]
         assert "user ids that may mean a missing value" in users
-        assert all(f"{word.strip()!r} (1 rows)" in users for word in WORDS)
+        assert all(f"{word.strip()!r} (1 row)" in users for word in WORDS)
         assert "channel ids that may mean a missing value" in channels
         assert "'None' (9 rows)" in channels
     dropped = prepared(tmp_path / "log.parquet", log={**columns, "null_values": ["nan"]})

@@ -1,22 +1,12 @@
 """An experiment's settings of its data: the sources, what is filtered, and the split."""
 
-from itertools import combinations
-
 from pydantic import Field, field_validator, model_validator
 
 from recsys.config import StrictConfig
 from recsys.data.prepare import filters, splits
 from recsys.data.prepare.side_table import TableConfig
 from recsys.data.sources.config import LogConfig
-
-# Roles that say something else than any other role, and what they may share a column with all the
-# same: a visit stands for its user, a receipt's time for the receipt; what is recommended may be a
-# shop or an offer.
-ALONE = ("user", "item", "time", "split")
-SHARED = (
-    {"user", "session"}, {"time", "order"}, {"time", "session"}, {"item", "channel"},
-    {"item", "campaign"},
-)  # fmt: skip
+from recsys.data.sources.shared_columns import refuse_shared
 
 
 class DataConfig(StrictConfig):
@@ -56,15 +46,7 @@ class DataConfig(StrictConfig):
     @field_validator("log")
     @classmethod
     def _roles_have_columns_of_their_own(cls, log: LogConfig) -> LogConfig:
-        # Not a matter of the columns alone: while roles are guessed, one may have several.
-        for (one, name), (other, named) in combinations(log.columns.named.items(), 2):
-            roles = {one, other}
-            senseless = roles == {"value", "quantity"} or roles.intersection(ALONE)
-            if name.strip() == named.strip() and senseless and roles not in SHARED:
-                raise ValueError(
-                    f"the column {name!r} has the roles `{one}` and `{other}`: each needs a column "
-                    "of its own"
-                )
+        refuse_shared(log.columns.named)
         return log
 
     @model_validator(mode="after")

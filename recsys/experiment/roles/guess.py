@@ -22,6 +22,7 @@ from recsys.data.sources.read import column, locate, read_table
 from recsys.data.sources.readers.dialect import first_cells, lines_above
 from recsys.data.sources.readers.source import NOT_UTF8, Source, remedy
 from recsys.data.sources.readers.text import TextFile, text_files
+from recsys.data.sources.shared_columns import refuse_shared
 from recsys.errors import InputError
 from recsys.experiment.roles.guesser import Guesser
 from recsys.experiment.roles.log_statistics import LogStatistics, measure
@@ -182,6 +183,10 @@ def _guess_of(
         guesser.notes.append(f"`skip: {reading['skip']}`: what stands above the header line")
     if unread := source.note(files):
         guesser.notes.append(unread)
+    try:
+        refuse_shared(given)
+    except ValueError as error:
+        raise InputError(str(error)) from None
     for role, name in given.items():
         guesser.take_given(role, column(log, name, f"--{role}", files).get_name())
     if "column_names" in reading:

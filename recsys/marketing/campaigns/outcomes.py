@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from recsys.data.sources.config import FileConfig
+from recsys.data.sources.shared_columns import refuse_shared
 from recsys.data.sources.times import TimeConfig
 from recsys.errors import InputError
 from recsys.marketing.audiences.users_table import SEGMENT
@@ -45,6 +46,12 @@ class OutcomesConfig(TimeConfig, FileConfig):
         description="up to the day of sending, whose money the money afterwards is adjusted for, "
         "as far as the table has them; 0: not at all",
     )
+
+    @model_validator(mode="after")
+    def _columns_of_their_own(self) -> "OutcomesConfig":
+        columns = {"user": self.user, "time": self.time, "value": self.value}
+        refuse_shared({role: name for role, name in columns.items() if name is not None})
+        return self
 
 
 def measure_campaign(folder: Path, config: OutcomesConfig) -> Path:

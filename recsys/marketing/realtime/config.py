@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, PositiveInt, model_validator
 from recsys.config import NAME, Distinct, StrictConfig
 from recsys.data.prepare.splits import DateOrTime, since_epoch
 from recsys.data.sources.config import LogConfig
+from recsys.data.sources.shared_columns import refuse_shared
 from recsys.marketing.audiences.suppression import SuppressionConfig, check_suppression
 from recsys.marketing.contacts.contacts import ContactsConfig
 from recsys.marketing.users.segments import Segment
@@ -162,6 +163,7 @@ class ReplayConfig(StrictConfig):
         if self.since and self.until and self.since >= self.until:
             raise ValueError("`from` must be before `until`")
         columns = self.stream.columns
+        refuse_shared(columns.named)
         for role, why in (("time", "by its times"), ("item", "for recommendations of items")):
             if getattr(columns, role) is None:
                 raise ValueError(f"a stream is replayed {why}: map stream.columns.{role}")

@@ -8,7 +8,7 @@ import ibis
 import ibis.expr.types as ir
 import pandas as pd
 from ibis.backends.duckdb import Backend
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from recsys.config import StrictConfig
 from recsys.data.prepare.ids import identifier, unusable_ids
@@ -19,6 +19,7 @@ from recsys.data.sources.files import SourceFiles
 from recsys.data.sources.numbers import as_number, format_hint
 from recsys.data.sources.read import column, locate, read_table
 from recsys.data.sources.readers.source import Source, remedy
+from recsys.data.sources.shared_columns import refuse_shared
 from recsys.data.sources.time_faults import explain_times
 from recsys.data.sources.times import TimeConfig, read_times, time_reasons, unusable_times
 from recsys.errors import InputError
@@ -42,6 +43,11 @@ class ReviewColumns(StrictConfig):
     stars: str = Field(description="a number, more is better: the truth that sentiment is held to")
     time: str = Field(description="when it was written")
     category: str | None = Field(None, description="of the item; sentiment is shown by it")
+
+    @model_validator(mode="after")
+    def _of_their_own(self) -> "ReviewColumns":
+        refuse_shared({role: name for role, name in self if name and role != "category"})
+        return self
 
 
 class ReviewsConfig(TimeConfig, FileConfig):

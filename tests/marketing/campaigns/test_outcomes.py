@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 from typer.testing import CliRunner
 
 from recsys.marketing.campaigns.outcomes import OutcomesConfig, measure_campaign
@@ -135,3 +136,8 @@ def test_the_command_reads_money_as_it_is_written(folder, orders):
     found = CliRunner().invoke(campaign_app, asked)
     assert found.exit_code == 0, found.exception
     assert "hello: value" in found.stdout
+
+
+def test_user_and_time_have_columns_of_their_own():
+    with pytest.raises(ValidationError, match="has the roles `user` and `time`"):
+        OutcomesConfig(path="orders.csv", user="id", time="id")

@@ -2,9 +2,15 @@
 
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 
 from recsys.errors import InputError
-from recsys.marketing.sentiment.reviews import ReviewsConfig, read_reviews, write_quarantine
+from recsys.marketing.sentiment.reviews import (
+    ReviewColumns,
+    ReviewsConfig,
+    read_reviews,
+    write_quarantine,
+)
 from tests.marketing.sentiment.texts import COLUMNS, read, rows, written
 
 TABLE = pd.DataFrame(
@@ -113,3 +119,8 @@ def test_stars_are_read_by_their_format(tmp_path):
     with pytest.raises(InputError, match=r'non-numeric stars; set `decimal: ","` to read'):
         read(tmp_path, table)
     assert sorted(read(tmp_path, table, decimal=",").table["stars"]) == [2.0, 3.5, 4.5, 5.0]
+
+
+def test_item_and_text_have_columns_of_their_own():
+    with pytest.raises(ValidationError, match="has the roles `item` and `text`"):
+        ReviewColumns(user="u", item="x", text="x", stars="s", time="t")

@@ -276,25 +276,20 @@ class TrainingBatches(keras.utils.PyDataset):
         origins = placement.sequence_lanes[step, : len(numbers)] * placement.width
         origins = origins + placement.columns[step, : len(numbers)]
         batch = self._histories(placement, sequences, begins, origins, sample)
-        events = ranges(sequences.target_begins, sequences.target_ends)
-        sequence_of_event = np.repeat(
-            np.arange(len(numbers)), sequences.target_ends - sequences.target_begins
-        )
-        # A cut beyond what the sequence reads is moved to its end.
-        last = sequences.ends[sequence_of_event] - 1
-        columns = np.minimum(sample.group_begins[events], last) - begins[sequence_of_event]
-        predicted = columns >= sample.contexts[numbers][sequence_of_event]
-        positions = (origins[sequence_of_event] + columns)[predicted]
-        missing = (0, dispatch.predictions - len(positions))
+        found = sample.predictions
+        predicted, counts = _slices(found.offsets, numbers)
+        queries, query_counts = _slices(found.query_offsets, numbers)
+        missing = (0, dispatch.predictions - len(predicted))
         if self._grouped:
-            begins_group = np.diff(positions, prepend=-1) != 0
-            batch["query_ids"] = np.pad(np.cumsum(begins_group, dtype=np.int32) - 1, missing)
-            positions = positions[begins_group]
+            first_queries = np.cumsum(query_counts) - query_counts
+            query_ids = np.repeat(first_queries, counts) + found.queries[predicted]
+            batch["query_ids"] = np.pad(query_ids.astype(np.int32), missing)
+        positions = np.repeat(origins, query_counts) + found.columns[queries]
         positions = positions.astype(np.int32)
         batch |= {
             "query_positions": np.pad(positions, (0, dispatch.queries - len(positions))),
-            "targets": np.pad(sample.items[events[predicted]], missing),
-            "weights": np.pad(sample.weights[events[predicted]], missing),
+            "targets": np.pad(found.items[predicted], missing),
+            "weights": np.pad(found.weights[predicted], missing),
         }
         users = np.full(placement.sequences.shape[1], -1, dtype=np.int32)
         users[: len(numbers)] = sequences.users
@@ -366,6 +361,12 @@ def _by_lane(counts: np.ndarray, placement: Placement) -> np.ndarray:
     sequences = np.bincount(lanes)
     sums = np.bincount(lanes, weights=counts[placement.sequences[there]])
     return sums[sequences > 0]
+
+
+def _slices(offsets: np.ndarray, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The elements of some slices, one after the other, and how many each has."""
+    begins, ends = offsets[numbers], offsets[numbers + 1]
+    return ranges(begins, ends), ends - begins
 
 
 def _filled(

@@ -2,8 +2,13 @@
 
 import keras
 
+from recsys.data.batches.training_batches import TrainingBatches
 from recsys.errors import InputError
+from recsys.system.devices import on_accelerator
 from recsys.system.memory import main_memory
+
+# Of the device's free memory, what the dataset may take.
+LARGEST_SHARE = 0.25
 
 
 def training_devices() -> int:
@@ -22,6 +27,23 @@ def training_devices() -> int:
             )
         return 1
     return len(devices)
+
+
+def gathers_batches(batches: TrainingBatches) -> bool:
+    """Whether the device holds the dataset and gathers its batches itself.
+
+    On JAX and one accelerator, where the dataset takes little of its memory. A CPU would gather
+    within the step what it assembles beside it.
+
+    Args:
+        batches: of the training.
+    """
+    if keras.backend.backend() != "jax" or training_devices() > 1 or not on_accelerator():
+        return False
+    data = batches.data(batches.sample(0))
+    return data is not None and sum(each.nbytes for each in data.values()) <= (
+        LARGEST_SHARE * free_memory()
+    )
 
 
 def free_memory() -> int:

@@ -20,7 +20,7 @@ from recsys.training.averaging import WeightAverage
 from recsys.training.batches import training_batches
 from recsys.training.checkpoint import State, load_checkpoint, save_checkpoint
 from recsys.training.config import TrainingConfig
-from recsys.training.devices import free_memory, training_devices
+from recsys.training.devices import free_memory, gathers_batches, training_devices
 from recsys.training.loader import Loader
 from recsys.training.memory import MemoryForecast, forecast, held_by, require_memory
 from recsys.training.optimizer import OptimizerConfig
@@ -110,7 +110,8 @@ def fit(
     """
     batches = training_batches(retriever, dataset, config, seed, last_part, training_devices())
     last_epoch = epochs or config.epochs
-    loader = Loader(batches, config.steps_per_dispatch, last_epoch)
+    on_device = gathers_batches(batches)
+    loader = Loader(batches, config.steps_per_dispatch, last_epoch, on_device)
     total_steps = config.epochs * batches.steps_per_epoch
     step, memory = _step_that_fits(retriever, config.optimizer, total_steps, loader)
     best = folder / "best.npz"
@@ -165,7 +166,7 @@ def _step_that_fits(
     largest = loader.largest()
     working = step.working_memory(largest)
     needed = forecast(retriever, optimizer, largest, working)
-    require_memory(needed, working, free_memory())
+    require_memory(needed, working + needed.data, free_memory())
     return step, needed
 
 
@@ -246,10 +247,10 @@ def _run_epoch(
         progress.waited += time.monotonic() - asked
         if element is None:
             break
-        stacked, weights = element
-        pending.append((step.run(stacked, len(weights)), weights))
-        progress.step += len(weights)
-        progress.events += int(np.count_nonzero(stacked["weights"]))
+        steps = len(element.weights)
+        pending.append((step.run(element.batches, steps), element.weights))
+        progress.step += steps
+        progress.events += element.events
         settle(left=1)  # the last one may still be running on the device
         for callback in callbacks:
             callback.step_ended(progress, steps_per_epoch)

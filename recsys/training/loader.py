@@ -3,14 +3,30 @@
 import queue
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from recsys.data.batches.recipe import Batches
 from recsys.data.batches.training_batches import Dispatch, TrainingBatches
 
 PREFETCHED_DISPATCHES = 4
 ASSEMBLY = "assembly of batches"
+
+
+class Load(NamedTuple):
+    """What a device takes in one call.
+
+    Attributes:
+        batches: arrays [room, batch, …], or what the device gathers them from. Where there are
+            fewer steps than room, what follows them is not taken.
+        weights: float64 [steps], each step's sum of weights.
+        events: how many events are predicted.
+    """
+
+    batches: Batches
+    weights: np.ndarray
+    events: int
 
 
 class Loader:
@@ -20,6 +36,8 @@ class Loader:
         batches: the epoch's order and its batches.
         steps_per_dispatch: steps of one group (a dispatch), at most.
         epochs: epochs that will be asked for, at most.
+        on_device: whether the device gathers the batches (see
+            :func:`recsys.training.devices.gathers_batches`).
     """
 
     def __init__(
@@ -27,20 +45,17 @@ class Loader:
         batches: TrainingBatches,
         steps_per_dispatch: int,
         epochs: int,
+        on_device: bool = False,
     ) -> None:
+        self._on_device = on_device
         self._batches = batches
         self._steps = steps_per_dispatch
         self._epochs = epochs
         self._assembled: _Prefetched | None = None
         self._ahead: int | None = None
 
-    def epoch(
-        self, epoch: int, first_step: int
-    ) -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
-        """Stacked batches [room, batch, ...] and each step's sum of weights [steps].
-
-        Where a dispatch has fewer steps than it has room for, zeros follow them: what
-        :meth:`recsys.training.step.Step.run` does not take.
+    def epoch(self, epoch: int, first_step: int) -> Iterator[Load]:
+        """What :meth:`recsys.training.step.Step.run` takes, in order.
 
         They are assembled in a thread of its own, a few groups ahead; the next
         epoch's first ones while this epoch is validated.
@@ -56,10 +71,12 @@ class Loader:
         if epoch + 1 < self._epochs:
             self._assembled, self._ahead = self._assemble(epoch + 1, 0), epoch + 1
 
-    def largest(self) -> dict[str, np.ndarray]:
-        """Stacked batches whose steps have the most cells; all their steps are the same."""
+    def largest(self) -> Batches:
+        """The batches whose steps have the most cells; assembled, all their steps are the same."""
         sample = self._batches.sample(0)
         largest = max(self._batches.dispatches(sample, self._steps), key=_cells_and_steps)
+        if self._on_device:
+            return self._batches.recipe(largest, sample)
         batch = self._batches.batch(largest, 0, sample)
         return {
             name: np.broadcast_to(each, (largest.room, *each.shape)) for name, each in batch.items()
@@ -72,14 +89,16 @@ class Loader:
 
     def _assemble(self, epoch: int, first_step: int) -> "_Prefetched":
         self.close()
-        return _Prefetched(self._stacked(epoch, first_step))
+        return _Prefetched(self._loads(epoch, first_step))
 
-    def _stacked(
-        self, epoch: int, first_step: int
-    ) -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
+    def _loads(self, epoch: int, first_step: int) -> Iterator[Load]:
         sample = self._batches.sample(epoch)
         for dispatch in self._batches.dispatches(sample, self._steps):
             if dispatch.first_step < first_step:
+                continue
+            if self._on_device:
+                recipe = self._batches.recipe(dispatch, sample)
+                yield Load(recipe, *self._batches.weights(dispatch, sample))
                 continue
             steps = len(dispatch.placement.sequences)
             stacked: dict[str, np.ndarray] = {}
@@ -88,7 +107,9 @@ class Loader:
                     if name not in stacked:
                         stacked[name] = np.zeros((dispatch.room, *each.shape), each.dtype)
                     stacked[name][step] = each
-            yield stacked, stacked["weights"][:steps].sum(axis=1, dtype=np.float64)
+            weights = stacked["weights"][:steps]
+            sums = weights.sum(axis=1, dtype=np.float64)
+            yield Load(stacked, sums, int(np.count_nonzero(weights)))
 
 
 def _cells_and_steps(dispatch: Dispatch) -> tuple[int, int]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
+from recsys.data.batches.recipe import Batches, Recipe
 from recsys.errors import InputError
 from recsys.models.losses.log_partition import logits_at_a_time
 from recsys.models.retriever import Retriever
@@ -34,6 +35,7 @@ class MemoryForecast:
         weights: all others.
         optimizer: the optimizer's slots.
         features: of the catalogue's items.
+        data: the log, where the device gathers the batches.
         logits: of one chunk of the loss.
         activations: everything else that a step needs while it runs.
     """
@@ -42,6 +44,7 @@ class MemoryForecast:
     weights: int = 0
     optimizer: int = 0
     features: int = 0
+    data: int = 0
     logits: int = 0
     activations: int = 0
 
@@ -57,7 +60,7 @@ class MemoryForecast:
 def forecast(
     retriever: Retriever,
     optimizer: OptimizerConfig,
-    batches: Mapping[str, np.ndarray] | None = None,
+    batches: Batches | None = None,
     working: int = 0,
 ) -> MemoryForecast:
     """What training holds.
@@ -76,7 +79,8 @@ def forecast(
         # A step's weights are its own: they are donated to the next.
         tables, weights = 2 * tables, 2 * weights
     logits = 0 if batches is None else min(FLOAT * _logits(retriever, batches), working)
-    return MemoryForecast(tables, weights, slots, features, logits, working - logits)
+    data = batches.bytes if isinstance(batches, Recipe) else 0
+    return MemoryForecast(tables, weights, slots, features, data, logits, working - logits)
 
 
 def held_by(retriever: Retriever) -> int:
@@ -146,12 +150,15 @@ def estimate_working_memory(retriever: Retriever, batches: Mapping[str, np.ndarr
     return round(itemsize * numbers + FLOAT * shared)
 
 
-def _logits(retriever: Retriever, batches: Mapping[str, np.ndarray]) -> int:
+def _logits(retriever: Retriever, batches: Batches) -> int:
     """Logits that the loss holds at a time."""
-    queries = batches["query_positions"].shape[1]
+    if isinstance(batches, Recipe):
+        queries, stacked = batches.shape.queries, batches.table
+    else:
+        queries, stacked = batches["query_positions"].shape[1], batches
     if retriever.loss_function.needs_whole_catalogue:
         return logits_at_a_time(queries, retriever.known_items)
-    return logits_at_a_time(queries, batches["negatives"].shape[1])
+    return logits_at_a_time(queries, stacked["negatives"].shape[1])
 
 
 def _bytes(variable: keras.Variable) -> int:

@@ -1,11 +1,10 @@
 """The training step, as the loop sees it."""
 
-from collections.abc import Mapping
 from typing import Any, Protocol
 
 import keras
-import numpy as np
 
+from recsys.data.batches.recipe import Batches
 from recsys.errors import InputError
 from recsys.models.retriever import Retriever
 from recsys.training.checkpoint import State
@@ -23,7 +22,7 @@ class Step(Protocol):
     updated by a Keras optimizer.
     """
 
-    def run(self, batches: Mapping[str, np.ndarray], steps: int | None = None) -> Any:
+    def run(self, batches: Batches, steps: int | None = None) -> Any:
         """Takes one step per batch.
 
         What is compiled depends on how many batches there are, and not on how many are taken.
@@ -31,7 +30,8 @@ class Step(Protocol):
         Args:
             batches: arrays of :meth:`TrainingBatches.batch`, stacked:
                 [steps, batch, ...]; with a sampled loss also ``negatives`` and
-                ``negative_log_counts`` [steps, draws].
+                ``negative_log_counts`` [steps, draws]. On JAX also a
+                :class:`recsys.data.batches.recipe.Recipe`.
             steps: how many of the batches are taken, the first ones: the others fill up, and
                 leave no trace. None: all.
 
@@ -41,7 +41,7 @@ class Step(Protocol):
         """
         ...
 
-    def working_memory(self, batches: Mapping[str, np.ndarray]) -> int:
+    def working_memory(self, batches: Batches) -> int:
         """Bytes that :meth:`run` needs for such batches, beside weights and slots.
 
         On JAX it is the compiler's figure; on TensorFlow it is estimated (see

@@ -9,7 +9,9 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 
+from recsys.data.batches.recipe import Batches, Recipe, Shape
 from recsys.models.retriever import Retriever
+from recsys.training.assembly_jax import assembled
 from recsys.training.checkpoint import State
 from recsys.training.optimizer import OptimizerConfig, TableRows, update_rows
 
@@ -47,8 +49,15 @@ class JaxStep:
         if self._mesh.size > 1:
             copies = self._copied([v.value for v in self._features])
             self._replicated = jax.device_put(copies, self._placed())
-        self._scan = jax.jit(self._training_steps, donate_argnums=0, out_shardings=self._placed())
+        self._scan = jax.jit(
+            self._training_steps,
+            static_argnames="shape",
+            donate_argnums=0,
+            out_shardings=self._placed(),
+        )
         self._executables: dict[tuple, jax.stages.Compiled] = {}
+        # By name, what the device holds of the dataset, and what it was sent from.
+        self._data: dict[str, tuple[np.ndarray, jax.Array]] = {}
 
     def _first_state(self, dense, fixed, optimizer, tables) -> dict[str, Any]:
         """Copies of weights, and slots; one program instead of one a shape."""
@@ -67,16 +76,27 @@ class JaxStep:
             "step": jnp.zeros((), dtype="int32"),
         }
 
-    def run(self, batches: Mapping[str, np.ndarray], steps: int | None = None) -> jax.Array:
-        room = len(batches["targets"])
+    def run(self, batches: Batches, steps: int | None = None) -> jax.Array:
+        stacked = _stacked(batches)
+        room = _room(stacked)
         taken = np.arange(room) < (room if steps is None else steps)
         placed = {
-            name: jax.device_put(array, self._placed(array)) for name, array in batches.items()
+            name: jax.device_put(array, self._placed(array)) for name, array in stacked.items()
         }
         executable = self._executable(batches)
         taken = jax.device_put(taken, self._placed())
-        self._state, losses = executable(self._state, self._feature_values(), placed, taken)
+        data = self._held(batches)
+        self._state, losses = executable(self._state, self._feature_values(), data, placed, taken)
         return losses
+
+    def _held(self, batches: Batches) -> dict[str, jax.Array]:
+        """The data that the device gathers batches from; only what has changed is sent again."""
+        if not isinstance(batches, Recipe):
+            return {}
+        for name, array in batches.data.items():
+            if name not in self._data or self._data[name][0] is not array:
+                self._data[name] = (array, jax.device_put(array))
+        return {name: held for name, (_, held) in self._data.items()}
 
     def _feature_values(self) -> list[jax.Array]:
         """The catalogue's features, which are not part of the state: they never change.
@@ -88,21 +108,29 @@ class JaxStep:
             return self._replicated
         return jax.device_put([v.value for v in self._features], self._placed())
 
-    def working_memory(self, batches: Mapping[str, np.ndarray]) -> int:
+    def working_memory(self, batches: Batches) -> int:
         # The compiler has laid its buffers out.
         analysis = self._executable(batches).memory_analysis()
         return analysis.temp_size_in_bytes if analysis else 0
 
-    def _executable(self, batches: Mapping[str, np.ndarray]) -> jax.stages.Compiled:
+    def _executable(self, batches: Batches) -> jax.stages.Compiled:
         """What is compiled for batches of these shapes."""
-        shapes = tuple(sorted((name, array.shape) for name, array in batches.items()))
+        stacked = _stacked(batches)
+        shape = batches.shape if isinstance(batches, Recipe) else None
+        data = batches.data if isinstance(batches, Recipe) else {}
+        shapes = (shape, *sorted((name, array.shape) for name, array in stacked.items()))
         if shapes not in self._executables:
             described = {
                 name: jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=self._placed(array))
-                for name, array in batches.items()
+                for name, array in stacked.items()
             }
-            taken = jax.ShapeDtypeStruct((len(batches["targets"]),), bool, sharding=self._placed())
-            lowered = self._scan.lower(self._state, self._feature_values(), described, taken)
+            held = {
+                name: jax.ShapeDtypeStruct(array.shape, array.dtype) for name, array in data.items()
+            }
+            taken = jax.ShapeDtypeStruct((_room(stacked),), bool, sharding=self._placed())
+            lowered = self._scan.lower(
+                self._state, self._feature_values(), held, described, taken, shape
+            )
             self._executables[shapes] = lowered.compile()
         return self._executables[shapes]
 
@@ -121,11 +149,14 @@ class JaxStep:
             return jax.sharding.NamedSharding(self._mesh, jax.sharding.PartitionSpec())
         return jax.sharding.NamedSharding(self._mesh, jax.sharding.PartitionSpec(None, "batch"))
 
-    def _training_steps(self, state, features, batches, taken):
-        return jax.lax.scan(partial(self._step, features), state, (batches, taken))
+    def _training_steps(self, state, features, data, batches, taken, shape: Shape | None):
+        step = partial(self._step, features, data, shape)
+        return jax.lax.scan(step, state, (batches, taken))
 
-    def _step(self, features, state, batch_and_taken):
+    def _step(self, features, data, shape, state, batch_and_taken):
         batch, taken = batch_and_taken
+        if shape is not None:
+            batch = assembled(data, batch, shape, self._retriever.batch_spec)
 
         def kept(new, old):
             """Of a step that is not taken the old; part of the update, and no pass of its own."""
@@ -237,3 +268,13 @@ class JaxStep:
         values = self._copied(values)
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
+
+
+def _stacked(batches: Batches) -> Mapping[str, np.ndarray]:
+    """The arrays that are sent to the device, a step after the other."""
+    return batches.table if isinstance(batches, Recipe) else batches
+
+
+def _room(stacked: Mapping[str, np.ndarray]) -> int:
+    """The steps of these arrays."""
+    return len(next(iter(stacked.values())))

@@ -1,11 +1,11 @@
 """The training step on TensorFlow: a loop inside one ``tf.function``."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import keras
-import numpy as np
 import tensorflow as tf
 
+from recsys.data.batches.recipe import Batches, Recipe
 from recsys.models.retriever import Retriever
 from recsys.training.checkpoint import State
 from recsys.training.memory import estimate_working_memory
@@ -41,7 +41,8 @@ class TensorFlowStep:
         self._update = tf.function(self._update_weights, autograph=False, jit_compile=compiled)
         self._loops: dict[tuple, Callable] = {}
 
-    def run(self, batches: Mapping[str, np.ndarray], steps: int | None = None) -> tf.Tensor:
+    def run(self, batches: Batches, steps: int | None = None) -> tf.Tensor:
+        assert not isinstance(batches, Recipe)  # JAX alone gathers on the device
         # One trace per shape of a batch, whatever the number of steps.
         signature = {
             name: tf.TensorSpec([None, *array.shape[1:]], array.dtype)
@@ -55,7 +56,8 @@ class TensorFlowStep:
         taken = len(batches["targets"]) if steps is None else steps
         return self._loops[shapes](placed, tf.constant(taken))
 
-    def working_memory(self, batches: Mapping[str, np.ndarray]) -> int:
+    def working_memory(self, batches: Batches) -> int:
+        assert not isinstance(batches, Recipe)
         return estimate_working_memory(self._retriever, batches)
 
     def _steps(self, batches, steps):

@@ -1,8 +1,9 @@
 """Prints which programs a training of each model compiles, as if on an accelerator.
 
 Usage: programs_check.py DATASET, on JAX, with a cache of compiled programs in ``RECSYS_CACHE``.
-Prints one JSON line: by model, its ``steps`` per epoch, and how many programs of each kind its
-training, validation and test ``compiled`` or ``found``.
+Prints one JSON line: by model, how many programs of each kind its training, validation and test
+``compiled`` or ``found``; and the losses of its epochs, with batches that the ``device`` gathers
+and with those that the ``host`` assembles.
 """
 
 import json
@@ -21,7 +22,8 @@ from recsys.evaluation.ranking import RetrieverEmbedder
 from recsys.evaluation.validation import Validation
 from recsys.models.retriever import ModelConfig
 from recsys.system.compilation import programs, start_compilation
-from recsys.training import batches
+from recsys.training import batches, devices
+from recsys.training import fit as fitting
 from recsys.training.build import build_retriever
 from recsys.training.config import TrainingConfig
 from recsys.training.fit import fit
@@ -32,14 +34,24 @@ TRAINING = {"epochs": 3, "batch_size": 16, "steps_per_dispatch": 4, "crop": 0.2}
 
 
 def run(query: str, dataset: Dataset) -> dict:
-    """One training with its evaluation."""
+    """One training with its evaluation, and the same training with batches of the host."""
     before = programs()
+    device = train(query, dataset)
+    found = (programs() - before).as_dict()
+    fitting.gathers_batches = lambda batches: False
+    host = train(query, dataset)
+    fitting.gathers_batches = devices.gathers_batches
+    return found | {"losses": {"device": device, "host": host}}
+
+
+def train(query: str, dataset: Dataset) -> list[float]:
+    """The losses of a training's epochs; it is evaluated, too."""
     config = ModelConfig.model_validate(zoo.model(query) | {"max_events": 40})
     training = TrainingConfig.model_validate(TRAINING)
     evaluation = EvaluationConfig.model_validate({"k": [5], "metric": "ndcg@5", "block_size": 64})
     retriever = build_retriever(config, dataset, "train", 1)
     with tempfile.TemporaryDirectory() as folder:
-        fit(
+        progress = fit(
             retriever,
             dataset,
             training,
@@ -50,11 +62,12 @@ def run(query: str, dataset: Dataset) -> dict:
         )
     scorer = RetrieverEmbedder(retriever, dataset)
     rank_as_evaluated(scorer, dataset, dataset.queries("test"), "exclude", evaluation, "train")
-    return (programs() - before).as_dict()
+    return [epoch["loss"] for epoch in progress.history]
 
 
 def main() -> None:
-    ranking.on_accelerator = batches.on_accelerator = lambda: True
+    for room in (ranking, batches, devices):
+        room.on_accelerator = lambda: True
     jax.config.update("jax_compilation_cache_dir", None)
     start_compilation()
     dataset = Dataset(Path(sys.argv[1]))

@@ -24,7 +24,7 @@ def test_the_largest_step_may_be_alone(tmp_path):
 def test_an_epoch_asked_for_again_is_the_same(tmp_path):
     loader = loader_of(tmp_path / "dataset")
     first, again = (
-        [batches["targets"] for batches, _ in loader.epoch(epoch, 0)] for epoch in (0, 0)
+        [load.batches["targets"] for load in loader.epoch(epoch, 0)] for epoch in (0, 0)
     )
     assert len(first) == len(again)
     for one, other in zip(first, again, strict=True):

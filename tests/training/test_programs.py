@@ -51,7 +51,14 @@ def test_one_embedding_and_one_ranking_program_for_validation_and_test(compiled,
 
 
 @pytest.mark.parametrize("query", zoo.QUERIES)
+def test_batches_gathered_on_the_device_train_as_those_of_the_host(compiled, query):
+    losses = compiled[0][query]["losses"]
+    assert len(losses["host"]) == 3
+    np.testing.assert_allclose(losses["device"], losses["host"], rtol=1e-5)
+
+
+@pytest.mark.parametrize("query", zoo.QUERIES)
 def test_a_second_process_compiles_nothing(compiled, query):
-    for part, found in compiled[1][query].items():
-        assert found["compiled"] == 0, part
+    for part in ("training", "ranking", "others"):
+        assert compiled[1][query][part]["compiled"] == 0, part
     assert compiled[1][query]["training"]["found"] >= 1

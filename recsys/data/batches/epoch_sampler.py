@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from recsys.data.batches.predictions import Predictions, predictions
 from recsys.data.batches.sequences import Sequences
 from recsys.data.dataset import Dataset
 from recsys.data.queries import ranges
@@ -14,18 +15,17 @@ class EpochSample(NamedTuple):
 
     Attributes:
         epoch: its number, from 0.
-        items, weights: of each event, in the epoch's order; int32 and float32.
+        items: int32 [events], of each event, in the epoch's order.
         group_begins: int64 [events], where what an event is predicted from ends.
         begins: int64 [sequences], where each sequence begins.
-        contexts: int64 [sequences], how many of its first events are history alone.
+        predictions: what the sequences predict.
     """
 
     epoch: int
     items: np.ndarray
-    weights: np.ndarray
     group_begins: np.ndarray
     begins: np.ndarray
-    contexts: np.ndarray
+    predictions: Predictions
 
 
 class EpochSampler:
@@ -58,6 +58,8 @@ class EpochSampler:
         self._seed = seed
         self._crop = crop
         self._split_share = split_timestamp_groups
+        # Of an epoch in which nothing is sampled but the order of sequences.
+        self._unchanged: Predictions | None = None
         begins = np.flatnonzero(group_begins == np.arange(len(group_begins)))
         sizes = np.diff(np.append(begins, len(group_begins)))
         self._large_begins, self._large_sizes = begins[sizes > 1], sizes[sizes > 1]
@@ -79,7 +81,13 @@ class EpochSampler:
         begins, contexts = self._sequences.begins, self._sequences.contexts
         if self._crop:
             begins, contexts = self._cropped(np.random.default_rng([self._seed, epoch, 3]))
-        return EpochSample(epoch, items, weights, group_begins, begins, contexts)
+        changes = order is not None or self._crop
+        found = None if changes else self._unchanged
+        if found is None:
+            found = predictions(self._sequences, items, weights, group_begins, begins, contexts)
+        if not changes:
+            self._unchanged = found
+        return EpochSample(epoch, items, group_begins, begins, found)
 
     def _shuffle(self, generator: np.random.Generator) -> np.ndarray:
         """A new order of the events within each user."""

@@ -12,6 +12,7 @@ from recsys.batch import USER_FEATURE, BatchSpec, NegativeSampler
 from recsys.data.batches.epoch_sampler import EpochSample, EpochSampler
 from recsys.data.batches.histories import seconds_since, whole_seconds
 from recsys.data.batches.packing import LengthBuckets, PackedSequences, Packing, Placement
+from recsys.data.batches.recipe import Recipe, Shape
 from recsys.data.batches.sequences import Sequences, cut_sequences
 from recsys.data.dataset import Dataset
 from recsys.data.manifest import Part
@@ -19,6 +20,8 @@ from recsys.data.queries import ranges
 
 # Room is made for so many standard deviations above the mean: one step in millions needs more.
 DEVIATIONS = 5
+# What :meth:`TrainingBatches.data` holds of each prediction, or of each query.
+PREDICTED = ("targets", "weights", "queries", "columns")
 # Room is a multiple of what a vector instruction takes.
 ALIGNMENT = 8
 
@@ -147,6 +150,9 @@ class TrainingBatches(keras.utils.PyDataset):
         self.steps_per_epoch = self._packing.steps_per_epoch
         self.events_per_epoch = int(np.sum(self._predictions))
         self._has_begun = self._is_read = False
+        # By name, what is held on a device and what it was made of.
+        self._data: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        self._seconds: np.ndarray | None = None
         # Step by step: what the last epoch asked for by an index consists of.
         self._indexed: tuple[int, EpochSample, list[tuple[Dispatch, int]]] | None = None
 
@@ -276,25 +282,20 @@ class TrainingBatches(keras.utils.PyDataset):
         origins = placement.sequence_lanes[step, : len(numbers)] * placement.width
         origins = origins + placement.columns[step, : len(numbers)]
         batch = self._histories(placement, sequences, begins, origins, sample)
-        events = ranges(sequences.target_begins, sequences.target_ends)
-        sequence_of_event = np.repeat(
-            np.arange(len(numbers)), sequences.target_ends - sequences.target_begins
-        )
-        # A cut beyond what the sequence reads is moved to its end.
-        last = sequences.ends[sequence_of_event] - 1
-        columns = np.minimum(sample.group_begins[events], last) - begins[sequence_of_event]
-        predicted = columns >= sample.contexts[numbers][sequence_of_event]
-        positions = (origins[sequence_of_event] + columns)[predicted]
-        missing = (0, dispatch.predictions - len(positions))
+        found = sample.predictions
+        predicted, counts = _slices(found.offsets, numbers)
+        queries, query_counts = _slices(found.query_offsets, numbers)
+        missing = (0, dispatch.predictions - len(predicted))
         if self._grouped:
-            begins_group = np.diff(positions, prepend=-1) != 0
-            batch["query_ids"] = np.pad(np.cumsum(begins_group, dtype=np.int32) - 1, missing)
-            positions = positions[begins_group]
+            first_queries = np.cumsum(query_counts) - query_counts
+            query_ids = np.repeat(first_queries, counts) + found.queries[predicted]
+            batch["query_ids"] = np.pad(query_ids.astype(np.int32), missing)
+        positions = np.repeat(origins, query_counts) + found.columns[queries]
         positions = positions.astype(np.int32)
         batch |= {
             "query_positions": np.pad(positions, (0, dispatch.queries - len(positions))),
-            "targets": np.pad(sample.items[events[predicted]], missing),
-            "weights": np.pad(sample.weights[events[predicted]], missing),
+            "targets": np.pad(found.items[predicted], missing),
+            "weights": np.pad(found.weights[predicted], missing),
         }
         users = np.full(placement.sequences.shape[1], -1, dtype=np.int32)
         users[: len(numbers)] = sequences.users
@@ -306,6 +307,101 @@ class TrainingBatches(keras.utils.PyDataset):
             targets = batch["targets"][batch["weights"] > 0]
             batch |= self._negatives(self._sampler, targets, sample, dispatch.first_step + step)
         return batch
+
+    def data(self, sample: EpochSample) -> dict[str, np.ndarray] | None:
+        """What the batches of an epoch are gathered from, for a device that holds it.
+
+        Args:
+            sample: what :meth:`sample` returned for the epoch.
+
+        Returns:
+            Arrays of 32 bits but for the users' features, of the same shapes in every epoch, and
+            the same objects as for the last one where they hold the same. None: times are more
+            than 68 years apart.
+        """
+        found, sequences = sample.predictions, self._sequences
+        sources = {
+            "items": sample.items,
+            "begins": sample.begins,
+            "ends": sequences.ends,
+            "users": sequences.users,
+            "offsets": found.offsets,
+            "targets": found.items,
+            "weights": found.weights,
+            "queries": found.queries,
+            "query_offsets": found.query_offsets,
+            "columns": found.columns,
+        }
+        if self._times is not None:
+            if self._seconds is None:
+                seconds = whole_seconds(np.asarray(self._times))
+                self._seconds = seconds - seconds.min()
+            if self._seconds.max(initial=0) > np.iinfo(np.int32).max:
+                return None
+            sources["seconds"] = self._seconds
+        for name, source in sources.items():
+            if name not in self._data or self._data[name][0] is not source:
+                kept = source if source.dtype == np.float32 else source.astype(np.int32)
+                if name in PREDICTED:  # cropped epochs predict less
+                    kept = np.pad(kept, (0, self.events_per_epoch - len(kept)))
+                self._data[name] = (source, kept)
+        features = {USER_FEATURE + name: values for name, values in self._features.items()}
+        return {name: kept for name, (_, kept) in self._data.items()} | features
+
+    def recipe(self, dispatch: Dispatch, sample: EpochSample) -> Recipe:
+        """A dispatch for a device that holds :meth:`data`.
+
+        Args:
+            dispatch: the steps.
+            sample: what :meth:`sample` returned for the epoch.
+
+        Raises:
+            ValueError: the data cannot lie on a device.
+        """
+        data = self.data(sample)
+        if data is None:
+            raise ValueError("times are too far apart for 32 bits: assemble on the host")
+        placement = dispatch.placement
+        steps = len(placement.sequences)
+        beyond = placement.lanes * placement.width
+        table = {
+            "numbers": np.full((dispatch.room, placement.sequences.shape[1]), -1, np.int32),
+            "origins": np.full((dispatch.room, placement.sequences.shape[1]), beyond, np.int32),
+        }
+        there = placement.sequences >= 0
+        origins = placement.sequence_lanes * placement.width + placement.columns
+        table["numbers"][:steps] = placement.sequences
+        table["origins"][:steps] = np.where(there, origins, beyond)
+        if self._sampler is not None:
+            for step in range(steps):
+                numbers = placement.sequences[step][there[step]]
+                found = sample.predictions
+                predicted, _ = _slices(found.offsets, numbers)
+                targets = found.items[predicted[found.weights[predicted] > 0]]
+                drawn = self._negatives(self._sampler, targets, sample, dispatch.first_step + step)
+                for name, each in drawn.items():
+                    if name not in table:
+                        table[name] = np.zeros((dispatch.room, *each.shape), each.dtype)
+                    table[name][step] = each
+        shape = Shape(
+            placement.lanes,
+            placement.width,
+            dispatch.queries,
+            dispatch.predictions,
+            self._grouped,
+        )
+        return Recipe(data, table, shape)
+
+    def weights(self, dispatch: Dispatch, sample: EpochSample) -> tuple[np.ndarray, int]:
+        """Each step's sum of weights, float64 [steps], and how many events all predict."""
+        found = sample.predictions
+        sums = [
+            _slices(found.offsets, numbers[numbers >= 0])[0]
+            for numbers in dispatch.placement.sequences
+        ]
+        weights = [found.weights[predicted] for predicted in sums]
+        events = sum(int(np.count_nonzero(each)) for each in weights)
+        return np.array([each.sum(dtype=np.float64) for each in weights]), events
 
     def _negatives(
         self, sampler: NegativeSampler, targets: np.ndarray, sample: EpochSample, step: int
@@ -366,6 +462,12 @@ def _by_lane(counts: np.ndarray, placement: Placement) -> np.ndarray:
     sequences = np.bincount(lanes)
     sums = np.bincount(lanes, weights=counts[placement.sequences[there]])
     return sums[sequences > 0]
+
+
+def _slices(offsets: np.ndarray, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The elements of some slices, one after the other, and how many each has."""
+    begins, ends = offsets[numbers], offsets[numbers + 1]
+    return ranges(begins, ends), ends - begins
 
 
 def _filled(

@@ -44,9 +44,9 @@ def main() -> None:
     stream = dispatches()
 
     def work() -> int:
-        stacked, weights = next(stream)
-        np.asarray(step.run(stacked, len(weights)))
-        return int(np.count_nonzero(stacked["weights"]))
+        load = next(stream)
+        np.asarray(step.run(load.batches, len(load.weights)))
+        return load.events
 
     def warm() -> None:
         """An epoch: every shape."""

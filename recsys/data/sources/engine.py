@@ -53,7 +53,9 @@ def connect_in_memory() -> Backend:
 
 def _hide_progress(con: Backend) -> None:
     # In a notebook without Jupyter's widgets there is no bar, and DuckDB refuses the setting.
-    if con.raw_sql("SELECT current_setting('enable_progress_bar')").fetchone()[0]:
+    # All rows are fetched: DuckDB does no other work on a connection that holds a result.
+    ((is_shown,),) = con.raw_sql("SELECT current_setting('enable_progress_bar')").fetchall()
+    if is_shown:
         con.raw_sql("SET enable_progress_bar = false")
 
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from ibis.common.exceptions import TableNotFound
 
-from recsys.data.sources.engine import blaming_input, connect, stream
+from recsys.data.sources.engine import blaming_input, connect, connect_in_memory, stream
 from recsys.errors import InputError
 
 
@@ -39,7 +39,7 @@ try:
 except duckdb.InvalidInputException as error:
     print("ipywidgets" in str(error))
 
-from recsys.data.sources.engine import connect, connect_in_memory
+from recsys.data.sources.engine import connect, connect_in_memory, connect_in_memory
 for con in (connect(Path(sys.argv[1]), memory_gib=1), connect_in_memory()):
     print(con.raw_sql("SELECT current_setting('enable_progress_bar')").fetchone()[0])
 """
@@ -49,6 +49,12 @@ def test_a_notebook_without_widgets_has_an_engine(tmp_path):
     command = [sys.executable, "-c", BARE_NOTEBOOK, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.stdout.split() == ["True", "False", "False"], done.stderr
+
+
+def test_an_engine_in_memory_takes_tables_at_once():
+    con = connect_in_memory()
+    con.con.register("numbers", pa.table({"n": [1, 2]}))
+    assert con.table("numbers").count().to_pyarrow().as_py() == 2
 
 
 def test_stream_gives_all_rows_in_order(tmp_path):

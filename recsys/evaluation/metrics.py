@@ -71,9 +71,10 @@ def no_queries(repeats: int) -> str:
     """
     if repeats:
         return (
-            f"there are no queries to evaluate: all {repeats:,} events of the part repeat the "
-            "history of their user, and `seen: exclude` leaves these out. People come back to the "
-            "same items in this log: set `seen: allow`, or hold out more in `data.split`."
+            "there are no queries to evaluate: the part has no event but those that repeat the "
+            f"history of their user ({repeats:,}), which `seen: exclude` leaves out. People come "
+            "back to the same items in this log: set `seen: allow`, or hold out more in "
+            "`data.split`."
         )
     return (
         "there are no queries to evaluate: the part of the log that is evaluated holds no event "

@@ -12,6 +12,7 @@ from recsys.data.sources.text import normal_id
 from recsys.errors import InputError
 from recsys.marketing.audiences.similarity import cosine, directions
 from recsys.marketing.users.vectors import UserVectors
+from recsys.system.display import counted
 
 NAMED = 5
 
@@ -132,9 +133,9 @@ class Lookalikes:
         readable = users[self.known[users]]
         if not len(readable):
             raise InputError(
-                f"of the {len(users)} users of the seed, none chose anything that the model of "
-                f"{self.config.recommender} knows. Train it on a log with their items, or take "
-                "another seed."
+                f"of the {counted(len(users), 'user')} of the seed, none chose anything that the "
+                f"model of {self.config.recommender} knows. Train it on a log with their "
+                "items, or take another seed."
             )
         return readable
 
@@ -147,7 +148,8 @@ class Lookalikes:
         if unknown:
             named = ", ".join(unknown[:NAMED]) + (", ..." if len(unknown) > NAMED else "")
             raise InputError(
-                f"{len(unknown)} of {len(wanted)} users of the seed are not in the dataset "
+                f"{len(unknown)} of {counted(len(wanted), 'user')} of the seed "
+                f"{'is' if len(unknown) == 1 else 'are'} not in the dataset "
                 f"{self.dataset.path}: {named}. Give ids as they are in the log, of users who are "
                 "in it."
             )

@@ -12,6 +12,7 @@ from recsys.evaluation.confidence import Interval, intervals
 from recsys.evaluation.metrics import Ratio
 from recsys.marketing.audiences.lookalikes import Lookalikes
 from recsys.marketing.audiences.similarity import nearness, profiles
+from recsys.system.display import counted
 
 # Users who share a profile are found by the nearest of the seed; its mean profile is no user's.
 NEIGHBOURS = 10
@@ -211,8 +212,9 @@ def _hold_out(
     count = round(config.seed_holdout * len(seed))
     if not 0 < count < len(seed):
         raise InputError(
-            f"a seed of {len(seed)} users{which} is too small to hold {config.seed_holdout:.0%} of "
-            "it out and keep some: take a larger one, or another share (`seed_holdout`)"
+            f"a seed of {counted(len(seed), 'user')}{which} is too small to hold "
+            f"{config.seed_holdout:.0%} of it out and keep some: take a larger one, or "
+            "another share (`seed_holdout`)"
         )
     if len(seed) == len(users):
         raise InputError(

@@ -255,8 +255,8 @@ def _unknown(
 ) -> str:
     so = "so they may be addressed under another id"
     of_contacts = (
-        f" Of these, {len(by_address):,} are found by their addresses, and their ids are those of "
-        "the contacts: the column of `contacts.key` must have the ids of the log."
+        f" Found by their addresses, with the ids of the contacts: {len(by_address):,} of these. "
+        "The column of `contacts.key` must have the ids of the log."
         if by_address
         else ""
     )

@@ -64,7 +64,7 @@ def _who_gets_nothing(document: Mapping[str, Any]) -> str:
             if each["left_out"]
         )
         text += (
-            f"left out, as held out of another campaign: {counted(left_out, 'user')}"
+            f"Left out, as held out of another campaign: {counted(left_out, 'user')}"
             f"{f' ({names})' if names else ''}.\n"
         )
     return text

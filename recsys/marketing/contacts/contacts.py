@@ -20,6 +20,7 @@ from recsys.marketing.contacts.identifiers import (
 from recsys.marketing.contacts.phones import NoCountry, phone_number
 from recsys.marketing.tables.columns import read_columns
 from recsys.marketing.tables.strangers import stranger_notes
+from recsys.system.display import counted
 
 # What advertising platforms take, and the one detail that they do not.
 Detail = Literal[
@@ -195,8 +196,9 @@ def read_contacts(config: ContactsConfig) -> Contacts:
     found = found[found["user"].notnull()].reset_index(drop=True)
     again = found["user"][found["user"].duplicated()].unique()
     if len(again):
+        several = counted(len(again), "user has", "users have")
         raise InputError(
-            f"{config.path or config.public}: {len(again)} users have more than one row of "
+            f"{config.path or config.public}: {several} more than one row of "
             f"contact details, such as {again[0]!r} (column {config.key!r}): keep one row of each"
         )
     return Contacts(found, config.region, config.international)

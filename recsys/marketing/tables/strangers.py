@@ -6,6 +6,7 @@ import pyarrow as pa
 
 from recsys.data.prepare.matching import difference
 from recsys.errors import InputError
+from recsys.system.display import counted
 
 SHOWN = 3
 
@@ -24,7 +25,8 @@ def told_of(strangers: Set[str], size: int, known: Set[str], table: str, so: str
     ids, others = (pa.chunked_array([sorted(each)], pa.string()) for each in (strangers, known))
     why = difference(ids, others, ("table", "log"))
     return (
-        f"{len(strangers):,} of the {size:,} users of {table} are not in the log (such as "
+        f"{len(strangers):,} of the {counted(size, 'user')} of {table} "
+        f"{'is' if len(strangers) == 1 else 'are'} not in the log (such as "
         f"{shown}), {so}{why}"
     )
 

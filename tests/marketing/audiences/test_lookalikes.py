@@ -226,12 +226,12 @@ def test_nobody_left_is_refused(sought):
 @pytest.mark.parametrize(
     ("settings", "seed", "message"),
     [
-        ({}, ["u1"], "a seed of 1 users is too small to hold 50% of it out"),
+        ({}, ["u1"], "a seed of 1 user is too small to hold 50% of it out"),
         ({"seed_holdout": 0.01}, TASTE, "a seed of 40 users is too small to hold 1% of it out"),
         (
             {"demographics": ["age"]},
             ["u1", "u200", "u201"],
-            "a seed of 1 users with demographics is too small",
+            "a seed of 1 user with demographics is too small",
         ),
         ({}, [f"u{user}" for user in range(USERS)], "the seed is every one of the 237 users"),
         (

@@ -95,7 +95,7 @@ def test_rows_may_name_somebody_in_several_ways(tmp_path):
 def test_an_unknown_id_beside_an_address_that_somebody_has_is_not_refused(tmp_path):
     found = read(tmp_path, "id,mail\nC-7,two@example.org\n", CONTACTS, key="id", email="mail")
     assert found.everywhere == {"2", "3", "C-7"} and not found.unknown
-    with pytest.raises(InputError, match=r"1 of the 1 users .*such as C-7"):
+    with pytest.raises(InputError, match=r"1 of the 1 user .*such as C-7"):
         read(tmp_path, "id,mail\nC-7,x@example.org\n", CONTACTS, key="id", email="mail")
 
 
@@ -103,8 +103,8 @@ def test_an_address_of_a_contact_whom_the_log_does_not_have_is_refused(tmp_path)
     text = "mail\nn@b.org\ntwo@example.org\nx@example.org\n"
     with pytest.raises(
         InputError,
-        match=r"1 of the 3 users of the opt-out list are not in the log \(such as never came\)"
-        r".*1 are found by their addresses.*`contacts.key`.*`unknown: allow`",
+        match=r"1 of the 3 users of the opt-out list is not in the log \(such as never came\)"
+        r".*Found by their addresses.*: 1 of these.*`contacts.key`.*`unknown: allow`",
     ):
         read(tmp_path, text, CONTACTS, email="mail")
     found = read(tmp_path, text, CONTACTS, email="mail", unknown="allow")

@@ -35,7 +35,9 @@ def test_a_campaign_three_days_later_leaves_the_held_out_alone_and_a_later_one_d
     count = len(held_out)
     said = f"{count} left out, as another campaign holds them out ({count} of spring, 2026-03-01)"
     assert said in campaign_summary(second)
-    assert f"{len(held_out)} users were left out" in (second / "README.md").read_text()
+    assert (
+        f"held out of another campaign: {len(held_out)} users" in (second / "README.md").read_text()
+    )
 
     last_day = build(tmp_path, "last-day", "2026-03-14", "buys < 0.5", days=1)
     assert users(last_day) == users(first, "not held_out")
@@ -120,7 +122,7 @@ def test_held_out_users_whom_the_log_does_not_have_are_said_and_refused_where_al
     found = build(tmp_path, "spring", "2026-03-01", holdouts=held_out(["user-0001", "anna"]))
     assert set(USERS) - users(found) == {"user-0001"}
     assert counts(found)["notes"] == [
-        "1 of the 2 users of `holdouts` are not in the log (such as anna), so that no user is held "
+        "1 of the 2 users of `holdouts` is not in the log (such as anna), so that no user is held "
         "out for them"
     ]
     later = build(tmp_path, "later", "2026-05-01", holdouts=held_out(["user-0001"]))

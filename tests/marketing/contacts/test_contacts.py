@@ -104,7 +104,7 @@ def test_two_ways_to_read_numbers_are_refused(settings, message):
 
 def test_a_user_twice_is_one_message(tmp_path):
     path = table(tmp_path, id=["7", "8", "7.0"], mail=["a@b.org", "c@d.org", "e@f.org"])
-    with pytest.raises(InputError, match=r"1 users have more than one row.*'7'.*'id'"):
+    with pytest.raises(InputError, match=r"1 user has more than one row.*'7'.*'id'"):
         read_contacts(ContactsConfig(path=path, key="id", email="mail"))
 
 

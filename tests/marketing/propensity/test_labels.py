@@ -43,7 +43,7 @@ def test_what_else_means_no_is_told():
     found = label("left", "left", "stayed", "paused", "NA", positive="left")
     assert found.target.tolist() == [True, True, False, False]
     assert found.notes == (
-        "the label 'NA' counts as missing (1 rows)",
+        "the label 'NA' counts as missing (1 row)",
         "of the label 'y', 'left' means yes, and no: 'stayed' (1), 'paused' (1)",
     )
 
@@ -59,14 +59,14 @@ def test_classes_do_not_differ_by_their_case():
     found = label("Gold", "gold", "Gold", "basic", "free")
     assert found.objective == Multiclass("table.label: y", ("Gold", "basic", "free"))
     assert found.target.tolist() == ["Gold"] * 3 + ["basic", "free"]
-    assert found.notes == ("of the label 'y', small and capital letters are one (1 rows)",)
+    assert found.notes == ("of the label 'y', small and capital letters are one (1 row)",)
 
 
 def test_amounts_are_read_as_columns_are():
     found = label(*[f"1.{number:03},50 €" for number in range(30)], None, "NA")
     assert isinstance(found.objective, Regression)
     assert found.target.tolist() == [1000.5 + number for number in range(30)]
-    assert found.notes[0] == "the label 'NA' counts as missing (1 rows)"
+    assert found.notes[0] == "the label 'NA' counts as missing (1 row)"
     assert "read as amounts in EUR" in found.notes[1]
 
 

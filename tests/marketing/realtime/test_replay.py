@@ -191,7 +191,7 @@ def test_the_summary_counts_and_times(tmp_path, artefacts):
     assert summary["settings"]["from"].startswith("2024-01-02")
     told = replay_summary(tmp_path / "replays/tiny")
     assert f"weekly: {fired['weekly']} actions, {within.sum() - fired['weekly']} held back" in told
-    assert "left out: 1 rows (duplicate)" in told and "ms at p99" in told
+    assert "left out: 1 row (duplicate)" in told and "ms at p99" in told
 
 
 def test_a_log_out_of_order_is_replayed_by_its_times(tmp_path, artefacts):

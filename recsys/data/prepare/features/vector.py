@@ -12,6 +12,7 @@ from recsys.data.prepare.features.feature import BaseFeatureConfig, FeatureColum
 from recsys.data.prepare.features.unusable import NOT_ALL_NUMBERS, OUT_OF_RANGE, note_unusable
 from recsys.data.sources.numbers import LARGEST, NumberFormat, read_numbers
 from recsys.errors import InputError
+from recsys.system.display import counted
 
 # Between the numbers of a vector, and around them.
 BRACKETS = r"\[\](){}\s;|"
@@ -69,4 +70,4 @@ def _lists(value: ir.Column, format: NumberFormat, what: str) -> ir.Value:
 def _shown_lengths(lengths: np.ndarray) -> str:
     values, counts = np.unique(lengths, return_counts=True)
     order: Any = np.argsort(-counts)[:EXAMPLES]
-    return ", ".join(f"{counts[i]} rows of {values[i]}" for i in order)
+    return ", ".join(f"{counted(int(counts[i]), 'row')} of {values[i]}" for i in order)

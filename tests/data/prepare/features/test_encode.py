@@ -107,7 +107,7 @@ def test_user_table(write, prepared):
     ("table", "features", "message"),
     [
         ("id,genre\nx,a\n", {"genres": "multivalued"}, "no column 'genres'.*mean 'genre'"),
-        ("id,v\nx,1 2\ny,1 2 3\n", {"v": "vector"}, "mixed lengths: 1 rows of 2, 1 rows of 3"),
+        ("id,v\nx,1 2\ny,1 2 3\n", {"v": "vector"}, "mixed lengths: 1 row of 2, 1 row of 3"),
         ("id,v\nx,1 a\n", {"v": "vector"}, "1 of 1 values hold something other than"),
         ("id,n\nx,cheap\n", {"n": "numeric"}, "none of its values is a number.*'cheap'"),
     ],

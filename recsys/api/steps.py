@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
+from recsys.errors import InputError
 from recsys.experiment.schema import Experiment
 from recsys.pipeline import Pipeline
 from recsys.runs.folder import RunFolder
+from recsys.system.keywords import nearest
 
 Step = Literal["train", "evaluate", "export"]
+STEPS: tuple[Step, ...] = get_args(Step)
 
 
 def do(
@@ -32,6 +35,10 @@ def do(
     Raises:
         InputError: something cannot be used; what was done before is kept.
     """
+    if only is not None and only not in STEPS:
+        near = nearest(str(only), STEPS, most=1)
+        mend = f"did you mean {near[0]!r}? " if near else ""
+        raise InputError(f"only={only!r}: {mend}The steps are {', '.join(STEPS)}")
     for pipeline in pipelines(experiment, runs_dir, overwrite, seeds, told):
         if only is None:
             pipeline.run()

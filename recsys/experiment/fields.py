@@ -41,7 +41,9 @@ def with_fields(experiment: Experiment, fields: Mapping[str, Any], origin: str) 
     values: dict[str, Any] = {}
     for name, keys in found.items():
         if len(keys) > 1:
-            beside = [key for key in keys if key.rpartition(".")[0] in given]
+            # The kind of a section that is given beside it is said already.
+            told = given if name != "kind" else ()
+            beside = [key for key in keys if key.rpartition(".")[0] in told]
             if len(beside) != 1:
                 raise InputError(
                     f"{origin}: {name!r} may be {' or '.join(beside or keys)}: say which, such as "

@@ -67,6 +67,11 @@ def test_a_key_of_several_sections_is_that_of_the_one_beside_it():
     assert "may be evaluation.k or export.k" in refused(k=5)
 
 
+def test_a_kind_is_never_that_of_the_section_beside_it():
+    said = refused(encoder="average", kind="gru")
+    assert "'kind' may be model.query.encoder.kind or " in said and "model.loss.kind" in said
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [

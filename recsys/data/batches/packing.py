@@ -98,8 +98,8 @@ class LengthBuckets:
         placements = []
         for width, of_width in by_width.items():
             sequences = np.concatenate(of_width)
-            # So that a dispatch holds steps of several buckets.
-            sequences = sequences[generator.permutation(len(sequences))]
+            if len(of_width) > 1:  # so that a dispatch holds steps of several buckets
+                sequences = sequences[generator.permutation(len(sequences))]
             lanes = np.broadcast_to(np.arange(self._batch_size), sequences.shape)
             columns = np.zeros_like(sequences)
             placements.append(Placement(width, self._batch_size, sequences, lanes, columns))

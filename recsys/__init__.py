@@ -107,4 +107,4 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """The public face alone: what a notebook completes."""
-    return sorted([*__all__, "__version__"])
+    return sorted([*__all__, "__version__", "marketing"])

@@ -80,7 +80,7 @@ def test_names_and_homes_agree():
     assert sorted(recsys._HOMES) == sorted(recsys.__all__)
     for name, home in recsys._HOMES.items():
         assert getattr(recsys, name).__module__ == home == getattr(recsys, name).__module__
-    assert dir(recsys) == sorted([*recsys.__all__, "__version__"])
+    assert dir(recsys) == sorted([*recsys.__all__, "__version__", "marketing"])
 
 
 def test_no_module_has_the_name_of_a_public_function():

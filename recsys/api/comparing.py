@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from itertools import combinations
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recsys.api.run import Run
@@ -46,6 +47,8 @@ def compare(runs: Sequence[Run], metrics: str | Sequence[str] | None = None) -> 
     from recsys.evaluation.ranks_file import read_ranks
     from recsys.runs.folder import RunFolder
 
+    if isinstance(runs, Sequence) and any(isinstance(run, str | Path) for run in runs):
+        raise InputError("compare: give runs instead of paths, such as recsys.load(path) of each")
     if (
         not isinstance(runs, Sequence)
         or len(runs) < 2

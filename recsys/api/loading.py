@@ -6,6 +6,7 @@ from pathlib import Path
 from recsys.api.run import Run
 from recsys.errors import InputError
 from recsys.system.backend import start_backend
+from recsys.system.files import given_path
 
 REGISTERED = "models:/"
 
@@ -37,13 +38,11 @@ def load(path: str | Path, *, runs_dir: str | Path = "runs") -> Run:
         ...
         recsys.errors.InputError: there is no folder runs/nothing
     """
-    if not isinstance(path, str | Path):
-        raise InputError(f"load: expected a path or {REGISTERED}NAME@ALIAS, received {path!r}")
     if str(path).startswith(REGISTERED):
         from recsys.tracking.registry import fetch_model
 
         return _model(fetch_model(str(path), Path(runs_dir)))
-    folder = Path(path).expanduser()
+    folder = given_path(path, f"load (or {REGISTERED}NAME@ALIAS)")
     if not folder.is_dir():
         if folder.exists():
             raise InputError(f"{folder} is a file, not the folder of a run or of a model")

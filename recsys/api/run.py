@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from recsys.api.ids import excluded_of, histories_of, ids_of
 from recsys.api.plots import Plots
 from recsys.errors import InputError
+from recsys.system.files import given_path
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -325,9 +326,10 @@ class Run:
         """
         from recsys.api.copies import copy_model
 
+        folder = given_path(destination, "export")
         if self._folder is not None and not any(self._folder.model.glob("[0-9]*")):
             self._export()
-        return copy_model(self.model.folder, self.model.manifest["version"], Path(destination))
+        return copy_model(self.model.folder, self.model.manifest["version"], folder)
 
     def upload(self, runs_dir: str | Path = "runs") -> str:
         """Sends the run to the MLflow server that ``MLFLOW_TRACKING_URI`` names.

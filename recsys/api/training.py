@@ -11,6 +11,7 @@ from recsys.data.dataset import Dataset
 from recsys.errors import InputError
 from recsys.experiment.file import Overrides
 from recsys.system.backend import start_backend
+from recsys.system.files import given_path
 
 if TYPE_CHECKING:
     from recsys.api.steps import Step
@@ -69,12 +70,16 @@ def train(
     from recsys.experiment.fields import with_fields
 
     both = dict(keywords)
+    if not isinstance(fields, Mapping | None):
+        raise InputError(
+            f"{ORIGIN}: fields is a mapping, such as {{'training.epochs': 5}}; received {fields!r}"
+        )
     for key, value in (fields or {}).items():
         if key in both:
             raise InputError(f"{ORIGIN}: {key!r} is given as a keyword and in fields: give it once")
         both[key] = value
     experiment = with_fields(_experiment(data, "run" if name is None else name), both, ORIGIN)
-    root = Path(runs_dir)
+    root = given_path(runs_dir, f"{ORIGIN}: runs_dir")
     told = data.fingerprint if isinstance(data, Dataset) else None
     if name is not None:
         return _first(experiment, root, overwrite, told)
@@ -148,7 +153,7 @@ def run(
     """
     from recsys.experiment.file import DEFAULT_TASK, read_document
 
-    path, root = Path(experiment), Path(runs_dir)
+    path, root = given_path(experiment, "run"), given_path(runs_dir, "run: runs_dir")
     if (task := read_document(path, overrides)["task"]) != DEFAULT_TASK:
         from recsys.experiment.task import load_task
 

@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from recsys.errors import InputError
+from recsys.system.keywords import key_text
 from recsys.system.kinds import remember
 from recsys.system.mistakes import explain, without_tags
 from recsys.system.yaml_text import read_override, read_yaml
@@ -156,7 +157,7 @@ def plain(value: Any) -> Any:
             named = {} if kind is None else {"kind": kind}
             return {**plain(value.model_dump(exclude_unset=True)), **named}
         case Mapping():
-            return {str(key): plain(each) for key, each in value.items()}
+            return {key_text(key): plain(each) for key, each in value.items()}
         case np.generic() | np.ndarray():
             return value.tolist()
         case list() | tuple() | set() | frozenset() | range():
@@ -167,16 +168,25 @@ def plain(value: Any) -> Any:
             return value
     if hasattr(value, "isoformat"):  # a day or a time, such as of pandas
         return value.isoformat()
-    shown = f"the class {value.__name__}" if isinstance(value, type) else repr(value)
+    is_class = isinstance(value, type)
+    shown = f"the class {value.__name__}" if is_class else repr(value)
+    hint = f", such as {value.__name__}()" if is_class and issubclass(value, BaseModel) else ""
     raise InputError(
         f"{shown[:200]} is not a value of a field: give a number, text, a mapping of a section, "
-        "or an object of its config class"
+        f"or an object of its config class{hint}"
     )
 
 
 def _values(overrides: Overrides) -> list[tuple[str, Any]]:
     if isinstance(overrides, Mapping):
+        if strange := [key for key in overrides if not isinstance(key, str)]:
+            raise InputError(f"expected keys such as 'training.epochs', received {strange[0]!r}")
         return [(key, plain(value)) for key, value in overrides.items()]
+    if isinstance(overrides, str):
+        raise InputError(
+            f"expected a mapping or a list of overrides, received the text {overrides!r}: "
+            f"write [{overrides!r}]"
+        )
     return [_override(override) for override in overrides or []]
 
 

@@ -12,11 +12,34 @@ import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import Any
 
 from recsys.errors import InputError
 
 DRAFT = re.compile(r"\.([0-9]{1,9})-.+")
+
+
+def given_path(value: Any, what: str) -> Path:
+    """A path that a caller named; an empty text would be the working directory.
+
+    Args:
+        value: what was given.
+        what: names the argument in messages.
+
+    Raises:
+        InputError: it is empty, or is not a path.
+
+    >>> given_path("~", "load").is_absolute()
+    True
+    >>> given_path("", "runs_dir")
+    Traceback (most recent call last):
+    ...
+    recsys.errors.InputError: runs_dir: expected a path, received ''
+    """
+    if not isinstance(value, str | PurePath) or not str(value).strip():
+        raise InputError(f"{what}: expected a path, received {value!r:.200}")
+    return Path(value).expanduser()
 
 
 @contextlib.contextmanager

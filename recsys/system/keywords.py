@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Collection, Mapping
 from typing import Annotated, Any, get_args, get_origin
 
+import numpy as np
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
@@ -93,3 +94,12 @@ def open_kinds(annotation: Any) -> Kinds | None:
         if (found := open_kinds(argument)) is not None:
             return found
     return None
+
+
+def key_text(key: object) -> str:
+    """The key of a mapping as a file would have it.
+
+    >>> key_text(True), key_text(3)
+    ('true', '3')
+    """
+    return str(key).lower() if isinstance(key, bool | np.bool_) else str(key)

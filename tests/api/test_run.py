@@ -270,6 +270,24 @@ class TestLoad:
                 read()
 
 
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda run: run.export(""), "export: expected a path, received ''"),
+        (lambda run: recsys.load(""), "load .*: expected a path, received ''"),
+        (lambda run: recsys.load(3), "load .*: expected a path, received 3"),
+        (lambda run: recsys.run(None), "run: expected a path, received None"),
+        (lambda run: recsys.run("e.yaml", runs_dir=" "), "runs_dir: expected a path"),
+        (lambda run: recsys.train(run.dataset, fields=["a=5"]), "fields is a mapping"),
+        (lambda run: recsys.train(run.dataset, runs_dir=""), "train: runs_dir: expected a path"),
+        (lambda run: recsys.compare([run.path, "x"]), "give runs instead of paths"),
+    ],
+)
+def test_an_argument_that_cannot_be_meant_is_one_message(run, call, said):
+    with pytest.raises(recsys.InputError, match=said):
+        call(run)
+
+
 class TestTrain:
     def test_a_second_training_has_a_number_of_its_own(self, run, monkeypatch):
         began = []

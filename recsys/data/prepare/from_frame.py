@@ -21,7 +21,8 @@ from recsys.data.prepare.prepare import prepare
 from recsys.data.sources.config import Columns
 from recsys.data.sources.frames import Frame, open_frame, write_frame
 from recsys.errors import InputError
-from recsys.system.keywords import keys_of, leaf, meant, nearest
+from recsys.system.files import given_path
+from recsys.system.keywords import key_text, keys_of, leaf, meant, nearest
 from recsys.system.mistakes import explain
 
 logger = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ def dataset_from_frame(
         runs_dir: the folder of all runs, which the frames are written into as files.
         keywords: roles, keys, titles and settings.
     """
-    datasets = Path(runs_dir) / "datasets"
+    datasets = given_path(runs_dir, f"{ORIGIN}: runs_dir") / "datasets"
     given = {name: value for name, value in keywords.items() if value is not None}
     section = _Section(datasets / "frames", given)
     with section.naming_frames():
@@ -379,7 +380,7 @@ def _plain(value: Any) -> Any:
             {"kind": value.kind} if hasattr(value, "kind") else {}
         )
     if isinstance(value, Mapping):
-        return {str(key): _plain(each) for key, each in value.items()}
+        return {key_text(key): _plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
     if isinstance(value, PurePath):

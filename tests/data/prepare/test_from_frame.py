@@ -127,6 +127,25 @@ def test_every_role_and_setting_has_a_keyword(from_frame):
     assert fixed.manifest.part_events == {"train": 6, "validation": 2, "test": 2}
 
 
+def test_weights_of_events_that_are_true_or_false(tmp_path):
+    log = pd.DataFrame(
+        {
+            "u": ["a", "b"] * 10,
+            "i": list("wxyz") * 5,
+            "t": range(10**9, 10**9 + 20),
+            "bought": [True, False] * 10,
+        }
+    )
+    columns = {"user": "u", "item": "i", "time": "t", "event": "bought"}
+    weights = {True: 1, False: None}
+    with pytest.raises(InputError, match="1 user is left of 1"):  # b never bought
+        Dataset.from_frame(log, **columns, event_weights=weights, runs_dir=tmp_path)
+    dataset = Dataset.from_frame(
+        log, **columns, event_weights={True: 1, np.False_: 3}, runs_dir=tmp_path
+    )
+    assert set(np.asarray(dataset.event_weights)) == {1.0, 3.0}
+
+
 def test_kinds_of_splits(from_frame):
     for given in (
         "leave_one_out",

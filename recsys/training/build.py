@@ -2,6 +2,9 @@
 
 import random
 
+import keras
+import numpy as np
+
 from recsys.data.dataset import Dataset
 from recsys.data.feature import Feature, Side
 from recsys.data.manifest import Part
@@ -31,8 +34,8 @@ def build_retriever(
         precision: a Keras dtype policy.
 
     Raises:
-        InputError: see :func:`check_model`; or its tables and the items' features do
-            not fit into memory.
+        InputError: see :func:`check_model`; its tables and the items' features do not fit into
+            memory; or an encoder of another package returns another shape or looks ahead.
     """
     item_features, user_features = check_model(config, dataset)
     manifest = dataset.manifest
@@ -63,7 +66,49 @@ def build_retriever(
     )
     if retriever.candidate_items is not None:
         retriever.assign_candidates(recommendable)
+    _check_encoder(retriever)
     return retriever
+
+
+def _check_encoder(retriever: Retriever) -> None:
+    """Holds an encoder that is not ours to what all of training relies on, by calling it once.
+
+    Raises:
+        InputError: its result has another shape than the history, or position t depends on
+            what follows it: it would be trained on what it is to predict.
+    """
+    config, encoder = retriever.config.query.encoder, retriever.query_tower.encoder
+    if config is None or encoder is None or type(config).__module__.startswith("recsys."):
+        return
+    positions = min(4, retriever.config.max_events + 1)
+    shape = (2, positions, retriever.config.dim)
+    history_BLD = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    further: dict[str, np.ndarray] = {}
+    if config.reads_times:
+        further["times_BL"] = np.tile(np.arange(positions, dtype=np.int32), (2, 1))
+    if config.reads_whole_sequences:
+        further["lengths_B"] = np.full(2, positions - 1, dtype=np.int32)
+
+    def encoded(history: np.ndarray) -> np.ndarray:
+        history = keras.ops.convert_to_tensor(history, dtype=encoder.compute_dtype)
+        vectors = encoder(history, **further, training=False)
+        return keras.ops.convert_to_numpy(keras.ops.cast(vectors, "float32"))
+
+    found = encoded(history_BLD)
+    if found.shape != shape:
+        raise InputError(
+            f"the encoder {config.kind!r} returned an array of shape {found.shape} for a history "
+            f"of shape {shape}: it must return a vector for every position, of the same width"
+        )
+    if config.reads_whole_sequences:
+        return
+    history_BLD[:, -1] += 1.0
+    if not np.allclose(encoded(history_BLD)[:, :-1], found[:, :-1], atol=1e-2):
+        raise InputError(
+            f"the encoder {config.kind!r} looks ahead: position t changes with an event after it, "
+            "which training would have it predict. Let position t read positions 0 to t only "
+            "(docs/guides/own-encoder.md)"
+        )
 
 
 def check_model(config: ModelConfig, dataset: Dataset) -> tuple[list[dict], list[dict]]:

@@ -1,9 +1,10 @@
 """Prints which programs a training of each model compiles, as if on an accelerator.
 
-Usage: programs_check.py DATASET, on JAX, with a cache of compiled programs in ``RECSYS_CACHE``.
+Usage: programs_check.py DATASET [MODEL …], on JAX, with a cache of compiled programs in
+``RECSYS_CACHE``.
 Prints one JSON line: by model, how many programs of each kind its training, validation and test
-``compiled`` or ``found``; and the losses of its epochs, with batches that the ``device`` gathers
-and with those that the ``host`` assembles.
+``compiled`` or ``found``; and, of the models that are named, the losses of its epochs, with
+batches that the ``device`` gathers and with those that the ``host`` assembles.
 """
 
 import json
@@ -33,11 +34,13 @@ from tests.models import zoo
 TRAINING = {"epochs": 3, "batch_size": 16, "steps_per_dispatch": 4, "crop": 0.2}
 
 
-def run(query: str, dataset: Dataset) -> dict:
-    """One training with its evaluation, and the same training with batches of the host."""
+def run(query: str, dataset: Dataset, compared: bool) -> dict:
+    """One training with its evaluation; if compared, the same with batches of the host."""
     before = programs()
     device = train(query, dataset)
     found = (programs() - before).as_dict()
+    if not compared:
+        return found
     fitting.gathers_batches = lambda batches: False
     host = train(query, dataset)
     fitting.gathers_batches = devices.gathers_batches
@@ -71,7 +74,7 @@ def main() -> None:
     jax.config.update("jax_compilation_cache_dir", None)
     start_compilation()
     dataset = Dataset(Path(sys.argv[1]))
-    print(json.dumps({query: run(query, dataset) for query in zoo.QUERIES}))
+    print(json.dumps({query: run(query, dataset, query in sys.argv) for query in zoo.QUERIES}))
 
 
 if __name__ == "__main__":

@@ -17,8 +17,9 @@ log = pd.read_parquet("log/interactions.parquet")
 data = recsys.Dataset.from_frame(log, user="user", item="item", time="time")
 run = recsys.train(data, encoder="gru", epochs=1)
 assert {"low", "high"} <= set(run.metrics.columns), run.metrics.columns
-answers = run.recommend(users=["u1"], k=3)
-assert len(answers) == 3, answers
+assert len(run.recommend(users=["u1"], k=3)) == 3
+histories = [["i1", "i2"]]
+answers = run.recommend(histories=histories, k=3)
 copy = recsys.load(run.export("model"))
-assert copy.recommend(users=["u1"], k=3)["item"].tolist() == answers["item"].tolist()
+assert copy.recommend(histories=histories, k=3)["item"].tolist() == answers["item"].tolist()
 END

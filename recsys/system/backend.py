@@ -75,9 +75,9 @@ def _import_quietly() -> None:
     # Only what ends the process: everything else comes back as an exception.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if has_instructions("avx2"):
-        # TensorFlow turns oneDNN on by itself where there is AVX-512. With AVX2 alone it was
-        # measured (two cores, 2026-11-27) to rank twice as fast with it, 7,079 against 3,578
-        # users/s, and to train attention and LSTM a fifth faster.
+        # TensorFlow turns oneDNN on by itself where there is AVX-512. With AVX2 alone, ranking
+        # went from 3,578 to 7,079 users/s, and attention on MovieLens-1M from 14.7 to 18.0
+        # thousand events/s (scripts/benchmark/run.py on two such cores, 2026-11-27).
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     with _silent_stderr():
         brought = "tensorflow" not in sys.modules

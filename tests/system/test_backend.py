@@ -44,3 +44,22 @@ tf.get_logger().warning({ADVICE.format("function theirs at 0x1")!r})
 """
     done = run_python("tensorflow", "-c", program)
     assert "theirs" in done.stderr and "TensorFlowStep" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("instructions", "own", "found"),
+    [("avx2", None, "1"), ("avx2", "0", "0"), ("sse4_2", None, None)],
+)
+def test_onednn_is_on_where_the_processor_has_avx2(instructions, own, found):
+    program = f"""
+import os
+os.environ.pop("TF_ENABLE_ONEDNN_OPTS", None)
+if {own!r} is not None:
+    os.environ["TF_ENABLE_ONEDNN_OPTS"] = {own!r}
+from recsys.system import backend
+backend.has_instructions = {instructions!r}.__eq__
+backend._import_quietly()
+print(os.environ.get("TF_ENABLE_ONEDNN_OPTS"))
+"""
+    done = run_python("tensorflow", "-c", program)
+    assert done.stdout.split() == [str(found)], done.stderr

@@ -15,6 +15,7 @@ from pathlib import Path
 import jax
 import keras
 
+from recsys.data.batches.training_batches import TrainingBatches
 from recsys.data.dataset import Dataset
 from recsys.evaluation import ranking
 from recsys.evaluation.config import EvaluationConfig
@@ -34,15 +35,31 @@ from tests.models import zoo
 TRAINING = {"epochs": 3, "batch_size": 16, "steps_per_dispatch": 4, "crop": 0.2}
 
 
+# The first steps of the dispatches that the device was to gather.
+recipes: list[int] = []
+
+
+class Noted(TrainingBatches):
+    """Notes the recipes that are asked for."""
+
+    def recipe(self, dispatch, sample):
+        recipes.append(dispatch.first_step)
+        return super().recipe(dispatch, sample)
+
+
 def run(query: str, dataset: Dataset, compared: bool) -> dict:
     """One training with its evaluation; if compared, the same with batches of the host."""
     before = programs()
+    recipes.clear()
     device = train(query, dataset)
+    assert recipes, "the device was to gather the batches"
     found = (programs() - before).as_dict()
     if not compared:
         return found
     fitting.gathers_batches = lambda batches: False
+    recipes.clear()
     host = train(query, dataset)
+    assert not recipes
     fitting.gathers_batches = devices.gathers_batches
     return found | {"losses": {"device": device, "host": host}}
 
@@ -69,6 +86,7 @@ def train(query: str, dataset: Dataset) -> list[float]:
 
 
 def main() -> None:
+    batches.TrainingBatches = Noted
     for room in (ranking, batches, devices):
         room.on_accelerator = lambda: True
     jax.config.update("jax_compilation_cache_dir", None)

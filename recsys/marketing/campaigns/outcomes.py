@@ -208,6 +208,12 @@ def _users(
         spent = before.groupby("user")["value"].sum().reindex(assigned["user"]).fillna(0)
         users[BEFORE] = spent.to_numpy()
     told = f"{len(after):,} of {within.sum():,} outcomes in the days are of the campaign's users"
+    if outside := len(done) - int(within.sum()):
+        earlier = int((done["time"] < pd.Timestamp(at, tz=zone)).sum())
+        told += (
+            f"; {outside:,} of {len(done):,} lie outside the days, {earlier:,} before and "
+            f"{outside - earlier:,} after: if that is too many, look at the format of the times"
+        )
     return users, told
 
 

@@ -105,6 +105,10 @@ def test_what_is_odd_about_the_outcomes_is_said(folder, orders):
     assert f"1 of {rows:,} outcomes have no user, and count for none" in said
     assert f"3 of {rows:,} outcomes repeat another one" in said
     assert "4,003 of 4,005 outcomes in the days are of the campaign's users" in said
+    outside = rows - 4005
+    early = int((orders["time"] < "2026-03-01").sum())
+    lie = f"{outside:,} of {rows:,} lie outside the days, {early:,} before and {outside - early:,}"
+    assert outside and lie in said
     assert "the last outcome" not in said  # on the 20th, when the days are over
     _, said = measured(folder, orders[orders["time"] < "2026-03-10"])
     assert "the last outcome is of 2026-03-04, and the days are over after 2026-03-14" in said

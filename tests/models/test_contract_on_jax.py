@@ -14,7 +14,7 @@ ARITHMETIC = "not saves and not survives and not query_model and not log_partiti
 
 
 def test_contract_on_jax():
-    tests = [str(HERE / "test_retriever.py"), str(HERE / "losses")]
+    tests = [str(HERE / name) for name in ("test_retriever.py", "test_dropout.py", "losses")]
     command = ("-m", "pytest", "-q", "-p", "no:cacheprovider", *tests, "-k", ARITHMETIC)
     done = run_python("jax", *command)
     assert done.returncode == 0, done.stdout[-3000:]

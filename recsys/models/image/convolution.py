@@ -10,6 +10,7 @@ from keras import ops
 from pydantic import Field
 
 from recsys.config import StrictConfig
+from recsys.models.dropout import Dropout
 
 
 class ConvolutionalImageConfig(StrictConfig):
@@ -68,7 +69,7 @@ class ConvolutionalImage(keras.layers.Layer):
         ]
         self.pool = keras.layers.MaxPooling2D(padding="same", data_format=order, dtype=policy)
         self.standardise = keras.layers.LayerNormalization(dtype=policy, name="standardise")
-        self.dropout = keras.layers.Dropout(dropout, dtype=policy)
+        self.dropout = Dropout(dropout, dtype=policy)
         # Vectors begin as small as those of ids, so that no score stands out.
         self.projection = keras.layers.Dense(
             dim,

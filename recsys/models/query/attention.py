@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 from pydantic import Field
 
+from recsys.models.dropout import Dropout
 from recsys.models.query.attention_blocks import (
     TIME_BUCKETS,
     BlockConfig,
@@ -85,7 +86,7 @@ class Attention(keras.layers.Layer):
             build(dim, positions, self.config, dtype=policy, name=f"block_{index}")
             for index in range(self.config.blocks)
         ]
-        self.dropout = keras.layers.Dropout(self.config.dropout, dtype=policy)
+        self.dropout = Dropout(self.config.dropout, dtype=policy)
         self.norm = keras.layers.LayerNormalization(epsilon=1e-6, dtype=policy, name="norm")
 
     def build(self, input_shape) -> None:

@@ -9,6 +9,7 @@ import keras
 from keras import ops
 from pydantic import Field
 
+from recsys.models.dropout import Dropout
 from recsys.models.query.encoder import BaseEncoderConfig
 
 TIME_BUCKETS = 32
@@ -53,10 +54,8 @@ class AttentionBlock(keras.layers.Layer):
         self.positions = positions
         self.relative = config.positions != "absolute"
         self.times = config.times
-        self.dropout = keras.layers.Dropout(config.dropout, dtype=self.dtype_policy)
-        self.attention_dropout = keras.layers.Dropout(
-            config.attention_dropout, dtype=self.dtype_policy
-        )
+        self.dropout = Dropout(config.dropout, dtype=self.dtype_policy)
+        self.attention_dropout = Dropout(config.attention_dropout, dtype=self.dtype_policy)
         self.attention_norm = self._norm("attention_norm")
         self.output_layer = self._dense(dim, "attention_output")
 

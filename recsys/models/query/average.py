@@ -6,6 +6,7 @@ import keras
 from keras import ops
 from pydantic import Field
 
+from recsys.models.dropout import Dropout
 from recsys.models.query.encoder import BaseEncoderConfig
 
 
@@ -50,7 +51,7 @@ class Average(keras.layers.Layer):
     def __init__(self, over: str = "past", dropout: float = 0.0, **kwargs) -> None:
         super().__init__(**kwargs)
         self.over = over
-        self.dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
+        self.dropout = Dropout(dropout, dtype=self.dtype_policy)
 
     def call(self, history_BLD, lengths_B=None, training: bool = False):
         """float [batch, positions, dim] to the same shape.

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 from pydantic import Field
 
+from recsys.models.dropout import Dropout
 from recsys.models.query.encoder import BaseEncoderConfig
 
 
@@ -54,7 +55,7 @@ class Convolution(keras.layers.Layer):
             keras.layers.Dense(dim, dtype=policy, name=f"convolution_{index}")
             for index in range(blocks)
         ]
-        self.dropout = keras.layers.Dropout(dropout, dtype=policy)
+        self.dropout = Dropout(dropout, dtype=policy)
 
     def build(self, input_shape) -> None:
         for norm in self.norms:

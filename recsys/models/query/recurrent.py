@@ -5,6 +5,7 @@ from typing import Literal
 import keras
 from pydantic import Field
 
+from recsys.models.dropout import Dropout
 from recsys.models.query.encoder import BaseEncoderConfig
 
 CELLS = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU, "rnn": keras.layers.SimpleRNN}
@@ -69,7 +70,7 @@ class Recurrent(keras.layers.Layer):
             CELLS[kind](units, return_sequences=True, dtype=policy, name=f"{kind}_{index}")
             for index in range(layers)
         ]
-        self.dropouts = [keras.layers.Dropout(dropout, dtype=policy) for _ in range(layers + 1)]
+        self.dropouts = [Dropout(dropout, dtype=policy) for _ in range(layers + 1)]
         self.norms = [
             keras.layers.LayerNormalization(epsilon=1e-6, dtype=policy, name=f"norm_{index}")
             for index in range(layers + 1 if layer_norm else 0)

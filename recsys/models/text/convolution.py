@@ -10,6 +10,7 @@ import keras
 from keras import ops
 from pydantic import Field, PositiveInt
 
+from recsys.models.dropout import Dropout
 from recsys.models.text.words import WordsConfig
 
 
@@ -53,7 +54,7 @@ class ConvolutionalText(keras.layers.Layer):
             )
             for index, width in enumerate(self.widths)
         ]
-        self.dropout = keras.layers.Dropout(dropout, dtype=policy)
+        self.dropout = Dropout(dropout, dtype=policy)
         # Without a bias, so that a text without words stays the zero vector.
         self.projection = keras.layers.Dense(dim, use_bias=False, dtype=policy, name="projection")
 

@@ -34,7 +34,9 @@ class EvaluationConfig(StrictConfig):
     )
     draws: int = Field(1000, ge=100, description="bootstrap samples of users for the intervals")
     seed: int = Field(0, ge=0, description="of the bootstrap")
-    block_size: int = Field(512, ge=1, description="queries that are scored at a time")
+    block_size: int | None = Field(
+        None, ge=1, description="queries that are scored at a time; null: what suits the device"
+    )
 
     @field_validator("k")
     @classmethod

@@ -22,6 +22,14 @@ UNRANKED = np.iinfo(np.int32).max
 # validation and test are of one shape.
 TARGETS_OF_A_QUERY = 2
 SEEN_OF_A_QUERY = 256
+# Queries of a block: a CPU is as fast with few; of an accelerator's calls each costs a
+# millisecond, so there are few of them, as large as scores and histories allow.
+QUERIES_ON_CPU = 512
+QUERIES_ON_ACCELERATOR = 4096
+LARGEST_SCORES = 2**27
+LARGEST_HISTORIES = 2**18
+# Bytes of what is asked that are kept for the next time.
+LARGEST_PLAN = 2**28
 
 
 class Scorer(Protocol):
@@ -41,10 +49,12 @@ class Embedder(Protocol):
     Attributes:
         catalogue_items: items that it scores, a prefix of the dataset's items.
         item_vectors: float32 [catalogue_items, dim].
+        max_events: events that it reads of a history, at most.
     """
 
     catalogue_items: int
     item_vectors: np.ndarray
+    max_events: int
 
     def embed(self, queries: Queries, block: slice, rows: int = 0) -> np.ndarray:
         """float32 [block, dim]: the vectors of some of the queries.
@@ -67,6 +77,7 @@ class RetrieverEmbedder:
 
     def __init__(self, retriever: Retriever, dataset: Dataset) -> None:
         self.catalogue_items = retriever.catalogue_items
+        self.max_events = retriever.batch_spec.max_events
         self._one_width = on_accelerator()
         self._trained = retriever
         self._retriever = retriever.in_float32()
@@ -120,7 +131,7 @@ def rank(
     queries: Queries,
     seen: Seen,
     k: int,
-    block_size: int = 512,
+    block_size: int | None = None,
     every_rank: bool = True,
     candidates: np.ndarray | None = None,
 ) -> RankedQueries:
@@ -135,7 +146,8 @@ def rank(
             ``allow``: nothing is left out.
         k: best items to keep of each query.
         block_size: queries scored at a time; a block takes
-            ``4 * block_size * catalogue_items`` bytes a few times over.
+            ``4 * block_size * catalogue_items`` bytes a few times over. None: what suits the
+            device.
         every_rank: False where ranks up to ``k`` are enough: targets below are
             :data:`UNRANKED`, and how far below is not counted.
         candidates: bool [items], what may be recommended
@@ -147,8 +159,52 @@ def rank(
     return Ranker(scorer, dataset, seen, k, block_size, every_rank, candidates).rank(queries)
 
 
+@dataclass(frozen=True)
+class _Block:
+    """Queries that are ranked in one call, and what is asked of them.
+
+    Attributes:
+        rows: which queries, in the plan's order.
+        ranked: those targets that can be ranked, in the plan's order.
+        seen: int32 [pairs, 2], rows and items that are not ranked; None: all are.
+        targets: int32 [at least the ranked targets, 2], their rows and items.
+    """
+
+    rows: slice
+    ranked: np.ndarray
+    seen: np.ndarray | None
+    targets: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Everything about ranking some queries that the scorer's weights do not change.
+
+    Attributes:
+        asked: the queries as they were asked.
+        queries: those of them that are ranked.
+        repeats_left_out: targets left out because they repeat the history.
+        order, target_order: of the queries and of their targets, as they are ranked.
+        ordered: the queries in that order.
+        lengths: events in the history of each, in that order.
+        blocks: what is ranked in a call; empty: worked out while ranking.
+    """
+
+    asked: Queries
+    queries: Queries
+    repeats_left_out: int
+    order: np.ndarray
+    target_order: np.ndarray
+    ordered: Queries
+    lengths: np.ndarray
+    blocks: list[_Block]
+
+
 class Ranker:
-    """Ranks again and again, compiled once; arguments as :func:`rank` has them."""
+    """Ranks again and again, compiled once; arguments as :func:`rank` has them.
+
+    Asked the same queries again, it works out anew only what the scorer changes.
+    """
 
     def __init__(
         self,
@@ -156,7 +212,7 @@ class Ranker:
         dataset: Dataset,
         seen: Seen,
         k: int,
-        block_size: int = 512,
+        block_size: int | None = None,
         every_rank: bool = True,
         candidates: np.ndarray | None = None,
     ) -> None:
@@ -164,7 +220,8 @@ class Ranker:
         self._dataset = dataset
         self._seen = seen
         self._k = k
-        self._block_size = block_size
+        self._one_shape = on_accelerator()
+        self._block_size = block_size or _block_size(scorer, self._one_shape)
         self._every_rank = every_rank
         ranked = np.ones(dataset.items, bool) if candidates is None else candidates
         self._candidates = ranked[: scorer.catalogue_items]
@@ -172,42 +229,55 @@ class Ranker:
         self._found = min(k, scorer.catalogue_items)
         dim = scorer.item_vectors.shape[1] if isinstance(scorer, Embedder) else None
         self._block_ranker = BlockRanker(scorer.catalogue_items, self._found, dim)
-        self._one_shape = on_accelerator()
+        self._plan: _Plan | None = None
 
     def rank(self, queries: Queries) -> RankedQueries:
         """Ranks what is asked, with the scorer as it is now; see :func:`rank`."""
-        repeats = 0
-        if self._seen == "exclude":
-            queries, repeats = without_repeats(self._dataset, queries)
+        if self._plan is None or self._plan.asked is not queries:
+            self._plan = self._planned(queries)
+        plan = self._plan
         if isinstance(self._scorer, Embedder):
             _refuse_nan(self._scorer, self._scorer.item_vectors)
             self._block_ranker.take_up(self._scorer.item_vectors, self._candidates)
-        ranks = np.full(len(queries.target_items), UNRANKED, dtype=np.int32)
-        top_items = np.full((len(queries), self._k), -1, dtype=np.int32)
+        ranks = np.full(len(plan.target_order), UNRANKED, dtype=np.int32)
+        top_items = np.full((len(plan.order), self._k), -1, dtype=np.int32)
+        size = self._block_size
+        if not self._one_shape:
+            size = min(size, len(plan.order))
+        for block in plan.blocks or self._blocks(plan):
+            inputs = _scored(self._scorer, plan.ordered, block.rows, self._candidates, size)
+            inputs |= {"every_place": np.array([self._every_rank]), "targets": block.targets}
+            if block.seen is not None:
+                inputs["seen"] = block.seen
+            answer = self._block_ranker.predict_on_batch(inputs)
+            ranks[plan.target_order[block.ranked]] = answer["places"][: len(block.ranked)]
+            rows = plan.order[block.rows]
+            top_items[rows, : self._found] = answer["top_items"][: len(rows)]
+        if not self._every_rank:
+            ranks[ranks > self._found] = UNRANKED
+        return RankedQueries(plan.queries, ranks, top_items, plan.repeats_left_out)
+
+    def _planned(self, asked: Queries) -> _Plan:
+        queries, repeats = asked, 0
+        if self._seen == "exclude":
+            queries, repeats = without_repeats(self._dataset, queries)
         # Queries of similar history share a block, which is as wide as the longest.
         lengths = queries.history_ends - self._dataset.user_offsets[queries.users]
         order = np.argsort(lengths, kind="stable")
         ordered, target_order = queries.in_order(order)
-        for block in self._blocks(ordered, lengths[order]):
-            targets = slice(*ordered.target_offsets[[block.start, block.stop]])
-            items = ordered.target_items[targets]
-            known = np.flatnonzero(items < self._scorer.catalogue_items)
-            known = known[self._candidates[items[known]]]
-            asked = ordered.target_queries[targets][known] - block.start
-            answer = self._rank_block(ordered, block, asked, items[known])
-            ranks[target_order[targets][known]] = answer["places"][: len(known)]
-            top = answer["top_items"][: len(order[block])]
-            top_items[order[block], : self._found] = top
-        if not self._every_rank:
-            ranks[ranks > self._found] = UNRANKED
-        return RankedQueries(queries, ranks, top_items, repeats)
+        plan = _Plan(asked, queries, repeats, order, target_order, ordered, lengths[order], [])
+        bytes_of_seen = 8 * max(int(lengths.sum()), SEEN_OF_A_QUERY * len(queries))
+        if bytes_of_seen <= LARGEST_PLAN:
+            plan.blocks.extend(self._blocks(plan))
+        return plan
 
-    def _blocks(self, queries: Queries, lengths: np.ndarray) -> Iterator[slice]:
-        """Blocks of queries, in order; of one shape, none holds more than there is room for."""
-        targets = queries.target_offsets
-        seen = np.concatenate(([0], np.cumsum(lengths)))
+    def _blocks(self, plan: _Plan) -> Iterator[_Block]:
+        """The blocks of queries; of one shape, none holds more than there is room for."""
+        targets = plan.ordered.target_offsets
+        seen = np.concatenate(([0], np.cumsum(plan.lengths)))
+        queries = len(plan.order)
         begin = 0
-        while begin < len(queries):
+        while begin < queries:
             end = begin + self._block_size
             if self._one_shape:
                 room = TARGETS_OF_A_QUERY * self._block_size
@@ -215,32 +285,45 @@ class Ranker:
                 room = SEEN_OF_A_QUERY * self._block_size
                 end = min(end, np.searchsorted(seen, seen[begin] + room, "right") - 1)
             # A query that there is no room for is a block, and a shape, of its own.
-            end = min(max(int(end), begin + 1), len(queries))
-            yield slice(begin, end)
+            end = min(max(int(end), begin + 1), queries)
+            yield self._block(plan.ordered, slice(begin, end))
             begin = end
+
+    def _block(self, queries: Queries, rows: slice) -> _Block:
+        """What is asked of some of the queries."""
+        begin, end = queries.target_offsets[[rows.start, rows.stop]]
+        items = queries.target_items[begin:end]
+        known = np.flatnonzero(items < self._scorer.catalogue_items)
+        known = known[self._candidates[items[known]]]
+        asked = np.zeros((max(self._room(len(known), TARGETS_OF_A_QUERY), COUNTED), 2), np.int32)
+        asked[: len(known), 0] = queries.target_queries[begin:end][known] - rows.start
+        asked[: len(known), 1] = items[known]
+        seen = self._seen_items(queries, rows) if self._seen == "exclude" else None
+        return _Block(rows, begin + known, seen, asked)
+
+    def _seen_items(self, queries: Queries, rows: slice) -> np.ndarray:
+        places, items = _history_pairs(self._dataset, queries, rows)
+        no_item = self._scorer.catalogue_items
+        known = np.flatnonzero(items < no_item)
+        pairs = np.full((self._room(len(known), SEEN_OF_A_QUERY), 2), (0, no_item), np.int32)
+        pairs[: len(known)] = np.stack([places[known], items[known]], axis=1)
+        return pairs
 
     def _room(self, count: int, of_a_query: int) -> int:
         """What so many targets or seen items are filled up to."""
         least = of_a_query * self._block_size if self._one_shape else 1
         return max(_power_of_two(count), least)
 
-    def _rank_block(
-        self, queries: Queries, block: slice, target_queries: np.ndarray, target_items: np.ndarray
-    ) -> dict[str, np.ndarray]:
-        size = self._block_size if self._one_shape else min(self._block_size, len(queries))
-        inputs = _scored(self._scorer, queries, block, self._candidates, size)
-        inputs["every_place"] = np.array([self._every_rank])
-        if self._seen == "exclude":
-            rows, items = _history_pairs(self._dataset, queries, block)
-            no_item = self._scorer.catalogue_items
-            known = np.flatnonzero(items < no_item)
-            pairs = np.full((self._room(len(known), SEEN_OF_A_QUERY), 2), (0, no_item), np.int32)
-            pairs[: len(known)] = np.stack([rows[known], items[known]], axis=1)
-            inputs["seen"] = pairs
-        asked = np.stack([target_queries, target_items], axis=1).astype(np.int32)
-        room = max(self._room(len(asked), TARGETS_OF_A_QUERY), COUNTED)
-        inputs["targets"] = np.pad(asked, ((0, room - len(asked)), (0, 0)))
-        return self._block_ranker.predict_on_batch(inputs)
+
+def _block_size(scorer: Scorer | Embedder, on_accelerator: bool) -> int:
+    """How many queries are ranked at a time."""
+    if not on_accelerator:
+        return QUERIES_ON_CPU
+    most = LARGEST_SCORES // scorer.catalogue_items
+    if isinstance(scorer, Embedder):
+        most = min(most, LARGEST_HISTORIES // scorer.max_events)
+    # The power of two below: twice as many would be too many.
+    return min(QUERIES_ON_ACCELERATOR, 1 << max(most, 1).bit_length() - 1)
 
 
 def _scored(

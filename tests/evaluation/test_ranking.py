@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from recsys.evaluation import ranking
 from recsys.evaluation.block_ranker import BlockRanker
-from recsys.evaluation.ranking import UNRANKED, RetrieverEmbedder, rank
+from recsys.evaluation.ranking import UNRANKED, Ranker, RetrieverEmbedder, rank
 from recsys.models.query_model import QueryModel
 from recsys.models.retriever import ModelConfig
 from recsys.training.build import build_retriever
@@ -183,3 +184,67 @@ def test_an_accelerator_ranks_validation_and_test_with_one_shape(tmp_path, monke
     # The longest history needs more room than a block of eight has.
     monkeypatch.setattr("recsys.evaluation.ranking.SEEN_OF_A_QUERY", 2)
     np.testing.assert_array_equal(both()[1].ranks, plain[1].ranks)
+
+
+@pytest.mark.parametrize("kept_bytes", [2**28, 0])
+@pytest.mark.parametrize("seen", ["exclude", "allow"])
+def test_the_same_queries_again_are_ranked_with_other_scores(
+    dataset, monkeypatch, kept_bytes, seen
+):
+    monkeypatch.setattr(ranking, "LARGEST_PLAN", kept_bytes)
+    scorer = Fixed([5, 4, 3, 2, 1])
+    ranker = Ranker(scorer, dataset, seen, 3, block_size=2)
+    for part, scores in [
+        ("test", [5, 4, 3, 2, 1]),
+        ("test", [1, 2, 3, 4, 5]),
+        ("validation", [1, 2, 3, 4, 5]),
+        ("test", [3, 1, 5, 1, 4]),
+    ]:
+        scorer.scores = np.array(scores, dtype=np.float32)
+        queries = dataset.queries(part)
+        for _ in range(2):
+            found = ranker.rank(queries)
+            alone = rank(Fixed(scores), dataset, dataset.queries(part), seen, 3)
+            np.testing.assert_array_equal(found.ranks, alone.ranks)
+            np.testing.assert_array_equal(found.top_items, alone.top_items)
+            assert found.repeats_left_out == alone.repeats_left_out
+
+
+def test_what_is_asked_again_is_worked_out_once(dataset, monkeypatch):
+    asked = []
+    plain = ranking.without_repeats
+
+    def counted(dataset, queries):
+        asked.append(queries)
+        return plain(dataset, queries)
+
+    monkeypatch.setattr(ranking, "without_repeats", counted)
+    ranker = Ranker(Fixed([5, 4, 3, 2, 1]), dataset, "exclude", 3)
+    queries = dataset.queries("test")
+    for _ in range(3):
+        ranker.rank(queries)
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("items", "max_events", "queries"),
+    [
+        (100, 10, 4096),  # small: as many as a call takes
+        (3_416, 200, 1024),  # histories of 200 events
+        (1_000_000, 50, 128),  # scores of a million items each
+        (10**9, 50, 1),
+    ],
+)
+def test_an_accelerator_ranks_as_many_queries_as_scores_and_histories_allow(
+    items, max_events, queries
+):
+    class Vectors:
+        catalogue_items = items
+        item_vectors = np.zeros((0, 8))
+
+        def embed(self, queries, block, rows=0): ...
+
+    scorer = Vectors()
+    scorer.max_events = max_events
+    assert ranking._block_size(scorer, on_accelerator=True) == queries
+    assert ranking._block_size(scorer, on_accelerator=False) == 512

@@ -25,8 +25,8 @@ class Dropout(keras.layers.Dropout):
     Example:
 
     >>> import numpy as np
-    >>> Dropout(0.5)(np.ones((2, 3)), training=False).shape
-    (2, 3)
+    >>> keras.ops.convert_to_numpy(Dropout(0.5)(np.ones((1, 3)), training=False))
+    array([[1., 1., 1.]], dtype=float32)
     """
 
     def call(self, inputs, training: bool = False):

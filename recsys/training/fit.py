@@ -18,7 +18,7 @@ from recsys.models.retriever import Retriever
 from recsys.system import stopping
 from recsys.training.averaging import WeightAverage
 from recsys.training.batches import training_batches
-from recsys.training.checkpoint import State, load_checkpoint, save_checkpoint
+from recsys.training.checkpoint import CheckpointWriter, State, load_checkpoint
 from recsys.training.config import TrainingConfig
 from recsys.training.devices import free_memory, gathers_batches, training_devices
 from recsys.training.loader import Loader
@@ -117,11 +117,12 @@ def fit(
     best = folder / "best.npz"
     origin = {"backend": keras.backend.backend(), "dataset": dataset.fingerprint, "seed": seed}
     average = WeightAverage(config.average_decay)
-    checkpoint = _Checkpoint(folder / "last.npz", best, origin, step, average)
+    writer = CheckpointWriter()
+    checkpoint = _Checkpoint(folder / "last.npz", best, origin, step, average, writer)
     progress = checkpoint.resume()
     progress.memory_bytes = memory.total
     # Whatever ends it, a callback's error too, no thread is left behind.
-    with contextlib.closing(loader):
+    with contextlib.closing(writer), contextlib.closing(loader):
         while not progress.is_over(last_epoch, config.patience):
             stopping.check()
             with stopping.deferred():
@@ -138,7 +139,7 @@ def fit(
                     with stopping.deferred():
                         metrics = _end_epoch(progress, validated, metric)
                         if progress.best_epoch == progress.epoch:
-                            save_checkpoint(best, _weights(retriever), {"epoch": progress.epoch})
+                            writer.save(best, _weights(retriever), {"epoch": progress.epoch})
             except stopping.Stopped:
                 if validated is None:  # the steps are done, and need not be done again
                     average.restore(before)
@@ -179,16 +180,24 @@ class _Checkpoint:
         origin: what a run must have in common with the one that wrote it.
         step: whose state is kept.
         average: likewise.
+        writer: writes it, after the best epoch's weights.
     """
 
     def __init__(
-        self, path: Path, best: Path, origin: dict[str, Any], step: Step, average: WeightAverage
+        self,
+        path: Path,
+        best: Path,
+        origin: dict[str, Any],
+        step: Step,
+        average: WeightAverage,
+        writer: CheckpointWriter,
     ) -> None:
         self._path = path
         self._best = best
         self._origin = origin
         self._step = step
         self._average = average
+        self._writer = writer
         self._saved_at = time.monotonic()
 
     @property
@@ -219,7 +228,7 @@ class _Checkpoint:
     def save(self, progress: TrainingState) -> None:
         metadata = {"origin": self._origin, "progress": asdict(progress)}
         arrays = {**self._step.state(), **self._average.state()}
-        save_checkpoint(self._path, arrays, metadata)
+        self._writer.save(self._path, arrays, metadata)
         self._saved_at = time.monotonic()
 
 

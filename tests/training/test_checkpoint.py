@@ -1,10 +1,14 @@
 """Checkpoints come back as they were, or not at all."""
 
+import contextlib
+import threading
+
 import numpy as np
 import pytest
 
 from recsys.errors import Damaged
-from recsys.training.checkpoint import load_checkpoint, save_checkpoint
+from recsys.training import checkpoint
+from recsys.training.checkpoint import CheckpointWriter, load_checkpoint, save_checkpoint
 from tests.damage import DAMAGES
 
 
@@ -51,3 +55,45 @@ def test_nothing_is_unpickled(tmp_path):
     np.savez(path, metadata=np.frombuffer(b"{}", np.uint8), table=np.array([{}], dtype=object))
     with pytest.raises(Damaged):
         load_checkpoint(path)
+
+
+def test_what_training_changes_meanwhile_is_not_written(tmp_path, monkeypatch):
+    may_write = threading.Event()
+    write = save_checkpoint
+
+    def slow(*arguments):
+        assert may_write.wait(30)
+        write(*arguments)
+
+    monkeypatch.setattr(checkpoint, "save_checkpoint", slow)
+    weights = np.zeros(3)
+    with contextlib.closing(CheckpointWriter()) as writer:
+        writer.save(tmp_path / "last.npz", {"weights": weights}, {"epoch": 1})
+        weights += 1
+        may_write.set()
+    arrays, metadata = load_checkpoint(tmp_path / "last.npz")
+    assert arrays["weights"].tolist() == [0, 0, 0] and metadata == {"epoch": 1}
+
+
+def test_what_is_too_large_to_copy_is_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "LARGEST_SHARE", 0.0)
+    with contextlib.closing(CheckpointWriter()) as writer:
+        writer.save(tmp_path / "last.npz", {"weights": np.zeros(3)}, {"epoch": 1})
+        assert load_checkpoint(tmp_path / "last.npz")[1] == {"epoch": 1}
+
+
+def test_after_a_failure_nothing_that_stands_on_it_is_written(tmp_path, monkeypatch):
+    write = save_checkpoint
+
+    def full(path, *arguments):
+        if path.name == "best.npz":
+            raise OSError(28, "No space left on device")
+        write(path, *arguments)
+
+    monkeypatch.setattr(checkpoint, "save_checkpoint", full)
+    writer = CheckpointWriter()
+    writer.save(tmp_path / "best.npz", {}, {"epoch": 2})
+    writer.save(tmp_path / "last.npz", {}, {"best_epoch": 2})
+    with pytest.raises(OSError, match="No space left"):
+        writer.close()
+    assert list(tmp_path.iterdir()) == []

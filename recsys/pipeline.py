@@ -27,7 +27,7 @@ from recsys.export.probes import write_probes
 from recsys.export.recommend import Recommender
 from recsys.export.request import ExportRequest
 from recsys.models.retriever import Retriever
-from recsys.models.saved import load_retriever
+from recsys.models.saved import load_retriever, save_retriever
 from recsys.reports.report import write_report
 from recsys.runs.at_work import at_work
 from recsys.runs.console import TrainingProgress, say, warn, working
@@ -35,7 +35,8 @@ from recsys.runs.folder import RunFolder
 from recsys.runs.preparation import prepare_dataset
 from recsys.runs.training_claim import TrainingClaim
 from recsys.system.compilation import programs
-from recsys.system.files import atomic_path
+from recsys.system.devices import on_accelerator
+from recsys.system.gpus import naming_full_memory, unused_card
 from recsys.training.build import build_retriever, check_model
 from recsys.training.fit import Callback, TrainingState, fit
 
@@ -122,7 +123,10 @@ class Pipeline:
         made = (folder.history, folder.timing, folder.retriever)
         if folder.files.hold(*made):
             return
-        with folder.files.making(*made):
+        if reason := unused_card(keras.backend.backend(), on_accelerator()):
+            warn(f"  {reason}")
+        smaller = "lower training.batch_size, model.max_events or model.dim"
+        with folder.files.making(*made), naming_full_memory(smaller):
             self._fit(dataset, tracker, callbacks)
 
     def _fit(
@@ -161,8 +165,7 @@ class Pipeline:
                 "programs": (programs() - before).as_dict(),
             },
         )
-        with atomic_path(folder.retriever) as temporary:
-            retriever.in_float32().save(temporary)
+        save_retriever(retriever, folder.retriever)
         folder.remove_results(experiment.export.version)
 
     def _refit(self, dataset: Dataset, chosen: TrainingState) -> tuple[Retriever, TrainingState]:
@@ -193,7 +196,8 @@ class Pipeline:
     def evaluate(self, dataset: Dataset) -> None:
         """Ranks the test part once, beside the baselines; writes ranks, examples and metrics."""
         folder = self.folder
-        with folder.files.making(folder.ranks, folder.examples, folder.metrics):
+        made = (folder.ranks, folder.examples, folder.metrics)
+        with folder.files.making(*made), naming_full_memory("lower evaluation.block_size"):
             self._evaluate(dataset)
 
     def _evaluate(self, dataset: Dataset) -> None:

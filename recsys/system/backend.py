@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from recsys.errors import InputError
 from recsys.system.compilation import start_compilation
 from recsys.system.extras import require
+from recsys.system.gpus import find_devices_of_jax
 from recsys.system.processor import has_instructions
 
 BACKENDS = ("tensorflow", "jax")
@@ -25,7 +26,8 @@ def start_backend() -> None:
 
     Raises:
         InputError: ``KERAS_BACKEND`` names a backend that cannot train, is not installed, or
-            comes too late; or TensorFlow does not run eagerly.
+            comes too late; TensorFlow does not run eagerly; or JAX has no device of the kind
+            that ``JAX_PLATFORMS`` asks for.
     """
     chosen = os.environ.get("KERAS_BACKEND")
     if chosen is not None and chosen not in BACKENDS:
@@ -47,6 +49,7 @@ def start_backend() -> None:
         )
     if runs == "jax":
         start_compilation()
+        find_devices_of_jax()
     if runs == "tensorflow":
         import tensorflow as tf
 

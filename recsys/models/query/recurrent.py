@@ -13,6 +13,25 @@ CELLS = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU, "rnn": keras.layers
 ACTIVATIONS = {"lstm": 11.0, "gru": 10.5, "rnn": 4.0}
 
 
+def recurrent_cell(kind: str, units: int, policy, name: str) -> keras.layers.Layer:
+    """The layer that is repeated, on the fused kernels of the GPU where the backend has them.
+
+    TensorFlow has cuDNN's LSTM and GRU. JAX has its LSTM alone, which computes in float32 and
+    refuses bfloat16 when it is compiled (Keras would hand it over): so ours is float32 there,
+    whatever the policy. Its GRU, and both kinds of simple RNN, are loops that XLA compiles, with
+    the products of all positions and the input weights computed before them.
+
+    Args:
+        kind: a key of :data:`CELLS`.
+        units: width of the state.
+        policy: the dtype policy of the layers around it.
+        name: of the layer.
+    """
+    if kind == "lstm" and keras.backend.backend() == "jax":
+        policy = "float32"
+    return CELLS[kind](units, return_sequences=True, dtype=policy, name=name)
+
+
 class RecurrentConfig(BaseEncoderConfig):
     """LSTM, GRU or a simple RNN over the item vectors of a history."""
 
@@ -67,8 +86,7 @@ class Recurrent(keras.layers.Layer):
         self.rate = dropout
         policy = self.dtype_policy
         self.cells = [
-            CELLS[kind](units, return_sequences=True, dtype=policy, name=f"{kind}_{index}")
-            for index in range(layers)
+            recurrent_cell(kind, units, policy, name=f"{kind}_{index}") for index in range(layers)
         ]
         self.dropouts = [Dropout(dropout, dtype=policy) for _ in range(layers + 1)]
         self.norms = [

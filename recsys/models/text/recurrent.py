@@ -11,7 +11,7 @@ from keras import ops
 from pydantic import Field
 
 from recsys.models.dropout import Dropout
-from recsys.models.query.recurrent import CELLS
+from recsys.models.query.recurrent import recurrent_cell
 from recsys.models.text.words import WordsConfig
 
 
@@ -53,7 +53,7 @@ class RecurrentText(keras.layers.Layer):
         self.rate = dropout
         self.kind = cell
         policy = self.dtype_policy
-        self.cell = CELLS[cell](units, return_sequences=True, dtype=policy, name=cell)
+        self.cell = recurrent_cell(cell, units, policy, name=cell)
         self.dropouts = [Dropout(dropout, dtype=policy) for _ in range(2)]
         # Without a bias, so that a text without words stays the zero vector.
         self.projection = keras.layers.Dense(dim, use_bias=False, dtype=policy, name="projection")

@@ -86,6 +86,9 @@ def _sequence(encoder: str, data: str, loss: str) -> Row:
         contenders.append(Contender("RecTools SASRec", "library", "rectools", "rectools_sasrec.py"))
     if loss == "cross_entropy":
         name = "RecBole SASRec" if encoder == "attention" else "RecBole GRU4Rec"
+        if encoder == "attention":
+            flat = ("RecTools FlatSASRecNet", "library", "rectools", "rectools_flat_sasrec.py")
+            contenders.append(Contender(*flat))
         contenders += [
             Contender("Keras fit", "fair peer", "ours", "keras_sequence.py"),
             Contender(name, "library", "recbole", "recbole_sequence.py"),

@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import runpy
 from unittest import mock
 
 import pandas as pd
@@ -109,3 +110,11 @@ class TestTasks:
             status, _, said = run(*command, str(file))
             assert status == 2 and "there is no `task: clairvoyance`" in said
             assert "choose one of recommendation" in said
+
+
+def test_python_m_recsys_is_the_command(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["recsys", "run", "--help"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("recsys", run_name="__main__")
+    assert not ended.value.code
+    assert "EXPERIMENT.yaml" in capsys.readouterr().out

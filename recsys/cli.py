@@ -268,6 +268,16 @@ def upload(
     runs_dir: RunsDir = RUNS,
 ) -> None:
     """Send a run to the MLflow server that MLFLOW_TRACKING_URI names."""
+
+    def check() -> None:
+        from recsys.runs.opening import open_run
+        from recsys.tracking.upload import server_uri
+
+        open_run(run)
+        server_uri(runs_dir)
+
+    refuse_early(["recsys.runs.opening", "recsys.tracking.upload"], check)
+    start_backend()
     from recsys.api.run import Run
     from recsys.runs.opening import open_run
 

@@ -32,12 +32,7 @@ def upload(run_folder: Path, runs_dir: Path) -> str:
             to send.
     """
     store.prepare_environment()
-    uri = store.configured_uri()
-    if uri is None or uri == store.local_uri(runs_dir):
-        raise InputError(
-            "set MLFLOW_TRACKING_URI to the address of the MLflow server to upload to, "
-            "such as http://localhost:5000"
-        )
+    uri = server_uri(runs_dir)
     runs = record.read(run_folder)
     if record.LOCAL not in runs:
         raise InputError(
@@ -57,6 +52,21 @@ def upload(run_folder: Path, runs_dir: Path) -> str:
     record.remember(run_folder, address, target.id)
     _copy(source, target)
     return f"{address} (run {target.id})"
+
+
+def server_uri(runs_dir: Path) -> str:
+    """The server that a run is sent to.
+
+    Raises:
+        InputError: none is named, or the local store is.
+    """
+    uri = store.configured_uri()
+    if uri is None or uri == store.local_uri(runs_dir):
+        raise InputError(
+            "set MLFLOW_TRACKING_URI to the address of the MLflow server to upload to, "
+            "such as http://localhost:5000"
+        )
+    return uri
 
 
 def _target(source: Run, uri: str, known_id: str | None) -> Run:

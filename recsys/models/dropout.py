@@ -34,11 +34,17 @@ class Dropout(keras.layers.Dropout):
         ours = keras.backend.backend() == "jax" and self.noise_shape is None
         if not (ours and training and 0 < self.rate < 1):
             return super().call(inputs, training=training)
-        return _dropped(inputs, self.seed_generator.next(), 1.0 - self.rate)
+        return drop(inputs, self.seed_generator.next(), 1.0 - self.rate)
 
 
-def _dropped(inputs, seed_2, share: float):
-    """``inputs`` with so large a share kept."""
+def drop(inputs, seed_2, share: float):
+    """Elements set to 0 and the others scaled up, on JAX.
+
+    Args:
+        inputs: any array.
+        seed_2: uint32 [2], a key of JAX's.
+        share: of the elements that is kept, above 0.
+    """
     import jax
     import jax.numpy as jnp
     from jax.extend.random import threefry_2x32

@@ -1,6 +1,7 @@
 """The training step on JAX: a pure function, scanned, its state donated."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -128,11 +129,17 @@ class JaxStep:
                 name: jax.ShapeDtypeStruct(array.shape, array.dtype) for name, array in data.items()
             }
             taken = jax.ShapeDtypeStruct((_room(stacked),), bool, sharding=self._placed())
-            lowered = self._scan.lower(
-                self._state, self._feature_values(), held, described, taken, shape
-            )
+            lowered = self._traced(held, described, taken, shape).lower()
             self._executables[shapes] = lowered.compile()
         return self._executables[shapes]
+
+    def _traced(self, held, described, taken, shape: Shape | None) -> jax.stages.Traced:
+        """The program of some batches, before it is lowered for a platform."""
+        # A kernel of attention is shared out along the axis of the mesh in force.
+        with jax.set_mesh(self._mesh) if self._mesh.size > 1 else nullcontext():
+            return self._scan.trace(
+                self._state, self._feature_values(), held, described, taken, shape
+            )
 
     def _placed(self, stacked: np.ndarray | None = None) -> jax.sharding.NamedSharding | None:
         """Where an array lies: a batch in equal shares on all devices, all else on each.

@@ -12,15 +12,13 @@ from pydantic import Field
 
 from recsys.models.dropout import Dropout
 from recsys.models.query.attention_blocks import (
-    TIME_BUCKETS,
     BlockConfig,
     HSTUBlock,
     LiGRBlock,
     SASRecBlock,
 )
-
-# Bucket b of the time between two events begins at 2^b - 1 seconds; the last one, 31, at 68 years.
-_BUCKET_BEGINS = [2.0**bucket - 1.0 for bucket in range(1, TIME_BUCKETS)]
+from recsys.models.query.attention_past import Lanes, past_of
+from recsys.models.query.attention_path import attention_path
 
 
 class AttentionConfig(BlockConfig):
@@ -48,7 +46,10 @@ class AttentionConfig(BlockConfig):
             raise ValueError(f"query.encoder.heads ({self.heads}) must divide dim ({dim})")
 
     def activations(self, dim: int, width: int) -> float:
-        """Numbers of each position that training keeps on TensorFlow; measured, on CPUs."""
+        """Numbers of each position that training keeps on TensorFlow; measured, on CPUs.
+
+        There attention takes the plain path; on JAX the compiler says what it needs.
+        """
         vectors = {"sasrec": 20, "ligr": 26, "hstu": 24}[self.block] + 2 * self.feed_forward
         # Weights of attention are kept in each block; their gradient exists in one at a time.
         kept = {"sasrec": 0.5, "ligr": 0.5, "hstu": 2.6}[self.block]
@@ -124,10 +125,13 @@ class Attention(keras.layers.Layer):
         if self.config.positions != "relative":
             states_BLD = states_BLD + self._position_vectors(states_BLD, position_ids_BL)
         states_BLD = self.dropout(states_BLD, training=training)
-        past_BLL = _past(ops.shape(history_BLD)[1], segment_ids_BL)
-        buckets_BLL = time_buckets(times_BL) if self.config.times else None
+        length = ops.shape(history_BLD)[1]
+        lanes = Lanes(segment_ids_BL, times_BL if self.config.times else None)
+        path = attention_path(self.config, self.dim, length, self.compute_dtype, training)
+        # The blocks share what has a place for every pair of positions.
+        past = past_of(ops.arange(length), length, lanes) if path == "plain" else None
         for block in self.blocks:
-            states_BLD = block(states_BLD, past_BLL, buckets_BLL, training=training)
+            states_BLD = block(states_BLD, lanes, past, path=path, training=training)
         return self.norm(states_BLD)
 
     def _position_vectors(self, states_BLD, position_ids_BL):
@@ -143,27 +147,3 @@ class Attention(keras.layers.Layer):
             "config": self.config.model_dump(),
         }
         return {**super().get_config(), **config}
-
-
-def _past(length, segment_ids_BL):
-    """bool [B or 1, L, L]: whether the second position is of the first's sequence and not later."""
-    steps_L = ops.arange(length)
-    past_1LL = (steps_L[:, None] >= steps_L[None, :])[None]
-    if segment_ids_BL is None:
-        return past_1LL
-    return ops.logical_and(past_1LL, segment_ids_BL[:, :, None] == segment_ids_BL[:, None, :])
-
-
-def time_buckets(times_BL):
-    """``floor(log2(1 + seconds))`` from each event to each later one of its sequence.
-
-    Args:
-        times_BL: int32, seconds since the first event of the sequence.
-
-    Returns:
-        int32 [B, L, L], 0 to 31: bucket of the time from the second position to
-        the first; 0 where that one is not later.
-    """
-    passed_BLL = ops.maximum(times_BL[:, :, None] - times_BL[:, None, :], 0)
-    # A logarithm rounds differently from one backend to the next, a comparison does not.
-    return ops.digitize(ops.cast(passed_BLL, "float32"), _BUCKET_BEGINS)

@@ -1,18 +1,20 @@
 """Blocks of causal self-attention.
 
-Legend of shapes: B lanes, L positions, D width of a vector, H heads, E = D / H.
+Legend of shapes: B lanes, L positions, Q of them that ask, D width of a vector, H heads, E = D / H.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 import keras
 from keras import ops
 from pydantic import Field
 
-from recsys.models.dropout import Dropout
+from recsys.models.dropout import Dropout, drop
+from recsys.models.query.attention_past import TIME_BUCKETS, Lanes, Past, past_of
+from recsys.models.query.attention_path import BLOCK, AttentionPath
 from recsys.models.query.encoder import BaseEncoderConfig
-
-TIME_BUCKETS = 32
 
 
 class BlockConfig(BaseEncoderConfig):
@@ -43,8 +45,8 @@ class BlockConfig(BaseEncoderConfig):
 class AttentionBlock(keras.layers.Layer):
     """What the blocks share: heads, the scores, the relative biases.
 
-    They are called with the states [B, L, D] and with what each position may look at:
-    ``past_BLL``, bool [B or 1, L, L].
+    They are called with the states [B, L, D], what the lanes hold beside them, the past of all
+    positions, and how attention is computed; the past is read on the plain path only.
     """
 
     def __init__(self, dim: int, positions: int, config: BlockConfig, **kwargs) -> None:
@@ -90,28 +92,76 @@ class AttentionBlock(keras.layers.Layer):
         batch, _, length, _ = ops.shape(states_BHLE)
         return ops.reshape(ops.transpose(states_BHLE, (0, 2, 1, 3)), (batch, length, self.dim))
 
-    def _scores(self, query_BHLE, key_BHLE, buckets_BLL):
-        """Scaled products with the relative biases, float32 [B, H, L, L], the future included."""
-        scale = float((self.dim // self.heads) ** -0.5)
-        products = ops.matmul(query_BHLE * scale, ops.transpose(key_BHLE, (0, 1, 3, 2)))
-        scores_BHLL = ops.cast(products, "float32")
-        if self.relative:
-            steps_L = ops.arange(ops.shape(query_BHLE)[2])
-            distance_LL = ops.maximum(steps_L[:, None] - steps_L[None, :], 0)
-            bias_LLH = ops.cast(ops.take(self.distance_bias, distance_LL, axis=0), "float32")
-            scores_BHLL = scores_BHLL + ops.transpose(bias_LLH, (2, 0, 1))[None]
-        if self.times:
-            bias_BLLH = ops.cast(ops.take(self.time_bias, buckets_BLL, axis=0), "float32")
-            scores_BHLL = scores_BHLL + ops.transpose(bias_BLLH, (0, 3, 1, 2))
-        return scores_BHLL
+    def _attend(
+        self,
+        query_BHLE,
+        key_BHLE,
+        value_BHLE,
+        lanes: Lanes,
+        past: Past | None,
+        path: AttentionPath,
+        training: bool,
+    ):
+        """What each position reads of its past, [B, L, D]."""
+        if path == "fused":
+            from recsys.models.query.attention_jax import fused_attention
 
-    def _softmax_attention(self, states_BLD, past_BLL, buckets_BLL=None, training: bool = False):
+            read = fused_attention(query_BHLE, key_BHLE, value_BHLE, lanes.segment_ids_BL)
+        elif path == "blocked":
+            read = self._read_in_blocks(query_BHLE, key_BHLE, value_BHLE, lanes, training)
+        else:
+            assert past is not None
+            dropped = partial(self.attention_dropout, training=training)
+            read = self._read(query_BHLE, key_BHLE, value_BHLE, past, dropped)
+        return self._join_heads(read)
+
+    def _read_in_blocks(self, query_BHLE, key_BHLE, value_BHLE, lanes: Lanes, training: bool):
+        from recsys.models.query.attention_jax import in_blocks
+
+        rate = self.attention_dropout.rate if training else 0.0
+        length = query_BHLE.shape[2]
+
+        def read(query_BHQE, queries_Q, seed_2):
+            past = past_of(queries_Q, length, lanes)
+
+            def dropped(weights_BHQL):
+                return drop(weights_BHQL, seed_2, 1.0 - rate) if rate else weights_BHQL
+
+            return self._read(query_BHQE, key_BHLE, value_BHLE, past, dropped)
+
+        # Drawn here: a generator's state cannot change within a loop.
+        seed_2 = self.attention_dropout.seed_generator.next() if rate else None
+        return in_blocks(read, query_BHLE, BLOCK, seed_2)
+
+    def _read(self, query_BHQE, key_BHLE, value_BHLE, past: Past, dropped: Callable):
+        """What queries read, [B, H, Q, E], with a weight for each pair of positions."""
+        weights_BHQL = self._weights(self._scores(query_BHQE, key_BHLE, past), past)
+        weights_BHQL = dropped(ops.cast(weights_BHQL, self.compute_dtype))
+        return ops.matmul(weights_BHQL, value_BHLE)
+
+    def _scores(self, query_BHQE, key_BHLE, past: Past):
+        """Scaled products with the relative biases, float32 [B, H, Q, L], the future included."""
+        scale = float((self.dim // self.heads) ** -0.5)
+        products = ops.matmul(query_BHQE * scale, ops.transpose(key_BHLE, (0, 1, 3, 2)))
+        scores_BHQL = ops.cast(products, "float32")
+        if self.relative:
+            bias_QLH = ops.take(self.distance_bias, past.distances_QL, axis=0)
+            bias_QLH = ops.cast(bias_QLH, "float32")
+            scores_BHQL = scores_BHQL + ops.transpose(bias_QLH, (2, 0, 1))[None]
+        if self.times:
+            bias_BQLH = ops.cast(ops.take(self.time_bias, past.buckets_BQL, axis=0), "float32")
+            scores_BHQL = scores_BHQL + ops.transpose(bias_BQLH, (0, 3, 1, 2))
+        return scores_BHQL
+
+    def _weights(self, scores_BHQL, past: Past):
+        """float32, what each position weighs: their softmax."""
+        visible_B1QL = past.visible_BQL[:, None]
+        return ops.softmax(ops.where(visible_B1QL, scores_BHQL, -1e9), axis=-1)
+
+    def _softmax_attention(self, states_BLD, lanes, past, path, training):
         query, key, value = self._split_heads(self.projection(states_BLD), 3)
-        scores_BHLL = self._scores(query, key, buckets_BLL)
-        scores_BHLL = ops.where(past_BLL[:, None], scores_BHLL, -1e9)
-        weights_BHLL = ops.cast(ops.softmax(scores_BHLL, axis=-1), self.compute_dtype)
-        weights_BHLL = self.attention_dropout(weights_BHLL, training=training)
-        return self.output_layer(self._join_heads(ops.matmul(weights_BHLL, value)))
+        attended = self._attend(query, key, value, lanes, past, path, training)
+        return self.output_layer(attended)
 
 
 class SASRecBlock(AttentionBlock):
@@ -131,9 +181,16 @@ class SASRecBlock(AttentionBlock):
         self.hidden.build(input_shape)
         self.hidden_output.build((*input_shape[:-1], self.hidden.units))
 
-    def call(self, states_BLD, past_BLL, buckets_BLL=None, training: bool = False):
+    def call(
+        self,
+        states_BLD,
+        lanes: Lanes,
+        past: Past | None = None,
+        path: AttentionPath = "plain",
+        training: bool = False,
+    ):
         normed = self.attention_norm(states_BLD)
-        attended = self._softmax_attention(normed, past_BLL, buckets_BLL, training)
+        attended = self._softmax_attention(normed, lanes, past, path, training)
         states_BLD = states_BLD + self.dropout(attended, training=training)
         hidden = self.dropout(self.hidden(self.hidden_norm(states_BLD)), training=training)
         return states_BLD + self.dropout(self.hidden_output(hidden), training=training)
@@ -167,9 +224,16 @@ class LiGRBlock(AttentionBlock):
             layer.build(input_shape)
         self.hidden_output.build((*input_shape[:-1], self.hidden.units // 2))
 
-    def call(self, states_BLD, past_BLL, buckets_BLL=None, training: bool = False):
+    def call(
+        self,
+        states_BLD,
+        lanes: Lanes,
+        past: Past | None = None,
+        path: AttentionPath = "plain",
+        training: bool = False,
+    ):
         normed = self.attention_norm(states_BLD)
-        attended = self._softmax_attention(normed, past_BLL, buckets_BLL, training)
+        attended = self._softmax_attention(normed, lanes, past, path, training)
         attended = self.dropout(attended, training=training)
         states_BLD = states_BLD + self.attention_gate(states_BLD) * attended
         gate, value = ops.split(self.hidden(self.hidden_norm(states_BLD)), 2, axis=-1)
@@ -196,14 +260,21 @@ class HSTUBlock(AttentionBlock):
         self.projection.build(input_shape)
         self.gated_norm.build(input_shape)
 
-    def call(self, states_BLD, past_BLL, buckets_BLL=None, training: bool = False):
+    def call(
+        self,
+        states_BLD,
+        lanes: Lanes,
+        past: Past | None = None,
+        path: AttentionPath = "plain",
+        training: bool = False,
+    ):
         projected = self.projection(self.attention_norm(states_BLD))
         query, key, value, gate = self._split_heads(projected, 4)
-        scores_BHLL = self._scores(query, key, buckets_BLL)
-        weights_BHLL = ops.where(past_BLL[:, None], ops.silu(scores_BHLL), 0.0)
-        weights_BHLL = ops.cast(weights_BHLL / self.positions, self.compute_dtype)
-        weights_BHLL = self.attention_dropout(weights_BHLL, training=training)
-        attended = self._join_heads(ops.matmul(weights_BHLL, value))
+        attended = self._attend(query, key, value, lanes, past, path, training)
         gated = self.gated_norm(attended) * self._join_heads(gate)
         gated = self.dropout(gated, training=training)
         return states_BLD + self.output_layer(gated)
+
+    def _weights(self, scores_BHQL, past: Past):
+        weights_BHQL = ops.where(past.visible_BQL[:, None], ops.silu(scores_BHQL), 0.0)
+        return weights_BHQL / self.positions

@@ -6,9 +6,6 @@ import numpy as np
 HISTORY = np.random.default_rng(0).normal(size=(2, 9, 8)).astype(np.float32)
 
 
-PAST = np.tri(9, dtype=bool)[None]
-
-
 def encode(config, **further):
     keras.utils.set_random_seed(0)
     encoder = config.build(8, 9)

@@ -4,10 +4,17 @@ import keras
 import numpy as np
 import pytest
 
-from recsys.models.query.attention import AttentionConfig, time_buckets
+from recsys.models.query.attention import AttentionConfig
+from recsys.models.query.attention_past import Lanes, past_of
 from recsys.models.retriever import ModelConfig
 from tests.models import zoo
-from tests.models.query.encoding import HISTORY, PAST, encode
+from tests.models.query.encoding import HISTORY, encode
+
+
+def attend(block, **lanes):
+    """What the positions of the history read, each of its past."""
+    past = past_of(np.arange(9), 9, Lanes(**lanes))
+    return block._softmax_attention(HISTORY, Lanes(), past, "plain", training=False)
 
 
 def reading_values(encoder):
@@ -24,7 +31,7 @@ def test_attention_with_equal_keys_is_the_running_mean():
     config = AttentionConfig(blocks=1, heads=2, positions="relative")
     _, encoder = encode(config)
     block = reading_values(encoder)
-    attended = block._softmax_attention(HISTORY, PAST)
+    attended = attend(block)
     means = np.cumsum(HISTORY, axis=1) / np.arange(1, 10)[:, None]
     expected = means @ keras.ops.convert_to_numpy(block.output_layer.kernel)
     np.testing.assert_allclose(keras.ops.convert_to_numpy(attended), expected, atol=1e-5)
@@ -37,16 +44,9 @@ def test_the_relative_bias_belongs_to_distances():
     bias = np.zeros((9, 1), np.float32)
     bias[2] = 50.0
     block.distance_bias.assign(bias)
-    attended = keras.ops.convert_to_numpy(block._softmax_attention(HISTORY, PAST))
+    attended = keras.ops.convert_to_numpy(attend(block))
     output = keras.ops.convert_to_numpy(block.output_layer.kernel)
     np.testing.assert_allclose(attended[:, 2:], HISTORY[:, :-2] @ output, atol=1e-5)
-
-
-def test_buckets_of_time_are_powers_of_two_of_a_second():
-    seconds = [0, 1, 2, 3, 6, 7, 8, 3600, 86_400, 2**24 - 2, 2**24 - 1, 2**31 - 1]
-    buckets = keras.ops.convert_to_numpy(time_buckets(np.array([[0, *seconds]], np.int32)))
-    assert buckets[0, 1:, 0].tolist() == [(1 + gap).bit_length() - 1 for gap in seconds]
-    assert not np.triu(buckets[0], 1).any()
 
 
 def test_the_time_bias_belongs_to_the_time_before_the_last_event():
@@ -58,7 +58,7 @@ def test_the_time_bias_belongs_to_the_time_before_the_last_event():
     bias[3] = 50.0
     block.time_bias.assign(bias)
     times = np.array([[0, 0, 10, 20, 30, 40, 50, 60, 70]] * 2, np.int32)
-    attended = block._softmax_attention(HISTORY, PAST, time_buckets(times))
+    attended = attend(block, times_BL=times)
     found = keras.ops.convert_to_numpy(attended)
     output = keras.ops.convert_to_numpy(block.output_layer.kernel)
     np.testing.assert_allclose(found[:, 2], HISTORY[:, :2].mean(axis=1) @ output, atol=1e-5)

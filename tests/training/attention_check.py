@@ -5,6 +5,7 @@ than its own, and the kernel's Python is interpreted where it is to be run. Prin
 
 - ``lowered``: by model, the ``kernels`` called, how many ``lanes`` each of them is given, and the
   shapes of the tensors of float32 with four axes or more, as text;
+- ``products``: by precision of products, how the kernels of a float32 gradient are written;
 - ``losses``: of the first steps, by path.
 """
 
@@ -17,6 +18,7 @@ from functools import partial
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from recsys.models.query import attention, attention_jax, attention_path
@@ -71,6 +73,15 @@ def lowered(step: JaxStep, stacked: dict[str, np.ndarray]) -> dict:
     }
 
 
+def kernels(precision: str) -> list[str]:
+    """The kernels of a gradient, as they are sent to Triton."""
+    vectors = jax.ShapeDtypeStruct((1, 2, 64, 16), jnp.float32)
+    attend = jax.grad(lambda query: attention_jax.fused_attention(query, query, query).sum())
+    with jax.default_matmul_precision(precision):
+        text = jax.jit(attend).trace(vectors).lower(lowering_platforms=("cuda",)).as_text()
+    return re.findall(r'backend_config = {(.*?), name = "mha_(?:for|back)ward"', text)
+
+
 def take_cpus_for_cards() -> None:
     """Lets programs be lowered for a card where there is none."""
     attention_path.on_accelerator = lambda: True
@@ -94,6 +105,7 @@ def main() -> None:
         for name, model in MODELS.items()
         for precision in ("float32", "mixed_bfloat16")
     }
+    products = {each: kernels(each) for each in ("default", "tensorfloat32", "highest")}
     attention.attention_path = lambda *arguments: "plain"
     found |= {f"{name}, plain": lowered(*step_of(dataset, *MODELS[name])) for name in MODELS}
     losses = {}
@@ -104,7 +116,9 @@ def main() -> None:
         step, stacked = step_of(dataset, *MODELS["sasrec"])
         losses[path] = np.asarray(step.run(stacked)).tolist()
     devices = len(jax.local_devices())
-    print(json.dumps({"lowered": found, "losses": losses, "devices": devices}))
+    print(
+        json.dumps({"lowered": found, "products": products, "losses": losses, "devices": devices})
+    )
 
 
 if __name__ == "__main__":

@@ -59,3 +59,12 @@ def test_the_plain_path_would_weigh_all_pairs(found, model):
 
 def test_the_kernel_trains_as_the_plain_path_does(found):
     np.testing.assert_allclose(found["losses"]["fused"], found["losses"]["plain"], rtol=1e-5)
+
+
+def test_the_kernel_keeps_all_bits_of_products_where_the_parity_gate_asks(found):
+    """``recsys.export.precision`` asks for "highest"; otherwise a card may round factors."""
+    products = found["products"]
+    assert len(products["default"]) == 2
+    assert products["default"] == products["tensorfloat32"]
+    for rounded, whole in zip(products["default"], products["highest"], strict=True):
+        assert rounded != whole

@@ -4,7 +4,6 @@ Legend of shapes: B lanes, L positions, Q of them that ask, D width of a vector,
 """
 
 from collections.abc import Callable
-from functools import partial
 from typing import Literal
 
 import keras
@@ -111,7 +110,10 @@ class AttentionBlock(keras.layers.Layer):
             read = self._read_in_blocks(query_BHLE, key_BHLE, value_BHLE, lanes, training)
         else:
             assert past is not None
-            dropped = partial(self.attention_dropout, training=training)
+
+            def dropped(weights_BHQL):
+                return self.attention_dropout(weights_BHQL, training=training)
+
             read = self._read(query_BHLE, key_BHLE, value_BHLE, past, dropped)
         return self._join_heads(read)
 

@@ -38,7 +38,9 @@ from recsys.system.compilation import programs
 from recsys.system.devices import on_accelerator
 from recsys.system.gpus import naming_full_memory, unused_card
 from recsys.training.build import build_retriever, check_model
+from recsys.training.checkpoint import MEND
 from recsys.training.fit import Callback, TrainingState, fit
+from recsys.training.precision import dtype_policy
 
 VERSIONS = ("recsys", "keras", "tensorflow", "numpy", "duckdb")
 
@@ -162,6 +164,7 @@ class Pipeline:
                 "input_wait_share": progress.waited / max(progress.seconds, 1e-9),
                 "memory_forecast_gib": progress.memory_bytes / 2**30,
                 "backend": keras.backend.backend(),
+                "precision": self._precision(),
                 "programs": (programs() - before).as_dict(),
             },
         )
@@ -188,10 +191,22 @@ class Pipeline:
         return retriever, progress
 
     def _build(self, dataset: Dataset, last_part: Part) -> Retriever:
-        training = self.experiment.training
         return build_retriever(
-            self.experiment.model, dataset, last_part, self.seed, training.precision
+            self.experiment.model, dataset, last_part, self.seed, self._precision()
         )
+
+    def _precision(self) -> str:
+        """What layers compute in: decided once, and kept where the run continues elsewhere."""
+        folder, asked = self.folder, self.experiment.training.precision
+        if asked == "float32":
+            return asked
+        if folder.precision.is_file():
+            decided = folder.files.read(folder.precision, ["asked", "policy"], MEND)
+            if decided["asked"] == asked:
+                return decided["policy"]
+        policy = dtype_policy(asked)
+        folder.write_json(folder.precision, {"asked": asked, "policy": policy})
+        return policy
 
     def evaluate(self, dataset: Dataset) -> None:
         """Ranks the test part once, beside the baselines; writes ranks, examples and metrics."""

@@ -42,6 +42,7 @@ class RunFolder:
         self.checkpoints = path / "checkpoints"
         self.retriever = self.checkpoints / "retriever.keras"
         self.timing = self.checkpoints / "training.json"
+        self.precision = path / "precision.json"
         self.history = path / "history.json"
         self.metrics = path / "metrics.json"
         self.ranks = path / "ranks.parquet"

@@ -19,8 +19,11 @@ class TrainingConfig(StrictConfig):
         "that several are packed for",
     )
     optimizer: OptimizerConfig = Field(OptimizerConfig(), description="AdamW or Adagrad")
-    precision: Literal["float32", "mixed_bfloat16"] = Field(
-        "float32", description="what layers compute in; weights and the softmax stay float32"
+    precision: Literal["float32", "mixed_bfloat16", "auto"] = Field(
+        "float32",
+        description="what layers compute in; weights, the loss and softmaxes stay float32. auto: "
+        "mixed_bfloat16 on an NVIDIA GPU of compute capability 8.0 or more, float32 elsewhere; "
+        "what it became is in metrics.json (timing.precision), and kept by a run that continues",
     )
     patience: int = Field(
         3, ge=1, description="epochs without a better validation metric before training stops"

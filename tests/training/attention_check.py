@@ -85,7 +85,7 @@ def kernels(precision: str) -> list[str]:
 def take_cpus_for_cards() -> None:
     """Lets programs be lowered for a card where there is none."""
     attention_path.on_accelerator = lambda: True
-    attention_jax.compiles_kernels = lambda: True
+    attention_path.oldest_capability = lambda: 9.0
     with suppress(ImportError):  # JAX 0.10 takes any device for an H100
         from jax._src.pallas.triton import gpu_info
 

@@ -18,7 +18,6 @@ Legend of shapes: B lanes, H heads, L positions, E width of a head, Q positions 
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -31,24 +30,8 @@ NARROWEST_HEAD = 16
 # Bytes of a head whose tiles, two of keys and two of values while the next are loaded, fit the
 # shared memory of a multiprocessor, 99 KiB on the smallest cards.
 WIDEST_HEAD = 256
-# Triton compiles for Ampere and what came after it.
-OLDEST_CAPABILITY = 8.0
 # The axis that lanes are shared out along, where the mesh in force has it.
 BATCH_AXIS = "batch"
-
-
-def compiles_kernels(devices: list[Any] | None = None) -> bool:
-    """Whether all devices are NVIDIA cards that Triton compiles for.
-
-    Args:
-        devices: JAX's; None: those that it computes on unless told otherwise.
-    """
-    for device in jax.local_devices() if devices is None else devices:
-        # Of a CPU there is none; of an AMD card it is a name.
-        capability = str(getattr(device, "compute_capability", ""))
-        if not capability.replace(".", "", 1).isdigit() or float(capability) < OLDEST_CAPABILITY:
-            return False
-    return True
 
 
 def fits(width: int, dtype: str) -> bool:

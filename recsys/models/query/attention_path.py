@@ -6,7 +6,7 @@ from typing import Any, Literal
 import keras
 
 from recsys.errors import InputError
-from recsys.system.devices import on_accelerator
+from recsys.system.devices import oldest_capability, on_accelerator
 
 AttentionPath = Literal["plain", "blocked", "fused"]
 VARIABLE = "RECSYS_ATTENTION"
@@ -14,6 +14,8 @@ VARIABLE = "RECSYS_ATTENTION"
 # pass take no more memory than the vectors (heads of 64 numbers): reading twice gains nothing.
 BLOCK = 128
 LONGEST_PLAIN = 2 * BLOCK
+# Triton compiles for Ampere and what came after it.
+OLDEST_CAPABILITY = 8.0
 
 
 def attention_path(config: Any, dim: int, length: int, dtype: str, training: bool) -> AttentionPath:
@@ -56,7 +58,7 @@ def attention_path(config: Any, dim: int, length: int, dtype: str, training: boo
     biased = config.positions != "absolute" or config.times
     dropped = training and config.attention_dropout > 0
     possible = config.block != "hstu" and not biased and not dropped
-    width = dim // config.heads
-    if possible and attention_jax.fits(width, dtype) and attention_jax.compiles_kernels():
+    known = (oldest_capability() or 0.0) >= OLDEST_CAPABILITY
+    if possible and known and attention_jax.fits(dim // config.heads, dtype):
         return "fused"
     return "blocked" if length > LONGEST_PLAIN else "plain"

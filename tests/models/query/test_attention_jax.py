@@ -1,13 +1,11 @@
 """The paths of attention that JAX alone has."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
-import jax
 import numpy as np
 import pytest
 
-from recsys.models.query.attention_jax import compiles_kernels, fits, fused_attention
+from recsys.models.query.attention_jax import fits, fused_attention
 from tests.processes import run_python
 
 pytestmark = pytest.mark.slow
@@ -17,22 +15,6 @@ def test_on_jax():
     file = str(Path(__file__).parent / "attention_on_jax.py")
     done = run_python("jax", "-m", "pytest", "-q", "-p", "no:cacheprovider", file)
     assert done.returncode == 0, done.stdout[-3000:]
-
-
-@pytest.mark.parametrize(
-    ("capabilities", "expected"),
-    [
-        (["9.0"], True),
-        (["8.0", "8.6"], True),
-        (["12.0"], True),
-        (["7.5"], False),
-        (["9.0", "7.0"], False),
-        (["gfx942"], False),
-    ],
-)
-def test_cards_that_the_kernel_is_compiled_for(capabilities, expected):
-    cards = [SimpleNamespace(compute_capability=each) for each in capabilities]
-    assert compiles_kernels(cards) is expected
 
 
 @pytest.mark.parametrize(
@@ -47,10 +29,6 @@ def test_cards_that_the_kernel_is_compiled_for(capabilities, expected):
 )
 def test_heads_whose_tiles_fit(width, dtype, expected):
     assert fits(width, dtype) is expected
-
-
-def test_a_cpu_is_not_a_card():
-    assert not compiles_kernels(jax.local_devices())
 
 
 # Lengths on both sides of a tile and of a power of two, heads of any width.

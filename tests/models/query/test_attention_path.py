@@ -4,16 +4,16 @@ import keras
 import pytest
 
 from recsys.errors import InputError
-from recsys.models.query import attention_jax, attention_path
+from recsys.models.query import attention_path
 from recsys.models.query.attention import AttentionConfig
 
 
 @pytest.fixture
 def machine(monkeypatch):
-    def is_(backend: str, accelerator: bool, kernels: bool) -> None:
+    def is_(backend: str, accelerator: bool, capability: float | None) -> None:
         monkeypatch.setattr(keras.backend, "backend", lambda: backend)
         monkeypatch.setattr(attention_path, "on_accelerator", lambda: accelerator)
-        monkeypatch.setattr(attention_jax, "compiles_kernels", lambda: kernels)
+        monkeypatch.setattr(attention_path, "oldest_capability", lambda: capability)
 
     return is_
 
@@ -24,7 +24,7 @@ def path(length: int, training=True, dim=64, dtype="bfloat16", **config) -> str:
 
 
 @pytest.mark.parametrize("length", [51, 2000])
-@pytest.mark.parametrize("machine_of", [("tensorflow", True, True), ("jax", False, False)])
+@pytest.mark.parametrize("machine_of", [("tensorflow", True, 9.0), ("jax", False, None)])
 def test_tensorflow_and_cpus_weigh_all_pairs(machine, machine_of, length):
     machine(*machine_of)
     assert path(length) == path(length, block="hstu") == "plain"
@@ -32,7 +32,7 @@ def test_tensorflow_and_cpus_weigh_all_pairs(machine, machine_of, length):
 
 @pytest.mark.parametrize("length", [51, 2000])
 def test_a_card_takes_the_kernel_for_products_alone(machine, length):
-    machine("jax", True, True)
+    machine("jax", True, 8.0)
     for config in ({}, {"block": "ligr"}, {"heads": 1}):
         assert path(length, **config) == "fused"
     assert path(length, training=False, attention_dropout=0.1) == "fused"
@@ -52,18 +52,19 @@ def test_a_card_takes_the_kernel_for_products_alone(machine, length):
     ids=str,
 )
 def test_what_the_kernel_cannot_do_is_blocked_where_lanes_are_long(machine, config):
-    machine("jax", True, True)
+    machine("jax", True, 8.0)
     assert path(256, **config) == "plain"
     assert path(257, **config) == "blocked"
 
 
-def test_a_card_that_triton_does_not_know_reads_long_lanes_in_blocks(machine):
-    machine("jax", True, False)
+@pytest.mark.parametrize("capability", [7.5, None])
+def test_a_card_that_triton_does_not_know_reads_long_lanes_in_blocks(machine, capability):
+    machine("jax", True, capability)
     assert (path(256), path(257)) == ("plain", "blocked")
 
 
 def test_the_environment_asks_for_the_plain_path(machine, monkeypatch):
-    machine("jax", True, True)
+    machine("jax", True, 8.0)
     monkeypatch.setenv("RECSYS_ATTENTION", "plain")
     assert path(2000) == path(2000, block="hstu") == "plain"
     monkeypatch.setenv("RECSYS_ATTENTION", "fused")

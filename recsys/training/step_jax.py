@@ -84,7 +84,7 @@ class JaxStep:
         placed = {
             name: jax.device_put(array, self._placed(array)) for name, array in stacked.items()
         }
-        executable = self._executable(batches)
+        executable = self.executable(batches)
         taken = jax.device_put(taken, self._placed())
         data = self._held(batches)
         self._state, losses = executable(self._state, self._feature_values(), data, placed, taken)
@@ -111,35 +111,35 @@ class JaxStep:
 
     def working_memory(self, batches: Batches) -> int:
         # The compiler has laid its buffers out.
-        analysis = self._executable(batches).memory_analysis()
+        analysis = self.executable(batches).memory_analysis()
         return analysis.temp_size_in_bytes if analysis else 0
 
-    def _executable(self, batches: Batches) -> jax.stages.Compiled:
-        """What is compiled for batches of these shapes."""
+    def traced(self, batches: Batches) -> jax.stages.Traced:
+        """The program for batches of these shapes, before it is lowered for a platform."""
         stacked = _stacked(batches)
         shape = batches.shape if isinstance(batches, Recipe) else None
         data = batches.data if isinstance(batches, Recipe) else {}
-        shapes = (shape, *sorted((name, array.shape) for name, array in stacked.items()))
-        if shapes not in self._executables:
-            described = {
-                name: jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=self._placed(array))
-                for name, array in stacked.items()
-            }
-            held = {
-                name: jax.ShapeDtypeStruct(array.shape, array.dtype) for name, array in data.items()
-            }
-            taken = jax.ShapeDtypeStruct((_room(stacked),), bool, sharding=self._placed())
-            lowered = self._traced(held, described, taken, shape).lower()
-            self._executables[shapes] = lowered.compile()
-        return self._executables[shapes]
-
-    def _traced(self, held, described, taken, shape: Shape | None) -> jax.stages.Traced:
-        """The program of some batches, before it is lowered for a platform."""
+        described = {
+            name: jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=self._placed(array))
+            for name, array in stacked.items()
+        }
+        held = {
+            name: jax.ShapeDtypeStruct(array.shape, array.dtype) for name, array in data.items()
+        }
+        taken = jax.ShapeDtypeStruct((_room(stacked),), bool, sharding=self._placed())
         # A kernel of attention is shared out along the axis of the mesh in force.
         with jax.set_mesh(self._mesh) if self._mesh.size > 1 else nullcontext():
             return self._scan.trace(
                 self._state, self._feature_values(), held, described, taken, shape
             )
+
+    def executable(self, batches: Batches) -> jax.stages.Compiled:
+        """The program for batches of these shapes, compiled once."""
+        shape = batches.shape if isinstance(batches, Recipe) else None
+        shapes = (shape, *sorted((name, each.shape) for name, each in _stacked(batches).items()))
+        if shapes not in self._executables:
+            self._executables[shapes] = self.traced(batches).lower().compile()
+        return self._executables[shapes]
 
     def _placed(self, stacked: np.ndarray | None = None) -> jax.sharding.NamedSharding | None:
         """Where an array lies: a batch in equal shares on all devices, all else on each.

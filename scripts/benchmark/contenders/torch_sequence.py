@@ -1,4 +1,4 @@
-"""Plain PyTorch as a good engineer would write it: LSTM or causal attention.
+"""Plain PyTorch as a good engineer would write it: LSTM, GRU or causal attention.
 
 Batches are trimmed to their longest history, the softmax sees real positions only,
 attention is PyTorch's own fused one.
@@ -16,14 +16,14 @@ from torch.nn import functional
 class Block(nn.Module):
     """Pre-norm attention and a feed-forward layer (SASRec)."""
 
-    def __init__(self, dim: int, heads: int, dropout: float) -> None:
+    def __init__(self, dim: int, heads: int, dropout: float, feed_forward: int = 1) -> None:
         super().__init__()
         self.heads = heads
         self.norms = nn.ModuleList([nn.LayerNorm(dim), nn.LayerNorm(dim)])
         self.projection = nn.Linear(dim, 3 * dim)
         self.output = nn.Linear(dim, dim)
-        self.hidden = nn.Linear(dim, dim)
-        self.hidden_output = nn.Linear(dim, dim)
+        self.hidden = nn.Linear(dim, feed_forward * dim)
+        self.hidden_output = nn.Linear(feed_forward * dim, dim)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, states):
@@ -47,9 +47,8 @@ class Attention(nn.Module):
         self.dim = dim
         self.positions = nn.Embedding(case["max_events"], dim)
         self.dropout = nn.Dropout(case["dropout"])
-        self.blocks = nn.Sequential(
-            *(Block(dim, case["heads"], case["dropout"]) for _ in range(case["blocks"]))
-        )
+        block = dim, case["heads"], case["dropout"], case.get("feed_forward", 1)
+        self.blocks = nn.Sequential(*(Block(*block) for _ in range(case["blocks"])))
         self.norm = nn.LayerNorm(dim)
 
     def forward(self, vectors):
@@ -58,16 +57,17 @@ class Attention(nn.Module):
 
 
 class Recurrent(nn.Module):
-    """An LSTM over item vectors."""
+    """An LSTM, or a GRU, over item vectors."""
 
     def __init__(self, case: dict) -> None:
         super().__init__()
         self.dropout = nn.Dropout(case["dropout"])
-        self.lstm = nn.LSTM(case["dim"], case["units"], batch_first=True)
+        kind = {"lstm": nn.LSTM, "gru": nn.GRU}[case["encoder"]]
+        self.network = kind(case["dim"], case["units"], batch_first=True)
         self.projection = nn.Linear(case["units"], case["dim"])
 
     def forward(self, vectors):
-        return self.projection(self.dropout(self.lstm(self.dropout(vectors))[0]))
+        return self.projection(self.dropout(self.network(self.dropout(vectors))[0]))
 
 
 def main() -> None:

@@ -3,7 +3,6 @@
 Imports the training core alone, so it runs where TensorFlow and what reads logs are missing.
 """
 
-import os
 import sys
 import tempfile
 import time
@@ -16,7 +15,18 @@ from operations import mean_context, per_event
 from worker import Task
 
 from recsys.data.dataset import Dataset
+from recsys.evaluation.metrics import ranking_metrics
+from recsys.evaluation.ranking import Ranker, RetrieverEmbedder, rank
+from recsys.models.retriever import ModelConfig, Retriever
 from recsys.system.backend import start_backend
+from recsys.system.compilation import programs
+from recsys.training.batches import training_batches
+from recsys.training.build import build_retriever
+from recsys.training.config import TrainingConfig
+from recsys.training.devices import gathers_batches
+from recsys.training.fit import fit
+from recsys.training.loader import Load, Loader
+from recsys.training.step_jax import JaxStep
 
 # A step is measured alone for so many seconds.
 ALONE = 2.0
@@ -28,7 +38,6 @@ def start(task: Task) -> None:
     Raises:
         SystemExit: there is a GPU, and JAX does not see it.
     """
-    os.environ["KERAS_BACKEND"] = "jax"
     start_backend()
     import jax
 
@@ -50,13 +59,6 @@ def train(task: Task) -> dict[str, Any]:
     As ``recsys run`` trains, validates and tests, without baselines, intervals and export.
     """
     start(task)
-    from recsys.evaluation.metrics import ranking_metrics
-    from recsys.evaluation.ranking import Ranker, RetrieverEmbedder, rank
-    from recsys.models.retriever import ModelConfig, Retriever
-    from recsys.system.compilation import programs
-    from recsys.training.build import build_retriever
-    from recsys.training.config import TrainingConfig
-    from recsys.training.fit import fit
 
     settings = task.settings
     if "data" in settings:
@@ -143,14 +145,6 @@ def train(task: Task) -> dict[str, Any]:
 def speed(task: Task) -> dict[str, Any]:
     """Events a second of training: with its input, and of the device alone."""
     start(task)
-    from recsys.models.retriever import ModelConfig
-    from recsys.system.compilation import programs
-    from recsys.training.batches import training_batches
-    from recsys.training.build import build_retriever
-    from recsys.training.config import TrainingConfig
-    from recsys.training.devices import gathers_batches
-    from recsys.training.loader import Loader
-    from recsys.training.step_jax import JaxStep
 
     dataset = dataset_of(task.settings["data"], task.packed, task.scratch)
     config = ModelConfig.model_validate(task.settings["model"])
@@ -162,6 +156,13 @@ def speed(task: Task) -> dict[str, Any]:
     step = JaxStep(retriever, training.optimizer, 100_000)
     first = loader.epoch(0, 0)
     largest = next(first)
+    model = config.model_dump()
+    sampled = model["loss"].get("negatives")
+    outputs = sampled["count"] if sampled else retriever.known_items
+    operations = per_event(model, outputs, _context(dataset, config.max_events))
+    if task.count:
+        loader.close()
+        return {"operations_per_event": operations, **_cost(step, largest)}
     losses = step.run(largest.batches, len(largest.weights))
     for load in first:  # the whole epoch: every shape
         losses = step.run(load.batches, len(load.weights))
@@ -208,10 +209,6 @@ def speed(task: Task) -> dict[str, Any]:
 
         result["trace"] = traced(lambda: np.asarray(again()), calls=3)
     loader.close()
-    model = config.model_dump()
-    sampled = model["loss"].get("negatives")
-    outputs = sampled["count"] if sampled else retriever.known_items
-    operations = per_event(model, outputs, _context(dataset, config.max_events))
     alone_rate = largest.events * calls / alone
     return result | {
         "events_per_second": round(events / took),
@@ -237,7 +234,7 @@ def _context(dataset: Dataset, max_events: int) -> float:
     return mean_context(ends - begins)
 
 
-def _cost(step: Any, load: Any) -> dict[str, Any]:
+def _cost(step: JaxStep, load: Load) -> dict[str, Any]:
     """XLA's own account of a step, and what the host sends for it.
 
     Operations are those of the program as it is given to XLA, since it does not know what the
@@ -255,6 +252,7 @@ def _cost(step: Any, load: Any) -> dict[str, Any]:
         "xla_step_gflops": lowered.get("flops", 0.0) / 1e9,
         "xla_step_gb": found.get("bytes accessed", 0.0) / 1e9,
         "xla_working_gb": memory.temp_size_in_bytes / 1e9 if memory else None,
+        "events_per_step": load.events / len(load.weights),
         "sent_bytes_per_step": round(sum(each.nbytes for each in sent.values()) / room),
         "arrays": {name: list(each.shape) for name, each in sent.items()},
     }
@@ -264,8 +262,6 @@ def ranking(task: Task) -> dict[str, Any]:
     """Users a second: the best of every item, seen items left out, given all vectors."""
     start(task)
     from ours_evaluation import Vectors
-
-    from recsys.evaluation.ranking import Ranker
 
     settings = task.settings
     dataset = dataset_of(settings["data"], task.packed, task.scratch)

@@ -4,13 +4,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from ours import device_of, start
 from worker import Task
 
 
 def measure(task: Task) -> dict[str, Any]:
     """Operations and bytes a second, of a product of squares and of a sum over two arrays."""
-    from ours import device_of, start
-
     start(task)
     import jax
     import jax.numpy as jnp

@@ -6,7 +6,8 @@ Run it in the folder that ``pack.py`` wrote (``python FOLDER/scripts/benchmark/g
 network and no installation is needed. Each job is a process of its own with a limit; what is timed
 has the card alone. Appends a line of JSON a job to RESULTS as soon as it ends, and prints a table
 last. Run again, it measures what has no result yet for this commit and device. ``--toy`` runs the
-same code at small sizes on generated data, on any machine.
+same code at small sizes on generated data, on any machine; ``--count`` compiles our steps at full
+size and counts their operations and bytes, without running them.
 
 Exit status 0 if every row has a result, or cannot have one here (and says why); 1 otherwise.
 """
@@ -24,19 +25,23 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, TextIO
 
 from origin import REPOSITORY, commit, device, gpu, processes_on_gpu
 from rows import JOBS, PHASES, Job, Phase
-from table import table
+from table import read_lines, table
+from worker import KINDS
 
 HERE = Path(__file__).parent
 # Seconds that a job must have left of the deadline to be started.
 LEAST = 10.0
+# Seconds that the turn of a job that is warm is reckoned with.
+TURN = 6.0
 # Of what a job that failed printed last, so many characters stand in its line.
 SAID = 600
 
@@ -50,6 +55,7 @@ class Surroundings:
         scratch: where datasets, compiled programs and logs lie.
         deadline: :func:`time.monotonic` when everything must have ended.
         trace: whether what takes longest is looked for.
+        count: whether steps are compiled and not run.
         worker: the program of a job.
         gpu: whether there is one.
     """
@@ -58,6 +64,7 @@ class Surroundings:
     scratch: Path
     deadline: float
     trace: bool = False
+    count: bool = False
     worker: Path = HERE / "worker.py"
     gpu: bool = field(default_factory=lambda: gpu() is not None)
 
@@ -68,17 +75,26 @@ class Surroundings:
 
 
 class Running:
-    """The process of a job."""
+    """The process of a job.
 
-    def __init__(self, job: Job, surroundings: Surroundings, memory: float) -> None:
+    Args:
+        job: the job.
+        surroundings: of all jobs.
+        memory: share of the device's memory that JAX may take.
+        hold: whether it imports its libraries only, until :meth:`proceed` is called.
+    """
+
+    def __init__(
+        self, job: Job, surroundings: Surroundings, memory: float, hold: bool = False
+    ) -> None:
         self.job = job
         self.outcome: dict[str, Any] | None = None
         self.is_ready = False
-        self._asked = False
+        self._held = hold
         self._so_far: dict[str, Any] = {}
         self._surroundings = surroundings
         self._left = job.limit
-        self._running_since: float | None = time.monotonic()
+        self._running_since: float | None = None if hold else time.monotonic()
         name = "".join(each if each.isalnum() else "-" for each in job.name)
         surroundings.scratch.mkdir(parents=True, exist_ok=True)
         self._log = surroundings.scratch / f"{name}.log"
@@ -93,6 +109,8 @@ class Running:
                     "scratch": str(surroundings.scratch / "datasets"),
                     "gpu": surroundings.gpu,
                     "trace": surroundings.trace,
+                    "count": surroundings.count,
+                    "hold": hold,
                     "started": time.time(),
                 }
             )
@@ -138,8 +156,11 @@ class Running:
                 self._take(answer)
         if self.outcome is None and self.seconds_left <= 0:
             deadline = self._surroundings.left <= 0
-            why = "the deadline of all" if deadline else f"its limit of {self.job.limit:g} s"
-            self._fail(f"cut off at {why}{', while it warmed up' * (not self.is_ready)}")
+            self.cut_off("the deadline" if deadline else f"its limit of {self.job.limit:g} s")
+
+    def cut_off(self, why: str) -> None:
+        """Gives it up."""
+        self._fail(f"cut off for {why}{', while it warmed up' * (not self.is_ready)}")
 
     def _take(self, answer: dict[str, Any]) -> None:
         event = answer.pop("event", None)
@@ -165,11 +186,8 @@ class Running:
         return f"exit {self._process.returncode}, {said or 'it printed nothing'}"
 
     def go(self) -> None:
-        """Lets it measure; once is enough."""
+        """Lets it measure; or, if it was held, touch the device."""
         assert self._process.stdin is not None
-        if self._asked:
-            return
-        self._asked = True
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.write("go\n")
             self._process.stdin.flush()
@@ -182,10 +200,13 @@ class Running:
             self._running_since = None
 
     def proceed(self) -> None:
-        """Ends :meth:`pause`."""
+        """Ends :meth:`pause`, and lets it touch the device if it was held."""
         if self._running_since is None:
             self._running_since = time.monotonic()
         self._signal(signal.SIGCONT)
+        if self._held:
+            self._held = False
+            self.go()
 
     def stop(self) -> None:
         """Ends it and what it started."""
@@ -212,6 +233,7 @@ def _environment(job: Job, surroundings: Surroundings, memory: float) -> dict[st
         "XLA_PYTHON_CLIENT_MEM_FRACTION": f"{memory:.3f}",
         "TF_CPP_MIN_LOG_LEVEL": "2",
         "TORCHINDUCTOR_CACHE_DIR": str(surroundings.scratch / "inductor"),
+        "TORCHINDUCTOR_COMPILE_THREADS": "4",  # several compile side by side
     }
 
 
@@ -225,40 +247,57 @@ def measure(phase: Phase, surroundings: Surroundings, results: "Results") -> Non
     if phase.together:
         _together(phase, surroundings, results)
         return
-    for job in phase.jobs:
-        if job.cache == "new":
-            shutil.rmtree(_cache(job, surroundings), ignore_errors=True)
-        if job.cache == "left" and not _cache(job, surroundings).exists():
-            results.write(job, {"failed": "no earlier job of its row has left compiled programs"})
-            continue
-        if surroundings.left < LEAST:
-            results.write(job, NOT_STARTED)
-            continue
-        _say(job, "starts")
-        running = Running(job, surroundings, memory=0.9)
+    held: Running | None = None
+    for job, following in zip_longest(phase.jobs, phase.jobs[1:]):
+        running, held = held, None
         try:
+            why = _not_now(job, surroundings)
+            if why is not None:
+                results.write(job, {"failed": why})
+                continue
+            _say(job, "starts")
+            if job.cache == "new":
+                shutil.rmtree(_cache(job, surroundings), ignore_errors=True)
+            running = running or Running(job, surroundings, ALL_MEMORY)
+            running.proceed()
             running.listen(running.seconds_left)
             if running.outcome is None:
+                if following is not None and following.kind != "train":
+                    # It imports its libraries meanwhile, and leaves the device alone.
+                    held = Running(following, surroundings, ALL_MEMORY, hold=True)
                 running.go()
                 running.listen(running.seconds_left)
         finally:
-            running.stop()
+            if running is not None:
+                running.stop()
         results.write(job, running.outcome, running)
 
 
-NOT_STARTED = {"failed": "not started: too little time was left"}
+def _not_now(job: Job, surroundings: Surroundings) -> str | None:
+    """Why a job cannot be started; None: it can."""
+    if surroundings.left < LEAST:
+        return "not started: too little time was left"
+    if job.cache == "left" and not _cache(job, surroundings).exists():
+        return "not started: no job before it left compiled programs"
+    return None
+
+
+# Of the device's; what libraries take beside JAX's own is left to them.
+ALL_MEMORY = 0.9
 
 
 def _together(phase: Phase, surroundings: Surroundings, results: "Results") -> None:
     """Warms the jobs up side by side; then measures them one by one, or all at once."""
-    if surroundings.left < LEAST:
-        for job in phase.jobs:
-            results.write(job, NOT_STARTED)
-        return
+    startable = []
     for job in phase.jobs:
+        why = _not_now(job, surroundings)
+        if why is not None:
+            results.write(job, {"failed": why})
+            continue
         _say(job, "starts, beside others")
-    share = 0.9 / len(phase.jobs)
-    processes = [Running(job, surroundings, share) for job in phase.jobs]
+        startable.append(job)
+    share = ALL_MEMORY / max(len(startable), 1)
+    processes = [Running(job, surroundings, share) for job in startable]
     try:
         if phase.timed:
             _in_turns(processes, surroundings, results)
@@ -270,28 +309,31 @@ def _together(phase: Phase, surroundings: Surroundings, results: "Results") -> N
 
 
 def _in_turns(processes: list[Running], surroundings: Surroundings, results: "Results") -> None:
-    warming = list(processes)
+    warming, waiting = list(processes), []
     while warming:
         for running in list(warming):
             running.listen(0.1)
+            if running.outcome is None and surroundings.left < TURN * len(waiting):
+                running.cut_off("the turns of those that are warm")
             if running.outcome is not None:
                 running.stop()
+                results.write(running.job, running.outcome, running)
                 warming.remove(running)
             elif running.is_ready:
                 running.pause()
                 warming.remove(running)
-    for running in processes:
-        if running.outcome is None:
-            running.proceed()
-            running.go()
-            running.listen(running.seconds_left)
+                waiting.append(running)
+    while waiting:
+        running = waiting.pop(0)
+        running.proceed()
+        running.go()
+        running.listen(running.seconds_left)
         running.stop()
-        own = sum(other.is_ready and other is not running for other in processes)
-        results.write(running.job, running.outcome, running, paused=own)
+        results.write(running.job, running.outcome, running, paused=len(waiting))
 
 
 def _at_once(processes: list[Running], results: "Results") -> None:
-    left = list(processes)
+    left, waiting = list(processes), list(processes)
     while left:
         for running in list(left):
             running.listen(0.1)
@@ -299,7 +341,8 @@ def _at_once(processes: list[Running], results: "Results") -> None:
                 left.remove(running)
                 running.stop()
                 results.write(running.job, running.outcome, running, beside=len(processes) - 1)
-            elif running.is_ready:
+            elif running.is_ready and running in waiting:
+                waiting.remove(running)
                 running.go()
 
 
@@ -316,23 +359,23 @@ class Results:
         self._file = file
         self._common = common
         self._log = log
-        self.lines: list[dict[str, Any]] = []
-        if file.exists():
-            self.lines = [json.loads(line) for line in file.read_text().splitlines() if line]
+        self.lines = read_lines(file) if file.exists() else []
 
     def has(self, job: Job) -> bool:
         """Whether it has ended well on this device with this code, or cannot run here."""
         return any(self._is_of(line, job) and "failed" not in line for line in self.lines)
 
     def of_now(self) -> list[dict[str, Any]]:
-        """The lines of this device and commit, the last of each job."""
-        found = {
-            (line["row"], line["contender"]): line for line in self.lines if self._is_ours(line)
-        }
+        """The lines of this device and commit: of each job the last, if it failed only then."""
+        found: dict[tuple[str, str], dict[str, Any]] = {}
+        for line in filter(self._is_ours, self.lines):
+            name = line["row"], line["contender"]
+            if "failed" not in line or "failed" in found.get(name, line):
+                found[name] = line
         return list(found.values())
 
     def _is_ours(self, line: dict[str, Any]) -> bool:
-        same = ("commit", "device", "toy")
+        same = ("commit", "device", "toy", "count")
         return all(line.get(name) == self._common[name] for name in same)
 
     def _is_of(self, line: dict[str, Any], job: Job) -> bool:
@@ -382,7 +425,11 @@ def _say(job: Job, what: str) -> None:
 
 
 def left_to_do(
-    phases: Sequence[Phase], rows: Sequence[str], toy: bool, results: Results
+    phases: Sequence[Phase],
+    rows: Sequence[str],
+    kinds: Collection[str],
+    toy: bool,
+    results: Results,
 ) -> list[Phase]:
     """The phases with the jobs that are asked for and have no result yet.
 
@@ -391,7 +438,7 @@ def left_to_do(
     found = []
     for phase in phases:
         jobs = [job.toy() if toy else job for job in phase.jobs]
-        jobs = [job for job in jobs if not rows or job.row in rows]
+        jobs = [job for job in jobs if job.kind in kinds and (not rows or job.row in rows)]
         missing = [job for job in jobs if not results.has(job)]
         needed = {job.row for job in missing if job.cache == "left"}
         missing = [
@@ -416,6 +463,7 @@ def main() -> int:
         help="folder to keep datasets and compiled programs in; otherwise a temporary one",
     )
     parser.add_argument("--toy", action="store_true", help="small sizes, generated data")
+    parser.add_argument("--count", action="store_true", help="compile our steps, run none")
     parser.add_argument("--trace", action="store_true", help="of ours, what takes longest")
     arguments = parser.parse_args()
     unknown = [row for row in arguments.rows if row not in names]
@@ -437,15 +485,20 @@ def main() -> int:
         "commit": commit(),
         "command": shlex.join(["python", *sys.argv]),
         "toy": arguments.toy,
+        "count": arguments.count,
     }
     results = Results(arguments.results, common, arguments.results.with_suffix(".log"))
+
+    def wanted() -> list[Phase]:
+        kinds = ("speed",) if arguments.count else KINDS
+        return left_to_do(PHASES, arguments.rows, kinds, arguments.toy, results)
+
     with _folder(arguments.scratch) as scratch:
-        surroundings = Surroundings(REPOSITORY, scratch, deadline, arguments.trace)
-        for phase in left_to_do(PHASES, arguments.rows, arguments.toy, results):
+        surroundings = Surroundings(REPOSITORY, scratch, deadline, arguments.trace, arguments.count)
+        for phase in wanted():
             measure(phase, surroundings, results)
     print(table(results.of_now()))
-    left = left_to_do(PHASES, arguments.rows, arguments.toy, results)
-    missing = [job.name for phase in left for job in phase.jobs]
+    missing = [job.name for phase in wanted() for job in phase.jobs]
     for name in missing:
         print(f"no result: {name}", file=sys.stderr)
     return int(bool(missing))

@@ -18,6 +18,7 @@ def table(lines: Iterable[Line]) -> str:
         _products(products),
         _trainings([line for line in good if "curve" in line]),
         _steps([line for line in good if "steps_per_second" in line], products),
+        _counts([line for line in good if line["count"]]),
         _ranking([line for line in good if "users_per_second" in line]),
         _missing([line for line in lines if "result" not in line]),
         *(_trace(line) for line in good if "trace" in line),
@@ -89,7 +90,7 @@ def _steps(lines: list[Line], products: Line | None) -> str:
                 f"{line['events_per_second']:,}",
                 _number(line.get("device_alone_events_per_second"), ","),
                 _number(line.get("waiting_share"), ".1%"),
-                _number(mine and mine["events_per_second"] / line["events_per_second"], ".2f"),
+                _times(mine, line),
                 _number(tflops, ".2f"),
                 _number(products and tflops and tflops / _rate(line, products), ".1%"),
                 _number(roofline_share(line, products), ".1%"),
@@ -101,6 +102,34 @@ def _steps(lines: list[Line], products: Line | None) -> str:
         "TFLOP/s", "of the product", "of the roofline", "warm after, s",
     )  # fmt: skip
     return _markdown(titles, rows)
+
+
+def _counts(lines: list[Line]) -> str:
+    """What a step asks for, by hand and by XLA."""
+    rows = [
+        (
+            line["row"],
+            line["contender"],
+            f"{line['events_per_step']:,.0f}",
+            f"{line['operations_per_event'] / 1e6:.2f}",
+            f"{line['xla_step_gflops'] * 1e3 / line['events_per_step']:.2f}",
+            f"{line['xla_step_gb'] * 1e6 / line['events_per_step']:.1f}",
+            f"{line['sent_bytes_per_step']:,}",
+        )
+        for line in lines
+    ]
+    titles = (
+        "counted", "contender", "events a step", "million operations an event", "by XLA",
+        "kB an event, by XLA", "bytes sent a step",
+    )  # fmt: skip
+    return _markdown(titles, rows)
+
+
+def _times(mine: Line | None, line: Line) -> str:
+    """How often what ours does in a second is what a peer does."""
+    if mine is None or mine is line:
+        return ""
+    return f"{mine['events_per_second'] / line['events_per_second']:.2f}"
 
 
 def _rate(line: Line, products: Line) -> float:
@@ -155,9 +184,24 @@ def _markdown(titles: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     )
 
 
+def read_lines(file: Path) -> list[dict[str, Any]]:
+    """The lines of a file of results.
+
+    Raises:
+        SystemExit: one of them is not whole.
+    """
+    found = []
+    for number, line in enumerate(file.read_text().splitlines(), start=1):
+        try:
+            found.append(json.loads(line))
+        except json.JSONDecodeError:
+            raise SystemExit(f"{file}, line {number} is not JSON: remove it") from None
+    return found
+
+
 def main() -> None:
     """Prints the tables of a file of results, those of each device and commit apart."""
-    lines = [json.loads(line) for line in Path(sys.argv[1]).read_text().splitlines() if line]
+    lines = read_lines(Path(sys.argv[1]))
     runs = dict.fromkeys((line["device"], line["driver"], line["commit"]) for line in lines)
     for run in runs:
         mine = {

@@ -39,7 +39,7 @@ def top(planes: Iterable[Any]) -> list[str]:
     for plane in on_device or planes:
         for line in plane.lines:
             if on_device and not line.name.startswith("Stream"):
-                continue  # the same kernels again, by module and by operation
+                continue  # the same kernels again, by module or by operation
             for event in line.events:
                 name = _operation(event, bool(on_device))
                 if name is not None:

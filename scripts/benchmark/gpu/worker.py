@@ -2,9 +2,11 @@
 
     python worker.py JOB.json
 
-Prints lines of JSON: ``{"event": "ready"}`` when it is warm, upon which it waits for a line of
-its standard input and measures; ``{"event": "so_far", …}`` what a job that may be cut off knows
-already; and last ``{"event": "result", …}``. What libraries print goes to standard error.
+Prints lines of JSON: ``{"event": "imported"}``, where it is to be held, and ``{"event": "ready"}``
+when it is warm, upon each of which it waits for a line of its standard input; ``{"event":
+"so_far", …}``, what a job that may be cut off knows already; and last ``{"event": "result", …}``,
+or ``{"event": "unavailable", …}`` where a peer is not installed. What libraries print goes to
+standard error.
 """
 
 import json
@@ -40,8 +42,9 @@ class Task:
 
     Args:
         told: ``kind`` and ``settings`` of the job; ``packed`` and ``scratch``, folders;
-            ``started``, when its process was; ``gpu``, whether it is to run on one; ``trace``,
-            whether the operations that take longest are looked for.
+            ``started``, when its process was; ``gpu``, whether it is to run on one; ``hold``,
+            whether it waits before it touches the device; ``trace``, whether the operations that
+            take longest are looked for; ``count``, whether a step is compiled and not run.
     """
 
     def __init__(self, told: dict[str, Any]) -> None:
@@ -50,21 +53,31 @@ class Task:
         self.scratch = Path(told["scratch"])
         self.gpu: bool = told["gpu"]
         self.trace: bool = told["trace"]
+        self.count: bool = told["count"]
         self._started: float = told["started"]
         self._answers = os.fdopen(os.dup(1), "w")
         os.dup2(2, 1)
 
     @property
     def seconds(self) -> float:
-        """Since the process was started."""
+        """Since the process was started, but for those in which it was held."""
         return time.time() - self._started
 
     def answer(self, event: str, **further: Any) -> None:
         print(json.dumps({"event": event, **further}), file=self._answers, flush=True)
 
+    def hold(self) -> None:
+        """Says that the libraries are imported, and waits until the device may be touched."""
+        waits = time.time()
+        self._ask("imported")
+        self._started += time.time() - waits
+
     def ready(self) -> None:
         """Says that it is warm, and waits until it has the card."""
-        self.answer("ready")
+        self._ask("ready")
+
+    def _ask(self, event: str) -> None:
+        self.answer(event)
         if not sys.stdin.readline():
             raise SystemExit("not asked for any more")
 
@@ -98,7 +111,10 @@ def main() -> None:
     sys.path.append(told["site"])
     module, function = KINDS[told["kind"]]
     try:
-        result = getattr(import_module(module), function)(task)
+        loaded = import_module(module)
+        if told["hold"]:
+            task.hold()
+        result = getattr(loaded, function)(task)
     except ModuleNotFoundError as missing:
         if missing.name is not None and missing.name.partition(".")[0] in ("torch", "rectools"):
             task.answer("unavailable", why=f"{missing.name} is not installed")

@@ -204,7 +204,7 @@ RANKING = {
     "data": "gowalla",
     "dim": DIM,
     "k": EVALUATION.case["k"],
-    "block_size": EVALUATION.case["batch_size"],
+    "block_size": 4096,
     "seconds": 3.0,
 }
 PRODUCTS = {"side": 8192, "elements": 2**28, "seconds": 0.5}
@@ -253,7 +253,6 @@ PHASES = (
             _ours("hstu-1024", _large(1024, "hstu"), HALF),
             _ours("gru-beauty-sampled", GRU, FLOAT),
             _ours("attention-beauty-full-128", WIDE, HALF),
-            _ours("lstm-beauty-sampled", LSTM, HALF),
             _ours("large-200", _large(200), FLOAT),
         )
     ),
@@ -262,7 +261,6 @@ PHASES = (
             Job("ranking-gowalla", "PyTorch", "torch_ranking", RANKING),
             *_peers("gru-beauty-sampled", GRU, FLOAT),
             *_peers("attention-beauty-full-128", WIDE, HALF),
-            *_peers("lstm-beauty-sampled", LSTM, HALF),
             *_peers("large-200", _large(200), FLOAT),
         ),
         together=True,

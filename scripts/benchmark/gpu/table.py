@@ -152,8 +152,16 @@ def roofline_share(line: Line, products: Line | None) -> float | None:
 
 
 def _ranking(lines: list[Line]) -> str:
-    rows = [(line["row"], line["contender"], f"{line['users_per_second']:,}") for line in lines]
-    return _markdown(("ranking", "contender", "users/s"), rows)
+    rows = [
+        (
+            line["row"],
+            line["contender"],
+            f"{line['users_per_second']:,}",
+            _number(line.get("users_per_second_at_first"), ","),
+        )
+        for line in lines
+    ]
+    return _markdown(("ranking", "contender", "users/s", "the first time"), rows)
 
 
 def _missing(lines: list[Line]) -> str:

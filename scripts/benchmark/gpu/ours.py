@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from datasets import dataset_of, experiment_of, training_sequences
-from operations import mean_context, per_event
+from operations import mean_context, of_products, per_event
 from worker import Task
 
 from recsys.data.dataset import Dataset
@@ -236,24 +236,18 @@ def _context(dataset: Dataset, max_events: int) -> float:
 
 
 def _cost(step: JaxStep, load: Load) -> dict[str, Any]:
-    """XLA's own account of a step, and what the host sends for it.
-
-    Operations are those of the program as it is given to XLA, since it does not know what the
-    libraries do that it calls afterwards; bytes are those of the compiled one, without theirs.
-    """
+    """What a step asks for: products as it is written, bytes by XLA, what the host sends."""
     batches = load.batches
-    lowered = step.lowered(batches).cost_analysis() or {}
-    compiled = step.executable(batches)
-    found = compiled.cost_analysis() or {}
+    traced, compiled = step.traced(batches), step.executable(batches)
     memory = compiled.memory_analysis()
     sent = getattr(batches, "table", batches)
     room = len(next(iter(sent.values())))
     return {
-        # A scan is counted once, whatever its length.
-        "xla_step_gflops": lowered.get("flops", 0.0) / 1e9,
-        "xla_step_gb": found.get("bytes accessed", 0.0) / 1e9,
-        "xla_working_gb": memory.temp_size_in_bytes / 1e9 if memory else None,
         "events_per_step": load.events / len(load.weights),
+        "products_step_gflops": of_products(traced.jaxpr) / room / 1e9,
+        # XLA counts the body of a loop once: that of the steps, but also those within a step.
+        "xla_step_gb": (compiled.cost_analysis() or {}).get("bytes accessed", 0.0) / 1e9,
+        "xla_working_gb": memory.temp_size_in_bytes / 1e9 if memory else None,
         "sent_bytes_per_step": round(sum(each.nbytes for each in sent.values()) / room),
         "arrays": {name: list(each.shape) for name, each in sent.items()},
     }

@@ -105,22 +105,22 @@ def _steps(lines: list[Line], products: Line | None) -> str:
 
 
 def _counts(lines: list[Line]) -> str:
-    """What a step asks for, by hand and by XLA."""
+    """What a step asks for: operations by hand and as it is written, bytes by XLA."""
     rows = [
         (
             line["row"],
             line["contender"],
             f"{line['events_per_step']:,.0f}",
             f"{line['operations_per_event'] / 1e6:.2f}",
-            f"{line['xla_step_gflops'] * 1e3 / line['events_per_step']:.2f}",
+            f"{line['products_step_gflops'] * 1e3 / line['events_per_step']:.2f}",
             f"{line['xla_step_gb'] * 1e6 / line['events_per_step']:.1f}",
             f"{line['sent_bytes_per_step']:,}",
         )
         for line in lines
     ]
     titles = (
-        "counted", "contender", "events a step", "million operations an event", "by XLA",
-        "kB an event, by XLA", "bytes sent a step",
+        "counted", "contender", "events a step", "million operations an event",
+        "of the program", "kB an event, at least", "bytes sent a step",
     )  # fmt: skip
     return _markdown(titles, rows)
 
@@ -141,14 +141,16 @@ def _rate(line: Line, products: Line) -> float:
 def roofline_share(line: Line, products: Line | None) -> float | None:
     """What a step would take at least, over what it takes on the device alone.
 
-    At least: all of XLA's operations at the rate of the matrix product, or all of its bytes at
-    that of a pass over memory, whichever is longer.
+    At least: the operations that the model asks for at the rate of the matrix product, or the
+    bytes that XLA counts (the body of a loop once) at that of a pass over memory, whichever is
+    longer.
     """
-    if products is None or "xla_step_gflops" not in line:
+    if products is None or "xla_step_gb" not in line:
         return None
-    computing = line["xla_step_gflops"] / 1e3 / _rate(line, products)
+    operations = line["operations_per_event"] * line["events_per_step"] / 1e12
     moving = line["xla_step_gb"] / products["memory_gb_per_second"]
-    return max(computing, moving) / line["device_alone_step_seconds"]
+    least = max(operations / _rate(line, products), moving)
+    return least / line["device_alone_step_seconds"]
 
 
 def _ranking(lines: list[Line]) -> str:

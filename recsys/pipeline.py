@@ -19,6 +19,7 @@ from recsys.evaluation.final import evaluate_finally
 from recsys.evaluation.ranking import RetrieverEmbedder
 from recsys.evaluation.ranks_file import write_ranks
 from recsys.evaluation.validation import Validation
+from recsys.experiment.own_parts import own_parts
 from recsys.experiment.schema import Experiment
 from recsys.export.export import export_in_subprocess, require_retrieval_layers
 from recsys.export.inputs import user_features_of
@@ -304,6 +305,7 @@ class Pipeline:
                 seen=experiment.seen,
                 fitted_part=self.fitted_part,
                 experiment=experiment.dump(),
+                own_parts=own_parts(experiment),
                 metrics=metrics,
             )
             export_in_subprocess(request)

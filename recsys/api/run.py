@@ -77,7 +77,9 @@ class Run:
         from recsys.experiment.written import written_experiment
 
         if self._folder is None:
-            return written_experiment(self.model.manifest["experiment"], self.path)
+            manifest = self.model.manifest
+            parts = manifest.get("own_parts", {})
+            return written_experiment(manifest["experiment"], self.path, parts)
         return self._folder.read_experiment()
 
     @cached_property

@@ -9,6 +9,7 @@ from recsys import tracking
 from recsys.data.dataset import Dataset
 from recsys.runs.claim import Claim
 from recsys.system.files import locked, remove_drafts
+from recsys.system.wording import option
 
 
 @contextlib.contextmanager
@@ -45,7 +46,8 @@ def at_work(
         InputError: the folder holds another run, or a process is at work in it.
     """
     path, name = claim.folder.path, claim.document["name"]
-    busy = f"another process is at work in {path}: wait for it, or choose another --name"
+    other = option("name")
+    busy = f"another process is at work in {path}: wait for it, or choose another {other}"
     with locked(path, busy):
         remove_drafts(path)
         claim.take(dataset, overwrite)

@@ -87,12 +87,14 @@ class TestRecommend:
 
     def test_what_is_answered_otherwise_than_asked_is_said(self, run, caplog):
         frame = run.recommend(users=["u1", "nobody", "u2"], k=2, exclude=[["i0"], ["i1"], ["i2"]])
-        assert frame.attrs["unknown_users"] == ["nobody"] and "no such users: nobody" in caplog.text
+        assert (
+            frame.attrs["unknown_users"] == ["nobody"] and "no such users: 'nobody'" in caplog.text
+        )
         assert "i2" not in frame[frame["user"] == "u2"]["item"].tolist()
         caplog.clear()
         frame = run.recommend(histories=[["i1", "zzz"]], k=2)
         assert frame.attrs["unknown_items"] == ["zzz"]
-        assert "the model does not know: zzz" in caplog.text
+        assert "the model does not know: 'zzz'" in caplog.text
         caplog.clear()
         most = [f"i{item}" for item in range(20)]
         frame = run.recommend(histories={"full": most, "empty": []}, k=10)
@@ -157,7 +159,7 @@ class TestVectors:
         found = run.embed_items(["i1", "x"])
         assert not found.loc["x"].any() and found.loc["i1"].any()
         assert found.attrs["unknown_items"] == ["x"] and "do not know" not in caplog.text
-        assert "does not know these items: x" in caplog.text
+        assert "does not know these items: 'x'" in caplog.text
         with pytest.raises(recsys.InputError, match="items is empty"):
             run.embed_items([])
 

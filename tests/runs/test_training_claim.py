@@ -15,7 +15,7 @@ def test_the_same_experiment_continues(begun, claim, dataset):
 
 
 def test_another_experiment_is_refused(begun, claim):
-    with pytest.raises(InputError, match=r"training\.epochs.*--name.*--overwrite"):
+    with pytest.raises(InputError, match=r"training\.epochs.*name=….*overwrite=True"):
         claim("training.epochs=7").check()
 
 
@@ -126,7 +126,7 @@ class TestMoreEpochs:
         self, folder, claim, trained, before, now, best_epoch, said
     ):
         trained(*before, best_epoch=best_epoch)
-        with pytest.raises(InputError, match=f"{said}.*--name.*--overwrite"):
+        with pytest.raises(InputError, match=f"{said}.*name=….*overwrite=True"):
             claim("training.epochs=5", *now).check()
         assert folder.retriever.is_file()
 

@@ -73,7 +73,7 @@ def refuse_said_twice(values: Sequence[tuple[str, Any]], origin: str) -> None:
     for place, (key, value) in enumerate(values):
         for other, within in values[:place] + values[place + 1 :]:
             if other == key:
-                raise InputError(said_twice(origin, key, within, value))
+                raise InputError(said_twice(origin, key, value, within))
             if not key.startswith(f"{other}."):
                 continue
             path = key.removeprefix(f"{other}.").split(".")

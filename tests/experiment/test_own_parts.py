@@ -86,7 +86,7 @@ def test_an_instance_of_it_makes_it_known(folder):
 def test_its_class_makes_it_known(folder):
     assert recsys.load(folder.path, parts=[HalfConfig]).experiment.model.query.encoder.share == 0.25
     for wrong in (HalfConfig(), int, BaseModel):
-        with pytest.raises(InputError, match="load: parts holds .*: expected the config class"):
+        with pytest.raises(InputError, match=r"load: parts holds .*: expected the config class"):
             recsys.load(folder.path, parts=[wrong])
 
 

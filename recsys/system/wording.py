@@ -17,6 +17,11 @@ def as_typed() -> Iterator[None]:
         _in_shell.reset(before)
 
 
+def in_shell() -> bool:
+    """Whether whoever reads a message types commands."""
+    return _in_shell.get()
+
+
 def option(name: str) -> str:
     """An option that takes a value.
 

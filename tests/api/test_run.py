@@ -1,6 +1,7 @@
 """A run as a notebook holds it, loaded, asked and compared."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 import recsys
 from recsys.experiment.file import read_document
 from recsys.runs.folder import RunFolder
+from recsys.system.wording import as_typed
 from recsys.system.yaml_text import dump_yaml
 
 pytestmark = pytest.mark.slow
@@ -349,8 +351,27 @@ class TestTrain:
             recsys.train(run.dataset, fields={"epochs": 2}, epochs=2)
 
     def test_a_step_alone_stands_on_the_earlier_ones(self, run):
-        with pytest.raises(recsys.InputError, match="is not trained yet"):
+        with pytest.raises(recsys.InputError, match="unfinished: it has no trained model yet"):
             recsys.run("circle.yaml", name="untrained", only="evaluate")
+        assert not Path("runs/untrained").exists()
+
+    def test_an_unfinished_run_says_what_finishes_it(self, run, tmp_path):
+        """Nothing of it is damaged: it was stopped, or told to train alone."""
+        shutil.copytree(run.path, tmp_path / "average" / "1")
+        stopped = recsys.load(tmp_path / "average")
+        (stopped.path / "metrics.json").unlink()
+        with pytest.raises(recsys.Damaged, match=r"metrics\.json is missing"):
+            stopped.summary()  # it was there
+        (stopped.path / "manifest.json").unlink()
+        again = f"recsys.run('{stopped.path}/experiment.yaml', runs_dir='{tmp_path}')"
+        said = re.escape(f"it has no metrics yet. `{again}` goes on where it stopped")
+        for asked in (stopped.summary, lambda: stopped.metrics, stopped.plot.baselines):
+            with pytest.raises(recsys.InputError, match=said) as refused:
+                asked()
+            assert not isinstance(refused.value, recsys.Damaged)
+        typed = f"`recsys run {stopped.path}/experiment.yaml --runs-dir {tmp_path}`"
+        with as_typed(), pytest.raises(recsys.InputError, match=re.escape(typed)):
+            stopped.summary()
 
 
 class TestCompare:

@@ -71,7 +71,7 @@ def refuse_said_twice(values: Sequence[tuple[str, Any]], origin: str) -> None:
     recsys.errors.InputError: train: loss.kind is given twice, as 'bpr' in loss and as 'gbce': ...
     """
     for place, (key, value) in enumerate(values):
-        for other, within in values[:place] + values[place + 1 :]:
+        for other, within in [*values[:place], *values[place + 1 :]]:
             if other == key:
                 raise InputError(said_twice(origin, key, value, within))
             if not key.startswith(f"{other}."):

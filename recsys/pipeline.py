@@ -12,7 +12,7 @@ from recsys import tracking
 from recsys.data.dataset import Dataset
 from recsys.data.manifest import Part
 from recsys.data.prepare.findings import findings
-from recsys.errors import Damaged
+from recsys.errors import Damaged, InputError
 from recsys.evaluation.baselines.kinds import check_baselines
 from recsys.evaluation.examples import examples
 from recsys.evaluation.final import evaluate_finally
@@ -38,7 +38,7 @@ from recsys.runs.training_claim import TrainingClaim
 from recsys.system.compilation import programs
 from recsys.system.devices import on_accelerator
 from recsys.system.gpus import naming_full_memory, unused_card
-from recsys.system.unfinished import Unfinished
+from recsys.system.wording import in_shell
 from recsys.training.build import build_retriever, check_model
 from recsys.training.checkpoint import MEND
 from recsys.training.fit import Callback, TrainingState, fit
@@ -313,7 +313,8 @@ class Pipeline:
 
     def _load(self) -> Retriever:
         if not self.folder.retriever.is_file():
-            raise Unfinished(self.folder.path, "trained model")
+            train = "recsys train" if in_shell() else "recsys.run(…, only='train')"
+            raise InputError(f"{self.folder.path} is not trained yet: `{train}` comes first")
         return load_retriever(self.folder.files.checked(self.folder.retriever))
 
     def at_work(self, dataset: Dataset) -> contextlib.AbstractContextManager[tracking.Tracker]:

@@ -351,7 +351,9 @@ class TestTrain:
             recsys.train(run.dataset, fields={"epochs": 2}, epochs=2)
 
     def test_a_step_alone_stands_on_the_earlier_ones(self, run):
-        with pytest.raises(recsys.InputError, match="unfinished: it has no trained model yet"):
+        with pytest.raises(
+            recsys.InputError, match=r"is not trained yet: `recsys\.run\(…, only='train'\)`"
+        ):
             recsys.run("circle.yaml", name="untrained", only="evaluate")
         assert not Path("runs/untrained").exists()
 

@@ -21,6 +21,7 @@ from recsys.system.display import printable, printable_document, show, show_erro
 from recsys.system.endings import ending
 from recsys.system.redaction import redact
 from recsys.system.stopping import stopped_by_signals
+from recsys.system.wording import as_typed
 
 if TYPE_CHECKING:
     from recsys.experiment.schema import Experiment
@@ -394,7 +395,7 @@ def main() -> None:
 
     128 and the number of the signal that ended it: 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP.
     """
-    with stopped_by_signals(), lines_shown():
+    with stopped_by_signals(), lines_shown(), as_typed():
         try:
             app()
         except BaseException as error:

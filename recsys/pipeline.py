@@ -19,6 +19,7 @@ from recsys.evaluation.final import evaluate_finally
 from recsys.evaluation.ranking import RetrieverEmbedder
 from recsys.evaluation.ranks_file import write_ranks
 from recsys.evaluation.validation import Validation
+from recsys.experiment.own_parts import own_parts
 from recsys.experiment.schema import Experiment
 from recsys.export.export import export_in_subprocess, require_retrieval_layers
 from recsys.export.inputs import user_features_of
@@ -37,6 +38,7 @@ from recsys.runs.training_claim import TrainingClaim
 from recsys.system.compilation import programs
 from recsys.system.devices import on_accelerator
 from recsys.system.gpus import naming_full_memory, unused_card
+from recsys.system.wording import in_shell
 from recsys.training.build import build_retriever, check_model
 from recsys.training.checkpoint import MEND
 from recsys.training.fit import Callback, TrainingState, fit
@@ -304,13 +306,15 @@ class Pipeline:
                 seen=experiment.seen,
                 fitted_part=self.fitted_part,
                 experiment=experiment.dump(),
+                own_parts=own_parts(experiment),
                 metrics=metrics,
             )
             export_in_subprocess(request)
 
     def _load(self) -> Retriever:
         if not self.folder.retriever.is_file():
-            raise InputError(f"{self.folder.path} is not trained yet: run `recsys train` first")
+            train = "recsys train" if in_shell() else "recsys.run(…, only='train')"
+            raise InputError(f"{self.folder.path} is not trained yet: `{train}` comes first")
         return load_retriever(self.folder.files.checked(self.folder.retriever))
 
     def at_work(self, dataset: Dataset) -> contextlib.AbstractContextManager[tracking.Tracker]:

@@ -34,7 +34,7 @@ EXPERIMENT = {
         "item": {"features": ["colour"]},
     },
     "training": {"epochs": 12, "batch_size": 16, "optimizer": {"learning_rate": 0.03}},
-    "evaluation": {"draws": 100},
+    "evaluation": {"bootstrap_samples": 100},
     "export": {"k": 5},
     "tracking": {"system_metrics_interval": 0},
 }

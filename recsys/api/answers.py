@@ -60,7 +60,7 @@ def of_users(recommender: Recommender, dataset: Dataset, users: Sequence[str]) -
     if not places:
         there_are = "is no user" if len(unknown) == 1 else "are no users"
         raise InputError(
-            f"there {there_are} {_named(list(map(repr, unknown)))} in the dataset {dataset.path}. "
+            f"there {there_are} {_named(unknown)} in the dataset {dataset.path}. "
             "Give the history itself: histories=[[ITEM, ITEM, …]]"
         )
     if unknown:
@@ -177,13 +177,17 @@ def _say_too_few(
         (count,) = too_few.values()
         logger.warning("%s", recommender.why_so_few(asked.queries[0], count, k))
         return
-    shown = [f"{user} ({count})" for user, count in too_few.items()]
+    # A number is the place of a history in the list that was given.
+    names = [str(user) if isinstance(user, int) else _named([user]) for user in too_few]
+    counts = too_few.values()
+    shown = first([f"{name} ({n})" for name, n in zip(names, counts, strict=True)], SHOWN)
     logger.warning(
         "%d of %d got fewer than %d items, as the catalogue, less what they had and what is "
         "excluded, has no more: %s",
-        len(too_few), len(asked.users), k, _named(shown),
+        len(too_few), len(asked.users), k, shown,
     )  # fmt: skip
 
 
 def _named(ids: Sequence[str]) -> str:
-    return first([printable(each) for each in ids], SHOWN)
+    # In quotes: an id may be empty, or hold commas.
+    return first([repr(printable(each)) for each in ids], SHOWN)

@@ -4,13 +4,14 @@ import math
 import numbers
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 
 from recsys.data.sources.text import normal_id
 from recsys.errors import InputError
-from recsys.system.display import counted
+from recsys.system.display import HALVES, counted
 
 
 @dataclass(frozen=True)
@@ -42,15 +43,18 @@ def id_of(value: Any, where: str) -> str:
     >>> id_of(17850.0, "users"), id_of(" 17850 ", "users")
     ('17850', '17850')
     """
-    if isinstance(value, str):
+    if isinstance(value, str) and not HALVES.search(value):
         return normal_id(value)
     if isinstance(value, numbers.Integral) and not isinstance(value, bool | np.bool_):
+        return str(int(value))
+    if isinstance(value, Decimal) and value.is_finite() and value == value.to_integral_value():
         return str(int(value))
     # Beyond, neighbouring whole numbers are one float.
     number = float(value) if isinstance(value, float | np.floating) else math.nan
     if number.is_integer() and abs(number) <= 2**53:
         return str(int(number))
-    raise InputError(f"{where}: {str(value)[:80]!r} is not an id; give text or whole numbers")
+    shown = ascii(value) if isinstance(value, str) else repr(str(value)[:80])
+    raise InputError(f"{where}: {shown:.80} is not an id; give text or whole numbers")
 
 
 def ids_of(given: Any, where: str) -> list[str]:
@@ -88,7 +92,7 @@ def histories_of(given: Any, columns: Mapping[str, str]) -> GivenHistories:
         InputError: it is nothing of that kind, or lacks a column.
     """
     if isinstance(given, Mapping):
-        users = [id_of(user, "histories") for user in given]
+        users = _users_of(given, "histories")
         return GivenHistories(users, [ids_of(ids, "histories") for ids in given.values()])
     if _is_frame(given):
         return _from_frame(given, columns)
@@ -113,10 +117,25 @@ def _labels(given: Any, count: int) -> list[Any]:
     index = getattr(given, "index", None)
     if index is None or callable(index) or list(index) == list(range(count)):
         return list(range(count))
-    users = [id_of(user, "histories") for user in index]
-    if len(set(users)) < count:
-        raise InputError("histories: a user has several in the Series; join them into one")
-    return users
+    return _users_of(index, "histories")
+
+
+def _users_of(keys: Iterable[Any], where: str) -> list[str]:
+    """The ids of users, each of whom has one entry in what was given.
+
+    Raises:
+        InputError: several entries are of one user, such as of ``1`` and ``"1"``.
+    """
+    found: dict[str, Any] = {}
+    for key in keys:
+        user = id_of(key, where)
+        if user in found:
+            raise InputError(
+                f"{where}: {found[user]!r} and {key!r} are one user, {user!r}: join them into one "
+                "entry"
+            )
+        found[user] = key
+    return list(found)
 
 
 def excluded_of(given: Any, users: Sequence[Any]) -> list[list[str]] | None:
@@ -137,10 +156,12 @@ def excluded_of(given: Any, users: Sequence[Any]) -> list[list[str]] | None:
     if given is None:
         return None
     if isinstance(given, Mapping):
-        of_users = {id_of(user, "exclude"): ids_of(row, "exclude") for user, row in given.items()}
+        rows_of = [ids_of(row, "exclude") for row in given.values()]
+        of_users = dict(zip(_users_of(given, "exclude"), rows_of, strict=True))
         asked = [str(user) for user in users]
         if others := [user for user in of_users if user not in set(asked)]:
-            raise InputError(f"exclude: has users that are not asked about: {first(others)}")
+            told = first(list(map(repr, others)))
+            raise InputError(f"exclude: has users that are not asked about: {told}")
         return [of_users.get(user, []) for user in asked]
     if isinstance(given, bytes) or not isinstance(given, Iterable) or _is_frame(given):
         raise InputError(

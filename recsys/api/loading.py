@@ -1,17 +1,23 @@
 """Opening what lies on a disk or in a registry."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
+
+from pydantic import BaseModel
 
 from recsys.api.run import Run
 from recsys.errors import InputError
 from recsys.system.backend import start_backend
 from recsys.system.files import given_path
+from recsys.system.kinds import kinds_of, remember
 
 REGISTERED = "models:/"
 
 
-def load(path: str | Path, *, runs_dir: str | Path = "runs") -> Run:
+def load(
+    path: str | Path, *, runs_dir: str | Path = "runs", parts: Sequence[type[BaseModel]] = ()
+) -> Run:
     """Opens a run, an exported model, or a registered one.
 
     Args:
@@ -19,13 +25,16 @@ def load(path: str | Path, *, runs_dir: str | Path = "runs") -> Run:
             has a model), that of a SavedModel (``…/model/1``, or a copy of it anywhere), or
             ``models:/NAME@ALIAS`` or ``models:/NAME/VERSION`` of MLflow's registry.
         runs_dir: where the MLflow store lies, unless ``MLFLOW_TRACKING_URI`` names another.
+        parts: the config classes of your own encoder, loss or baseline that it was made with, where
+            no installed package has them: ``parts=[FadingConfig]``.
 
     Returns:
         The run. A model that lies within a run's folder has its run; a copy and a registered
         model answer for histories, and have their test metrics.
 
     Raises:
-        InputError: there is nothing of that kind, or it was written by another version.
+        InputError: there is nothing of that kind, it was written by another version, or a class of
+            your own that it was made with is not known.
         Damaged: a file of it is not what was written.
 
     Example:
@@ -38,6 +47,13 @@ def load(path: str | Path, *, runs_dir: str | Path = "runs") -> Run:
         ...
         recsys.errors.InputError: there is no folder runs/nothing
     """
+    for part in parts:
+        if not (isinstance(part, type) and issubclass(part, BaseModel) and kinds_of(part)):
+            raise InputError(
+                f"load: parts holds {part!r:.80}: expected the config class of an encoder, a loss "
+                "or a baseline, a pydantic model with a `kind: Literal[...]`"
+            )
+        remember(part)
     if str(path).startswith(REGISTERED):
         from recsys.tracking.registry import fetch_model
 

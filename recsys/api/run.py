@@ -8,6 +8,7 @@ from recsys.api.ids import excluded_of, histories_of, ids_of
 from recsys.api.plots import Plots
 from recsys.errors import InputError
 from recsys.system.files import given_path
+from recsys.system.unfinished import Unfinished
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,7 +78,9 @@ class Run:
         from recsys.experiment.written import written_experiment
 
         if self._folder is None:
-            return written_experiment(self.model.manifest["experiment"], self.path)
+            manifest = self.model.manifest
+            parts = manifest.get("own_parts", {})
+            return written_experiment(manifest["experiment"], self.path, parts)
         return self._folder.read_experiment()
 
     @cached_property
@@ -378,7 +381,7 @@ class Run:
         """
         folder = self._of_the_run("report")
         if not folder.report.is_file():
-            raise InputError(f"{self.path} has no report yet: it was not evaluated")
+            raise Unfinished(self.path, "report")
         return folder.report
 
     def document(self, name: Literal["metrics", "history", "examples"]) -> Any:
@@ -397,9 +400,8 @@ class Run:
         """
         folder = self._of_the_run(name)
         file: Path = getattr(folder, name)
-        step = "train" if name == "history" else "evaluate"
-        if not file.is_file():
-            raise InputError(f"{self.path} has no {file.name} yet: run the step `{step}` first")
+        if not file.is_file() and not folder.files.recorded(file):
+            raise Unfinished(self.path, name)
         if name == "metrics":
             return folder.read_metrics(["test", "baselines"])
         return folder.files.read(file)

@@ -228,13 +228,14 @@ def _first(
 
 
 def _experiment(data: Any, name: str) -> "Experiment":
-    from recsys.experiment.file import plain, validated
+    from recsys.experiment.file import validated
     from recsys.experiment.schema import Experiment
+    from recsys.system.plain_values import plain
 
     if isinstance(data, Dataset):
         section = data.source
     elif isinstance(data, Mapping):
-        section = plain(data)
+        section = plain(data, ORIGIN)
     else:
         raise InputError(
             f"{ORIGIN}: expected a recsys.Dataset, received {type(data).__name__}: make one of a "

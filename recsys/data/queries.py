@@ -111,3 +111,17 @@ def ranges(begins: np.ndarray, ends: np.ndarray) -> np.ndarray:
     lengths = ends - begins
     first = begins - np.concatenate(([0], np.cumsum(lengths)[:-1]))
     return np.repeat(first, lengths) + np.arange(lengths.sum())
+
+
+def slices(offsets: np.ndarray, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The elements of some slices of an array, one after the other, and how many each has.
+
+    Args:
+        offsets: int [slices + 1], where each slice begins, and the end of the last.
+        numbers: int [chosen], of slices.
+
+    >>> slices(np.array([0, 2, 2, 5]), np.array([2, 0]))
+    (array([2, 3, 4, 0, 1]), array([3, 2]))
+    """
+    begins, ends = offsets[numbers], offsets[numbers + 1]
+    return ranges(begins, ends), ends - begins

@@ -32,7 +32,7 @@ class EvaluationConfig(StrictConfig):
     validation_queries: int = Field(
         20_000, ge=1, description="ranked after each epoch at most, evenly spaced over the users"
     )
-    draws: int = Field(1000, ge=100, description="bootstrap samples of users for the intervals")
+    bootstrap_samples: int = Field(1000, ge=100, description="of users, for the intervals")
     seed: int = Field(0, ge=0, description="of the bootstrap")
     block_size: int | None = Field(
         None, ge=1, description="queries that are scored at a time; null: what suits the device"

@@ -165,7 +165,7 @@ def _accuracy(ranked: RankedQueries, k: Sequence[int]) -> dict[str, Ratio]:
 def _with_intervals(
     ratios: dict[str, Ratio], users: np.ndarray, config: EvaluationConfig
 ) -> Metrics:
-    found = intervals(ratios, users, config.draws, config.seed)
+    found = intervals(ratios, users, config.bootstrap_samples, config.seed)
     return {name: interval.as_dict() for name, interval in found.items()}
 
 

@@ -6,9 +6,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from recsys.errors import InputError
-from recsys.experiment.file import plain
 from recsys.experiment.schema import Experiment
-from recsys.system.keywords import keys_of, leaf, meant, nearest
+from recsys.system.keywords import keys_of, leaf, meant, nearest, refuse_said_twice
+from recsys.system.plain_values import plain
 
 # Read by `recsys sweep` alone, so no keyword means a field of it.
 NOT_BY_KEYWORD = ("sweep", "task", "name")
@@ -38,7 +38,7 @@ def with_fields(experiment: Experiment, fields: Mapping[str, Any], origin: str) 
     }
     found = {name: _candidates(name, known, origin) for name in fields}
     given = {keys[0] for keys in found.values() if len(keys) == 1}
-    values: dict[str, Any] = {}
+    values: list[tuple[str, Any]] = []
     for name, keys in found.items():
         if len(keys) > 1:
             # The kind of a section that is given beside it is said already.
@@ -50,10 +50,9 @@ def with_fields(experiment: Experiment, fields: Mapping[str, Any], origin: str) 
                     f"fields={{{(beside or keys)[0]!r}: …}}, or give its section too"
                 )
             keys = beside
-        if keys[0] in values:
-            raise InputError(f"{origin}: {keys[0]} is given twice, also as {name!r}: give it once")
-        values[keys[0]] = _value(fields[name], keys[0], known)
-    return experiment.with_values(values, origin)
+        values.append((keys[0], _value(fields[name], keys[0], known, origin)))
+    refuse_said_twice(values, origin)
+    return experiment.with_values(dict(values), origin)
 
 
 def _candidates(name: str, known: Mapping[str, Any], origin: str) -> list[str]:
@@ -83,7 +82,9 @@ def _candidates(name: str, known: Mapping[str, Any], origin: str) -> list[str]:
     raise InputError(f"{origin}: no section of an experiment has {name!r}; {mend}")
 
 
-def _value(value: Any, key: str, known: Mapping[str, list[type[BaseModel]]]) -> Any:
+def _value(value: Any, key: str, known: Mapping[str, list[type[BaseModel]]], origin: str) -> Any:
     """A value as the file would have it; the name of a kind is a section of that kind."""
     has_kinds = any("kind" in section.model_fields for section in known.get(key, ()))
-    return {"kind": value} if isinstance(value, str) and has_kinds else plain(value)
+    if isinstance(value, str) and has_kinds:
+        return {"kind": value}
+    return plain(value, f"{origin}: {key}")

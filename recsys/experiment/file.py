@@ -1,18 +1,17 @@
 """Reads experiment files: YAML, overrides, and what is wrong with them in plain words."""
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from recsys.errors import InputError
-from recsys.system.keywords import key_text
-from recsys.system.kinds import remember
+from recsys.system.keywords import refuse_said_twice
 from recsys.system.mistakes import explain, without_tags
+from recsys.system.plain_values import as_json, plain
+from recsys.system.wording import option
 from recsys.system.yaml_text import read_override, read_yaml
 
 logger = logging.getLogger(__name__)
@@ -64,6 +63,11 @@ def read_document(
     document.setdefault("name", path.stem)
     document.setdefault("task", DEFAULT_TASK)
     values = _values(overrides)
+    if name is not None and "name" in dict(values):
+        raise InputError(
+            f"the run is named {name!r} by {option('name')}, and {dict(values)['name']!r} by an "
+            "override: give one of them"
+        )
     document.inherited = _inherited(document, dict(values))
     for key, value in values:
         set_value(document, key, value)
@@ -107,17 +111,14 @@ def validated(schema: type[Schema], document: dict[str, Any], origin: str) -> Sc
     Raises:
         InputError: an unknown key (with the nearest right one) or a value of a wrong type.
     """
-    try:
-        # By way of JSON, where lists may become tuples and text paths, but "7" not a number.
-        text = json.dumps(document, default=_as_text)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{origin}: a section holds itself, or is nested too deeply") from error
+    text = as_json(document, origin)
     try:
         return schema.model_validate_json(text, strict=True)
     except ValidationError as error:
         if isinstance(document, Document) and _drop_what_does_not_fit(document, error, schema):
             return validated(schema, document, origin)
-        raise InputError(f"{origin}:\n{explain(error, schema, document)}") from None
+        of_file = isinstance(document, Document)
+        raise InputError(f"{origin}:\n{explain(error, schema, document, of_file)}") from None
 
 
 def settings(overrides: Overrides, given: Mapping[str, Any]) -> Document:
@@ -131,63 +132,28 @@ def settings(overrides: Overrides, given: Mapping[str, Any]) -> Document:
         InputError: an override is not `dotted.key=value`.
     """
     document = Document({key: value for key, value in given.items() if value is not None})
-    for key, value in _values(overrides):
+    values = _values(overrides)
+    refuse_said_twice([*document.items(), *values], "settings")
+    for key, value in values:
         set_value(document, key, value)
     return document
 
 
-def _as_text(value: Any) -> Any:
-    """What JSON has no word for."""
-    return plain(value) if isinstance(value, BaseModel) else str(value)
-
-
-def plain(value: Any) -> Any:
-    """A value as a file would have it.
-
-    Args:
-        value: a number, text, path, a config object, or mappings and sequences of them.
-
-    Raises:
-        InputError: it is something else, such as a class.
-    """
-    match value:
-        case BaseModel():
-            remember(type(value))  # an encoder of the user's own, say
-            kind = getattr(value, "kind", None)
-            named = {} if kind is None else {"kind": kind}
-            return {**plain(value.model_dump(exclude_unset=True)), **named}
-        case Mapping():
-            return {key_text(key): plain(each) for key, each in value.items()}
-        case np.generic() | np.ndarray():
-            return value.tolist()
-        case list() | tuple() | set() | frozenset() | range():
-            return [plain(each) for each in value]
-        case PurePath():
-            return str(value)
-        case None | bool() | int() | float() | str():
-            return value
-    if hasattr(value, "isoformat"):  # a day or a time, such as of pandas
-        return value.isoformat()
-    is_class = isinstance(value, type)
-    shown = f"the class {value.__name__}" if is_class else repr(value)
-    hint = f", such as {value.__name__}()" if is_class and issubclass(value, BaseModel) else ""
-    raise InputError(
-        f"{shown[:200]} is not a value of a field: give a number, text, a mapping of a section, "
-        f"or an object of its config class{hint}"
-    )
-
-
 def _values(overrides: Overrides) -> list[tuple[str, Any]]:
-    if isinstance(overrides, Mapping):
-        if strange := [key for key in overrides if not isinstance(key, str)]:
-            raise InputError(f"expected keys such as 'training.epochs', received {strange[0]!r}")
-        return [(key, plain(value)) for key, value in overrides.items()]
+    """Overrides as values by dotted key, none of which is given twice."""
     if isinstance(overrides, str):
         raise InputError(
             f"expected a mapping or a list of overrides, received the text {overrides!r}: "
             f"write [{overrides!r}]"
         )
-    return [_override(override) for override in overrides or []]
+    if isinstance(overrides, Mapping):
+        if strange := [key for key in overrides if not isinstance(key, str)]:
+            raise InputError(f"expected keys such as 'training.epochs', received {strange[0]!r}")
+        values = [(key, plain(value, key)) for key, value in overrides.items()]
+    else:
+        values = [_override(override) for override in overrides or []]
+    refuse_said_twice(values, "overrides")
+    return values
 
 
 def _override(override: str) -> tuple[str, Any]:

@@ -17,10 +17,12 @@ from recsys.errors import InputError
 from recsys.system.keywords import annotation_of, open_kinds
 
 FILE = "own_parts.json"
+# By dotted key the module and the name of a class, and its group of entry points.
+Parts = dict[str, dict[str, str]]
 OURS = __name__.partition(".")[0]
 
 
-def own_parts(config: BaseModel, prefix: str = "") -> dict[str, dict[str, str]]:
+def own_parts(config: BaseModel, prefix: str = "") -> Parts:
     """The parts of an experiment whose classes are not the framework's.
 
     Args:
@@ -31,7 +33,7 @@ def own_parts(config: BaseModel, prefix: str = "") -> dict[str, dict[str, str]]:
         By dotted key the ``module`` and the name of the ``class``, and the ``group`` of the entry
         points by which packages make such classes known.
     """
-    found: dict[str, dict[str, str]] = {}
+    found: Parts = {}
     for name, field in type(config).model_fields.items():
         kinds = open_kinds(annotation_of(field))
         for key, value in _sections(f"{prefix}{field.alias or name}", getattr(config, name)):
@@ -56,11 +58,12 @@ def _sections(key: str, value: Any) -> Iterator[tuple[str, BaseModel]]:
 
 
 @contextlib.contextmanager
-def naming_own_parts(folder: Path) -> Iterator[None]:
+def naming_own_parts(folder: Path, recorded: Parts | None = None) -> Iterator[None]:
     """Within it, an experiment is read; a kind that is not known is explained by what is recorded.
 
     Args:
-        folder: that the experiment lies in.
+        folder: that the experiment lies in: of a run, or of an exported model.
+        recorded: what :func:`own_parts` gave for an exported model; of a run, it is on file.
 
     Raises:
         UnknownPart: a class that the run was made with is not known here.
@@ -68,9 +71,9 @@ def naming_own_parts(folder: Path) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        for key, part in _recorded(folder).items():
+        for key, part in (_on_file(folder) if recorded is None else recorded).items():
             if f"  {key}.kind: " in str(error):
-                raise UnknownPart(_explained(folder, key, part)) from error
+                raise UnknownPart(_explained(folder, key, part, recorded is None)) from error
         raise
 
 
@@ -78,21 +81,24 @@ class UnknownPart(InputError):
     """A class of a user's own that a run was made with is not known to this process."""
 
 
-def _recorded(folder: Path) -> dict[str, dict[str, str]]:
+def _on_file(folder: Path) -> Parts:
     try:
         return json.loads((folder / FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):  # there are none, or there is nothing to be learned of them
         return {}
 
 
-def _explained(folder: Path, key: str, part: dict[str, str]) -> str:
+def _explained(folder: Path, key: str, part: Mapping[str, str], of_run: bool) -> str:
     module, name = part["module"], part["class"]
     where = "a notebook or script" if module == "__main__" else f"the module {module}"
     define = "define it" if module == "__main__" else f"import it from {module}"
-    example = f"recsys.run({str(folder / 'experiment.yaml')!r}, {{{key!r}: {name}(…)}})"
+    mend = f"recsys.load({str(folder)!r}, parts=[{name}]) opens it"
+    if of_run:
+        file = str(folder / "experiment.yaml")
+        mend += f", and recsys.run({file!r}, {{{key!r}: {name}(…)}}) continues it"
+    what = "run" if of_run else "model"
     return (
-        f"the run in {folder} was made with the class {name} of {where} ({key}), which this "
-        f"process does not know. In Python, {define} and give recsys an instance, such as by "
-        f"{example}; or install it in a package with an entry point of {part['group']}, for the "
-        "command line, too"
+        f"the {what} in {folder} was made with the class {name} of {where} ({key}), which this "
+        f"process does not know. In Python, {define}: {mend}; or install it in a package with an "
+        f"entry point of {part['group']}, for the command line, too"
     )

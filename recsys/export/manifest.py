@@ -73,6 +73,7 @@ def write_manifest(
         "signatures": describe_signatures(signatures),
         "parity": dict(parity),
         "experiment": request.experiment,
+        "own_parts": request.own_parts,
         "metrics": request.metrics,
         "versions": {
             "recsys": recsys.__version__,

@@ -38,6 +38,9 @@ class ExportRequest(StrictConfig):
     )
     fitted_part: Part = Field("train", description="last part of the log the model was fitted on")
     experiment: dict[str, Any] = Field(default_factory=dict, description="as resolved")
+    own_parts: dict[str, dict[str, str]] = Field(
+        default_factory=dict, description="classes of a user's own, as in own_parts.json"
+    )
     metrics: dict[str, Any] = Field(default_factory=dict, description="as in metrics.json")
 
     @property

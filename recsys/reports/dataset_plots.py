@@ -222,6 +222,6 @@ def parts(table: pd.DataFrame) -> Figure:
 
 def _bounds(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """When each period begins and ends, in UTC; the last is as long as the one before."""
-    begins = np.asarray(table.index.values, dtype="datetime64[us]")
+    begins = pd.DatetimeIndex(table.index).tz_convert(None).to_numpy(dtype="datetime64[us]")
     last = begins[-1] - begins[-2] if len(begins) > 1 else np.timedelta64(1, "D")
     return begins, np.append(begins[1:], begins[-1] + last)

@@ -1,14 +1,24 @@
 """The frame of everything that is run: its folder, locked and claimed, and its run in MLflow."""
 
 import contextlib
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from recsys import tracking
 from recsys.data.dataset import Dataset
+from recsys.experiment import own_parts
 from recsys.runs.claim import Claim
-from recsys.system.files import locked, remove_drafts
+from recsys.system.files import locked, remove_drafts, remove_lock
+from recsys.system.wording import option
+from recsys.tracking import record
+
+# What is written of a run before it makes anything.
+RECORDS = {
+    *("experiment.yaml", "dataset.json", "manifest.json"),
+    *(own_parts.FILE, record.FILE),
+}
 
 
 @contextlib.contextmanager
@@ -27,7 +37,8 @@ def at_work(
     """Locks and takes the run folder, and opens the run in MLflow.
 
     What a killed process left half-written in the folder is removed. Nothing else of a run that
-    is there is touched before it has proved to be the same.
+    is there is touched before it has proved to be the same. A folder in which nothing was made
+    when an error ends the run is removed.
 
     Args:
         claim: to the folder.
@@ -45,8 +56,9 @@ def at_work(
         InputError: the folder holds another run, or a process is at work in it.
     """
     path, name = claim.folder.path, claim.document["name"]
-    busy = f"another process is at work in {path}: wait for it, or choose another --name"
-    with locked(path, busy):
+    other = option("name")
+    busy = f"another process is at work in {path}: wait for it, or choose another {other}"
+    with locked(path, busy), _removed_if_bare(path):
         remove_drafts(path)
         claim.take(dataset, overwrite)
         tracker = tracking.start(
@@ -62,3 +74,15 @@ def at_work(
             tracker.log_dataset(name, dataset.fingerprint, dataset.path)
         with tracker:
             yield tracker
+
+
+@contextlib.contextmanager
+def _removed_if_bare(run: Path) -> Iterator[None]:
+    """Removes the folder of a run that fails before it has made anything."""
+    try:
+        yield
+    except BaseException:
+        if not run.is_symlink() and {file.name for file in run.glob("*")} <= RECORDS:
+            shutil.rmtree(run, ignore_errors=True)
+            remove_lock(run)
+        raise

@@ -12,16 +12,22 @@ from recsys.errors import Damaged, InputError
 from recsys.experiment.differences import differences
 from recsys.runs.folder import RunFolder, as_text, write_document
 from recsys.system.reading import read_json, read_yaml
+from recsys.system.wording import option, switch
 
 # Settings that a message names.
 SHOWN = 5
-CHOOSE = (
-    "Choose another --name, or replace it with --overwrite (in Python, name=… and overwrite=True)."
-)
-UNKNOWN = (
-    "Whether this is the same run cannot be told any more: choose another --name, or replace the "
-    "run with --overwrite"
-)
+
+
+def choose() -> str:
+    """What to do about a folder that holds something else."""
+    return f"Choose another {option('name')}, or replace it with {switch('overwrite')}."
+
+
+def _unknown() -> str:
+    return (
+        "Whether this is the same run cannot be told any more: choose another "
+        f"{option('name')}, or replace the run with {switch('overwrite')}"
+    )
 
 
 @dataclass(frozen=True)
@@ -93,7 +99,7 @@ class Claim:
             more = f" and {further} more" if further > 0 else ""
             raise InputError(
                 f"{self.folder.path} holds {self.what} (it differs in "
-                f"{', '.join(changed[:SHOWN])}{more}). {CHOOSE}"
+                f"{', '.join(changed[:SHOWN])}{more}). {choose()}"
             )
 
     def remove_outdated(self) -> None:
@@ -113,10 +119,10 @@ class Claim:
         files = self.folder.files
         if not files.altered(path):
             read = read_yaml if path.suffix == ".yaml" else read_json
-            return read(path, UNKNOWN, list(here)[:1])
+            return read(path, _unknown(), list(here)[:1])
         if files.held(path, as_text(path, here)):
             return here
-        raise Damaged(path, UNKNOWN)
+        raise Damaged(path, _unknown())
 
     def _refuse_another_log(self, dataset: Dataset) -> None:
         record = self.folder.dataset_record
@@ -126,7 +132,7 @@ class Claim:
         if before != dataset.fingerprint:
             raise InputError(
                 f"{self.folder.path} was made with the dataset {before}; the log has changed "
-                f"since, it is now {dataset.fingerprint}. {CHOOSE}"
+                f"since, it is now {dataset.fingerprint}. {choose()}"
             )
 
     def record(self, dataset: Dataset | None) -> None:
@@ -159,7 +165,7 @@ def _remove(path: Path) -> None:
     """
     if path.is_symlink():
         raise InputError(
-            f"{path} is a link to {path.resolve()}: --overwrite removes no folder "
+            f"{path} is a link to {path.resolve()}: {switch('overwrite')} removes no folder "
             "elsewhere. Remove the link, or what it leads to, and run again."
         )
     if path.exists():

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recsys.data.dataset import Dataset
-from recsys.errors import InputError
 from recsys.experiment import own_parts
 from recsys.experiment.schema import Experiment
 from recsys.experiment.written import written_experiment
@@ -15,6 +14,7 @@ from recsys.system.files import atomic_path, without_detours
 from recsys.system.reading import reading
 from recsys.system.recorded import RecordedFiles
 from recsys.system.results import FORMAT, are_current, read_results
+from recsys.system.unfinished import Unfinished
 from recsys.system.yaml_text import dump_yaml
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ class RunFolder:
             keys: that it has.
 
         Raises:
+            Unfinished: the run was not evaluated yet.
             Damaged: it is missing or damaged, or another version of recsys wrote it.
         """
         return read_results(self.files, self.metrics, keys)
@@ -93,7 +94,7 @@ class RunFolder:
             InputError: it was removed or damaged, or the run has not prepared one.
         """
         if not self.dataset_record.is_file():
-            raise InputError(f"{self.path} has no prepared dataset yet: run `recsys train` first")
+            raise Unfinished(self.path, "prepared dataset")
         recorded = self.files.read(self.dataset_record, ["path"])["path"]
         dataset = Dataset(without_detours(self.path / recorded))
         dataset.verify()
@@ -117,11 +118,11 @@ class RunFolder:
         """The folder of the newest exported SavedModel.
 
         Raises:
-            InputError: nothing was exported.
+            Unfinished: nothing was exported.
         """
         versions = [folder for folder in self.model.glob("*") if folder.name.isdigit()]
         if not versions:
-            raise InputError(f"{self.path} has no exported model: run `recsys export` first")
+            raise Unfinished(self.path, "exported model")
         return max(versions, key=lambda folder: int(folder.name))
 
     @staticmethod

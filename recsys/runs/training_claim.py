@@ -9,7 +9,7 @@ from recsys.experiment.differences import is_within
 from recsys.experiment.own_parts import own_parts
 from recsys.experiment.schema import Experiment
 from recsys.runs import more_epochs
-from recsys.runs.claim import CHOOSE, Claim
+from recsys.runs.claim import Claim, choose
 from recsys.runs.folder import RunFolder, write_document
 from recsys.tracking import record
 
@@ -53,7 +53,7 @@ class TrainingClaim(Claim):
         last = self.folder.checkpoints / "train" / "last.npz"
         reason = more_epochs.reason_against(there["training"], self.document["training"], last)
         if reason is not None:
-            raise InputError(f"{self.folder.path}: {reason}. {CHOOSE}")
+            raise InputError(f"{self.folder.path}: {reason}. {choose()}")
 
     def remove_outdated(self) -> None:
         """Removes metrics, model and weights that would be others now."""

@@ -13,7 +13,7 @@ _BREAKS = "\t\n\v\f\r\x1c-\x1f\x85\u2028\u2029"
 _CONTROLS = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u2028-\u202e\u2066-\u2069\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
-_HALVES = re.compile("[\ud800-\udfff]")
+HALVES = re.compile("[\ud800-\udfff]")
 # What a spreadsheet takes for the beginning of a formula, in any width (by NFKC).
 _FORMULA = ("=", "+", "-", "@")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
@@ -28,7 +28,7 @@ def printable(text: object, longest: int = LONGEST) -> str:
     """
     # Far more than is shown need not be looked at.
     line = re.sub(f"[{_BREAKS}]+", " ", str(text)[: 4 * longest])
-    line = _HALVES.sub("\ufffd", _CONTROLS.sub("", line))
+    line = HALVES.sub("\ufffd", _CONTROLS.sub("", line))
     cut = len(line) > longest or len(str(text)) > 4 * longest
     return f"{line[: longest - 1]}…" if cut else line
 

@@ -107,8 +107,8 @@ def whole_folder(path: Path, replaces: bool = False) -> Iterator[Path]:
 def locked(path: Path, busy: str | None = None) -> Iterator[None]:
     """Keeps other processes, and threads, from what they too lock before they write it.
 
-    The lock is a file beside it, ``.<name>.lock``, which stays: a lock that is removed could be
-    held twice. A process that is killed gives it up.
+    The lock is a file beside it, ``.<name>.lock``, which stays unless :func:`remove_lock` removes
+    it. A process that is killed gives it up.
 
     Args:
         path: a file or a folder, there or not; the folder around it is made.
@@ -118,18 +118,37 @@ def locked(path: Path, busy: str | None = None) -> Iterator[None]:
         InputError: another one holds it, or the file system does not support locks.
     """
     path = path.absolute()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name(f".{path.name}.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | (0 if busy is None else fcntl.LOCK_NB))
-        except BlockingIOError as error:
-            raise InputError(busy or "") from error
-        except OSError as error:
-            raise InputError(
-                f"files in {path.parent} cannot be locked ({error.strerror}): choose a folder on "
-                "another file system, or mount this one with locks"
-            ) from error
-        yield
+    while True:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _lock_of(path).open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | (0 if busy is None else fcntl.LOCK_NB))
+            except BlockingIOError as error:
+                raise InputError(busy or "") from error
+            except OSError as error:
+                raise InputError(
+                    f"files in {path.parent} cannot be locked ({error.strerror}): choose a folder "
+                    "on another file system, or mount this one with locks"
+                ) from error
+            # One that its holder removed meanwhile keeps nobody out any more.
+            if os.fstat(lock.fileno()).st_nlink:
+                yield
+                return
+
+
+def remove_lock(path: Path) -> None:
+    """Removes the file of a lock, and the folder around it if it is empty then.
+
+    Args:
+        path: that this process has :func:`locked`, until the lock is given up.
+    """
+    _lock_of(path.absolute()).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # something else is in it
+        path.absolute().parent.rmdir()
+
+
+def _lock_of(path: Path) -> Path:
+    return path.with_name(f".{path.name}.lock")
 
 
 def remove_drafts(folder: Path) -> None:

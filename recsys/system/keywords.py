@@ -1,13 +1,14 @@
 """The keys that a schema of settings has, and which of them a keyword means."""
 
 import difflib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Any, get_args, get_origin
 
 import numpy as np
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from recsys.errors import InputError
 from recsys.system.kinds import Kinds, kinds_of
 
 
@@ -52,6 +53,48 @@ def meant(name: str, keys: Collection[str]) -> list[str]:
     ['evaluation.k', 'export.k']
     """
     return [name] if name in keys else [key for key in keys if key.endswith(f".{name}")]
+
+
+def refuse_said_twice(values: Sequence[tuple[str, Any]], origin: str) -> None:
+    """Refuses a setting that is given twice: by its key, or also within the value of a section.
+
+    Args:
+        values: by dotted key.
+        origin: for messages.
+
+    Raises:
+        InputError: there is one; the message has both values.
+
+    >>> refuse_said_twice([("loss", {"kind": "bpr"}), ("loss.kind", "gbce")], "train")
+    Traceback (most recent call last):
+    ...
+    recsys.errors.InputError: train: loss.kind is given twice, as 'bpr' in loss and as 'gbce': ...
+    """
+    for place, (key, value) in enumerate(values):
+        for other, within in [*values[:place], *values[place + 1 :]]:
+            if other == key:
+                raise InputError(said_twice(origin, key, value, within))
+            if not key.startswith(f"{other}."):
+                continue
+            path = key.removeprefix(f"{other}.").split(".")
+            while path and isinstance(within, Mapping) and path[0] in within:
+                within = within[path.pop(0)]
+            # A section that is to be none has no keys either.
+            if not path or not isinstance(within, Mapping):
+                raise InputError(said_twice(origin, key, within, value, f" in {other}"))
+
+
+def said_twice(origin: str, key: str, first: Any, second: Any, place: str = "") -> str:
+    """The message on a setting that is given twice.
+
+    Args:
+        origin: for messages.
+        key: of the setting.
+        first, second: its values.
+        place: where the first one is, behind it.
+    """
+    both = f"as {first!r:.80}{place} and as {second!r:.80}"
+    return f"{origin}: {key} is given twice, {both}: give it once"
 
 
 def leaf(key: str) -> str:

@@ -1,7 +1,7 @@
 """What is wrong with settings, in plain words: where, what, and the nearest right thing."""
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -12,20 +12,31 @@ from recsys.system.keywords import annotation_of, keys_of, models_in, open_kinds
 from recsys.system.kinds import kinds_of
 
 LONGEST = 80  # characters that a message repeats of a value
+YES_OR_NO = ("yes", "no", "on", "off", "y", "n", "true", "false")
+NUMBERS = ("int_type", "float_type")
 # How alike a key of a section within must be to be thought of; one of any other, equal.
 ALIKE_WITHIN = 0.79
 NAMES = "begins with a letter or digit, and holds at most 100 letters, digits, `.`, `_` and `-`"
 
 
-def explain(error: ValidationError, schema: type[BaseModel], document: Mapping[str, Any]) -> str:
+def explain(
+    error: ValidationError,
+    schema: type[BaseModel],
+    document: Mapping[str, Any],
+    of_file: bool = False,
+) -> str:
     """One line per mistake.
 
     Args:
         error: of the document.
         schema: that it was read as.
         document: nested sections.
+        of_file: whether YAML is to be mended, or Python.
     """
-    return "\n".join(f"  {_explained(mistake, schema, document)}" for mistake in error.errors())
+    mended = _mended_in_yaml if of_file else _mended_in_python
+    return "\n".join(
+        f"  {_explained(mistake, schema, document, mended)}" for mistake in error.errors()
+    )
 
 
 def without_tags(location: Sequence[int | str], schema: type[BaseModel]) -> list[str]:
@@ -33,7 +44,12 @@ def without_tags(location: Sequence[int | str], schema: type[BaseModel]) -> list
     return _walked(location, schema)[0]
 
 
-def _explained(mistake: ErrorDetails, schema: type[BaseModel], document: Mapping[str, Any]) -> str:
+def _explained(
+    mistake: ErrorDetails,
+    schema: type[BaseModel],
+    document: Mapping[str, Any],
+    mended: Callable[[str, Any], str],
+) -> str:
     keys, sections = _walked(mistake["loc"], schema)
     where = ".".join(keys)
     context, received = mistake.get("ctx", {}), mistake.get("input")
@@ -57,7 +73,7 @@ def _explained(mistake: ErrorDetails, schema: type[BaseModel], document: Mapping
     said = mistake["msg"].removeprefix("Value error, ")
     if not isinstance(received, dict | BaseModel):
         said += f", received {_short(received)}"
-    said += f"{_nearest_value(context, received)}{_mended(mistake['type'], received)}"
+    said += f"{_nearest_value(context, received)}{mended(mistake['type'], received)}"
     return f"{where}: {said}" if where else said
 
 
@@ -84,17 +100,32 @@ def _how_to_add(keys: Sequence[str], sections: Sequence[type[BaseModel]]) -> str
     return ""
 
 
-def _mended(kind: str, received: Any) -> str:
+def _mended_in_yaml(kind: str, received: Any) -> str:
     """How YAML writes what was probably meant."""
     if kind == "string_type" and isinstance(received, bool | int | float | None):
         return "; text that looks like something else needs quotes"
     if not isinstance(received, str):
         return ""
-    if kind == "bool_type" and received.casefold() in ("yes", "no", "on", "off", "y", "n"):
+    if kind == "bool_type" and received.casefold() in YES_OR_NO:
         return "; write true or false"
-    if kind in ("int_type", "float_type") and received.replace("_", "").isdecimal():
-        return f"; write {received.replace('_', '').lstrip('0') or '0'}"
-    return ""
+    return f"; write {number}" if kind in NUMBERS and (number := _number(received)) else ""
+
+
+def _mended_in_python(kind: str, received: Any) -> str:
+    """How Python writes what was probably meant."""
+    if kind == "string_type" and isinstance(received, int | float):
+        return f"; give text: {str(received)!r}"
+    if not isinstance(received, str):
+        return ""
+    if kind == "bool_type" and received.casefold() in YES_OR_NO:
+        return "; give True or False"
+    return f"; give {number}" if kind in NUMBERS and (number := _number(received)) else ""
+
+
+def _number(text: str) -> str:
+    """The whole number that a text is, as it is written; nothing, where it is none."""
+    digits = text.replace("_", "")
+    return (digits.lstrip("0") or "0") if digits.isdecimal() else ""
 
 
 def _nearest_key(

@@ -76,6 +76,13 @@ class RecordedFiles:
         recorded = [self._folder / name for name in self._known()]
         return self.hold(*dict.fromkeys([*paths, *recorded]))
 
+    def recorded(self, path: Path) -> bool:
+        """Whether a file was made, wherever it is now; so it may be, if the manifest is damaged."""
+        try:
+            return self._name(path) in self._files()
+        except Damaged:
+            return True
+
     def altered(self, path: Path) -> bool:
         """Whether a file is recorded, but not as it was."""
         return bool(self._changed(path))

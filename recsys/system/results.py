@@ -6,6 +6,7 @@ from typing import Any
 
 from recsys.errors import Damaged
 from recsys.system.recorded import RecordedFiles
+from recsys.system.unfinished import Unfinished
 
 # One more whenever a reader needs what an older file lacks.
 FORMAT = 1
@@ -24,8 +25,11 @@ def read_results(files: RecordedFiles, path: Path, keys: Sequence[str] = ()) -> 
         keys: that the document has.
 
     Raises:
+        Unfinished: the run was not evaluated yet.
         Damaged: it is missing or damaged, or another version of recsys wrote it.
     """
+    if not path.is_file() and not files.recorded(path):
+        raise Unfinished(path.parent, "metrics")
     document = files.read(path)
     found = document.get("format") if isinstance(document, dict) else None
     if found != FORMAT:
@@ -40,6 +44,6 @@ def are_current(files: RecordedFiles, path: Path) -> bool:
     """Whether a ``metrics.json`` is one that this version reads."""
     try:
         read_results(files, path)
-    except Damaged:
+    except (Damaged, Unfinished):
         return False
     return True

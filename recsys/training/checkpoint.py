@@ -12,11 +12,11 @@ import numpy as np
 from recsys.system.files import atomic_path
 from recsys.system.memory import main_memory
 from recsys.system.reading import check_archive, reading
+from recsys.system.wording import switch
 
 # Of the main memory that is free, what a copy that is being written may take.
 LARGEST_SHARE = 0.25
 _METADATA = "metadata"
-MEND = "Start afresh with --overwrite"
 
 
 State = dict[str, np.ndarray]
@@ -46,8 +46,9 @@ def load_checkpoint(path: Path) -> tuple[State, dict[str, Any]]:
     Raises:
         Damaged: the file is missing, or not what was written.
     """
-    check_archive(path, MEND)
-    with reading(path, MEND), np.load(path, allow_pickle=False) as file:
+    mend = f"Start afresh with {switch('overwrite')}"
+    check_archive(path, mend)
+    with reading(path, mend), np.load(path, allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files if name != _METADATA}
         metadata = json.loads(file[_METADATA].tobytes())
     return arrays, metadata

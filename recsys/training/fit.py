@@ -16,6 +16,7 @@ from recsys.data.manifest import Part
 from recsys.errors import Damaged, InputError, TrainingDiverged
 from recsys.models.retriever import Retriever
 from recsys.system import stopping
+from recsys.system.wording import switch
 from recsys.training.averaging import WeightAverage
 from recsys.training.batches import training_batches
 from recsys.training.checkpoint import CheckpointWriter, State, load_checkpoint
@@ -219,7 +220,8 @@ class _Checkpoint:
         if metadata["origin"] != self._origin:
             raise InputError(
                 f"{self._path} was written with {metadata['origin']}, this run has "
-                f"{self._origin}. Set KERAS_BACKEND as it was, or start afresh with --overwrite."
+                f"{self._origin}. Set KERAS_BACKEND as it was, or start afresh with "
+                f"{switch('overwrite')}."
             )
         self._step.restore(state)
         self._average.restore(state)

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from recsys.data.batches.dispatch import Dispatch
 from recsys.data.batches.recipe import Batches
-from recsys.data.batches.training_batches import Dispatch, TrainingBatches
+from recsys.data.batches.training_batches import TrainingBatches
 
 PREFETCHED_DISPATCHES = 4
 ASSEMBLY = "assembly of batches"

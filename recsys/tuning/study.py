@@ -14,6 +14,7 @@ import numpy as np
 from recsys.errors import Damaged
 from recsys.system.extras import require
 from recsys.system.reading import reading
+from recsys.system.wording import switch
 from recsys.training.fit import TrainingState
 from recsys.tuning.search_space import SweepConfig
 
@@ -25,7 +26,6 @@ else:
     FrozenTrial, TrialState = optuna.trial.FrozenTrial, optuna.trial.TrialState
 
 NAME = "sweep"
-MEND = "What was tried is lost: start the sweep again with --overwrite"
 
 # refused: the values do not go together; diverged: the loss was not a number; failed: an
 # error of ours. A trial that was interrupted has no outcome yet: it goes on another time.
@@ -233,11 +233,12 @@ def open_storage(path: Path) -> optuna.storages.BaseStorage:
 
 
 def _check(path: Path) -> None:
+    mend = f"What was tried is lost: start the sweep again with {switch('overwrite')}"
     if not path.stat().st_size:  # which SQLite takes for a new one
-        raise Damaged(path, MEND)
-    with reading(path, MEND), contextlib.closing(sqlite3.connect(path)) as database:
+        raise Damaged(path, mend)
+    with reading(path, mend), contextlib.closing(sqlite3.connect(path)) as database:
         if database.execute("PRAGMA quick_check").fetchall() != [("ok",)]:
-            raise Damaged(path, MEND)
+            raise Damaged(path, mend)
 
 
 def best_of(tried: list[Tried]) -> Tried | None:

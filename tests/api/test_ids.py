@@ -1,5 +1,7 @@
 """Ids and histories, however a notebook holds them."""
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -20,6 +22,7 @@ COLUMNS = {"user": "customer", "item": "sku", "time": "at"}
         (np.int64(7), "7"),
         (2**63, str(2**63)),
         ("A", "A"),
+        (Decimal("17850.00"), "17850"),
     ],
 )
 def test_an_id_is_the_text_that_it_is_in_a_log(value, expected):
@@ -27,7 +30,11 @@ def test_an_id_is_the_text_that_it_is_in_a_log(value, expected):
 
 
 @pytest.mark.parametrize(
-    "value", [None, float("nan"), 1.5, True, np.bool_(True), 2.0**60, b"a", []]
+    "value",
+    [
+        *(None, float("nan"), 1.5, True, np.bool_(True), 2.0**60, b"a", []),
+        *(Decimal("NaN"), Decimal("Infinity"), Decimal("1.5"), "x\ud800"),
+    ],
 )
 def test_what_is_not_exactly_an_id_is_refused(value):
     with pytest.raises(InputError, match=r"users: .* is not an id"):
@@ -51,6 +58,8 @@ class TestHistories:
     def test_a_mapping_has_names(self):
         found = histories_of({"ann": ["a"], 7: []}, COLUMNS)
         assert found.users == ["ann", "7"] and found.items == [["a"], []]
+        with pytest.raises(InputError, match=r"histories: 1 and '1\.0' are one user, '1'"):
+            histories_of({1: ["a"], "1.0": ["b"]}, COLUMNS)
 
     @pytest.mark.parametrize("given", ["ab", 3, ["a", "b"], [{"a": 1}], [3]])
     def test_what_is_no_list_of_lists_is_refused(self, given):
@@ -122,8 +131,10 @@ def test_the_first_of_many_are_named():
 def test_what_is_excluded_by_user_is_for_that_user():
     assert excluded_of({"u2": ["a", 3]}, TWO) == [[], ["a", "3"]]
     assert excluded_of({7: "a"}, [7, 8]) == [["a"], []]
-    with pytest.raises(InputError, match="users that are not asked about: u3"):
+    with pytest.raises(InputError, match="users that are not asked about: 'u3'"):
         excluded_of({"u3": ["a"]}, TWO)
+    with pytest.raises(InputError, match="exclude: 7 and '7' are one user, '7'"):
+        excluded_of({7: ["a"], "7": ["b"]}, [7, 8])
 
 
 @pytest.mark.parametrize("given", [pd.DataFrame({"item": [12]}), 7, b"ab"])
@@ -136,7 +147,7 @@ def test_a_series_of_histories_keeps_its_users():
     found = histories_of(pd.Series({"ann": [1, 2], "bob": [3]}), {})
     assert (found.users, found.items) == (["ann", "bob"], [["1", "2"], ["3"]])
     assert histories_of(pd.Series([["a"], ["b"]]), {}).users == [0, 1]
-    with pytest.raises(InputError, match="a user has several in the Series"):
+    with pytest.raises(InputError, match=r"are one user, .*: join them into one entry"):
         histories_of(pd.Series([["a"], ["b"]], index=["ann", "ann"]), {})
 
 

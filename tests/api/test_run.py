@@ -1,6 +1,7 @@
 """A run as a notebook holds it, loaded, asked and compared."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 import recsys
 from recsys.experiment.file import read_document
 from recsys.runs.folder import RunFolder
+from recsys.system.wording import as_typed
 from recsys.system.yaml_text import dump_yaml
 
 pytestmark = pytest.mark.slow
@@ -87,12 +89,14 @@ class TestRecommend:
 
     def test_what_is_answered_otherwise_than_asked_is_said(self, run, caplog):
         frame = run.recommend(users=["u1", "nobody", "u2"], k=2, exclude=[["i0"], ["i1"], ["i2"]])
-        assert frame.attrs["unknown_users"] == ["nobody"] and "no such users: nobody" in caplog.text
+        assert (
+            frame.attrs["unknown_users"] == ["nobody"] and "no such users: 'nobody'" in caplog.text
+        )
         assert "i2" not in frame[frame["user"] == "u2"]["item"].tolist()
         caplog.clear()
         frame = run.recommend(histories=[["i1", "zzz"]], k=2)
         assert frame.attrs["unknown_items"] == ["zzz"]
-        assert "the model does not know: zzz" in caplog.text
+        assert "the model does not know: 'zzz'" in caplog.text
         caplog.clear()
         most = [f"i{item}" for item in range(20)]
         frame = run.recommend(histories={"full": most, "empty": []}, k=10)
@@ -157,7 +161,7 @@ class TestVectors:
         found = run.embed_items(["i1", "x"])
         assert not found.loc["x"].any() and found.loc["i1"].any()
         assert found.attrs["unknown_items"] == ["x"] and "do not know" not in caplog.text
-        assert "does not know these items: x" in caplog.text
+        assert "does not know these items: 'x'" in caplog.text
         with pytest.raises(recsys.InputError, match="items is empty"):
             run.embed_items([])
 
@@ -347,8 +351,29 @@ class TestTrain:
             recsys.train(run.dataset, fields={"epochs": 2}, epochs=2)
 
     def test_a_step_alone_stands_on_the_earlier_ones(self, run):
-        with pytest.raises(recsys.InputError, match="is not trained yet"):
+        with pytest.raises(
+            recsys.InputError, match=r"is not trained yet: `recsys\.run\(…, only='train'\)`"
+        ):
             recsys.run("circle.yaml", name="untrained", only="evaluate")
+        assert not Path("runs/untrained").exists()
+
+    def test_an_unfinished_run_says_what_finishes_it(self, run, tmp_path):
+        """Nothing of it is damaged: it was stopped, or told to train alone."""
+        shutil.copytree(run.path, tmp_path / "average" / "1")
+        stopped = recsys.load(tmp_path / "average")
+        (stopped.path / "metrics.json").unlink()
+        with pytest.raises(recsys.Damaged, match=r"metrics\.json is missing"):
+            stopped.summary()  # it was there
+        (stopped.path / "manifest.json").unlink()
+        again = f"recsys.run('{stopped.path}/experiment.yaml', runs_dir='{tmp_path}')"
+        said = re.escape(f"it has no metrics yet. `{again}` goes on where it stopped")
+        for asked in (stopped.summary, lambda: stopped.metrics, stopped.plot.baselines):
+            with pytest.raises(recsys.InputError, match=said) as refused:
+                asked()
+            assert not isinstance(refused.value, recsys.Damaged)
+        typed = f"`recsys run {stopped.path}/experiment.yaml --runs-dir {tmp_path}`"
+        with as_typed(), pytest.raises(recsys.InputError, match=re.escape(typed)):
+            stopped.summary()
 
 
 class TestCompare:

@@ -8,7 +8,7 @@ from recsys.evaluation.config import EvaluationConfig
 from recsys.evaluation.evaluate import evaluate_baselines
 from tests.evaluation.conftest import WriteDataset
 
-CONFIG = EvaluationConfig(k=(1, 2), metric="ndcg@2", draws=100)
+CONFIG = EvaluationConfig(k=(1, 2), metric="ndcg@2", bootstrap_samples=100)
 
 
 def test_settings_are_chosen_on_validation(write_dataset: WriteDataset, caplog) -> None:

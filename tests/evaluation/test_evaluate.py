@@ -12,7 +12,7 @@ from recsys.evaluation.evaluate import evaluate, evaluate_baselines
 from tests.datasets import with_context
 from tests.evaluation.conftest import WriteDataset
 
-CONFIG = EvaluationConfig(k=(1, 2), metric="ndcg@2", draws=100)
+CONFIG = EvaluationConfig(k=(1, 2), metric="ndcg@2", bootstrap_samples=100)
 
 
 def test_item_knn_solves_the_checkerboard(checkerboard: Dataset) -> None:
@@ -53,7 +53,7 @@ def test_context_is_recommended_by_nobody(checkerboard: Dataset) -> None:
     """Items 0 and 1 are searches: read, but neither ranked nor counted among what there is."""
     dataset = with_context(checkerboard, [0, 1])
     names = ("popular", "recent_popular", "item_knn", "ease", "als", "markov")
-    config = EvaluationConfig(k=(3,), metric="ndcg@3", baselines=names, draws=100)
+    config = EvaluationConfig(k=(3,), metric="ndcg@3", baselines=names, bootstrap_samples=100)
     found = evaluate_baselines(dataset, "test", "exclude", config, "train")
     assert set(found) == set(names)
     for metrics, ranked in found.values():

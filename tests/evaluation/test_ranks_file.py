@@ -17,7 +17,7 @@ from recsys.evaluation.ranks_file import read_ranks, write_ranks
 from tests.damage import truncate
 from tests.evaluation.conftest import WriteDataset
 
-CONFIG = EvaluationConfig(k=(1, 2), metric="ndcg@2", draws=100)
+CONFIG = EvaluationConfig(k=(1, 2), metric="ndcg@2", bootstrap_samples=100)
 
 
 def test_ranks_parquet(checkerboard: Dataset, tmp_path) -> None:

@@ -1,13 +1,9 @@
 """Fields by keyword."""
 
-from pathlib import Path
-
-import numpy as np
 import pytest
 
 from recsys.errors import InputError
 from recsys.experiment.fields import with_fields
-from recsys.experiment.file import plain
 from recsys.experiment.schema import Experiment
 from recsys.models.query.attention import AttentionConfig
 
@@ -80,7 +76,16 @@ def test_a_kind_is_never_that_of_the_section_beside_it():
         ({"training.epoch": 3}, "training.epoch: unknown key; did you mean 'epochs'"),
         ({"minimum_user_events": 3}, "give it to recsys.Dataset.from_frame"),
         ({"data.log.path": "x"}, "give it to recsys.Dataset.from_frame"),
-        ({"epochs": 3, "training.epochs": 4}, "training.epochs is given twice"),
+        ({"epochs": 3, "training.epochs": 4}, "training.epochs is given twice, as 3 and as 4"),
+        (
+            {"encoder": "average", "encoder.kind": "gru"},
+            r"encoder\.kind is given twice, as 'average' in model\.query\.encoder and as 'gru'",
+        ),
+        ({"encoder": AttentionConfig(blocks=1), "blocks": 2}, "blocks is given twice, as 1 in"),
+        ({"query": {"encoder": None}, "encoder": "gru"}, "query.encoder is given twice, as None"),
+        ({"encoder": None, "encoder.kind": "gru"}, "encoder.kind is given twice, as None in"),
+        ({"dim": "64"}, "model.dim: .*valid integer, received '64'; give 64"),
+        ({"dim": object()}, "train: model.dim: <object object .* is not a value of a field"),
         ({"epochs": "3"}, "should be a valid integer"),
         (
             {"encoder": AttentionConfig},
@@ -99,11 +104,3 @@ def test_an_unknown_kind_is_answered_with_the_nearest():
     assert "did you mean 'allow'" in refused(seen="alow")
     assert "did you mean 'popular'" in refused(baselines=["popluar"])
     assert "did you mean 'ndcg@20'" in refused(metric="ndgc@20")
-
-
-def test_values_of_notebooks_are_plain():
-    given = {"a": np.int64(3), "b": (np.float32(0.5), None), "c": Path("x"), "d": np.array([1, 2])}
-    assert plain(given) == {"a": 3, "b": [0.5, None], "c": "x", "d": [1, 2]}
-    assert type(plain(np.int64(3))) is int
-    with pytest.raises(InputError, match="is not a value of a field"):
-        plain(object())

@@ -2,15 +2,18 @@
 
 import json
 import re
+from pathlib import Path
 from typing import Literal
 
 import pytest
 import yaml
+from pydantic import BaseModel
 
 import recsys
 from recsys.errors import InputError
 from recsys.experiment.own_parts import FILE, own_parts
 from recsys.experiment.schema import Experiment, load_experiment
+from recsys.experiment.written import written_experiment
 from recsys.models.query.encoder import BaseEncoderConfig
 from recsys.runs.folder import RunFolder
 from recsys.runs.training_claim import TrainingClaim
@@ -61,8 +64,8 @@ def test_a_run_of_our_own_parts_records_none(tmp_path):
 def test_whoever_opens_it_elsewhere_reads_which_class_it_was(folder):
     said = (
         rf"made with the class HalfConfig of the module {MODULE} \(model\.query\.encoder\), which "
-        rf"this process does not know\. In Python, import it from {MODULE} and give "
-        r".* an entry point of recsys\.encoders"
+        rf"this process does not know\. In Python, import it from {MODULE}: recsys\.load\(.*, "
+        r"parts=\[HalfConfig\]\) opens it, and recsys\.run\(.* an entry point of recsys\.encoders"
     )
     for read in (
         lambda: load_experiment(folder.experiment),
@@ -80,6 +83,27 @@ def test_an_instance_of_it_makes_it_known(folder):
     assert folder.read_experiment().model.query.encoder == HalfConfig(share=0.25)
 
 
+def test_its_class_makes_it_known(folder):
+    assert recsys.load(folder.path, parts=[HalfConfig]).experiment.model.query.encoder.share == 0.25
+    for wrong in (HalfConfig(), int, BaseModel):
+        with pytest.raises(InputError, match=r"load: parts holds .*: expected the config class"):
+            recsys.load(folder.path, parts=[wrong])
+
+
+def test_a_model_without_its_run_names_the_class_as_well(folder):
+    """Copied from its run, a model has its manifest alone."""
+    document, parts = (
+        yaml.safe_load(folder.experiment.read_text()),
+        json.loads(folder.own_parts.read_text()),
+    )
+    said = (
+        r"the model in copy/1 was made with .* recsys\.load\('copy/1', parts=\[HalfConfig\]\) opens"
+    )
+    with pytest.raises(InputError, match=said) as refused:
+        written_experiment(document, Path("copy/1"), parts)
+    assert "recsys.run" not in str(refused.value)
+
+
 def test_other_mistakes_are_told_as_they_are(folder):
     with pytest.raises(InputError, match=r"training\.epochs") as refused:
         load_experiment(folder.experiment, {"training.epochs": 0, "model.query.encoder": "gru"})
@@ -90,7 +114,7 @@ def test_a_notebook_has_its_cell_run(folder):
     record = json.loads(folder.own_parts.read_text())
     record["model.query.encoder"]["module"] = "__main__"
     folder.own_parts.write_text(json.dumps(record))
-    with pytest.raises(InputError, match=r"of a notebook or script .* define it and give"):
+    with pytest.raises(InputError, match=r"of a notebook or script .* define it: recsys"):
         load_experiment(folder.experiment)
 
 

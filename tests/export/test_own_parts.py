@@ -93,8 +93,10 @@ request = ExportRequest(
     probes=folder / "probes.npz",
     model_folder=folder / "model",
     config=ExportConfig(k=3),
+    own_parts={"model.loss": {"module": "doubled", "class": "DoubledConfig", "group": ""}},
 )
 manifest = export_in_subprocess(request)
+assert manifest["own_parts"] == request.own_parts
 print(json.dumps([manifest["parity"], [len(progress.history), len(more.history)]]))
 '''
 

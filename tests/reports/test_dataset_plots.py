@@ -1,5 +1,7 @@
 """Figures of a log: that they show the numbers."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -26,7 +28,9 @@ def dataset(tmp_path_factory):
     "name", ["volume", "long_tail", "events_per_user", "repeats", "drift", "parts"]
 )
 def test_every_figure_can_be_drawn(dataset, name):
-    figure = getattr(dataset.plot, name)()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", DeprecationWarning)
+        figure = getattr(dataset.plot, name)()
     assert isinstance(figure, Figure)
     # What a notebook shows, pyplot or not.
     assert figure._repr_svg_().encode() == to_svg(getattr(dataset.plot, name)())

@@ -30,6 +30,21 @@ def test_what_a_killed_process_left_is_removed(begun, claim, dataset, tmp_path):
         assert list(begun.checkpoints.iterdir()) == list(begun.model.iterdir()) == []
 
 
+def test_a_run_that_fails_before_it_makes_anything_leaves_nothing(folder, claim, dataset, tmp_path):
+    """An encoder of one's own that cannot be built, say."""
+    for made in (False, True):
+        with pytest.raises(ZeroDivisionError), at_work(claim(), dataset, UNTRACKED, tmp_path, 1):
+            assert folder.experiment.is_file()
+            if made:
+                folder.checkpoints.mkdir()
+            _ = 1 / 0
+        assert folder.path.exists() == folder.path.parent.exists() == made
+    refused = pytest.raises(InputError, match=r"model\.dim")  # of the run that is there
+    with refused, at_work(claim("model.dim=8"), dataset, UNTRACKED, tmp_path, 1):
+        pass
+    assert folder.experiment.is_file()
+
+
 def test_mlflow_is_told_whose_run_it_is(folder, claim, dataset, tmp_path, monkeypatch):
     from mlflow.tracking import MlflowClient
 

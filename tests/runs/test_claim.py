@@ -6,6 +6,7 @@ from recsys.errors import InputError
 from recsys.experiment.differences import is_within
 from recsys.runs.claim import Claim
 from recsys.runs.folder import RunFolder
+from recsys.system.wording import as_typed
 
 DOCUMENT = {"name": "mine", "period": {"days": 30}, "tracking": {"enabled": True}}
 
@@ -33,10 +34,10 @@ def test_what_decides_may_change_until_there_is_something_to_lose(folder):
     other.take(None)
     assert folder.files.read(folder.experiment)["period"] == {"days": 7}
     folder.metrics.touch()
-    with pytest.raises(
-        InputError,
-        match=r"holds another answer \(it differs in period\.days\)\. Choose another --name",
-    ):
+    differs = r"holds another answer \(it differs in period\.days\)\. Choose another "
+    with pytest.raises(InputError, match=f"{differs}name=…, or .* with overwrite=True"):
+        claim(folder).take(None)
+    with as_typed(), pytest.raises(InputError, match=f"{differs}--name, or .* with --overwrite"):
         claim(folder).take(None)
     claim(folder).take(None, overwrite=True)
     assert not folder.metrics.exists()

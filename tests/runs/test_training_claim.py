@@ -15,7 +15,7 @@ def test_the_same_experiment_continues(begun, claim, dataset):
 
 
 def test_another_experiment_is_refused(begun, claim):
-    with pytest.raises(InputError, match=r"training\.epochs.*--name.*--overwrite"):
+    with pytest.raises(InputError, match=r"training\.epochs.*name=….*overwrite=True"):
         claim("training.epochs=7").check()
 
 
@@ -69,6 +69,7 @@ def test_what_is_out_of_date_is_made_again(begun, claim, dataset):
 
 
 COSINE = "training.optimizer.decay=cosine"
+MORE = "training.epochs=5"
 
 
 class TestMoreEpochs:
@@ -103,13 +104,14 @@ class TestMoreEpochs:
         "before, now, best_epoch, said",
         [
             ([], ["training.epochs=2"], 3, "the run has 3 training.epochs, and they cannot be low"),
-            ([COSINE], [COSINE], 3, "only where training.optimizer.decay is const"),
-            ([COSINE], [COSINE], 3, "with 'cosine', the learning rate of every"),
-            ([], [], 0, "ended after epoch 3, as the last training.patience"),
-            ([], ["model.dim=8"], 3, "differs in model.dim, training.epochs"),
+            ([COSINE], [COSINE, MORE], 3, "only where training.optimizer.decay is const"),
+            ([COSINE], [COSINE, MORE], 3, "with 'cosine', the learning rate of every"),
+            ([], [MORE], 0, "ended after epoch 3, as the last training.patience"),
+            ([], [MORE, "model.dim=8"], 3, "differs in model.dim, training.epochs"),
             (
                 [],
                 [
+                    MORE,
                     "data.log.path=b.csv",
                     "data.log.delimiter=;",
                     "data.log.skip=1",
@@ -126,8 +128,8 @@ class TestMoreEpochs:
         self, folder, claim, trained, before, now, best_epoch, said
     ):
         trained(*before, best_epoch=best_epoch)
-        with pytest.raises(InputError, match=f"{said}.*--name.*--overwrite"):
-            claim("training.epochs=5", *now).check()
+        with pytest.raises(InputError, match=f"{said}.*name=….*overwrite=True"):
+            claim(*now).check()
         assert folder.retriever.is_file()
 
     def test_what_never_saved_a_checkpoint_begins_anew(self, folder, claim, dataset, trained):

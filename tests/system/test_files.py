@@ -16,6 +16,7 @@ from recsys.system.files import (
     draft_folder,
     locked,
     remove_drafts,
+    remove_lock,
     whole_folder,
     without_detours,
 )
@@ -158,6 +159,27 @@ class TestLocked:
             order.append("first")
         thread.join()
         assert order == ["first", "second"]
+
+    def test_one_that_its_holder_removed_is_made_anew(self, tmp_path):
+        """Whoever waits for it does not come to hold a lock that nobody else sees."""
+        path, seen = tmp_path / "runs" / "1", []
+
+        def second():
+            with locked(path):
+                seen.append(names(path.parent))
+
+        thread = threading.Thread(target=second)
+        with locked(path):
+            thread.start()
+            thread.join(0.2)
+            remove_lock(path)
+            assert not path.parent.exists()
+        thread.join()
+        assert seen == [[".1.lock"]]
+        (path.parent / "2").mkdir()
+        with locked(path):
+            remove_lock(path)
+        assert names(path.parent) == ["2"]
 
     def test_a_killed_process_gives_it_up(self, tmp_path):
         program = (

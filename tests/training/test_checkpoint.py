@@ -28,7 +28,7 @@ def test_it_comes_back(path):
 @pytest.mark.parametrize("damage", [*DAMAGES, lambda path: path.unlink()])
 def test_a_damaged_one_is_refused(path, damage):
     damage(path)
-    with pytest.raises(Damaged, match=r"last\.npz is (damaged|missing).*--overwrite"):
+    with pytest.raises(Damaged, match=r"last\.npz is (damaged|missing).*overwrite=True"):
         load_checkpoint(path)
 
 

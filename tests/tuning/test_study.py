@@ -17,5 +17,5 @@ def test_a_damaged_study_is_refused(tmp_path, damage):
         database.execute("CREATE TABLE trials (value TEXT)")
         database.executemany("INSERT INTO trials VALUES (?)", [("0.5" * 50,)] * 200)
     damage(path)
-    with pytest.raises(InputError, match=r"study\.db is damaged.*--overwrite"):
+    with pytest.raises(InputError, match=r"study\.db is damaged.*overwrite=True"):
         study.open_storage(path)

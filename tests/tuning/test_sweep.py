@@ -180,7 +180,7 @@ def test_a_finished_sweep_has_nothing_to_do_until_it_may_try_more(work):
 def test_another_sweep_of_the_name_is_refused(work):
     sweep(load("taken"), Trainer())
     other = load("taken", ("training.epochs=1", "sweep.seed=7"))
-    with pytest.raises(InputError, match=r"training\.epochs.*sweep\.seed.*--name.*--overwrite"):
+    with pytest.raises(InputError, match=r"training\.epochs.*sweep\.seed.*name=….*overwrite=True"):
         sweep(other, Trainer())
     assert list(sweep(other, Trainer(), overwrite=True)["epochs"]) == [1, 1, 1]
 
@@ -191,7 +191,7 @@ def test_what_says_whose_sweep_it_is_is_written_again(work, caplog, name):
     sweep(first, Trainer(), overwrite=True)
     truncate(Path("runs/sweeps/whose") / name)
     if name == "experiment.yaml":
-        with pytest.raises(InputError, match=r"experiment\.yaml is damaged.*--overwrite"):
+        with pytest.raises(InputError, match=r"experiment\.yaml is damaged.*overwrite=True"):
             sweep(load("whose", ("sweep.trials=1", "sweep.seed=9")), Trainer())
     again = Trainer()
     assert len(sweep(first, again)) == 1 and again.trained == []

@@ -2,47 +2,28 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 
 import keras
 import numpy as np
 
 from recsys.batch import USER_FEATURE, BatchSpec, NegativeSampler
+from recsys.data.batches.dispatch import Dispatch
 from recsys.data.batches.epoch_sampler import EpochSample, EpochSampler
 from recsys.data.batches.histories import seconds_since, whole_seconds
+from recsys.data.batches.negatives import Negatives
 from recsys.data.batches.packing import LengthBuckets, PackedSequences, Packing, Placement
-from recsys.data.batches.recipe import Recipe, Shape
+from recsys.data.batches.recipe import Recipe
+from recsys.data.batches.recipes import Recipes
 from recsys.data.batches.sequences import Sequences, cut_sequences
 from recsys.data.dataset import Dataset
 from recsys.data.manifest import Part
-from recsys.data.queries import ranges
+from recsys.data.queries import ranges, slices
 
 # Room is made for so many standard deviations above the mean: one step in millions needs more.
 DEVIATIONS = 5
-# What :meth:`TrainingBatches.data` holds of each prediction, or of each query.
-PREDICTED = ("targets", "weights", "queries", "columns")
 # Room is a multiple of what a vector instruction takes.
 ALIGNMENT = 8
-
-
-@dataclass(frozen=True)
-class Dispatch:
-    """Consecutive steps whose batches have the same shape: what the device takes in one call.
-
-    Attributes:
-        first_step: number of its first step in the epoch.
-        placement: where the sequences of its steps lie.
-        room: steps that every dispatch of this shape has room for; the last may have fewer.
-        queries: room for the positions of a batch that predict something.
-        predictions: room for its predicted events.
-    """
-
-    first_step: int
-    placement: Placement
-    room: int
-    queries: int
-    predictions: int
 
 
 class TrainingBatches(keras.utils.PyDataset):
@@ -123,7 +104,7 @@ class TrainingBatches(keras.utils.PyDataset):
         self.seed = seed
         self.epoch = 0
         self._dataset = dataset
-        self._sampler = sampler
+        self._negatives = None if sampler is None else Negatives(sampler, seed)
         self._features = {name: dataset.feature("user", name) for name in spec.user_features}
         # A log with times has an order: they are never shuffled.
         self._times = dataset.event_times if spec.times else None
@@ -150,9 +131,13 @@ class TrainingBatches(keras.utils.PyDataset):
         self.steps_per_epoch = self._packing.steps_per_epoch
         self.events_per_epoch = int(np.sum(self._predictions))
         self._has_begun = self._is_read = False
-        # By name, what is held on a device and what it was made of.
-        self._data: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-        self._seconds: np.ndarray | None = None
+        self._recipes = Recipes(
+            self._sequences,
+            self._times,
+            self._features,
+            self._negatives,
+            self._grouped,
+        )
         # Step by step: what the last epoch asked for by an index consists of.
         self._indexed: tuple[int, EpochSample, list[tuple[Dispatch, int]]] | None = None
 
@@ -176,7 +161,7 @@ class TrainingBatches(keras.utils.PyDataset):
             self.epoch += 1
         self._has_begun = self._is_read = False
 
-    def _steps_of(self, epoch: int) -> tuple[EpochSample, list[tuple["Dispatch", int]]]:
+    def _steps_of(self, epoch: int) -> tuple[EpochSample, list[tuple[Dispatch, int]]]:
         # Read once: Keras may ask from several threads.
         indexed = self._indexed
         if indexed is None or indexed[0] != epoch:
@@ -283,8 +268,8 @@ class TrainingBatches(keras.utils.PyDataset):
         origins = origins + placement.columns[step, : len(numbers)]
         batch = self._histories(placement, sequences, begins, origins, sample)
         found = sample.predictions
-        predicted, counts = _slices(found.offsets, numbers)
-        queries, query_counts = _slices(found.query_offsets, numbers)
+        predicted, counts = slices(found.offsets, numbers)
+        queries, query_counts = slices(found.query_offsets, numbers)
         missing = (0, dispatch.predictions - len(predicted))
         if self._grouped:
             first_queries = np.cumsum(query_counts) - query_counts
@@ -303,115 +288,29 @@ class TrainingBatches(keras.utils.PyDataset):
             batch["user"] = users
         for name, values in self._features.items():
             batch[USER_FEATURE + name] = values[users]
-        if self._sampler is not None:
+        if self._negatives is not None:
             targets = batch["targets"][batch["weights"] > 0]
-            batch |= self._negatives(self._sampler, targets, sample, dispatch.first_step + step)
+            batch |= self._negatives.draw(targets, sample.epoch, dispatch.first_step + step)
         return batch
 
     def data(self, sample: EpochSample) -> dict[str, np.ndarray] | None:
-        """What the batches of an epoch are gathered from, for a device that holds it.
-
-        Args:
-            sample: what :meth:`sample` returned for the epoch.
-
-        Returns:
-            Arrays of 32 bits but for the users' features, of the same shapes in every epoch, and
-            the same objects as for the last one where they hold the same. None: times are more
-            than 68 years apart.
-        """
-        found, sequences = sample.predictions, self._sequences
-        sources = {
-            "items": sample.items,
-            "begins": sample.begins,
-            "ends": sequences.ends,
-            "users": sequences.users,
-            "offsets": found.offsets,
-            "targets": found.items,
-            "weights": found.weights,
-            "queries": found.queries,
-            "query_offsets": found.query_offsets,
-            "columns": found.columns,
-        }
-        if self._times is not None:
-            if self._seconds is None:
-                seconds = whole_seconds(np.asarray(self._times))
-                self._seconds = seconds - seconds.min()
-            if self._seconds.max(initial=0) > np.iinfo(np.int32).max:
-                return None
-            sources["seconds"] = self._seconds
-        for name, source in sources.items():
-            if name not in self._data or self._data[name][0] is not source:
-                kept = source if source.dtype == np.float32 else source.astype(np.int32)
-                if name in PREDICTED:  # cropped epochs predict less
-                    kept = np.pad(kept, (0, self.events_per_epoch - len(kept)))
-                self._data[name] = (source, kept)
-        features = {USER_FEATURE + name: values for name, values in self._features.items()}
-        return {name: kept for name, (_, kept) in self._data.items()} | features
+        """What a device gathers an epoch from (see :meth:`Recipes.data`)."""
+        return self._recipes.data(sample)
 
     def recipe(self, dispatch: Dispatch, sample: EpochSample) -> Recipe:
-        """A dispatch for a device that holds :meth:`data`.
-
-        Args:
-            dispatch: the steps.
-            sample: what :meth:`sample` returned for the epoch.
-
-        Raises:
-            ValueError: the data cannot lie on a device.
-        """
-        data = self.data(sample)
-        if data is None:
-            raise ValueError("times are too far apart for 32 bits: assemble on the host")
-        placement = dispatch.placement
-        steps = len(placement.sequences)
-        beyond = placement.lanes * placement.width
-        table = {
-            "numbers": np.full((dispatch.room, placement.sequences.shape[1]), -1, np.int32),
-            "origins": np.full((dispatch.room, placement.sequences.shape[1]), beyond, np.int32),
-        }
-        there = placement.sequences >= 0
-        origins = placement.sequence_lanes * placement.width + placement.columns
-        table["numbers"][:steps] = placement.sequences
-        table["origins"][:steps] = np.where(there, origins, beyond)
-        if self._sampler is not None:
-            for step in range(steps):
-                numbers = placement.sequences[step][there[step]]
-                found = sample.predictions
-                predicted, _ = _slices(found.offsets, numbers)
-                targets = found.items[predicted[found.weights[predicted] > 0]]
-                drawn = self._negatives(self._sampler, targets, sample, dispatch.first_step + step)
-                for name, each in drawn.items():
-                    if name not in table:
-                        table[name] = np.zeros((dispatch.room, *each.shape), each.dtype)
-                    table[name][step] = each
-        shape = Shape(
-            placement.lanes,
-            placement.width,
-            dispatch.queries,
-            dispatch.predictions,
-            self._grouped,
-        )
-        return Recipe(data, table, shape)
+        """A dispatch for a device that holds :meth:`data` (see :meth:`Recipes.recipe`)."""
+        return self._recipes.recipe(dispatch, sample)
 
     def weights(self, dispatch: Dispatch, sample: EpochSample) -> tuple[np.ndarray, int]:
         """Each step's sum of weights, float64 [steps], and how many events all predict."""
         found = sample.predictions
         sums = [
-            _slices(found.offsets, numbers[numbers >= 0])[0]
+            slices(found.offsets, numbers[numbers >= 0])[0]
             for numbers in dispatch.placement.sequences
         ]
         weights = [found.weights[predicted] for predicted in sums]
         events = sum(int(np.count_nonzero(each)) for each in weights)
         return np.array([each.sum(dtype=np.float64) for each in weights]), events
-
-    def _negatives(
-        self, sampler: NegativeSampler, targets: np.ndarray, sample: EpochSample, step: int
-    ) -> dict[str, np.ndarray]:
-        if not len(targets):  # nothing but context events: the loss is 0 whatever is drawn
-            items = np.zeros(sampler.count, dtype=np.int32)
-            return {"negatives": items, "negative_log_counts": items.astype(np.float32)}
-        generator = np.random.default_rng([self.seed, sample.epoch, step, 2])
-        items, log_counts = sampler.draw(generator, targets)
-        return {"negatives": items, "negative_log_counts": log_counts}
 
     def _histories(
         self,
@@ -462,12 +361,6 @@ def _by_lane(counts: np.ndarray, placement: Placement) -> np.ndarray:
     sequences = np.bincount(lanes)
     sums = np.bincount(lanes, weights=counts[placement.sequences[there]])
     return sums[sequences > 0]
-
-
-def _slices(offsets: np.ndarray, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The elements of some slices, one after the other, and how many each has."""
-    begins, ends = offsets[numbers], offsets[numbers + 1]
-    return ranges(begins, ends), ends - begins
 
 
 def _filled(

@@ -71,6 +71,7 @@ class Builder:
         encoded = encode_ids(self.con, log)
         report.notes += variants.variant_notes(encoded.users, "user")
         report.notes += variants.variant_notes(encoded.items, "item")
+        report.notes += variants.spelling_notes(log)
         report.notes += variants.word_notes(self.con, log, self.config.log)
         report.notes += variants.list_notes(encoded.items)
         report.exact_repeats = quality.count_exact_repeats(encoded.events)

@@ -31,7 +31,8 @@ class EncodedLog:
 
 def encode_ids(con: Backend, log: ir.Table) -> EncodedLog:
     """Writes the usable rows with codes into the engine, beside ``users`` and ``items``."""
-    usable = log.filter(log.reason.isnull()).drop("reason", "given")
+    unused = [name for name in ("reason", "given", "spelled") if name in log.columns]
+    usable = log.filter(log.reason.isnull()).drop(*unused)
     users = _number(con, usable.user, "users")
     items = _number(con, usable.item, "items")
     coded = _replace(usable, "user", con.table("users"))

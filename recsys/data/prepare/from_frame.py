@@ -1,6 +1,5 @@
 """A dataset from frames in memory or from files, by the keywords of a notebook."""
 
-import json
 import logging
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -22,8 +21,9 @@ from recsys.data.sources.config import Columns
 from recsys.data.sources.frames import Frame, open_frame, write_frame
 from recsys.errors import InputError
 from recsys.system.files import given_path
-from recsys.system.keywords import key_text, keys_of, leaf, meant, nearest
+from recsys.system.keywords import keys_of, leaf, meant, nearest, said_twice
 from recsys.system.mistakes import explain
+from recsys.system.plain_values import as_json, plain
 
 logger = logging.getLogger(__name__)
 
@@ -114,7 +114,7 @@ class _Section:
         roles = self._roles()
         if _is_section(given, "log"):
             log = dict(given)
-            columns = {**log.pop("columns", {}), **roles}
+            columns = _once(log.pop("columns", None) or {}, roles, "columns.")
             self.document["log"] = {**log, **({"columns": columns} if columns else {})}
             return
         if _is_path(given):
@@ -151,7 +151,7 @@ class _Section:
             named["split"] = None if split in SPLITS else split
         elif split is not None:
             self.document["split"] = _section("split", split)
-        return {role: str(name) for role, name in named.items() if name is not None}
+        return {role: _named(role, name) for role, name in named.items() if name is not None}
 
     def add_table(self, side: Side, given: Any, features: Any) -> None:
         """Adds the side table of items or users, if there is one."""
@@ -165,10 +165,12 @@ class _Section:
                         f"{ORIGIN}: `{keyword}` is about a side table: give it, too, by {side}s=…"
                     )
             return
-        known = {"key": key, "title": title, "features": features}
-        table = {name: value for name, value in known.items() if value is not None}
+        table = {} if features is None else {"features": features}
+        for name, value in (("key", key), ("title", title)):
+            if value is not None:
+                table[name] = _named(f"{side}_{name}", value)
         if _is_section(given, f"{side}s"):
-            table = {**given, **table}
+            table = _once(given, table, f"{side}s.")
         elif _is_path(given):
             table = {"path": _paths(given), **table}
         else:
@@ -226,8 +228,9 @@ class _Section:
         """Adds the values of further keywords: by the last part of a key, if that is unique."""
         log = self._mapping("log")
         if log:
-            columns = {**self.document["log"].get("columns", {}), **log.get("columns", {})}
-            self.document["log"] |= {**log, "columns": columns}
+            there = self.document["log"]
+            columns = _once(there.get("columns", {}), log.pop("columns", {}), "columns.")
+            self.document["log"] = {**_once(there, log, "log."), "columns": columns}
         self.keywords.pop("log", None)
         known = _keywords(self.document, self.written)
         for name, value in self.keywords.items():
@@ -238,13 +241,16 @@ class _Section:
                 raise InputError(f"{ORIGIN}: {name!r} may be {tables}: say which by {mend}")
             if not found:
                 raise InputError(f"{ORIGIN}: {_unknown(name, known)}")
-            self._set(found[0], _plain(value))
+            self._set(found[0], plain(value, f"{ORIGIN}: {found[0]}"))
 
     def _set(self, key: str, value: Any) -> None:
         section, _, name = key.rpartition(".")
         if section == "split":
             self.document.setdefault("split", {"kind": "time"})
-        (self.document[section] if section else self.document)[name] = value
+        there = self.document[section] if section else self.document
+        if name in there:
+            raise InputError(said_twice(ORIGIN, key, there[name], value))
+        there[name] = value
 
     def validated(self) -> DataConfig:
         """What was put together, typed.
@@ -252,8 +258,8 @@ class _Section:
         Raises:
             InputError: a value does not suit, or settings do not go together.
         """
+        text = as_json(self.document, ORIGIN)
         try:
-            text = json.dumps(self.document, default=str)
             return DataConfig.model_validate_json(text, strict=True)
         except ValidationError as error:
             raise InputError(f"{ORIGIN}:\n{explain(error, DataConfig, self.document)}") from None
@@ -306,13 +312,39 @@ def _section(keyword: str, given: Any) -> dict[str, Any]:
     Raises:
         InputError: it is not a mapping.
     """
-    plain = _plain(given)
-    if not isinstance(plain, dict):
+    section = plain(given, f"{ORIGIN}: {keyword}")
+    if not isinstance(section, dict):
         raise InputError(
             f"{ORIGIN}: `{keyword}` takes a section of an experiment, a mapping, received "
             f"{given!r:.80}"
         )
-    return plain
+    return section
+
+
+def _once(there: Mapping[str, Any], more: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """Settings of a section and more of them.
+
+    Raises:
+        InputError: one is in both.
+    """
+    for name, value in more.items():
+        if name in there:
+            raise InputError(said_twice(ORIGIN, f"{prefix}{name}", there[name], value))
+    return {**there, **more}
+
+
+def _named(keyword: str, name: Any) -> str:
+    """The name of a column.
+
+    Raises:
+        InputError: it is blank.
+    """
+    if not str(name).strip():
+        raise InputError(
+            f"{ORIGIN}: {keyword}={name!r} is not the name of a column: give one, or leave "
+            f"{keyword} out"
+        )
+    return str(name)
 
 
 def _is_section(given: Any, name: str) -> bool:
@@ -353,8 +385,8 @@ def _features(given: Any, side: Side) -> dict[str, dict[str, Any] | None]:
         return {str(name): None for name in given}
     found = {}
     for name, config in given.items():
-        plain = _plain(config)
-        found[str(name)] = {"kind": plain} if isinstance(plain, str) else plain
+        section = plain(config, f"{ORIGIN}: {side}_features")
+        found[str(name)] = {"kind": section} if isinstance(section, str) else section
     return found
 
 
@@ -371,23 +403,6 @@ def _kind(type: pa.DataType, is_categorical: bool, column: str, side: Side) -> s
         f"{ORIGIN}: say what kind of feature {column!r} ({type}) is, such as "
         f"{side}_features={{{column!r}: 'categorical'}}"
     )
-
-
-def _plain(value: Any) -> Any:
-    """A value as a file would have it."""
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json", exclude_unset=True) | (
-            {"kind": value.kind} if hasattr(value, "kind") else {}
-        )
-    if isinstance(value, Mapping):
-        return {key_text(key): _plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    if isinstance(value, PurePath):
-        return str(value)
-    if hasattr(value, "isoformat"):  # a day or a time
-        return value.isoformat()
-    return value.item() if hasattr(value, "item") else value  # a scalar of NumPy
 
 
 def _unknown(name: str, known: list[str]) -> str:

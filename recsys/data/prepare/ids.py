@@ -68,6 +68,21 @@ def identifier(column: ir.Column, what: str | None = None) -> ir.StringValue:
     return text
 
 
+def other_spelling(given: ir.Column, clean: ir.Value) -> ir.StringValue | None:
+    """How an id stands in a column, where that is not the id itself; null elsewhere.
+
+    Args:
+        given: as it was read.
+        clean: of it, :func:`identifier`.
+
+    Returns:
+        None where one id has one spelling: only text is written in several ways.
+    """
+    if not given.type().is_string():
+        return None
+    return ibis.ifelse(given != clean, given, ibis.null("string"))
+
+
 def unusable_ids(
     role: str, given: ir.Column | None, clean: ir.Value
 ) -> list[tuple[ir.BooleanValue, str]]:

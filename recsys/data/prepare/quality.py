@@ -16,7 +16,7 @@ from ibis.backends.duckdb import Backend
 
 from recsys.data.prepare.conditions import explaining
 from recsys.data.prepare.findings import Quality
-from recsys.data.prepare.ids import identifier, unusable_ids
+from recsys.data.prepare.ids import identifier, other_spelling, unusable_ids
 from recsys.data.prepare.wanted import DROPPED, LEFT_OUT, left_out, origin
 from recsys.data.sources.cells import trimmed
 from recsys.data.sources.config import Columns, LogConfig
@@ -32,6 +32,8 @@ from recsys.system.display import counted
 ROLES = tuple(Columns.model_fields)
 # Where the log names no items.
 ONLY_ITEM = "any"
+# Roles whose values are ids that are numbered.
+ID_ROLES = ("user", "item", "session", "channel", "campaign")
 # Rows left out because the user asked for it are not held against the log.
 WANTED = (LEFT_OUT, DROPPED, "value below minimum", "missing value", "order below minimum")
 SPLIT_NAMES = {
@@ -59,7 +61,8 @@ def clean_log(con: Backend, source: Source, config: LogConfig, where: object) ->
     Returns:
         Columns ``row`` (position among the rows, from 0), ``user`` and ``item``
         (text; ``any`` in a log without items), ``weight`` (float32), ``reason``
-        (null = usable), ``given`` (the unusable row as it was), and by role
+        (null = usable), ``given`` (the unusable row as it was), ``spelled`` (by
+        role of text the id as it was, where it was written otherwise), and by role
         mapped: ``time`` (int64 microseconds), ``order``, ``value`` (float32; of
         all pieces), ``session``, ``event``, ``channel`` and ``campaign`` (text),
         ``split``. A line that is not a row has ``file``, ``line`` (from 1), ``raw``
@@ -85,7 +88,8 @@ def clean_log(con: Backend, source: Source, config: LogConfig, where: object) ->
         text = ibis.struct({role: value.cast("string") for role, value in given.items()})
         kept = ibis.ifelse(reason.notnull(), text, ibis.null(text.type()))
         unread = {name: ibis.null(kind) for name, kind in UNREAD.items()}
-        con.create_table("log", raw.select(**clean, reason=reason, given=kept, **unread))
+        more = {"given": kept, **_spelled(given, clean), **unread}
+        con.create_table("log", raw.select(**clean, reason=reason, **more))
     con.raw_sql(f"INSERT INTO log BY NAME {con.compile(source.rejected)}")
     log = con.table("log")
     log = log.mutate(row=ibis.ifelse(log.line.isnull(), log.rowid(), ibis.null("int64")))
@@ -116,6 +120,16 @@ def _by_role(given: dict[str, ir.Column], config: LogConfig, where: object) -> d
         clean["split"] = _split_name(given["split"])
     clean["weight"] = _weight(clean.get("event"), config)
     return clean
+
+
+def _spelled(given: dict[str, ir.Column], clean: dict[str, ir.Value]) -> dict[str, ir.StructValue]:
+    """A column of the spellings of ids by role; none where no role has several."""
+    found = {
+        role: spelling
+        for role in ID_ROLES
+        if role in given and (spelling := other_spelling(given[role], clean[role])) is not None
+    }
+    return {"spelled": ibis.struct(found)} if found else {}
 
 
 def _missing_number(value: ir.Column) -> ir.BooleanValue:

@@ -108,7 +108,7 @@ def read_side_table(
         InputError: a column is missing, or ids are not unique.
     """
     key = column(raw, config.key, "key", where)
-    chosen: dict[str, ir.Value] = {"id": identifier(key)}
+    chosen: dict[str, ir.Value] = {"id": identifier(key), "spelled": key.cast("string")}
     if config.title is not None:
         chosen["title"] = _present(column(raw, config.title, "title", where).cast("string"))
     for name, feature in config.features.items():
@@ -121,8 +121,11 @@ def read_side_table(
     odd = {"without an id": nameless, "whose id is infinite": infinite}
     notes = [f"rows of the {side} table {what}: {count}" for what, count in odd.items() if count]
     rows = rows.mutate(row=rows.rowid()).filter(rows.id.notnull())
-    counted = rows.group_by("id").aggregate(rows=rows.count())
+    counted = rows.group_by("id").aggregate(
+        rows=rows.count(), spellings=rows.spelled.collect(distinct=True)
+    )
     repeated = counted.filter(counted.rows > 1).order_by("id")
+    rows = rows.drop("spelled")
     if config.duplicates == "refuse":
         _refuse_repeated(repeated, side, where)
         return SideTable(side, rows.drop("row"), config, where.folder, tuple(notes))
@@ -141,13 +144,20 @@ def _present(value: ir.Column) -> ir.Value:
 def _refuse_repeated(repeated: ir.Table, side: Side, where: object) -> None:
     examples = repeated.limit(EXAMPLES).to_pyarrow().to_pylist()
     if examples:
-        shown = ", ".join(f"{entry['id']!r} ({entry['rows']} rows)" for entry in examples)
+        shown = ", ".join(f"{entry['id']!r} ({_rows(entry)})" for entry in examples)
         count = int(repeated.count().execute())
         ids = counted(count, f"{side} id has", f"{side} ids have")
         raise InputError(
             f"{where}: {ids} several rows: {shown}. Keep "
             "one row per id, or set `duplicates: first` or `duplicates: last`."
         )
+
+
+def _rows(entry: dict[str, Any]) -> str:
+    """How many rows an id has, and how it is written in them if it is in several ways."""
+    spellings = sorted(map(repr, entry["spellings"]))
+    shown = f": {' and '.join(spellings[:EXAMPLES])} are one id" if len(spellings) > 1 else ""
+    return f"{entry['rows']} rows{shown}"
 
 
 def _one_row_each(con: Backend, rows: ir.Table, side: Side, config: TableConfig) -> ir.Table:

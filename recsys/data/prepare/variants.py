@@ -1,4 +1,4 @@
-"""Ids that people take for one and that are kept apart: case, Unicode form, words for nothing."""
+"""Ids that people may read otherwise: kept apart though alike, taken for one, words for nothing."""
 
 from collections.abc import Callable
 
@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from ibis.backends.duckdb import Backend
 
+from recsys.data.prepare.quality import ID_ROLES
 from recsys.data.sources.cells import NULL_WORDS
 from recsys.data.sources.config import LogConfig
 from recsys.data.sources.text import ZERO_WIDTH
@@ -17,8 +18,6 @@ EXAMPLES = 5
 LIST_SEPARATORS = ("|", ";", ",")
 # Share of the ids.
 MOST = 0.9
-# Roles whose ids are numbered.
-ID_ROLES = ("user", "item", "session", "channel", "campaign")
 # Some of these are also names: such ids are kept, and noted.
 WORDS = (*NULL_WORDS, "NA", "na", "none", "nil", "undefined", "unknown", "#NA")
 
@@ -58,6 +57,35 @@ def _alike(
         for one in groups.slice(0, EXAMPLES).to_pylist()
     )
     return [f"{what} were kept apart, {counted(len(groups), 'group')}: {examples}"]
+
+
+def spelling_notes(log: ir.Table) -> list[str]:
+    """Notes where several spellings of a log are one id, such as ``1`` and ``1.0``.
+
+    Args:
+        log: by role, see :func:`recsys.data.prepare.quality.clean_log`.
+    """
+    notes: list[str] = []
+    usable = log.filter(log.reason.isnull())
+    for role in log.spelled.names if "spelled" in log.columns else ():
+        one = usable.select(id=usable[role], other=usable.spelled[role])
+        odd = one.filter(one.other.notnull())
+        if not odd.limit(1).count().execute():
+            continue
+        one = one.semi_join(odd.select("id").distinct(), "id")
+        forms = one.group_by(id=one.id, form=ibis.coalesce(one.other, one.id)).agg()
+        merged = forms.group_by("id").agg(forms=forms.form.collect(), count=forms.count())
+        merged = merged.filter(merged["count"] > 1)
+        if many := int(merged.count().execute()):
+            first = merged.order_by("id").limit(EXAMPLES).to_pyarrow().to_pylist()
+            shown = "; ".join(
+                " and ".join(map(repr, sorted(row["forms"])[:EXAMPLES])) for row in first
+            )
+            notes.append(
+                f"{role} ids that differ only in blanks around them or in `.0` behind them were "
+                f"taken for one, {counted(many, 'group')}: {shown}"
+            )
+    return notes
 
 
 def visible_form(ids: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray | pa.Array:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from recsys.data.sources.engine import blaming_input
 from recsys.data.sources.readers.columns import SHOWN, find_column
 from recsys.errors import InputError
-from recsys.system.display import counted
+from recsys.system.display import HALVES, counted
 from recsys.system.files import draft_folder, locked
 
 ROWS = 1 << 20  # of a row group
@@ -59,6 +59,11 @@ class Frame:
             InputError: there is none, or there are several; the message names the nearest.
         """
         found = find_column(name, role, self.names, self.what)
+        if HALVES.search(found):
+            raise InputError(
+                f"{self.what} has a column {found!a} ({role}), whose name holds half of a "
+                "character (a lone surrogate): rename it"
+            )
         if self.names.count(found) > 1:
             raise InputError(
                 f"{self.what} has {self.names.count(found)} columns named {found!r} ({role}): "
@@ -216,13 +221,19 @@ def _column(values: Any, what: str) -> pa.ChunkedArray:
         return categories.take(pa.array(codes, pa.int64(), mask=codes < 0))
     if kind == "SparseDtype":
         values = values.sparse.to_dense()
-    if values.dtype == object:
-        values = _one_type(values, what)
     try:
+        if values.dtype == object:
+            values = _one_type(values, what)
         found = pa.array(values, from_pandas=True)
+    except InputError:
+        raise
     except OverflowError:  # whole numbers beyond 64 bits
         found = pa.array([None if _is_missing(each) else str(each) for each in values])
-    except (pa.ArrowException, TypeError, ValueError) as error:
+    except (pa.ArrowException, TypeError, ValueError, InvalidOperation) as error:
+        if (odd := _unwritable(values)) is not None:
+            raise InputError(
+                f"{what} holds {odd}: replace them, or put None where there is no value"
+            ) from error
         raise InputError(
             f"{what} ({values.dtype}) cannot be read: {error}. Convert it to text or numbers."
         ) from error
@@ -266,6 +277,32 @@ def _one_type(values: Any, what: str) -> Any:
     if "sets" in counts:
         raise InputError(f"{what} holds sets, whose order differs from run to run: use lists")
     return values
+
+
+def _unwritable(values: Any) -> str | None:
+    """Which values of a column of pandas no file can hold, in words; None: it is not one value."""
+    for is_odd, said in (
+        (_is_odd_decimal, "decimals that are not numbers"),
+        (_has_half, "text with half of a character in it (a lone surrogate)"),
+    ):
+        odd = values[values.map(is_odd)]
+        if len(odd):
+            return f"{said} in {counted(len(odd), 'row')}, such as {odd.iloc[0]!a:.80}"
+    return None
+
+
+def _is_odd_decimal(value: Any) -> bool:
+    """Whether it is an infinite decimal or a signalling NaN; a quiet one is a missing value."""
+    return isinstance(value, Decimal) and (value.is_infinite() or value.is_snan())
+
+
+def _has_half(value: Any) -> bool:
+    """Whether a value is text that UTF-8 cannot write, or holds some."""
+    if isinstance(value, str):
+        return HALVES.search(value) is not None
+    if isinstance(value, dict):
+        return any(map(_has_half, (*value, *value.values())))
+    return isinstance(value, list | tuple) and any(map(_has_half, value))
 
 
 def _family(value: Any) -> str:

@@ -254,7 +254,15 @@ def test_ids_keep_every_digit(from_frame):
         ({"split": "fixed", **BARE}, "a fixed split needs a column with the part of each event"),
         ({"split": 3}, "`split` takes a section of an experiment, a mapping, received 3"),
         ({"log": "x"}, "`log` takes a section of an experiment, a mapping, received 'x'"),
-        ({"where": object()}, "log.where"),
+        ({"where": object()}, "log.where: <object .* is not a value of a field"),
+        ({"item": ""}, "item='' is not the name of a column: give one, or leave item out"),
+        ({"split": {"kind": "time", "test_quantile": 0.9}, "test_quantile": 0.8},
+         "split.test_quantile is given twice, as 0.9 and as 0.8: give it once"),
+        ({"frame": {"path": "log.csv", "columns": {"user": "u"}}},
+         "user=… is given twice, as 'u' and as 'user'"),
+        ({"log": {"columns": {"item": "x"}}}, "item=… is given twice, as 'item' and as 'x'"),
+        ({"items": {"path": "items.csv", "key": "id"}, "item_key": "item"},
+         "items.key is given twice, as 'id' and as 'item'"),
     ],
 )  # fmt: skip
 def test_what_does_not_suit_is_one_message(from_frame, tmp_path, keywords, message):

@@ -113,3 +113,18 @@ def test_lists_in_place_of_an_item_are_noted():
         "items"
     ]
     assert list_notes(pa.chunked_array([["1|2", "3", "4"]])) == []
+
+
+def test_spellings_of_one_id_are_said(write, prepared):
+    """Ids that the rule of ids merges are said: nothing tells that they were two in the log."""
+    log = SMALL_LOG.replace(",x,", ", x,", 1)
+    user = log.splitlines()[1].partition(",")[0]
+    log += f"7,x,100\n7.0,y,101\n7.00,y,102\n{user},9.0,103\n{user},9.0,104\n"
+    dataset = prepared(write("log.csv", log))
+    assert dataset.manifest.quality["notes"] == [
+        "user ids that differ only in blanks around them or in `.0` behind them were taken for "
+        "one, 1 group: '7' and '7.0' and '7.00'",
+        "item ids that differ only in blanks around them or in `.0` behind them were taken for "
+        "one, 1 group: ' x' and 'x'",
+    ]
+    assert "taken for one, 1 group: '7' and '7.0' and '7.00'" in repr(dataset)

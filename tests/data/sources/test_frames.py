@@ -86,7 +86,11 @@ def test_times_stay_the_same(tmp_path):
         ([1.5, 2**60], "cannot be read"),
         ([{"a"}, {"b"}], "holds sets"),
         ([object(), object()], "cannot be read"),
-        (["\ud800"], "cannot be read"),
+        (["a", "\ud800", "\ud800"], r"'x' of the frame holds text with half of a character in it "
+         r"\(a lone surrogate\) in 2 rows, such as '\\ud800': replace them"),
+        ([["a"], ["\ud800"]], "lone surrogate"),
+        ([Decimal(1), Decimal("-Infinity")],
+         r"decimals that are not numbers in 1 row, such as Decimal\('-Infinity'\)"),
     ],
 )  # fmt: skip
 def test_what_would_be_joined_or_cut_is_refused(tmp_path, values, message):

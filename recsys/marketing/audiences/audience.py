@@ -24,6 +24,7 @@ from recsys.marketing.contacts.contacts import ContactsConfig
 from recsys.marketing.versions import fingerprint, keep_version
 from recsys.runs.folder import RunFolder
 from recsys.runs.opening import open_run
+from recsys.system.display import counted
 from recsys.system.yaml_text import dump_yaml
 
 # In the runs folder, all audiences lie in this one.
@@ -113,6 +114,8 @@ def pick(
     meant = table.rows[rows_where(table.rows, definition.where, f"audience {name!r}")]
     out = meant[USER].isin(suppressed.everywhere)
     audience = Audience(meant[~out].reset_index(drop=True), len(table.rows), int(out.sum()))
+    if len(audience.rows) < minimum_size <= len(meant):
+        raise InputError(_for_opt_outs(name, table, suppressed, minimum_size))
     _refuse_few(name, audience, minimum_size)
     if definition.lookalike is None:
         return audience
@@ -124,10 +127,30 @@ def pick(
 def _refuse_few(name: str, audience: Audience, minimum_size: int) -> None:
     if len(audience.rows) < minimum_size:
         raise InputError(
-            f"audience {name!r} has fewer than {minimum_size} users (of {audience.of}): so few "
+            f"audience {name!r} has fewer than {minimum_size} users (of {audience.of:,}): so few "
             "could be told apart by what is known of them. Widen its `where`, or lower "
             "`minimum_size` if that is allowed."
         )
+
+
+def _for_opt_outs(
+    name: str, table: UsersTable, suppressed: Suppressed, minimum_size: int
+) -> str:
+    """Why nearly nobody is left of an audience whose `where` picks enough users."""
+    file = suppressed.file
+    if table.rows[USER].isin(suppressed.everywhere).all():
+        mend = "name the column that tells by `suppress.where`, such as \"opt_out = 'yes'\""
+        if suppressed.condition is not None:
+            mend = "look at `suppress.where`"
+        return (
+            f"audience {name!r}: all {counted(len(table.rows), 'user')} are on the opt-out list "
+            f"{file}. If it also has users who did not opt out, {mend}"
+        )
+    return (
+        f"audience {name!r}: its `where` picks enough users, and fewer than {minimum_size} of them "
+        f"are not on the opt-out list {file}: so few could be told apart by what is known of "
+        "them. Widen its `where`, or check the list"
+    )
 
 
 def _alike(

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 from recsys.data.dataset import Dataset
 from recsys.errors import InputError
 from recsys.experiment import own_parts
-from recsys.experiment.schema import Experiment
-from recsys.experiment.written import written_experiment
 from recsys.system.files import atomic_path, without_detours
 from recsys.system.reading import reading
 from recsys.system.recorded import RecordedFiles
@@ -19,6 +17,8 @@ from recsys.system.yaml_text import dump_yaml
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from recsys.experiment.schema import Experiment
 
 MEND = "Run the experiment again (`recsys run`): what is damaged is made again"
 
@@ -58,12 +58,15 @@ class RunFolder:
         self.metrics.unlink(missing_ok=True)
         shutil.rmtree(self.model / version, ignore_errors=True)
 
-    def read_experiment(self) -> Experiment:
+    def read_experiment(self) -> "Experiment":
         """The experiment as it was resolved.
 
         Raises:
             InputError: see :func:`recsys.experiment.written.written_experiment`.
         """
+        # What an experiment may say is known by the rooms that train; files are found without them.
+        from recsys.experiment.written import written_experiment
+
         return written_experiment(self.files.read(self.experiment), self.path)
 
     def read_metrics(self, keys: Sequence[str] = ()) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """An audience: users that a condition picks, enough of them that none is singled out."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,36 +93,51 @@ class Audience:
 
 
 def pick(
+    definitions: Mapping[str, Definition],
+    table: UsersTable,
+    suppressed: Suppressed,
+    minimum_size: int,
+) -> dict[str, Audience]:
+    """Picks the members of audiences, without those who opted out.
+
+    All conditions are asked before the first model that finds look-alikes is loaded.
+
+    Args:
+        definitions: by name which users are meant.
+        table: all users.
+        suppressed: users who opted out.
+        minimum_size: users that each must have.
+
+    Raises:
+        InputError: a condition cannot be used, or too few are left. The message does not say how
+            few: what is known of few people is what the minimum keeps back.
+    """
+    found = {
+        name: _picked(name, definition, table, suppressed, minimum_size)
+        for name, definition in definitions.items()
+    }
+    for name, definition in definitions.items():
+        if definition.lookalike is not None:
+            found[name] = _alike(definition.lookalike, found[name], table, suppressed)
+            _refuse_few(name, found[name], minimum_size)
+    return found
+
+
+def _picked(
     name: str,
     definition: Definition,
     table: UsersTable,
     suppressed: Suppressed,
     minimum_size: int,
 ) -> Audience:
-    """Picks the members, without those who opted out.
-
-    Args:
-        name: for messages.
-        definition: which users are meant.
-        table: all users.
-        suppressed: users who opted out.
-        minimum_size: users that it must have.
-
-    Raises:
-        InputError: the condition cannot be used, or too few are left. The message does not say how
-            few: what is known of few people is what the minimum keeps back.
-    """
+    """The users whom the condition of an audience picks, without those who opted out."""
     meant = table.rows[rows_where(table.rows, definition.where, f"audience {name!r}")]
     out = meant[USER].isin(suppressed.everywhere)
     audience = Audience(meant[~out].reset_index(drop=True), len(table.rows), int(out.sum()))
     if len(audience.rows) < minimum_size <= len(meant):
         raise InputError(_for_opt_outs(name, table, suppressed, minimum_size))
     _refuse_few(name, audience, minimum_size)
-    if definition.lookalike is None:
-        return audience
-    found = _alike(definition.lookalike, audience, table, suppressed)
-    _refuse_few(name, found, minimum_size)
-    return found
+    return audience
 
 
 def _refuse_few(name: str, audience: Audience, minimum_size: int) -> None:
@@ -178,7 +194,8 @@ def save_audience(config: AudienceConfig, runs_dir: Path) -> Path:
     table = read_users(config.runs)
     contacts = suppression_contacts(config.suppress, config.contacts, table.known)
     suppressed = read_suppressed(config.suppress, table.known, contacts)
-    audience = pick(config.name, config, table, suppressed, config.minimum_size)
+    picked = pick({config.name: config}, table, suppressed, config.minimum_size)
+    audience = picked[config.name]
     definition = config.model_dump(mode="json")
     mark = fingerprint([definition, sorted(audience.users), sorted(table.marks.items())])
 

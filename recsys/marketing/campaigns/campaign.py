@@ -52,14 +52,14 @@ def build_campaign(config: CampaignFile, runs_dir: Path) -> Path:
     contacts = None if config.contacts is None else read_contacts(config.contacts)
     notes = [] if contacts is None else contact_notes(contacts, table.known)
     suppressed = read_suppressed(config.suppress, table.known, contacts)
-    audiences = {
-        name: pick(name, definition, table, suppressed, config.minimum_size)
-        for name, definition in config.audiences.items()
-    }
     with working("building the campaign") as tell:
         tell("earlier campaigns", 0.0)
         history = read_history(config, runs_dir, table.known, SharedDetails(contacts))
         reach = Reach(config, history, contacts, suppressed, lambda stage: tell(stage, 0.0))
+        # All that needs no model is refused before one is loaded, which takes its time.
+        reach.check()
+        tell("audiences", 0.0)
+        audiences = pick(config.audiences, table, suppressed, config.minimum_size)
         plans = [
             _plan(each, audiences[each.audience], suppressed, config.holdout)
             for each in config.campaigns

@@ -165,6 +165,12 @@ def measure(
     from recsys.experiment.file import settings, validated
     from recsys.marketing.campaigns.outcomes import OutcomesConfig, measure_campaign
 
+    if not isinstance(outcomes, str | Path):
+        raise InputError(
+            "marketing.measure: expected the path of a file of outcomes, received a "
+            f"{type(outcomes).__name__}: write it to a file first, such as "
+            "outcomes.to_parquet('outcomes.parquet')"
+        )
     folder = campaign.path if isinstance(campaign, Campaign) else Path(campaign)
     document = settings(_overrides(values), {"path": str(outcomes), **columns})
     config = validated(OutcomesConfig, document, f"outcomes of {folder}")
@@ -232,6 +238,11 @@ def policy(log: File, values: Values = None, **columns: str | None) -> PolicyVal
     from recsys.experiment.file import settings, validated
     from recsys.marketing.measurement.logged_actions import LoggedActionsConfig, policy_values
 
+    if not isinstance(log, str | Path):
+        raise InputError(
+            f"marketing.policy: expected the path of a log, received a {type(log).__name__}: write "
+            "it to a file first, such as log.to_parquet('actions.parquet')"
+        )
     document = settings(_overrides(values), {"path": str(log), **columns})
     return PolicyValues(policy_values(validated(LoggedActionsConfig, document, f"log {log}")))
 

@@ -53,9 +53,11 @@ def write_page(
         notes: sentences above everything else, such as where the data is from.
 
     Raises:
-        InputError: a folder is none of these, or the recommender is asked and no run has
-            segments, or it knows none of their users.
+        InputError: there is no folder, one is none of these, or the recommender is asked and no
+            run has segments, or it knows none of their users.
     """
+    if not folders:
+        raise InputError("there is nothing to show: name at least one run, audience or campaign")
     kinds = {folder: _kind(folder) for folder in folders}
     others = {kind: [each for each in folders if kinds[each] == kind] for kind in KINDS}
     runs = [_run(folder) for folder in folders if kinds[folder] is None]

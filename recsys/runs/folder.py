@@ -119,10 +119,19 @@ class RunFolder:
         """The folder of the newest exported SavedModel.
 
         Raises:
-            InputError: nothing was exported.
+            InputError: nothing was exported, or the run is of a task that recommends nothing.
         """
+        from recsys.experiment.file import DEFAULT_TASK
+
         versions = [folder for folder in self.model.glob("*") if folder.name.isdigit()]
         if not versions:
+            written = self.files.read(self.experiment) if self.experiment.is_file() else None
+            task = written.get("task") if isinstance(written, dict) else None
+            if task not in (None, DEFAULT_TASK):
+                raise InputError(
+                    f"{self.path} is a run of `task: {task}`, which recommends nothing: give the "
+                    "folder of a recommender's run"
+                )
             raise InputError(f"{self.path} has no exported model: run `recsys export` first")
         return max(versions, key=lambda folder: int(folder.name))
 

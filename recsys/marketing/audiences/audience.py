@@ -22,6 +22,7 @@ from recsys.marketing.audiences.suppression import (
 )
 from recsys.marketing.audiences.users_table import SEGMENT, USER, UsersTable, read_users
 from recsys.marketing.contacts.contacts import ContactsConfig
+from recsys.marketing.formats import with_format
 from recsys.marketing.versions import fingerprint, keep_version
 from recsys.runs.folder import RunFolder
 from recsys.runs.opening import open_run
@@ -149,9 +150,7 @@ def _refuse_few(name: str, audience: Audience, minimum_size: int) -> None:
         )
 
 
-def _for_opt_outs(
-    name: str, table: UsersTable, suppressed: Suppressed, minimum_size: int
-) -> str:
+def _for_opt_outs(name: str, table: UsersTable, suppressed: Suppressed, minimum_size: int) -> str:
     """Why nearly nobody is left of an audience whose `where` picks enough users."""
     file = suppressed.file
     if table.rows[USER].isin(suppressed.everywhere).all():
@@ -205,9 +204,9 @@ def save_audience(config: AudienceConfig, runs_dir: Path) -> Path:
         audience.rows[[USER]].to_parquet(draft / MEMBERS, index=False)
         document = {"name": config.name, **suppressed.counts}
         document |= counts(audience, config.minimum_size)
-        RunFolder.write_json(draft / COUNTS, document)
+        RunFolder.write_json(draft / COUNTS, with_format(document))
 
-    return keep_version(runs_dir / FOLDER / config.name, mark, write)
+    return keep_version(runs_dir / FOLDER / config.name, mark, write, COUNTS)
 
 
 def counts(audience: Audience, minimum_size: int) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import pandas as pd
 from pydantic import Field, model_validator
 
+from recsys.data.prepare.wanted import HOLDS
 from recsys.data.sources.config import FileConfig
 from recsys.errors import InputError
 from recsys.marketing.contacts.channel_names import CHANNELS, channel_name
@@ -24,7 +25,6 @@ from recsys.marketing.contacts.contacts import (
 )
 from recsys.marketing.contacts.identifiers import Unusable
 from recsys.marketing.contacts.reverse_directory import ReverseDirectory
-from recsys.data.prepare.wanted import HOLDS
 from recsys.marketing.tables.columns import Condition, read_columns
 from recsys.marketing.tables.strangers import told_of
 
@@ -144,7 +144,9 @@ def suppression_notes(document: Mapping[str, Any]) -> list[str]:
 def _condition_notes(found: Mapping[str, int] | None) -> list[str]:
     if found is None:
         return []
-    told = f"rows of the opt-out list for which `where` holds: {found['holds']:,} of {found['of']:,}"
+    told = (
+        f"rows of the opt-out list for which `where` holds: {found['holds']:,} of {found['of']:,}"
+    )
     if found["unknown"]:
         told += f"; for {found['unknown']:,} it is not known, and counts as no"
     if not found["holds"]:
@@ -194,8 +196,8 @@ def read_suppressed(
 
     Raises:
         InputError: the list cannot be read, its condition cannot be used, a row names nobody or no
-            channel, or users are unknown: their ids, or those of the contacts whose addresses they are, may be of
-            another kind, and then somebody who said no would be addressed.
+            channel, or users are unknown: their ids, or those of the contacts whose addresses they
+            are, may be of another kind, and then somebody who said no would be addressed.
     """
     if config is None:
         return Suppressed()

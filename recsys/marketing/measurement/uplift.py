@@ -8,7 +8,11 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import confint_proportions_2indep, test_proportions_2indep
 
 from recsys.errors import InputError
-from recsys.marketing.measurement.enough import too_few_for_money, too_few_users
+from recsys.marketing.measurement.enough import (
+    not_measured,
+    too_few_for_money,
+    too_few_users,
+)
 from recsys.marketing.measurement.permutation import permutation_difference
 
 
@@ -168,7 +172,8 @@ class _Users:
         ours, others = self.outcomes[self.treated], self.outcomes[~self.treated]
         if np.ptp(ours) == np.ptp(others) == 0:
             return (
-                f"the outcome varies neither among {treated} users treated nor {held_out} held out"
+                f"the outcome varies neither among {treated:,} users treated nor {held_out:,} held "
+                "out"
             )
         return too_few_for_money(float((self.outcomes != 0).mean()), treated, held_out)
 
@@ -262,5 +267,5 @@ def _no_column(users: pd.DataFrame, name: str) -> str:
 def _overall(users: _Users) -> Uplift:
     reason = users.says_nothing()
     if reason is not None:
-        raise InputError(f"the campaign cannot be measured: {reason}")
+        raise InputError(not_measured(reason))
     return users.compared()

@@ -59,6 +59,7 @@ def test_it_is_saved_counted_and_versioned(run, tmp_path):
     counts = json.loads((second / "audience.json").read_text())
     # Twelve are lost, fewer than are told; how many are active would tell.
     assert counts == {
+        "format": 1,
         "name": "likely",
         "users": 49,
         "of": 100,

@@ -122,7 +122,7 @@ def documented(folder, format, mark="mark"):
 @pytest.mark.parametrize("other", [None, 2])
 def test_what_another_version_of_recsys_wrote_is_refused_and_made_again(tmp_path, caplog, other):
     version = documented(tmp_path, other)
-    said = "no number of a format" if other is None else "has format 2"
+    said = "no number of a format" if other is None else "format 2"
     with pytest.raises(Damaged, match=rf"a.json has {said}, this version of recsys reads 1.*Build"):
         read_version(version, "a.json", [])
     assert documented(tmp_path, 1) == version

@@ -125,7 +125,8 @@ def uplift_by_segment(
     if users[segment].isna().any():
         missing = int(users[segment].isna().sum())
         raise InputError(
-            f"{missing} of {len(users)} users have no {segment!r}; give theirs a name, such as none"
+            f"{missing:,} of {len(users):,} users have no {segment!r}; give theirs a name, such as "
+            "none"
         )
     names = users[segment].astype(str).to_numpy()
     found, not_estimated = {}, {}
@@ -233,8 +234,8 @@ def _checked(users: pd.DataFrame, outcome: str, before: str | None) -> _Users:
         if users[name].isna().any():
             missing = int(users[name].isna().sum())
             raise InputError(
-                f"{missing} of {len(users)} users have no {name!r}; every user assigned counts, "
-                "also with an outcome of no or zero"
+                f"{missing:,} of {len(users):,} users have no {name!r}; every user assigned "
+                "counts, also with an outcome of no or zero"
             )
     if "user" in users and users["user"].duplicated().any():
         twice = users["user"][users["user"].duplicated()].iloc[0]

@@ -186,7 +186,7 @@ def as_times(given: pd.Series, read: pd.Series, config: TimeConfig, where: str) 
         cause = explain_times(ibis.memtable(pd.DataFrame({"time": given[bad]})).time, config)
         raise InputError(
             f"{where}: {given.iloc[row]!r} in row {given.index[row] + 1} is not a usable time "
-            f"({int(bad.sum())} of {len(bad)} rows). Of these, {cause}."
+            f"({int(bad.sum()):,} of {len(bad):,} rows). Of these, {cause}."
         )
     return pd.to_datetime(read.astype("int64"), unit="us", utc=True)
 

@@ -170,7 +170,7 @@ def test_what_can_be_measured_is_not_said_to_be_otherwise(folder):
 def test_an_earlier_measurement_is_replaced_aloud(folder, orders, caplog):
     measured(folder, orders)
     assert "replaced" not in caplog.text
-    measured(folder, orders, days=3)
+    measured(folder, orders, days=10)
     assert "uplift.json: what was measured before is replaced" in caplog.text
 
 

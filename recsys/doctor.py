@@ -157,7 +157,10 @@ def _devices(name: str, found: dict[str, Any], backend: str, require_gpu: bool) 
     title = f"{name} devices"
     chosen = name == backend
     if "error" in found:
-        return Check(title, "failed" if chosen else "ok", f"cannot be imported: {found['error']}")
+        missing = found["error"] == f"ModuleNotFoundError: No module named '{name}'"
+        why = "not installed" if missing else f"cannot be imported: {found['error']}"
+        # What is not there is not asked for; what is there and does not work may be missed.
+        return Check(title, "failed" if chosen else "ok" if missing else "warning", why)
     notes = "".join(f", {key.replace('_', ' ')} {value}" for key, value in found["notes"].items())
     detail = ", ".join(found["devices"]) + notes
     if require_gpu and chosen and not found["gpus"]:

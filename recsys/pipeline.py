@@ -38,9 +38,8 @@ from recsys.runs.training_claim import TrainingClaim
 from recsys.system.compilation import programs
 from recsys.system.devices import on_accelerator
 from recsys.system.gpus import naming_full_memory, unused_card
-from recsys.system.wording import in_shell
+from recsys.system.wording import in_shell, switch
 from recsys.training.build import build_retriever, check_model
-from recsys.training.checkpoint import MEND
 from recsys.training.fit import Callback, TrainingState, fit
 from recsys.training.precision import dtype_policy
 
@@ -203,7 +202,9 @@ class Pipeline:
         if asked == "float32":
             return asked
         if folder.precision.is_file():
-            decided = folder.files.read(folder.precision, ["asked", "policy"], MEND)
+            decided = folder.files.read(
+                folder.precision, ["asked", "policy"], f"Start afresh with {switch('overwrite')}"
+            )
             if decided["asked"] == asked:
                 return decided["policy"]
         policy = dtype_policy(asked)

@@ -47,7 +47,11 @@ def test_a_library_that_crashes_is_reported_by_its_last_word(monkeypatch):
     assert found.status == "failed"
     assert found.detail.endswith("ImportError: libcudart is missing")
     monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
-    assert check("jax devices").status == "ok"
+    assert check("jax devices").status == "warning"
+    absent = "raise ModuleNotFoundError(\"No module named 'jax'\")"
+    monkeypatch.setitem(doctor.PROBES, "jax", absent)
+    found = check("jax devices")
+    assert (found.status, found.detail) == ("ok", "not installed")
 
 
 def test_the_backend_is_read_as_keras_reads_it(monkeypatch, tmp_path):

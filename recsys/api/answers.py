@@ -15,7 +15,7 @@ from recsys.export import blocks
 from recsys.export.inputs import HISTORY_TIME
 from recsys.export.reasons import in_words, reasons_of_many
 from recsys.export.recommend import Query, Recommender
-from recsys.system.display import printable
+from recsys.system.display import counted, printable
 
 logger = logging.getLogger(__name__)
 
@@ -80,6 +80,15 @@ def of_histories(recommender: Recommender, given: GivenHistories) -> Asked:
     unknown = blocks.unknown_items(recommender, given.items)
     if unknown:
         logger.warning("ignored, the model does not know: %s", _named(unknown))
+        strange = set(unknown)
+        emptied = sum(bool(items) and strange.issuperset(items) for items in map(set, given.items))
+        if emptied:
+            logger.warning(
+                "without these %s empty, and answered as an empty one is",
+                "the history is"
+                if len(given.items) == 1
+                else counted(emptied, "history is", "histories are"),
+            )
     reads_times = HISTORY_TIME in recommender.further_inputs
     if reads_times and given.times is None and any(map(len, given.items)):
         logger.warning(

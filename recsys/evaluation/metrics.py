@@ -13,13 +13,16 @@ import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from recsys.data.dataset import Dataset
 from recsys.data.manifest import Part
 from recsys.errors import InputError
-from recsys.evaluation.ranking import RankedQueries
+
+if TYPE_CHECKING:  # Keras is imported with it, which metrics do not need
+    from recsys.evaluation.ranking import RankedQueries
 
 RANKING_METRICS = ("recall", "precision", "hit_rate", "ndcg", "map", "mrr")
 LIST_METRICS = ("coverage", "novelty", "popularity_bias")
@@ -82,7 +85,7 @@ def no_queries(repeats: int) -> str:
     )
 
 
-def ranking_metrics(ranked: RankedQueries, k: Sequence[int]) -> dict[str, np.ndarray]:
+def ranking_metrics(ranked: "RankedQueries", k: Sequence[int]) -> dict[str, np.ndarray]:
     """Computes the accuracy of every query, its targets taken as a set.
 
     With ``n`` targets, of which ``h`` are ranked k or better, in binary relevance:
@@ -113,6 +116,7 @@ def ranking_metrics(ranked: RankedQueries, k: Sequence[int]) -> dict[str, np.nda
         ValueError: a query without targets, or a rank below 1.
 
     >>> from recsys.data.queries import Queries
+    >>> from recsys.evaluation.ranking import RankedQueries
     >>> queries = Queries(np.array([0]), np.array([0]), np.array([0, 2]),
     ...                   np.array([3, 7]), np.array([0, 1]))
     >>> ranked = RankedQueries(queries, np.array([1, 4]), np.array([[3, 5]]), 0)
@@ -147,7 +151,7 @@ def ranking_metrics(ranked: RankedQueries, k: Sequence[int]) -> dict[str, np.nda
     return values
 
 
-def _check(ranked: RankedQueries) -> None:
+def _check(ranked: "RankedQueries") -> None:
     if not len(ranked.queries):
         raise InputError(no_queries(ranked.repeats_left_out))
     if np.diff(ranked.queries.target_offsets).min() < 1:
@@ -168,7 +172,7 @@ def item_shares(dataset: Dataset, part: Part) -> np.ndarray:
 
 
 def list_metrics(
-    ranked: RankedQueries, k: Sequence[int], dataset: Dataset, part: Part
+    ranked: "RankedQueries", k: Sequence[int], dataset: Dataset, part: Part
 ) -> dict[str, Ratio]:
     """Says how novel and how popular what is recommended is.
 
@@ -210,13 +214,13 @@ def list_metrics(
     return metrics
 
 
-def coverage(ranked: RankedQueries, k: int, items: int) -> float:
+def coverage(ranked: "RankedQueries", k: int, items: int) -> float:
     """The share of all ``items`` that the first k recommendations name at least once."""
     top = _top(ranked, k)
     return len(np.unique(top[top >= 0])) / items
 
 
-def _top(ranked: RankedQueries, k: int) -> np.ndarray:
+def _top(ranked: "RankedQueries", k: int) -> np.ndarray:
     if k > ranked.top_items.shape[1]:
         raise ValueError(
             f"expected at least {k} recommendations a query, received {ranked.top_items.shape[1]}"
@@ -233,7 +237,7 @@ def _mean_over_list(values: np.ndarray, items: np.ndarray) -> np.ndarray:
 
 
 def _mean_over_history(
-    values: np.ndarray, counted: np.ndarray, ranked: RankedQueries, dataset: Dataset
+    values: np.ndarray, counted: np.ndarray, ranked: "RankedQueries", dataset: Dataset
 ) -> np.ndarray:
     """Means of ``values`` over each query's history, float64 [queries]; NaN where empty.
 
@@ -250,7 +254,7 @@ def _mean_over_history(
 
 
 def popularity_groups(
-    ranked: RankedQueries, k: int, dataset: Dataset, part: Part, groups: int = 10
+    ranked: "RankedQueries", k: int, dataset: Dataset, part: Part, groups: int = 10
 ) -> dict[str, list[float]]:
     """How recommendations and histories spread over popular and rare items.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from recsys.config import NAME
 from recsys.data.prepare.features.kinds import FEATURES
+from recsys.data.sources.addresses import expand, expand_environment
 from recsys.data.sources.config import Columns
 from recsys.errors import InputError
 from recsys.experiment.roles.guess import RoleGuess, guess_roles
@@ -60,6 +61,7 @@ def write_template(
         InputError: the log cannot be read, a column that is named is not there or cannot play
             its role, or ``output`` is there already.
     """
+    expand(expand_environment(log), None)  # a log that is missing is said first
     if output.exists():
         raise InputError(f"{output} exists already: choose another file with --output")
     guess = guess_roles(log, roles, reading)

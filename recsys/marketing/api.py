@@ -115,7 +115,6 @@ def build_audience(audience: Given, values: Values = None, *, runs_dir: File = R
     require_libraries("an audience")
     from recsys.marketing.audiences.audience import AudienceConfig, save_audience
 
-    start_backend()
     config = _read(AudienceConfig, audience, values, "audience")
     return Audience(save_audience(config, Path(runs_dir)))
 
@@ -139,7 +138,6 @@ def build_campaign(campaign: Given, values: Values = None, *, runs_dir: File = R
     from recsys.marketing.campaigns.campaign import build_campaign as build
     from recsys.marketing.campaigns.campaign_file import CampaignFile
 
-    start_backend()
     return Campaign(build(_read(CampaignFile, campaign, values, "campaign"), Path(runs_dir)))
 
 
@@ -167,7 +165,12 @@ def measure(
     from recsys.experiment.file import settings, validated
     from recsys.marketing.campaigns.outcomes import OutcomesConfig, measure_campaign
 
-    start_backend()
+    if not isinstance(outcomes, str | Path):
+        raise InputError(
+            "marketing.measure: expected the path of a file of outcomes, received a "
+            f"{type(outcomes).__name__}: write it to a file first, such as "
+            "outcomes.to_parquet('outcomes.parquet')"
+        )
     folder = campaign.path if isinstance(campaign, Campaign) else Path(campaign)
     document = settings(_overrides(values), {"path": str(outcomes), **columns})
     config = validated(OutcomesConfig, document, f"outcomes of {folder}")
@@ -235,7 +238,11 @@ def policy(log: File, values: Values = None, **columns: str | None) -> PolicyVal
     from recsys.experiment.file import settings, validated
     from recsys.marketing.measurement.logged_actions import LoggedActionsConfig, policy_values
 
-    start_backend()
+    if not isinstance(log, str | Path):
+        raise InputError(
+            f"marketing.policy: expected the path of a log, received a {type(log).__name__}: write "
+            "it to a file first, such as log.to_parquet('actions.parquet')"
+        )
     document = settings(_overrides(values), {"path": str(log), **columns})
     return PolicyValues(policy_values(validated(LoggedActionsConfig, document, f"log {log}")))
 
@@ -259,8 +266,9 @@ def replay(replay: Given, values: Values = None, *, runs_dir: File = RUNS) -> Re
     from recsys.marketing.realtime.config import ReplayConfig
     from recsys.marketing.realtime.replay import replay as replay_log
 
+    config = _read(ReplayConfig, replay, values, "replay")
     start_backend()
-    return Replay(replay_log(_read(ReplayConfig, replay, values, "replay"), Path(runs_dir)))
+    return Replay(replay_log(config, Path(runs_dir)))
 
 
 def write_page(
@@ -290,7 +298,6 @@ def write_page(
         'users.html'
     """
     require_libraries("a page about users")
-    start_backend()
     from recsys.marketing.page import write_page as write
 
     recommended_by = None if recommender is None else Path(recommender)
@@ -320,7 +327,6 @@ def recommended_by_segment(
         ['title', 'share', 'lift', 'users']
     """
     require_libraries("what each segment is recommended")
-    start_backend()
     import pandas as pd
 
     from recsys.marketing.page import recommended_by_segment as recommended

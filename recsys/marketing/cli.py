@@ -4,12 +4,16 @@ The core mounts them by entry points of the group ``recsys.commands``. What is h
 the command that needs it.
 """
 
+import contextlib
 import importlib
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from recsys.errors import InputError
 from recsys.experiment.precheck import refuse_early
 from recsys.system.display import counted, show
 
@@ -140,17 +144,18 @@ def measure(
     """Compare those sent a campaign with those held out, overall and by segment."""
     from recsys.marketing import api
 
-    measured = api.measure(
-        folder,
-        outcomes,
-        settings,
-        user=user,
-        time=time,
-        time_format=time_format,
-        value=value,
-        days=days,
-        before_days=before_days,
-    )
+    with _naming_flags("time_format"):
+        measured = api.measure(
+            folder,
+            outcomes,
+            settings,
+            user=user,
+            time=time,
+            time_format=time_format,
+            value=value,
+            days=days,
+            before_days=before_days,
+        )
     show(measured.summary())
 
 
@@ -226,6 +231,23 @@ def policy(
         expected=expected,
     )
     show(found.summary())
+
+
+@contextlib.contextmanager
+def _naming_flags(*settings: str) -> Iterator[None]:
+    """Has messages name flags where a file would have settings: `--time-format "%d/%m/%Y"`.
+
+    Args:
+        settings: those that have a flag.
+    """
+    try:
+        yield
+    except InputError as error:
+        said = str(error)
+        for name in settings:
+            said = re.sub(f"`{name}(: |`)", rf"`--{name.replace('_', '-')}\1", said)
+            said = said.replace(f"`--{name.replace('_', '-')}: ", f"`--{name.replace('_', '-')} ")
+        raise InputError(said) from error
 
 
 def _refuse_early(schema: str, path: Path, overrides: list[str] | None, what: str) -> None:

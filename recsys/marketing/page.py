@@ -11,12 +11,13 @@ from recsys.errors import InputError
 from recsys.export.recommend import Recommender
 from recsys.marketing.audiences import audience
 from recsys.marketing.campaigns import built
-from recsys.marketing.propensity.run import USERS
+from recsys.marketing.propensity.files import USERS
 from recsys.marketing.realtime import replay
 from recsys.marketing.reports.users_report import write_users_report
 from recsys.marketing.users.segments import SEGMENTS
 from recsys.runs.folder import RunFolder
 from recsys.runs.opening import open_run
+from recsys.system.backend import start_backend
 
 # Users of a segment whose recommendations are looked at.
 ASKED = 200
@@ -52,9 +53,11 @@ def write_page(
         notes: sentences above everything else, such as where the data is from.
 
     Raises:
-        InputError: a folder is none of these, or the recommender is asked and no run has
-            segments, or it knows none of their users.
+        InputError: there is no folder, one is none of these, or the recommender is asked and no
+            run has segments, or it knows none of their users.
     """
+    if not folders:
+        raise InputError("there is nothing to show: name at least one run, audience or campaign")
     kinds = {folder: _kind(folder) for folder in folders}
     others = {kind: [each for each in folders if kinds[each] == kind] for kind in KINDS}
     runs = [_run(folder) for folder in folders if kinds[folder] is None]
@@ -99,6 +102,7 @@ def recommended_by_segment(
     known = users[users["user"].isin(set(dataset.user_ids))]
     if known.empty:
         raise InputError(f"the recommender of {recommender} knows none of the segments' users")
+    start_backend()
     drawn = known.groupby("segment", observed=True)[["user", "segment"]].apply(
         lambda each: each.sample(min(ASKED, len(each)), random_state=seed)
     )

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recsys.data.dataset import Dataset
+from recsys.errors import InputError
 from recsys.experiment import own_parts
-from recsys.experiment.schema import Experiment
-from recsys.experiment.written import written_experiment
 from recsys.system.files import atomic_path, without_detours
 from recsys.system.reading import reading
 from recsys.system.recorded import RecordedFiles
@@ -19,6 +18,8 @@ from recsys.system.yaml_text import dump_yaml
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from recsys.experiment.schema import Experiment
 
 MEND = "Run the experiment again (`recsys run`): what is damaged is made again"
 
@@ -59,12 +60,15 @@ class RunFolder:
         self.metrics.unlink(missing_ok=True)
         shutil.rmtree(self.model / version, ignore_errors=True)
 
-    def read_experiment(self) -> Experiment:
+    def read_experiment(self) -> "Experiment":
         """The experiment as it was resolved.
 
         Raises:
             InputError: see :func:`recsys.experiment.written.written_experiment`.
         """
+        # What an experiment may say is known by the rooms that train; files are found without them.
+        from recsys.experiment.written import written_experiment
+
         return written_experiment(self.files.read(self.experiment), self.path)
 
     def read_metrics(self, keys: Sequence[str] = ()) -> dict[str, Any]:
@@ -119,9 +123,19 @@ class RunFolder:
 
         Raises:
             Unfinished: nothing was exported.
+            InputError: the run is of a task that recommends nothing.
         """
+        from recsys.experiment.file import DEFAULT_TASK
+
         versions = [folder for folder in self.model.glob("*") if folder.name.isdigit()]
         if not versions:
+            written = self.files.read(self.experiment) if self.experiment.is_file() else None
+            task = written.get("task") if isinstance(written, dict) else None
+            if task not in (None, DEFAULT_TASK):
+                raise InputError(
+                    f"{self.path} is a run of `task: {task}`, which recommends nothing: give the "
+                    "folder of a recommender's run"
+                )
             raise Unfinished(self.path, "exported model")
         return max(versions, key=lambda folder: int(folder.name))
 

@@ -48,7 +48,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
     The temporary name ends as the real one does, for writers that go by the
     ending. After an exception (a full disk, say) nothing is left of it, and
-    ``path`` is as it was.
+    ``path`` is as it was. A file that is there already keeps its mode: one that was
+    closed to others stays so.
 
     Args:
         path: the file to write; its folder must be there.
@@ -56,6 +57,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
     temporary = _draft_of(path)
     try:
         yield temporary
+        with contextlib.suppress(FileNotFoundError):
+            shutil.copymode(path, temporary)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

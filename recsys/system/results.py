@@ -30,14 +30,29 @@ def read_results(files: RecordedFiles, path: Path, keys: Sequence[str] = ()) -> 
     """
     if not path.is_file() and not files.recorded(path):
         raise Unfinished(path.parent, "metrics")
-    document = files.read(path)
-    found = document.get("format") if isinstance(document, dict) else None
-    if found != FORMAT:
-        has = "has no number of a format" if found is None else f"has results format {found!r}"
-        raise Damaged(
-            path, MEND, f"{has}, this version of recsys reads {FORMAT}: another version wrote it"
-        )
+    check_format(files.read(path), path, MEND, FORMAT, "results format")
     return files.read(path, keys)
+
+
+def check_format(document: Any, path: Path, mend: str, reads: int, what: str) -> None:
+    """Refuses a document of another format than this version of recsys reads.
+
+    Args:
+        document: as it was read; its key ``format`` is the number.
+        path: of its file.
+        mend: a sentence with the command that mends it.
+        reads: the number that is read.
+        what: the format is called.
+
+    Raises:
+        Damaged: it is of another one, or of none.
+    """
+    found = document.get("format") if isinstance(document, dict) else None
+    if found != reads:
+        has = "has no number of a format" if found is None else f"has {what} {found!r}"
+        raise Damaged(
+            path, mend, f"{has}, this version of recsys reads {reads}: another version wrote it"
+        )
 
 
 def are_current(files: RecordedFiles, path: Path) -> bool:

@@ -1,7 +1,9 @@
 """Puts a model of any kind into its place in the store."""
 
+import platform
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from recsys.tracking.run import Run
@@ -53,6 +55,21 @@ def log_model(run: Run, save: Callable[[str, Any], None], kind: str, digest: str
         run.client.log_model_artifacts(logged.model_id, f"{folder}/model")
     run.client.finalize_logged_model(logged.model_id, "READY")
     return logged.model_id
+
+
+def environment(packages: Sequence[str]) -> dict[str, Any]:
+    """What a model needs, as MLflow's ``conda_env``: the versions that are installed here.
+
+    MLflow writes one of its own from ``pip_requirements``, and there names the version of the
+    installed pip, which an environment need not have.
+
+    Args:
+        packages: by their names.
+    """
+    pinned = [f"{name}=={version(name)}" for name in packages]
+    python = f"python={platform.python_version()}"
+    dependencies = [python, "pip", {"pip": pinned}]
+    return {"name": "mlflow-env", "channels": ["conda-forge"], "dependencies": dependencies}
 
 
 def find_model(run: Run, digest: str) -> "LoggedModel | None":

@@ -2,11 +2,10 @@
 
 import warnings
 from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recsys.tracking.logged_model import log_model
+from recsys.tracking.logged_model import environment, log_model
 from recsys.tracking.run import Run
 
 if TYPE_CHECKING:
@@ -95,7 +94,7 @@ def log(
                 artifacts={"saved_model": str(saved_model)},
                 signature=model_signature,
                 input_example=input_example,
-                pip_requirements=[f"{name}=={version(name)}" for name in ("mlflow", "tensorflow")],
+                conda_env=environment(["mlflow", "tensorflow"]),
             )
 
     return log_model(run, save, "pyfunc", digest)

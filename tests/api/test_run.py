@@ -97,6 +97,12 @@ class TestRecommend:
         frame = run.recommend(histories=[["i1", "zzz"]], k=2)
         assert frame.attrs["unknown_items"] == ["zzz"]
         assert "the model does not know: 'zzz'" in caplog.text
+        assert "is empty" not in caplog.text
+        caplog.clear()
+        run.recommend(histories=[["zzz"]], k=2)
+        assert "without these the history is empty, and answered as" in caplog.text
+        run.recommend(histories=[["zzz"], ["i1", "zzz"], ["yyy"], []], k=2)
+        assert "without these 2 histories are empty, and answered as" in caplog.text
         caplog.clear()
         most = [f"i{item}" for item in range(20)]
         frame = run.recommend(histories={"full": most, "empty": []}, k=10)

@@ -6,6 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from recsys.marketing.formats import with_format
+
 HASH = "0123456789abcdef" * 4
 SCRIPT = "<script>alert(1)</script>"
 # Kept back: nothing on a page may tell them.
@@ -44,7 +46,7 @@ def write_audience(folder: Path, **further: Any) -> Path:
     """``<runs-dir>/audiences/<name>/<version>``."""
     folder.mkdir(parents=True)
     document = {"unknown_opt_outs": 0, **counted("quiet", **further)}
-    (folder / "audience.json").write_text(json.dumps(document))
+    (folder / "audience.json").write_text(json.dumps(with_format(document)))
     return folder
 
 
@@ -84,7 +86,9 @@ def write_campaign(folder: Path) -> Path:
     document = {"name": "spring", "at": "2026-12-01", "seed": 1, "unknown_opt_outs": 0}
     document |= {"until": "2026-12-14", "outcome": "orders", "control": {"users": 12}}
     document |= {"notes": ["stock: 3 items are offered to as many users as the pieces allow"]}
-    (folder / "campaign.json").write_text(json.dumps({**document, "campaigns": campaigns}))
+    (folder / "campaign.json").write_text(
+        json.dumps(with_format({**document, "campaigns": campaigns}))
+    )
     (folder / "campaign.yaml").write_text("name: spring\nexpected_rate: 0.2\n")
     rows = {
         "user": ["007", "NA", "ann@example.org", "fourth"],
@@ -138,7 +142,9 @@ def write_measured(folder: Path, campaigns: list[dict[str, Any]], **further: Any
     """``uplift.json``."""
     document = {"days": 14, "before_days": 0, "currency": None, "control": None}
     document |= {"notes": ["the last outcome is of 2026-12-03"], **further}
-    (folder / "uplift.json").write_text(json.dumps({**document, "campaigns": campaigns}))
+    (folder / "uplift.json").write_text(
+        json.dumps(with_format({**document, "campaigns": campaigns}))
+    )
 
 
 def write_replay(folder: Path, actions: int = 12) -> Path:
@@ -175,5 +181,5 @@ def write_replay(folder: Path, actions: int = 12) -> Path:
         "latency_ms": {"first_answer": 300.0, "answer": taken if actions else None, "event": taken},
         "settings": {"name": "march", "items": 2},
     }
-    (folder / "replay.json").write_text(json.dumps(document))
+    (folder / "replay.json").write_text(json.dumps(with_format(document)))
     return folder

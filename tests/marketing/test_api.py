@@ -172,3 +172,13 @@ def test_every_public_name_has_a_docstring_with_an_example():
     assert dir(marketing) == marketing.__all__
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         marketing.nothing  # noqa: B018
+
+
+def test_what_is_no_path_is_told_by_its_kind():
+    frame = pd.DataFrame({"reward": [1.0]})
+    with pytest.raises(InputError, match=r"policy: expected the path of a log, received a DataFr"):
+        marketing.policy(frame)
+    with pytest.raises(InputError, match=r"measure: expected the path of a file.* a DataFrame"):
+        marketing.measure("runs/campaigns/spring/1", frame)
+    with pytest.raises(InputError, match="nothing to show"):
+        marketing.write_page([])

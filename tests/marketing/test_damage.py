@@ -90,5 +90,5 @@ def test_damaged_documents_are_not_shown(copy, tmp_path, name, damage):
 @pytest.mark.parametrize("name", ["audience.json", "campaign.json", "replay.json"])
 def test_documents_of_another_program_are_not_shown(tmp_path, name):
     (tmp_path / name).write_text('{"campaigns": [], "version": 3}')
-    with pytest.raises(InputError, match=f"{name} is not what recsys writes under that name"):
+    with pytest.raises(InputError, match=f"{name} has no number of a format"):
         write_page([tmp_path], tmp_path / "page.html", "Users")

@@ -1,5 +1,7 @@
 """Marketing names the extra that a library of its own comes with."""
 
+import subprocess
+import sys
 import tomllib
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -48,3 +50,19 @@ def test_a_missing_library_of_texts_is_named_with_the_extra_asked_for(hidden):
     hidden |= {"jieba"}
     with pytest.raises(MissingExtra, match=r"the task needs jieba, .*'recsys\[text\]'"):
         require_libraries("the task", "text")
+
+
+def test_audiences_campaigns_and_measurements_need_no_backend():
+    """It takes seconds to start, and chatters: what models do not answer comes without it."""
+    rooms = "audiences.audience campaigns.campaign campaigns.outcomes measurement.logged_actions"
+    lines = [f"import recsys.marketing.{room}" for room in rooms.split()]
+    program = "\n".join(
+        [
+            "import sys",
+            *lines,
+            "import recsys.marketing.realtime.replay",
+            "print({'keras', 'tensorflow', 'jax'} & set(sys.modules))",
+        ]
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("set()\n", "")

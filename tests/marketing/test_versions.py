@@ -1,5 +1,6 @@
 import json
 import os
+import stat
 import subprocess
 
 import pytest
@@ -97,10 +98,49 @@ def test_documents_of_another_program(tmp_path):
     with pytest.raises(Damaged, match=r"version\.json is missing"):
         read_version(tmp_path, "campaign.json", ["at"])
     version = keep_version(
-        tmp_path / "kept", "mark", lambda draft: (draft / "a.json").write_text(json.dumps([1]))
+        tmp_path / "kept",
+        "mark",
+        lambda draft: (draft / "a.json").write_text(json.dumps({"format": 1})),
     )
     (version / "campaign.json").write_text("{}")
     with pytest.raises(Damaged, match="is not of a version that recsys built"):
         read_version(version, "campaign.json", ["at"])
     with pytest.raises(Damaged, match="no 'at'"):
         read_version(version, "a.json", ["at"])
+
+
+def documented(folder, format, mark="mark"):
+    document = {} if format is None else {"format": format}
+
+    def write(draft):
+        (draft / "a.json").write_text(json.dumps(document))
+        (draft / "rows.csv").write_text(f"{format}")
+
+    return keep_version(folder, mark, write, "a.json")
+
+
+@pytest.mark.parametrize("other", [None, 2])
+def test_what_another_version_of_recsys_wrote_is_refused_and_made_again(tmp_path, caplog, other):
+    version = documented(tmp_path, other)
+    said = "no number of a format" if other is None else "format 2"
+    with pytest.raises(Damaged, match=rf"a.json has {said}, this version of recsys reads 1.*Build"):
+        read_version(version, "a.json", [])
+    assert documented(tmp_path, 1) == version
+    assert "another version of recsys wrote it: it is made again" in caplog.text
+    assert read_version(version, "a.json", []) == {"format": 1}
+    assert checked(version, "rows.csv").read_text() == "1"
+
+
+def test_tables_are_closed_to_others_when_they_are_made_and_made_again(tmp_path):
+    version = documented(tmp_path, 1)
+    (version / "rows.csv").write_text("lost")
+    for made in (version, documented(tmp_path, 1)):
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in made.iterdir()}
+        assert modes["rows.csv"] == 0o600
+        assert modes["a.json"] & 0o077 == 0o044 & ~umask()
+
+
+def umask():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

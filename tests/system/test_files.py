@@ -34,6 +34,16 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
+def test_a_file_keeps_its_mode(tmp_path):
+    file = tmp_path / "addresses.csv"
+    with atomic_path(file) as draft:
+        draft.write_text("old")
+    file.chmod(0o600)
+    with atomic_path(file) as draft:
+        draft.write_text("new")
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
 def test_a_file_is_replaced_or_left_alone(tmp_path):
     file = tmp_path / "a.json"
     with atomic_path(file) as draft:

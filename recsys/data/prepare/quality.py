@@ -240,7 +240,7 @@ def _number_notes(log: ir.Table, quality: Quality, config: LogConfig) -> list[st
     notes = []
     for reason, rows in quality.quarantined.items():
         if hint := _number_hint(log, reason, config):
-            notes.append(f"rows left out for {reason}: {rows}{hint}")
+            notes.append(f"rows left out for {reason}: {rows:,}{hint}")
     return notes
 
 
@@ -258,7 +258,7 @@ def _number_hint(log: ir.Table, reason: str, config: LogConfig) -> str:
 def _refusal(log: ir.Table, quality: Quality, config: LogConfig, where: object) -> str:
     counts = quality.quarantined
     if all(reason in WANTED for reason in counts):
-        said = ", ".join(f"{rows} for: {reason}" for reason, rows in counts.items())
+        said = ", ".join(f"{rows:,} for: {reason}" for reason, rows in counts.items())
         return (
             f"{where}: none of {counted(quality.rows_read, 'row')} is left, {said}. Check `where`, "
             "`event_weights`, `minimum_value` and `minimum_order`."
@@ -280,7 +280,7 @@ def _refusal(log: ir.Table, quality: Quality, config: LogConfig, where: object) 
     unusable = sum(rows for reason, rows in counts.items() if reason not in WANTED)
     checked = quality.rows_kept + unusable
     return (
-        f"{where}: {unusable} of {counted(checked, 'row')} cannot be used, {rows} of them for: "
+        f"{where}: {unusable:,} of {counted(checked, 'row')} cannot be used, {rows:,} of them for: "
         f"{reason}{hint}. For example {shown}.{told} "
         f"Check `columns`; `max_quarantined` (now {config.max_quarantined}) is the share that is "
         "accepted."

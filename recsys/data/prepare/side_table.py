@@ -119,7 +119,7 @@ def read_side_table(
     infinite = raw.filter(key.isinf()).count().execute() if key.type().is_floating() else 0
     nameless = rows.filter(rows.id.isnull()).count().execute() - infinite
     odd = {"without an id": nameless, "whose id is infinite": infinite}
-    notes = [f"rows of the {side} table {what}: {count}" for what, count in odd.items() if count]
+    notes = [f"rows of the {side} table {what}: {count:,}" for what, count in odd.items() if count]
     rows = rows.mutate(row=rows.rowid()).filter(rows.id.notnull())
     counted = rows.group_by("id").aggregate(
         rows=rows.count(), spellings=rows.spelled.collect(distinct=True)

@@ -107,7 +107,7 @@ def list_notes(ids: pa.ChunkedArray | pa.Array) -> list[str]:
         holding = ids.filter(pc.match_substring(ids, separator))
         if len(holding) >= MOST * max(len(ids), 1):
             return [
-                f"{len(holding)} of {len(ids)} item ids hold {separator!r}, such as "
+                f"{len(holding):,} of {len(ids):,} item ids hold {separator!r}, such as "
                 f"{holding[0].as_py()!r}: if they are lists, write a row for each of their items"
             ]
     return []

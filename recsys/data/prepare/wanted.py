@@ -33,7 +33,7 @@ def left_out(
     """
     rules: list[tuple[ir.BooleanValue, str]] = []
     if config.where is not None:
-        raw = _asked(con, raw, config.where, origin(where))
+        raw = asked(con, raw, config.where, origin(where))
         rules.append((~raw[HOLDS].fill_null(False), LEFT_OUT))
     dropped = [name for name, weight in config.event_weights.items() if weight is None]
     if dropped and config.columns.event is not None:
@@ -47,12 +47,22 @@ def origin(where: object) -> str:
     return f"{where}: data.log.where"
 
 
-def _asked(con: Backend, raw: ir.Table, text: str, origin: str) -> ir.Table:
-    """The log with a column of whether a condition holds."""
+def asked(con: Backend, raw: ir.Table, text: str, origin: str) -> ir.Table:
+    """A table with a column :data:`HOLDS` of whether a condition holds; null: it is not known.
+
+    Args:
+        con: the engine, which has been asked about no other table.
+        raw: the table as it was read.
+        text: the condition.
+        origin: where it stands, for messages.
+
+    Raises:
+        InputError: it is not a condition on the table's columns.
+    """
     spelled = check_condition(text, raw.columns, origin)
-    con.create_view("log_as_read", raw)
-    relation = con.con.view("log_as_read")
+    con.create_view("as_read", raw)
+    relation = con.con.view("as_read")
     check_yes_or_no(relation, spelled, origin)
     holds = duckdb.SQLExpression(spelled).alias(HOLDS)
-    relation.select(duckdb.StarExpression(), holds).create_view("log_asked")
-    return con.table("log_asked")
+    relation.select(duckdb.StarExpression(), holds).create_view("asked")
+    return con.table("asked")

@@ -55,7 +55,7 @@ class FileConfig(StrictConfig):
         "quote is doubled",
     )
     skip: int = Field(0, ge=0, description="lines above the header line of CSV files")
-    encoding: str = Field("utf-8", description="of text files, for example latin-1")
+    encoding: str = Field("utf-8", description="of text files, for example cp1252")
     column_names: list[str] | None = Field(
         None, description="names of the columns of CSV files without a header line"
     )

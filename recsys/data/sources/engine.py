@@ -79,6 +79,10 @@ def quoted_text(text: str) -> str:
 
 # Begins the message of a value that an expression refuses; see :func:`refuse`.
 REFUSED = "refused: "
+NAME_ENCODING = (
+    "Name the file's encoding, for example `encoding: cp1252` (Western Europe) or "
+    "`encoding: gb18030` (Chinese)."
+)
 # What DuckDB raises over the content of a file.
 ABOUT_CONTENT = (
     duckdb.InvalidInputException,
@@ -158,7 +162,7 @@ def _mend(error: Exception) -> str:
     if "strptime" in said:
         return " Correct `time_format`."
     if "utf-8" in said or "unicode" in said or isinstance(error, UnicodeError):
-        return " Name the file's encoding, for example `encoding: latin-1`."
+        return f" {NAME_ENCODING}"
     if _is_damage(error):
         return " The file is damaged: fetch or write it again."
     if isinstance(error, duckdb.IOException):

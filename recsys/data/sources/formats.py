@@ -157,7 +157,7 @@ def known_encoding(encoding: str) -> str:
         return codecs.lookup(encoding).name
     except LookupError as error:
         raise InputError(
-            f"unknown encoding {encoding!r}: try utf-8, latin-1, cp1252 or utf-16"
+            f"unknown encoding {encoding!r}: try utf-8, cp1252, gb18030 or utf-16"
         ) from error
 
 

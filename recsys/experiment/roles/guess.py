@@ -28,8 +28,9 @@ from recsys.experiment.roles.guesser import Guesser
 from recsys.experiment.roles.log_statistics import LogStatistics, measure
 
 # What other encodings than UTF-8 logs have, the first that fits: UTF-16 begins with a mark, GBK's
-# successor rejects most text of western languages, and latin-1 nothing.
-ENCODINGS = ("utf-16", "gb18030", "latin-1")
+# successor rejects most text of western languages, and Windows' cp1252, which is latin-1 with
+# letters such as € where that has controls, five bytes; latin-1 rejects nothing.
+ENCODINGS = ("utf-16", "gb18030", "cp1252", "latin-1")
 CJK = r"[\u3000-\u9fff\uff00-\uffef]"
 
 
@@ -146,11 +147,16 @@ def _check_encoding(source: Source, config: LogConfig) -> None:
 
 
 def _is_chinese(raw: ir.Table) -> bool:
-    """Whether what is not ASCII is Chinese, so that it was not read by a wrong encoding."""
+    """Whether what is not ASCII is Chinese, so that it was not read by a wrong encoding.
+
+    Of a Chinese character both bytes are high, but for rare ones. A western text has a high byte
+    before a plain letter: `Köln` in latin-1 would be read as K鰈n.
+    """
     rows = raw.limit(1000).to_pyarrow().to_pylist()
     text = "".join([*raw.columns, *(str(value) for row in rows for value in row.values())])
     other = re.findall(r"[^\x00-\x7f]", text)
-    return len(re.findall(CJK, text)) > 0.9 * len(other) > 0
+    lone = sum(letter.encode("gb18030", "replace")[-1] < 0x80 for letter in other)
+    return len(re.findall(CJK, text)) > 0.9 * len(other) > 0 and lone <= 0.5 * len(other)
 
 
 def _is_value(name: str) -> bool:

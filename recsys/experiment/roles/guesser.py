@@ -108,10 +108,10 @@ class Guesser:
 
     def by_name(self) -> None:
         """Roles by the names of columns, as far as their content agrees."""
-        for role, spellings in NAMES.items():
+        for role in NAMES:
             if role in self.roles:
                 continue
-            candidates = self._named(spellings)
+            candidates = self._named(role)
             if role == "time":
                 self._time_by_name(candidates)
                 continue
@@ -177,9 +177,9 @@ class Guesser:
         self.roles[role] = name
         self.reasons[role] = reason
 
-    def _named(self, spellings: tuple[str, ...]) -> list[str]:
+    def _named(self, role: str) -> list[str]:
         taken = set(self.roles.values())
-        return [name for name in named(self.log.columns, spellings) if name not in taken]
+        return [name for name in named(self.log.columns, role) if name not in taken]
 
     def _reading(self, name: str) -> TimeReading:
         return time_reading(self.log[name], self.sample[name])

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import cache
 
 # Spellings without case, underscores and blanks; the likeliest first.
 NAMES: dict[str, tuple[str, ...]] = {
@@ -15,7 +16,7 @@ NAMES: dict[str, tuple[str, ...]] = {
         "passengerid", "authorid", "custid", "custno", "customerno", "customernumber", "cardid",
         "cardno", "loyaltycard", "msno", "deviceid", "device", "cookieid", "cookie", "anonymousid",
         "username", "customername", "reviewer", "reviewername", "author", "nickname", "login", "u",
-        "kunde", "kundenid", "kundennummer", "kundennr", "nutzer", "nutzerid", "benutzer",
+        "kunde", "kunden", "kundenid", "kundennummer", "kundennr", "nutzer", "nutzerid", "benutzer",
         "utilisateur", "idclient", "cliente", "idcliente", "usuario", "idusuario",
         "用户id", "用户", "用户编号", "用户标识", "用户账号", "客户id", "客户", "客户编号",
         "客户号",
@@ -36,8 +37,8 @@ NAMES: dict[str, tuple[str, ...]] = {
         "news", "course", "recipe", "hotel", "listing", "restaurant", "venue", "place", "game",
         "app", "url", "productname", "producttitle", "itemname", "itemtitle", "trackname",
         "songname", "artistname", "movietitle", "booktitle", "gamename", "appname", "title", "i",
-        "artikel", "artikelid", "artikelnummer", "produkt", "produktid", "produit", "idproduit",
-        "producto", "idproducto", "articulo",
+        "artikel", "artikelid", "artikelnummer", "artikelnr", "produkt", "produktid", "produit",
+        "idproduit", "producto", "idproducto", "articulo",
         "商品id", "商品", "商品编号", "商品编码", "物品id", "物品", "物品编号", "产品id", "产品",
         "产品编号", "产品编码", "货号", "条码", "电影id", "电影", "影片id", "影片", "歌曲id",
         "歌曲",
@@ -99,6 +100,15 @@ QUANTITIES = (
 PRICES = (
     "price", "unitprice", "preis", "einzelpreis", "precio", "prix", "价格", "单价", "售价", "價格",
 )  # fmt: skip
+# What makes an id of the name of a thing, before or behind it: `Artikel-Nr.`, `id_client`.
+ID_WORDS = (
+    "id", "ids", "nr", "no", "nº", "num", "number", "nummer", "numero", "número", "code", "key",
+    "编号", "编码", "号", "標識", "標號", "編號",
+)  # fmt: skip
+# Roles that ids play.
+OF_IDS = ("user", "item", "session")
+# A shorter name is too little to tell by what is left of a longer one: `u` of `uno`.
+SHORTEST_STEM = 3
 EVENT_WEIGHTS = {
     "purchase": 3.0, "buy": 3.0, "order": 3.0, "transaction": 3.0, "购买": 3.0, "下单": 3.0,
     "支付": 3.0, "cart": 2.0, "addtocart": 2.0, "加购": 2.0, "加入购物车": 2.0,
@@ -107,21 +117,25 @@ EVENT_WEIGHTS = {
 
 
 def folded(name: str) -> str:
-    """A name without case, blanks, underscores and what stands behind a colon (RecBole's type).
+    """A name without case, punctuation, blanks and what stands behind a colon (RecBole's type).
 
-    >>> folded("User_ID:token"), folded("用户 ID")
-    ('userid', '用户id')
+    >>> folded("User_ID:token"), folded("用户 ID"), folded("N° client")
+    ('userid', '用户id', 'noclient')
     """
-    plain = unicodedata.normalize("NFKC", name.split(":")[0]).casefold()
+    plain = unicodedata.normalize("NFKC", name.split(":")[0].replace("°", "o")).casefold()
     return re.sub(r"[\W_]+", "", plain)
 
 
-def named(columns: Sequence[str], spellings: tuple[str, ...]) -> list[str]:
-    """Columns whose name is one of the spellings, the likeliest spelling first.
+def named(columns: Sequence[str], role: str) -> list[str]:
+    """Columns whose name is one of a role's spellings, the likeliest spelling first.
 
-    Of a dotted path (``event.item.id``) its end counts (``item.id``, ``id``) as well.
+    Of a dotted path (``event.item.id``) its end counts (``item.id``, ``id``) as well. Behind all
+    spellings come, of ids, those with a word for an id before or behind them.
+
+    >>> named(["Produkt Nr.", "Art", "item_id"], "item")
+    ['item_id', 'Produkt Nr.']
     """
-    places = {spelling: place for place, spelling in enumerate(spellings)}
+    places = _places(role)
     found = []
     for column in columns:
         parts = column.split(".")
@@ -130,3 +144,16 @@ def named(columns: Sequence[str], spellings: tuple[str, ...]) -> list[str]:
         if best is not None:
             found.append((best, column))
     return [column for _, column in sorted(found, key=lambda each: each[0])]
+
+
+@cache
+def _places(role: str) -> dict[str, int]:
+    """How likely each spelling of a role is: 0 is the likeliest."""
+    spellings = NAMES[role]
+    if role in OF_IDS:
+        taken = {spelling for others in NAMES.values() for spelling in others}
+        stems = [name for name in spellings if len(name) >= SHORTEST_STEM or not name.isascii()]
+        words = list(map(folded, ID_WORDS))
+        more = [each for name in stems for word in words for each in (name + word, word + name)]
+        spellings += tuple(name for name in dict.fromkeys(more) if name not in taken)
+    return {spelling: place for place, spelling in enumerate(spellings)}

@@ -1,5 +1,6 @@
 """An audience: users that a condition picks, enough of them that none is singled out."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,11 @@ from recsys.marketing.audiences.suppression import (
 )
 from recsys.marketing.audiences.users_table import SEGMENT, USER, UsersTable, read_users
 from recsys.marketing.contacts.contacts import ContactsConfig
+from recsys.marketing.formats import with_format
 from recsys.marketing.versions import fingerprint, keep_version
 from recsys.runs.folder import RunFolder
 from recsys.runs.opening import open_run
+from recsys.system.display import counted
 from recsys.system.yaml_text import dump_yaml
 
 # In the runs folder, all audiences lie in this one.
@@ -91,43 +94,78 @@ class Audience:
 
 
 def pick(
+    definitions: Mapping[str, Definition],
+    table: UsersTable,
+    suppressed: Suppressed,
+    minimum_size: int,
+) -> dict[str, Audience]:
+    """Picks the members of audiences, without those who opted out.
+
+    All conditions are asked before the first model that finds look-alikes is loaded.
+
+    Args:
+        definitions: by name which users are meant.
+        table: all users.
+        suppressed: users who opted out.
+        minimum_size: users that each must have.
+
+    Raises:
+        InputError: a condition cannot be used, or too few are left. The message does not say how
+            few: what is known of few people is what the minimum keeps back.
+    """
+    found = {
+        name: _picked(name, definition, table, suppressed, minimum_size)
+        for name, definition in definitions.items()
+    }
+    for name, definition in definitions.items():
+        if definition.lookalike is not None:
+            found[name] = _alike(definition.lookalike, found[name], table, suppressed)
+            _refuse_few(name, found[name], minimum_size)
+    return found
+
+
+def _picked(
     name: str,
     definition: Definition,
     table: UsersTable,
     suppressed: Suppressed,
     minimum_size: int,
 ) -> Audience:
-    """Picks the members, without those who opted out.
-
-    Args:
-        name: for messages.
-        definition: which users are meant.
-        table: all users.
-        suppressed: users who opted out.
-        minimum_size: users that it must have.
-
-    Raises:
-        InputError: the condition cannot be used, or too few are left. The message does not say how
-            few: what is known of few people is what the minimum keeps back.
-    """
+    """The users whom the condition of an audience picks, without those who opted out."""
     meant = table.rows[rows_where(table.rows, definition.where, f"audience {name!r}")]
     out = meant[USER].isin(suppressed.everywhere)
     audience = Audience(meant[~out].reset_index(drop=True), len(table.rows), int(out.sum()))
+    if len(audience.rows) < minimum_size <= len(meant):
+        raise InputError(_for_opt_outs(name, table, suppressed, minimum_size))
     _refuse_few(name, audience, minimum_size)
-    if definition.lookalike is None:
-        return audience
-    found = _alike(definition.lookalike, audience, table, suppressed)
-    _refuse_few(name, found, minimum_size)
-    return found
+    return audience
 
 
 def _refuse_few(name: str, audience: Audience, minimum_size: int) -> None:
     if len(audience.rows) < minimum_size:
         raise InputError(
-            f"audience {name!r} has fewer than {minimum_size} users (of {audience.of}): so few "
+            f"audience {name!r} has fewer than {minimum_size} users (of {audience.of:,}): so few "
             "could be told apart by what is known of them. Widen its `where`, or lower "
             "`minimum_size` if that is allowed."
         )
+
+
+def _for_opt_outs(name: str, table: UsersTable, suppressed: Suppressed, minimum_size: int) -> str:
+    """Why nearly nobody is left of an audience whose `where` picks enough users."""
+    file = suppressed.file
+    if table.rows[USER].isin(suppressed.everywhere).all():
+        mend = "name the column that tells by `suppress.where`, such as \"opt_out = 'yes'\""
+        if suppressed.condition is not None:
+            mend = "look at `suppress.where`"
+        return (
+            f"audience {name!r}: all {counted(len(table.rows), 'user')} are on the opt-out list "
+            f"{file}. If it also has users who did not opt out, {mend}"
+        )
+    return (
+        f"audience {name!r}: its `where` picks enough users, and fewer than {minimum_size} of them "
+        f"are not on the opt-out list {file}: so few could be told apart by what is known of "
+        "them. Widen its `where`, or check the list"
+    )
 
 
 def _alike(
@@ -155,7 +193,8 @@ def save_audience(config: AudienceConfig, runs_dir: Path) -> Path:
     table = read_users(config.runs)
     contacts = suppression_contacts(config.suppress, config.contacts, table.known)
     suppressed = read_suppressed(config.suppress, table.known, contacts)
-    audience = pick(config.name, config, table, suppressed, config.minimum_size)
+    picked = pick({config.name: config}, table, suppressed, config.minimum_size)
+    audience = picked[config.name]
     definition = config.model_dump(mode="json")
     mark = fingerprint([definition, sorted(audience.users), sorted(table.marks.items())])
 
@@ -165,9 +204,9 @@ def save_audience(config: AudienceConfig, runs_dir: Path) -> Path:
         audience.rows[[USER]].to_parquet(draft / MEMBERS, index=False)
         document = {"name": config.name, **suppressed.counts}
         document |= counts(audience, config.minimum_size)
-        RunFolder.write_json(draft / COUNTS, document)
+        RunFolder.write_json(draft / COUNTS, with_format(document))
 
-    return keep_version(runs_dir / FOLDER / config.name, mark, write)
+    return keep_version(runs_dir / FOLDER / config.name, mark, write, COUNTS)
 
 
 def counts(audience: Audience, minimum_size: int) -> dict[str, Any]:

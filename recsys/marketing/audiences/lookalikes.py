@@ -148,7 +148,7 @@ class Lookalikes:
         if unknown:
             named = ", ".join(unknown[:NAMED]) + (", ..." if len(unknown) > NAMED else "")
             raise InputError(
-                f"{len(unknown)} of {counted(len(wanted), 'user')} of the seed "
+                f"{len(unknown):,} of {counted(len(wanted), 'user')} of the seed "
                 f"{'is' if len(unknown) == 1 else 'are'} not in the dataset "
                 f"{self.dataset.path}: {named}. Give ids as they are in the log, of users who are "
                 "in it."

@@ -181,7 +181,7 @@ def measure(lookalikes: Lookalikes, seed_users: Sequence[str]) -> SeedHoldout:
     described = known[has_any[known]]
     if len(described) < LEAST_DESCRIBED * len(known):
         raise InputError(
-            f"{len(described)} of {len(known)} users have any of the demographics "
+            f"{len(described):,} of {len(known):,} users have any of the demographics "
             f"{', '.join(names)}: too few to compare with. Leave `demographics` empty, or name "
             "features that more users have."
         )
@@ -218,7 +218,7 @@ def _hold_out(
         )
     if len(seed) == len(users):
         raise InputError(
-            f"the seed is every one of the {len(users)} users{which}, so there is no user to "
+            f"the seed is every one of the {len(users):,} users{which}, so there is no user to "
             "tell it from: take a smaller one"
         )
     ranked = len(users) - len(seed) + count

@@ -9,8 +9,10 @@ from collections.abc import Hashable, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import pandas as pd
 from pydantic import Field, model_validator
 
+from recsys.data.prepare.wanted import HOLDS
 from recsys.data.sources.config import FileConfig
 from recsys.errors import InputError
 from recsys.marketing.contacts.channel_names import CHANNELS, channel_name
@@ -23,7 +25,7 @@ from recsys.marketing.contacts.contacts import (
 )
 from recsys.marketing.contacts.identifiers import Unusable
 from recsys.marketing.contacts.reverse_directory import ReverseDirectory
-from recsys.marketing.tables.columns import read_columns
+from recsys.marketing.tables.columns import Condition, read_columns
 from recsys.marketing.tables.strangers import told_of
 
 EVERY_CHANNEL = "all"
@@ -50,6 +52,13 @@ class SuppressionConfig(FileConfig):
         None,
         description="column with the channel that is opted out of (push, email, social; empty or "
         "`all`: every one); without it, every row is for every channel",
+    )
+    where: str | None = Field(
+        None,
+        description="condition on the list's own columns, in SQL, such as opt_out = 'yes': whoever "
+        "has a row for which it holds opted out; where it is false or unknown, a row is not read "
+        "further. Without it, every row is of a user who opted out. Columns of text files are "
+        "text: TRY_CAST(consent AS INT) = 0",
     )
     unknown: Literal["refuse", "allow"] = Field(
         "refuse",
@@ -87,6 +96,9 @@ class Suppressed:
         nobodys: how many rows of the list have addresses only that no contact has.
         unreadable: how many addresses of the list cannot be read, in rows that also say otherwise
             which user is meant.
+        file: the list, for messages.
+        condition: of how many rows of the list its `where` ``holds``, is ``unknown``, and ``of``
+            how many it has; None: every row counts.
     """
 
     everywhere: frozenset[str] = frozenset()
@@ -94,15 +106,18 @@ class Suppressed:
     unknown: int = 0
     nobodys: int = 0
     unreadable: int = 0
+    file: str = ""
+    condition: Mapping[str, int] | None = None
 
     def of(self, channel: str) -> frozenset[str]:
         """Users who are not addressed in a channel."""
         return self.everywhere | self.channels.get(channel, frozenset())
 
     @property
-    def counts(self) -> dict[str, int]:
-        """What of the list concerns no known user, as documents keep it."""
+    def counts(self) -> dict[str, Any]:
+        """What was taken of the list, and what of it concerns no known user, for documents."""
         return {
+            "opt_outs_where": None if self.condition is None else dict(self.condition),
             "unknown_opt_outs": self.unknown,
             "opted_out_addresses_of_nobody": self.nobodys,
             "unreadable_opted_out_addresses": self.unreadable,
@@ -110,7 +125,7 @@ class Suppressed:
 
 
 def suppression_notes(document: Mapping[str, Any]) -> list[str]:
-    """What of a list concerns no known user, a line each.
+    """What was taken of a list by its condition, and what concerns no known user, a line each.
 
     Args:
         document: that has :attr:`Suppressed.counts`.
@@ -122,7 +137,21 @@ def suppression_notes(document: Mapping[str, Any]) -> list[str]:
         "unreadable_opted_out_addresses": "addresses of the opt-out list that cannot be read, in "
         "rows that also identify the user in another way",
     }
-    return [f"{note}: {document[each]:,}" for each, note in notes.items() if document[each]]
+    lines = [f"{note}: {document[each]:,}" for each, note in notes.items() if document[each]]
+    return [*_condition_notes(document["opt_outs_where"]), *lines]
+
+
+def _condition_notes(found: Mapping[str, int] | None) -> list[str]:
+    if found is None:
+        return []
+    told = (
+        f"rows of the opt-out list for which `where` holds: {found['holds']:,} of {found['of']:,}"
+    )
+    if found["unknown"]:
+        told += f"; for {found['unknown']:,} it is not known, and counts as no"
+    if not found["holds"]:
+        told += ": the list keeps no user out, so look at the condition"
+    return [told]
 
 
 def check_suppression(config: SuppressionConfig | None, contacts: ContactsConfig | None) -> None:
@@ -166,15 +195,19 @@ def read_suppressed(
         contacts: those among whom its addresses are looked for; a list of ids needs none.
 
     Raises:
-        InputError: the list cannot be read, a row names nobody or no channel, or users are
-            unknown: their ids, or those of the contacts whose addresses they are, may be of
-            another kind, and then somebody who said no would be addressed.
+        InputError: the list cannot be read, its condition cannot be used, a row names nobody or no
+            channel, or users are unknown: their ids, or those of the contacts whose addresses they
+            are, may be of another kind, and then somebody who said no would be addressed.
     """
     if config is None:
         return Suppressed()
     roles = {"user": config.key, **config.addresses}
     columns = {**roles, "country": config.country, "channel": config.channel}
-    rows = read_columns(config, columns, ids=["user", "phone"])
+    condition = None if config.where is None else Condition(config.where, "suppress.where")
+    rows = read_columns(config, columns, ids=["user", "phone"], condition=condition)
+    asked = None if condition is None else _answers(rows[HOLDS])
+    if condition is not None:
+        rows = rows[rows[HOLDS].eq(True)]
     rows = rows.reindex(columns=["user", "email", "phone", "country", "channel"])
     rows = rows.astype(object).where(rows.notnull(), None)
     directories = {}
@@ -187,7 +220,7 @@ def read_suppressed(
     strangers: set[str] = set()
     by_address: set[str] = set()
     nobodys = unreadable = 0
-    for number, row in enumerate(rows.to_dict("records"), start=1):
+    for number, row in zip(rows.index + 1, rows.to_dict("records"), strict=True):
         channel = _channel(config, row["channel"])
         owners, why = _owners(row, directories)
         users = frozenset().union(*owners)
@@ -206,7 +239,21 @@ def read_suppressed(
     if strangers and config.unknown == "refuse":
         raise InputError(_unknown(config, strangers, by_address, len(named), known))
     rest = {channel: frozenset(users) for channel, users in channels.items()}
-    return Suppressed(frozenset(everywhere), rest, len(strangers), nobodys, unreadable)
+    return Suppressed(
+        frozenset(everywhere),
+        rest,
+        len(strangers),
+        nobodys,
+        unreadable,
+        str(config.path or config.public),
+        asked,
+    )
+
+
+def _answers(holds: pd.Series) -> dict[str, int]:
+    """Of how many rows a condition holds, of how many it is not known, and of how many in all."""
+    held, unknown = int(holds.eq(True).sum()), int(holds.isnull().sum())
+    return {"holds": held, "unknown": unknown, "of": len(holds)}
 
 
 def _channel(config: SuppressionConfig, cell: str | None) -> str:

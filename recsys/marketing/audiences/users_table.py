@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from recsys.errors import InputError
-from recsys.marketing.propensity.run import USERS
+from recsys.marketing.propensity.files import USERS
 from recsys.marketing.versions import digest
 from recsys.runs.opening import open_run
 

@@ -19,7 +19,7 @@ from recsys.marketing.campaigns.history import read_history
 from recsys.marketing.campaigns.reach import HELD_OUT, Reach
 from recsys.marketing.contacts.contacts import contact_notes, read_contacts
 from recsys.marketing.contacts.shared_details import SharedDetails
-from recsys.marketing.measurement.enough import SMALLEST_ARM
+from recsys.marketing.formats import with_format
 from recsys.marketing.measurement.power import Rate, smallest_uplift
 from recsys.marketing.versions import fingerprint, keep_version
 from recsys.runs.console import working
@@ -52,14 +52,14 @@ def build_campaign(config: CampaignFile, runs_dir: Path) -> Path:
     contacts = None if config.contacts is None else read_contacts(config.contacts)
     notes = [] if contacts is None else contact_notes(contacts, table.known)
     suppressed = read_suppressed(config.suppress, table.known, contacts)
-    audiences = {
-        name: pick(name, definition, table, suppressed, config.minimum_size)
-        for name, definition in config.audiences.items()
-    }
     with working("building the campaign") as tell:
         tell("earlier campaigns", 0.0)
         history = read_history(config, runs_dir, table.known, SharedDetails(contacts))
         reach = Reach(config, history, contacts, suppressed, lambda stage: tell(stage, 0.0))
+        # All that needs no model is refused before one is loaded, which takes its time.
+        reach.check()
+        tell("audiences", 0.0)
+        audiences = pick(config.audiences, table, suppressed, config.minimum_size)
         plans = [
             _plan(each, audiences[each.audience], suppressed, config.holdout)
             for each in config.campaigns
@@ -115,12 +115,12 @@ def build_campaign(config: CampaignFile, runs_dir: Path) -> Path:
             for each in config.campaigns:
                 users = sent.loc[sent["campaign"] == each.name, "user"].tolist()
                 files.write(each, users, draft / each.file)
-            RunFolder.write_json(draft / COUNTS, {**document, "notes": notes})
+            RunFolder.write_json(draft / COUNTS, with_format({**document, "notes": notes}))
             (draft / "README.md").write_text(folder_readme(document), encoding="utf-8")
 
         tables = [each.astype(str).to_dict("list") for each in (rows, found.left_out)]
         mark = fingerprint([definition, document, *tables, files.content()])
-        return keep_version(runs_dir / FOLDER / config.name, mark, write)
+        return keep_version(runs_dir / FOLDER / config.name, mark, write, COUNTS)
 
 
 def _plan(
@@ -155,7 +155,7 @@ def _control(config: CampaignFile, rows: pd.DataFrame) -> dict[str, Any] | None:
     return {
         **config.control.model_dump(),
         "users": users,
-        "smallest_uplift": _smallest(config.expected_rate, len(rows) - users, users),
+        **_shown(config.expected_rate, len(rows) - users, users),
     }
 
 
@@ -185,17 +185,17 @@ def _counted(
         "sent": len(rows) - held_out,
         "unusable_details": unusable,
         # The control group got nothing for longer than this campaign, and is not compared with it.
-        "smallest_uplift": _smallest(
-            config.expected_rate, len(rows) - held_out, held_out - control
-        ),
+        **_shown(config.expected_rate, len(rows) - held_out, held_out - control),
     }
 
 
-def _smallest(rate: float, sent: int, held_out: int) -> float | None:
-    """The difference of response rates that is shown with a probability of .8, if it is there."""
-    if min(sent, held_out) < SMALLEST_ARM:
-        return None
+def _shown(rate: float, sent: int, held_out: int) -> dict[str, Any]:
+    """The difference of response rates that is shown with a probability of .8, if it is there.
+
+    Where none would be, the reason stands beside it.
+    """
     try:
-        return smallest_uplift(Rate(rate), sent, held_out)
-    except InputError:  # not even the largest there can be
-        return None
+        shown = smallest_uplift(Rate(rate), sent, held_out)
+    except InputError as error:
+        return {"smallest_uplift": None, "shows_nothing": str(error)}
+    return {"smallest_uplift": shown, "shows_nothing": None}

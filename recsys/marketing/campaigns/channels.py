@@ -184,8 +184,8 @@ class SocialConfig(StrictConfig):
 def _refuse_empty(what: str, column: str, template: Wording, lines: Sequence[str]) -> None:
     if empty := lines.count(""):
         raise InputError(
-            f"{empty} of {len(lines)} {what} would have no {column}, as {template!r} gives none "
-            "where its words are empty: write something for them, as in "
+            f"{empty:,} of {len(lines):,} {what} would have no {column}, as {template!r} gives "
+            "none where its words are empty: write something for them, as in "
             "{% if because %}...{% else %}For you{% endif %}"
         )
 

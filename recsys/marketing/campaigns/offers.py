@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from recsys.export.recommend import Query, Recommender
 from recsys.marketing.audiences.query import rows_where
 from recsys.marketing.users.feature_table import feature_table
 from recsys.runs.opening import open_run
+from recsys.system.backend import start_backend
 
 # Scores that are in memory at a time.
 SCORES = 2**25
@@ -84,15 +86,19 @@ class Offers:
         self.dataset = folder.dataset()
         self._users = set(self.dataset.user_ids)
         self._ids = np.array(self.dataset.item_ids, dtype=object)
-        self._vectors_ID = self.recommender.embed_items(self.dataset.item_ids)
         self._items = {item: place for place, item in enumerate(self.dataset.item_ids)}
+
+    @cached_property
+    def _vectors_ID(self) -> np.ndarray:
+        start_backend()
+        return self.recommender.embed_items(self.dataset.item_ids)
 
     def titled(self) -> bool:
         """Whether items have titles."""
         return bool(self.recommender.titles)
 
-    def choice(self, config: OfferConfig, stock: np.ndarray, origin: str) -> np.ndarray:
-        """int [items]: indices of the items that may be offered.
+    def allowed(self, config: OfferConfig, stock: np.ndarray, origin: str) -> np.ndarray:
+        """bool [items]: what may be offered, if the model knows it; the model is not asked.
 
         Args:
             config: the rule.
@@ -102,22 +108,21 @@ class Offers:
         Raises:
             InputError: the condition is none, or no item is left.
         """
-        # Items that the model does not know have a vector of zeros, by contract.
-        allowed = stock & self._vectors_ID.any(axis=1)
-        allowed &= self.dataset.recommendable(self.recommender.manifest["data"]["fitted_part"])
+        fitted_part = self.recommender.manifest["data"]["fitted_part"]
+        allowed = stock & self.dataset.recommendable(fitted_part)
         if config.where is not None:
             table = feature_table(self.dataset, "item")
             table.insert(0, "item", self.dataset.item_ids)
             if "title" not in table:
                 table.insert(1, "title", self.dataset.item_titles)
             allowed &= rows_where(table, config.where, f"{origin}: offer.where").to_numpy()
-        if not allowed.any():
-            raise InputError(
-                f"{origin}: no item that the recommender recommends is in stock and fits its "
-                "offer; "
-                "see offer.where and stock"
-            )
-        return np.flatnonzero(allowed)
+        return _some(allowed, origin)
+
+    def choice(self, config: OfferConfig, stock: np.ndarray, origin: str) -> np.ndarray:
+        """int [items]: indices of the items that may be offered; see :meth:`allowed`."""
+        # Items that the model does not know have a vector of zeros, by contract.
+        known = self._vectors_ID.any(axis=1)
+        return np.flatnonzero(_some(self.allowed(config, stock, origin) & known, origin))
 
     def of(
         self, users: Sequence[str], config: OfferConfig, choice: np.ndarray, left: np.ndarray
@@ -172,6 +177,15 @@ class Offers:
                 chosen = {places.get(self._items[item]) for item in query.history} - {None}
                 scores_UC[row, list(chosen)] = -np.inf
         return scores_UC
+
+
+def _some(allowed: np.ndarray, origin: str) -> np.ndarray:
+    if not allowed.any():
+        raise InputError(
+            f"{origin}: no item that the recommender recommends is in stock and fits its offer; "
+            "see offer.where and stock"
+        )
+    return allowed
 
 
 def take(

@@ -1,5 +1,6 @@
 """What a campaign changed: those it was sent to against those held out."""
 
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -17,6 +18,8 @@ from recsys.errors import InputError
 from recsys.marketing.audiences.users_table import SEGMENT
 from recsys.marketing.campaigns.built import ASSIGNMENTS, COUNTS, KEYS
 from recsys.marketing.campaigns.contamination import OtherMessages, other_messages
+from recsys.marketing.formats import with_format
+from recsys.marketing.measurement.enough import beside_control
 from recsys.marketing.measurement.uplift import SegmentedUplift, uplift, uplift_by_segment
 from recsys.marketing.tables.columns import as_numbers, read_columns
 from recsys.marketing.versions import MEND, checked, read_version
@@ -27,6 +30,8 @@ UPLIFT = "uplift.json"
 BEFORE = "before"
 # What may be thousands, if all amounts are written so.
 THOUSANDS = re.compile(r"[0-9]{1,3}\.[0-9]{3}")
+
+logger = logging.getLogger(__name__)
 
 
 class OutcomesConfig(TimeConfig, FileConfig):
@@ -103,31 +108,33 @@ def measure_campaign(folder: Path, config: OutcomesConfig) -> Path:
     others = other_messages(folder, document["name"], at, days, document["outcome"])
     outcomes = ["responded"] if config.value is None else ["responded", "value"]
     own = users[~assigned["control"]]
+    controls = assigned.loc[assigned["control"], "campaign"].value_counts().to_dict()
     found = [
-        {"name": name, **_measured(rows, outcomes, others)}
+        {"name": name, **_measured(rows, outcomes, others, controls.get(name, 0))}
         for name, rows in own.groupby(assigned["campaign"], sort=False)
     ]
     control = None
     if document["control"] and document["control"]["share"]:
         outside = users.assign(treated=~assigned["control"])
         control = _measured(outside, outcomes, others)
-    RunFolder.write_json(
-        folder / UPLIFT,
-        {
-            "days": days,
-            "before_days": config.before_days if BEFORE in users else 0,
-            "outcome": document["outcome"],
-            "currency": document["currency"],
-            "campaigns": found,
-            "control": control,
-            "notes": [*notes, *others.notes],
-        },
-    )
-    return folder / UPLIFT
+    result = {
+        "days": days,
+        "before_days": config.before_days if BEFORE in users else 0,
+        "outcome": document["outcome"],
+        "currency": document["currency"],
+        "campaigns": found,
+        "control": control,
+        "notes": [*notes, *others.notes],
+    }
+    path = folder / UPLIFT
+    if path.exists():
+        logger.warning("%s: what was measured before is replaced", path)
+    RunFolder.write_json(path, with_format(result))
+    return path
 
 
 def _measured(
-    users: pd.DataFrame, outcomes: Sequence[str], others: OtherMessages
+    users: pd.DataFrame, outcomes: Sequence[str], others: OtherMessages, control: int = 0
 ) -> dict[str, Any]:
     """Uplift by outcome, or why there is none; and users who were sent other campaigns."""
     measured, not_measured = {}, {}
@@ -135,7 +142,7 @@ def _measured(
         try:
             measured[outcome] = _compared(users, outcome)
         except InputError as error:
-            not_measured[outcome] = str(error)
+            not_measured[outcome] = f"{error}{beside_control(control)}"
     treated = users["treated"]
     return {
         **measured,
@@ -191,7 +198,7 @@ def _users(
     after = done[theirs & within]
     if after.empty:
         raise InputError(
-            f"{config.path}: none of {len(done)} outcomes is of the campaign's users and of the "
+            f"{config.path}: none of {len(done):,} outcomes is of the campaign's users and of the "
             f"{days} days from {at} on (the outcomes are from {done['time'].min():%Y-%m-%d} to "
             f"{done['time'].max():%Y-%m-%d}): check the ids, and wait until the days are over"
         )

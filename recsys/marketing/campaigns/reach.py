@@ -86,6 +86,25 @@ class Reach:
         """float [items]: to how many users each can still be offered."""
         return self._stock.copy()
 
+    def check(self) -> None:
+        """Refuses what keeps a campaign from offering anything, before a model is asked.
+
+        Raises:
+            InputError: the recommender has no model or no titles for an e-mail, the stock cannot be
+                read, or no item fits an offer.
+        """
+        for campaign in self._config.campaigns:
+            if isinstance(campaign.channel, SocialConfig) or campaign.channel.offer is None:
+                continue
+            if isinstance(campaign.channel, EmailConfig) and not self._recommender.titled():
+                raise InputError(
+                    f"{_origin(campaign)}: an e-mail names items by their titles, and the "
+                    f"recommender {self._config.recommender} has none: map data.items.title in "
+                    "its experiment and run it again"
+                )
+            offer = campaign.channel.offer
+            self._recommender.allowed(offer, self._stock >= 1, _origin(campaign))
+
     def __call__(self, plan: Plan, users: Sequence[str]) -> Mapping[str, str]:
         """Of some users, those whom a campaign cannot reach, and why.
 
@@ -162,14 +181,7 @@ class Reach:
     ) -> dict[str, str]:
         if offer is None:
             return {}
-        origin = f"campaign {campaign.name!r}"
-        if isinstance(campaign.channel, EmailConfig) and not self._recommender.titled():
-            raise InputError(
-                f"{origin}: an e-mail names items by their titles, and the recommender "
-                f"{self._config.recommender} has none: map data.items.title in its experiment "
-                "and run it again"
-            )
-        choice = self._recommender.choice(offer, self._stock >= 1, origin)
+        choice = self._recommender.choice(offer, self._stock >= 1, _origin(campaign))
         # The first users get the last pieces, and these must not be those with the smallest ids.
         config = self._config
         turn = seeded_draw(config.seed, config.name, f"{config.at}", f"offers of {campaign.name}")
@@ -184,3 +196,8 @@ class Reach:
         if not any(self.files.offers.values()):
             return 0
         return int(((self._stock >= 1) & (self._left < 1)).sum())
+
+
+def _origin(campaign: CampaignConfig) -> str:
+    """Where an offer stands, for messages."""
+    return f"campaign {campaign.name!r}"

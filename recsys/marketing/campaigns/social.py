@@ -207,9 +207,9 @@ def _bare(text: str) -> str:
 
 def _nobody(platform: str, left_out: Sequence[tuple[str, str]]) -> str:
     counts = Counter(reason for _, reason in left_out).most_common(SHOWN)
-    why = ", ".join(f"{count} with {reason!r}" for reason, count in counts) or "none is given"
+    why = ", ".join(f"{count:,} with {reason!r}" for reason, count in counts) or "none is given"
     return (
-        f"none of {len(left_out)} users can be found on {platform} ({why}): check that `contacts` "
-        "names the right columns, `key` the ids of the log, and `country` or `region` the "
-        "country of telephone numbers without a country code"
+        f"none of {len(left_out):,} users can be found on {platform} ({why}): check that "
+        "`contacts` names the right columns, `key` the ids of the log, and `country` or `region` "
+        "the country of telephone numbers without a country code"
     )

@@ -10,6 +10,7 @@ from recsys.data.dataset import Dataset
 from recsys.data.sources.config import FileConfig
 from recsys.errors import InputError
 from recsys.marketing.tables.columns import as_numbers, read_columns
+from recsys.system.display import counted
 
 logger = logging.getLogger(__name__)
 
@@ -54,9 +55,9 @@ def offers_left(config: StockConfig | None, dataset: Dataset) -> np.ndarray:
         rows["pieces"] = as_numbers(rows["pieces"], where, config.number_format)
         if again := int(rows["item"].dropna().duplicated().sum()):
             logger.warning(
-                "%s: %d rows are of an item that has a row already; their pieces are added up",
+                "%s: %s an item that has a row already; their pieces are added up",
                 config.path,
-                again,
+                counted(again, "row is of", "rows are of"),
             )
         pieces = rows.groupby("item")["pieces"].sum()
         pieces = pieces[pieces >= config.least]
@@ -64,7 +65,7 @@ def offers_left(config: StockConfig | None, dataset: Dataset) -> np.ndarray:
     found = offers.reindex(dataset.item_ids, fill_value=0.0).to_numpy(float)
     if not (found > 0).any():
         raise InputError(
-            f"{config.path}: no item of the log is in stock ({len(offers)} rows are): give ids as "
-            f"the log has them, such as {dataset.item_ids[0]!r}"
+            f"{config.path}: no item of the log is in stock ({len(offers):,} rows are): give ids "
+            f"as the log has them, such as {dataset.item_ids[0]!r}"
         )
     return found

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from recsys.marketing.audiences.suppression import suppression_notes
+from recsys.marketing.measurement.enough import beside_control, not_measured
 from recsys.marketing.versions import read_version
 from recsys.runs.summary import as_text
 
@@ -17,7 +18,10 @@ def campaign_summary(folder: Path) -> str:
     """
     keys = ["campaigns", "at", "until", "outcome", "control", "holdouts", "held_out_elsewhere"]
     document = read_version(folder, "campaign.json", [*keys, "notes"])
-    columns = ("audience", "picked", "opted out", "left out", "held out", "sent", "shows")
+    # Those of the control group are not compared with the campaign: they get nothing for longer.
+    control = any(each["control"] for each in document["campaigns"])
+    held_out = ("held out", "control") if control else ("held out",)
+    columns = ("audience", "picked", "opted out", "left out", *held_out, "sent", "shows")
     rows = [
         (
             f"{each['name']} ({each['channel']})",
@@ -25,7 +29,8 @@ def campaign_summary(folder: Path) -> str:
             f"{each['audience']['users'] + each['audience']['opted_out']:,}",
             f"{each['audience']['opted_out'] + each['opted_out_of_channel']:,}",
             f"{sum(each['left_out'].values()):,}",
-            f"{each['held_out']:,}",
+            f"{each['held_out'] - each['control']:,}",
+            *([f"{each['control']:,}"] if control else []),
             f"{each['sent']:,}",
             _points(each["smallest_uplift"]),
         )
@@ -33,7 +38,12 @@ def campaign_summary(folder: Path) -> str:
     ]
     text = as_text(f"{folder}: to be sent on {document['at']}", columns, rows)
     text += "shows: the smallest uplift of the response rate that the holdout probably shows"
-    lines = [line for each in document["campaigns"] for line in _not_reached(each)]
+    lines = [
+        f"{each['name']}: {not_measured(why)}{beside_control(each['control'])}"
+        for each in document["campaigns"]
+        if (why := each["shows_nothing"])
+    ]
+    lines += [line for each in document["campaigns"] for line in _not_reached(each)]
     lines += [*_who_gets_nothing(document), *suppression_notes(document), *document["notes"]]
     return "\n".join([text, *lines])
 
@@ -62,11 +72,10 @@ def _who_gets_nothing(document: Mapping[str, Any]) -> list[str]:
             f"until {document['until']}"
         )
     if (control := document["control"]) and control["share"]:
-        shows = control["smallest_uplift"]
-        lines.append(
-            f"{control['users']:,} of them are in the global control group"
-            + ("" if shows is None else f", which probably shows an uplift of {_points(shows)}")
-        )
+        shows = f"which probably shows an uplift of {_points(control['smallest_uplift'])}"
+        if why := control["shows_nothing"]:
+            shows = f"with which the others cannot be compared: {why}"
+        lines.append(f"{control['users']:,} of them are in the global control group, {shows}")
     if users := document["held_out_elsewhere"]:
         names = [
             f"{each['left_out']:,} of {each['name']}, {each['at']}"

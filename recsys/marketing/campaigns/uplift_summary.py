@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from recsys.marketing.formats import of_this_format
 from recsys.marketing.reports.contamination_notes import contamination_notes
 from recsys.runs.summary import as_text
 from recsys.system.reading import read_json
@@ -17,9 +18,10 @@ def read_uplift(file: Path) -> dict[str, Any]:
         file: ``uplift.json``.
 
     Raises:
-        Damaged: it is missing, or another document.
+        Damaged: it is missing, another document, or of another format.
     """
     mend = "Measure the campaign again (`recsys campaign measure`)"
+    of_this_format(read_json(file, mend), file, mend)
     return read_json(file, mend, ["days", "before_days", "campaigns", "control", "notes"])
 
 
@@ -39,7 +41,9 @@ def uplift_summary(file: Path) -> str:
             "campaign or not; `held out` is the control group"
         )
     for campaign in compared:
-        notes += [f"{campaign['name']}: {why}" for why in campaign["not_measured"].values()]
+        # One reason may keep both outcomes from being compared.
+        reasons = dict.fromkeys(campaign["not_measured"].values())
+        notes += [f"{campaign['name']}: {why}" for why in reasons]
         for outcome in ("responded", "value"):
             if outcome in campaign:
                 found = campaign[outcome]

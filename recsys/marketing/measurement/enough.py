@@ -16,7 +16,21 @@ def too_few_users(treated: int, held_out: int) -> str | None:
     """
     if min(treated, held_out) >= SMALLEST_ARM:
         return None
-    return f"{treated} users treated and {held_out} held out; each needs {SMALLEST_ARM} or more"
+    return f"{treated:,} users treated and {held_out:,} held out; each needs {SMALLEST_ARM} or more"
+
+
+def not_measured(why: str) -> str:
+    """What is said of a campaign whose arms are not compared, before it is sent and after."""
+    return f"the campaign cannot be measured: {why}"
+
+
+def beside_control(users: int) -> str:
+    """A remark on those held out who are not among the ones compared.
+
+    Args:
+        users: of the global control group, in the campaign.
+    """
+    return f" ({users:,} more are in the control group, which is compared apart)" if users else ""
 
 
 def expected_responders(share: float, treated: int, held_out: int) -> float:
@@ -42,11 +56,11 @@ def too_few_for_money(share: float, treated: int, held_out: int) -> str | None:
     if expected >= FEWEST_RESPONDERS:
         return None
     if not share:
-        return f"none of {treated + held_out} users has an amount"
+        return f"none of {treated + held_out:,} users has an amount"
     name = "held out" if held_out <= treated else "treated"
     needed = math.ceil(FEWEST_RESPONDERS / share)
     return (
-        f"{share:.1%} of {treated + held_out} users have an amount, so about {expected:.1f} of the "
-        f"{min(treated, held_out)} {name} do if nothing changes, and an interval of money needs "
-        f"{FEWEST_RESPONDERS}: {needed} users {name}"
+        f"{share:.1%} of {treated + held_out:,} users have an amount, so about {expected:.1f} of "
+        f"the {min(treated, held_out):,} {name} do if nothing changes, and an interval of money "
+        f"needs {FEWEST_RESPONDERS}: {needed:,} users {name}"
     )

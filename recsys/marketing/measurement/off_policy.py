@@ -170,7 +170,7 @@ def cross_fitted_rewards(
     if (policy < 0).any() or not np.allclose(policy.sum(axis=1), 1, atol=1e-6):
         raise InputError("each row of the new policy must hold probabilities that sum to 1")
     if not 2 <= folds <= len(gains):
-        raise InputError(f"folds must be from 2 to the number of rows, {len(gains)}; not {folds}")
+        raise InputError(f"folds must be from 2 to the number of rows, {len(gains):,}; not {folds}")
     known = scale(known)  # by all rows: that tells no row's reward
     guesses = np.empty_like(policy)
     for train, test in KFold(folds, shuffle=True, random_state=seed).split(known):
@@ -224,7 +224,7 @@ def _weighed(
     weights = weights if clip is None else np.minimum(weights, clip)
     if _effective(weights) < LEAST_EFFECTIVE:
         raise InputError(
-            f"the log's {len(weights)} rows say as much about the new policy as "
+            f"the log's {len(weights):,} rows say as much about the new policy as "
             f"{_effective(weights):.1f} of its own would, too little for an interval: it chooses "
             "what was hardly ever logged; log more, or a policy closer to it"
         )
@@ -244,7 +244,7 @@ def _numbers(name: str, values: Numbers, length: int | None = None) -> np.ndarra
     if found.ndim != 1:
         raise InputError(f"{name} must be one number a row, not of shape {found.shape}")
     if length is not None and len(found) != length:
-        raise InputError(f"{len(found)} {name} for {length} rewards; give one of each a row")
+        raise InputError(f"{len(found):,} {name} for {length:,} rewards; give one of each a row")
     return found
 
 
@@ -252,7 +252,7 @@ def _table(name: str, values: np.ndarray, rewards: np.ndarray) -> np.ndarray:
     found = _finite(name, values)
     if found.ndim != 2 or len(found) != len(rewards):
         raise InputError(
-            f"{name} must be a table of {len(rewards)} rows, one per reward; its shape is "
+            f"{name} must be a table of {len(rewards):,} rows, one per reward; its shape is "
             f"{found.shape}"
         )
     return found

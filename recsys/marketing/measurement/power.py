@@ -237,8 +237,8 @@ def smallest_uplift(
             high *= 2
     elif outcome.power(high, arms, alpha) < power:
         raise InputError(
-            f"with {treated} users treated and {held_out} held out no uplift up to {high:g} would "
-            "be shown; take more users"
+            f"with {treated:,} users treated and {held_out:,} held out no uplift up to {high:g} "
+            "would be shown; take more users"
         )
     low = high / 2
     while outcome.power(low, arms, alpha) >= power:

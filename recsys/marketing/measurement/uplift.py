@@ -8,7 +8,11 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import confint_proportions_2indep, test_proportions_2indep
 
 from recsys.errors import InputError
-from recsys.marketing.measurement.enough import too_few_for_money, too_few_users
+from recsys.marketing.measurement.enough import (
+    not_measured,
+    too_few_for_money,
+    too_few_users,
+)
 from recsys.marketing.measurement.permutation import permutation_difference
 
 
@@ -121,7 +125,8 @@ def uplift_by_segment(
     if users[segment].isna().any():
         missing = int(users[segment].isna().sum())
         raise InputError(
-            f"{missing} of {len(users)} users have no {segment!r}; give theirs a name, such as none"
+            f"{missing:,} of {len(users):,} users have no {segment!r}; give theirs a name, such as "
+            "none"
         )
     names = users[segment].astype(str).to_numpy()
     found, not_estimated = {}, {}
@@ -168,7 +173,8 @@ class _Users:
         ours, others = self.outcomes[self.treated], self.outcomes[~self.treated]
         if np.ptp(ours) == np.ptp(others) == 0:
             return (
-                f"the outcome varies neither among {treated} users treated nor {held_out} held out"
+                f"the outcome varies neither among {treated:,} users treated nor {held_out:,} held "
+                "out"
             )
         return too_few_for_money(float((self.outcomes != 0).mean()), treated, held_out)
 
@@ -228,8 +234,8 @@ def _checked(users: pd.DataFrame, outcome: str, before: str | None) -> _Users:
         if users[name].isna().any():
             missing = int(users[name].isna().sum())
             raise InputError(
-                f"{missing} of {len(users)} users have no {name!r}; every user assigned counts, "
-                "also with an outcome of no or zero"
+                f"{missing:,} of {len(users):,} users have no {name!r}; every user assigned "
+                "counts, also with an outcome of no or zero"
             )
     if "user" in users and users["user"].duplicated().any():
         twice = users["user"][users["user"].duplicated()].iloc[0]
@@ -262,5 +268,5 @@ def _no_column(users: pd.DataFrame, name: str) -> str:
 def _overall(users: _Users) -> Uplift:
     reason = users.says_nothing()
     if reason is not None:
-        raise InputError(f"the campaign cannot be measured: {reason}")
+        raise InputError(not_measured(reason))
     return users.compared()

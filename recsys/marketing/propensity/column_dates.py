@@ -81,7 +81,7 @@ def dates_of(
     found = ReadColumn(days, there, read, odd, different.missing, said, doubt)
     if format is not None and not found.holds:
         raise InputError(
-            f"{there - read} of {there} values, such as {odd[0] if odd else None!r}, are not "
+            f"{there - read:,} of {there:,} values, such as {odd[0] if odd else None!r}, are not "
             f'dates in the format "{format}"'
         )
     return found

@@ -5,13 +5,12 @@ An entry point of the core: see :class:`recsys.tracking.models.ModelKind`.
 
 import warnings
 from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recsys.errors import InputError
 from recsys.system.reading import reading
-from recsys.tracking.logged_model import log_model
+from recsys.tracking.logged_model import environment, log_model
 from recsys.tracking.run import Run
 
 if TYPE_CHECKING:
@@ -135,7 +134,7 @@ def log(
                 skops_trusted_types=types,
                 signature=model_signature,
                 input_example=input_example,
-                pip_requirements=[f"{name}=={version(name)}" for name in PACKAGES],
+                conda_env=environment(PACKAGES),
                 pyfunc_predict_fn=predicts,
             )
 

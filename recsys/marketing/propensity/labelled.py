@@ -91,7 +91,7 @@ def _require_users(given: LabelledTable, config: LabelledTableConfig) -> None:
         return
     told = f"{len(given.label.target):,} rows have a label ({config.label!r}, table.label)"
     if config.key is not None:
-        told += f", and {config.key!r} (table.key) has {users} different values in them"
+        told += f", and {config.key!r} (table.key) has {users:,} different values in them"
     wrong = "" if config.key is None else ": if these are not users, name another column"
     raise InputError(
         f"{config.path}: {told}; at least {FEWEST_USERS} users are needed to train on some and "

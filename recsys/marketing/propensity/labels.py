@@ -85,7 +85,7 @@ def read_label(
         found = _one_of(given, name, asked, numbers.odd)
         if kind is None and are_numbers:
             said = (
-                f"{name!r} has {len(different)} different numbers and is taken as classes; "
+                f"{name!r} has {len(different):,} different numbers and is taken as classes; "
                 "table.objective: regression predicts it as a number"
             )
             found = replace(found, notes=(*found.notes, said))
@@ -146,8 +146,8 @@ def _one_of(given: pd.Series, name: str, asked: str, odd: list[str]) -> Label:
         if 0 < len(odd) < len(different) / 2:
             numbers = f". Most are numbers, but for such as {odd[0]!r}: leave these empty"
         raise InputError(
-            f"the label {name!r} has {len(different)} different texts, and at most {MOST_CLASSES} "
-            f"are told apart; name in table.positive the one that means yes{numbers}"
+            f"the label {name!r} has {len(different):,} different texts, and at most "
+            f"{MOST_CLASSES} are told apart; name in table.positive the one that means yes{numbers}"
         )
     if len(different) == 2:
         raise InputError(

@@ -106,8 +106,9 @@ class Binary:
         if min(done, users - done) >= FEWEST_OF_A_CLASS:
             return
         raise InputError(
-            f"of the {users} users that are {part}, {done} have the label yes ({self.setting}): "
-            f"{FEWEST_OF_A_CLASS} with it and as many without it are needed to tell them apart"
+            f"of the {users:,} users that are {part}, {done:,} have the label yes "
+            f"({self.setting}): {FEWEST_OF_A_CLASS} with it and as many without it are needed to "
+            "tell them apart"
         )
 
     def alone(self, feature: np.ndarray, target: pd.Series) -> float:
@@ -166,12 +167,12 @@ class Regression:
         others = len(target) - int(target.value_counts().max())
         if self.stated and others < FEWEST_OF_A_CLASS:
             raise InputError(
-                f"of the {len(target)} users that are {part}, {others} have another amount than "
-                f"the most frequent one ({self.setting}): {FEWEST_OF_A_CLASS} are needed"
+                f"of the {len(target):,} users that are {part}, {others:,} have another amount "
+                f"than the most frequent one ({self.setting}): {FEWEST_OF_A_CLASS} are needed"
             )
         if not self.stated and target.nunique() < FEWEST_OF_A_CLASS:
             raise InputError(
-                f"the {len(target)} users that are {part} have {target.nunique()} different "
+                f"the {len(target):,} users that are {part} have {target.nunique():,} different "
                 f"amounts ({self.setting}), too few for a regression. Predict a yes or no, or a "
                 "longer period."
             )
@@ -216,7 +217,7 @@ class Multiclass:
         common = counts[counts >= FEWEST_OF_A_CLASS]
         if len(common) < 2:
             raise InputError(
-                f"of the {len(target)} users that are {part}, {len(common)} classes have "
+                f"of the {len(target):,} users that are {part}, {len(common):,} classes have "
                 f"{FEWEST_OF_A_CLASS} users or more ({self.setting}): two are needed to tell "
                 "them apart"
             )

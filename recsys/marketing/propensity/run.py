@@ -17,6 +17,7 @@ from recsys.marketing.at_work import at_work, versions
 from recsys.marketing.propensity.estimator_model import FILE
 from recsys.marketing.propensity.experiment import PropensityExperiment
 from recsys.marketing.propensity.explanations import coefficients, importance
+from recsys.marketing.propensity.files import PREDICTIONS, USERS
 from recsys.marketing.propensity.giveaways import giveaways
 from recsys.marketing.propensity.labelled import task_of_table
 from recsys.marketing.propensity.model_selection import fit_for_now, select_model
@@ -42,7 +43,6 @@ from recsys.runs.preparation import prepare_dataset
 from recsys.system.files import atomic_path
 
 VERSION = "1"
-USERS, PREDICTIONS = "users.parquet", "predictions.parquet"
 
 
 def run_propensity(

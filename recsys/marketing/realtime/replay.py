@@ -19,6 +19,7 @@ from recsys.marketing.audiences.suppression import (
     read_suppressed,
     suppression_contacts,
 )
+from recsys.marketing.formats import with_format
 from recsys.marketing.realtime.answers import Answers, known_items, window_of
 from recsys.marketing.realtime.config import ReplayConfig
 from recsys.marketing.realtime.state import Users
@@ -98,7 +99,8 @@ def replay(config: ReplayConfig, runs_dir: Path) -> Path:
         left_out = stream.left_out
         if not left_out.empty:
             left_out[~left_out["user"].isin(out)].to_parquet(folder / LEFT_OUT, index=False)
-        RunFolder.write_json(folder / SUMMARY, run.document() | suppressed.counts)
+        document = run.document() | suppressed.counts
+        RunFolder.write_json(folder / SUMMARY, with_format(document))
         write_folder_manifest(folder, "manifest.json", {})
     return final
 

@@ -154,7 +154,7 @@ def _refuse_repeats(repeats: pd.DataFrame, where: str) -> None:
     row = repeats.iloc[0]
     raise InputError(
         f"{where}: row {row['row'] + 1} (user {row['user']!r}, item {row['item']!r}, "
-        f"{iso(int(row['time']))}) repeats row {row['first'] + 1}, and so do {len(repeats)} rows "
+        f"{iso(int(row['time']))}) repeats row {row['first'] + 1}, and so do {len(repeats):,} rows "
         "in all: they are equal to an earlier one in every column read. Set `duplicates: drop` "
         "to leave them out, or map a column that tells them apart."
     )

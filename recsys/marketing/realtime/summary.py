@@ -3,9 +3,12 @@
 from pathlib import Path
 
 from recsys.marketing.audiences.suppression import suppression_notes
+from recsys.marketing.formats import of_this_format
 from recsys.marketing.realtime.replay import SUMMARY
 from recsys.system.display import counted
 from recsys.system.reading import read_json
+
+MEND = "Replay again (`recsys replay`)"
 
 
 def replay_summary(folder: Path) -> str:
@@ -14,7 +17,9 @@ def replay_summary(folder: Path) -> str:
     Args:
         folder: of :func:`recsys.marketing.realtime.replay.replay`.
     """
-    found = read_json(folder / SUMMARY, "Replay again (`recsys replay`)", ["stream", "latency_ms"])
+    path = folder / SUMMARY
+    of_this_format(read_json(path, MEND), path, MEND)
+    found = read_json(path, MEND, ["stream", "latency_ms"])
     stream, latency = found["stream"], found["latency_ms"]
     lines = [
         f"{folder}: {counted(stream['events'], 'event')} from {stream['first']} to "

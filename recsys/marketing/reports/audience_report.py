@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from recsys.marketing.reports import campaign_plots
-from recsys.marketing.reports.documents import read_document
+from recsys.marketing.reports.documents import read_result
 from recsys.marketing.reports.user_plots import SEGMENT_COLOURS
 from recsys.reports.page import inline
 
@@ -21,7 +21,7 @@ def saved_audiences(folders: Sequence[Path]) -> dict[str, Any]:
     Raises:
         InputError: a document is missing or damaged.
     """
-    documents = [read_document(folder / "audience.json", keys=KEYS) for folder in folders]
+    documents = [read_result(folder / "audience.json", keys=KEYS) for folder in folders]
     named = [
         (f"{document['name']}, version {folder.resolve().name}", document)
         for folder, document in zip(folders, documents, strict=True)

@@ -13,7 +13,7 @@ from recsys.marketing.reports import campaign_plots
 from recsys.marketing.reports.audience_report import audiences
 from recsys.marketing.reports.campaign_plots import HELD_OUT, OPTED_OUT, SENT
 from recsys.marketing.reports.contamination_notes import contamination_notes
-from recsys.marketing.reports.documents import read_document
+from recsys.marketing.reports.documents import read_document, read_result
 from recsys.reports.page import inline
 
 EXAMPLES = 3
@@ -57,7 +57,7 @@ def campaign_section(folder: Path) -> dict[str, Any]:
         InputError: a document is missing or damaged.
     """
     keys = ("name", "at", "campaigns", "until", "outcome", "control", "notes")
-    document = read_document(folder / "campaign.json", keys=keys)
+    document = read_result(folder / "campaign.json", keys=keys)
     definition = folder / "campaign.yaml"
     campaigns = sorted(document["campaigns"], key=lambda each: each["priority"])
     named = {each["audience"]["name"]: each["audience"] for each in campaigns}
@@ -83,7 +83,7 @@ def campaign_section(folder: Path) -> dict[str, Any]:
         ],
         "images": {"audiences": inline(campaign_plots.where_audiences_go(parts))},
         "audiences": audiences(list(named.items())),
-        "uplift": _uplift(read_document(folder / "uplift.json", {}), campaigns),
+        "uplift": _uplift(read_result(folder / "uplift.json", {}), campaigns),
         "definition": definition.read_text(encoding="utf-8"),
     }
 
@@ -159,9 +159,10 @@ def _uplift(document: Mapping[str, Any], campaigns: list[dict[str, Any]]) -> dic
         if not found:
             continue
         name = campaign["name"]
-        unmeasured += [
-            f"{name}, {WHAT[outcome]}: {why}" for outcome, why in found["not_measured"].items()
-        ]
+        reasons: dict[str, list[str]] = {}
+        for outcome, why in found["not_measured"].items():
+            reasons.setdefault(why, []).append(WHAT[outcome])
+        unmeasured += [f"{name}, {' and '.join(what)}: {why}" for why, what in reasons.items()]
         contaminated += contamination_notes(name, found["sent_others"])
         told = [
             name

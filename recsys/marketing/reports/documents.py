@@ -5,10 +5,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from recsys.marketing.formats import of_this_format
 from recsys.marketing.versions import RECORD
 from recsys.reports import page
 from recsys.system.display import printable
 
+MEND = "Make it again with the command that made it, such as `recsys campaign build`"
 # Ids that would tell everybody how to reach the user.
 CONTACT = re.compile(r"\S+@\S+|\+[\d\s()/.-]{7,}")
 
@@ -25,6 +27,19 @@ def checked(path: Path) -> Path:
 def read_document(path: Path, default: Any = None, keys: Sequence[str] = ()) -> Any:
     """A JSON or YAML document, :func:`checked`; see :func:`recsys.reports.page.read_document`."""
     return page.read_document(path, default, keys, _manifest(path))
+
+
+def read_result(path: Path, default: Any = None, keys: Sequence[str] = ()) -> Any:
+    """What was found of an audience, a campaign or a replay; see :func:`read_document`.
+
+    Raises:
+        Damaged: another version of recsys wrote it.
+    """
+    document = read_document(path, default)
+    if document is default:
+        return default
+    of_this_format(document, path, MEND)
+    return read_document(path, default, keys)
 
 
 def _manifest(path: Path) -> str:

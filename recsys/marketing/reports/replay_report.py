@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow.dataset
 
-from recsys.marketing.reports.documents import checked, read_document
+from recsys.marketing.reports.documents import checked, read_result
 from recsys.marketing.reports.replay_plots import actions_over_time
 from recsys.reports.page import inline
 from recsys.system.reading import reading
@@ -28,7 +28,7 @@ def replay_section(folder: Path) -> dict[str, Any]:
     Raises:
         InputError: a document is missing or damaged.
     """
-    document = read_document(folder / "replay.json", keys=("stream", "actions", "settings"))
+    document = read_result(folder / "replay.json", keys=("stream", "actions", "settings"))
     images: dict[str, str] = {}
     examples: list[dict[str, Any]] = []
     actions = folder / "actions.parquet"

@@ -188,7 +188,7 @@ def _require_two_classes(table: pd.DataFrame) -> None:
     stars = table["stars"]
     which = "positive" if table["positive"].all() else "negative"
     raise InputError(
-        f"all {len(table)} reviews are {which}: their stars are from {stars.min():g} to "
+        f"all {len(table):,} reviews are {which}: their stars are from {stars.min():g} to "
         f"{stars.max():g}. Set reviews.positive_from so that both kinds occur."
     )
 
@@ -198,7 +198,7 @@ def _require_enough(name: str, positive: np.ndarray) -> None:
     if rarer >= FEWEST_OF_A_CLASS:
         return
     raise InputError(
-        f"too few reviews: of {len(positive)} in the {name} part {int(positive.sum())} are "
+        f"too few reviews: of {len(positive):,} in the {name} part {int(positive.sum()):,} are "
         f"positive, and {FEWEST_OF_A_CLASS} positive and as many negative ones are needed in each "
         "part (reviews of one time are in one part). Give more reviews, or change "
         "reviews.positive_from."

@@ -215,7 +215,7 @@ def _refuse_unusable(found: Reviews, hint: str, config: ReviewsConfig, files: So
         times = ibis.memtable(found.quarantined.loc[is_bad, ["time"]]).time
         told = f" Of these, {explain_times(times, config)}."
     raise InputError(
-        f"{files}: {bad} of {kept + bad} reviews cannot be used, {rows} of them for: {reason}"
+        f"{files}: {bad:,} of {kept + bad:,} reviews cannot be used, {rows:,} of them for: {reason}"
         f"{hint if reason == NOT_STARS else ''}. For "
         f"example {shown}.{told} Check `columns`, or raise `max_quarantined` (now "
         f"{config.max_quarantined})."

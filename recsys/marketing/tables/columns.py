@@ -1,8 +1,9 @@
 """Small tables that a marketer brings: opt-outs, contacts, stock, messages, outcomes."""
 
+import contextlib
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,7 +13,9 @@ import numpy as np
 import pandas as pd
 from ibis.backends.duckdb import Backend
 
+from recsys.data.prepare.conditions import explaining, time_limit
 from recsys.data.prepare.ids import identifier
+from recsys.data.prepare.wanted import HOLDS, asked
 from recsys.data.sources.addresses import matches_nothing
 from recsys.data.sources.cells import trimmed
 from recsys.data.sources.config import FileConfig
@@ -30,9 +33,22 @@ HINT_SAMPLE = 200
 Config = TypeVar("Config", bound=FileConfig)
 
 
-@contextmanager
+@dataclass(frozen=True)
+class Condition:
+    """A condition on the rows of a table.
+
+    Attributes:
+        text: in SQL, as :func:`recsys.data.prepare.conditions.check_condition` has it.
+        setting: where it stands, such as `suppress.where`.
+    """
+
+    text: str
+    setting: str
+
+
+@contextlib.contextmanager
 def open_table(
-    config: FileConfig, roles: Mapping[str, str] | None = None
+    config: FileConfig, roles: Mapping[str, str] | None = None, whole: bool = False
 ) -> Iterator[tuple[Backend, ir.Table, SourceFiles]]:
     """A table in an engine of its own: the engine, the table, and its files for messages.
 
@@ -41,6 +57,7 @@ def open_table(
     Args:
         config: the table.
         roles: by role the columns that are needed; all by default.
+        whole: read the other columns, too.
 
     Raises:
         InputError: it cannot be read, or not each of its lines.
@@ -50,7 +67,7 @@ def open_table(
         con = connect(scratch, MEMORY_GIB)
         try:
             files = locate(config, "users", scratch)
-            source = read_table(con, files, config, "given", roles)
+            source = read_table(con, files, config, "given", roles, whole)
             with blaming_input(str(files)):
                 yield con, source.complete(files), files
         finally:
@@ -92,6 +109,7 @@ def read_columns(
     columns: Mapping[str, str | None],
     ids: Collection[str],
     times: TimeConfig | None = None,
+    condition: Condition | None = None,
 ) -> pd.DataFrame:
     """Some columns of a table, as text without blanks around it; None where empty.
 
@@ -101,17 +119,27 @@ def read_columns(
         ids: roles whose values are ids, which take the form that they have in a dataset
             (``17850.0`` is ``17850``).
         times: how the values of the role ``time`` are read: in UTC, see :func:`as_times`.
+        condition: on the rows.
 
     Returns:
-        A column per role, in the order of the file.
+        A column per role, in the order of the file; with a condition also :data:`HOLDS`, whether it
+        holds, None where that is not known.
 
     Raises:
         InputError: the table cannot be read, or not each of its lines, has no such column (the
-            nearest is named), or a time is missing or not possible.
+            nearest is named), a time is missing or not possible, or the condition is not one on
+            the table's columns.
     """
     named = {role: name for role, name in columns.items() if name is not None}
-    with open_table(config, named) as (con, raw, files):
-        chosen = {}
+    with contextlib.ExitStack() as stack:
+        con, raw, files = stack.enter_context(open_table(config, named, condition is not None))
+        chosen: dict[str, ir.Value] = {}
+        if condition is not None:
+            origin = f"{files}: {condition.setting}"
+            raw = asked(con, raw, condition.text, origin)
+            chosen[HOLDS] = raw[HOLDS]
+            stack.enter_context(explaining(condition.text, origin))
+            stack.enter_context(time_limit(con.con, origin))
         for role, name in named.items():
             values = column(raw, name, role, files)
             if role in ids:
@@ -158,7 +186,7 @@ def as_times(given: pd.Series, read: pd.Series, config: TimeConfig, where: str) 
         cause = explain_times(ibis.memtable(pd.DataFrame({"time": given[bad]})).time, config)
         raise InputError(
             f"{where}: {given.iloc[row]!r} in row {given.index[row] + 1} is not a usable time "
-            f"({int(bad.sum())} of {len(bad)} rows). Of these, {cause}."
+            f"({int(bad.sum()):,} of {len(bad):,} rows). Of these, {cause}."
         )
     return pd.to_datetime(read.astype("int64"), unit="us", utc=True)
 

@@ -79,7 +79,7 @@ def learn_thresholds(events: Events, cutoff: int) -> Thresholds:
     ).iloc[0]
     if found["gaps"] < FEWEST_GAPS:
         raise InputError(
-            f"users came back {int(found['gaps'])} times before the cutoff, and {FEWEST_GAPS} "
+            f"users came back {int(found['gaps']):,} times before the cutoff, and {FEWEST_GAPS} "
             "times are needed to know a rhythm: give a longer log, or a later cutoff"
         )
     loyal = events.con.to_pandas(again.aggregate(loyal=again.occasions.quantile(LOYAL)))
@@ -165,7 +165,7 @@ def cluster(features: pd.DataFrame, seed: int) -> Clusters:
         InputError: there are too few users.
     """
     if len(features) <= MOST_CLUSTERS:
-        raise InputError(f"{len(features)} users are too few for clusters")
+        raise InputError(f"{len(features):,} users are too few for clusters")
     found = {}
     for count in range(2, MOST_CLUSTERS + 1):
         model = make_pipeline(encoding(scale=True), KMeans(count, n_init=10, random_state=seed))

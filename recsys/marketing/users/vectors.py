@@ -14,6 +14,7 @@ from recsys.errors import InputError
 from recsys.export.inputs import HISTORY, HISTORY_TIME
 from recsys.export.recommend import Recommender
 from recsys.runs.opening import open_run
+from recsys.system.backend import start_backend
 
 # Events, padding included, that one call of the model reads.
 EVENTS_PER_CALL = 2**16
@@ -54,6 +55,7 @@ class UserVectors:
     """
 
     def __init__(self, run: str, dataset: Dataset) -> None:
+        start_backend()
         self.folder = open_run(Path(run))
         self.recommender = Recommender(self.folder.model_version())
         self._dataset = dataset

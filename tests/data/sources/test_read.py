@@ -76,7 +76,7 @@ def test_json_ids_of_mixed_types(write, prepared):
 def test_encoding(write, prepared):
     text = SMALL_LOG.replace(",w,", ",café,").encode("latin-1")
     path = write("log.csv", text)
-    with pytest.raises(InputError, match="encoding: latin-1"):
+    with pytest.raises(InputError, match="encoding: cp1252"):
         prepared(path)
     assert "café" in prepared(path, log={"encoding": "latin-1"}).item_ids
     with pytest.raises(InputError, match="unknown encoding"):

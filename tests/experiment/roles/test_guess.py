@@ -112,7 +112,8 @@ def test_what_is_uncertain_is_said(write):
 
 
 ENCODED = [
-    ("latin-1", "user,item\n1,café\n2,thé\n"),
+    ("cp1252", "user,item\n1,café\n2,thé\n"),
+    ("cp1252", "user,item,city\n1,a,Köln\n2,b,Nürnberg\n2,b,Großröhrsdorf\n"),
     ("gb18030", "用户ID,商品\n1,茶叶\n2,咖啡\n"),
     ("utf-16", "user,item\n1,café\n2,茶\n"),
 ]
@@ -124,6 +125,14 @@ def test_encodings_are_tried(write, encoding, text):
     assert guess.log.encoding == encoding
     assert f"{encoding} was taken" in guess.notes[0]
     assert set(guess.roles) == {"user", "item"}
+
+
+def test_windows_letters_are_read_and_what_windows_has_not_as_latin_1(write):
+    lines = "".join(f"{n};{n % 3};{n},50 €\n" for n in range(20))
+    guess = guess_roles(str(write("log.csv", f"user;item;price\n{lines}".encode("cp1252"))))
+    assert guess.settings["encoding"] == "cp1252" and guess.settings["currency"] == "€"
+    guess = guess_roles(str(write("log.csv", b"user,item\n1,caf\xe9\n2,\x81 x\n")))
+    assert guess.log.encoding == "latin-1"
 
 
 def test_an_encoding_that_is_named_is_taken_at_its_word(write):

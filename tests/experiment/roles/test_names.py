@@ -63,7 +63,7 @@ HEADERS = {
 def test_names_of_many_logs(log):
     header, roles = HEADERS[log]
     columns = header.split(";")
-    found = {role: named(columns, spellings) for role, spellings in NAMES.items()}
+    found = {role: named(columns, role) for role in NAMES}
     assert {role: found[role][0] for role in roles} == roles
 
 
@@ -76,4 +76,29 @@ def test_spellings_are_written_as_they_are_compared():
 def test_every_letter_counts():
     assert folded("User_ID:token") == "userid"
     assert folded("用户 ＩＤ") == "用户id"
-    assert named(["价格", "数量"], NAMES["user"]) == []
+    assert named(["价格", "数量"], "user") == []
+
+
+@pytest.mark.parametrize(
+    ("column", "role"),
+    [
+        ("Kunden-Nr.", "user"),
+        ("customer #no", "user"),
+        ("N° client", "user"),
+        ("Artikel Nr", "item"),
+        ("Artikel-Nº", "item"),
+        ("Product Number", "item"),
+        ("code_produit", "item"),
+        ("Bon-Receipt", None),
+        ("receipt no.", "session"),
+    ],
+)
+def test_a_word_for_an_id_may_stand_before_or_behind_the_name_of_a_thing(column, role):
+    found = [each for each in NAMES if named([column], each)]
+    assert found == ([] if role is None else [role])
+
+
+def test_names_that_other_roles_have_are_left_to_them():
+    for column in ("Stück", "no", "order_number", "i no", "total", "visit number"):
+        assert not named([column], "item") and not named([column], "user")
+    assert named(["Product No", "product_id"], "item") == ["product_id", "Product No"]

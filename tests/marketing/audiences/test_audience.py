@@ -6,8 +6,17 @@ import yaml
 
 from recsys.errors import InputError
 from recsys.experiment.file import validated
-from recsys.marketing.audiences.audience import Audience, AudienceConfig, counts, save_audience
+from recsys.marketing.audiences.audience import (
+    Audience,
+    AudienceConfig,
+    Definition,
+    counts,
+    pick,
+    save_audience,
+)
 from recsys.marketing.audiences.summary import audience_summary
+from recsys.marketing.audiences.suppression import Suppressed
+from recsys.marketing.audiences.users_table import read_users
 
 
 @pytest.fixture
@@ -50,12 +59,14 @@ def test_it_is_saved_counted_and_versioned(run, tmp_path):
     counts = json.loads((second / "audience.json").read_text())
     # Twelve are lost, fewer than are told; how many are active would tell.
     assert counts == {
+        "format": 1,
         "name": "likely",
         "users": 49,
         "of": 100,
         "opted_out": 1,
         "minimum_size": 20,
         "segments": {"active": None, "lost": None},
+        "opt_outs_where": None,
         "unknown_opt_outs": 0,
         "opted_out_addresses_of_nobody": 0,
         "unreadable_opted_out_addresses": 0,
@@ -122,3 +133,25 @@ def test_what_is_told_does_not_tell_the_rest():
 def test_a_name_fits_a_folder(run):
     with pytest.raises(InputError, match="at most 100 letters"):
         config(run, name="x" * 300)
+
+
+def test_a_list_that_covers_everybody_is_named_and_not_the_condition(run, tmp_path):
+    everybody = "user\n" + "\n".join(map(str, range(100)))
+    (tmp_path / "all.csv").write_text(everybody)
+    suppress = {"path": str(tmp_path / "all.csv"), "key": "user"}
+    with pytest.raises(InputError, match=r"all 100 users are on the opt-out list .*all.csv"):
+        save_audience(config(run, suppress=suppress), tmp_path / "runs")
+    (tmp_path / "all.csv").write_text(everybody.replace("\n7\n", "\n"))
+    with pytest.raises(InputError, match=r"`where` picks enough .*fewer than 20 .*all.csv"):
+        save_audience(config(run, suppress=suppress), tmp_path / "runs")
+
+
+def test_every_condition_is_asked_before_a_model(run, tmp_path):
+    alike = {"recommender": str(tmp_path / "nowhere"), "users": 5}
+    definitions = {
+        "alike": Definition(where="true", lookalike=alike),
+        "wrong": Definition(where="leves > .5"),
+    }
+    table = read_users({"leaves": str(run)})
+    with pytest.raises(InputError, match="there is no column 'leves'"):
+        pick(definitions, table, Suppressed(), 20)

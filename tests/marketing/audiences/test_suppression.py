@@ -159,3 +159,38 @@ def test_a_list_of_addresses_needs_contacts_that_have_them(contacts):
     document["suppress"] = {"path": "no.csv", "email": "mail"}
     with pytest.raises(InputError, match=r"suppress.email: mail.*`key` and `email`"):
         validated(AudienceConfig, document, "audience.yaml")
+
+
+CUSTOMERS = "user,opt_out\n1,yes\n2,no\n3,\n"
+
+
+def test_a_column_of_a_customers_table_may_tell_who_opted_out(tmp_path):
+    found = read(tmp_path, CUSTOMERS, key="user", where="opt_out = 'yes'")
+    assert found.everywhere == {"1"} and found.condition == {"holds": 1, "unknown": 1, "of": 3}
+    (note,) = suppression_notes(found.counts)
+    assert note.endswith("`where` holds: 1 of 3; for 1 it is not known, and counts as no")
+    (note,) = suppression_notes(read(tmp_path, CUSTOMERS, where="opt_out = 'oui'").counts)
+    assert "0 of 3" in note and note.endswith("so look at the condition")
+    assert read(tmp_path, CUSTOMERS).everywhere == {"1", "2", "3"}
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        ("optout = 'yes'", "no.csv: suppress.where.*there is no column 'optout'"),
+        ("opt_out", "suppress.where gives VARCHAR, not yes or no"),
+        ("CAST(opt_out AS INT) = 1", "suppress.where cannot be computed.*TRY_CAST"),
+        ("random() < .5", "suppress.where.*random differs each time"),
+    ],
+)
+def test_the_condition_on_a_list_is_like_any_other(tmp_path, where, message):
+    with pytest.raises(InputError, match=message):
+        read(tmp_path, CUSTOMERS, where=where)
+
+
+def test_rows_are_numbered_as_in_the_file_and_checked_if_the_condition_holds(tmp_path):
+    text = "user,opt_out,channel\n,no,\n1,yes,post\n,yes,\n"
+    with pytest.raises(InputError, match="row 3 of the opt-out list has no 'user'"):
+        read(tmp_path, text, where="opt_out = 'yes'")
+    with pytest.raises(InputError, match="'post' in the opt-out list"):
+        read(tmp_path, text, where="opt_out = 'yes'", channel="channel")

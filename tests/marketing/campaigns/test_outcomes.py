@@ -10,7 +10,9 @@ import pytest
 from pydantic import ValidationError
 from typer.testing import CliRunner
 
+from recsys.errors import Damaged
 from recsys.marketing.campaigns.outcomes import OutcomesConfig, measure_campaign
+from recsys.marketing.campaigns.summary import campaign_summary
 from recsys.marketing.campaigns.uplift_summary import uplift_summary
 from recsys.marketing.cli import campaign_app
 from recsys.marketing.measurement import permutation
@@ -92,7 +94,7 @@ def test_money_of_too_few_is_refused_and_their_responses_are_not(folder, orders)
     found = document["campaigns"][0]
     assert found["responded"]["overall"]["held_out"] == rows["held_out"].sum()
     assert list(found["not_measured"]) == ["value"]
-    assert "an interval of money needs 5: 1000 users held out" in said
+    assert "an interval of money needs 5: 1,000 users held out" in said
 
 
 def test_what_is_odd_about_the_outcomes_is_said(folder, orders):
@@ -145,3 +147,35 @@ def test_the_command_reads_money_as_it_is_written(folder, orders):
 def test_user_and_time_have_columns_of_their_own():
     with pytest.raises(ValidationError, match="has the roles `user` and `time`"):
         OutcomesConfig(path="orders.csv", user="id", time="id")
+
+
+def test_what_cannot_be_measured_is_said_when_it_is_built_and_once_when_it_is_measured(tmp_path):
+    folder = build(tmp_path, "spring", "2026-03-01", holdout=0.001, control={"share": 0.05})
+    rows = assigned(folder)
+    control, own = rows["control"].sum(), (rows["held_out"] & ~rows["control"]).sum()
+    told = (
+        f"hello: the campaign cannot be measured: {(~rows['held_out']).sum():,} users treated and "
+        f"{own} held out; each needs 10 or more ({control} more are in the control group, which "
+        "is compared apart)"
+    )
+    assert 0 < own < 10 and told in campaign_summary(folder)
+    orders = rows[["user"]].assign(time="2026-03-04", value=range(len(rows)))
+    assert measured(folder, orders)[1].count(told) == 1
+
+
+def test_what_can_be_measured_is_not_said_to_be_otherwise(folder):
+    assert "cannot be" not in campaign_summary(folder)
+
+
+def test_an_earlier_measurement_is_replaced_aloud(folder, orders, caplog):
+    measured(folder, orders)
+    assert "replaced" not in caplog.text
+    measured(folder, orders, days=10)
+    assert "uplift.json: what was measured before is replaced" in caplog.text
+
+
+def test_uplift_of_another_format_is_refused(folder, orders):
+    measured(folder, orders)
+    (folder / "uplift.json").write_text('{"days": 14}')
+    with pytest.raises(Damaged, match=r"no number of a format.*`recsys campaign measure`"):
+        uplift_summary(folder / "uplift.json")

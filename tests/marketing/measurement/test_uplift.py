@@ -136,7 +136,7 @@ def test_another_currency_is_another_unit_and_nothing_else(cents):
 def test_few_who_spend_are_refused_with_what_it_would_take():
     # 2 % of 1,000 users, 5 % held out: one of them spends, if nothing changes.
     log = users([30.0] * 19 + [0] * 931, [20.0] + [0] * 49)
-    with pytest.raises(InputError, match=r"2.0% of 1000 users .* about 1.0 of the 50 held out"):
+    with pytest.raises(InputError, match=r"2.0% of 1,000 users .* about 1.0 of the 50 held out"):
         uplift(log)
     with pytest.raises(InputError, match="250 users held out"):
         uplift(log)

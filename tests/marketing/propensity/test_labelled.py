@@ -342,7 +342,7 @@ def test_the_format_of_dates_can_be_said(tmp_path):
     days = asked.train.features["joined"].to_numpy()
     months = asked.train.features["months"].to_numpy()
     assert (days == np.where(months > 20, 19_754, 19_784)).all()
-    with pytest.raises(InputError, match=r"'joined' \(table.times\): 1200 of 1200 values"):
+    with pytest.raises(InputError, match=r"'joined' \(table.times\): 1,200 of 1,200 values"):
         task(tmp_path, table, key="customer", times={"joined": "%d.%m.%Y"})
 
 

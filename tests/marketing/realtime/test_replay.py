@@ -225,7 +225,7 @@ def test_runs_that_lack_something_are_one_message(tmp_path, artefacts, segmented
     model = {"recommender": str(artefacts["exclude"])}
     with pytest.raises(InputError, match="has no segments: name in `users` a finished run"):
         replay(config(path, [BACK], users=model["recommender"], **model), tmp_path)
-    with pytest.raises(InputError, match="has no exported model yet"):
+    with pytest.raises(InputError, match="`task: propensity`, which recommends nothing"):
         replay(config(path, recommender=str(segmented)), tmp_path)
     with pytest.raises(InputError, match="5 recommendations were asked for"):
         replay(config(path, items=5, **model), tmp_path)

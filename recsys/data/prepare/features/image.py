@@ -40,7 +40,7 @@ class ImageFeature(BaseFeatureConfig):
         wrong = write_images(paths, reader, column.file)
         shown = ", ".join(wrong[:EXAMPLES])
         if len(wrong) == len(table):
-            found = f"none of {len(wrong)} can be read: {shown}" if wrong else "no row names one"
+            found = f"none of {len(wrong):,} can be read: {shown}" if wrong else "no row names one"
             raise InputError(
                 f"the {column.what} holds pictures, but {found}. Its column must hold paths of "
                 f"picture files, absolute or relative to {reader.folder}."
@@ -50,6 +50,6 @@ class ImageFeature(BaseFeatureConfig):
             notes.append(f"{column.side}s without a picture ({column.name}): {unnamed}")
         if wrong:
             what = f"pictures ({column.name}) that cannot be read"
-            notes.append(f"{what}: {len(wrong)} of {len(table)}, such as {shown}")
+            notes.append(f"{what}: {len(wrong):,} of {len(table):,}, such as {shown}")
         feature = Feature(name=column.name, kind=self.kind, width=self.size, channels=self.channels)
         return feature, notes

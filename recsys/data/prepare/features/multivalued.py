@@ -46,6 +46,6 @@ class MultivaluedFeature(VocabularyFeature):
             return []
         likely = SEPARATORS[others.index(most)]
         return [
-            f"{what}: no value holds the separator {self.separator!r}, but {most} of {rows} hold "
-            f'{likely!r}: to split them there, set `separator: "{likely}"`'
+            f"{what}: no value holds the separator {self.separator!r}, but {most:,} of {rows:,} "
+            f'hold {likely!r}: to split them there, set `separator: "{likely}"`'
         ]

@@ -38,7 +38,7 @@ def note_unusable(
             unusable += count
             bad = given.filter(pa.array(is_bad))
             how = hint(bad, column.number_format) if reason == NOT_NUMBERS else ""
-            shown = f"{count} of {len(given)} values {reason}, such as {_shown(bad[0])}{how}"
+            shown = f"{count:,} of {len(given):,} values {reason}, such as {_shown(bad[0])}{how}"
             notes.append(f"{column.what}: {shown}")
     if unusable > column.max_unusable * len(given):
         raise InputError(

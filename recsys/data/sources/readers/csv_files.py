@@ -115,8 +115,8 @@ class _Reader:
         mended.unlink()
         if found != rows:
             raise InputError(
-                f"{file.name} cannot be read exactly: it has {rows} rows, and the engine finds "
-                f"{found}. Write it anew, for example as Parquet."
+                f"{file.name} cannot be read exactly: it has {rows:,} rows, and the engine finds "
+                f"{found:,}. Write it anew, for example as Parquet."
             )
 
     def _insert(self, file: TextFile, names: tuple[str, ...], skip: int, parallel: bool) -> int:

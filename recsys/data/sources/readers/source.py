@@ -8,7 +8,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 from ibis.backends.duckdb import Backend
 
-from recsys.data.sources.engine import quoted_name
+from recsys.data.sources.engine import NAME_ENCODING, quoted_name
 from recsys.errors import InputError
 from recsys.system.display import counted
 
@@ -80,7 +80,7 @@ def remedy(reason: str) -> str:
         "`escape` to the character before it. If quotes are plain characters in this file, set "
         '`quote: ""`.',
         CELLS: "Mend these lines; if the columns were split wrongly, set `delimiter`.",
-        NOT_UTF8: "Name the file's encoding, for example `encoding: latin-1`.",
+        NOT_UTF8: NAME_ENCODING,
         NOT_AN_OBJECT: "Mend or remove these lines: each must be one complete JSON object.",
     }.get(reason, "")
 

@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, distributions, version
 from pathlib import Path
 from typing import Any, Literal
 
+from recsys.system.gpus import EXTRAS, unused_card
 from recsys.system.memory import main_memory
 from recsys.tracking import store
 
@@ -93,7 +94,7 @@ def diagnose(require_gpu: bool = False) -> list[Check]:
     return [
         _python(),
         *_packages(backend),
-        Check("backend", "ok", backend),
+        _backend(backend, probes.get(backend, {})),
         *(_devices(name, probes[name], backend, require_gpu) for name in ("tensorflow", "jax")),
         _gpu_driver(),
         *_cuda_libraries(),
@@ -150,6 +151,22 @@ def _packages(backend: str) -> Iterator[Check]:
             optional = package == "jax" and backend != "jax"
             mend = f" ({MEND[package]})" if package in MEND else ""
             yield Check(package, "ok" if optional else "failed", f"not installed{mend}")
+
+
+def _backend(name: str, found: dict[str, Any]) -> Check:
+    """What trains, and whether it should on this machine."""
+    if name not in EXTRAS:  # which training itself refuses
+        return Check("backend", "ok", name)
+    if reason := unused_card(name, on_accelerator=bool(found.get("gpus"))):
+        return Check("backend", "warning", f"{name}: {reason}")
+    if name == "tensorflow" and found.get("gpus"):
+        return Check(
+            "backend",
+            "ok",
+            "tensorflow; with a GPU, KERAS_BACKEND=jax is recommended for training: all that is "
+            "made for GPUs is made for it, and the export is TensorFlow's either way",
+        )
+    return Check("backend", "ok", name)
 
 
 def _devices(name: str, found: dict[str, Any], backend: str, require_gpu: bool) -> Check:

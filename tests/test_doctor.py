@@ -5,6 +5,7 @@ import json
 import pytest
 
 from recsys import doctor
+from recsys.system import gpus
 
 REAL_PROBES = dict(doctor.PROBES)
 
@@ -39,6 +40,25 @@ def test_the_chosen_backend_must_see_the_gpu(monkeypatch):
     assert check("jax devices", require_gpu=True).status == "failed"
     monkeypatch.setitem(doctor.PROBES, "jax", probe_that_finds(1))
     assert check("jax devices", require_gpu=True).status == "ok"
+
+
+def test_jax_is_recommended_for_training_on_a_gpu(monkeypatch):
+    monkeypatch.setattr(gpus, "CARDS", ())
+    assert check("backend").detail == "jax"
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
+    assert check("backend").detail == "tensorflow"
+    monkeypatch.setitem(doctor.PROBES, "tensorflow", probe_that_finds(1))
+    assert "KERAS_BACKEND=jax is recommended" in check("backend").detail
+
+
+def test_a_card_that_the_backend_does_not_see_is_a_warning(monkeypatch, tmp_path):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.delenv("JAX_PLATFORMS", raising=False)
+    monkeypatch.setattr(gpus, "CARDS", (tmp_path,))
+    found = check("backend")
+    assert found.status == "warning" and "recsys[jax-cuda]" in found.detail
+    monkeypatch.setitem(doctor.PROBES, "jax", probe_that_finds(1))
+    assert check("backend").status == "ok"
 
 
 def test_a_library_that_crashes_is_reported_by_its_last_word(monkeypatch):

@@ -16,7 +16,7 @@ from recsys.tracking import record
 
 # What is written of a run before it makes anything.
 RECORDS = {
-    *("experiment.yaml", "dataset.json", "manifest.json"),
+    *("experiment.yaml", "dataset.json", "manifest.json", "precision.json"),
     *(own_parts.FILE, record.FILE),
 }
 

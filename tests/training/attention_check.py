@@ -57,13 +57,7 @@ def step_of(dataset, encoder: dict, events: int, precision: str = "float32"):
 
 def lowered(step: JaxStep, stacked: dict[str, np.ndarray]) -> dict:
     """What the step is lowered to for a card."""
-    described = {
-        name: jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=step._placed(array))
-        for name, array in stacked.items()
-    }
-    taken = jax.ShapeDtypeStruct((2,), bool, sharding=step._placed())
-    traced = step._traced({}, described, taken, None)
-    text = traced.lower(lowering_platforms=("cuda",)).as_text()
+    text = step.traced(stacked).lower(lowering_platforms=("cuda",)).as_text()
     kernels = re.findall(r'@__gpu\$xla\.gpu\.triton\(.*? name = "(\w+)".* : \(tensor<(\d+)x', text)
     return {
         "kernels": Counter(name for name, _ in kernels),

@@ -59,7 +59,7 @@ def of_products(jaxpr: Any) -> int:
     """Floating-point operations of all matrix products of a program of JAX, padding included.
 
     A loop counts as often as it runs, as far as that is known before: of a ``while`` it is not,
-    and its body counts once. Products inside of a library's kernels are not seen.
+    and its body counts once. Products within kernels, of attention or a library, are not seen.
 
     >>> import jax
     >>> import jax.numpy as jnp
@@ -74,6 +74,8 @@ def of_products(jaxpr: Any) -> int:
             (contracted, _), _ = equation.params["dimension_numbers"]
             summed = math.prod(equation.invars[0].aval.shape[axis] for axis in contracted)
             total += 2 * summed * math.prod(equation.outvars[0].aval.shape)
+            continue
+        if equation.primitive.name == "pallas_call":
             continue
         inner = [of_products(each) for each in _programs_in(equation.params.values())]
         if equation.primitive.name == "cond":

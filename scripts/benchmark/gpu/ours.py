@@ -27,6 +27,7 @@ from recsys.training.config import TrainingConfig
 from recsys.training.devices import gathers_batches
 from recsys.training.fit import fit
 from recsys.training.loader import Load, Loader
+from recsys.training.precision import dtype_policy
 from recsys.training.step_jax import JaxStep
 
 # A step is measured alone for so many seconds.
@@ -71,7 +72,8 @@ def train(task: Task) -> dict[str, Any]:
     training = TrainingConfig.model_validate(experiment["training"])
     evaluation, seen = experiment["evaluation"], experiment["seen"]
     metric, k, block_size = evaluation["metric"], evaluation["k"], evaluation["block_size"]
-    retriever = build_retriever(config, dataset, "train", settings["seed"], training.precision)
+    precision = dtype_policy(training.precision)
+    retriever = build_retriever(config, dataset, "train", settings["seed"], precision)
     embedder = RetrieverEmbedder(retriever, dataset)
     ranker = Ranker(
         embedder,
@@ -138,6 +140,7 @@ def train(task: Task) -> dict[str, Any]:
         "waiting_share": round(progress.waited / progress.seconds, 4),
         "programs_of_first_epoch": first_programs,
         "programs": programs().as_dict(),
+        "precision": precision,
         "curve": curve,
         "device": device_of(),
     }
@@ -150,7 +153,8 @@ def speed(task: Task) -> dict[str, Any]:
     dataset = dataset_of(task.settings["data"], task.packed, task.scratch)
     config = ModelConfig.model_validate(task.settings["model"])
     training = TrainingConfig.model_validate(task.settings["training"])
-    retriever = build_retriever(config, dataset, "train", 1, training.precision)
+    precision = dtype_policy(training.precision)
+    retriever = build_retriever(config, dataset, "train", 1, precision)
     batches = training_batches(retriever, dataset, training)
     on_device = gathers_batches(batches)
     loader = Loader(batches, training.steps_per_dispatch, sys.maxsize, on_device)
@@ -223,7 +227,7 @@ def speed(task: Task) -> dict[str, Any]:
         "device_alone_tflops": operations * alone_rate / 1e12,
         "device_alone_step_seconds": alone / calls / len(largest.weights),
         "programs": programs().as_dict(),
-        "precision": training.precision,
+        "precision": precision,
         "device": device_of(),
         **cost,
     }
@@ -247,6 +251,8 @@ def _cost(step: JaxStep, load: Load) -> dict[str, Any]:
         "products_step_gflops": of_products(traced.jaxpr) / room / 1e9,
         # XLA counts the body of a loop once: that of the steps, but also those within a step.
         "xla_step_gb": (compiled.cost_analysis() or {}).get("bytes accessed", 0.0) / 1e9,
+        # The kernel's name, see recsys/models/query/attention_jax.py.
+        "fused_attention": "mha_forward" in compiled.as_text(),
         "xla_working_gb": memory.temp_size_in_bytes / 1e9 if memory else None,
         "sent_bytes_per_step": round(sum(each.nbytes for each in sent.values()) / room),
         "arrays": {name: list(each.shape) for name, each in sent.items()},

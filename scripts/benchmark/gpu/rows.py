@@ -8,7 +8,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -67,6 +67,7 @@ class Job:
         limit: seconds that it may take; without those in which it waits for its turn.
         cache: of compiled programs: ``shared`` by all rows; ``new``: empty at the beginning;
             ``left``: as the row's job with a new one left it.
+        environment: variables of its process.
     """
 
     row: str
@@ -75,6 +76,7 @@ class Job:
     settings: dict[str, Any]
     limit: float = 120.0
     cache: Literal["shared", "new", "left"] = "shared"
+    environment: dict[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -167,6 +169,12 @@ def _ours(row: str, settings: dict[str, Any], precision: str) -> Job:
     return Job(row, name, "speed", settings | {"training": training})
 
 
+def _plainly(job: Job) -> Job:
+    """The same without the kernel of attention, to compare with, or should a card refuse it."""
+    name = f"{job.contender}, plain attention"
+    return replace(job, contender=name, environment={"RECSYS_ATTENTION": "plain"})
+
+
 def _peers(row: str, settings: dict[str, Any], precision: str) -> Iterable[Job]:
     """Plain PyTorch, as it is and compiled."""
     for compiled in (False, True):
@@ -251,6 +259,7 @@ PHASES = (
         (
             Job("ranking-gowalla", "ours", "ranking", RANKING),
             _ours("hstu-1024", _large(1024, "hstu"), HALF),
+            _plainly(_ours("large-1024", _large(1024), HALF)),
             _ours("gru-beauty-sampled", GRU, FLOAT),
             _ours("attention-beauty-full-128", WIDE, HALF),
             _ours("large-200", _large(200), FLOAT),

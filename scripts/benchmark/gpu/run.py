@@ -234,6 +234,7 @@ def _environment(job: Job, surroundings: Surroundings, memory: float) -> dict[st
         "TF_CPP_MIN_LOG_LEVEL": "2",
         "TORCHINDUCTOR_CACHE_DIR": str(surroundings.scratch / "inductor"),
         "TORCHINDUCTOR_COMPILE_THREADS": "4",  # several compile side by side
+        **job.environment,
     }
 
 

@@ -72,11 +72,10 @@ def _programs(programs: Mapping[str, Mapping[str, float]]) -> str:
 
 
 def _steps(lines: list[Line], products: Line | None) -> str:
-    ours = {
-        (line["row"], line["precision"]): line
-        for line in lines
-        if "device_alone_events_per_second" in line
-    }
+    ours: dict[tuple[str, str], Line] = {}
+    for line in lines:
+        if "device_alone_events_per_second" in line:
+            ours.setdefault((line["row"], line["precision"]), line)
     rows = []
     for line in lines:
         mine = ours.get((line["row"], line["precision"]))
@@ -86,7 +85,7 @@ def _steps(lines: list[Line], products: Line | None) -> str:
         rows.append(
             (
                 line["row"],
-                line["contender"],
+                line["contender"] + " (fused attention)" * line.get("fused_attention", False),
                 f"{line['events_per_second']:,}",
                 _number(line.get("device_alone_events_per_second"), ","),
                 _number(line.get("waiting_share"), ".1%"),

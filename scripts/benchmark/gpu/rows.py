@@ -180,7 +180,7 @@ def _peers(row: str, settings: dict[str, Any], precision: str) -> Iterable[Job]:
     for compiled in (False, True):
         name = f"PyTorch{', compiled' if compiled else ''}, {_in_words(precision)}"
         case = settings | {"precision": precision, "compiled": compiled}
-        yield Job(row, name, "torch_sequence", case)
+        yield Job(row, name, "torch_sequence", case, limit=180.0)
 
 
 def _in_words(precision: str) -> str:

@@ -41,6 +41,9 @@ class OneOffer:
     def titled(self):
         return True
 
+    def allowed(self, config, stock, origin):
+        return stock
+
     def choice(self, config, stock, origin):
         return [0]
 

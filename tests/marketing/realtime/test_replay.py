@@ -35,7 +35,9 @@ def segmented(tmp_path_factory):
     """A run of `task: propensity`, as far as a replay reads it."""
     folder = tmp_path_factory.mktemp("buys")
     RunFolder(folder).write_metrics({"segments": {"thresholds": THRESHOLDS}})
-    (folder / "experiment.yaml").write_text("data: {log: {columns: {session: null}}}")
+    (folder / "experiment.yaml").write_text(
+        "task: propensity\ndata: {log: {columns: {session: null}}}"
+    )
     return folder
 
 

@@ -144,7 +144,7 @@ def _picked(
 def _refuse_few(name: str, audience: Audience, minimum_size: int) -> None:
     if len(audience.rows) < minimum_size:
         raise InputError(
-            f"audience {name!r} has fewer than {minimum_size} users (of {audience.of:,}): so few "
+            f"audience {name!r} has fewer than {minimum_size:,} users (of {audience.of:,}): so few "
             "could be told apart by what is known of them. Widen its `where`, or lower "
             "`minimum_size` if that is allowed."
         )
@@ -162,7 +162,7 @@ def _for_opt_outs(name: str, table: UsersTable, suppressed: Suppressed, minimum_
             f"{file}. If it also has users who did not opt out, {mend}"
         )
     return (
-        f"audience {name!r}: its `where` picks enough users, and fewer than {minimum_size} of them "
+        f"audience {name!r}: its `where` picks enough users, and fewer than {minimum_size:,} of them "
         f"are not on the opt-out list {file}: so few could be told apart by what is known of "
         "them. Widen its `where`, or check the list"
     )

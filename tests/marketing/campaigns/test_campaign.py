@@ -260,7 +260,7 @@ def test_a_campaign_is_measured_against_its_holdout(document, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"minimum_size": 5000}, "audience 'active' has fewer than 5000 users"),
+        ({"minimum_size": 5000}, "audience 'active' has fewer than 5,000 users"),
         ({"audiences": {"active": {"where": ACTIVE}}}, "audience 'quiet'; there are active"),
         ({"contacts": None}, "'we-miss-you' goes out by e-mail: name the table of the addresses"),
         ({"recommender": None}, "'restock' offers items .channel push.: name the `recommender`"),

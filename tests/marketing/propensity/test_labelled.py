@@ -144,7 +144,7 @@ def test_a_split_by_numbers_says_that_they_are_no_dates(tmp_path):
         ({"churned": "No"}, {}, "has one value only, 'no'"),
         ({}, {"positive": "left"}, "no 'churned' is 'left'"),
         ({"churned": ["in", "out"] * 600}, {}, "name in table.positive"),
-        ({}, {"label": "customer"}, "has 1200 different texts"),
+        ({}, {"label": "customer"}, "has 1,200 different texts"),
         (
             {},
             {"leave_out": ["customer", "months", "contract", "calls", "fee", "spent"]},
@@ -160,7 +160,7 @@ def test_a_split_by_numbers_says_that_they_are_no_dates(tmp_path):
         ),
         ({"since": "soon"}, {"time": "since"}, "'since' .table.time.: 'soon' in row 1 is not a"),
         ({"since": "04/22/2014"}, {"time": "since"}, r'`time_format: "%m/%d/%Y"`'),
-        ({"since": [0] * 600 + [10**9] * 600}, {"time": "since"}, "600 of 1200.*0 or less"),
+        ({"since": [0] * 600 + [10**9] * 600}, {"time": "since"}, "600 of 1,200.*0 or less"),
         (
             {"since": [10**9] * 600 + [10**12] * 600},
             {"time": "since"},

@@ -162,8 +162,8 @@ def _for_opt_outs(name: str, table: UsersTable, suppressed: Suppressed, minimum_
             f"{file}. If it also has users who did not opt out, {mend}"
         )
     return (
-        f"audience {name!r}: its `where` picks enough users, and fewer than {minimum_size:,} of them "
-        f"are not on the opt-out list {file}: so few could be told apart by what is known of "
+        f"audience {name!r}: its `where` picks enough users, and fewer than {minimum_size:,} of "
+        f"them are not on the opt-out list {file}: so few could be told apart by what is known of "
         "them. Widen its `where`, or check the list"
     )
 

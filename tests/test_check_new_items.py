@@ -70,6 +70,7 @@ class Tower:
     """A model whose vectors are known."""
 
     catalogue_items = 4  # the fifth item is not in its catalogue
+    max_events = 8
     item_vectors = np.array([[4.0], [1.0], [2.0], [3.0]], np.float32)
 
     def embed(self, queries, block, rows=0):

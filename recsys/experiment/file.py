@@ -1,5 +1,6 @@
 """Reads experiment files: YAML, overrides, and what is wrong with them in plain words."""
 
+import copy
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -135,6 +136,26 @@ def settings(overrides: Overrides, given: Mapping[str, Any]) -> Document:
     values = _values(overrides)
     refuse_said_twice([*document.items(), *values], "settings")
     for key, value in values:
+        set_value(document, key, value)
+    return document
+
+
+def overridden(given: Mapping[str, Any], overrides: Overrides) -> Document:
+    """What a mapping says in place of a file, with overrides, as a document of its own.
+
+    Args:
+        given: nested sections; it stays as it is.
+        overrides: as :func:`read_document` takes them.
+
+    Raises:
+        InputError: an override is not `dotted.key=value`, or is given twice.
+
+    >>> given = {"name": "quiet", "runs": {"buys": "runs/buys"}}
+    >>> overridden(given, {"runs.buys": "runs/other"})["runs"], given["runs"]
+    ({'buys': 'runs/other'}, {'buys': 'runs/buys'})
+    """
+    document = Document(copy.deepcopy(dict(given)))
+    for key, value in _values(overrides):
         set_value(document, key, value)
     return document
 

@@ -347,12 +347,12 @@ def _paths(folders: Sequence[File | TaskRun | Audience | Campaign | Replay]) -> 
 
 def _read(schema: "type[Schema]", given: Given, values: Values, what: str) -> "Schema":
     """What a file says, or a mapping in its place; ``what`` it describes, for messages."""
-    from recsys.experiment.file import read_as, settings, validated
+    from recsys.experiment.file import overridden, read_as, validated
 
     overrides = _overrides(values)
     if isinstance(given, str | Path):
         return read_as(schema, Path(given), overrides, what=f"{what} file")
-    return validated(schema, settings(overrides, given), f"the given {what}")
+    return validated(schema, overridden(given, overrides), f"the given {what}")
 
 
 def _overrides(values: Values) -> list[str] | None:

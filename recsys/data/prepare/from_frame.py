@@ -44,7 +44,9 @@ OF_TEXT_FILES = {
 TITLE = "title"
 ORIGIN = "Dataset.from_frame"
 # How a file names the column of a role.
-COLUMN_KEY = re.compile(r"\b(?:(?:data\.)?log\.)?columns\.([a-z]+)\b")
+COLUMN_KEY = re.compile(
+    rf"(?<![\w.'\"])(?:(?:data\.)?log\.)?columns\.({'|'.join(Columns.model_fields)})\b(?!['\"])"
+)
 # Keywords that are not the last part of a key.
 OTHERS = ("item_key", "item_title", "user_key", "user_title")
 # Those that the method itself names.

@@ -231,7 +231,7 @@ def count_rows(log: ir.Table, config: LogConfig, where: object) -> Quality:
     checked = quality.rows_kept + unusable
     if quality.rows_kept == 0 or unusable > config.max_quarantined * checked:
         raise InputError(_refusal(log, quality, config, where))
-    quality.notes += _number_notes(log, quality, config)
+    quality.notes += [*_number_notes(log, quality, config), *_return_notes(log, quality, config)]
     return quality
 
 
@@ -242,6 +242,19 @@ def _number_notes(log: ir.Table, quality: Quality, config: LogConfig) -> list[st
         if hint := _number_hint(log, reason, config):
             notes.append(f"rows left out for {reason}: {rows:,}{hint}")
     return notes
+
+
+def _return_notes(log: ir.Table, quality: Quality, config: LogConfig) -> list[str]:
+    """What is sent back counts like what is bought, unless a setting leaves it out."""
+    if config.columns.value is None or config.minimum_value is not None:
+        return []
+    returns = int(log.filter(log.reason.isnull() & (log["value"] < 0)).count().execute())
+    if not returns:
+        return []
+    return [
+        f"rows of negative value, such as returns, that count as events like the others: "
+        f"{returns:,} of {quality.rows_kept:,}; a `minimum_value` of 0.01 leaves them out"
+    ]
 
 
 def _number_hint(log: ir.Table, reason: str, config: LogConfig) -> str:

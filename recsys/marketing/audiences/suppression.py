@@ -27,6 +27,7 @@ from recsys.marketing.contacts.identifiers import Unusable
 from recsys.marketing.contacts.reverse_directory import ReverseDirectory
 from recsys.marketing.tables.columns import Condition, read_columns
 from recsys.marketing.tables.strangers import told_of
+from recsys.system.display import counted
 
 EVERY_CHANNEL = "all"
 EMPTY = "empty"
@@ -59,6 +60,11 @@ class SuppressionConfig(FileConfig):
         "has a row for which it holds opted out; where it is false or unknown, a row is not read "
         "further. Without it, every row is of a user who opted out. Columns of text files are "
         "text: TRY_CAST(consent AS INT) = 0",
+    )
+    empty: Literal["refuse", "allow"] = Field(
+        "refuse",
+        description="what to do where the condition holds for no row of the list: a condition "
+        "that is not what was meant would address everybody who said no",
     )
     unknown: Literal["refuse", "allow"] = Field(
         "refuse",
@@ -195,9 +201,10 @@ def read_suppressed(
         contacts: those among whom its addresses are looked for; a list of ids needs none.
 
     Raises:
-        InputError: the list cannot be read, its condition cannot be used, a row names nobody or no
-            channel, or users are unknown: their ids, or those of the contacts whose addresses they
-            are, may be of another kind, and then somebody who said no would be addressed.
+        InputError: the list cannot be read; its condition cannot be used, or holds for no row; a
+            row names nobody or no channel; or users are unknown: their ids, or those of the
+            contacts whose addresses they are, may be of another kind, and then somebody who said
+            no would be addressed.
     """
     if config is None:
         return Suppressed()
@@ -206,7 +213,9 @@ def read_suppressed(
     condition = None if config.where is None else Condition(config.where, "suppress.where")
     rows = read_columns(config, columns, ids=["user", "phone"], condition=condition)
     asked = None if condition is None else _answers(rows[HOLDS])
-    if condition is not None:
+    if asked is not None:
+        if not asked["holds"] and config.empty == "refuse":
+            raise InputError(_holds_for_none(config, asked))
         rows = rows[rows[HOLDS].eq(True)]
     rows = rows.reindex(columns=["user", "email", "phone", "country", "channel"])
     rows = rows.astype(object).where(rows.notnull(), None)
@@ -247,6 +256,15 @@ def read_suppressed(
         unreadable,
         str(config.path or config.public),
         asked,
+    )
+
+
+def _holds_for_none(config: SuppressionConfig, asked: Mapping[str, int]) -> str:
+    unknown = f", and for {asked['unknown']:,} it is not known" if asked["unknown"] else ""
+    return (
+        f"suppress.where: {config.where} holds for none of {counted(asked['of'], 'row')} of "
+        f"{config.path or config.public}{unknown}: everybody who opted out would be addressed. "
+        "Look at how the column is spelled. If nobody opted out yet, say `empty: allow`"
     )
 
 

@@ -96,6 +96,14 @@ def test_kinds_of_features_as_in_a_file(from_frame):
     }  # fmt: skip
 
 
+def test_what_only_looks_like_a_key_is_quoted_as_it_is(from_frame):
+    frame = pd.DataFrame({("a", "b"): [1], ("a", "c"): [2]})
+    with pytest.raises(InputError, match=r"frame\.columns = frame\.columns\.map"):
+        from_frame(frame)
+    with pytest.raises(InputError, match=r"no column 'columns\.usr' \(user\)"):
+        from_frame(user="columns.usr")
+
+
 def test_keys_of_another_name_and_in_the_index(from_frame):
     dataset = from_frame(items=ITEMS.set_index("item"))
     renamed = ITEMS.rename(columns={"item": "sku", "title": "called"})

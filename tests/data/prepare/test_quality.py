@@ -85,6 +85,19 @@ def test_money_is_quantity_times_price(write, prepared):
     assert kept[1]["quantity"] == "some"
 
 
+def test_returns_that_count_as_events_are_told(write, prepared):
+    lines = [f"{line},2.5,1" for line in SMALL_LOG.splitlines()[1:]]
+    text = "\n".join(["user,item,time,price,pieces", *lines[1:], lines[0][:-1] + "-1"])
+    columns = {**COLUMNS, "value": "price", "quantity": "pieces"}
+    kept = prepared(write("log.csv", text), log={"columns": columns}).manifest.quality
+    (note,) = [note for note in kept["notes"] if "negative value" in note]
+    assert f"1 of {len(lines)}" in note and "`minimum_value` of 0.01" in note
+    options = {"columns": columns, "minimum_value": 0.01}
+    left = prepared(write("other.csv", text), log=options).manifest.quality
+    assert not [note for note in left["notes"] if "negative value" in note]
+    assert left["quarantined"] == {"value below minimum": 1}
+
+
 def test_quantities_that_are_no_numbers_in_typed_files(tmp_path, prepared):
     rows = [line.split(",") for line in SMALL_LOG.splitlines()[1:]]
     log = pd.DataFrame(rows, columns=["user", "item", "time"]).assign(price=2.0, pieces=3.0)

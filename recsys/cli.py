@@ -37,6 +37,24 @@ app = typer.Typer(
 data_app = typer.Typer(help="Public, generated and your own logs.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 
+
+def _show_version(is_asked: bool) -> None:
+    if is_asked:
+        from recsys import __version__
+
+        print(f"recsys {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _all(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="show the version", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None: ...
+
+
 ExperimentFile = Annotated[Path, typer.Argument(metavar="EXPERIMENT.yaml")]
 Overrides = Annotated[
     list[str] | None,

@@ -39,8 +39,12 @@ notes = {key: build[key] for key in ("cuda_version", "cudnn_version") if build.g
 print(json.dumps({"devices": names or ["CPU"], "gpus": len(gpus), "notes": notes}))
 """,
     "jax": """
-import json, jax
-devices = jax.devices()
+import json, os, jax
+try:
+    devices = jax.devices()
+except (RuntimeError, AssertionError) as error:
+    asked = os.environ.get("JAX_PLATFORMS")
+    raise SystemExit(f"no device of JAX_PLATFORMS={asked}: unset it" if asked else str(error))
 names = [device.device_kind for device in devices]
 gpus = sum(device.platform == "gpu" for device in devices)
 version = devices[0].client.platform_version.splitlines()[0]
@@ -175,7 +179,7 @@ def _devices(name: str, found: dict[str, Any], backend: str, require_gpu: bool) 
     chosen = name == backend
     if "error" in found:
         missing = found["error"] == f"ModuleNotFoundError: No module named '{name}'"
-        why = "not installed" if missing else f"cannot be imported: {found['error']}"
+        why = "not installed" if missing else f"cannot be used: {found['error']}"
         # What is not there is not asked for; what is there and does not work may be missed.
         return Check(title, "failed" if chosen else "ok" if missing else "warning", why)
     notes = "".join(f", {key.replace('_', ' ')} {value}" for key, value in found["notes"].items())

@@ -8,6 +8,7 @@ from unittest import mock
 import pandas as pd
 import pytest
 
+from recsys import __version__ as cli_version
 from recsys import cli
 from tests.commands import recsys as run
 
@@ -118,3 +119,8 @@ def test_python_m_recsys_is_the_command(monkeypatch, capsys):
         runpy.run_module("recsys", run_name="__main__")
     assert not ended.value.code
     assert "EXPERIMENT.yaml" in capsys.readouterr().out
+
+
+def test_the_version_is_shown():
+    status, said, _ = run("--version")
+    assert (status, said.strip()) == (0, f"recsys {cli_version}")

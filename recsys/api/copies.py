@@ -21,7 +21,7 @@ def copy_model(model: Path, version: str, destination: Path) -> Path:
         The folder of the version.
 
     Raises:
-        InputError: something else lies there.
+        InputError: something else lies there, or the folder cannot be made.
     """
     target = destination / version
     if destination.exists() and not destination.is_dir():
@@ -33,6 +33,13 @@ def copy_model(model: Path, version: str, destination: Path) -> Path:
                 "remove it; or export under another `export.version`"
             )
         return target
+    try:
+        destination.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(
+            f"{destination} cannot be made: {reason}. Choose another folder"
+        ) from error
     with draft_folder(target) as draft:
         shutil.copytree(model, draft / version)
         verified_manifest(draft / version)

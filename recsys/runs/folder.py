@@ -95,12 +95,20 @@ class RunFolder:
         """Opens the dataset that the run reads, and compares its files with their digests.
 
         Raises:
-            InputError: it was removed or damaged, or the run has not prepared one.
+            InputError: it was removed, did not come along with a copy of the run, or is damaged;
+                or the run has not prepared one.
         """
         if not self.dataset_record.is_file():
             raise Unfinished(self.path, "prepared dataset")
         recorded = self.files.read(self.dataset_record, ["path"])["path"]
-        dataset = Dataset(without_detours(self.path / recorded))
+        folder = without_detours(self.path / recorded)
+        if not folder.exists():
+            raise InputError(
+                f"{self.path} reads the dataset {folder.resolve()}, which is not there: a run that "
+                "is moved or copied takes its dataset along, in the same place beside it. Ask it "
+                "for histories, which needs none, or prepare the dataset again (`recsys prepare`)"
+            )
+        dataset = Dataset(folder)
         dataset.verify()
         return dataset
 

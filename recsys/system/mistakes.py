@@ -148,7 +148,9 @@ def _nearest_key(
         similarity = found
     if not best:
         return f"known keys: {', '.join(beside)}."
-    return f"did you mean {' or '.join(repr(each) for each in best)}?"
+    # The key itself, of the document and not of the section.
+    told = [f"{each!r}{' at the top' if parents and each == wanted else ''}" for each in best]
+    return f"did you mean {' or '.join(told)}?"
 
 
 def _similarity(one: str, other: str) -> float:

@@ -238,6 +238,16 @@ class TestLoad:
         with pytest.raises(recsys.InputError, match=r"log\.csv is a file"):
             recsys.load("log.csv")
 
+    def test_what_cannot_be_made_is_one_message(self, run, tmp_path):
+        (tmp_path / "file").touch()
+        with pytest.raises(recsys.InputError, match="out cannot be made: Not a directory"):
+            run.export(tmp_path / "file" / "out")
+
+    def test_a_run_copied_without_its_dataset_says_what_it_lacks(self, run, tmp_path):
+        alone = recsys.load(shutil.copytree(run.path, tmp_path / "average" / "1", symlinks=True))
+        with pytest.raises(recsys.InputError, match="takes its dataset along.*histories"):
+            alone.recommend(users=["u1"])
+
     def test_a_copy_beside_somebodys_experiment_is_not_of_its_run(self, run, tmp_path, monkeypatch):
         shutil.copytree(run.path / "model" / "1", tmp_path / "model" / "1")
         (tmp_path / "experiment.yaml").write_text("encoder: gru\n")

@@ -171,4 +171,5 @@ def _task(
 
 def _write_table(path: Path, table: pd.DataFrame) -> None:
     with atomic_path(path) as temporary:
+        temporary.touch(mode=0o600)  # what is known of each user
         table.to_parquet(temporary, index=False)

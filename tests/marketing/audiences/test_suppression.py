@@ -169,7 +169,7 @@ def test_a_column_of_a_customers_table_may_tell_who_opted_out(tmp_path):
     assert found.everywhere == {"1"} and found.condition == {"holds": 1, "unknown": 1, "of": 3}
     (note,) = suppression_notes(found.counts)
     assert note.endswith("`where` holds: 1 of 3; for 1 it is not known, and counts as no")
-    with pytest.raises(InputError, match="opt_out = 'oui' holds for none of 3 rows.*empty: allow"):
+    with pytest.raises(InputError, match=r"opt_out = 'oui' holds for none of 3 rows.*empty: allow"):
         read(tmp_path, CUSTOMERS, where="opt_out = 'oui'")
     empty = read(tmp_path, CUSTOMERS, where="opt_out = 'oui'", empty="allow")
     (note,) = suppression_notes(empty.counts)

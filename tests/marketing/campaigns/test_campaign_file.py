@@ -72,3 +72,9 @@ def test_days_begin_with_the_day_of_sending():
 def test_a_day_of_sending_that_is_none_is_refused_with_how_to_write_one(day):
     with pytest.raises(InputError, match=r"at: not a date: write it as 2026-01-31"):
         read({"kind": "push", "text": "Hello"}, at=day)
+
+
+def test_a_key_of_the_file_within_a_section_is_sent_to_the_top():
+    audiences = {"all": {"where": "true", "minimum_size": 20}}
+    with pytest.raises(InputError, match="did you mean 'minimum_size' at the top"):
+        read({"kind": "push", "text": "Hello"}, audiences=audiences)

@@ -245,7 +245,7 @@ class TestLoad:
 
     def test_a_run_copied_without_its_dataset_says_what_it_lacks(self, run, tmp_path):
         alone = recsys.load(shutil.copytree(run.path, tmp_path / "average" / "1", symlinks=True))
-        with pytest.raises(recsys.InputError, match="takes its dataset along.*histories"):
+        with pytest.raises(recsys.InputError, match=r"takes its dataset along.*histories"):
             alone.recommend(users=["u1"])
 
     def test_a_copy_beside_somebodys_experiment_is_not_of_its_run(self, run, tmp_path, monkeypatch):

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from recsys.config import StrictConfig
 from recsys.data.dataset import Dataset
+from recsys.data.prepare.config import DataConfig
 from recsys.experiment.file import Overrides
-from recsys.system.backend import start_backend
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +37,6 @@ def prepare(
         >>> data.users, data.manifest.quality["quarantined"]
         (60, {})
     """
-    start_backend()
     from recsys.runs.preparation import prepare_dataset
 
     return prepare_dataset(data_of(Path(experiment), overrides), Path(runs_dir))
@@ -45,17 +45,26 @@ def prepare(
 def data_of(path: Path, overrides: Overrides = None) -> Any:
     """The ``data`` section of an experiment of any task (:class:`DataConfig`).
 
+    The other sections are not looked at: reading them would import Keras, for seconds.
+
     Raises:
         InputError: the experiment reads no log, or a setting is wrong.
     """
-    from recsys.experiment.file import DEFAULT_TASK, read_document
-    from recsys.experiment.schema import load_experiment
+    from recsys.experiment.file import DEFAULT_TASK, read_document, validated
 
-    if (task := read_document(path, overrides)["task"]) == DEFAULT_TASK:
-        return load_experiment(path, overrides).data
+    document = read_document(path, overrides)
+    if (task := document["task"]) == DEFAULT_TASK:
+        sections = {name: document[name] for name in document.keys() & {"data"}}
+        return validated(_OfData, sections, str(path)).data
     from recsys.experiment.task import load_task
 
     return load_task(task, path).data(path, overrides)
+
+
+class _OfData(StrictConfig):
+    """What of an experiment says which log is read, and how."""
+
+    data: DataConfig
 
 
 def init(

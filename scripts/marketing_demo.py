@@ -45,7 +45,9 @@ def main() -> None:
     recsys("run", buys, *arguments.prediction, *leaves)
 
     print("\n2. What each household buys next", flush=True)
-    recommend = ["training.epochs=2", *arguments.recommender]
+    recommend = list(arguments.recommender)
+    if not any(each.startswith("training.epochs=") for each in recommend):
+        recommend.append("training.epochs=2")
     recsys("run", EXPERIMENTS / f"{LOG}-recommend.yaml", *recommend)
 
     print("\n3. What the log has not: contacts, opt-outs, stock", flush=True)

@@ -54,8 +54,9 @@ def data_of(path: Path, overrides: Overrides = None) -> Any:
 
     document = read_document(path, overrides)
     if (task := document["task"]) == DEFAULT_TASK:
-        sections = {name: document[name] for name in document.keys() & {"data"}}
-        return validated(_OfData, sections, str(path)).data
+        for other in document.keys() - {"data"}:
+            del document[other]
+        return validated(_OfData, document, str(path)).data
     from recsys.experiment.task import load_task
 
     return load_task(task, path).data(path, overrides)

@@ -10,10 +10,12 @@ import keras
 import numpy as np
 from keras import ops
 
+from recsys.system.fused import fused
+
 # Below every score; −∞ times the zeros of a matrix product would not be a number.
 LOWEST = -3e38
-# Targets whose place among all items is counted at a time.
-COUNTED = 64
+# Targets whose place among all items is counted at a time: their rows stay in a CPU's cache.
+COUNTED = 8
 
 
 class BlockRanker(keras.Model):
@@ -104,7 +106,7 @@ class BlockRanker(keras.Model):
         own_T = ops.take(flat, rows_T * ops.shape(scores_BI)[1] + items_T, axis=0)
         places_T = ops.cond(
             inputs["every_place"][0],
-            lambda: _counted(scores_BI, rows_T, own_T),
+            lambda: fused(_counted)(scores_BI, rows_T, own_T),
             lambda: _reaching(ops.take(values_BK, rows_T, axis=0), own_T),
         )
         return {"top_items": ops.cast(top_BK, "int32"), "places": places_T}
@@ -128,7 +130,11 @@ def _reaching(values_TN, own_T):
 
 
 def _counted(scores_BI, rows_T, own_T):
-    """int32 [T]: how many items score at least as much, a few targets at a time."""
+    """int32 [T]: how many items score at least as much, a few targets at a time.
+
+    A comparison and a sum for each score of each target's row: fused, they are one pass over
+    the row; unfused the row is copied, compared, converted and added up, one after the other.
+    """
 
     def places(chunk):
         rows_C, own_C = chunk

@@ -15,8 +15,8 @@ class TrainingConfig(StrictConfig):
     batch_size: int = Field(
         128,
         ge=1,
-        description="sequences (users, or cuts of long histories) a step; on average, for encoders "
-        "that several are packed for",
+        description="sequences (users, or cuts of long histories) a step, on average: steps of "
+        "long ones have fewer, so that all have about as many events",
     )
     optimizer: OptimizerConfig = Field(OptimizerConfig(), description="AdamW or Adagrad")
     precision: Literal["float32", "mixed_bfloat16", "auto"] = Field(

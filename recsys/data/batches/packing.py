@@ -60,15 +60,18 @@ class Packing(Protocol):
 class LengthBuckets:
     """One sequence a lane, beside sequences of similar length.
 
-    Each sequence is padded to the longest that its bucket may hold, so little work is padding.
-    Where compiling a shape costs more than padding, lanes are as wide as the next of a few
-    widths: which sequences share a step does not depend on it.
+    Each sequence is padded to the longest of its bucket, so little work is padding. A step of
+    long sequences has fewer lanes than one of short ones: all steps have about as many
+    positions. Were they equally many sequences, a step of short histories would move the weights
+    as far as one of long ones, and each event of a short history count many times as much as
+    one of a long history: the loss of a step is a mean over its events.
 
     Args:
         lengths: int64 [sequences], positions of each sequence.
-        batch_size: sequences a step; rounded up to a multiple of ``shares``.
+        batch_size: sequences a step, on average.
         shares: what the number of lanes can be divided by.
-        most_widths: widths at most; None: one a bucket.
+        most_widths: widths at most, each of which is a shape to compile; None: as many as keep
+            padding to a sixth.
     """
 
     def __init__(
@@ -78,31 +81,36 @@ class LengthBuckets:
         shares: int = 1,
         most_widths: int | None = None,
     ) -> None:
-        batch_size = -(-batch_size // shares) * shares
-        self._batch_size = batch_size
-        longest = _widths(int(lengths.max(initial=1)))
-        self._bucket_of_sequence = np.searchsorted(longest, lengths)
-        counts = np.bincount(self._bucket_of_sequence, minlength=len(longest))
-        steps = -(-counts // batch_size)
-        self.steps_per_epoch = int(np.sum(steps))
-        self._width_of_bucket = _few_widths(longest, steps, most_widths or len(longest))
+        self._shares = shares
+        widths = np.array(_widths(int(lengths.max(initial=1))))
+        bucket_of_sequence = np.searchsorted(widths, lengths)
+        positions = np.bincount(bucket_of_sequence, weights=lengths, minlength=len(widths))
+        counts = np.bincount(bucket_of_sequence, minlength=len(widths))
+        of_step = batch_size * positions.sum() / max(len(lengths), 1)
+        joined = _joined(positions, of_step)
+        if most_widths is not None:
+            joined = _fewer(joined, counts, widths, most_widths)
+        self._buckets = []
+        for first, last in pairwise([-1, *joined]):
+            numbers = np.flatnonzero((first < bucket_of_sequence) & (bucket_of_sequence <= last))
+            if len(numbers):
+                steps = round(positions[first + 1 : last + 1].sum() / of_step)
+                steps = min(max(steps, 1), len(numbers))  # none without a sequence
+                self._buckets.append((int(widths[last]), numbers, steps))
+        self.steps_per_epoch = sum(steps for _, _, steps in self._buckets)
 
     def place(self, generator: np.random.Generator) -> list[Placement]:
-        by_width: dict[int, list[np.ndarray]] = {}
-        for bucket, width in enumerate(self._width_of_bucket):
-            numbers = generator.permutation(np.flatnonzero(self._bucket_of_sequence == bucket))
-            if len(numbers):
-                missing = -len(numbers) % self._batch_size
-                numbers = np.append(numbers, np.full(missing, -1)).reshape(-1, self._batch_size)
-                by_width.setdefault(width, []).append(numbers)
         placements = []
-        for width, of_width in by_width.items():
-            sequences = np.concatenate(of_width)
-            if len(of_width) > 1:  # so that a dispatch holds steps of several buckets
-                sequences = sequences[generator.permutation(len(sequences))]
-            lanes = np.broadcast_to(np.arange(self._batch_size), sequences.shape)
+        for width, numbers, steps in self._buckets:
+            # Divided evenly: a step of the few that are left over would count as much as any.
+            each = -(-len(numbers) // steps)
+            lanes = -(-each // self._shares) * self._shares
+            counts = len(numbers) // steps + (np.arange(steps) < len(numbers) % steps)
+            sequences = np.full((steps, lanes), -1)
+            sequences[np.arange(lanes) < counts[:, None]] = generator.permutation(numbers)
             columns = np.zeros_like(sequences)
-            placements.append(Placement(width, self._batch_size, sequences, lanes, columns))
+            lane_of_sequence = np.broadcast_to(np.arange(lanes), sequences.shape)
+            placements.append(Placement(width, lanes, sequences, lane_of_sequence, columns))
         return placements
 
 
@@ -192,6 +200,39 @@ def _few_widths(longest: list[int], steps: np.ndarray, most: int) -> list[int]:
     best = min(padded, key=lambda buckets: padded[buckets])
     found = np.array(best)[np.minimum(np.searchsorted(best, range(len(longest))), most - 1)]
     return [longest[bucket] for bucket in found]
+
+
+def _joined(positions: np.ndarray, of_step: float) -> list[int]:
+    """Of the buckets that share steps the widest; none has so few positions that no step is full.
+
+    Args:
+        positions: of each bucket's sequences, from the shortest to the longest.
+        of_step: positions that a step should have.
+    """
+    widest: list[int] = []
+    begun = of_step
+    for bucket in reversed(range(len(positions))):
+        if begun >= of_step and positions[bucket]:
+            widest.append(bucket)
+            begun = 0.0
+        begun += positions[bucket]
+    # The shortest, if they are too few, join the next longer ones.
+    if len(widest) > 1 and begun < of_step / 2:
+        widest.pop()
+    return widest[::-1]
+
+
+def _fewer(widest: list[int], counts: np.ndarray, widths: np.ndarray, most: int) -> list[int]:
+    """So many of them at most: those with which sequences are padded least."""
+    if len(widest) <= most:
+        return widest
+
+    def padded(chosen: tuple[int, ...]) -> int:
+        buckets = np.array([*chosen, widest[-1]])
+        return int(np.sum(counts * widths[buckets[np.searchsorted(buckets, range(len(counts)))]]))
+
+    counts = counts[: widest[-1] + 1]
+    return [*min(combinations(widest[:-1], most - 1), key=padded), widest[-1]]
 
 
 def _widths(longest: int) -> list[int]:

@@ -54,7 +54,7 @@ class TrainingBatches(keras.utils.PyDataset):
         dataset: where the events are.
         spec: what the model reads (``retriever.batch_spec``).
         last_part: ``train``, or ``validation`` to fit on both.
-        batch_size: sequences a batch; on average, if they are packed.
+        batch_size: sequences a batch, on average.
         seed: of everything drawn.
         overlap: share of ``max_events`` that a sequence repeats of the one before it,
             in [0, 1); at least one event. More gives targets more history, for
@@ -67,7 +67,7 @@ class TrainingBatches(keras.utils.PyDataset):
         shares: what the first size of every array of a batch, but for the sequences'
             own and the negatives, can be divided by.
         most_widths: widths of batches at most, where a lane is a sequence; None: as many as
-            there are buckets of similar length. Each is a shape to compile.
+            keep padding small. Each is a shape to compile.
 
     Attributes:
         epoch: the epoch that an index reads from, from 0.

@@ -37,25 +37,52 @@ def test_every_sequence_has_a_place_of_its_own(kind, name):
     assert steps == packing.steps_per_epoch
 
 
-@pytest.mark.parametrize("name", LENGTHS)
-def test_few_widths_change_no_company(name):
-    def steps(most_widths):
-        placements = LengthBuckets(LENGTHS[name], 64, 1, most_widths).place(
-            np.random.default_rng(0)
-        )
-        assert len(placements) <= (most_widths or 99)
-        return sorted(row.tolist() for each in placements for row in each.sequences)
+def positions_of_steps(packing, lengths):
+    return np.concatenate(
+        [
+            np.where(each.sequences >= 0, lengths[each.sequences], 0).sum(axis=1)
+            for each in packing.place(np.random.default_rng(0))
+        ]
+    )
 
-    assert steps(3) == steps(1) == steps(None)
+
+@pytest.mark.parametrize("most_widths", [None, 3, 1])
+@pytest.mark.parametrize("name", ["short", "long", "equal"])
+def test_steps_have_about_as_many_positions(name, most_widths):
+    """Whatever their length, so that each event counts alike."""
+    lengths = LENGTHS[name]
+    positions = positions_of_steps(LengthBuckets(lengths, 64, 1, most_widths), lengths)
+    assert positions.sum() == lengths.sum()
+    assert abs(len(positions) - len(lengths) / 64) <= 2
+    usual = 64 * lengths.mean()
+    assert positions.min() > usual / 2 and positions.max() < 1.7 * usual
+
+
+def test_few_of_a_length_share_steps_with_others():
+    # A step has 49 positions, 8 times the mean length; the one of 40 does not fill it.
+    lengths = np.repeat([4, 40], [16, 1])
+    (placement,) = LengthBuckets(lengths, 8).place(np.random.default_rng(0))
+    assert placement.width == 40 and placement.sequences.shape == (2, 9)
+    assert (placement.sequences >= 0).sum(axis=1).tolist() == [9, 8]
+
+
+def test_no_step_is_empty():
+    lengths = np.repeat([3, 30], [60, 1])
+    long = LengthBuckets(lengths, 4).place(np.random.default_rng(0))[-1]
+    assert long.sequences.tolist() == [[60]]
+
+
+def test_lanes_are_shared_out():
+    for placement in LengthBuckets(LENGTHS["short"], 64, 4).place(np.random.default_rng(0)):
+        assert placement.lanes % 4 == 0
 
 
 def test_the_widths_that_pad_least():
-    # 640 cells of 10 sequences of 64; two widths: 16 or 63 join the next.
     lengths = np.repeat([4, 8, 16, 64], [640, 64, 64, 64])
     placements = LengthBuckets(lengths, 64, 1, 2).place(np.random.default_rng(0))
-    cells = {each.width: each.lanes * len(each.sequences) for each in placements}
-    # By hand, in steps times width: (4, 64) 232, (8, 64) 216, (16, 64) 256.
-    assert cells == {8: 704, 64: 128}
+    # By hand, in positions: (4, 64) 14,848, (8, 64) 13,824, (16, 64) 16,384.
+    assert [each.width for each in placements] == [8, 64]
+    assert len(LengthBuckets(lengths, 64, 1, 3).place(np.random.default_rng(0))) == 3
 
 
 @pytest.mark.parametrize(("name", "filled"), [("short", 0.97), ("long", 0.9)])

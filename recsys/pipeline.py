@@ -185,6 +185,7 @@ class Pipeline:
                 self.folder.checkpoints / "refit",
                 last_part="validation",
                 epochs=chosen.best_epoch,
+                rate_drops=chosen.rate_drops,
                 callbacks=[shown],
             )
         progress.seconds += chosen.seconds

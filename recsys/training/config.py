@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field, NonNegativeInt
+from pydantic import Field, NonNegativeInt, model_validator
 
 from recsys.config import Distinct, StrictConfig
 from recsys.training.optimizer import OptimizerConfig
@@ -64,3 +64,13 @@ class TrainingConfig(StrictConfig):
     checkpoint_seconds: float = Field(
         60.0, ge=0, description="seconds between checkpoints within an epoch"
     )
+
+    @model_validator(mode="after")
+    def _drops_before_it_stops(self) -> "TrainingConfig":
+        optimizer = self.optimizer
+        if optimizer.decay == "plateau" and self.patience <= optimizer.plateau_epochs:
+            raise ValueError(
+                f"patience must be above optimizer.plateau_epochs, received {self.patience} and "
+                f"{optimizer.plateau_epochs}: training would stop before the rate ever drops"
+            )
+        return self

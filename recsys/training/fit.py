@@ -36,7 +36,8 @@ class TrainingState:
 
     ``waited`` are the seconds, of ``seconds``, in which the loop had nothing to give the
     device, which may have been busy still. ``memory_bytes`` is what training was forecast
-    to take of the device's memory.
+    to take of the device's memory. ``rate_drops`` are the epochs after which the learning rate
+    dropped.
     """
 
     epoch: int = 0
@@ -50,6 +51,7 @@ class TrainingState:
     best_epoch: int = 0
     best_value: float | None = None
     history: list[dict[str, float]] = field(default_factory=list)
+    rate_drops: list[int] = field(default_factory=list)
 
     def is_over(self, epochs: int, patience: int) -> bool:
         """Whether so many epochs are done, or so many have brought nothing better."""
@@ -76,6 +78,7 @@ def fit(
     folder: Path,
     last_part: Part = "train",
     epochs: int | None = None,
+    rate_drops: Sequence[int] = (),
     validate: Callable[[Retriever], dict[str, float]] | None = None,
     metric: str = "",
     callbacks: Sequence[Callback] = (),
@@ -94,6 +97,7 @@ def fit(
         last_part: the last part to fit on.
         epochs: stop after so many; the learning rate's course stays that of
             ``config.epochs``.
+        rate_drops: epochs after which the learning rate drops, as it did when they were chosen.
         validate: computes validation metrics after every epoch; without it all
             epochs are run and the last weights kept.
         metric: the one of them that decides (higher is better).
@@ -120,12 +124,13 @@ def fit(
     average = WeightAverage(config.average_decay)
     writer = CheckpointWriter()
     checkpoint = _Checkpoint(folder / "last.npz", best, origin, step, average, writer)
-    progress = checkpoint.resume()
+    progress = checkpoint.resume(TrainingState(rate_drops=list(rate_drops)))
     progress.memory_bytes = memory.total
     # Whatever ends it, a callback's error too, no thread is left behind.
     with contextlib.closing(writer), contextlib.closing(loader):
         while not progress.is_over(last_epoch, config.patience):
             stopping.check()
+            step.scale_rate(config.optimizer.rate_scale(progress.epoch, progress.rate_drops))
             with stopping.deferred():
                 _run_epoch(
                     progress, loader, batches.steps_per_epoch, step, checkpoint, config, callbacks
@@ -139,6 +144,7 @@ def fit(
                     validated = _validated(validate, retriever)
                     with stopping.deferred():
                         metrics = _end_epoch(progress, validated, metric)
+                        _drop_rate(progress, config.optimizer, metric)
                         if progress.best_epoch == progress.epoch:
                             writer.save(best, _weights(retriever), {"epoch": progress.epoch})
             except stopping.Stopped:
@@ -206,17 +212,17 @@ class _Checkpoint:
         """Seconds since it was written, or since the run began."""
         return time.monotonic() - self._saved_at
 
-    def resume(self) -> TrainingState:
+    def resume(self, fresh: TrainingState) -> TrainingState:
         """Restores the step from the file; starts afresh where there is none, or a damaged one."""
         if not self._path.is_file():
-            return TrainingState()
+            return fresh
         try:
             state, metadata = load_checkpoint(self._path)
             if metadata["progress"]["best_epoch"]:
                 load_checkpoint(self._best)  # else its damage is seen when all epochs are done
         except Damaged as error:
             logger.warning("%s: training starts again from its first epoch", error.what)
-            return TrainingState()
+            return fresh
         if metadata["origin"] != self._origin:
             raise InputError(
                 f"{self._path} was written with {metadata['origin']}, this run has "
@@ -304,6 +310,18 @@ def _end_epoch(
     metrics["input_wait_share"] = progress.waited / max(progress.seconds, 1e-9)
     progress.history.append({"epoch": progress.epoch, **metrics})
     return metrics
+
+
+def _drop_rate(progress: TrainingState, optimizer: OptimizerConfig, metric: str) -> None:
+    """Decides whether the next epoch's learning rate is lower."""
+    if optimizer.drops(progress.epoch, progress.best_epoch, progress.rate_drops):
+        progress.rate_drops.append(progress.epoch)
+        logger.info(
+            "no better %s in %d epochs: the learning rate drops to %g times what it was",
+            metric,
+            optimizer.plateau_epochs,
+            optimizer.plateau_factor,
+        )
 
 
 def _account(progress: TrainingState, pending: tuple[Any, np.ndarray]) -> None:

@@ -1,6 +1,7 @@
 """AdamW and Adagrad with warm-up and decay, for dense weights and tables or rows of them."""
 
 import math
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import keras
@@ -22,8 +23,16 @@ class OptimizerConfig(StrictConfig):
     )
     learning_rate: float = Field(1e-3, gt=0, description="the highest one, after the warm-up")
     warmup_steps: int = Field(0, ge=0, description="steps over which the rate rises from 0")
-    decay: Literal["constant", "linear", "cosine"] = Field(
-        "constant", description="how the rate falls from there to 0 at the last step"
+    decay: Literal["constant", "linear", "cosine", "plateau"] = Field(
+        "constant",
+        description="linear, cosine: how the rate falls from there to 0 at the last step; plateau: "
+        "it drops whenever epochs bring no better validation metric",
+    )
+    plateau_epochs: int = Field(
+        2, ge=1, description="epochs without a better metric until the rate drops (plateau)"
+    )
+    plateau_factor: float = Field(
+        0.1, gt=0, lt=1, description="what the rate is multiplied by at each drop (plateau)"
     )
     weight_decay: float = Field(
         0.0,
@@ -43,10 +52,30 @@ class OptimizerConfig(StrictConfig):
     def schedule(self, total_steps: int) -> "WarmupDecay":
         return WarmupDecay(self.learning_rate, self.warmup_steps, self.decay, total_steps)
 
-    def build(self, total_steps: int) -> keras.optimizers.Optimizer:
-        """The Keras optimizer for every weight that is not a table."""
+    def drops(self, epoch: int, best_epoch: int, rate_drops: Sequence[int]) -> bool:
+        """Whether the rate drops after an epoch.
+
+        Args:
+            epoch: epochs that are done.
+            best_epoch: the one with the best metric, from 1.
+            rate_drops: epochs after which it has dropped before.
+        """
+        if self.decay != "plateau":
+            return False
+        return epoch - max([best_epoch, *rate_drops]) >= self.plateau_epochs
+
+    def rate_scale(self, epoch: int, rate_drops: Sequence[int]) -> float:
+        """What the schedule's rate is multiplied by in the epoch after so many."""
+        return self.plateau_factor ** sum(dropped <= epoch for dropped in rate_drops)
+
+    def build(self, rate: "WarmupDecay | float") -> keras.optimizers.Optimizer:
+        """The Keras optimizer for every weight that is not a table.
+
+        Args:
+            rate: a schedule, or a number that whoever applies the optimizer sets before.
+        """
         arguments: dict[str, Any] = {
-            "learning_rate": self.schedule(total_steps),
+            "learning_rate": rate,
             "epsilon": self.epsilon,
             "weight_decay": self.weight_decay or None,
         }
@@ -67,7 +96,7 @@ class OptimizerConfig(StrictConfig):
 
 
 class WarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
-    """Linear rise to ``peak``, then ``decay`` to 0 at ``total_steps``."""
+    """Linear rise to ``peak``, then ``decay`` to 0 at ``total_steps``, if it is a course at all."""
 
     def __init__(self, peak: float, warmup_steps: int, decay: str, total_steps: int) -> None:
         self.peak = peak
@@ -79,7 +108,7 @@ class WarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
         """The rate of a step, counted from 0; float32."""
         step = ops.cast(step, "float32")
         rate = self.peak
-        if self.decay != "constant":
+        if self.decay in ("linear", "cosine"):
             falling_steps = max(self.total_steps - self.warmup_steps, 1)
             progress = ops.clip((step - self.warmup_steps) / falling_steps, 0.0, 1.0)
             if self.decay == "linear":

@@ -41,6 +41,10 @@ class Step(Protocol):
         """
         ...
 
+    def scale_rate(self, scale: float) -> None:
+        """From now on the learning rate is so many times the schedule's."""
+        ...
+
     def working_memory(self, batches: Batches) -> int:
         """Bytes that :meth:`run` needs for such batches, beside weights and slots.
 

@@ -32,8 +32,13 @@ class JaxStep:
         self._features = list(features)
         fixed = {id(v) for v in retriever.non_trainable_variables}
         self._fixed = [v for v in retriever.changing_variables if id(v) in fixed]
-        self._optimizer = config.build(total_steps)
+        self._optimizer = config.build(config.learning_rate)
         self._optimizer.build(self._dense)
+        (self._rate_index,) = (
+            index
+            for index, variable in enumerate(self._optimizer.variables)
+            if variable is self._optimizer.learning_rate
+        )
         # Copies: the state is donated to the step, the model's own buffers must survive it.
         self._mesh = jax.sharding.Mesh(np.array(jax.local_devices()), ("batch",))
         self._copied = jax.jit(partial(jax.tree.map, jnp.copy))
@@ -75,7 +80,11 @@ class JaxStep:
                 for name, values in tables.items()
             },
             "step": jnp.zeros((), dtype="int32"),
+            "rate_scale": jnp.ones((), dtype="float32"),
         }
+
+    def scale_rate(self, scale: float) -> None:
+        self._state["rate_scale"] = jax.device_put(np.float32(scale), self._placed())
 
     def run(self, batches: Batches, steps: int | None = None) -> jax.Array:
         stacked = _stacked(batches)
@@ -182,10 +191,12 @@ class JaxStep:
         (loss, fixed), (dense_gradient, row_gradient) = gradient(
             state["dense"], values, [*state["fixed"], *features], batch
         )
+        rate = self._schedule(state["step"]) * state["rate_scale"]
+        optimizer = list(state["optimizer"])
+        optimizer[self._rate_index] = rate
         dense, optimizer = self._optimizer.stateless_apply(
-            state["optimizer"], dense_gradient, state["dense"]
+            optimizer, dense_gradient, state["dense"]
         )
-        rate = self._schedule(state["step"])
         tables = {}
         for name, table in state["tables"].items():
             updated = update_rows(rows[name], row_gradient[name], state["step"], rate, self._config)
@@ -203,6 +214,7 @@ class JaxStep:
             "optimizer": kept(optimizer, state["optimizer"]),
             "tables": tables,
             "step": state["step"] + taken,
+            "rate_scale": state["rate_scale"],
         }
         return state, jnp.where(taken, loss, 0.0)
 

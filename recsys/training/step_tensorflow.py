@@ -34,9 +34,10 @@ class TensorFlowStep:
         self._whole = retriever.whole_tables & self._tables.keys()
         tables = {id(variable) for variable in retriever.tables.values()}
         self._dense = [v for v in retriever.trainable_variables if id(v) not in tables]
-        self._optimizer = config.build(total_steps)
+        self._optimizer = config.build(config.learning_rate)
         self._optimizer.build(self._dense)
         self._step_count = tf.Variable(0, trainable=False)
+        self._rate_scale = tf.Variable(1.0, trainable=False)
         self._compiled = compiled
         self._update = tf.function(self._update_weights, autograph=False, jit_compile=compiled)
         self._loops: dict[tuple, Callable] = {}
@@ -55,6 +56,9 @@ class TensorFlowStep:
         placed = {name: tf.convert_to_tensor(array) for name, array in batches.items()}
         taken = len(batches["targets"]) if steps is None else steps
         return self._loops[shapes](placed, tf.constant(taken))
+
+    def scale_rate(self, scale: float) -> None:
+        self._rate_scale.assign(scale)
 
     def working_memory(self, batches: Batches) -> int:
         assert not isinstance(batches, Recipe)
@@ -98,7 +102,7 @@ class TensorFlowStep:
             loss = self._retriever.loss_of(outputs, batch)
         dense = [variable.value for variable in self._dense]
         dense_gradient, row_gradient, whole_gradient = tape.gradient(loss, (dense, values, wholes))
-        rate = self._schedule(self._step_count)
+        rate = self._schedule(self._step_count) * self._rate_scale
         for name, gradient in whole_gradient.items():
             table = keras.tree.map_structure(lambda part: part.value(), self._tables[name])
             gradient = tf.convert_to_tensor(gradient)
@@ -111,6 +115,7 @@ class TensorFlowStep:
             )
             for name, row in rows.items()
         }
+        self._optimizer.learning_rate.assign(rate)
         self._optimizer.apply(dense_gradient, self._dense)
         self._step_count.assign_add(1)
         return loss, new_rows

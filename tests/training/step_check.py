@@ -5,7 +5,8 @@ largest change of a row that the batch does not hold, and the largest
 difference, on rows that it holds, from one dense step of Keras' optimizer; on
 TensorFlow, for the step as XLA compiles it, too. Under ``filled``, how many arrays of the
 state differ after one of two batches from what they are with another second batch, and
-the largest difference from what they are where that one stands alone.
+the largest difference from what they are where that one stands alone. Under ``halved``, how
+far the weights move that move least, and how far the rate's scale is from being a factor.
 """
 
 import json
@@ -51,7 +52,7 @@ def step_of(retriever, optimizer: OptimizerConfig, compiled: bool) -> Step:
 def dense_step(retriever, optimizer: OptimizerConfig) -> None:
     """One step of Keras' optimizer on dense gradients."""
     if keras.backend.backend() == "jax":
-        retriever.compile(optimizer=optimizer.build(10))
+        retriever.compile(optimizer=optimizer.build(optimizer.schedule(10)))
         retriever.train_on_batch(BATCH)
         return
     import tensorflow as tf
@@ -62,7 +63,7 @@ def dense_step(retriever, optimizer: OptimizerConfig) -> None:
     # Keras 3.15's optimizers square an IndexedSlices before they sum its
     # duplicates, which is another gradient: hence not train_on_batch.
     gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
-    optimizer.build(10).apply(gradients, retriever.trainable_variables)
+    optimizer.build(optimizer.schedule(10)).apply(gradients, retriever.trainable_variables)
 
 
 def filled(fresh) -> dict[str, float]:
@@ -82,6 +83,26 @@ def filled(fresh) -> dict[str, float]:
             not np.array_equal(with_zeros[name], with_another[name]) for name in with_zeros
         ),
         "off": max(float(np.abs(with_zeros[name] - alone[name]).max()) for name in alone),
+    }
+
+
+def halved(fresh) -> dict[str, float]:
+    """How far a step moves a table's and a layer's weights, and twice that at half the rate."""
+
+    def moved(scale: float) -> list[np.ndarray]:
+        retriever = fresh()
+        before = retriever.get_weights()
+        step = build_step(retriever, OPTIMIZERS[1], 10)
+        step.scale_rate(scale)
+        step.run({name: array[None] for name, array in BATCH.items()})
+        step.synchronise()
+        return [new - old for new, old in zip(retriever.get_weights(), before, strict=True)]
+
+    whole, half = moved(1.0), moved(0.5)
+    trained = [index for index, each in enumerate(whole) if each.dtype == np.float32]
+    return {
+        "least": min(float(np.abs(whole[index]).max()) for index in trained),
+        "off": max(float(np.abs(2 * half[index] - whole[index]).max()) for index in trained),
     }
 
 
@@ -119,7 +140,7 @@ def main() -> None:
                     "held_moved": float(moved[held].min(axis=1).max()),
                     "held_differs": float(np.abs(after[name][held] - expected[name][held]).max()),
                 }
-    print(json.dumps({"rows": found, "filled": filled(fresh)}))
+    print(json.dumps({"rows": found, "filled": filled(fresh), "halved": halved(fresh)}))
 
 
 if __name__ == "__main__":

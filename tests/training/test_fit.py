@@ -134,8 +134,13 @@ def test_equal_seeds_are_bit_equal_and_keras_fit_reaches_the_same_loss(folder, b
     assert second == first | {"keras": None}
 
 
+def flat(retriever) -> dict[str, float]:
+    """A metric that is the same after every epoch."""
+    return {"size": 1.0}
+
+
 def fit_here(
-    folder, callbacks=(), validate=None, metric="", **settings
+    folder, callbacks=(), validate=None, metric="", rate_drops=(), **settings
 ) -> tuple[TrainingState, np.ndarray]:
     """Two epochs of a small model in this process: what happened, and its item vectors."""
     there = folder / "dataset"
@@ -151,6 +156,7 @@ def fit_here(
         folder / "checkpoints",
         validate=validate,
         metric=metric,
+        rate_drops=rate_drops,
         callbacks=callbacks,
     )
     return progress, np.asarray(retriever.item_vectors())
@@ -270,6 +276,19 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(tmp_path, whole, when, kept
 def test_more_epochs_end_as_if_they_had_been_asked_for_at_once(tmp_path, whole):
     fit_here(tmp_path, validate=size_of, epochs=1, **VALIDATED)
     assert_equal(fit_here(tmp_path, validate=size_of, epochs=3, **VALIDATED), whole)
+
+
+def test_the_rate_drops_where_the_metric_does_not_rise(tmp_path):
+    optimizer = {"decay": "plateau", "plateau_epochs": 1, "plateau_factor": 1e-6}
+    settings = {"optimizer": TRAINING["optimizer"] | optimizer, "patience": 9, "metric": "size"}
+    progress, vectors = fit_here(tmp_path / "flat", validate=flat, epochs=4, **settings)
+    assert progress.rate_drops == [2, 3, 4] and progress.best_epoch == 1
+    # Told when it is to drop, as where it is fitted again: nothing moves after the first epoch.
+    again, same = fit_here(tmp_path / "again", rate_drops=[1], epochs=4, **settings)
+    assert again.rate_drops == [1]
+    np.testing.assert_allclose(same, vectors, atol=1e-4)
+    _, other = fit_here(tmp_path / "other", epochs=4, **settings)
+    assert np.abs(other - vectors).max() > 1e-2
 
 
 def test_waiting_for_batches_is_told(tmp_path, monkeypatch):

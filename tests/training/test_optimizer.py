@@ -20,6 +20,28 @@ def test_schedules_by_hand():
     assert rates([2, 6, 10], warmup_steps=2, decay="linear") == [1, 0.5, 0]
 
 
+def test_the_rate_drops_on_a_plateau():
+    config = OptimizerConfig(decay="plateau", plateau_epochs=2, plateau_factor=0.5)
+    metrics = [0.1, 0.2, 0.19, 0.2, 0.3, 0.3, 0.3, 0.3, 0.3]
+    best, drops = 0, []
+    for epoch, value in enumerate(metrics, start=1):
+        if value > max([0, *metrics[: epoch - 1]]):
+            best = epoch
+        if config.drops(epoch, best, drops):
+            drops.append(epoch)
+    # Two epochs after the best of epochs 2 and 5, and two after that drop.
+    assert drops == [4, 7, 9]
+    assert [config.rate_scale(done, drops) for done in (3, 4, 6, 7, 9)] == [
+        1,
+        0.5,
+        0.5,
+        0.25,
+        0.125,
+    ]
+    assert not OptimizerConfig().drops(9, 1, [])
+    assert rates([0, 5, 99], decay="plateau") == [1, 1, 1]
+
+
 @pytest.mark.parametrize("kind", ["adam", "adagrad"])
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])
 def test_rows_follow_the_dense_optimizer(kind, weight_decay):
@@ -34,7 +56,7 @@ def test_rows_follow_the_dense_optimizer(kind, weight_decay):
     generator = np.random.default_rng(0)
     start = generator.normal(size=(5, 3)).astype(np.float32)
     variable = keras.Variable(start)
-    optimizer = config.build(total_steps=10)
+    optimizer = config.build(config.schedule(10))
     optimizer.build([variable])
     rows = TableRows(start, tuple(np.full_like(start, slot) for slot in config.initial_slots))
     for step in range(6):

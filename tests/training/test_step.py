@@ -37,3 +37,8 @@ def test_what_fills_a_dispatch_up_leaves_no_trace(checked):
     """Not in weights, slots, counters and seeds of dropout."""
     assert checked[1]["filled"]["traces"] == 0
     assert checked[1]["filled"]["off"] < 1e-6
+
+
+def test_the_scale_of_the_rate_is_a_factor_of_every_update(checked):
+    assert checked[1]["halved"]["least"] > 1e-3
+    assert checked[1]["halved"]["off"] < 1e-6

@@ -68,7 +68,9 @@ def keras_fit(retriever, dataset, training: TrainingConfig) -> dict:
     """The same epochs through ``compile`` and ``fit``."""
     batches = training_batches(retriever, dataset, training)
     total = training.epochs * batches.steps_per_epoch
-    retriever.compile(optimizer=training.optimizer.build(total), jit_compile=False)
+    retriever.compile(
+        optimizer=training.optimizer.build(training.optimizer.schedule(total)), jit_compile=False
+    )
     history = retriever.fit(batches, epochs=training.epochs, shuffle=False, verbose=0)
     return {"losses": history.history["loss"], "vectors": item_sums(retriever)}
 

@@ -1,8 +1,10 @@
-"""The kind of device that Keras runs on."""
+"""The device that Keras runs on."""
 
 import re
 
 import keras
+
+from recsys.system.processor import processor_name
 
 
 def on_accelerator() -> bool:
@@ -11,6 +13,32 @@ def on_accelerator() -> bool:
     What is compiled for a GPU takes seconds, and a CPU computes as long as there are numbers.
     """
     return any("cpu" not in device.lower() for device in keras.distribution.list_devices())
+
+
+def device_name() -> str:
+    """The cards that Keras runs on, such as ``2 x NVIDIA H200``, or else the processor."""
+    names = _accelerators()
+    if not names:
+        return processor_name()
+    counts = {name: names.count(name) for name in dict.fromkeys(names)}
+    return ", ".join(f"{count} x {name}" if count > 1 else name for name, count in counts.items())
+
+
+def _accelerators() -> list[str]:
+    """The names of the cards that Keras runs on."""
+    if not on_accelerator():
+        return []
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return [each.device_kind for each in jax.local_devices()]
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        details = tf.config.experimental.get_device_details
+        cards = tf.config.list_physical_devices("GPU")
+        return [details(card).get("device_name", "GPU") for card in cards]
+    return keras.distribution.list_devices()
 
 
 def oldest_capability() -> float | None:

@@ -6,7 +6,8 @@ import jax
 import keras
 import pytest
 
-from recsys.system.devices import oldest_capability
+from recsys.system.devices import device_name, oldest_capability
+from recsys.system.processor import processor_name
 
 
 @pytest.mark.parametrize(
@@ -46,3 +47,18 @@ def test_the_oldest_card_of_tensorflow(monkeypatch, capabilities, expected):
 def test_a_cpu_has_none(monkeypatch, backend):
     monkeypatch.setattr(keras.backend, "backend", lambda: backend)
     assert oldest_capability() is None
+
+
+def test_without_a_card_the_device_is_the_processor():
+    assert device_name() == processor_name()
+
+
+@pytest.mark.parametrize(
+    ("kinds", "expected"), [(["H200"], "H200"), (["H200", "H200", "A2"], "2 x H200, A2")]
+)
+def test_the_names_of_cards(monkeypatch, kinds, expected):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    monkeypatch.setattr(keras.distribution, "list_devices", lambda: ["gpu:0"])
+    cards = [SimpleNamespace(device_kind=kind) for kind in kinds]
+    monkeypatch.setattr(jax, "local_devices", lambda: cards)
+    assert device_name() == expected

@@ -24,6 +24,7 @@ from recsys.system.stopping import stopped_by_signals
 from recsys.system.wording import as_typed
 
 if TYPE_CHECKING:
+    from recsys.api.run import Run
     from recsys.experiment.schema import Experiment
     from recsys.experiment.task import Task
 
@@ -84,10 +85,13 @@ def run(
     _check(experiment, overrides, name, runs_dir, overwrite)
     from recsys.api.training import each_run
 
+    seeds = []
     for each in each_run(experiment, overrides, name, runs_dir, overwrite):
         show(each.summary())
         say(f"report: {each.report}")
         _say_page(each.experiment, runs_dir)
+        seeds.append(each)
+    _show_seeds(seeds)
 
 
 @app.command()
@@ -128,8 +132,11 @@ def evaluate(
     _check(experiment, overrides, name, runs_dir)
     from recsys.api.training import each_run
 
+    seeds = []
     for each in each_run(experiment, overrides, name, runs_dir, only="evaluate"):
         show(each.summary())
+        seeds.append(each)
+    _show_seeds(seeds)
 
 
 @app.command()
@@ -397,6 +404,15 @@ def _say_page(experiment: "Experiment", runs_dir: Path) -> None:
 
     if experiment.tracking.enabled:
         say(f"MLflow page: {page_command(runs_dir)}")
+
+
+def _show_seeds(runs: "list[Run]") -> None:
+    """The seeds of an experiment in one table, where there are several."""
+    from recsys.runs.folder import RunFolder
+    from recsys.runs.summary import seeds_summary
+
+    if len(runs) > 1:
+        show(seeds_summary([RunFolder(run.path) for run in runs]))
 
 
 def _task(experiment: Path, overrides: list[str] | None) -> "Task | None":

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Sequence
-from importlib.metadata import version
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from recsys.export.request import ExportRequest
 from recsys.models.retriever import Retriever
 from recsys.models.saved import load_retriever, save_retriever
 from recsys.reports.report import write_report
+from recsys.runs import provenance
 from recsys.runs.at_work import at_work
 from recsys.runs.console import TrainingProgress, say, warn, working
 from recsys.runs.folder import RunFolder
@@ -42,8 +43,6 @@ from recsys.system.wording import in_shell, switch
 from recsys.training.build import build_retriever, check_model
 from recsys.training.fit import Callback, TrainingState, fit
 from recsys.training.precision import dtype_policy
-
-VERSIONS = ("recsys", "keras", "tensorflow", "numpy", "duckdb")
 
 
 class Pipeline:
@@ -137,6 +136,7 @@ class Pipeline:
     ) -> None:
         experiment, folder = self.experiment, self.folder
         metric = experiment.evaluation.metric
+        provenance.record(folder)
         before = programs()
         retriever = self._build(dataset, "train")
         validation = Validation(retriever, dataset, experiment.seen, experiment.evaluation)
@@ -160,6 +160,7 @@ class Pipeline:
             folder.timing,
             {
                 "best_epoch": progress.best_epoch,
+                "ended": datetime.now(UTC).isoformat(timespec="seconds"),
                 "train_seconds": progress.seconds,
                 "events_per_second": progress.events / max(progress.seconds, 1e-9),
                 "input_wait_share": progress.waited / max(progress.seconds, 1e-9),
@@ -244,7 +245,8 @@ class Pipeline:
                 "timing": timing,
                 "split": dataset.manifest.split,
                 "quality": dataset.manifest.quality,
-                "versions": {name: version(name) for name in VERSIONS},
+                "provenance": provenance.recorded(folder),
+                "versions": provenance.versions(),
             }
         )
 

@@ -129,6 +129,30 @@ class Run:
         return {int(folder.name): Run(RunFolder(folder)) for folder in ordered}
 
     @property
+    def over_seeds(self) -> "pd.DataFrame":
+        """The metrics of the test part over the seeds that there are (:attr:`seeds`).
+
+        Returns:
+            A row per metric, the one that the run is judged by first: ``mean`` over seeds, ``low``
+            and ``high`` of its 95 % interval (Student's t, over seeds; ``metrics`` has the one over
+            users), ``deviation`` between seeds, and how many ``seeds``. NaN where one seed, or a
+            metric that is not defined, has none.
+
+        Raises:
+            InputError: a seed was not evaluated, or has other settings than this one.
+
+        Example:
+            >>> run.over_seeds.loc["ndcg@10", "seeds"].item()
+            1
+        """
+        from recsys.api.tables import seeds_frame
+
+        runs = self.seeds
+        self._refuse_other_settings(runs)
+        found = [each.document("metrics")["test"] for each in runs.values()]
+        return seeds_frame(found, self.experiment.evaluation.metric)
+
+    @property
     def metrics(self) -> "pd.DataFrame":
         """The metrics of the test part, of the model and of its baselines.
 
@@ -419,6 +443,25 @@ class Run:
         if self.path.parent.name != self.name:
             raise InputError(f"{self.path} is a trial of a sweep: run the winner, best.yaml")
         list(do(self.experiment, runs_dir, only="export", seeds=[seed]))
+
+    def _refuse_other_settings(self, runs: "dict[int, Run]") -> None:
+        """Refuses seeds in the folder that are not of one experiment with this one."""
+        from recsys.experiment.differences import differences, is_within
+        from recsys.runs.training_claim import DECISIVE
+
+        mine = self.experiment.dump()
+        for run in runs.values():
+            changed = [
+                key
+                for key in differences(mine, run.experiment.dump())
+                if is_within(key, DECISIVE) and key != "training.seeds"
+            ]
+            if changed:
+                raise InputError(
+                    f"{run.path} has other settings than {self.path} (they differ in "
+                    f"{', '.join(changed)}): no mean over the two says anything. Run it again "
+                    "under another name"
+                )
 
     def _of_the_run(self, what: str) -> "RunFolder":
         if self._folder is None:

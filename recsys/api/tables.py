@@ -2,9 +2,12 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
+
+from recsys.evaluation.seeds import OverSeeds, over_seeds
 
 INTERVAL = ("value", "low", "high")
 
@@ -34,6 +37,30 @@ def metrics_frame(
         if metric in found
     }
     return _frame(rows, ["metric", "model"], INTERVAL)
+
+
+def seeds_frame(tests: Sequence[Mapping[str, Any]], headline: str) -> pd.DataFrame:
+    """Metrics over seeds.
+
+    Args:
+        tests: of each seed, ``metrics.json``'s ``test``: metric to value, low and high.
+        headline: the metric that comes first.
+
+    Returns:
+        A row per metric: ``mean``, ``low``, ``high``, ``deviation`` and ``seeds``, as
+        :func:`recsys.evaluation.seeds.over_seeds` has them; NaN where there is none.
+    """
+    rows = {}
+    for metric in _headed(tests[0], headline):
+        values = [_interval(test[metric])[0] for test in tests]
+        found = (
+            over_seeds(values)
+            if all(map(math.isfinite, values))
+            else OverSeeds(math.nan, None, None, None, len(values))
+        )
+        rows[metric] = asdict(found)
+    frame = pd.DataFrame.from_dict(rows, orient="index").rename_axis("metric")
+    return frame.astype({"low": float, "high": float, "deviation": float})
 
 
 def slices_frame(slices: Mapping[str, Mapping[str, Any]], headline: str) -> pd.DataFrame:

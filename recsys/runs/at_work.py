@@ -17,6 +17,7 @@ from recsys.tracking import record
 # What is written of a run before it makes anything.
 RECORDS = {
     *("experiment.yaml", "dataset.json", "manifest.json", "precision.json"),
+    "provenance.json",
     *(own_parts.FILE, record.FILE),
 }
 

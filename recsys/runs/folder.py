@@ -44,6 +44,7 @@ class RunFolder:
         self.retriever = self.checkpoints / "retriever.keras"
         self.timing = self.checkpoints / "training.json"
         self.precision = path / "precision.json"
+        self.provenance = path / "provenance.json"
         self.history = path / "history.json"
         self.metrics = path / "metrics.json"
         self.ranks = path / "ranks.parquet"

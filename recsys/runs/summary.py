@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from recsys.evaluation.seeds import OverSeeds, over_seeds
 from recsys.runs.folder import RunFolder
 from recsys.system.display import LONGEST_LINE, printable
 
@@ -20,12 +21,53 @@ def summary(folder: RunFolder) -> str:
     """
     metrics = folder.read_metrics(["test", "baselines", "comparisons"])
     experiment = folder.read_experiment()
-    headline = experiment.evaluation.metric
-    k = headline.rpartition("@")[2]
-    names = list(dict.fromkeys([headline, f"recall@{k}", f"hit_rate@{k}", f"mrr@{k}"]))
+    names = shown_metrics(experiment.evaluation.metric)
     rows = {experiment.name: metrics["test"], **metrics["baselines"]}
     sentences = [comparison["sentence"] for comparison in metrics["comparisons"]]
     return metrics_table(f"{folder.path}: test", names, rows) + "\n".join(sentences)
+
+
+def seeds_summary(folders: Sequence[RunFolder]) -> str:
+    """The seeds of one experiment as a table: each, their mean with its interval, the spread.
+
+    Args:
+        folders: of at least two evaluated runs, one per seed.
+    """
+    found = [folder.read_metrics(["test"])["test"] for folder in folders]
+    names = shown_metrics(folders[0].read_experiment().evaluation.metric)
+    rows = [
+        (f"seed {folder.path.name}", *(_cell(test[name]) for name in names))
+        for folder, test in zip(folders, found, strict=True)
+    ]
+    values = {name: [test[name]["value"] for test in found] for name in names}
+    # A test part on which a metric is not defined has it for no seed.
+    over = {name: None if None in each else over_seeds(each) for name, each in values.items()}
+    rows += [
+        ("mean", *(_mean(over[name]) for name in names)),
+        ("spread", *(_spread(over[name]) for name in names)),
+    ]
+    return as_text(f"{folders[0].path.parent}: test, {len(folders)} seeds", names, rows) + (
+        "Intervals are at 95 %: of a seed over users (bootstrap), of the mean over seeds "
+        "(Student's t). The spread is the standard deviation between seeds."
+    )
+
+
+def shown_metrics(headline: str) -> list[str]:
+    """The metric that a run is judged by, and those that are shown beside it.
+
+    >>> shown_metrics("ndcg@10")
+    ['ndcg@10', 'recall@10', 'hit_rate@10', 'mrr@10']
+    """
+    k = headline.rpartition("@")[2]
+    return list(dict.fromkeys([headline, f"recall@{k}", f"hit_rate@{k}", f"mrr@{k}"]))
+
+
+def _mean(found: OverSeeds | None) -> str:
+    return "" if found is None else f"{found.mean:.4f} ({found.low:.4f} to {found.high:.4f})"
+
+
+def _spread(found: OverSeeds | None) -> str:
+    return "" if found is None else f"{found.deviation:.4f}"
 
 
 def metrics_table(

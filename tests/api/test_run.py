@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 import recsys
 from recsys.experiment.file import read_document
@@ -49,6 +50,35 @@ class TestTables:
         for name in run.slices.index.get_level_values("slice"):
             assert run.slices.loc[name].index[0] == "ndcg@10"
         assert recsys.load(run.path / "model" / "1").metrics.index[0] == ("ndcg@10", "average")
+
+    def test_over_seeds(self):
+        from recsys.api.tables import seeds_frame
+
+        tests = [
+            {"x@1": {"value": None, "low": None, "high": None}, "ndcg@10": {**ends, "value": value}}
+            for value in (0.05, 0.06, 0.07)
+            for ends in [{"low": 0.0, "high": 1.0}]
+        ]
+        found = seeds_frame(tests, "ndcg@10")
+        assert found.index.tolist() == ["ndcg@10", "x@1"]
+        # Worked out by hand: see tests/evaluation/test_seeds.py.
+        expected = [0.06, 0.035159, 0.084841, 0.01, 3]
+        assert found.loc["ndcg@10"].tolist() == pytest.approx(expected, abs=1e-6)
+        assert found.loc["x@1"].isna().tolist() == [True, True, True, True, False]
+
+    def test_seeds_of_other_settings_have_no_mean(self, run):
+        other = run.path.parent / "2"
+        shutil.copytree(run.path, other)
+        try:
+            document = yaml.safe_load((other / "experiment.yaml").read_text())
+            document["training"] |= {"epochs": 9, "seeds": [2]}
+            folder = RunFolder(other)
+            with folder.files.making(folder.experiment):
+                folder.experiment.write_text(dump_yaml(document))
+            with pytest.raises(recsys.InputError, match=r"differ in training\.epochs\)"):
+                recsys.load(run.path).over_seeds  # noqa: B018
+        finally:
+            shutil.rmtree(other)
 
     def test_slices_and_history(self, run):
         found = json.loads((run.path / "metrics.json").read_text())["slices"]

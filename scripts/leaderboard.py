@@ -6,8 +6,8 @@
 Each of RUNS is a runs folder, ``runs/NAME`` or ``runs/NAME/SEED``. A seed that was trained and
 evaluated with the settings of ``experiments/NAME.yaml`` becomes a line of
 ``experiments/results/seeds.jsonl``; what cannot become one is named with the reason. Without RUNS
-the tables of ``docs/results.md`` are written again, and nothing else. ``--check`` writes nothing:
-exit status 1 if the page is not what the lines give.
+the tables of ``docs/results.md`` and of both READMEs are written again, and nothing else.
+``--check`` writes nothing: exit status 1 if a page is not what the lines give.
 """
 
 import argparse
@@ -16,14 +16,21 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from result_lines import REPOSITORY, Results, read_results, read_rows, read_run, write_results
-from result_tables import leaderboard, read_published
+from result_tables import leaderboard, read_published, short_leaderboard
 
 from recsys.errors import InputError
 from recsys.system.backend import start_backend
+from recsys.system.display import counted
 from recsys.system.files import atomic_path
 from recsys.system.wording import as_typed
 
 BEGIN, END = "<!-- leaderboard: written by scripts/leaderboard.py -->", "<!-- leaderboard ends -->"
+PAGE = "docs/results.md"
+# By page with the short table: the heads of its columns.
+SHORT = {
+    "README.md": ("experiment", "ours", "best published", "best baseline"),
+    "README.zh.md": ("实验", "本项目", "已发表的最佳结果", "最强基线"),
+}
 
 
 def collect(
@@ -80,12 +87,12 @@ def run_folders(path: Path) -> list[Path]:
     return sorted(found, key=lambda run: (run.parent, len(run.name), run.name))
 
 
-def with_leaderboard(page: str, tables: str, path: Path) -> str:
+def with_table(page: str, tables: str, path: Path) -> str:
     """A page with the tables between its two marks.
 
     Args:
         page: its text.
-        tables: see :func:`leaderboard`.
+        tables: as Markdown.
         path: of the page, for messages.
 
     Raises:
@@ -95,17 +102,21 @@ def with_leaderboard(page: str, tables: str, path: Path) -> str:
     _, ended, after = rest.partition(END)
     if not (begun and ended) or BEGIN in after or END in after:
         raise InputError(f"{path} must have {BEGIN} and then {END}, once each: write them there")
-    return f"{before}{BEGIN}\n\n{tables}\n\n{END}{after}"
+    between = f"\n\n{tables}\n\n" if tables else "\n"
+    return f"{before}{BEGIN}{between}{END}{after}"
 
 
-def page_with(results: Results, experiments: Path, page: Path) -> str:
-    """What a page holds once the tables are those of the results.
+def pages_with(results: Results, repository: Path) -> dict[Path, str]:
+    """What each page holds once its tables are those of the results.
 
     Args:
         results: all lines.
-        experiments: folder of the experiment files, with ``results/published.yaml``.
-        page: such as ``docs/results.md``.
+        repository: the folder that holds ``experiments/`` and the pages.
+
+    Raises:
+        InputError: an experiment or a mark is missing, or ``published.yaml`` is wrong.
     """
+    experiments = repository / "experiments"
     published = read_published(experiments / "results" / "published.yaml")
     others = sorted({line.experiment for line in results.lines} - set(published.rows))
     names = [*published.rows, *others]
@@ -115,8 +126,14 @@ def page_with(results: Results, experiments: Path, page: Path) -> str:
             f"there are results of {', '.join(lost)}, and no such experiment in {experiments}: "
             "restore the file, or take its lines out of seeds.jsonl and published.yaml"
         )
-    tables = leaderboard(results, rows, published)
-    return with_leaderboard(page.read_text(encoding="utf-8"), tables, page)
+    tables = {
+        PAGE: leaderboard(results, rows, published),
+        **{page: short_leaderboard(results, rows, published, head) for page, head in SHORT.items()},
+    }
+    return {
+        (path := repository / page): with_table(path.read_text(encoding="utf-8"), table, path)
+        for page, table in tables.items()
+    }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -129,47 +146,52 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--replace", action="store_true", help="put RUNS in the place of lines with other figures"
     )
-    parser.add_argument("--experiments", type=Path, default=REPOSITORY / "experiments")
-    parser.add_argument("--page", type=Path, default=REPOSITORY / "docs" / "results.md")
+    parser.add_argument("--repository", type=Path, default=REPOSITORY, help="this one by default")
     given = parser.parse_args(arguments)
     if given.check and given.runs:
         parser.error("--check looks at the committed files alone: leave RUNS out")
     try:
         with as_typed():
             start_backend()  # the schema of an experiment knows the models
-            return _check(given) if given.check else _write(given)
+            if given.check:
+                return _check(given.repository)
+            return _write(given.repository, given.runs, given.replace)
     except InputError as error:
         print(error, file=sys.stderr)
         return 2
 
 
-def _check(given: argparse.Namespace) -> int:
-    results = read_results(given.experiments / "results")
-    if page_with(results, given.experiments, given.page) == given.page.read_text(encoding="utf-8"):
-        print(f"{given.page} is what {len(results.lines)} lines give")
-        return 0
-    print(f"{given.page} is out of date: run `python scripts/leaderboard.py`", file=sys.stderr)
-    return 1
+def _check(repository: Path) -> int:
+    results = read_results(repository / "experiments" / "results")
+    old = [path for path, text in pages_with(results, repository).items() if _differs(path, text)]
+    for path in old:
+        print(f"{path} is out of date: run `python scripts/leaderboard.py`", file=sys.stderr)
+    return int(bool(old))
 
 
-def _write(given: argparse.Namespace) -> int:
-    folder = given.experiments / "results"
-    before = read_results(folder)
-    results, left_out = collect(given.runs, given.experiments, before, given.replace)
-    page = page_with(results, given.experiments, given.page)  # before anything is written
+def _write(repository: Path, runs: Sequence[Path], replace: bool) -> int:
+    experiments = repository / "experiments"
+    before = read_results(experiments / "results")
+    results, left_out = collect(runs, experiments, before, replace)
+    pages = pages_with(results, repository)  # before anything is written
     if results != before:
-        write_results(results, folder)
-    if page != given.page.read_text(encoding="utf-8"):
-        with atomic_path(given.page) as temporary:
-            temporary.write_text(page, encoding="utf-8")
+        write_results(results, experiments / "results")
+    for path, text in pages.items():
+        if _differs(path, text):
+            with atomic_path(path) as temporary:
+                temporary.write_text(text, encoding="utf-8")
     for line in results.lines:
         if line not in before.lines:
             value = line.test[line.metric].value
             print(f"{line.experiment}, seed {line.seed}: {line.metric} {value:.4f}")
     for reason in left_out:
         print(f"left out: {reason}", file=sys.stderr)
-    print(f"{given.page}: {len(results.lines)} lines in all")
+    print(f"{counted(len(results.lines), 'line')} in all")
     return 0
+
+
+def _differs(path: Path, text: str) -> bool:
+    return path.read_text(encoding="utf-8") != text
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from typing import Any
 from result_lines import REPOSITORY, ResultLine, Row, current, read_results, read_rows
 
 from recsys.errors import InputError
+from recsys.runs.console import lines_shown, say
 from recsys.system.backend import start_backend
 from recsys.system.wording import as_typed
 
@@ -106,21 +107,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", nargs="+", type=int, metavar="SEED")
     parser.add_argument("--data", type=Path, help="folder of the logs; RECSYS_DATA by default")
     parser.add_argument("--runs-dir", type=Path, default=Path("runs/reproduce"))
-    parser.add_argument("--experiments", type=Path, default=REPOSITORY / "experiments")
+    parser.add_argument("--repository", type=Path, default=REPOSITORY, help="this one by default")
     given = parser.parse_args(arguments)
     if given.data:
         os.environ["RECSYS_DATA"] = str(given.data.resolve())
-    from recsys.runs.console import lines_shown, say
-
+    experiments = given.repository / "experiments"
     try:
         with as_typed(), lines_shown():
             start_backend()
-            lines = lines_of(given.row, given.experiments)
+            lines = lines_of(given.row, experiments)
             seeds = list(dict.fromkeys(given.seeds or [lines[0].seed]))
             held = []
             for number, seed in enumerate(seeds, start=1):
                 say(f"{given.row}, seed {seed} ({number} of {len(seeds)})")
-                found = reproduce(given.row, seed, given.experiments, given.runs_dir)
+                found = reproduce(given.row, seed, experiments, given.runs_dir)
                 wanted = expected(lines, seed)
                 held.append(holds(found, wanted))
                 report = {"row": given.row, "seed": seed, "found": {n: found[n] for n in wanted}}

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
-from result_lines import Current, Figure, Provenance, ResultLine, Results, Row, current
+from result_lines import Current, Provenance, ResultLine, Results, Row, current
 
 from recsys.errors import InputError
 from recsys.evaluation.seeds import OverSeeds, over_seeds
@@ -91,6 +92,43 @@ def leaderboard(results: Results, rows: dict[str, Row], published: Published) ->
     return "\n\n".join(blocks)
 
 
+def short_leaderboard(
+    results: Results, rows: dict[str, Row], published: Published, head: Sequence[str]
+) -> str:
+    """The metric that decides in one small table, whose cells hold names and figures only.
+
+    Args:
+        results, rows, published: see :func:`leaderboard`.
+        head: of the four columns.
+    """
+    cells = []
+    for name, row in rows.items():
+        if not (lines := current(results, row).lines):
+            continue
+        metric = lines[0].metric
+        ours = _over(lines, metric)
+        low, high = _ends(ours, lines, metric)
+        interval = "" if low is None or high is None else f" ({figure(low)} to {figure(high)})"
+        theirs = [each for each in published.rows.get(name, []) if metric in each.metrics]
+        best = max(theirs, key=lambda each: each.metrics[metric], default=None)
+        standing = max(_standings(lines), key=lambda each: each.mean, default=None)
+        cells.append(
+            [
+                f"`{name}`",
+                f"{label(metric)} {figure(ours.mean)}{interval}",
+                "" if best is None else _brief(best, metric, ours.mean),
+                "" if standing is None else standing.text,
+            ]
+        )
+    return _markdown(head, cells) if cells else ""
+
+
+def _brief(published: PublishedFigure, metric: str, ours: float) -> str:
+    text = f"{published.model} {figure(published.metrics[metric])}"
+    text = f"**{text}**" if published.metrics[metric] > ours else text
+    return text + (f" {ON_TEST}" if published.chosen_on == "test" else "")
+
+
 def _table(shown: dict[str, Current], rows: dict[str, Row], published: Published) -> str:
     head = [
         *("experiment", "protocol; split", "seeds", "ours", "spread", "test / validation"),
@@ -150,38 +188,78 @@ def _over(lines: Sequence[ResultLine], metric: str) -> OverSeeds:
 
 
 def _interval(found: OverSeeds, lines: Sequence[ResultLine], metric: str) -> str:
-    if found.low is not None and found.high is not None:
-        return f" ({figure(found.low)} to {figure(found.high)})"
-    one = lines[0].test[metric]
-    if one.low is None or one.high is None:
+    low, high = _ends(found, lines, metric)
+    if low is None or high is None:
         return ""
-    return f" ({figure(one.low)} to {figure(one.high)} over users)"
+    what = " over users" if found.seeds == 1 else ""
+    return f" ({figure(low)} to {figure(high)}{what})"
+
+
+def _ends(
+    found: OverSeeds, lines: Sequence[ResultLine], metric: str
+) -> tuple[float | None, float | None]:
+    """The interval over seeds; that over users, where there is one seed."""
+    if found.seeds > 1:
+        return found.low, found.high
+    return lines[0].test[metric].low, lines[0].test[metric].high
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A baseline beside the seeds of a model.
+
+    Attributes:
+        name: for people.
+        mean: of its metric; it is the same with every seed but for another machine's arithmetic.
+        interval: over users, in brackets.
+        wins: seeds that it is really better than, in the paired comparison.
+        ties: seeds with no real difference.
+        seeds: that it was compared with.
+    """
+
+    name: str
+    mean: float
+    interval: str
+    wins: int
+    ties: int
+    seeds: int
+
+    @property
+    def text(self) -> str:
+        """Name and figure, bold where it wins."""
+        text = f"{self.name} {figure(self.mean)}"
+        return f"**{text}**" if self.wins else text
+
+
+def _standings(lines: Sequence[ResultLine]) -> list[Standing]:
+    """Every baseline, the best one first."""
+    metric = lines[0].metric
+    standings = []
+    for name in dict.fromkeys(name for line in lines for name in line.baselines):
+        found = [line.baselines[name][metric] for line in lines if name in line.baselines]
+        compared = [line.comparisons[name] for line in lines if name in line.comparisons]
+        low, high = found[0].low, found[0].high
+        standings.append(
+            Standing(
+                BASELINES.get(name, name),
+                fmean(each.value for each in found),
+                "" if low is None or high is None else f" ({figure(low)} to {figure(high)})",
+                wins=sum(each.real and each.difference < 0 for each in compared),
+                ties=sum(not each.real for each in compared),
+                seeds=len(compared),
+            )
+        )
+    return sorted(standings, key=lambda each: -each.mean)
 
 
 def _baselines(lines: Sequence[ResultLine]) -> str:
     """The best baseline, and every other one that the model does not beat with every seed."""
-    metric = lines[0].metric
-    names = dict.fromkeys(name for line in lines for name in line.baselines)
-    means = {name: fmean(each.value for each in _found(lines, name)) for name in names}
-    ordered = sorted(means, key=lambda name: -means[name])
-    shown = []
-    for place, name in enumerate(ordered):
-        compared = [line.comparisons[name] for line in lines if name in line.comparisons]
-        wins = sum(each.real and each.difference < 0 for each in compared)
-        ties = sum(not each.real for each in compared)
-        if place and not wins and not ties:
-            continue
-        interval = _found(lines, name)[0]
-        text = f"{BASELINES.get(name, name)} {figure(means[name])}"
-        if interval.low is not None and interval.high is not None:
-            text += f" ({figure(interval.low)} to {figure(interval.high)})"
-        text = f"**{text}**" if wins else text
-        shown.append(text + _verdict(wins, ties, len(compared)))
-    return "; ".join(shown) or f"none was ranked by {label(metric)}"
-
-
-def _found(lines: Sequence[ResultLine], baseline: str) -> list[Figure]:
-    return [line.baselines[baseline][line.metric] for line in lines if baseline in line.baselines]
+    shown = [
+        f"{each.text}{each.interval}{_verdict(each.wins, each.ties, each.seeds)}"
+        for place, each in enumerate(_standings(lines))
+        if not place or each.wins or each.ties
+    ]
+    return "; ".join(shown) or f"none was ranked by {label(lines[0].metric)}"
 
 
 def _verdict(wins: int, ties: int, seeds: int) -> str:
@@ -206,7 +284,7 @@ def _published(published: PublishedFigure, lines: Sequence[ResultLine]) -> str:
     theirs, ours = published.metrics.get(line.metric), _over(lines, line.metric)
     if theirs is not None and theirs > ours.mean:
         text = f"**{text}**"
-        high = line.test[line.metric].high if ours.high is None else ours.high
+        _, high = _ends(ours, lines, line.metric)
         if high is not None and theirs <= high:
             text += ": a tie"
     return text + (f" {ON_TEST}" if published.chosen_on == "test" else "")

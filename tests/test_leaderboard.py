@@ -56,8 +56,11 @@ def folder(tmp_path):
     write_experiment(tmp_path / "experiments")
     (tmp_path / "experiments" / "results").mkdir()
     publish(tmp_path, PUBLISHED)
+    (tmp_path / "docs").mkdir()
     begin = "<!-- leaderboard: written by scripts/leaderboard.py -->"
-    (tmp_path / "page.md").write_text(f"Before.\n{begin}\n<!-- leaderboard ends -->\nAfter.\n")
+    for page in ("docs/results.md", "README.md", "README.zh.md"):
+        text = f"Before.\n{begin}\n<!-- leaderboard ends -->\nAfter.\n"
+        (tmp_path / page).write_text(text)
     return tmp_path
 
 
@@ -66,7 +69,7 @@ def leaderboard(scripts, folder):
     """Runs the script; gives the exit status, and what it said."""
 
     def run(*arguments):
-        options = ("--experiments", str(folder / "experiments"), "--page", str(folder / "page.md"))
+        options = ("--repository", str(folder))
         said = io.StringIO()
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
             status = scripts["leaderboard"].main([*map(str, arguments), *options])
@@ -92,9 +95,9 @@ def lines(folder):
     return [json.loads(line) for line in text.splitlines()]
 
 
-def cells(folder, row=0):
-    """The cells of a row of the first table, by the head of their column."""
-    table = [line for line in (folder / "page.md").read_text().splitlines() if line[:1] == "|"]
+def cells(folder, row=0, page="docs/results.md"):
+    """The cells of a row of a page's first table, by the head of their column."""
+    table = [line for line in (folder / page).read_text().splitlines() if line[:1] == "|"]
     split = [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
     return dict(zip(split[0], split[2 + row], strict=True))
 
@@ -173,7 +176,7 @@ class TestLines:
     def test_a_run_of_older_code_has_no_provenance(self, folder, leaderboard):
         leaderboard(finished(folder, (1, 0.06), provenance=[], ended=None))
         assert lines(folder)[0]["date"] is None
-        assert (folder / "page.md").read_text().count("not recorded") == 3
+        assert (folder / "docs/results.md").read_text().count("not recorded") == 3
 
 
 class TestPage:
@@ -197,7 +200,7 @@ class TestPage:
     ):
         leaderboard(finished(folder, (1, 0.06)))
         assert cells(folder)["published"] == "**Higher .0900, .2000** †; Lower .0300"
-        page = (folder / "page.md").read_text()
+        page = (folder / "docs/results.md").read_text()
         assert "† **on the test users**: its validation set is the test set | A benchmark" in page
         assert "| on validation | A Paper, 2024 |" in page
 
@@ -209,10 +212,10 @@ class TestPage:
                 "Markov chain .0500 (.0450 to .0550)",
             ),
             ({"markov": (0.059, False)}, "Markov chain .0590 (.0540 to .0640): a tie"),
-            ({"markov": (0.07, True)}, "**Markov chain .0700 (.0650 to .0750)**: wins"),
+            ({"markov": (0.07, True)}, "**Markov chain .0700** (.0650 to .0750): wins"),
             (
                 {"popular": (0.061, False), "markov": (0.07, True)},
-                "**Markov chain .0700 (.0650 to .0750)**: wins; "
+                "**Markov chain .0700** (.0650 to .0750): wins; "
                 "popularity .0610 (.0560 to .0660): a tie",
             ),
             ({}, "none was ranked by NDCG@10"),
@@ -227,14 +230,14 @@ class TestPage:
         finished(folder, (2, 0.069), baselines={"markov": (0.07, False)})
         leaderboard(finished(folder, (3, 0.08), baselines={"markov": (0.07, True)}))
         verdict = "wins with 1 of 3 seeds, a tie with 1 of 3 seeds"
-        said = f"**Markov chain .0700 (.0650 to .0750)**: {verdict}"
+        said = f"**Markov chain .0700** (.0650 to .0750): {verdict}"
         assert cells(folder)["best baseline"] == said
 
     def test_lines_of_other_settings_are_left_out_and_told(self, folder, leaderboard):
         leaderboard(finished(folder, (1, 0.06), (2, 0.07)))
         write_experiment(folder / "experiments", training={"epochs": 9})
         leaderboard()
-        page = (folder / "page.md").read_text()
+        page = (folder / "docs/results.md").read_text()
         assert "No seed was finished yet with the settings as they are now: `shop`" in page
         assert "Left out of `shop`: 2 lines of other settings (training.epochs)" in page
         shutil.rmtree(folder / "runs")
@@ -254,26 +257,41 @@ class TestPage:
         assert cells(folder)["seeds"] == "1"
         write_experiment(folder / "experiments", training={"epochs": 7, "overlap": 0.25})
         leaderboard()
-        assert "1 line of other settings (training.overlap)" in (folder / "page.md").read_text()
+        assert (
+            "1 line of other settings (training.overlap)"
+            in (folder / "docs/results.md").read_text()
+        )
 
     def test_an_earlier_split_is_left_out(self, folder, leaderboard):
         finished(folder, (1, 0.06), split="0000000000000000", ended="2026-11-27T00:00:00+00:00")
         leaderboard(finished(folder, (2, 0.07)))
         assert cells(folder)["seeds"] == "1"
-        assert "1 line of an earlier split" in (folder / "page.md").read_text()
+        assert "1 line of an earlier split" in (folder / "docs/results.md").read_text()
 
     def test_how_it_was_made(self, folder, leaderboard):
         leaderboard(finished(folder, (1, 0.06)))
         assert (
             "| `shop` | 1 | 5 | 1.5 | AMD EPYC, AVX2, jax 0.11.2 | `0123456` | 2026-11-28 |"
-            in (folder / "page.md").read_text()
+            in (folder / "docs/results.md").read_text()
         )
+
+    def test_the_short_table_of_the_readmes(self, folder, leaderboard):
+        leaderboard()
+        assert "|" not in (folder / "README.md").read_text()
+        leaderboard(finished(folder, (1, 0.06), baselines={"markov": (0.07, True)}))
+        assert list(cells(folder, page="README.md").items()) == [
+            ("experiment", "`shop`"),
+            ("ours", "NDCG@10 .0600 (.0550 to .0650)"),
+            ("best published", "**Higher .0900** †"),
+            ("best baseline", "**Markov chain .0700**"),
+        ]
+        assert cells(folder, page="README.zh.md")["最强基线"] == "**Markov chain .0700**"
 
     def test_the_rest_of_the_page_stays(self, folder, leaderboard):
         leaderboard()
-        page = (folder / "page.md").read_text()
+        page = (folder / "docs/results.md").read_text()
         assert page.startswith("Before.\n") and page.endswith("\nAfter.\n")
-        (folder / "page.md").write_text("Nothing.\n")
+        (folder / "docs/results.md").write_text("Nothing.\n")
         status, said = leaderboard()
         assert status == 2 and "once each" in said
 
@@ -293,12 +311,12 @@ class TestCheck:
     def test_a_page_that_is_not_what_the_lines_give(self, folder, leaderboard):
         assert leaderboard("--check")[0] == 1
         leaderboard(finished(folder, (1, 0.06)))
-        before = (folder / "page.md").read_text()
+        before = (folder / "docs/results.md").read_text()
         assert leaderboard("--check")[0] == 0
-        (folder / "page.md").write_text(before.replace(".0600", ".0700"))
+        (folder / "docs/results.md").write_text(before.replace(".0600", ".0700"))
         status, said = leaderboard("--check")
         assert status == 1 and "out of date" in said
-        assert ".0700" in (folder / "page.md").read_text()
+        assert ".0700" in (folder / "docs/results.md").read_text()
 
     def test_the_committed_page(self, scripts):
         assert scripts["leaderboard"].main(["--check"]) == 0
@@ -319,7 +337,7 @@ class TestReproduce:
         assert not holds({"ndcg@10": 0.06, "mrr@10": 0.01}, {"ndcg@10": 0.06, "mrr@10": 0.02})
 
     def test_a_row_without_results_is_refused(self, scripts, folder, leaderboard, capsys):
-        options = ["--experiments", str(folder / "experiments")]
+        options = ["--repository", str(folder)]
         assert scripts["reproduce"].main(["shop", *options]) == 2
         assert "there are: none" in capsys.readouterr().err
         leaderboard(finished(folder, (1, 0.05)))
@@ -357,12 +375,17 @@ def test_from_a_log_to_a_row_that_is_reproduced(scripts, folder, leaderboard, mo
     assert first["provenance"] == found["provenance"] and first["date"]
     assert cells(folder)["seeds"] == "2"
 
+    # As it lies there when it was stopped after the first seed.
+    shutil.copytree("runs", "again")
+    shutil.rmtree("again/shop/2")
+    before = Path("again/shop/1/metrics.json").stat().st_mtime_ns
     capsys.readouterr()
-    arguments = ["shop", "--seeds", "1", "2", "--experiments", "experiments"]
-    assert scripts["reproduce"].main([*arguments, "--runs-dir", "again"]) == 0
-    reports = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    arguments = ["shop", "--seeds", "1", "2", "--repository", ".", "--runs-dir", "again"]
+    assert scripts["reproduce"].main(arguments) == 0
+    said = capsys.readouterr()
+    reports = [json.loads(line) for line in said.out.splitlines()]
     assert [(each["seed"], each["holds"]) for each in reports] == [(1, True), (2, True)]
     assert reports[1]["expected"]["ndcg@10"] == second["test"]["ndcg@10"]["value"]
-    before = Path("again/shop/2/metrics.json").stat().st_mtime_ns
-    assert scripts["reproduce"].main([*arguments, "--runs-dir", "again"]) == 0
-    assert Path("again/shop/2/metrics.json").stat().st_mtime_ns == before
+    assert Path("again/shop/1/metrics.json").stat().st_mtime_ns == before
+    assert "seed 2 (2 of 2)" in said.err and "2 of 2 seeds hold" in said.err
+    assert said.err.count("epoch 1/1") == 1

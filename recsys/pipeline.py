@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -136,7 +135,6 @@ class Pipeline:
     ) -> None:
         experiment, folder = self.experiment, self.folder
         metric = experiment.evaluation.metric
-        provenance.record(folder)
         before = programs()
         retriever = self._build(dataset, "train")
         validation = Validation(retriever, dataset, experiment.seen, experiment.evaluation)
@@ -151,7 +149,7 @@ class Pipeline:
                 folder.checkpoints / "train",
                 validate=validation,
                 metric=metric,
-                callbacks=[_Tracking(tracker), *(callbacks or [shown])],
+                callbacks=[_Recording(folder), _Tracking(tracker), *(callbacks or [shown])],
             )
         folder.write_json(folder.history, progress.history)
         if experiment.training.refit:
@@ -160,7 +158,6 @@ class Pipeline:
             folder.timing,
             {
                 "best_epoch": progress.best_epoch,
-                "ended": datetime.now(UTC).isoformat(timespec="seconds"),
                 "train_seconds": progress.seconds,
                 "events_per_second": progress.events / max(progress.seconds, 1e-9),
                 "input_wait_share": progress.waited / max(progress.seconds, 1e-9),
@@ -187,7 +184,7 @@ class Pipeline:
                 last_part="validation",
                 epochs=chosen.best_epoch,
                 rate_drops=chosen.rate_drops,
-                callbacks=[shown],
+                callbacks=[_Recording(self.folder), shown],
             )
         progress.seconds += chosen.seconds
         progress.events += chosen.events
@@ -358,6 +355,23 @@ def _is_whole(model: Path) -> bool:
         warn(f"{error.what}: it is exported again")
         return False
     return True
+
+
+class _Recording(Callback):
+    """Writes down what trains a run, once it has taken a step."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._folder = folder
+        self._recorded = False
+
+    def step_ended(self, progress: TrainingState, steps_per_epoch: int) -> None:
+        """The first step; a training that was over takes none."""
+        if not self._recorded:
+            provenance.record(self._folder)
+            self._recorded = True
+
+    def epoch_ended(self, epoch: int, metrics: dict[str, float]) -> None:
+        """Nothing has changed."""
 
 
 class _Tracking(Callback):

@@ -96,7 +96,7 @@ class ResultLine(Record):
         baselines: the same metrics of each baseline.
         comparisons: by baseline, in ``metric``.
         train_seconds: in training.
-        date: when training ended, as an ISO date; None: the run does not tell.
+        date: when the last process to train it began, in ISO; None: the run does not tell.
         provenance: what trained it, the first process first; empty: the run does not tell.
     """
 
@@ -247,6 +247,7 @@ def read_run(path: Path) -> tuple[ResultLine, dict[str, Any]]:
     metrics = folder.read_metrics(["test", "validation", "baselines", "comparisons", "timing"])
     headline = document["evaluation"]["metric"]
     names = shown_metrics(headline)
+    processes = metrics.get("provenance", [])
     settings = settings_of(document)
     try:
         line = ResultLine(
@@ -268,8 +269,8 @@ def read_run(path: Path) -> tuple[ResultLine, dict[str, Any]]:
                 if each["metric"] == headline
             },
             train_seconds=round(metrics["timing"]["train_seconds"], 1),
-            date=(metrics["timing"].get("ended") or "")[:10] or None,
-            provenance=tuple(metrics.get("provenance", ())),
+            date=processes[-1]["began"][:10] if processes else None,
+            provenance=tuple(processes),
         )
     except (KeyError, TypeError, ValidationError) as error:
         raise InputError(

@@ -50,7 +50,7 @@ def write_finished_run(
         seed: which.
         ndcg: NDCG@10 on the test part; its interval reaches 0.005 to both sides.
         baselines: name to NDCG@10, and whether the difference is real.
-        settings: ``overrides``, ``split`` (a fingerprint), ``provenance`` and ``ended``.
+        settings: ``overrides``, ``split`` (a fingerprint) and ``provenance``.
     """
     overrides = [f"training.seeds=[{seed}]", *settings.get("overrides", [])]
     loaded = load_experiment(experiment, overrides)
@@ -78,7 +78,6 @@ def write_finished_run(
         "timing": {
             "best_epoch": 5,
             "train_seconds": 90.0,
-            "ended": settings.get("ended", "2026-11-28T09:00:00+00:00"),
         },
         "provenance": settings.get("provenance", [PROVENANCE]),
     }

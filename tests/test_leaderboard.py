@@ -174,7 +174,7 @@ class TestLines:
             assert status == 2 and "seeds.jsonl cannot be read" in said
 
     def test_a_run_of_older_code_has_no_provenance(self, folder, leaderboard):
-        leaderboard(finished(folder, (1, 0.06), provenance=[], ended=None))
+        leaderboard(finished(folder, (1, 0.06), provenance=[]))
         assert lines(folder)[0]["date"] is None
         assert (folder / "docs/results.md").read_text().count("not recorded") == 3
 
@@ -263,7 +263,8 @@ class TestPage:
         )
 
     def test_an_earlier_split_is_left_out(self, folder, leaderboard):
-        finished(folder, (1, 0.06), split="0000000000000000", ended="2026-11-27T00:00:00+00:00")
+        before = {**PROVENANCE, "began": "2026-11-27T08:00:00+00:00"}
+        finished(folder, (1, 0.06), split="0000000000000000", provenance=[before])
         leaderboard(finished(folder, (2, 0.07)))
         assert cells(folder)["seeds"] == "1"
         assert "1 line of an earlier split" in (folder / "docs/results.md").read_text()

@@ -27,7 +27,8 @@ file                       dtype, shape      holds
 ``users.parquet``          --                ``user_id``, in index order
 ``items.parquet``          --                ``item_id``, ``title``, in index order
 ``channels.parquet``, ``campaigns.parquet``  ``name``, in index order (if mapped)
-``features/<side>.<name>.npy``               see :mod:`recsys.data.feature`
+``features/<side>.<name>.npy``               see :mod:`recsys.data.feature`; of events in the
+                                             order of the ``event_*`` arrays
 ``features/<side>.<name>.vocabulary.parquet``  ``value``, in index order, from index 1
 ``quarantine.parquet``     --                rows left out, with the reason
 =========================  ================  ===========================================
@@ -125,6 +126,7 @@ class Dataset:
         users: Any = None,
         item_features: Any = None,
         user_features: Any = None,
+        event_features: Any = None,
         runs_dir: str | Path = "runs",
         **keywords: Any,
     ) -> "Dataset":
@@ -156,6 +158,8 @@ class Dataset:
                 numeric, lists of fractions vectors, other lists multi-valued), or kinds by name as
                 in an experiment: ``{"brand": "categorical", "tags": {"kind": "multivalued"}}``.
             user_features: likewise.
+            event_features: what a model may read of the events, beside their items: columns of the
+                log, likewise, of the kinds categorical and numeric.
             runs_dir: the folder of all runs.
             keywords: further columns by role (``order``, ``event``, ``value``, ``quantity``,
                 ``session``, ``channel``, ``campaign``, and ``split``, a column that holds train,
@@ -191,7 +195,7 @@ class Dataset:
         return dataset_from_frame(
             frame,
             {"item": items, "user": users},
-            {"item": item_features, "user": user_features},
+            {"item": item_features, "user": user_features, "event": event_features},
             runs_dir,
             {"user": user, "item": item, "time": time, **keywords},
         )
@@ -362,7 +366,7 @@ class Dataset:
         return np.asarray(~(known_as_context | always_context))
 
     def feature(self, side: Side, name: str) -> np.ndarray:
-        """The array of one feature, one row per user or item (see :mod:`recsys.data.feature`).
+        """The array of one feature, a row per user, item or event (:mod:`recsys.data.feature`).
 
         Example:
             >>> data.feature("item", "colour").shape

@@ -1,4 +1,4 @@
-"""A column of a side table as an array."""
+"""A column of a side table, or of the log, as an array."""
 
 from typing import Literal
 
@@ -6,11 +6,12 @@ from pydantic import Field
 
 from recsys.config import StrictConfig
 
-Side = Literal["user", "item"]
+# Whose a feature is: that of a user or an item, of a side table; or of an event, of the log.
+Side = Literal["item", "user", "event"]
 
 
 class Feature(StrictConfig):
-    """One column of a side table, encoded as an array with a row per user or item.
+    """One column of a table, encoded as an array with a row per user, item or event.
 
     What the array holds is said by the file of its kind in ``recsys/data/prepare/features``.
     """

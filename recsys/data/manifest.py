@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from recsys.config import StrictConfig
-from recsys.data.feature import Feature
+from recsys.data.feature import Feature, Side
 from recsys.system.manifests import Files, write_folder_manifest
 
 Part = Literal["train", "validation", "test"]
@@ -34,10 +34,20 @@ class Manifest(StrictConfig):
     context_items: int = Field(0, description="items whose events all weigh 0")
     user_features: tuple[Feature, ...] = ()
     item_features: tuple[Feature, ...] = ()
+    event_features: tuple[Feature, ...] = ()
     settings: dict[str, Any] = Field(description="the experiment's `data` section, resolved")
     quality: dict[str, Any] = Field(description="rows read, kept, quarantined by reason, notes")
     split: dict[str, Any] = Field(description="leakage audit, as in metrics.json")
     files: Files = Field({}, description="what every other file of the folder holds")
+
+    def features(self, side: Side) -> tuple[Feature, ...]:
+        """The features of users, items or events."""
+        by_side = {
+            "user": self.user_features,
+            "item": self.item_features,
+            "event": self.event_features,
+        }
+        return by_side[side]
 
     def write(self, folder: Path) -> None:
         """Writes it into the folder of a finished dataset, with the digests of what is there."""

@@ -23,7 +23,7 @@ from recsys.data.prepare.catalogue import (
 )
 from recsys.data.prepare.config import DataConfig
 from recsys.data.prepare.encode import encode_ids
-from recsys.data.prepare.features.encode import encode_features
+from recsys.data.prepare.features.encode import encode_event_features, encode_features
 from recsys.data.prepare.findings import Quality
 from recsys.data.prepare.matching import match
 from recsys.data.prepare.side_table import SideTable, TableConfig, read_side_table
@@ -88,7 +88,15 @@ class Builder:
         report.notes += catalogue.notes()
         is_kept = user_parts.any(axis=1)
         write_offsets(user_parts[is_kept], self.folder)
-        write_events(self.con, events, catalogue.numbers, report.rows_kept, self.folder)
+        events, event_features = self._encode_event_features(events, report)
+        write_events(
+            self.con,
+            events,
+            catalogue.numbers,
+            report.rows_kept,
+            self.folder,
+            features=event_features,
+        )
         self.tell("writing ids and features", 0.9)
         for role, names in encoded.names.items():
             pq.write_table(pa.table({"name": names}), self.folder / f"{role}s.parquet")
@@ -110,6 +118,7 @@ class Builder:
             has_items=columns.item is not None,
             user_features=user_features,
             item_features=item_features,
+            event_features=event_features,
             settings=self.config.model_dump(mode="json"),
             quality=quality.as_document(report),
             split=split,
@@ -121,9 +130,10 @@ class Builder:
         config, where = self.config.log, self.files["log"]
         with blaming_input(str(where)):
             source = read_table(
-                self.con, where, config, "raw_log", config.columns.named, config.where is not None
+                self.con, where, config, "raw_log", config.roles, config.where is not None
             )
-            log = quality.clean_log(self.con, source, config, where)
+            columns = {name: each.column or name for name, each in config.features.items()}
+            log = quality.clean_log(self.con, source, config, where, columns)
             zones = []
             if config.columns.time is not None:
                 given = column(source.table, config.columns.time, "time", where)
@@ -199,6 +209,17 @@ class Builder:
                     f"at least two are needed. Check `columns.{side}`, "
                     "`minimum_user_events` and `minimum_item_events`."
                 )
+
+    def _encode_event_features(
+        self, events: ir.Table, report: Quality
+    ) -> tuple[ir.Table, tuple[Feature, ...]]:
+        log = self.config.log
+        with blaming_input(str(self.files["log"])):
+            events, features, notes = encode_event_features(
+                self.con, events, log, self.folder / "features"
+            )
+        report.notes += notes
+        return events, features
 
     def _write_users(
         self, ids: pa.ChunkedArray, table: SideTable | None, report: Quality

@@ -4,15 +4,15 @@ from pydantic import Field, field_validator, model_validator
 
 from recsys.config import StrictConfig
 from recsys.data.prepare import filters, splits
+from recsys.data.prepare.event_log import EventLogConfig
 from recsys.data.prepare.side_table import TableConfig
-from recsys.data.sources.config import LogConfig
 from recsys.data.sources.shared_columns import refuse_shared
 
 
 class DataConfig(StrictConfig):
     """What to learn from, and what to hold out."""
 
-    log: LogConfig
+    log: EventLogConfig
     users: TableConfig | None = Field(None, description="side table of users")
     items: TableConfig | None = Field(None, description="side table of items")
     repeats: filters.Repeats = Field(
@@ -45,7 +45,7 @@ class DataConfig(StrictConfig):
 
     @field_validator("log")
     @classmethod
-    def _roles_have_columns_of_their_own(cls, log: LogConfig) -> LogConfig:
+    def _roles_have_columns_of_their_own(cls, log: EventLogConfig) -> EventLogConfig:
         refuse_shared(log.columns.named)
         return log
 

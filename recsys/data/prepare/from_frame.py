@@ -50,7 +50,7 @@ COLUMN_KEY = re.compile(
 # Keywords that are not the last part of a key.
 OTHERS = ("item_key", "item_title", "user_key", "user_title")
 # Those that the method itself names.
-NAMED = ("items", "users", "item_features", "user_features", "runs_dir")
+NAMED = ("items", "users", "item_features", "user_features", "event_features", "runs_dir")
 
 
 def dataset_from_frame(
@@ -65,7 +65,7 @@ def dataset_from_frame(
     Args:
         frame: the log.
         tables: the side tables, None where there is none.
-        features: of the side tables.
+        features: of the side tables, and of the events.
         runs_dir: the folder of all runs, which the frames are written into as files.
         keywords: roles, keys, titles and settings.
     """
@@ -74,7 +74,7 @@ def dataset_from_frame(
     section = _Section(datasets / "frames", given)
     with section.naming_frames():
         section.refuse_unknown()
-        section.add_log(frame)
+        section.add_log(frame, features["event"])
         for side, table in tables.items():
             section.add_table(side, table, features[side])
         section.add_settings()
@@ -111,13 +111,15 @@ class _Section:
             told = "; ".join(_unknown(name, known) for name in wrong)
             raise InputError(f"{ORIGIN}: {told}")
 
-    def add_log(self, given: Any) -> None:
+    def add_log(self, given: Any, features: Any) -> None:
         """Adds the log, and the split as far as a text gives it."""
         roles = self._roles()
+        named = {} if features is None else {"features": features}
         if _is_section(given, "log"):
             log = dict(given)
             columns = _once(log.pop("columns", None) or {}, roles, "columns.")
-            self.document["log"] = {**log, **({"columns": columns} if columns else {})}
+            log = _once({**log, **({"columns": columns} if columns else {})}, named, "log.")
+            self.document["log"] = _of_known_kinds(log, "event")
             return
         if _is_path(given):
             if "user" not in roles:
@@ -125,7 +127,8 @@ class _Section:
                     f"{ORIGIN}: say which columns of {given} are the users, items and times: "
                     "user=…, item=…, time=… (`recsys init` guesses them)"
                 )
-            self.document["log"] = {"path": _paths(given), "columns": roles}
+            log = {"path": _paths(given), "columns": roles, **named}
+            self.document["log"] = _of_known_kinds(log, "event")
             return
         frame = open_frame(given, "the frame")
         if "user" not in roles:
@@ -133,12 +136,16 @@ class _Section:
                 f"{ORIGIN}: say which columns are the users, items and times: user=…, item=…, "
                 f"time=…. The frame's columns: {frame.shown()}"
             )
-        named = [frame.column(name, role) for role, name in roles.items()]
+        chosen = [frame.column(name, role) for role, name in roles.items()]
+        wanted = _Features(features, "event", frame)
+        chosen += wanted.columns.values()
         section = self._mapping("log")
         if (self.keywords.get("where") or section.get("where")) is not None:
             # Any column may be asked for.
-            named += [frame.column(name, "where") for name in frame.names]
-        self.document["log"] = {"path": self._write(frame, named), "columns": roles}
+            chosen += [frame.column(name, "where") for name in frame.names]
+        path = self._write(frame, chosen)
+        described = {"features": wanted.described(path)} if wanted.columns else {}
+        self.document["log"] = {"path": path, "columns": roles, **described}
 
     def _mapping(self, keyword: str) -> dict[str, Any]:
         """The value of a keyword that takes a section; empty if it is not given."""
@@ -180,12 +187,7 @@ class _Section:
         named_key = self.document["log"].get("columns", {}).get(side)
         if "public" not in table and named_key is not None:
             table.setdefault("key", named_key)
-        if isinstance(table.get("features"), list | tuple | str):
-            raise InputError(
-                f"{ORIGIN}: say of each of {side}_features what kind it is, such as "
-                f"{side}_features={{'brand': 'categorical'}}: kinds are not guessed from a file"
-            )
-        self.document[f"{side}s"] = table
+        self.document[f"{side}s"] = _of_known_kinds(table, side)
 
     def _of_frame(self, side: Side, frame: Frame, table: dict[str, Any]) -> dict[str, Any]:
         """The section of a frame, which is written."""
@@ -202,23 +204,12 @@ class _Section:
         title = table.get("title")
         if title is None and side == "item" and TITLE in frame.names:
             title = TITLE
-        wanted = _features(table.get("features"), side)
-        columns = {name: (config or {}).get("column") or name for name, config in wanted.items()}
         roles = {f"{side}_key": str(key), **({f"{side}_title": title} if title else {})}
-        roles |= {f"{side} feature {name}": str(column) for name, column in columns.items()}
-        chosen = {role: frame.column(name, role) for role, name in roles.items()}
-        path = self._write(frame, list(chosen.values()))
-        kinds = pq.read_schema(path)
-        found = {}
-        for name, config in wanted.items():
-            column = chosen[f"{side} feature {name}"]
-            guessed = config if config and "kind" in config else {
-                "kind": _kind(kinds.field(column).type, column in frame.categorical, column, side),
-                **(config or {}),
-            }  # fmt: skip
-            found[name] = guessed
+        chosen = [frame.column(name, role) for role, name in roles.items()]
+        wanted = _Features(table.get("features"), side, frame)
+        path = self._write(frame, [*chosen, *wanted.columns.values()])
         titled = {"title": str(title)} if title else {}
-        return {"path": path, "key": str(key), **titled, "features": found}
+        return {"path": path, "key": str(key), **titled, "features": wanted.described(path)}
 
     def _write(self, frame: Frame, names: list[str]) -> str:
         rows = frame.read(list(dict.fromkeys(names)))
@@ -285,6 +276,60 @@ class _Section:
             if told == str(error):
                 raise
             raise InputError(told) from error
+
+
+class _Features:
+    """The features of a frame.
+
+    Args:
+        given: names, or names with their kinds; None: there are none.
+        side: whose they are.
+        frame: has their columns.
+
+    Attributes:
+        columns: of the frame, by feature.
+
+    Raises:
+        InputError: the frame lacks a column.
+    """
+
+    def __init__(self, given: Any, side: Side, frame: Frame) -> None:
+        self._side, self._frame = side, frame
+        self._wanted = _features(given, side)
+        self.columns = {
+            name: frame.column(str((config or {}).get("column") or name), f"{side} feature {name}")
+            for name, config in self._wanted.items()
+        }
+
+    def described(self, path: str) -> dict[str, dict[str, Any]]:
+        """The section of the features, with the kinds that were not said.
+
+        Args:
+            path: the file that the frame was written to.
+        """
+        types, found = pq.read_schema(path), {}
+        for name, config in self._wanted.items():
+            column = self.columns[name]
+            is_categorical = column in self._frame.categorical
+            found[name] = config if config and "kind" in config else {
+                "kind": _kind(types.field(column).type, is_categorical, column, self._side),
+                **(config or {}),
+            }  # fmt: skip
+        return found
+
+
+def _of_known_kinds(table: dict[str, Any], side: Side) -> dict[str, Any]:
+    """The section of a file, whose features have their kinds.
+
+    Raises:
+        InputError: they have none.
+    """
+    if isinstance(table.get("features"), list | tuple | str):
+        raise InputError(
+            f"{ORIGIN}: say of each of {side}_features what kind it is, such as "
+            f"{side}_features={{'brand': 'categorical'}}: kinds are not guessed from a file"
+        )
+    return table
 
 
 def _keywords(

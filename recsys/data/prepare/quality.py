@@ -6,6 +6,7 @@ rows are like that, the settings are wrong rather than the rows, and the log is
 refused with an example.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ import pyarrow.parquet as pq
 from ibis.backends.duckdb import Backend
 
 from recsys.data.prepare.conditions import explaining
+from recsys.data.prepare.features.feature import feature_column, is_feature_column
 from recsys.data.prepare.findings import Quality
 from recsys.data.prepare.ids import identifier, other_spelling, unusable_ids
 from recsys.data.prepare.wanted import DROPPED, LEFT_OUT, left_out, origin
-from recsys.data.sources.cells import trimmed
+from recsys.data.sources.cells import present, trimmed
 from recsys.data.sources.config import Columns, LogConfig
 from recsys.data.sources.engine import stream
 from recsys.data.sources.numbers import LARGEST, as_number, as_whole_number, format_hint
@@ -49,7 +51,13 @@ LONGEST_SHOWN = 200
 UNREAD = {"file": "string", "line": "int64", "raw": "string"}
 
 
-def clean_log(con: Backend, source: Source, config: LogConfig, where: object) -> ir.Table:
+def clean_log(
+    con: Backend,
+    source: Source,
+    config: LogConfig,
+    where: object,
+    features: Mapping[str, str] | None = None,
+) -> ir.Table:
     """Writes the log by role into the engine, each row with the reason it is unusable, if any.
 
     Args:
@@ -57,6 +65,7 @@ def clean_log(con: Backend, source: Source, config: LogConfig, where: object) ->
         source: the log as it was read.
         config: the roles of its columns.
         where: the log's files, for messages.
+        features: by the name of a feature the column that has it.
 
     Returns:
         Columns ``row`` (position among the rows, from 0), ``user`` and ``item``
@@ -65,13 +74,17 @@ def clean_log(con: Backend, source: Source, config: LogConfig, where: object) ->
         role of text the id as it was, where it was written otherwise), and by role
         mapped: ``time`` (int64 microseconds), ``order``, ``value`` (float32; of
         all pieces), ``session``, ``event``, ``channel`` and ``campaign`` (text),
-        ``split``. A line that is not a row has ``file``, ``line`` (from 1), ``raw``
-        and ``reason`` alone.
+        ``split``, and of each feature :func:`feature_column`, as it is. A line
+        that is not a row has ``file``, ``line`` (from 1), ``raw`` and ``reason`` alone.
     """
     raw = source.table
     named = config.columns.model_dump(exclude_none=True)
     for role, name in named.items():
         column(raw, name, role, where)
+    further = {
+        feature_column(feature): present(column(raw, name, f"feature {feature}", where))
+        for feature, name in (features or {}).items()
+    }
     raw, unwanted = left_out(con, raw, config, where)
     given = {role: column(raw, name, role, where) for role, name in named.items()}
     if unwanted is not None:
@@ -88,7 +101,7 @@ def clean_log(con: Backend, source: Source, config: LogConfig, where: object) ->
         text = ibis.struct({role: value.cast("string") for role, value in given.items()})
         kept = ibis.ifelse(reason.notnull(), text, ibis.null(text.type()))
         unread = {name: ibis.null(kind) for name, kind in UNREAD.items()}
-        more = {"given": kept, **_spelled(given, clean), **unread}
+        more = {"given": kept, **_spelled(given, clean), **unread, **further}
         con.create_table("log", raw.select(**clean, reason=reason, **more))
     con.raw_sql(f"INSERT INTO log BY NAME {con.compile(source.rejected)}")
     log = con.table("log")
@@ -333,12 +346,13 @@ def write_quarantine(con: Backend, log: ir.Table, config: LogConfig, path: Path)
 
 
 def count_exact_repeats(events: ir.Table) -> int:
-    """Usable rows that are equal to an earlier one in every role.
+    """Usable rows that are equal to an earlier one in every role, whatever their features.
 
     Args:
         events: with codes for ids (see :func:`recsys.data.prepare.encode.encode_ids`).
     """
-    return int(events.count().execute() - events.drop("row").distinct().count().execute())
+    roles = [name for name in events.columns if name != "row" and not is_feature_column(name)]
+    return int(events.count().execute() - events.select(*roles).distinct().count().execute())
 
 
 def as_document(quality: Quality) -> dict[str, Any]:

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
+from typing import get_args
 
-from recsys.data.feature import Feature
+from recsys.data.feature import Feature, Side
 from recsys.data.manifest import PARTS, Manifest
 from recsys.data.prepare.findings import findings
 from recsys.system.display import counted
@@ -69,8 +70,8 @@ def _notes(manifest: Manifest, folder: Path) -> list[str]:
     how = [f"{key} {split[key]}" for key in SETTINGS if split.get(key) is not None]
     told = f" ({', '.join(how)})" if how else ""
     notes = [f"split: {split['kind']}{told}"] if "kind" in split else []
-    for side, features in (("item", manifest.item_features), ("user", manifest.user_features)):
-        if features:
+    for side in get_args(Side):
+        if features := manifest.features(side):
             notes.append(f"{side} features: {_listed(features)}")
     return notes + (findings(manifest, folder / "quarantine.parquet") if manifest.quality else [])
 

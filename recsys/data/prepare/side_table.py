@@ -1,26 +1,25 @@
 """A side table: how an experiment describes it, and its rows in the engine, one per id."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import ibis.expr.types as ir
 from ibis.backends.duckdb import Backend
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from recsys.data.feature import Side
-from recsys.data.prepare.features.kinds import AnyFeature
+from recsys.data.prepare.features.feature import feature_column
+from recsys.data.prepare.features.kinds import Features
 from recsys.data.prepare.ids import identifier
 from recsys.data.sources import public
-from recsys.data.sources.cells import trimmed
+from recsys.data.sources.cells import present
 from recsys.data.sources.config import FileConfig, public_knows
 from recsys.data.sources.files import SourceFiles
 from recsys.data.sources.read import column
 from recsys.errors import InputError
 from recsys.system.display import counted
 
-FEATURE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 EXAMPLES = 5
 
 
@@ -43,9 +42,7 @@ class TableConfig(FileConfig):
         description="share of the given values of a numeric or vector feature that may be unusable "
         "and then count as missing; beyond this share the table is refused",
     )
-    features: dict[str, AnyFeature] = Field(
-        {}, description="name: kind, or name: {kind: …, column: …, …}"
-    )
+    features: Features = Field({}, description="name: kind, or name: {kind: …, column: …, …}")
 
     @property
     def roles(self) -> dict[str, str]:
@@ -66,17 +63,6 @@ class TableConfig(FileConfig):
             # The caller knows whether these are users or items; both use the same names.
             return {**given, "key": public.KEY}
         return given
-
-    @field_validator("features")
-    @classmethod
-    def _plain_names(cls, features: dict[str, Any]) -> dict[str, Any]:
-        for name in features:
-            if not FEATURE_NAME.fullmatch(name):
-                raise ValueError(
-                    f"the feature name {name!r} is used in file names and as an input of the "
-                    "exported model: use letters, digits and _, and name the column in `column`"
-                )
-        return features
 
 
 @dataclass(frozen=True)
@@ -110,10 +96,10 @@ def read_side_table(
     key = column(raw, config.key, "key", where)
     chosen: dict[str, ir.Value] = {"id": identifier(key), "spelled": key.cast("string")}
     if config.title is not None:
-        chosen["title"] = _present(column(raw, config.title, "title", where).cast("string"))
+        chosen["title"] = present(column(raw, config.title, "title", where).cast("string"))
     for name, feature in config.features.items():
         given = column(raw, feature.column or name, f"feature {name}", where)
-        chosen[f"feature.{name}"] = _present(given)
+        chosen[feature_column(name)] = present(given)
     con.create_table(f"{side}_rows", raw.select(**chosen))
     rows = con.table(f"{side}_rows")
     infinite = raw.filter(key.isinf()).count().execute() if key.type().is_floating() else 0
@@ -134,11 +120,6 @@ def read_side_table(
         notes.append(f"ids of the {side} table with several rows, merged: {merged}")
     unique = _one_row_each(con, rows, side, config)
     return SideTable(side, unique, config, where.folder, tuple(notes))
-
-
-def _present(value: ir.Column) -> ir.Value:
-    """Blank text is a missing value."""
-    return trimmed(value) if value.type().is_string() else value
 
 
 def _refuse_repeated(repeated: ir.Table, side: Side, where: object) -> None:

@@ -1,5 +1,6 @@
 """Writes sorted events as flat arrays, batch by batch."""
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,10 @@ import ibis.expr.types as ir
 import numpy as np
 import pyarrow as pa
 from ibis.backends.duckdb import Backend
+from numpy.typing import DTypeLike
 
+from recsys.data.feature import Feature
+from recsys.data.prepare.features.feature import feature_column
 from recsys.data.prepare.filters import group_keys
 from recsys.data.sources.engine import stream
 
@@ -43,7 +47,7 @@ class ArrayFile:
     def __init__(
         self,
         path: Path,
-        dtype: type[np.generic],
+        dtype: DTypeLike,
         length: int,
         row_shape: tuple[int, ...] = (),
     ) -> None:
@@ -118,8 +122,11 @@ def write_events(
     item_numbers: np.ndarray,
     size: int,
     folder: Path,
+    features: Sequence[Feature] = (),
 ) -> None:
-    """Writes the ``event_*`` arrays and ``history_ends``, sorted by (user, part, time, order).
+    """Writes the ``event_*`` arrays, ``history_ends`` and the features of events.
+
+    All are sorted by (user, part, time, order).
 
     Events of a user that share part, time and order are one timestamp group.
 
@@ -127,21 +134,26 @@ def write_events(
         con: the engine.
         events: integer columns ``user``, ``item``, ``part``, ``row``, the
             ``weight``, and by role mapped ``time``, ``order``, ``value``,
-            ``session``, ``channel``, ``campaign``.
+            ``session``, ``channel``, ``campaign``, and of each feature the numbers of its array.
         item_numbers: int32, the index of each item by its code in ``events``.
         size: number of events.
         folder: where the arrays go.
+        features: of the events.
     """
     keys = ["user", "part", *group_keys(events)]
     tracker = TimestampGroupTracker(tuple(keys))
+    by_feature = {f"features/event.{each.name}": feature_column(each.name) for each in features}
+    sources = BY_ROLE | by_feature
     names = [name for name in COLUMNS if BY_ROLE.get(name, "item") in events.columns]
-    wanted = [*keys, "item", *BY_ROLE.values()]
+    wanted = [*keys, "item", *sources.values()]
     columns = [name for name in dict.fromkeys(wanted) if name in events.columns]
+    dtypes = {name: COLUMNS[name] for name in names}
+    dtypes |= {name: events[column].type().to_numpy() for name, column in by_feature.items()}
     ordered = events.order_by(*keys, "row").select(*columns)
     with ExitStack() as stack:
         files = {
-            name: stack.enter_context(ArrayFile(folder / f"{name}.npy", COLUMNS[name], size))
-            for name in names
+            name: stack.enter_context(ArrayFile(folder / f"{name}.npy", dtype, size))
+            for name, dtype in dtypes.items()
         }
         for batch in stream(con, ordered):
             values = {
@@ -149,7 +161,7 @@ def write_events(
                 "history_ends": tracker.begins(batch),
             }
             for name, file in files.items():
-                column = BY_ROLE.get(name)
+                column = sources.get(name)
                 file.write(values[name] if column is None else as_numpy(batch[column]))
 
 

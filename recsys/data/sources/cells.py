@@ -30,6 +30,11 @@ def trimmed(column: ir.Column) -> ir.StringValue:
     return ibis.ifelse(is_plain, text, text.re_replace(EDGES, "").nullif(""))
 
 
+def present(value: ir.Column) -> ir.Value:
+    """A value; blank text is a missing one."""
+    return trimmed(value) if value.type().is_string() else value
+
+
 def readable(table: ir.Table, null_values: Sequence[str]) -> ir.Table:
     """Reads bytes as UTF-8 text, and words for a missing value as missing.
 

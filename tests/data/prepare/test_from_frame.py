@@ -82,6 +82,22 @@ def test_titles_and_features_of_a_frame(from_frame):
     assert from_frame(items=ITEMS).manifest.item_features == ()
 
 
+def test_features_of_events(from_frame, tmp_path):
+    """Columns of the log by their types, of a frame and of its file."""
+    what = pd.Categorical(["view", "cart"] * 5)
+    log = LOG.assign(what=what, price=np.arange(10.0), unused=0)
+    dataset = from_frame(log, event_features=["what", "price"])
+    kinds = {each.name: each.kind for each in dataset.manifest.event_features}
+    assert kinds == {"what": "categorical", "price": "numeric"}
+    assert dataset.vocabulary("event", "what") == ["view", "cart"]
+    written = pd.read_parquet(dataset.source["log"]["path"])
+    assert set(written) == {"user", "item", "time", "what", "price"}
+    again = prepare(DataConfig(**dataset.source), tmp_path / "runs" / "datasets")
+    assert again.path == dataset.path
+    file = dataset.source["log"]["path"]
+    assert from_frame(file, event_features=kinds).path == dataset.path
+
+
 def test_kinds_of_features_as_in_a_file(from_frame):
     given = {
         "label": {"kind": "text", "column": "title"},
@@ -255,6 +271,9 @@ def test_ids_keep_every_digit(from_frame):
         ({"items": ITEMS, "item_features": ["colour"]}, "no column 'colour' \\(item feature colou"),
         ({"items": ITEMS, "item_features": ["since"]}, "what kind of feature 'since'"),
         ({"items": "items.csv", "item_features": ["brand"]}, "kinds are not guessed from a file"),
+        ({"event_features": ["colour"]}, "no column 'colour' \\(event feature colour"),
+        ({"event_features": {"item": "text"}}, "kind text, which items and users may have"),
+        ({"frame": "log.csv", "event_features": ["what"]}, "kinds are not guessed from a file"),
         ({"items": ITEMS, "item": None}, "items=… needs a column of the log with the role `item`"),
         ({"items": pd.concat([ITEMS, ITEMS])}, "the frame of items: 4 item ids have several rows"),
         ({"items": pd.concat([ITEMS, ITEMS[:1]])}, "frame of items: 1 item id has several rows"),

@@ -1,11 +1,13 @@
 """A category: int32 [n], its index in the vocabulary; 0 = missing or unknown."""
 
+from dataclasses import replace
 from typing import ClassVar, Literal
 
 import ibis
+import ibis.expr.types as ir
 
 from recsys.data.feature import Feature
-from recsys.data.prepare.features.feature import FeatureColumn, Holds
+from recsys.data.prepare.features.feature import EventColumn, FeatureColumn, Holds
 from recsys.data.prepare.features.vocabulary import VocabularyFeature
 from recsys.data.prepare.ids import identifier
 
@@ -13,6 +15,7 @@ from recsys.data.prepare.ids import identifier
 class CategoricalFeature(VocabularyFeature):
     """One value of a closed list, such as a country or a brand."""
 
+    of_events: ClassVar[bool] = True
     holds: ClassVar[Holds | None] = "categories"
 
     kind: Literal["categorical"]
@@ -23,3 +26,11 @@ class CategoricalFeature(VocabularyFeature):
         array, size = self.write_vocabulary(column, values, width=1)
         column.save(array[:, 0])
         return Feature(name=column.name, kind=self.kind, vocabulary_size=size), []
+
+    def encode_events(self, column: EventColumn) -> tuple[Feature, ir.Table, list[str]]:
+        events = column.events
+        events = events.mutate(value=identifier(events.value, f"the {column.what}"))
+        numbered, size = self.number_values(column, replace(column, events=events).training)
+        joined = events.left_join(numbered.rename(known="value"), events.value == numbered.value)
+        encoded = joined.mutate(value=joined.code.fill_null(0).cast("int32")).drop("known", "code")
+        return Feature(name=column.name, kind=self.kind, vocabulary_size=size), encoded, []

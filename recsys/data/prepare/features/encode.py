@@ -1,4 +1,4 @@
-"""The features of a side table as arrays with a row per user or item, and back."""
+"""The features of a side table as arrays with a row per user or item, of a log, and back."""
 
 from pathlib import Path
 
@@ -8,7 +8,8 @@ from ibis.backends.duckdb import Backend
 
 from recsys.data.dataset import Dataset
 from recsys.data.feature import Feature, Side
-from recsys.data.prepare.features.feature import FeatureColumn
+from recsys.data.prepare.event_log import EventLogConfig
+from recsys.data.prepare.features.feature import EventColumn, FeatureColumn, feature_column
 from recsys.data.prepare.features.kinds import FEATURES
 from recsys.data.prepare.images import content_mark, local
 from recsys.data.prepare.side_table import SideTable, TableConfig
@@ -39,7 +40,7 @@ def encode_features(
     table = side_table.config
     for name, config in table.features.items():
         source = side_table.table
-        values = source.select(id=source.id, value=source[f"feature.{name}"])
+        values = source.select(id=source.id, value=source[feature_column(name)])
         joined = index.inner_join(values, "id").select("index", "value")
         given = FeatureColumn(
             name=name,
@@ -50,6 +51,7 @@ def encode_features(
             con=con,
             number_format=table.number_format,
             max_unusable=table.max_unusable,
+            limit="max_unusable",
             home=side_table.folder,
         )
         feature, wrong = config.encode(given)
@@ -58,10 +60,47 @@ def encode_features(
     return tuple(described), notes
 
 
+def encode_event_features(
+    con: Backend, events: ir.Table, log: EventLogConfig, folder: Path
+) -> tuple[ir.Table, tuple[Feature, ...], list[str]]:
+    """Makes numbers of every feature of a log.
+
+    Args:
+        con: the engine.
+        events: with a column per feature (:func:`feature_column`), as it was read.
+        log: the experiment's section of it.
+        folder: the dataset's ``features`` folder, for vocabularies.
+
+    Returns:
+        The events with the numbers of the arrays, what describes these, and notes on values that
+        cannot be used.
+
+    Raises:
+        InputError: a feature whose values cannot be read as its kind.
+    """
+    described, notes = [], []
+    for name, config in log.features.items():
+        given = EventColumn(
+            name=name,
+            side="event",
+            folder=folder,
+            con=con,
+            number_format=log.number_format,
+            max_unusable=log.max_quarantined,
+            limit="max_quarantined",
+            events=events.mutate(value=events[feature_column(name)]),
+        )
+        feature, encoded, wrong = config.encode_events(given)
+        events = encoded.mutate(**{feature_column(name): encoded.value}).drop("value")
+        notes += wrong
+        described.append(feature)
+    return events, tuple(described), notes
+
+
 def decode_feature(
     dataset: Dataset, side: Side, feature: Feature, values: np.ndarray
 ) -> np.ndarray:
-    """What the side table said in some rows, as a caller of the exported model would send it.
+    """What the table said in some rows, as a caller of the exported model would send it.
 
     Args:
         dataset: where the vocabulary is.

@@ -23,6 +23,7 @@ class ImageFeature(BaseFeatureConfig):
 
     def check(self, name: str, side: Side) -> None:
         """Only items have pictures."""
+        super().check(name, side)
         if side == "user":
             raise ValueError(
                 f"the feature {name!r} is an image, and only items have pictures: a "

@@ -1,8 +1,9 @@
 """The kinds of features by the name that an experiment calls them."""
 
+import re
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from recsys.data.prepare.features.categorical import CategoricalFeature
 from recsys.data.prepare.features.feature import FeatureConfig
@@ -28,6 +29,9 @@ FEATURES: dict[str, type[FeatureConfig]] = {
 }
 
 
+FEATURE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+
+
 def _long_form(given: Any) -> Any:
     return {"kind": given} if isinstance(given, str) else given
 
@@ -37,3 +41,17 @@ _Names: Any = Literal[tuple(FEATURES)]  # type: ignore[valid-type]
 AnyFeature = Annotated[
     _AnyFeature, BeforeValidator(_long_form, json_schema_input_type=_Names | _AnyFeature)
 ]
+
+
+def _plain_names(features: dict[str, Any]) -> dict[str, Any]:
+    for name in features:
+        if not FEATURE_NAME.fullmatch(name):
+            raise ValueError(
+                f"the feature name {name!r} is used in file names and as an input of the "
+                "exported model: use letters, digits and _, and name the column in `column`"
+            )
+    return features
+
+
+# The features of a table by their names.
+Features = Annotated[dict[str, AnyFeature], AfterValidator(_plain_names)]

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from pydantic import Field
 
 from recsys.data.feature import Feature
-from recsys.data.prepare.features.feature import BaseFeatureConfig, FeatureColumn
+from recsys.data.prepare.features.feature import BaseFeatureConfig, Column, FeatureColumn
 from recsys.data.prepare.ids import identifier
 
 
@@ -32,14 +32,8 @@ class VocabularyFeature(BaseFeatureConfig):
         Returns:
             int32 [size, columns in use], padded with 0, and the numbers in use, with 0.
         """
-        values = values.filter(values.value.notnull())
-        counted = values.group_by("value").aggregate(n=values.count())
-        ordered = counted.order_by(ibis.desc("n"), "value").limit(self.max_vocabulary)
-        vocabulary = ordered.select("value").to_pyarrow()
-        numbers = vocabulary.append_column("code", pa.array(np.arange(len(vocabulary)) + 1))
-        table = f"vocabulary_{column.side}_{column.name}"
-        column.con.create_table(table, numbers)
-        coded = values.inner_join(column.con.table(table), "value")
+        numbered, size = self.number_values(column, values)
+        coded = values.inner_join(numbered, "value")
         found = coded.select("index", "position", "code").order_by("index", "position").to_pyarrow()
         rows = found["index"].to_numpy()
         places = _count_within(rows)
@@ -47,8 +41,28 @@ class VocabularyFeature(BaseFeatureConfig):
         array = np.zeros((column.size, used), dtype=np.int32)
         fits = places < used
         array[rows[fits], places[fits]] = found["code"].to_numpy()[fits]
+        return array, size
+
+    def number_values(self, column: Column, values: ir.Table) -> tuple[ir.Table, int]:
+        """Writes the vocabulary of some values.
+
+        Args:
+            column: whose values they are.
+            values: with a column ``value``, of which nulls are left out.
+
+        Returns:
+            Columns ``value`` and ``code``, from 1 for the most frequent one; and the numbers in
+            use, with 0.
+        """
+        values = values.filter(values.value.notnull())
+        counted = values.group_by("value").aggregate(n=values.count())
+        ordered = counted.order_by(ibis.desc("n"), "value").limit(self.max_vocabulary)
+        vocabulary = ordered.select("value").to_pyarrow()
+        numbers = vocabulary.append_column("code", pa.array(np.arange(len(vocabulary)) + 1))
+        table = f"vocabulary_{column.side}_{column.name}"
+        column.con.create_table(table, numbers)
         pq.write_table(vocabulary, column.file.with_suffix(".vocabulary.parquet"))
-        return array, len(vocabulary) + 1
+        return column.con.table(table), len(vocabulary) + 1
 
     @staticmethod
     def decode(feature: Feature, values: np.ndarray, words: Sequence[str]) -> np.ndarray:

@@ -58,8 +58,9 @@ from typing import Annotated, Any, NamedTuple, Protocol, TypedDict, get_args, ge
 
 import numpy as np
 
-# A user feature's key is this and its name.
+# The key of a feature is this and its name: of the users, and of the events that are read.
 USER_FEATURE = "user_feature."
+EVENT_FEATURE = "event_feature."
 
 
 class Layout(NamedTuple):
@@ -75,7 +76,10 @@ class Layout(NamedTuple):
 
 
 class TrainingBatch(TypedDict, total=False):
-    """A batch with what is to be predicted; beside these keys ``user_feature.<name>`` [S, …].
+    """A batch with what is to be predicted.
+
+    Beside these keys ``user_feature.<name>`` [S, …], and ``event_feature.<name>`` [B, E] of the
+    events that are read, 0 where there is none.
 
     Arrays are filled up to shapes that are the same from batch to batch, so that each is
     compiled once: what fills them up reads nothing, and its ``weights`` are 0.
@@ -107,7 +111,10 @@ class TrainingBatch(TypedDict, total=False):
 
 
 class QueryBatch(TypedDict, total=False):
-    """A batch of questions, a whole history a lane; beside these ``user_feature.<name>`` [B, …]."""
+    """A batch of questions, a whole history a lane.
+
+    Beside these keys ``user_feature.<name>`` [B, …] and ``event_feature.<name>`` [B, E].
+    """
 
     # The last events of each history, oldest first, padded with 0 on the right.
     history: Annotated[np.ndarray, Layout("int32", "BE")]
@@ -134,6 +141,7 @@ class BatchSpec:
             apart by ``segment_ids``.
         user: whether it reads ``user``.
         user_features: names of the user features that it reads.
+        event_features: names of the event features that it reads.
         negatives: whether its loss needs ``negatives``.
     """
 
@@ -144,6 +152,7 @@ class BatchSpec:
     packed: bool = False
     user: bool = False
     user_features: tuple[str, ...] = ()
+    event_features: tuple[str, ...] = ()
     negatives: bool = False
 
     @property
@@ -152,6 +161,7 @@ class BatchSpec:
         there = {
             "history": True,
             "history_times": self.times,
+            **{EVENT_FEATURE + name: True for name in self.event_features},
             "length": self.whole_sequences,
             "segment_ids": self.packed,
             "position_ids": self.packed,
@@ -174,7 +184,14 @@ class BatchSpec:
         """
         there = {"history": True, "history_times": self.times, "length": True, "user": self.user}
         keys = [key for key, is_there in there.items() if is_there]
+        keys += [EVENT_FEATURE + name for name in self.event_features]
         return (*keys, *(USER_FEATURE + name for name in self.user_features))
+
+    @property
+    def event_keys(self) -> tuple[str, ...]:
+        """The keys of a query batch that hold a value an event."""
+        times = ("history_times",) if self.times else ()
+        return ("history", *times, *(EVENT_FEATURE + name for name in self.event_features))
 
 
 class NegativeSampler(Protocol):
@@ -225,9 +242,13 @@ def check_batch(batch: Mapping[str, Any], kind: type = TrainingBatch) -> None:
     for key, array in batch.items():
         if key.startswith(USER_FEATURE):
             continue
-        if key not in described:
-            raise ValueError(f"{key}: expected one of {', '.join(described)}, or {USER_FEATURE}…")
-        dtype, axes = described[key]
+        if key.startswith(EVENT_FEATURE):
+            dtype, axes = str(array.dtype), described["history"].axes
+        elif key in described:
+            dtype, axes = described[key]
+        else:
+            features = f"{USER_FEATURE}… or {EVENT_FEATURE}…"
+            raise ValueError(f"{key}: expected one of {', '.join(described)}, {features}")
         received = f"received {array.dtype} of shape {tuple(array.shape)}"
         if str(array.dtype) != dtype or len(array.shape) != len(axes):
             raise ValueError(f"{key}: expected {dtype} [{', '.join(axes)}], {received}")

@@ -16,6 +16,7 @@ def write_dataset(
     items: int,
     user_features: dict[str, tuple[Feature, np.ndarray]] | None = None,
     item_features: dict[str, tuple[Feature, np.ndarray]] | None = None,
+    event_features: dict[str, tuple[Feature, np.ndarray]] | None = None,
     has_order: bool = True,
 ) -> Dataset:
     """Writes the events of each user: three lists of items, one per part.
@@ -40,8 +41,9 @@ def write_dataset(
         "history_ends": np.arange(len(events), dtype=np.int64),
         "item_counts": item_counts,
     }
-    for side, features in (("user", user_features or {}), ("item", item_features or {})):
-        for name, (_, values) in features.items():
+    described = {"user": user_features, "item": item_features, "event": event_features}
+    for side, features in described.items():
+        for name, (_, values) in (features or {}).items():
             arrays[f"features/{side}.{name}"] = values
     for name, array in arrays.items():
         np.save(folder / f"{name}.npy", array)
@@ -64,8 +66,10 @@ def write_dataset(
         },
         has_order=has_order,
         has_time=True,
-        user_features=tuple(feature for feature, _ in (user_features or {}).values()),
-        item_features=tuple(feature for feature, _ in (item_features or {}).values()),
+        **{
+            f"{side}_features": tuple(feature for feature, _ in (features or {}).values())
+            for side, features in described.items()
+        },
         settings={},
         quality={},
         split={},

@@ -99,7 +99,7 @@ class RetrieverEmbedder:
         # are cut to the next power of two, if they are not as wide as they are all.
         if not self._one_width:
             width = _power_of_two(max(int(inputs["length"].max()), SMALLEST_WIDTH))
-            for name in inputs.keys() & {"history", "history_times"}:
+            for name in self._retriever.batch_spec.event_keys:
                 inputs[name] = inputs[name][:, :width]
         size = max(rows, len(users))
         inputs = {name: _filled(values, size) for name, values in inputs.items()}

@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 from pydantic import Field, model_validator
 
-from recsys.batch import USER_FEATURE, BatchSpec
+from recsys.batch import EVENT_FEATURE, USER_FEATURE, BatchSpec
 from recsys.config import StrictConfig
 from recsys.models.items.tower import ItemTower, ItemTowerConfig
 from recsys.models.losses.bpr_max import BPRMaxConfig
@@ -82,6 +82,7 @@ class Retriever(keras.Model):
         item_features: what the dataset says of those that ``config.item.features`` names, as
             :func:`recsys.models.features.kinds.feature_spec` reads it.
         user_features: likewise.
+        event_features: likewise, of ``config.query.event_features``.
 
     Attributes:
         batch_spec: which keys of a batch it reads.
@@ -95,6 +96,7 @@ class Retriever(keras.Model):
         users: int,
         item_features: Sequence[dict] = (),
         user_features: Sequence[dict] = (),
+        event_features: Sequence[dict] = (),
         candidate_items: int | None = None,
         **kwargs,
     ) -> None:
@@ -106,6 +108,7 @@ class Retriever(keras.Model):
         self.candidate_items = candidate_items
         self.item_features = list(item_features)
         self.user_features = list(user_features)
+        self.event_features = list(event_features)
         policy = self.dtype_policy
         dim = self.config.dim
         self.item_tower = ItemTower(
@@ -123,6 +126,7 @@ class Retriever(keras.Model):
             self.config.max_events + 1,
             users,
             self.user_features,
+            self.event_features,
             dtype=policy,
             name="query_tower",
         )
@@ -221,6 +225,10 @@ class Retriever(keras.Model):
         position_ids_BL = batch.get("position_ids")
         history_BLD = None
         if self.batch_spec.history:
+            of_events = {
+                spec["name"]: batch[EVENT_FEATURE + spec["name"]] for spec in self.event_features
+            }
+            history_BED = self.query_tower.read_events(history_BED, of_events, training)
             start_D = ops.cast(self.start, history_BED.dtype)
             if position_ids_BL is None:
                 shape = (ops.shape(history_BED)[0], 1, self.config.dim)
@@ -351,6 +359,7 @@ class Retriever(keras.Model):
             "candidate_items": self.candidate_items,
             "item_features": self.item_features,
             "user_features": self.user_features,
+            "event_features": self.event_features,
         }
         return {**super().get_config(), **config}
 

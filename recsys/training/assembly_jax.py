@@ -12,7 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from recsys.batch import USER_FEATURE, BatchSpec
+from recsys.batch import EVENT_FEATURE, USER_FEATURE, BatchSpec
 from recsys.data.batches.recipe import Shape
 
 # 68 years.
@@ -70,6 +70,9 @@ def _histories(data, numbers_S, there_S, origins_S, shape: Shape, spec: BatchSpe
     if spec.times:
         passed_C = data["seconds"][events_C] - data["seconds"][begins_S[segments_C]]
         cells["history_times"] = jnp.where(reads_C, jnp.clip(passed_C, 0, LONGEST), 0)
+    for name in spec.event_features:
+        values_C = data[EVENT_FEATURE + name][events_C]
+        cells[EVENT_FEATURE + name] = jnp.where(reads_C, values_C, jnp.zeros_like(values_C))
     if spec.packed:
         cells["segment_ids"] = jnp.where(holds_C, segments_C, -1)
         cells["position_ids"] = jnp.where(holds_C, places_C, 0)

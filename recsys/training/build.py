@@ -6,11 +6,12 @@ import keras
 import numpy as np
 
 from recsys.data.dataset import Dataset
-from recsys.data.feature import Feature, Side
-from recsys.data.manifest import Part
+from recsys.data.feature import Side
+from recsys.data.manifest import Manifest, Part
 from recsys.errors import InputError
 from recsys.models.features.kinds import feature_spec
 from recsys.models.retriever import ModelConfig, Retriever
+from recsys.system.keywords import nearest
 from recsys.training.devices import free_memory
 from recsys.training.memory import FLOAT, MemoryForecast, require_memory
 
@@ -37,7 +38,7 @@ def build_retriever(
         InputError: see :func:`check_model`; its tables and the items' features do not fit into
             memory; or an encoder of another package returns another shape or looks ahead.
     """
-    item_features, user_features = check_model(config, dataset)
+    item_features, user_features, event_features = check_model(config, dataset)
     manifest = dataset.manifest
     known = manifest.known_items[last_part]
     recommendable = dataset.recommendable(last_part)[:known]
@@ -57,6 +58,7 @@ def build_retriever(
         users=manifest.users,
         item_features=item_features,
         user_features=user_features,
+        event_features=event_features,
         candidate_items=None if recommendable.all() else int(recommendable.sum()),
         dtype=precision,
         name="retriever",
@@ -111,11 +113,11 @@ def _check_encoder(retriever: Retriever) -> None:
         )
 
 
-def check_model(config: ModelConfig, dataset: Dataset) -> tuple[list[dict], list[dict]]:
+def check_model(config: ModelConfig, dataset: Dataset) -> tuple[list[dict], list[dict], list[dict]]:
     """Whether a dataset has what a model reads, before anything is built.
 
     Returns:
-        The specs of the item features and of the user features that it reads.
+        The specs of the item features, the user features and the event features that it reads.
 
     Raises:
         InputError: the log has no items; or the model names a feature that the
@@ -146,23 +148,26 @@ def check_model(config: ModelConfig, dataset: Dataset) -> tuple[list[dict], list
                 f"{name} reads the times of events, but the log has none. Map "
                 "data.log.columns.time, or have it read their order alone (times: false)."
             )
+    query = config.query
     return (
-        _specs(config.item.features, manifest.item_features, "item", "model.item.features"),
-        _specs(
-            config.query.user_features, manifest.user_features, "user", "model.query.user_features"
-        ),
+        _specs(config.item.features, manifest, "item", "model.item.features"),
+        _specs(query.user_features, manifest, "user", "model.query.user_features"),
+        _specs(query.event_features, manifest, "event", "model.query.event_features"),
     )
 
 
-def _specs(names: list[str], features: tuple[Feature, ...], side: Side, where: str) -> list[dict]:
-    available = {feature.name: feature for feature in features}
+def _specs(names: list[str], manifest: Manifest, side: Side, where: str) -> list[dict]:
+    available = {feature.name: feature for feature in manifest.features(side)}
+    table = {"item": "items", "user": "users", "event": "log"}[side]
     specs = []
     for name in names:
         if name not in available:
             there = ", ".join(available) or "none"
+            near = nearest(name, available, most=1)
+            meant = f" (did you mean {near[0]!r}?)" if near else ""
             raise InputError(
-                f"{where} names {name!r}, but the dataset has these {side} features: {there}. "
-                f"Add it to data.{side}s.features or remove it."
+                f"{where} names {name!r}{meant}, but the dataset has these {side} features: "
+                f"{there}. Add it to data.{table}.features or remove it."
             )
         specs.append(available[name].model_dump())
     return specs

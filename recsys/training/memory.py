@@ -130,6 +130,9 @@ def estimate_working_memory(retriever: Retriever, batches: Mapping[str, np.ndarr
     if encoder is not None:
         each = VECTORS_OF_A_POSITION * config.dim + encoder.activations(config.dim, width)
         numbers += lanes * width * each
+    if retriever.query_tower.event_features is not None:
+        of_an_event = retriever.query_tower.event_features.activations
+        numbers += COPIES_OF_FEATURES * lanes * width * of_an_event
     whole = retriever.loss_function.needs_whole_catalogue
     predictions = batches["targets"].shape[1]
     if encoder is None or not whole:

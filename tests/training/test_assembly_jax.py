@@ -22,9 +22,13 @@ SAMPLING = (
 )
 READ = {
     "packed": BatchSpec(20, packed=True, user=True, user_features=("age",)),
+    "packed, events": BatchSpec(20, packed=True, event_features=("what", "price")),
     "packed, times": BatchSpec(20, packed=True, times=True),
     "lanes": BatchSpec(20, times=True, user=True),
-    "whole lanes": BatchSpec(20, whole_sequences=True, user_features=("age",)),
+    "whole lanes": BatchSpec(
+        20, whole_sequences=True, user_features=("age",), event_features=("what", "price")
+    ),
+    "lanes, events": BatchSpec(20, event_features=("price",)),
     "negatives": BatchSpec(20, packed=True, negatives=True),
 }
 # A log without an order has no times, and packed lanes have one width.
@@ -42,12 +46,23 @@ def datasets(tmp_path_factory):
     def dataset(log: str) -> Dataset:
         generator = np.random.default_rng(0)
         users = [[generator.integers(0, 30, n).tolist(), [1], [2, 3]] for n in LENGTHS]
+        events = sum(len(part) for user in users for part in user)
         ages = generator.normal(size=len(users)).astype(np.float32)
         written = write_dataset(
             tmp_path_factory.mktemp("assembly") / "dataset",
             users,
             30,
             user_features={"age": (Feature(name="age", kind="numeric"), ages)},
+            event_features={
+                "what": (
+                    Feature(name="what", kind="categorical", vocabulary_size=4),
+                    generator.integers(0, 4, events).astype(np.int32),
+                ),
+                "price": (
+                    Feature(name="price", kind="numeric"),
+                    generator.normal(size=events).astype(np.float32),
+                ),
+            },
             has_order=log != "sets",
         )
         times = np.cumsum(generator.integers(1, 10**9, written.events)) * 10**3

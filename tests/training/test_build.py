@@ -17,7 +17,7 @@ from tests.models import zoo
 def test_times_are_read_of_a_log_with_times_only(tmp_path):
     dataset = write_dataset(tmp_path / "dataset", [[[0, 1], [2], [3]]], 4)
     timed = ModelConfig.model_validate(zoo.model("timed-attention"))
-    assert check_model(timed, dataset) == ([], [])
+    assert check_model(timed, dataset) == ([], [], [])
     dataset.manifest = dataset.manifest.model_copy(update={"has_time": False})
     with pytest.raises(
         InputError, match=r"encoder \(attention\) reads the times .* Map data\.log\.columns\.time"
@@ -39,7 +39,7 @@ def test_whole_sequences_are_read_of_a_log_without_order_only(tmp_path):
         zoo.model("average") | {"query": {"encoder": {"kind": "average", "over": "others"}}}
     )
     unordered = write_dataset(tmp_path / "unordered", users, 4, has_order=False)
-    assert check_model(sets, unordered) == ([], [])
+    assert check_model(sets, unordered) == ([], [], [])
     with pytest.raises(
         InputError, match=r"encoder \(average\) predicts an event from those after.*over: past"
     ):

@@ -1,5 +1,6 @@
 """What is sampled anew for each epoch, a pure function of (seed, epoch)."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ class EpochSample(NamedTuple):
     Attributes:
         epoch: its number, from 0.
         items: int32 [events], of each event, in the epoch's order.
+        features: arrays [events] by the name of an event feature, likewise.
         group_begins: int64 [events], where what an event is predicted from ends.
         begins: int64 [sequences], where each sequence begins.
         predictions: what the sequences predict.
@@ -23,6 +25,7 @@ class EpochSample(NamedTuple):
 
     epoch: int
     items: np.ndarray
+    features: Mapping[str, np.ndarray]
     group_begins: np.ndarray
     begins: np.ndarray
     predictions: Predictions
@@ -36,6 +39,7 @@ class EpochSampler:
         sequences: see :func:`recsys.data.batches.sequences.cut_sequences`.
         group_begins: int64 [events], where the timestamp group of each event begins.
         fitted_ends: int64 [users], where the fitted events of each user end.
+        features: of the events, by name.
         seed: of everything sampled.
         crop, split_timestamp_groups: see
             :class:`recsys.data.batches.training_batches.TrainingBatches`.
@@ -47,6 +51,7 @@ class EpochSampler:
         sequences: Sequences,
         group_begins: np.ndarray,
         fitted_ends: np.ndarray,
+        features: Mapping[str, np.ndarray],
         seed: int,
         crop: float,
         split_timestamp_groups: float,
@@ -55,6 +60,7 @@ class EpochSampler:
         self._sequences = sequences
         self._group_begins = group_begins
         self._fitted_ends = fitted_ends
+        self._features = features
         self._seed = seed
         self._crop = crop
         self._split_share = split_timestamp_groups
@@ -76,8 +82,10 @@ class EpochSampler:
         elif self._split_share and len(self._large_begins):
             order, group_begins = self._split(np.random.default_rng([self._seed, epoch, 4]))
         items, weights = self._dataset.event_items, self._dataset.event_weights
+        features = self._features
         if order is not None:
             items, weights = items[order], weights[order]
+            features = {name: values[order] for name, values in features.items()}
         begins, contexts = self._sequences.begins, self._sequences.contexts
         if self._crop:
             begins, contexts = self._cropped(np.random.default_rng([self._seed, epoch, 3]))
@@ -87,7 +95,7 @@ class EpochSampler:
             found = predictions(self._sequences, items, weights, group_begins, begins, contexts)
         if not changes:
             self._unchanged = found
-        return EpochSample(epoch, items, group_begins, begins, found)
+        return EpochSample(epoch, items, features, group_begins, begins, found)
 
     def _shuffle(self, generator: np.random.Generator) -> np.ndarray:
         """A new order of the events within each user."""

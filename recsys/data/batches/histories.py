@@ -1,10 +1,10 @@
 """Histories as the arrays that a query tower reads (:class:`recsys.batch.QueryBatch`)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from recsys.batch import USER_FEATURE, BatchSpec
+from recsys.batch import EVENT_FEATURE, USER_FEATURE, BatchSpec
 from recsys.data.dataset import Dataset
 
 
@@ -12,7 +12,7 @@ class HistoryEncoder:
     """Encodes the last events of histories, of items that a model knows.
 
     Args:
-        dataset: where the events and the users' features are.
+        dataset: where the events, and their and the users' features are.
         catalogue_items: items at or beyond it are dropped, as unknown ids are
             when the model is served.
         spec: what the model reads (``retriever.batch_spec``).
@@ -28,6 +28,9 @@ class HistoryEncoder:
         self._features = {name: dataset.feature("user", name) for name in spec.user_features}
         self._items = dataset.event_items
         self._times = dataset.event_times if spec.times else None
+        self._event_features = {
+            name: dataset.feature("event", name) for name in spec.event_features
+        }
         # kept[e] events before e are known; without unknown ones it is e itself.
         self._kept: np.ndarray | None = None
         if catalogue_items < dataset.items:
@@ -36,6 +39,9 @@ class HistoryEncoder:
             self._items = dataset.event_items[:][known]
             if self._times is not None:
                 self._times = self._times[:][known]
+            self._event_features = {
+                name: values[:][known] for name, values in self._event_features.items()
+            }
 
     def of_users(self, users: np.ndarray, history_ends: np.ndarray) -> dict[str, np.ndarray]:
         """Histories of the dataset's users.
@@ -57,10 +63,18 @@ class HistoryEncoder:
         seconds = None
         if self._times is not None:
             seconds = whole_seconds(slices(self._times, begins, ends, width)[0])
-        return self._batch(history, lengths, seconds, users)
+        features = {
+            name: slices(values, begins, ends, width)[0]
+            for name, values in self._event_features.items()
+        }
+        return self._batch(history, lengths, seconds, features, users)
 
     def of_events(
-        self, histories: Sequence[np.ndarray], times: Sequence[np.ndarray], users: np.ndarray
+        self,
+        histories: Sequence[np.ndarray],
+        times: Sequence[np.ndarray],
+        features: Mapping[str, Sequence[np.ndarray]],
+        users: np.ndarray,
     ) -> dict[str, np.ndarray]:
         """Histories given event by event.
 
@@ -68,6 +82,7 @@ class HistoryEncoder:
             histories: int32 arrays of item indices, oldest event first; at least one history.
             times: int64 arrays, whole seconds since 1970 of the same events; not looked at by a
                 model that reads none.
+            features: by name, arrays of the same events, as the dataset has them.
             users: int32 [n], user indices; -1 for an unknown user.
 
         Returns:
@@ -84,16 +99,19 @@ class HistoryEncoder:
             return slices(np.concatenate(last), ends - lengths, ends, max(1, int(lengths.max())))[0]
 
         seconds = windows(times) if self._spec.times else None
-        return self._batch(windows(histories), lengths.astype(np.int32), seconds, users)
+        read = {name: windows(features[name]) for name in self._spec.event_features}
+        return self._batch(windows(histories), lengths.astype(np.int32), seconds, read, users)
 
     def _batch(
         self,
         history: np.ndarray,
         lengths: np.ndarray,
         seconds: np.ndarray | None,
+        event_features: Mapping[str, np.ndarray],
         users: np.ndarray,
     ) -> dict[str, np.ndarray]:
         batch = {"history": history, "length": lengths}
+        batch |= {EVENT_FEATURE + name: each for name, each in event_features.items()}
         if seconds is not None:
             batch["history_times"] = elapsed(seconds, lengths)
         if self._spec.user:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from recsys.batch import USER_FEATURE
+from recsys.batch import EVENT_FEATURE, USER_FEATURE
 from recsys.data.batches.dispatch import Dispatch
 from recsys.data.batches.epoch_sampler import EpochSample
 from recsys.data.batches.histories import whole_seconds
@@ -77,6 +77,7 @@ class Recipes:
             if self._seconds.max(initial=0) > np.iinfo(np.int32).max:
                 return None
             sources["seconds"] = self._seconds
+        sources |= {EVENT_FEATURE + name: values for name, values in sample.features.items()}
         for name, source in sources.items():
             if name not in self._data or self._data[name][0] is not source:
                 kept = source if source.dtype == np.float32 else source.astype(np.int32)

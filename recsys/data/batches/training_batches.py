@@ -7,7 +7,7 @@ from functools import cached_property
 import keras
 import numpy as np
 
-from recsys.batch import USER_FEATURE, BatchSpec, NegativeSampler
+from recsys.batch import EVENT_FEATURE, USER_FEATURE, BatchSpec, NegativeSampler
 from recsys.data.batches.dispatch import Dispatch
 from recsys.data.batches.epoch_sampler import EpochSample, EpochSampler
 from recsys.data.batches.histories import seconds_since, whole_seconds
@@ -117,7 +117,14 @@ class TrainingBatches(keras.utils.PyDataset):
         stride = spec.max_events - round(overlap * (spec.max_events - 1))
         self._sequences = cut_sequences(begins, ends, group_begins, spec.max_events, stride)
         self._epoch_sampler = EpochSampler(
-            dataset, self._sequences, group_begins, ends, seed, crop, split_timestamp_groups
+            dataset,
+            self._sequences,
+            group_begins,
+            ends,
+            {name: dataset.feature("event", name) for name in spec.event_features},
+            seed,
+            crop,
+            split_timestamp_groups,
         )
         self._grouped = bool((group_begins != every).any())
         self._shares = shares
@@ -334,6 +341,8 @@ class TrainingBatches(keras.utils.PyDataset):
             first = self._times[begins[segment_of_position[reads]]]
             passed = seconds_since(whole_seconds(first), whole_seconds(self._times[events]))
             arrays["history_times"] = _filled(shape, 0, cells[reads], passed)
+        for name, values in sample.features.items():
+            arrays[EVENT_FEATURE + name] = _filled(shape, 0, cells[reads], values[events])
         if self.spec.packed:
             return {
                 **arrays,
@@ -366,7 +375,8 @@ def _by_lane(counts: np.ndarray, placement: Placement) -> np.ndarray:
 def _filled(
     shape: tuple[int, int], value: int, cells: np.ndarray, values: np.ndarray
 ) -> np.ndarray:
-    """int32 matrix of one value but for some cells, counted line by line."""
-    matrix = np.full(shape, value, dtype=np.int32)
+    """A matrix of one value but for some cells, counted line by line; of whole numbers int32."""
+    dtype = np.float32 if values.dtype == np.float32 else np.int32
+    matrix = np.full(shape, value, dtype=dtype)
     matrix.reshape(-1)[cells] = values
     return matrix

@@ -44,6 +44,11 @@ class QueryTowerConfig(StrictConfig):
         description="share of training sequences whose user is hidden, for unknown users' sake",
     )
     user_features: list[str] = Field([], description="names of user features (data.users.features)")
+    event_features: list[str] = Field(
+        [],
+        description="names of event features (data.log.features), whose vectors are added to that "
+        "of the item of each event of the history",
+    )
     hidden: list[PositiveInt] = Field(
         [],
         description="units of ReLU layers that mix the parts; their sum is added to the history",
@@ -53,6 +58,11 @@ class QueryTowerConfig(StrictConfig):
     def _is_not_empty(self) -> "QueryTowerConfig":
         if self.encoder is None and not self.user_id and not self.user_features:
             raise ValueError("the query tower needs an encoder, user_id or user_features")
+        if self.encoder is None and self.event_features:
+            raise ValueError(
+                "`event_features` are read with the history, and there is no encoder to read it: "
+                "give one, or leave them out"
+            )
         return self
 
     def batch_spec(self, max_events: int, negatives: bool) -> BatchSpec:
@@ -72,6 +82,7 @@ class QueryTowerConfig(StrictConfig):
             packed=encoder is None or encoder.packs,
             user=self.user_id,
             user_features=tuple(self.user_features),
+            event_features=tuple(self.event_features),
             negatives=negatives,
         )
 
@@ -87,6 +98,7 @@ class QueryTower(keras.layers.Layer):
         users: users with a vector of their own.
         specs: the user features, as
             :func:`recsys.models.features.kinds.feature_spec` reads them.
+        event_specs: the event features, likewise.
     """
 
     def __init__(
@@ -96,6 +108,7 @@ class QueryTower(keras.layers.Layer):
         positions: int,
         users: int,
         specs: list[dict],
+        event_specs: list[dict],
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
@@ -104,6 +117,7 @@ class QueryTower(keras.layers.Layer):
         self.positions = positions
         self.users = users
         self.specs = specs
+        self.event_specs = event_specs
         policy = self.dtype_policy
         encoder = self.config.encoder
         self.encoder = (
@@ -119,6 +133,11 @@ class QueryTower(keras.layers.Layer):
             self.config.user_id_dropout, noise_shape=(None, 1), dtype=policy
         )
         self.features = FeatureEncoder(specs, dim, dtype=policy, name="features") if specs else None
+        self.event_features = (
+            FeatureEncoder(event_specs, dim, dtype=policy, name="event_features")
+            if event_specs
+            else None
+        )
         context = self.table is not None or self.features is not None
         mixes = context or bool(self.config.hidden)
         self.mlp = MLP(self.config.hidden, dim, dtype=policy, name="mlp") if mixes else None
@@ -128,6 +147,8 @@ class QueryTower(keras.layers.Layer):
         if self.encoder is not None:
             self.encoder.build(input_shape)
             parts += 1
+        if self.event_features is not None:
+            self.event_features.build()
         for part in (self.table, self.features):
             if part is not None:
                 part.build()
@@ -135,6 +156,21 @@ class QueryTower(keras.layers.Layer):
         if self.mlp is not None:
             self.mlp.build((None, None, parts * self.dim))
         self.built = True
+
+    def read_events(self, items_BED, features, training: bool = False):
+        """The vectors of a history's events: of their items, and of what they were.
+
+        Args:
+            items_BED: the vectors of their items.
+            features: each event feature's array, [B, E].
+
+        Returns:
+            [B, E, D] in the layer's compute dtype.
+        """
+        if self.event_features is None:
+            return items_BED
+        vectors = self.event_features(features, training=training)
+        return items_BED + ops.reshape(vectors, ops.shape(items_BED))
 
     def call(
         self,
@@ -151,8 +187,8 @@ class QueryTower(keras.layers.Layer):
         """One vector per position; position t of a sequence has seen its positions 0 to t.
 
         Args:
-            history_BLD: of each sequence the start vector and the item vectors; not read
-                without an encoder.
+            history_BLD: of each sequence the start vector and the vectors of its events (see
+                :meth:`read_events`); not read without an encoder.
             user: int32 [S], user index (-1: unknown) or index into ``user_rows``.
             features: each user feature's array, [S, …].
             user_rows: float32 [n, D], rows of the user table gathered by the caller.
@@ -203,5 +239,6 @@ class QueryTower(keras.layers.Layer):
             "positions": self.positions,
             "users": self.users,
             "specs": self.specs,
+            "event_specs": self.event_specs,
         }
         return {**super().get_config(), **config}

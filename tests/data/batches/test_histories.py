@@ -61,17 +61,24 @@ def test_histories_given_event_by_event(tmp_path):
     values = np.array([2, 1], dtype=np.int32)
     users = [[[0, 1], [2], [3]], [[4], [5], [9]]]
     features = {"country": (country, values)}
-    dataset = write_dataset(tmp_path / "dataset", users, 10, user_features=features)
-    spec = BatchSpec(5, times=True, user=True, user_features=("country",))
+    what = (Feature(name="what", kind="categorical", vocabulary_size=3), np.zeros(7, np.int32))
+    dataset = write_dataset(
+        tmp_path / "dataset", users, 10, user_features=features, event_features={"what": what}
+    )
+    spec = BatchSpec(
+        5, times=True, user=True, user_features=("country",), event_features=("what",)
+    )
     histories = [np.array([], np.int32), np.array([9, 0, 1, 2, 8, 3, 4, 5], np.int32)]
     times = [np.array([], np.int64), np.array([0, 1, 12, 13, 14, 25, 26, 2**40])]
+    kinds = [np.array([], np.int32), np.array([9, 1, 2, 0, 9, 1, 2, 1], np.int32)]
     encoder = HistoryEncoder(dataset, 8, spec)
-    found = encoder.of_events(histories, times, np.array([-1, 1], np.int32))
+    found = encoder.of_events(histories, times, {"what": kinds}, np.array([-1, 1], np.int32))
     # Items 8 and 9 are beyond this catalogue of eight, and the window is five.
     assert {name: array.tolist() for name, array in found.items()} == {
         "history": [[0] * 5, [1, 2, 3, 4, 5]],
         "length": [0, 5],
         "history_times": [[0] * 5, [0, 1, 13, 14, 2**31 - 1]],
+        "event_feature.what": [[0] * 5, [2, 0, 1, 2, 1]],
         "user": [-1, 1],
         "user_feature.country": [0, 1],
     }
@@ -79,13 +86,37 @@ def test_histories_given_event_by_event(tmp_path):
     check_batch(found, QueryBatch)
 
 
+def test_what_the_events_were_goes_with_them(tmp_path):
+    users = [[[0, 5, 1, 5, 2], [], [0]], [[5], [], [1]]]
+    price = np.arange(1, 9, dtype=np.float32) / 2
+    features = {"price": (Feature(name="price", kind="numeric"), price)}
+    dataset = write_dataset(tmp_path / "dataset", users, 6, event_features=features)
+    spec = replace(SPEC, event_features=("price",))
+    users, ends = np.array([0, 1, 0], dtype=np.int32), np.array([5, 7, 2])
+    every = HistoryEncoder(dataset, 6, spec).of_users(users, ends)
+    check_batch(every, QueryBatch)
+    assert every["event_feature.price"].tolist() == [[1.5, 2, 2.5], [3.5, 0, 0], [0.5, 1, 0]]
+    # Without item 5 the histories are 0, 1, 2; nothing; and 0.
+    known = HistoryEncoder(dataset, 5, spec).of_users(users, ends)
+    assert known["event_feature.price"].tolist() == [[0.5, 1.5, 2.5], [0] * 3, [0.5, 0, 0]]
+    assert known["event_feature.price"].dtype == np.float32
+
+
 def test_both_ways_encode_alike(tmp_path):
-    dataset = write_dataset(tmp_path / "dataset", [[[0, 5, 1, 5, 2], [], [0]], [[5], [], [1]]], 6)
-    encoder = HistoryEncoder(dataset, 5, replace(SPEC, times=True))
+    price = (Feature(name="price", kind="numeric"), np.arange(8, dtype=np.float32))
+    dataset = write_dataset(
+        tmp_path / "dataset",
+        [[[0, 5, 1, 5, 2], [], [0]], [[5], [], [1]]],
+        6,
+        event_features={"price": price},
+    )
+    spec = replace(SPEC, times=True, event_features=("price",))
+    encoder = HistoryEncoder(dataset, 5, spec)
     users, ends = np.array([0, 1], dtype=np.int32), np.array([5, 7])
     given = encoder.of_events(
         [dataset.event_items[:5], dataset.event_items[6:7]],
         [whole_seconds(dataset.event_times[:5]), whole_seconds(dataset.event_times[6:7])],
+        {"price": [price[1][:5], price[1][6:7]]},
         users,
     )
     for name, array in encoder.of_users(users, ends).items():

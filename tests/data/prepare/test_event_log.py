@@ -80,18 +80,24 @@ def test_values_stay_with_their_events_when_others_are_left_out(of_events):
     mean, deviation = (
         getattr(every.manifest.event_features[1], name) for name in ("mean", "deviation")
     )
-    for settings in (
-        {"repeats": "first"},
-        {"repeats": "last"},
-        {"minimum_item_events": 3},
-        {"log": {"where": "what IS NOT NULL"}},
+    for settings, left in (
+        ({"repeats": "first"}, 8),
+        (
+            {
+                "repeats": "last",
+                "split": {**CUTS, "test_quantile": 0.6, "validation_quantile": 0.1},
+            },
+            9,
+        ),
+        ({"minimum_item_events": 3}, 4),
+        ({"log": {"where": "what IS NOT NULL"}}, 8),
     ):
         dataset = of_events(log_with(WHAT, costs), **settings)
         (cost,) = dataset.manifest.event_features[1:]
         found = dataset.feature("event", "cost") * cost.deviation + cost.mean
         wanted = [by_event[time] * deviation + mean for time in dataset.event_times.tolist()]
         np.testing.assert_allclose(found, wanted, atol=1e-5)
-        assert dataset.events < every.events
+        assert dataset.events == left
 
 
 def test_a_log_without_order(of_events):

@@ -344,11 +344,17 @@ def generate(
     users: int = 50_000,
     items: int = 10_000,
     seed: int = 0,
+    actions: Annotated[
+        bool,
+        typer.Option(
+            "--actions", help="with views, carts and purchases, on which the next item depends"
+        ),
+    ] = False,
 ) -> None:
     """Write a log of users with drifting tastes, with side tables."""
     from recsys.api.data import generate_data
 
-    print(generate_data(folder, events, users, items, seed))
+    print(generate_data(folder, events, users, items, seed, actions))
 
 
 @data_app.command()

@@ -21,7 +21,7 @@ from recsys.evaluation.validation import Validation
 from recsys.experiment.own_parts import own_parts
 from recsys.experiment.schema import Experiment
 from recsys.export.export import export_in_subprocess, require_retrieval_layers
-from recsys.export.inputs import user_features_of
+from recsys.export.inputs import InputFeatures
 from recsys.export.manifest import verified_manifest
 from recsys.export.probes import write_probes
 from recsys.export.recommend import Recommender
@@ -342,7 +342,8 @@ def check_experiment(experiment: Experiment, dataset: Dataset) -> None:
     model = experiment.model
     require_retrieval_layers()
     check_model(model, dataset)
-    user_features_of(model.query.user_features, dataset)
+    query = model.query
+    InputFeatures.of(query.user_features, query.event_features, dataset.manifest)
 
 
 def _is_whole(model: Path) -> bool:

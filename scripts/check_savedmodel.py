@@ -59,8 +59,10 @@ def checks_of(folder: Path) -> Iterator[Check]:
 
     def call(name: str, **given: Any) -> dict[str, Any]:
         specs = manifest["signatures"][name]["inputs"]
-        if "history_time" in specs:
-            given["history_time"] = [[0] * len(row) for row in given["history"]]
+        missing = {"int64": 0, "float32": float("nan"), "string": ""}
+        for each in set(manifest["model"]["event_inputs"]) & specs.keys():
+            value = missing[specs[each]["dtype"]]
+            given[each] = [[value] * len(row) for row in given["history"]]
         inputs = {
             key: tf.constant(given.get(key, _missing(**spec)), spec["dtype"])
             for key, spec in specs.items()

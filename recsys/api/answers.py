@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from recsys.api.ids import GivenHistories, first
+from recsys.api.ids import GivenHistories, category_of, first, number_of
 from recsys.data.dataset import Dataset
 from recsys.errors import InputError
 from recsys.export import blocks
@@ -95,13 +95,39 @@ def of_histories(recommender: Recommender, given: GivenHistories) -> Asked:
             "the model reads times, and the histories have none: their events are taken to have "
             "been at once; give a frame with timestamps"
         )
-    times = given.times if reads_times else None
+    further: dict[str, list[np.ndarray]] = {}
+    if reads_times and given.times is not None:
+        further[HISTORY_TIME] = given.times
+    of_events = [name for name in recommender.event_inputs if name != HISTORY_TIME]
+    for name in of_events:
+        if name in given.features:
+            is_text = recommender.further_inputs[name]["dtype"] == "string"
+            further[name] = [_event_values(row, name, is_text) for row in given.features[name]]
+    absent = [name for name in of_events if name not in further]
+    if absent and any(map(len, given.items)):
+        logger.warning(
+            "the model reads %s of the events, and the histories have none: it counts as missing; "
+            "give a frame with a row per event",
+            " and ".join(absent),
+        )
     queries = [
-        Query(items, {} if times is None else {HISTORY_TIME: times[place][np.newaxis]})
+        Query(items, {name: values[place][np.newaxis] for name, values in further.items()})
         for place, items in enumerate(given.items)
     ]
     places = list(range(len(queries)))
     return Asked(given.users, queries, given.users, places, {"unknown_items": unknown})
+
+
+def _event_values(values: Sequence[Any], name: str, is_text: bool) -> np.ndarray:
+    """What was given of an event feature, as the model takes it.
+
+    Raises:
+        InputError: a value is not what the feature holds.
+    """
+    where = f"histories, {name}"
+    if is_text:
+        return np.array([category_of(value, where) for value in values], object)
+    return np.array([number_of(value, where) for value in values], np.float32)
 
 
 def recommend(

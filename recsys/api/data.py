@@ -142,7 +142,7 @@ def fetch_data(name: str) -> Path:
 
 def generate_data(
     folder: str | Path, events: int = 1_000_000, users: int = 50_000, items: int = 10_000,
-    seed: int = 0,
+    seed: int = 0, actions: bool = False,
 ) -> Path:  # fmt: skip
     """Writes a log of users with drifting tastes, with side tables of users and items.
 
@@ -150,6 +150,9 @@ def generate_data(
         folder: is made.
         events, users, items: how many.
         seed: equal seeds give equal logs.
+        actions: with a column ``event`` (view, cart, purchase), on which the next item depends: the
+            same category after a view, the one after it after a cart, a favourite one after a
+            purchase.
 
     Returns:
         The folder.
@@ -165,7 +168,7 @@ def generate_data(
     from recsys.runs.console import working
 
     with working("generating") as tell:
-        generate(Path(folder), events, users, items, seed, progress=tell)
+        generate(Path(folder), events, users, items, seed, actions, progress=tell)
     return Path(folder)
 
 

@@ -3,7 +3,7 @@
 import math
 import numbers
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -23,11 +23,14 @@ class GivenHistories:
         items: of each, ids, oldest first.
         times: of each, int64 seconds since 1970 of its events; None where no timestamps were
             given.
+        features: by the name of an event feature, of each the values of its events, as they were
+            given.
     """
 
     users: list[Any]
     items: list[list[str]]
     times: list[np.ndarray] | None = None
+    features: dict[str, list[list[Any]]] = field(default_factory=dict)
 
 
 def id_of(value: Any, where: str) -> str:
@@ -57,6 +60,36 @@ def id_of(value: Any, where: str) -> str:
     raise InputError(f"{where}: {shown:.80} is not an id; give text or whole numbers")
 
 
+def category_of(value: Any, where: str) -> str:
+    """A category as it stands in a dataset, as :func:`id_of` has ids; "" where there is none.
+
+    >>> category_of("view ", "what"), category_of(None, "what"), category_of(True, "what")
+    ('view', '', 'true')
+    """
+    if value is None or (isinstance(value, float | np.floating) and math.isnan(value)):
+        return ""
+    if isinstance(value, bool | np.bool_):
+        return str(bool(value)).lower()
+    is_fraction = isinstance(value, float | np.floating) and not float(value).is_integer()
+    return str(float(value)) if is_fraction else id_of(value, where)
+
+
+def number_of(value: Any, where: str) -> float:
+    """A number; NaN where there is none.
+
+    Raises:
+        InputError: it is something else.
+
+    >>> number_of(2, "price"), number_of(None, "price")
+    (2.0, nan)
+    """
+    if value is None:
+        return math.nan
+    if isinstance(value, numbers.Real | Decimal | np.bool_):
+        return float(value)
+    raise InputError(f"{where}: {_short(value)} is not a number")
+
+
 def ids_of(given: Any, where: str) -> list[str]:
     """A list of ids; a single text is one id.
 
@@ -79,7 +112,9 @@ def ids_of(given: Any, where: str) -> list[str]:
     return [id_of(value, where) for value in given]
 
 
-def histories_of(given: Any, columns: Mapping[str, str]) -> GivenHistories:
+def histories_of(
+    given: Any, columns: Mapping[str, str], features: Mapping[str, str] | None = None
+) -> GivenHistories:
     """Histories, however they are held.
 
     Args:
@@ -87,6 +122,8 @@ def histories_of(given: Any, columns: Mapping[str, str]) -> GivenHistories:
             by user, or a frame (pandas, Polars, Arrow) with a row per event.
         columns: of the log by role, ``user``, ``item`` and perhaps ``time``; a frame has these, or
             columns that are called as the roles are.
+        features: columns of the log by event feature; a frame may have these, or columns that are
+            called as the features are.
 
     Raises:
         InputError: it is nothing of that kind, or lacks a column.
@@ -95,7 +132,7 @@ def histories_of(given: Any, columns: Mapping[str, str]) -> GivenHistories:
         users = _users_of(given, "histories")
         return GivenHistories(users, [ids_of(ids, "histories") for ids in given.values()])
     if _is_frame(given):
-        return _from_frame(given, columns)
+        return _from_frame(given, columns, features or {})
     if isinstance(given, str) or not isinstance(given, Iterable):
         raise InputError(
             "histories: expected a list of histories, each a list of item ids, oldest first; "
@@ -183,7 +220,9 @@ def _is_frame(given: Any) -> bool:
     return hasattr(given, "columns") or hasattr(given, "column_names")
 
 
-def _from_frame(frame: Any, columns: Mapping[str, str]) -> GivenHistories:
+def _from_frame(
+    frame: Any, columns: Mapping[str, str], features: Mapping[str, str]
+) -> GivenHistories:
     import pyarrow as pa
 
     try:
@@ -192,8 +231,11 @@ def _from_frame(frame: Any, columns: Mapping[str, str]) -> GivenHistories:
         raise InputError(f"histories: the frame cannot be read: {error}") from error
     there = table.column_names
 
+    def named(role: str, of_the_log: str) -> str | None:
+        return next((each for each in (of_the_log, role) if each in there), None)
+
     def values(role: str) -> list[Any]:
-        name = next((each for each in (columns.get(role, role), role) if each in there), None)
+        name = named(role, columns.get(role, role))
         if name is None:
             raise InputError(
                 f"histories: the frame has no column {columns.get(role, role)!r} ({role}s); it "
@@ -203,14 +245,20 @@ def _from_frame(frame: Any, columns: Mapping[str, str]) -> GivenHistories:
 
     users = [id_of(user, "histories, users") for user in values("user")]
     items = [id_of(item, "histories, items") for item in values("item")]
-    time = next((each for each in (columns.get("time", "time"), "time") if each in there), None)
+    time = named("time", columns.get("time", "time"))
     keys, seconds = (None, None) if time is None else _in_time(table[time])
     order = range(len(users)) if keys is None else np.argsort(keys, kind="stable").tolist()
     found: dict[str, list[int]] = {user: [] for user in users}  # as they come in the frame
     for row in order:
         found[users[row]].append(row)
     times = None if seconds is None else [seconds[rows] for rows in found.values()]
-    return GivenHistories(list(found), [[items[e] for e in rows] for rows in found.values()], times)
+    of_events = {}
+    for feature, of_the_log in features.items():
+        if (name := named(feature, of_the_log)) is not None:
+            column = table[name].to_pylist()
+            of_events[feature] = [[column[row] for row in rows] for rows in found.values()]
+    histories = [[items[row] for row in rows] for rows in found.values()]
+    return GivenHistories(list(found), histories, times, of_events)
 
 
 def _in_time(column: Any) -> tuple[np.ndarray, np.ndarray | None]:

@@ -256,7 +256,8 @@ class Run:
                 they did, also after the split.
             histories: instead, histories of anybody, oldest event first: a list of lists of item
                 ids, a mapping of users to such lists, or a frame (pandas, Polars, Arrow) with a
-                row per event and the columns of the log (user, item, and time to sort by).
+                row per event and the columns of the log (user, item, and time to sort by; and
+                those of the event features that the model reads, which count as missing without).
             k: how many items for each, at most as many as were exported (``export.k``); 10, or
                 as many as that, where it is left out.
             exclude: ids of items that are not to be recommended: a list for all, a list of
@@ -481,8 +482,11 @@ class Run:
             if not ids:
                 raise InputError("users is empty: give at least one user's id")
             return answers.of_users(self.model, self.dataset, ids)
-        columns = self.experiment.data.log.columns.named
-        given = histories_of(histories, columns)
+        log, of_events = self.experiment.data.log, self.model.event_inputs
+        features = {
+            name: each.column or name for name, each in log.features.items() if name in of_events
+        }
+        given = histories_of(histories, log.columns.named, features)
         if not given.items:
             raise InputError("histories is empty: give at least one history, which may be empty")
         return answers.of_histories(self.model, given)

@@ -1,18 +1,20 @@
 """Inputs of the SavedModel's signatures, made from a prepared dataset.
 
-Histories become padded strings, a user becomes an id and raw features: what a
-caller without this package would send.
+Histories become padded strings with raw features of their events, a user becomes
+an id and raw features: what a caller without this package would send.
 """
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from recsys.batch import BatchSpec
 from recsys.data.batches.histories import whole_seconds
 from recsys.data.dataset import Dataset
-from recsys.data.feature import Feature
+from recsys.data.feature import Feature, Side
+from recsys.data.manifest import Manifest
 from recsys.errors import InputError
 
 UNKNOWN = -1  # index of a user or an item that the dataset does not know
@@ -30,27 +32,81 @@ def input_name(feature: Feature) -> str:
     return f"_{name}" if name[:1].isdigit() else name
 
 
-def user_features_of(names: Collection[str], dataset: Dataset) -> tuple[Feature, ...]:
-    """The user features that a model reads, as the dataset encoded them.
+@dataclass(frozen=True)
+class InputFeatures:
+    """The features that a caller sends.
 
-    Args:
-        names: of the features (``model.query.user_features``).
-        dataset: where they are.
-
-    Raises:
-        InputError: a feature has the name of another input of the signatures.
+    Attributes:
+        user: those of the user, a row per query.
+        event: those of the history's events, a value per event.
     """
-    features = tuple(f for f in dataset.manifest.user_features if f.name in names)
-    taken = [HISTORY, HISTORY_TIME, EXCLUDE, USER_ID, ITEM_ID]
-    for feature in features:
-        if input_name(feature) in taken:
-            raise InputError(
-                f"the user feature {feature.name!r} has the name of another input of the "
-                f"SavedModel ({', '.join(taken)}). Give it another name in data.users.features "
-                f"and set `column: {feature.name}`."
-            )
-        taken.append(input_name(feature))
-    return features
+
+    user: tuple[Feature, ...]
+    event: tuple[Feature, ...]
+
+    @classmethod
+    def of(
+        cls, user_features: Collection[str], event_features: Collection[str], manifest: Manifest
+    ) -> "InputFeatures":
+        """The features that a model reads, as the dataset encoded them.
+
+        Args:
+            user_features: names (``model.query.user_features``).
+            event_features: names (``model.query.event_features``).
+            manifest: of the dataset.
+
+        Raises:
+            InputError: a feature has the name of another input of the signatures.
+        """
+        user = tuple(f for f in manifest.user_features if f.name in user_features)
+        event = tuple(f for f in manifest.event_features if f.name in event_features)
+        taken = [HISTORY, HISTORY_TIME, EXCLUDE, USER_ID, ITEM_ID]
+        for side, where, features in (("user", "users", user), ("event", "log", event)):
+            for feature in features:
+                if input_name(feature) in taken:
+                    raise InputError(
+                        f"the {side} feature {feature.name!r} has the name of another input of the "
+                        f"SavedModel ({', '.join(taken)}). Give it another name in "
+                        f"data.{where}.features and set `column: {feature.name}`."
+                    )
+                taken.append(input_name(feature))
+        return cls(user, event)
+
+    @classmethod
+    def of_spec(cls, spec: BatchSpec, dataset: Dataset) -> "InputFeatures":
+        """Those that a model reads by its ``batch_spec``."""
+        return cls.of(spec.user_features, spec.event_features, dataset.manifest)
+
+
+def event_inputs(spec: BatchSpec, dataset: Dataset) -> list[str]:
+    """The inputs beside the history that have a value for each of its events."""
+    features = InputFeatures.of_spec(spec, dataset).event
+    return [*([HISTORY_TIME] if spec.times else []), *map(input_name, features)]
+
+
+@dataclass(frozen=True)
+class Histories:
+    """Histories in dataset indices, as a model is asked about them.
+
+    Attributes:
+        items: int32 arrays, whole histories, oldest event first.
+        times: int64 arrays, seconds since 1970 of their events; zeros where the
+            log has no times.
+        features: by name of an event feature, arrays of their events.
+        users: int32 [histories], user index, −1 = unknown.
+    """
+
+    items: Sequence[np.ndarray]
+    times: Sequence[np.ndarray]
+    features: Mapping[str, Sequence[np.ndarray]]
+    users: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, some: slice) -> "Histories":
+        features = {name: values[some] for name, values in self.features.items()}
+        return Histories(self.items[some], self.times[some], features, self.users[some])
 
 
 def id_matrix(rows: Iterable[Sequence[str]]) -> np.ndarray:
@@ -63,7 +119,16 @@ def time_matrix(rows: Iterable[np.ndarray]) -> np.ndarray:
     return _matrix(rows, 0, np.int64)
 
 
-def _matrix(rows: Iterable[Sequence | np.ndarray], padding: str | int, dtype: type) -> np.ndarray:
+def event_matrix(rows: Sequence[np.ndarray]) -> np.ndarray:
+    """Raw values of events as an array [batch, longest row], padded on the right.
+
+    Text is padded with ``""``, numbers with NaN: what is missing.
+    """
+    is_text = any(row.dtype == object for row in rows)
+    return _matrix(rows, "", object) if is_text else _matrix(rows, np.nan, np.float32)
+
+
+def _matrix(rows: Iterable[Sequence | np.ndarray], padding: str | float, dtype: type) -> np.ndarray:
     rows = list(rows)
     width = max((len(row) for row in rows), default=0)
     matrix: np.ndarray = np.full((len(rows), width), padding, dtype=dtype)
@@ -98,27 +163,27 @@ def event_times(dataset: Dataset, events: slice) -> np.ndarray:
 
 
 def serving_inputs(
-    dataset: Dataset,
-    spec: BatchSpec,
-    histories: Sequence[np.ndarray],
-    times: Sequence[np.ndarray],
-    users: np.ndarray,
+    dataset: Dataset, spec: BatchSpec, histories: Histories
 ) -> dict[str, np.ndarray]:
     """The inputs of ``serving_default``, as a caller without this package would send them.
 
     Args:
         dataset: where the ids and the users' features are.
         spec: what the model reads.
-        histories: item indices, oldest event first.
-        times: seconds since 1970 of the same events.
-        users: int [batch], user index, −1 = unknown.
+        histories: what is asked about.
     """
     ids = dataset.item_ids
-    inputs = {HISTORY: id_matrix([ids[item] for item in history] for history in histories)}
-    features = user_features_of(spec.user_features, dataset)
-    inputs |= _user_inputs(dataset, features, spec.user, users)
+    inputs = {HISTORY: id_matrix([ids[item] for item in history] for history in histories.items)}
+    features = InputFeatures.of_spec(spec, dataset)
+    inputs |= _user_inputs(dataset, features.user, spec.user, histories.users)
     if spec.times:
-        inputs[HISTORY_TIME] = time_matrix(times)
+        inputs[HISTORY_TIME] = time_matrix(histories.times)
+    for feature in features.event:
+        rows = [
+            decode_feature(dataset, "event", feature, values)
+            for values in histories.features[feature.name]
+        ]
+        inputs[input_name(feature)] = event_matrix(rows)
     return inputs
 
 
@@ -137,11 +202,18 @@ def _user_inputs(
     if reads_user_id:
         ids = [dataset.user_ids[user] if user >= 0 else "" for user in users]
         inputs[USER_ID] = np.asarray(ids, dtype=object)
-    if features:
-        # What prepares data takes a second to import.
-        from recsys.data.prepare.features.encode import decode_feature
     for feature in features:
         values = np.array(dataset.feature("user", feature.name)[np.maximum(users, 0)])
         values[users < 0] = 0
         inputs[input_name(feature)] = decode_feature(dataset, "user", feature, values)
     return inputs
+
+
+def decode_feature(
+    dataset: Dataset, side: Side, feature: Feature, values: np.ndarray
+) -> np.ndarray:
+    """See :func:`recsys.data.prepare.features.encode.decode_feature`."""
+    # What prepares data takes a second to import.
+    from recsys.data.prepare.features.encode import decode_feature
+
+    return decode_feature(dataset, side, feature, values)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import recsys
 from recsys.data.dataset import Dataset
 from recsys.errors import Damaged
+from recsys.export.inputs import event_inputs
 from recsys.export.request import ExportRequest
 from recsys.system.manifests import as_document, as_files, check, describe, files_in
 from recsys.system.manifests import read_manifest as read_sealed
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     # To ask a published model for recommendations needs no Keras.
     from recsys.models.retriever import Retriever
 
-FORMAT = 2
+FORMAT = 3
 MEND = "Export it again (`recsys export` with the experiment of the run)"
 EXTRA = "assets.extra"
 FILE = f"{EXTRA}/manifest.json"
@@ -69,6 +70,8 @@ def write_manifest(
             "dim": retriever.config.dim,
             "max_events": retriever.config.max_events,
             "catalogue_items": retriever.catalogue_items,
+            # The inputs beside the history that have a value for each of its events.
+            "event_inputs": event_inputs(retriever.batch_spec, dataset),
         },
         "signatures": describe_signatures(signatures),
         "parity": dict(parity),

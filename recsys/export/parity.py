@@ -19,7 +19,9 @@ from recsys.export.inputs import (
     HISTORY_TIME,
     ITEM_ID,
     UNKNOWN,
+    InputFeatures,
     id_matrix,
+    input_name,
     serving_inputs,
 )
 from recsys.export.manifest import describe_signatures
@@ -69,6 +71,8 @@ class ParityGate:
             item: index for index, item in enumerate(dataset.item_ids[: retriever.catalogue_items])
         }
         self._recommendable = dataset.recommendable(fitted_part)[: retriever.catalogue_items]
+        features = InputFeatures.of_spec(retriever.batch_spec, dataset)
+        self._event_features = [input_name(feature) for feature in features.event]
         self._largest_difference = 0.0
 
     def check(self, probes: Probes) -> dict[str, float]:
@@ -109,8 +113,7 @@ class ParityGate:
                 )
 
     def _queries(self, probes: Probes) -> dict[str, np.ndarray]:
-        spec = self._retriever.batch_spec
-        return serving_inputs(self._dataset, spec, probes.histories, probes.times, probes.users)
+        return serving_inputs(self._dataset, self._retriever.batch_spec, probes.histories)
 
     def _call(self, signature: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         outputs = self.signatures[signature](
@@ -132,7 +135,7 @@ class ParityGate:
 
     def _check_recommendations(self, probes: Probes, queries: dict[str, np.ndarray]) -> None:
         answers = self._call("serving_default", queries)
-        for probe, history in enumerate(probes.histories):
+        for probe, history in enumerate(probes.histories.items):
             left_out = history if self._excludes_seen else history[:0]
             self._compare_ranking("serving_default", probe, probes, answers, left_out)
 
@@ -140,7 +143,7 @@ class ParityGate:
         best = self._call("serving_default", queries)[ITEM_ID][:, :3]
         excluded = [[item.decode() for item in row] + [UNKNOWN_ID] for row in best]
         answers = self._call("recommend_excluding", {**queries, EXCLUDE: id_matrix(excluded)})
-        for probe, history in enumerate(probes.histories):
+        for probe, history in enumerate(probes.histories.items):
             items = [self._item_index[i] for i in excluded[probe] if i in self._item_index]
             left_out = np.asarray(items, np.int64)
             if self._excludes_seen:
@@ -158,13 +161,16 @@ class ParityGate:
         changed = {**queries, HISTORY: noisy(queries[HISTORY], ["", UNKNOWN_ID])}
         if HISTORY_TIME in queries:
             changed[HISTORY_TIME] = noisy(queries[HISTORY_TIME], [0, 10**9])
+        for name in self._event_features:
+            is_text = queries[name].dtype == object
+            changed[name] = noisy(queries[name], ["", UNKNOWN_ID] if is_text else [np.nan, 1e9])
         clean = self._call("embed_query", queries)["embedding"]
         found = self._call("embed_query", changed)["embedding"]
         self._compare("embed_query, unknown ids added,", found, clean)
 
     def _check_no_events(self, queries: dict[str, np.ndarray]) -> None:
         """A history without a single column is answered."""
-        events = queries.keys() & {HISTORY, HISTORY_TIME}
+        events = queries.keys() & {HISTORY, HISTORY_TIME, *self._event_features}
         no_events = {name: queries[name][:, :0] for name in events}
         scores = self._call("serving_default", {**queries, **no_events})
         if not np.isfinite(scores["score"][:, 0]).all():

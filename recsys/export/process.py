@@ -78,13 +78,7 @@ def _warmup_requests(
     for number in range(min(request.config.warmup_requests, len(probes.histories))):
         probe = len(probes.histories) - 1 - number
         one = slice(probe, probe + 1)
-        inputs = serving_inputs(
-            dataset,
-            retriever.batch_spec,
-            probes.histories[one],
-            probes.times[one],
-            probes.users[one],
-        )
+        inputs = serving_inputs(dataset, retriever.batch_spec, probes.histories[one])
         signature = signatures[number % len(signatures)]
         if signature == "recommend_excluding":
             inputs[EXCLUDE] = inputs[HISTORY][:, :1]

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from recsys.data.sources.text import normal_id
-from recsys.export.inputs import HISTORY, HISTORY_TIME, padding, stack_rows
+from recsys.export.inputs import HISTORY, padding, stack_rows
 from recsys.export.recommend import Query, Recommender
 
 Inputs = Mapping[str, np.ndarray]
@@ -54,10 +54,10 @@ def reasons(
 ) -> list[list[Reason]]:
     """The reasons for each of some items, the strongest first.
 
-    An item leaves the history with all its events and their times; any other input is replaced
-    by its missing value. Each is left out alone, so of two things that mean the same neither
-    may be a reason. Of a history longer than the model reads, an older event moves into the
-    place that becomes free, as it would if the model were asked without the item.
+    An item leaves the history with all its events and what is said of them; any other input is
+    replaced by its missing value. Each is left out alone, so of two things that mean the same
+    neither may be a reason. Of a history longer than the model reads, an older event moves into
+    the place that becomes free, as it would if the model were asked without the item.
 
     Args:
         recommender: the published model.
@@ -157,13 +157,11 @@ class _Variants:
         read = np.unique(codes_N[whole_1N[0]])
         without_IN = _readable(codes_N != read[:, None], known_N, window)
         missing = recommender.missing_values(0)
-        features = [name for name in inputs if name not in (HISTORY, HISTORY_TIME)]
+        of_events = [HISTORY, *recommender.event_inputs]
+        features = [name for name in inputs if name not in of_events]
         kept_VN = np.concatenate([whole_1N, without_IN, np.repeat(whole_1N, len(features), axis=0)])
 
-        varied = {
-            name: _compact(inputs[name][0], kept_VN)
-            for name in inputs.keys() & {HISTORY, HISTORY_TIME}
-        }
+        varied = {name: _compact(inputs[name][0], kept_VN) for name in of_events}
         for row, name in enumerate(features, start=1 + len(read)):
             before, after = row, len(kept_VN) - row - 1
             value = inputs[name]

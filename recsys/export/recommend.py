@@ -22,6 +22,7 @@ from recsys.export.inputs import (
     HISTORY_TIME,
     ITEM_ID,
     USER_ID,
+    Histories,
     event_times,
     id_matrix,
     input_name,
@@ -82,6 +83,11 @@ class Recommender:
         """Inputs beside the history: name to dtype and shape."""
         inputs = self.manifest["signatures"][SIGNATURE]["inputs"]
         return {name: spec for name, spec in inputs.items() if name != HISTORY}
+
+    @property
+    def event_inputs(self) -> list[str]:
+        """Those of them that have a value for each event of the history."""
+        return self.manifest["model"]["event_inputs"]
 
     def recommend(self, query: Query, k: int = 10) -> list[Recommendation]:
         """Answers one query with at most ``k`` items, best first.
@@ -165,11 +171,12 @@ class Recommender:
         inputs = {HISTORY: id_matrix([history]), **self.missing_values(len(history))}
         for name, value in query.further.items():
             inputs[name] = np.asarray(value, inputs[name].dtype)
-        if HISTORY_TIME in inputs and inputs[HISTORY_TIME].shape != inputs[HISTORY].shape:
-            raise InputError(
-                f"a history of {len(history)} events came with {HISTORY_TIME} of the shape "
-                f"{list(inputs[HISTORY_TIME].shape)}: give [1, {len(history)}], a time per event."
-            )
+        for name in self.event_inputs:
+            if inputs[name].shape != inputs[HISTORY].shape:
+                raise InputError(
+                    f"a history of {len(history)} events came with {name} of the shape "
+                    f"{list(inputs[name].shape)}: give [1, {len(history)}], a value per event."
+                )
         return inputs
 
     def stacked_inputs(self, queries: Sequence[Query]) -> dict[str, np.ndarray]:
@@ -223,24 +230,33 @@ class Recommender:
         if dataset.manifest.has_time:
             # The parts of a fixed split need not follow each other.
             order = np.argsort(dataset.event_times[begin:end], kind="stable")
-        inputs = serving_inputs(
-            dataset,
-            self._reads(dataset),
+        spec = self._reads(dataset)
+        features = {
+            name: [dataset.feature("event", name)[begin:end][order]] for name in spec.event_features
+        }
+        history = Histories(
             [dataset.event_items[begin:end][order]],
             [event_times(dataset, slice(begin, end))[order]],
+            features,
             np.array([user]),
         )
+        inputs = serving_inputs(dataset, spec, history)
         return Query(inputs.pop(HISTORY)[0].tolist(), inputs)
 
     def _reads(self, dataset: Dataset) -> BatchSpec:
         """What the model reads, by the inputs that it takes."""
         names = set(self.further_inputs)
-        features = dataset.manifest.user_features
+        per_event, manifest = set(self.event_inputs), dataset.manifest
         return BatchSpec(
             max_events=self.manifest["model"]["max_events"],
             times=HISTORY_TIME in names,
             user=USER_ID in names,
-            user_features=tuple(f.name for f in features if input_name(f) in names),
+            user_features=tuple(
+                f.name for f in manifest.user_features if input_name(f) in names - per_event
+            ),
+            event_features=tuple(
+                f.name for f in manifest.event_features if input_name(f) in per_event
+            ),
         )
 
     def check_dataset(self, dataset: Dataset) -> None:
@@ -260,16 +276,19 @@ class Recommender:
         query = self.user_query(dataset, dataset.user_ids[0])
         example = {HISTORY: [list(query.history)]}
         example |= {name: value.tolist() for name, value in query.further.items()}
-        for name in example.keys() & {HISTORY, HISTORY_TIME}:
+        for name in (HISTORY, *self.event_inputs):
             example[name] = [row[-EXAMPLE_EVENTS:] for row in example[name]]
         return example
 
     def missing_values(self, events: int) -> dict[str, np.ndarray]:
         """One row of every further input, with nothing known of the user and the events."""
         values = {name: _missing(**spec) for name, spec in self.further_inputs.items()}
-        if HISTORY_TIME in values:
-            # As if they had been at once.
-            values[HISTORY_TIME] = np.zeros((1, events), np.int64)
+        for name in self.event_inputs:
+            dtype = self.further_inputs[name]["dtype"]
+            # Of times as if the events had been at once.
+            missing = {"string": "", "int64": 0, "float32": np.nan}[dtype]
+            kind = object if dtype == "string" else dtype
+            values[name] = np.full((1, events), missing, kind)
         return values
 
 

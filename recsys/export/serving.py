@@ -10,7 +10,7 @@ is nothing but TensorFlow. This module imports TensorFlow Recommenders, hence
 only in a process that was started with ``TF_USE_LEGACY_KERAS=1``.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,10 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_recommenders.layers.factorized_top_k import BruteForce
 
-from recsys.batch import USER_FEATURE
+from recsys.batch import EVENT_FEATURE, USER_FEATURE
 from recsys.config import Seen
 from recsys.data.dataset import Dataset
-from recsys.data.feature import Feature
+from recsys.data.feature import Feature, Side
 from recsys.data.manifest import Part
 from recsys.export.features.kinds import SERVED
 from recsys.export.features.served import ServedFeature
@@ -32,8 +32,8 @@ from recsys.export.inputs import (
     ITEM_ID,
     UNKNOWN,
     USER_ID,
+    InputFeatures,
     input_name,
-    user_features_of,
 )
 from recsys.export.lookup import look_up, lookup_table
 from recsys.models.retriever import Retriever
@@ -65,16 +65,12 @@ class ServingGraph:
         item_ids = dataset.item_ids[: retriever.catalogue_items]
         self._item_ids = tf.constant(item_ids, tf.string)
         self._items = lookup_table(item_ids)
-        self._tables = {ITEM_ID: self._items}
+        self._tables: dict[str, tf.lookup.StaticHashTable] = {ITEM_ID: self._items}
         if retriever.batch_spec.user:
             self._tables[USER_ID] = lookup_table(dataset.user_ids)
-        self._features: list[tuple[Feature, ServedFeature]] = []
-        for feature in user_features_of(retriever.config.query.user_features, dataset):
-            words = dataset.vocabulary("user", feature.name) if feature.vocabulary_size else []
-            served = SERVED[feature.kind](feature, words)
-            self._features.append((feature, served))
-            if served.table is not None:
-                self._tables[f"feature.{feature.name}"] = served.table
+        features = InputFeatures.of_spec(retriever.batch_spec, dataset)
+        self._user_features = self._served("user", features.user, dataset)
+        self._event_features = self._served("event", features.event, dataset)
 
         vectors = retriever.item_vectors()
         recommendable = dataset.recommendable(fitted_part)[: len(item_ids)]
@@ -87,6 +83,19 @@ class ServingGraph:
         else:
             self._index = BruteForce(k=k).index(tf.gather(vectors, candidates), candidates)
             self._item_vectors = tf.Variable(vectors, trainable=False)
+
+    def _served(
+        self, side: Side, features: Sequence[Feature], dataset: Dataset
+    ) -> list[tuple[Feature, ServedFeature]]:
+        """Features as callers send them; their vocabularies are tables of the graph."""
+        found = []
+        for feature in features:
+            words = dataset.vocabulary(side, feature.name) if feature.vocabulary_size else []
+            served = SERVED[feature.kind](feature, words)
+            found.append((feature, served))
+            if served.table is not None:
+                self._tables[f"{side}_feature.{feature.name}"] = served.table
+        return found
 
     def save(self, folder: Path) -> None:
         """Writes the SavedModel."""
@@ -115,8 +124,10 @@ class ServingGraph:
             specs[HISTORY_TIME] = tf.TensorSpec([None, None], tf.int64)
         if self._retriever.batch_spec.user:
             specs[USER_ID] = tf.TensorSpec([None], tf.string)
-        for feature, served in self._features:
+        for feature, served in self._user_features:
             specs[input_name(feature)] = served.spec
+        for feature, served in self._event_features:
+            specs[input_name(feature)] = tf.TensorSpec([None, None], served.spec.dtype)
         return specs
 
     def recommend(self, inputs: Inputs) -> dict[str, tf.Tensor]:
@@ -150,8 +161,12 @@ class ServingGraph:
             encoded["history_times"] = _elapsed(times_BW, length_B)
         if self._retriever.batch_spec.user:
             encoded["user"] = look_up(self._tables[USER_ID], inputs[USER_ID])
-        for feature, served in self._features:
+        for feature, served in self._user_features:
             encoded[USER_FEATURE + feature.name] = served.encode(inputs[input_name(feature)])
+        for feature, served in self._event_features:
+            given_BE = inputs[input_name(feature)]
+            codes_BE = tf.reshape(served.encode(tf.reshape(given_BE, [-1])), tf.shape(given_BE))
+            encoded[EVENT_FEATURE + feature.name], _ = self._window(codes_BE, known_BE)
         embedding = self._retriever.embed_query(encoded, item_vectors=self._item_vectors)
         return tf.ensure_shape(embedding, [None, self._retriever.config.dim])
 

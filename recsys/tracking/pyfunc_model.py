@@ -5,12 +5,15 @@ and pandas (which MLflow brings) and TensorFlow only.
 
 In: a table with a row per request and a column per input of the SavedModel
 (``history``: ids, oldest first; ``history_time``, if the model reads times: of
-each of them, seconds since 1970, or nothing, as if all had been at once), and
-optionally ``exclude``: ids to leave out.
+each of them, seconds since 1970, or nothing, as if all had been at once; likewise
+what the events were, if the model reads that, or nothing), and optionally
+``exclude``: ids to leave out.
 Out: ``item_id`` (text) and ``score``, best first, one list per row; rows with
 fewer answers have shorter lists.
 """
 
+import json
+from pathlib import Path
 from typing import Any
 
 import mlflow
@@ -35,7 +38,11 @@ def _lists(values: list, dtype: type, width: int | None) -> np.ndarray:
     rows = [[] if _is_missing(value) else list(value) for value in values]
     if width is None:
         width = max((len(row) for row in rows), default=0)
-    table: np.ndarray = np.full((len(rows), width), "" if dtype is object else 0, dtype)
+    return _table(rows, width, "" if dtype is object else 0, dtype)
+
+
+def _table(rows: list[list], width: int, padding: Any, dtype: type) -> np.ndarray:
+    table: np.ndarray = np.full((len(rows), width), padding, dtype)
     for target, row in zip(table, rows, strict=True):
         if len(row) > width:
             raise ValueError(f"expected at most {width} values in a row, received {len(row)}")
@@ -43,17 +50,19 @@ def _lists(values: list, dtype: type, width: int | None) -> np.ndarray:
     return table
 
 
-def _times(values: list, histories: list) -> np.ndarray:
-    """int64 [batch, longest history], aligned with the histories; 0 for rows without."""
+def _of_events(name: str, values: list, histories: list, dtype: type) -> np.ndarray:
+    """[batch, longest history], a value an event; missing (times: 0) for rows without."""
+    missing: Any = "" if dtype is object else 0 if dtype is np.int64 else np.nan
     events = [0 if _is_missing(history) else len(history) for history in histories]
     rows = [[] if _is_missing(value) else list(value) for value in values]
     for row, count in zip(rows, events, strict=True):
         if row and len(row) != count:
             raise ValueError(
-                f"expected as many values in history_time as in history ({count}) or none, "
+                f"expected as many values in {name} as in history ({count}) or none, "
                 f"received {len(row)}"
             )
-    return _lists(rows, np.int64, max(events, default=0))
+    rows = [[missing if _is_missing(value) else value for value in row] for row in rows]
+    return _table(rows, max(events, default=0), missing, dtype)
 
 
 class Recommender(PythonModel):
@@ -63,7 +72,11 @@ class Recommender(PythonModel):
         """Loads the SavedModel. TensorFlow is imported here: logging does not need it."""
         import tensorflow as tf
 
-        self._saved_model = tf.saved_model.load(context.artifacts["saved_model"])
+        folder = context.artifacts["saved_model"]
+        self._saved_model = tf.saved_model.load(folder)
+        manifest = json.loads((Path(folder) / "assets.extra" / "manifest.json").read_text())
+        # Those beside the history that have a value for each of its events.
+        self._event_inputs = manifest["model"]["event_inputs"]
 
     def predict(
         self,
@@ -83,8 +96,9 @@ class Recommender(PythonModel):
                 list(model_input[column]) if column in model_input else [None] * len(model_input)
             )
             is_text = spec.dtype == tf.string
-            if column == "history_time":
-                array = _times(values, list(model_input["history"]))
+            if column in self._event_inputs:
+                dtype = {tf.string: object, tf.int64: np.int64, tf.float32: np.float32}[spec.dtype]
+                array = _of_events(column, values, list(model_input["history"]), dtype)
             elif spec.shape.rank == 1:
                 array = _scalars(values, is_text)
             else:

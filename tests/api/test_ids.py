@@ -7,7 +7,15 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from recsys.api.ids import excluded_of, first, histories_of, id_of, ids_of
+from recsys.api.ids import (
+    category_of,
+    excluded_of,
+    first,
+    histories_of,
+    id_of,
+    ids_of,
+    number_of,
+)
 from recsys.errors import InputError
 
 COLUMNS = {"user": "customer", "item": "sku", "time": "at"}
@@ -89,6 +97,25 @@ class TestHistories:
         found = histories_of(frame, COLUMNS)
         assert found.items == [["y", "x"]] and found.times is None
 
+    def test_what_the_events_were_stays_with_them(self):
+        frame = pd.DataFrame(
+            {
+                "user": ["bo", "ann", "bo"],
+                "item": ["x", "y", "z"],
+                "time": pd.to_datetime(["2026-01-02", "2026-01-01", "2026-01-01"]),
+                "action": ["view", None, "buy"],
+                "price": [1.5, 2.5, np.nan],
+            }
+        )
+        features = {"what": "action", "price": "paid", "absent": "absent"}
+        found = histories_of(frame, COLUMNS, features)
+        assert found.items == [["z", "x"], ["y"]]
+        assert found.features == {
+            "what": [["buy", "view"], [None]],
+            "price": [[None, 1.5], [2.5]],
+        }
+        assert histories_of([["x"]], COLUMNS, features).features == {}
+
     def test_without_times_the_frame_is_in_order(self):
         found = histories_of(pd.DataFrame({"user": [1, 1], "item": ["x", "y"]}), COLUMNS)
         assert found.users == ["1"] and found.items == [["x", "y"]]
@@ -154,3 +181,18 @@ def test_a_series_of_histories_keeps_its_users():
 def test_a_frame_is_no_list_of_ids():
     with pytest.raises(InputError, match="received a frame; give its column"):
         ids_of(pd.DataFrame({"user": ["a"]}), "users")
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [("view", "view"), (" 17850.0", "17850"), (3.0, "3"), (0.5, "0.5"), (np.int64(4), "4"),
+     (None, ""), (np.nan, ""), (False, "false"), (Decimal("7"), "7")],
+)  # fmt: skip
+def test_categories_are_written_as_in_a_dataset(given, expected):
+    assert category_of(given, "what") == expected
+
+
+def test_numbers_are_numbers():
+    assert number_of(Decimal("1.5"), "price") == 1.5 and np.isnan(number_of(None, "price"))
+    with pytest.raises(InputError, match="histories, price: '1,5' is not a number"):
+        number_of("1,5", "histories, price")

@@ -69,6 +69,15 @@ USER_VALUES = {
     "age": np.array([-1.0, 0.5, 0.0, 2.25], np.float32),
     "taste": np.array([[0.5, -1], [2, 1], [0, 0], [1, 1]], np.float32),
 }
+EVENTFUL = {"encoder": {"kind": "gru", "units": 6}, "event_features": ["what", "price"]}
+EVENT_FEATURES = {
+    "what": (Feature(name="what", kind="categorical", vocabulary_size=3), ["view", "Käufe"]),
+    "price": (Feature(name="price", kind="numeric", mean=20.0, deviation=5.0), None),
+}
+EVENT_VALUES = {
+    "what": np.array([1, 2, 0, 1, 1, 2, 2, 0, 1, 2, 1, 1, 2, 0, 1, 2, 1], np.int32),
+    "price": np.linspace(-2, 2, 17, dtype=np.float32),
+}
 GENRES = np.array([[1], [2], [1], [0], [2], [1], [1], [2], [1], [2]], np.int32)
 
 
@@ -88,15 +97,18 @@ def write_dataset(folder: Path) -> Dataset:
         "item_counts": np.zeros((len(ITEMS), 3), np.int64),
         "features/item.genre": GENRES,
         **{f"features/user.{name}": values for name, values in USER_VALUES.items()},
+        **{f"features/event.{name}": values for name, values in EVENT_VALUES.items()},
     }
     for name, array in arrays.items():
         np.save(folder / f"{name}.npy", array)
     titles = ["An apple", *ITEMS[1:]]
     _write_table(folder / "items.parquet", item_id=ITEMS, title=titles)
     _write_table(folder / "users.parquet", user_id=USERS)
-    for name, (_, vocabulary) in FEATURES.items():
-        if vocabulary:
-            _write_table(folder / f"features/user.{name}.vocabulary.parquet", value=vocabulary)
+    for side, features in (("user", FEATURES), ("event", EVENT_FEATURES)):
+        for name, (_, vocabulary) in features.items():
+            if vocabulary:
+                file = folder / f"features/{side}.{name}.vocabulary.parquet"
+                _write_table(file, value=vocabulary)
     manifest = Manifest(
         fingerprint="f" * 16,
         users=len(USERS),
@@ -107,6 +119,7 @@ def write_dataset(folder: Path) -> Dataset:
         has_order=True,
         has_time=True,
         user_features=tuple(feature for feature, _ in FEATURES.values()),
+        event_features=tuple(feature for feature, _ in EVENT_FEATURES.values()),
         item_features=(Feature(name="genre", kind="multivalued", width=1, vocabulary_size=3),),
         settings={},
         quality={},
@@ -142,6 +155,9 @@ def make_retriever(
         users=len(USERS),
         item_features=[genre] if features else [],
         user_features=specs if features else [],
+        event_features=[
+            EVENT_FEATURES[name][0].model_dump() for name in query.get("event_features", [])
+        ],
         dtype=dtype,
     )
     random = np.random.default_rng(0)
@@ -222,7 +238,7 @@ def context_dataset(tmp_path_factory: pytest.TempPathFactory, dataset: Dataset) 
 def exports(
     tmp_path_factory: pytest.TempPathFactory, dataset: Dataset, context_dataset: Dataset
 ) -> dict[str, Exported]:
-    """Five exports and two failures, in one process: starting one takes longer than its work."""
+    """Six exports and two failures, in one process: starting one takes longer than its work."""
     root = tmp_path_factory.mktemp("exports")
     lstm = {"encoder": {"kind": "lstm", "units": 6}}
     two_tower = {"user_id": True, "user_features": list(FEATURES), "hidden": [4]}
@@ -231,6 +247,7 @@ def exports(
         "two_tower": (make_retriever(two_tower, features=True, catalogue=len(ITEMS)), "allow", 3),
         "one_item": (make_retriever({}, catalogue=1), "exclude", 2),
         "timed": (make_retriever(TIMED), "exclude", 3),
+        "eventful": (make_retriever(EVENTFUL), "exclude", 3),
         "context": (make_retriever({}), "exclude", 20),
     }
     datasets = dict.fromkeys(kinds, dataset) | {"context": context_dataset}

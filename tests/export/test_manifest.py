@@ -30,7 +30,15 @@ def test_it_names_data_experiment_and_metrics(exports):
         "dim": 8,
         "max_events": 5,
         "catalogue_items": 8,
+        "event_inputs": [],
     }
+
+
+def test_it_names_the_inputs_with_a_value_an_event(exports):
+    found = {
+        name: exports[name].manifest["model"]["event_inputs"] for name in ("timed", "eventful")
+    }
+    assert found == {"timed": ["history_time"], "eventful": ["what", "price"]}
 
 
 def test_it_describes_the_signatures(exports):

@@ -29,7 +29,7 @@ def load_probes(exported: Exported) -> Probes:
     return Probes.load(exported.request.probes)
 
 
-@pytest.mark.parametrize("name", ["lstm", "two_tower", "one_item", "timed", "context"])
+@pytest.mark.parametrize("name", ["lstm", "two_tower", "one_item", "timed", "eventful", "context"])
 def test_the_trained_model_passes(exports, name):
     result = make_gate(exports[name]).check(load_probes(exports[name]))
     assert result["probes"] == 7
@@ -52,9 +52,23 @@ def test_a_model_that_recommends_context_is_refused(exports, context_dataset):
 
 def test_other_times_are_refused(exports):
     probes = load_probes(exports["timed"])
-    other = dataclasses.replace(probes, times=[2 * times for times in probes.times])
+    histories = dataclasses.replace(
+        probes.histories, times=[2 * times for times in probes.histories.times]
+    )
+    other = dataclasses.replace(probes, histories=histories)
     with pytest.raises(ParityError, match="embed_query differs"):
         make_gate(exports["timed"]).check(other)
+
+
+def test_events_of_another_kind_are_refused(exports):
+    probes = load_probes(exports["eventful"])
+    what = [(values + 1) % 3 for values in probes.histories.features["what"]]
+    histories = dataclasses.replace(
+        probes.histories, features={**probes.histories.features, "what": what}
+    )
+    other = dataclasses.replace(probes, histories=histories)
+    with pytest.raises(ParityError, match="embed_query differs"):
+        make_gate(exports["eventful"]).check(other)
 
 
 def test_another_item_vector_is_refused(exports):

@@ -4,35 +4,50 @@ import numpy as np
 import pytest
 from keras import ops
 
+from recsys.batch import BatchSpec
 from recsys.export.precision import full_float32_products
 from recsys.export.probes import Probes, choose_queries, write_probes
-from tests.export.conftest import EVENTS, TIMES, make_retriever
+from tests.export.conftest import EVENT_VALUES, EVENTFUL, EVENTS, TIMES, make_retriever
 
 
 def test_the_awkward_queries_come_first(dataset):
-    histories, times, users = choose_queries(dataset, catalogue_items=8, max_events=5, count=8)
+    spec = BatchSpec(max_events=5, event_features=("price",))
+    chosen = choose_queries(dataset, catalogue_items=8, spec=spec, count=8)
+    histories, times, users = chosen.items, chosen.times, chosen.users
     assert [len(history) for history in histories[:4]] == [0, 0, 1, 10]
     assert users[:4].tolist() == [-1, 0, -1, 0]
     assert [history.tolist() for history in histories[4:]] == list(EVENTS.values())
     assert users[4:].tolist() == [0, 1, 2, 3]
     assert times[3].tolist() == [3600 * n for n in (0, 1, 3, 6, 10, 15, 21, 28, 36, 45)]
     assert [time.tolist() for time in times[4:]] == list(TIMES.values())
+    prices = chosen.features["price"]
+    assert [len(price) for price in prices] == [len(history) for history in histories]
+    assert np.concatenate(prices[4:]).tolist() == EVENT_VALUES["price"].tolist()
 
 
 def test_a_long_history_is_shortened_to_a_few_windows(dataset):
-    histories, times, _ = choose_queries(dataset, catalogue_items=8, max_events=1, count=5)
+    spec = BatchSpec(max_events=1, event_features=("price",))
+    chosen = choose_queries(dataset, catalogue_items=8, spec=spec, count=5)
+    histories, times = chosen.items, chosen.times
+    assert chosen.features["price"][4].tolist() == EVENT_VALUES["price"][5:9].tolist()
     assert histories[4].tolist() == EVENTS["ann"][-4:]
     assert times[4].tolist() == TIMES["ann"][-4:]
 
 
 def test_probes_survive_the_file(dataset, tmp_path):
-    retriever = make_retriever({})
+    retriever = make_retriever(EVENTFUL)
     written = write_probes(retriever, dataset, tmp_path / "probes.npz", count=6)
     read = Probes.load(tmp_path / "probes.npz")
-    for ours, theirs in zip(written.histories, read.histories, strict=True):
-        assert ours.tolist() == theirs.tolist()
-    for ours, theirs in zip(written.times, read.times, strict=True):
-        assert ours.tolist() == theirs.tolist()
+    ours, theirs = written.histories, read.histories
+    assert set(ours.features) == set(theirs.features) == {"what", "price"}
+    for mine, other in (
+        (ours.items, theirs.items),
+        (ours.times, theirs.times),
+        *((ours.features[name], theirs.features[name]) for name in ours.features),
+    ):
+        for one, another in zip(mine, other, strict=True):
+            assert one.dtype == another.dtype and one.tolist() == another.tolist()
+    assert ours.users.tolist() == theirs.users.tolist()
     assert read.item_vectors.dtype == read.embeddings.dtype == np.float32
     assert (read.embeddings == written.embeddings).all()
     assert [file.name for file in tmp_path.iterdir()] == ["probes.npz"]

@@ -22,13 +22,14 @@ from tests.processes import run_python
 pytestmark = pytest.mark.slow
 ALL = 100  # reasons, more than there are
 CIRCLE, USERS, TOP = 20, 80, 5
+RANDOM = ("lstm", "two_tower", "timed", "eventful")
 TRAINED = ("average", "lstm", "attention", "two-tower")
 
 
 @pytest.fixture(scope="module")
 def random(exports) -> dict[str, Recommender]:
     """Models with random weights, whose window is five events."""
-    return {name: Recommender(exports[name].folder) for name in ("lstm", "two_tower", "timed")}
+    return {name: Recommender(exports[name].folder) for name in RANDOM}
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +138,38 @@ def test_contributions_are_what_the_served_score_loses(random, name, history):
         contributions = {reason.name: reason.contribution for reason in found}
         assert contributions == pytest.approx(expected, abs=1e-4)
         assert list(contributions.values()) == sorted(contributions.values(), reverse=True)
+        assert {reason.kind for reason in found} <= {"history"}
+
+
+def test_an_item_leaves_with_what_its_events_were(random):
+    """Asked again by hand without the item: the values of the others stay theirs."""
+    recommender = random["eventful"]
+    history = ["fig", "grape", "fig", "日本茶"]
+    what = ["view", "Käufe", "Käufe", ""]
+    price = [10.0, 20.0, 35.0, 12.0]
+    asked = ["hazel", "crème brûlée"]
+
+    def score(places: list[int], item: str) -> float:
+        given = {
+            "what": np.array([[what[place] for place in places]], object),
+            "price": np.array([[price[place] for place in places]], np.float32),
+        }
+        query = Query([history[place] for place in places], given)
+        vector = recommender.embed_query(recommender.inputs(query))
+        return float((vector @ recommender.embed_items([item]).T)[0, 0])
+
+    further = {"what": np.array([what], object), "price": np.array([price], np.float32)}
+    for item, found in zip(
+        asked, reasons(recommender, Query(history, further), asked, ALL), strict=True
+    ):
+        expected = {}
+        for removed in set(history):
+            left = [place for place, each in enumerate(history) if each != removed]
+            lost = score(list(range(4)), item) - score(left, item)
+            if lost > 1e-4:
+                expected[removed] = lost
+        contributions = {reason.name: reason.contribution for reason in found}
+        assert contributions == pytest.approx(expected, abs=1e-4)
         assert {reason.kind for reason in found} <= {"history"}
 
 

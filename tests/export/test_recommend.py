@@ -8,7 +8,7 @@ import pytest
 
 from recsys.errors import InputError
 from recsys.export.recommend import Query, Recommender
-from tests.export.conftest import EVENTS, TIMES, USER_VALUES
+from tests.export.conftest import EVENT_VALUES, EVENTS, TIMES, USER_VALUES
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +105,26 @@ def test_a_user_of_a_model_that_reads_times_has_them(exports, dataset):
     assert [row.score for row in timed.recommend(alone, k=1)] != scores
 
 
+def test_a_user_of_a_model_that_reads_what_events_were_has_it(exports, dataset):
+    eventful = Recommender(exports["eventful"].folder)
+    query = eventful.user_query(dataset, "ann")
+    words, prices = ["", "view", "Käufe"], EVENT_VALUES["price"][:9] * 5 + 20
+    assert query.further["what"].tolist() == [[words[code] for code in EVENT_VALUES["what"][:9]]]
+    np.testing.assert_allclose(query.further["price"], [prices], rtol=1e-6)
+    example = eventful.input_example(dataset)
+    assert example["what"] == [query.further["what"][0, -5:].tolist()]
+    scores = [row.score for row in eventful.recommend(query, k=1)]
+    # Of a history alone, nothing is known of its events.
+    alone = Query(query.history, {})
+    missing = {"what": np.full((1, 9), "", object), "price": np.full((1, 9), np.nan)}
+    assert eventful.recommend(alone, k=3) == eventful.recommend(Query(query.history, missing), k=3)
+    assert [row.score for row in eventful.recommend(alone, k=1)] != scores
+    both = [eventful.embed_query(eventful.inputs(each)) for each in (query, alone)]
+    short = Query(["fig"], {"what": np.array([["view"]], object)})
+    stacked = eventful.embed_query(eventful.stacked_inputs([query, short, alone]))
+    np.testing.assert_allclose(stacked[[0, 2]], np.concatenate(both), rtol=1e-6)
+
+
 def test_unknown_ids_are_told(lstm):
     assert lstm.unknown_ids(["fig", " Fig", "日本茶", "new"]) == ["Fig", "new"]
     assert lstm.unknown_ids(["fig\u200b", "17850.0", "\ufeff17850"]) == []
@@ -147,8 +167,11 @@ def test_a_query_that_does_not_suit_the_model_is_refused(lstm, exports):
     with pytest.raises(InputError, match="no further input 'town'"):
         lstm.recommend(Query(["fig"], {"town": np.array(["Köln"])}))
     timed = Recommender(exports["timed"].folder)
-    with pytest.raises(InputError, match="a time per event"):
+    with pytest.raises(InputError, match="a value per event"):
         timed.recommend(Query(["fig"], {"history_time": np.array([[1, 2]])}), k=1)
+    eventful = Recommender(exports["eventful"].folder)
+    with pytest.raises(InputError, match=r"1 events came with what of the shape \[1, 2\]"):
+        eventful.recommend(Query(["fig"], {"what": np.array([["view", "view"]])}), k=1)
 
 
 def test_the_last_known_events_are_all_that_the_encoder_reads(exports):

@@ -329,6 +329,61 @@ def test_a_history_without_events_has_no_times(timed, history):
     assert np.isfinite(answer["score"]).all() and answer["item_id"].shape[1] == 3
 
 
+@pytest.fixture(scope="module")
+def eventful(exports: dict[str, Exported]) -> Artefact:
+    return Artefact(exports["eventful"])
+
+
+def embed_eventful(
+    eventful: Artefact, history: list[str], what: list[str], price: list[float]
+) -> np.ndarray:
+    given = {"history": [history], "what": [what], "price": np.array([price], np.float32)}
+    return eventful.call("embed_query", **given)["embedding"]
+
+
+def test_what_the_events_were_is_read_as_the_log_was(eventful):
+    """Raw values beside the history; only those of the window count."""
+    history = [0, 1, 2, 3, 4, 5, 6]
+    what = ["view", "view", "view", " Käufe", "käufe", "", "view"]
+    price = [1e9, -5, 20, 25, np.nan, 17.5, np.inf]
+    found = embed_eventful(eventful, [ITEMS[item] for item in history], what, price)
+    inputs = {
+        "history": np.int32([history[-WINDOW:]]),
+        "event_feature.what": np.int32([[1, 2, 0, 0, 1]]),
+        "event_feature.price": np.float32([[0, 1, 0, -0.5, 0]]),
+        "length": np.int32([WINDOW]),
+    }
+    expected = ops.convert_to_numpy(eventful.retriever.embed_query(inputs))
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    for name, changed in (("what", [[1, 2, 0, 0, 2]]), ("price", [[0, 1, 0, -0.5, 1]])):
+        key = f"event_feature.{name}"
+        other = {**inputs, key: np.array(changed, inputs[key].dtype)}
+        other = ops.convert_to_numpy(eventful.retriever.embed_query(other))
+        assert np.abs(found - other).max() > 1e-3
+
+
+def test_what_padding_and_unknown_ids_were_does_not_matter(eventful):
+    clean = embed_eventful(eventful, ["apple", "fig"], ["view", "Käufe"], [10, 30])
+    history = ["", "never seen", "apple", "new", "fig", ""]
+    what = ["view", "view", "view", "view", "Käufe", "view"]
+    price = [90, 90, 10, np.nan, 30, -90]
+    padded = embed_eventful(eventful, history, what, price)
+    np.testing.assert_allclose(padded, clean, rtol=1e-6)
+
+
+def test_the_inputs_are_shaped_like_the_history(eventful):
+    inputs = eventful.manifest["signatures"]["serving_default"]["inputs"]
+    assert inputs["what"] == inputs["history"] == {"dtype": "string", "shape": [None, None]}
+    assert inputs["price"] == {"dtype": "float32", "shape": [None, None]}
+
+
+@pytest.mark.parametrize("history", [no_ids(), [[""]], no_ids(0)])
+def test_a_history_without_events_was_nothing(eventful, history):
+    given = {"what": history, "price": np.zeros(np.shape(history), np.float32)}
+    answer = eventful.call("serving_default", history=history, **given)
+    assert np.isfinite(answer["score"]).all() and answer["item_id"].shape[1] == 3
+
+
 # TensorFlow asks where Keras is when it is imported, so packages are found here
 # but refuse to run.
 BLOCKER = """

@@ -126,6 +126,52 @@ class TestContract:
         assert error <= 0.05 * np.linalg.norm(exact)
 
 
+@pytest.mark.parametrize("query", zoo.ENCODED)
+class TestEventContract:
+    def build(self, query: str) -> Retriever:
+        keras.utils.set_random_seed(1)
+        config = {**zoo.model(query), "query": zoo.with_event_features(query)}
+        return Retriever(config, KNOWN, KNOWN, USERS, event_features=zoo.EVENT_FEATURES)
+
+    def inputs(self) -> dict[str, np.ndarray]:
+        generator = np.random.default_rng(1)
+        return {
+            **inputs(),
+            "event_feature.what": generator.integers(0, 4, (4, 5)).astype(np.int32),
+            "event_feature.price": generator.normal(size=(4, 5)).astype(np.float32),
+        }
+
+    @pytest.mark.parametrize("feature", ["event_feature.what", "event_feature.price"])
+    def test_what_is_predicted_is_not_read(self, query, feature):
+        """What an event was changes no bit of what it, or an earlier one, is predicted from."""
+        retriever, given = self.build(query), self.inputs()
+        before = keras.ops.convert_to_numpy(retriever(given)["queries"])
+        changed = given[feature].copy()
+        changed[:, 3:] = (changed[:, 3:] + 1) % 4
+        after = keras.ops.convert_to_numpy(retriever(given | {feature: changed})["queries"])
+        np.testing.assert_array_equal(before[:, :4], after[:, :4])
+        assert (np.abs(before[:, 4:] - after[:, 4:]).max(axis=(0, 2)) > 1e-6).all()
+
+    def test_missing_values_say_nothing(self, query):
+        retriever, given = self.build(query), self.inputs()
+        names = ("event_feature.what", "event_feature.price")
+        nothing = given | {name: np.zeros_like(given[name]) for name in names}
+        keras.utils.set_random_seed(1)
+        plain = build(query)
+        weights = {weight.path.split("/", 1)[1]: weight for weight in retriever.weights}
+        for weight in plain.weights:
+            weight.assign(weights[weight.path.split("/", 1)[1]])
+        np.testing.assert_allclose(embed(retriever, nothing), embed(plain, given), atol=1e-6)
+        assert np.abs(embed(retriever, given) - embed(plain, given)).max() > 1e-4
+
+    def test_saves_and_loads_to_equal_predictions(self, query, tmp_path):
+        retriever = self.build(query)
+        retriever.save(tmp_path / "retriever.keras")
+        loaded = keras.saving.load_model(tmp_path / "retriever.keras")
+        assert loaded.batch_spec == retriever.batch_spec
+        np.testing.assert_array_equal(embed(retriever, self.inputs()), embed(loaded, self.inputs()))
+
+
 @pytest.mark.parametrize("item", zoo.ITEMS)
 class TestItemContract:
     def test_items_without_events_are_described_by_features_alone(self, item):

@@ -73,6 +73,19 @@ ITEMS: dict[str, dict[str, Any]] = {
 }
 
 
+# What an event was; encoders read it with the history.
+EVENT_FEATURES: list[dict[str, Any]] = [
+    {"name": "what", "kind": "categorical", "vocabulary_size": 4},
+    {"name": "price", "kind": "numeric"},
+]
+ENCODED = [query for query, config in QUERIES.items() if config["encoder"] is not None]
+
+
+def with_event_features(query: str) -> dict[str, Any]:
+    """A query tower of the zoo that reads what the events were."""
+    return {**QUERIES[query], "event_features": [spec["name"] for spec in EVENT_FEATURES]}
+
+
 def item_specs(item: str) -> list[dict[str, Any]]:
     """The features that an item tower of the zoo reads."""
     return [spec for spec in ITEM_FEATURES if spec["name"] in ITEMS[item]["features"]]

@@ -11,6 +11,7 @@ import time
 import urllib.request
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from recsys import tracking
@@ -25,33 +26,42 @@ PARAMS = {"name": "tiny", "model": {"dim": 8, "query": {"kind": "lstm"}}, "note"
 
 # Signatures and padding as the export's, answers that need no training.
 MAKE_SAVED_MODEL = """
+import json
 import sys
+from pathlib import Path
+
 import tensorflow as tf
 
 IDS = tf.TensorSpec([None, None], tf.string)
 
 class Echo(tf.Module):
-    def answer(self, history, history_time, first):
+    def answer(self, history, history_time, price, what, first):
         rows = tf.shape(history)[0]
         ids = tf.stack([first, tf.fill([rows], "crème"), tf.fill([rows], "")], axis=1)
         passed = tf.cast(history_time[:, -1:] - history_time[:, :1], tf.float32)
+        paid = tf.where(tf.math.is_nan(price), 0.0, price)
+        passed += tf.reduce_sum(paid, axis=1, keepdims=True)
+        passed += tf.cast(tf.math.count_nonzero(what == "buy", axis=1, keepdims=True), tf.float32)
         scores = tf.tile([[2.0, 1.0, -float("inf")]], [rows, 1])
         return {"item_id": ids, "score": scores + passed}
 
     @tf.function
-    def recommend(self, history, history_time, user_id, age, taste):
+    def recommend(self, history, history_time, price, what, user_id, age, taste):
         known = tf.where(user_id == "", "nobody", user_id)
         first = tf.where(tf.math.is_nan(age), known, tf.as_string(age))
-        return self.answer(history, history_time, first)
+        return self.answer(history, history_time, price, what, first)
 
     @tf.function
-    def excluding(self, history, history_time, user_id, age, taste, exclude):
-        return self.answer(history, history_time, tf.strings.reduce_join(exclude, axis=1))
+    def excluding(self, history, history_time, price, what, user_id, age, taste, exclude):
+        excluded = tf.strings.reduce_join(exclude, axis=1)
+        return self.answer(history, history_time, price, what, excluded)
 
 echo = Echo()
 inputs = {
     "history": IDS,
     "history_time": tf.TensorSpec([None, None], tf.int64),
+    "price": tf.TensorSpec([None, None], tf.float32),
+    "what": IDS,
     "user_id": tf.TensorSpec([None], tf.string),
     "age": tf.TensorSpec([None], tf.float32),
     "taste": tf.TensorSpec([None, 2], tf.float32),
@@ -60,6 +70,10 @@ tf.saved_model.save(echo, sys.argv[1], signatures={
     "serving_default": echo.recommend.get_concrete_function(**inputs),
     "recommend_excluding": echo.excluding.get_concrete_function(**inputs, exclude=IDS),
 })
+manifest = Path(sys.argv[1]) / "assets.extra" / "manifest.json"
+manifest.parent.mkdir()
+event_inputs = ["history_time", "price", "what"]
+manifest.write_text(json.dumps({"model": {"event_inputs": event_inputs}}))
 """
 
 # Stands in for a machine that has TensorFlow and MLflow but none of our code.
@@ -81,6 +95,8 @@ model = mlflow.pyfunc.load_model(sys.argv[2])
 full = pd.DataFrame({
     "history": [["a", "b"], []],
     "history_time": [[1_700_000_000, 1_700_000_003], None],
+    "price": [[0.5, float("nan")], None],
+    "what": [["buy", ""], None],
     "user_id": ["zoë", None],
     "age": [None, 4.0],
     "taste": [[0.5, 0.5], None],
@@ -96,6 +112,8 @@ print(json.dumps({
 EXAMPLE = {
     "history": [["a", "b"]],
     "history_time": [[1_700_000_000, 1_700_000_060]],
+    "price": [[0.5, 1.5]],
+    "what": [["view", "buy"]],
     "user_id": ["u"],
     "age": [31.5],
     "taste": [[0.1, 0.2]],
@@ -291,7 +309,7 @@ def test_the_registered_model_needs_none_of_our_code(run_folder, runs_dir, saved
     answer = json.loads(_load_registered(uri, "models:/tiny-42/1", tmp_path))
     assert answer["full"] == {
         "item_id": [["zoë", "crème"], ["4.000000", "crème"]],
-        "score": [[5.0, 4.0], [2.0, 1.0]],
+        "score": [[6.5, 5.5], [2.0, 1.0]],
     }
     assert answer["least"]["item_id"] == [["nobody", "crème"], ["nobody", "crème"]]
     assert answer["without"]["item_id"] == [["xy", "crème"]]
@@ -299,12 +317,19 @@ def test_the_registered_model_needs_none_of_our_code(run_folder, runs_dir, saved
     assert required == dict.fromkeys(EXAMPLE, False) | {"exclude": False, "history": True}
 
 
-def test_times_of_the_registered_model_belong_to_events():
-    from recsys.tracking.pyfunc_model import _times
+def test_what_is_said_of_events_belongs_to_them():
+    from recsys.tracking.pyfunc_model import _of_events
 
-    assert _times([[5], None, []], [["a"], ["b", "c"], None]).tolist() == [[5, 0], [0, 0], [0, 0]]
-    with pytest.raises(ValueError, match=r"as in history \(2\) or none, received 1"):
-        _times([[5]], [["a", "b"]])
+    histories = [["a"], ["b", "c"], None]
+    times = _of_events("history_time", [[5], None, []], histories, np.int64)
+    assert times.tolist() == [[5, 0], [0, 0], [0, 0]]
+    what = _of_events("what", [["view"], ["buy", None], []], histories, object)
+    assert what.tolist() == [["view", ""], ["buy", ""], ["", ""]]
+    price = _of_events("price", [[1.5], [2.0, None], None], histories, np.float32)
+    assert price.dtype == np.float32
+    np.testing.assert_array_equal(price, [[1.5, np.nan], [2.0, np.nan], [np.nan, np.nan]])
+    with pytest.raises(ValueError, match=r"in price as in history \(2\) or none, received 1"):
+        _of_events("price", [[5.0]], [["a", "b"]], np.float32)
 
 
 def _load_registered(uri, model, folder):

@@ -3,7 +3,8 @@
 Item popularity follows Zipf's law inside categories, users differ in activity,
 and a user's taste drifts: it moves through a few categories in the course of
 the log. A model that reads the recent history therefore predicts better than
-popularity alone.
+popularity alone. With actions, what follows depends on what the last event was, too
+(see :mod:`recsys.data.sources.generate_actions`).
 """
 
 from collections.abc import Callable
@@ -16,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from recsys.data.sources.engine import blaming_input
+from recsys.data.sources.generate_actions import ACTIONS, Actions
 from recsys.errors import InputError
 from recsys.system.files import whole_folder
 
@@ -59,6 +61,7 @@ def generate(
     users: int,
     items: int,
     seed: int = 0,
+    actions: bool = False,
     progress: Callable[[str, float], None] | None = None,
 ) -> Path:
     """Writes ``interactions.parquet`` (sorted by time), ``users.parquet`` and ``items.parquet``.
@@ -69,6 +72,7 @@ def generate(
         users: how many there are; some may have no event.
         items: how many there are; some may have no event.
         seed: the same seed gives the same files.
+        actions: with a column ``event``: view, cart or purchase, on which what follows depends.
         progress: called with what is being done and the share done, 0 to 1.
 
     Returns:
@@ -88,7 +92,11 @@ def generate(
         world = _make_world(random, users, items)
         pq.write_table(_user_table(random, users), scratch / "users.parquet")
         pq.write_table(_item_table(random, world), scratch / "items.parquet")
-        _write_log(random, world, events, scratch / "interactions.parquet", tell)
+        drawn = None
+        if actions:
+            categories = len(world.category_ends) - 1
+            drawn = Actions(random, world.user_tastes, categories)
+        _write_log(random, world, events, drawn, scratch / "interactions.parquet", tell)
     return target
 
 
@@ -118,6 +126,7 @@ def _write_log(
     random: np.random.Generator,
     world: World,
     events: int,
+    actions: Actions | None,
     path: Path,
     tell: Callable[[str, float], None],
 ) -> None:
@@ -127,12 +136,19 @@ def _write_log(
         {"user": pa.string(), "item": pa.string(), "time": pa.timestamp("s", "UTC"),
          "price": pa.float64()}
     )  # fmt: skip
+    if actions is not None:
+        schema = schema.append(pa.field("event", pa.string()))
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         for begin in range(0, events, CHUNK):
             tell("generating events", begin / events)
             size = min(CHUNK, events - begin)
             share = np.sort(begin + size * random.random(size)) / events
-            users, items = _draw(random, world, share)
+            users = _draw_users(random, world, size)
+            if actions is None:
+                category = _tastes(random, world, users, share)
+            else:
+                done, category = actions.draw(random, users)
+            items = _draw_items(random, world, category)
             times = BEGIN + (share * DURATION).astype(np.int64)
             columns = [
                 user_ids.take(pa.array(users)),
@@ -140,27 +156,39 @@ def _write_log(
                 pa.array(times).cast(schema.field("time").type),
                 pa.array(world.prices[items]),
             ]
+            if actions is not None:
+                columns.append(ACTIONS.take(pa.array(done)))
             writer.write_table(pa.table(columns, schema=schema))
     tell("generating events", 1.0)
 
 
-def _draw(
-    random: np.random.Generator, world: World, share: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Draws users and the items they act on, at times given as shares of the log's duration."""
-    size = len(share)
+def _draw_users(random: np.random.Generator, world: World, size: int) -> np.ndarray:
+    """Draws who acts."""
     users = np.searchsorted(world.user_activity, random.random(size), side="right")
-    users = np.minimum(users, len(world.user_activity) - 1)
-    # Users move from one taste to the next gradually: the phase is drawn around the present.
-    phase = np.floor(share * PHASES + random.random(size) - 0.5)
+    return np.minimum(users, len(world.user_activity) - 1)
+
+
+def _tastes(
+    random: np.random.Generator, world: World, users: np.ndarray, share: np.ndarray
+) -> np.ndarray:
+    """What users look for, at times given as shares of the log's duration.
+
+    They move from one taste to the next gradually: the phase is drawn around the present.
+    """
+    phase = np.floor(share * PHASES + random.random(len(users)) - 0.5)
     phase = np.clip(phase, 0, PHASES - 1).astype(np.int64)
-    category = world.user_tastes[users, phase]
+    return world.user_tastes[users, phase]
+
+
+def _draw_items(random: np.random.Generator, world: World, category: np.ndarray) -> np.ndarray:
+    """Draws items of the categories that are looked for, now and then of any."""
+    size = len(category)
     loyal = random.random(size) < LOYALTY
     low = np.where(loyal, world.category_ends[category], 0.0)
     high = np.where(loyal, world.category_ends[category + 1], 1.0)
     point = low + (high - low) * random.random(size)
     items = np.searchsorted(world.item_popularity, point, side="right")
-    return users, np.minimum(items, len(world.item_popularity) - 1)
+    return np.minimum(items, len(world.item_popularity) - 1)
 
 
 def _user_table(random: np.random.Generator, users: int) -> pa.Table:

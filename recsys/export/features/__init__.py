@@ -1,1 +1,1 @@
-"""The kinds of user features: how the served model makes the array of raw values."""
+"""The kinds of features of users and events: how the served model makes the array of raw values."""

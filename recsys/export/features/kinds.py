@@ -1,4 +1,4 @@
-"""The kinds of user features that callers may send, by the names that the dataset has for them."""
+"""The kinds of features that callers may send, by the names that the dataset has for them."""
 
 from recsys.export.features.categorical import ServedCategorical
 from recsys.export.features.multivalued import ServedMultivalued

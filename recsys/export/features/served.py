@@ -12,7 +12,9 @@ from recsys.data.feature import Feature
 
 
 class ServedFeature(Protocol):
-    """A user feature that callers send, of one kind. Nothing else in this room asks which.
+    """A feature of users or events that callers send, of one kind. Nothing else here asks which.
+
+    Of events, the values of all events of all queries come one after the other, a row each.
 
     Args:
         feature: describes the array.

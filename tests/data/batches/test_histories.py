@@ -65,9 +65,7 @@ def test_histories_given_event_by_event(tmp_path):
     dataset = write_dataset(
         tmp_path / "dataset", users, 10, user_features=features, event_features={"what": what}
     )
-    spec = BatchSpec(
-        5, times=True, user=True, user_features=("country",), event_features=("what",)
-    )
+    spec = BatchSpec(5, times=True, user=True, user_features=("country",), event_features=("what",))
     histories = [np.array([], np.int32), np.array([9, 0, 1, 2, 8, 3, 4, 5], np.int32)]
     times = [np.array([], np.int64), np.array([0, 1, 12, 13, 14, 25, 26, 2**40])]
     kinds = [np.array([], np.int32), np.array([9, 1, 2, 0, 9, 1, 2, 1], np.int32)]

@@ -82,13 +82,7 @@ def test_values_stay_with_their_events_when_others_are_left_out(of_events):
     )
     for settings, left in (
         ({"repeats": "first"}, 8),
-        (
-            {
-                "repeats": "last",
-                "split": {**CUTS, "test_quantile": 0.6, "validation_quantile": 0.1},
-            },
-            9,
-        ),
+        ({"repeats": "last"}, 10),
         ({"minimum_item_events": 3}, 4),
         ({"log": {"where": "what IS NOT NULL"}}, 8),
     ):

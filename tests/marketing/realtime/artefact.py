@@ -88,7 +88,12 @@ def write_run(folder: Path, seen: str, further: bool = False) -> Path:
     manifest = {
         "format": FORMAT,
         "data": {"fingerprint": "f" * 16},
-        "model": {"k": K, "seen": seen, "max_events": WINDOW},
+        "model": {
+            "k": K,
+            "seen": seen,
+            "max_events": WINDOW,
+            "event_inputs": ["history_time"] if further else [],
+        },
         "signatures": describe_signatures(signatures),
     }
     write_folder_manifest(version, FILE, manifest)

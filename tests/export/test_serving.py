@@ -371,8 +371,8 @@ def test_what_padding_and_unknown_ids_were_does_not_matter(eventful):
     np.testing.assert_allclose(padded, clean, rtol=1e-6)
 
 
-def test_the_inputs_are_shaped_like_the_history(eventful):
-    inputs = eventful.manifest["signatures"]["serving_default"]["inputs"]
+def test_the_inputs_are_shaped_like_the_history(exports):
+    inputs = exports["eventful"].manifest["signatures"]["serving_default"]["inputs"]
     assert inputs["what"] == inputs["history"] == {"dtype": "string", "shape": [None, None]}
     assert inputs["price"] == {"dtype": "float32", "shape": [None, None]}
 

@@ -83,7 +83,6 @@ def test_values_stay_with_their_events_when_others_are_left_out(of_events):
     for settings, left in (
         ({"repeats": "first"}, 8),
         ({"repeats": "last"}, 10),
-        ({"minimum_item_events": 3}, 4),
         ({"log": {"where": "what IS NOT NULL"}}, 8),
     ):
         dataset = of_events(log_with(WHAT, costs), **settings)

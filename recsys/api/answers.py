@@ -106,8 +106,8 @@ def of_histories(recommender: Recommender, given: GivenHistories) -> Asked:
     absent = [name for name in of_events if name not in further]
     if absent and any(map(len, given.items)):
         logger.warning(
-            "the model reads %s of the events, and the histories have none: it counts as missing; "
-            "give a frame with a row per event",
+            "the model reads %s of the events, and the histories do not say it: it counts as "
+            "missing; give a frame with a row per event and the columns of the log",
             " and ".join(absent),
         )
     queries = [

@@ -81,11 +81,13 @@ def clean_log(
     named = config.columns.model_dump(exclude_none=True)
     for role, name in named.items():
         column(raw, name, role, where)
+    for feature, name in (features or {}).items():
+        column(raw, name, f"feature {feature}", where)
+    raw, unwanted = left_out(con, raw, config, where)
     further = {
         feature_column(feature): present(column(raw, name, f"feature {feature}", where))
         for feature, name in (features or {}).items()
     }
-    raw, unwanted = left_out(con, raw, config, where)
     given = {role: column(raw, name, role, where) for role, name in named.items()}
     if unwanted is not None:
         # Rows that are not wanted are not checked, and nothing is guessed from them.

@@ -66,6 +66,11 @@ class PropensityExperiment(StrictConfig):
                 f"propensity.{min(log_only)} is a setting of logs (`data`): take it out, as a "
                 "table has its own columns"
             )
+        if self.data is not None and self.data.log.features:
+            raise ValueError(
+                "data.log.features are read by models of histories, and by no description of a "
+                "user: leave them out, or name them in data.users.features of a users table"
+            )
         of_amounts, target = self.propensity.of_amounts, self.propensity.period.target
         if self.data is not None and of_amounts and target != "value":
             raise ValueError(

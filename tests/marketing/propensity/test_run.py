@@ -262,6 +262,15 @@ def test_a_user_feature_with_a_name_of_ours_is_refused(
     assert status == 2 and "the user table's 'items' has the name of a number" in said
 
 
+def test_features_of_events_are_refused(tmp_path, monkeypatch, capsys, log_experiment):
+    """Nothing would read them."""
+    data = log_experiment["data"]
+    log = {**data["log"], "features": {"user_id": "categorical"}}
+    write(tmp_path, log_experiment | {"data": {**data, "log": log}})
+    status, said = run(monkeypatch, capsys, tmp_path)
+    assert status == 2 and "data.log.features are read by models of histories" in said
+
+
 def test_the_other_commands_say_that_run_does_it(tmp_path, monkeypatch, capsys, log_experiment):
     monkeypatch.setattr(sys, "argv", ["recsys", "train", str(tmp_path / "experiment.yaml")])
     with pytest.raises(SystemExit) as left:

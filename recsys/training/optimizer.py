@@ -11,8 +11,8 @@ from pydantic import Field
 from recsys.config import StrictConfig
 
 # Parts of the names of variables that do not decay: biases, positions, normalisations, and
-# vectors of one id or word each, which a batch without them must not shrink.
-SPARED = ["bias", "position_vectors", "gamma", "beta", "start", "embeddings"]
+# vectors of one id, word or position each, which a batch without them must not shrink.
+SPARED = ["bias", "position_vectors", "mixing", "gamma", "beta", "start", "embeddings"]
 
 
 class OptimizerConfig(StrictConfig):

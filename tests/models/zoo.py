@@ -29,6 +29,10 @@ QUERIES: dict[str, dict[str, Any]] = {
     "timed-attention": {
         "encoder": {"kind": "attention", "blocks": 1, "times": True, "dropout": 0.0}
     },
+    "frequency": {
+        "encoder": {"kind": "frequency", "frequencies": 2, "positions": "both", "dropout": 0.0}
+    },
+    "time-varying": {"encoder": {"kind": "time_varying", "filters": 4, "dropout": 0.0}},
     "two-tower": {
         "encoder": {"kind": "average"},
         "user_id": True,

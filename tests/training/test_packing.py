@@ -48,8 +48,9 @@ def epoch_sums(retriever, dataset, packed: bool) -> tuple[float, list[np.ndarray
     return total, gradients
 
 
-def test_attention_packs():
-    assert {"attention", "ligr", "hstu", "timed-attention"} <= set(PACKING)
+def test_attention_and_filters_pack():
+    attention = {"attention", "ligr", "hstu", "timed-attention"}
+    assert attention | {"frequency", "time-varying"} <= set(PACKING)
 
 
 @pytest.mark.parametrize("context", [{}, CONTEXT], ids=["history", "user-and-history"])

@@ -3,7 +3,7 @@
 Legend of shapes: B lanes, of one sequence or several, L positions, D width of a vector.
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import keras
 import numpy as np
@@ -12,6 +12,7 @@ from pydantic import Field
 
 from recsys.models.dropout import Dropout
 from recsys.models.query.attention_blocks import (
+    AttentionBlock,
     BlockConfig,
     HSTUBlock,
     LiGRBlock,
@@ -25,7 +26,6 @@ class AttentionConfig(BlockConfig):
     """Blocks of causal self-attention and a feed-forward layer, pre-norm."""
 
     kind: Literal["attention"] = "attention"
-    blocks: int = Field(2, ge=1, description="blocks, stacked")
     block: Literal["sasrec", "ligr", "hstu"] = Field(
         "sasrec",
         description="sasrec: ReLU feed-forward; ligr: gated feed-forward and learned gates on the "
@@ -33,17 +33,8 @@ class AttentionConfig(BlockConfig):
     )
 
     @property
-    def reads_times(self) -> bool:
-        return self.times
-
-    @property
-    def packs(self) -> bool:
-        return True
-
-    def check(self, dim: int) -> None:
-        """Heads share the dim evenly."""
-        if dim % self.heads:
-            raise ValueError(f"query.encoder.heads ({self.heads}) must divide dim ({dim})")
+    def softmax(self) -> bool:
+        return self.block != "hstu"
 
     def activations(self, dim: int, width: int) -> float:
         """Numbers of each position that training keeps on TensorFlow; measured, on CPUs.
@@ -57,6 +48,10 @@ class AttentionConfig(BlockConfig):
 
     def build(self, dim: int, positions: int, **kwargs) -> "Attention":
         return Attention(dim, positions, self.model_dump(), **kwargs)
+
+    def build_block(self, dim: int, positions: int, **kwargs) -> AttentionBlock:
+        block = {"sasrec": SASRecBlock, "ligr": LiGRBlock, "hstu": HSTUBlock}[self.block]
+        return block(dim, positions, self, **kwargs)
 
 
 @keras.saving.register_keras_serializable(package="recsys")
@@ -76,15 +71,16 @@ class Attention(keras.layers.Layer):
         config: an :class:`AttentionConfig` dump.
     """
 
+    config_class: ClassVar[type[BlockConfig]] = AttentionConfig
+
     def __init__(self, dim: int, positions: int, config: dict, **kwargs) -> None:
         super().__init__(**kwargs)
         self.dim = dim
         self.positions = positions
-        self.config = AttentionConfig.model_validate(config)
+        self.config = self.config_class.model_validate(config)
         policy = self.dtype_policy
-        build = {"sasrec": SASRecBlock, "ligr": LiGRBlock, "hstu": HSTUBlock}[self.config.block]
         self.blocks = [
-            build(dim, positions, self.config, dtype=policy, name=f"block_{index}")
+            self.config.build_block(dim, positions, dtype=policy, name=f"block_{index}")
             for index in range(self.config.blocks)
         ]
         self.dropout = Dropout(self.config.dropout, dtype=policy)

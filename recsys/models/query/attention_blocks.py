@@ -17,8 +17,9 @@ from recsys.models.query.encoder import BaseEncoderConfig
 
 
 class BlockConfig(BaseEncoderConfig):
-    """What every kind of block may be told."""
+    """What an encoder of blocks with attention may be told, whatever the kind of block."""
 
+    blocks: int = Field(2, ge=1, description="blocks, stacked")
     heads: int = Field(2, ge=1, description="attention heads; they divide the model's dim")
     feed_forward: int = Field(
         1, ge=1, description="width of the feed-forward layer, as a multiple of dim"
@@ -39,6 +40,28 @@ class BlockConfig(BaseEncoderConfig):
     attention_dropout: float = Field(
         0.0, ge=0, lt=1, description="share of attention weights dropped; slow on CPUs"
     )
+
+    @property
+    def reads_times(self) -> bool:
+        return self.times
+
+    @property
+    def packs(self) -> bool:
+        return True
+
+    @property
+    def softmax(self) -> bool:
+        """Whether attention is a softmax of scores, which the kernel computes."""
+        return True
+
+    def check(self, dim: int) -> None:
+        """Heads share the dim evenly."""
+        if dim % self.heads:
+            raise ValueError(f"query.encoder.heads ({self.heads}) must divide dim ({dim})")
+
+    def build_block(self, dim: int, positions: int, **kwargs) -> "AttentionBlock":
+        """One of the blocks; the arguments are those of ``build``."""
+        raise NotImplementedError
 
 
 class AttentionBlock(keras.layers.Layer):
@@ -191,11 +214,14 @@ class SASRecBlock(AttentionBlock):
         path: AttentionPath = "plain",
         training: bool = False,
     ):
-        normed = self.attention_norm(states_BLD)
-        attended = self._softmax_attention(normed, lanes, past, path, training)
-        states_BLD = states_BLD + self.dropout(attended, training=training)
+        read = self._of_past(self.attention_norm(states_BLD), lanes, past, path, training)
+        states_BLD = states_BLD + self.dropout(read, training=training)
         hidden = self.dropout(self.hidden(self.hidden_norm(states_BLD)), training=training)
         return states_BLD + self.dropout(self.hidden_output(hidden), training=training)
+
+    def _of_past(self, normed_BLD, lanes, past, path, training):
+        """What each position takes from its past, [B, L, D]."""
+        return self._softmax_attention(normed_BLD, lanes, past, path, training)
 
 
 class LiGRBlock(AttentionBlock):

@@ -39,7 +39,7 @@ def attention_path(config: Any, dim: int, length: int, dtype: str, training: boo
     that the kernel is there to do without.
 
     Args:
-        config: an :class:`recsys.models.query.attention.AttentionConfig`.
+        config: a :class:`recsys.models.query.attention_blocks.BlockConfig`.
         dim: width of the vectors.
         length: positions of a lane.
         dtype: what products are computed in.
@@ -57,7 +57,7 @@ def attention_path(config: Any, dim: int, length: int, dtype: str, training: boo
 
     biased = config.positions != "absolute" or config.times
     dropped = training and config.attention_dropout > 0
-    possible = config.block != "hstu" and not biased and not dropped
+    possible = config.softmax and not biased and not dropped
     known = (oldest_capability() or 0.0) >= OLDEST_CAPABILITY
     if possible and known and attention_jax.fits(dim // config.heads, dtype):
         return "fused"

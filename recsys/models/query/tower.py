@@ -18,7 +18,9 @@ from recsys.models.query.attention import AttentionConfig
 from recsys.models.query.average import AverageConfig
 from recsys.models.query.convolution import ConvolutionConfig
 from recsys.models.query.encoder import EncoderConfig
+from recsys.models.query.frequency import FrequencyConfig
 from recsys.models.query.recurrent import RecurrentConfig
+from recsys.models.query.time_varying import TimeVaryingConfig
 from recsys.system.kinds import Kinds
 
 # A new encoder is one file in this folder and one entry here (see CONTRIBUTING.md).
@@ -26,7 +28,14 @@ ENCODERS = Kinds(
     "encoder",
     "recsys.encoders",
     EncoderConfig,
-    (AverageConfig, RecurrentConfig, ConvolutionConfig, AttentionConfig),
+    (
+        AverageConfig,
+        RecurrentConfig,
+        ConvolutionConfig,
+        TimeVaryingConfig,
+        AttentionConfig,
+        FrequencyConfig,
+    ),
 )
 
 

@@ -117,8 +117,8 @@ def _document(log: str, guess: RoleGuess, output: Path) -> str:
         "",
         f"# The default for {default} logs"
         + (f" ({found.groups_per_user:.1f} timestamp groups a user)." if found else "."),
-        "# query.encoder: average, lstm, gru, rnn, cnn or attention; a loss for large",
-        "# catalogues: {kind: sampled_softmax}.",
+        "# query.encoder: average, lstm, gru, rnn, cnn, time_varying, attention or frequency;",
+        "# a loss for large catalogues: {kind: sampled_softmax}.",
         *_sections(default),
         *_evaluation(found.items if found else None),
         "",

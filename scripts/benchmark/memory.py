@@ -38,6 +38,8 @@ ENCODERS: dict[str, dict[str, Any]] = {
     "attention": {"kind": "attention"},
     "ligr": {"kind": "attention", "block": "ligr"},
     "hstu": {"kind": "attention", "block": "hstu"},
+    "frequency": {"kind": "frequency", "frequencies": 2},
+    "time_varying": {"kind": "time_varying"},
 }
 CASES: dict[str, dict[str, Any]] = {
     f"{name}-{short}": {"encoder": encoder, "loss": loss, "items": 5000}

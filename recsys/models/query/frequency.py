@@ -37,7 +37,7 @@ class FrequencyConfig(BlockConfig):
 
     def activations(self, dim: int, width: int) -> float:
         """Numbers of each position that training keeps on TensorFlow; measured, on CPUs."""
-        vectors = 23 + 2 * self.feed_forward
+        vectors = 25 + 2 * self.feed_forward
         return self.blocks * vectors * dim + (0.5 * self.blocks + 1.5) * self.heads * width
 
     def build(self, dim: int, positions: int, **kwargs) -> "FrequencyAttention":

@@ -37,7 +37,7 @@ class TimeVaryingConfig(BaseEncoderConfig):
 
     def activations(self, dim: int, width: int) -> float:
         """Numbers of each position that training keeps on TensorFlow; measured, on CPUs."""
-        vectors = 12 + 3 * self.feed_forward
+        vectors = 13 + 3 * self.feed_forward
         return self.blocks * (vectors * dim + 2 * width + self.filters)
 
     def build(self, dim: int, positions: int, **kwargs) -> "TimeVarying":
@@ -211,10 +211,9 @@ def by_position(taps_BLL):
 
     Example:
 
-    >>> keras.ops.convert_to_numpy(by_position(np.array([[[1, 0, 0], [3, 2, 0], [6, 5, 4]]])))
-    array([[[1, 0, 0],
-            [2, 3, 0],
-            [4, 5, 6]]])
+    >>> taps = np.array([[[1, 0, 0], [3, 2, 0], [6, 5, 4]]])
+    >>> keras.ops.convert_to_numpy(by_position(taps))[0].tolist()
+    [[1, 0, 0], [2, 3, 0], [4, 5, 6]]
     """
     batch, length = ops.shape(taps_BLL)[:2]
     padded = ops.pad(ops.flip(taps_BLL, axis=2), ((0, 0), (0, 0), (1, 0)))

@@ -14,6 +14,7 @@ import pytest
 from recsys.models.dropout import drop
 from recsys.models.query import attention, attention_blocks, attention_jax
 from recsys.models.query.attention import AttentionConfig
+from recsys.models.query.frequency import FrequencyConfig
 
 LANES, LENGTH, DIM, BLOCK = 4, 37, 48, 16
 GENERATOR = np.random.default_rng(0)
@@ -30,14 +31,15 @@ for lane in range(LANES):
         POSITIONS[lane, place] = POSITIONS[lane, place - 1] + 1 if same else 0
 TIMES = (POSITIONS * 1000 + GENERATOR.integers(0, 1000, POSITIONS.shape)).astype(np.int32)
 PACKED = {"segment_ids_BL": SEGMENTS, "position_ids_BL": POSITIONS}
-FUSED = [{}, {"block": "ligr", "heads": 6}, {"heads": 3}]
+FUSED = [{}, {"block": "ligr", "heads": 6}, {"heads": 3}, {"kind": "frequency"}]
 BLOCKED = [
     {"positions": "both", "times": True},
     {"block": "ligr", "positions": "relative"},
     {"block": "hstu", "positions": "both", "times": True, "heads": 3},
+    {"kind": "frequency", "positions": "both"},
 ]
 CASES = [("fused", config) for config in FUSED] + [("blocked", config) for config in BLOCKED]
-FEW = [CASES[0], CASES[3]]
+FEW = [CASES[0], ("blocked", BLOCKED[0])]
 
 
 @pytest.fixture
@@ -56,9 +58,9 @@ def take(monkeypatch):
 def built(config: dict, precision: str = "float32"):
     """An encoder whose biases say something, and its weights."""
     keras.utils.set_random_seed(0)
-    encoder = AttentionConfig.model_validate({"blocks": 1, "dropout": 0.0} | config).build(
-        DIM, LENGTH, dtype=precision
-    )
+    kind = FrequencyConfig if config.get("kind") == "frequency" else AttentionConfig
+    settings = kind.model_validate({"blocks": 1, "dropout": 0.0} | config)
+    encoder = settings.build(DIM, LENGTH, dtype=precision)
     encoder.build((None, None, DIM))
     generator = np.random.default_rng(1)
     weights = [

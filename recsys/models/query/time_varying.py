@@ -151,7 +151,7 @@ class TimeVaryingBlock(keras.layers.Layer):
 
 
 class TimeVaryingFilter(keras.layers.Layer):
-    """``y_t = Σ_k h_tk x_(t-k)``, k = 0 … t: position t has the taps ``h_t = c_t B``.
+    """``y_t = Σ_k h_tk x_(t-k)``, k = 0 … t: position t has the taps ``h_t = (c + c_t) B``.
 
     TV-Rec takes a sequence for a graph in which an event follows an event, with S the shift by
     one event. Its filter ``Σ_k diag(h_k) S^k x`` has taps for each node, and taps ``H = C B``
@@ -159,7 +159,10 @@ class TimeVaryingFilter(keras.layers.Layer):
     positions share, C what each position makes of them. It computes them by way of the graph's
     Fourier transform, which is the same linear map by other coordinates, on a circle with
     padding, so that nothing comes back from the end. Here taps are learned as they are, by
-    distance, and applied as one product of matrices, which keeps packed sequences apart.
+    distance, and applied as one product of matrices, which keeps packed sequences apart. And a
+    row of C is what all positions have in common, c, and a difference c_t that begins at 0: a
+    position that no sequence of the training reaches (the last of a history that has grown since)
+    has the common filter, and not the one that it was drawn with.
 
     It takes 2 L (M + D) operations a position forward (attention's products take 4 L D), and a
     weight for each pair of a lane's positions. All elements of a vector have the same filter.
@@ -175,11 +178,14 @@ class TimeVaryingFilter(keras.layers.Layer):
         self.filters = filters
 
     def build(self, input_shape) -> None:
-        # So that the taps of a position have length 1, give or take.
-        self.mixing_NM = self.add_weight(
-            shape=(self.positions, self.filters),
+        # So that the taps have length 1, give or take.
+        self.common_M = self.add_weight(
+            shape=(self.filters,),
             initializer=keras.initializers.RandomNormal(stddev=self.filters**-0.5),
-            name="mixing",
+            name="common_mixing",
+        )
+        self.mixing_NM = self.add_weight(
+            shape=(self.positions, self.filters), initializer="zeros", name="mixing"
         )
         self.basis_MN = self.add_weight(
             shape=(self.filters, self.positions),
@@ -197,7 +203,7 @@ class TimeVaryingFilter(keras.layers.Layer):
             mixing_BLM = ops.take(self.mixing_NM, position_ids_BL, axis=0)
         basis_MN = ops.cast(self.basis_MN, "float32")
         basis_MN = basis_MN / ops.norm(basis_MN, axis=1, keepdims=True)
-        mixing_BLM = ops.cast(mixing_BLM, self.compute_dtype)
+        mixing_BLM = ops.cast(self.common_M + mixing_BLM, self.compute_dtype)
         taps_BLL = ops.matmul(mixing_BLM, ops.cast(basis_MN[:, :length], self.compute_dtype))
         weights_BQL = ops.where(past.visible_BQL, by_position(taps_BLL), 0.0)
         return ops.matmul(weights_BQL, states_BLD)

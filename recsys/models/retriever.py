@@ -207,18 +207,28 @@ class Retriever(keras.Model):
 
         Returns:
             ``queries`` [B, L, D], or [S, 1, D] if the history is not read, and ``items``
-            [n or catalogue, D].
+            [n or catalogue, D]. In training with ``item.cold_start`` also ``described``, the
+            vectors of ``item_ids`` or of all known items by their features alone.
         """
         items_VD = self._items(batch.get("item_ids"), item_rows, training)
         history_BED = None
         if self.batch_spec.history:
             history_BED = ops.take(items_VD, batch["history"], axis=0)
         queries_BLD = self._queries(history_BED, batch, user_rows, training)
-        return {"queries": queries_BLD, "items": items_VD}
+        outputs = {"queries": queries_BLD, "items": items_VD}
+        if training and self.config.item.cold_start is not None:
+            described_VD = self.item_tower.described(batch.get("item_ids"), training=True)
+            outputs["described"] = _unit(described_VD) if self.config.normalise else described_VD
+        return outputs
 
     def _items(self, item_ids, rows=None, training: bool = False):
         vectors_VD = self.item_tower(item_ids, rows=rows, training=training)
-        return _unit(vectors_VD) if self.config.normalise else vectors_VD
+        if self.config.normalise:
+            vectors_VD = _unit(vectors_VD)
+        if self.config.item.cold_start is not None and not training:
+            scales_V1 = self.item_tower.scales(item_ids)
+            vectors_VD = vectors_VD * ops.cast(scales_V1, vectors_VD.dtype)
+        return vectors_VD
 
     def _queries(self, history_BED, batch, user_rows=None, training: bool = False):
         times_BL = batch["history_times"] if self.batch_spec.times else None
@@ -260,6 +270,8 @@ class Retriever(keras.Model):
 
         Items without events in the fitted part are not negatives: what training
         has never seen it must not push away. Nor is what is context only.
+
+        With ``item.cold_start`` :meth:`_distance` is added.
         """
         items = outputs["items"]
         if self.loss_function.needs_whole_catalogue:
@@ -283,7 +295,24 @@ class Retriever(keras.Model):
                 query_of_P = sequence_of_Q
             else:
                 query_of_P = ops.take(sequence_of_Q, query_of_P, axis=0)
-        return self.loss_function(queries_QD, items, batch, query_of_P)
+        loss = self.loss_function(queries_QD, items, batch, query_of_P)
+        return loss + self._distance(outputs, batch) if "described" in outputs else loss
+
+    def _distance(self, outputs: Mapping[str, Any], batch: Mapping[str, Any]):
+        """The mean squared distance of items' descriptions from the items; float32 scalar.
+
+        It trains the descriptions alone: what they are drawn to stays where queries and events
+        put it (van den Oord et al., "Deep content-based music recommendation", 2013). Every
+        known item counts as much as any other, as a new one is likelier to be a rare item than
+        a popular one; with a sampled loss, each item that was drawn as a negative.
+        """
+        described_VD = ops.cast(outputs["described"], "float32")
+        items_VD = ops.cast(outputs["items"][: ops.shape(described_VD)[0]], "float32")
+        squares_VD = ops.square(ops.stop_gradient(items_VD) - described_VD)
+        distances_V = ops.sum(squares_VD, axis=-1)
+        if self.gathers_items:
+            distances_V = ops.take(distances_V, batch["negatives"], axis=0)
+        return ops.mean(distances_V)
 
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True, **kwargs

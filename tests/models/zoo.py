@@ -72,6 +72,7 @@ ITEMS: dict[str, dict[str, Any]] = {
         "features": ["photo"],
         "image": {"filters": 4, "blocks": 2, "dropout": 0.0},
     },
+    "cold-start": {"features": ["title"], "cold_start": {"scale": 0.8}, "hidden": [8]},
     "image-alone": {"id": False, "features": ["photo"]},
     "text-alone": {"id": False, "features": ["title"], "text": {"kind": "cnn", "filters": 8}},
 }

@@ -39,7 +39,13 @@ def dataset(tmp_path_factory):
 
 # A loss over the whole catalogue, and one that reads the texts of a batch's items only.
 @pytest.mark.parametrize(
-    ("item", "loss"), [("text-rnn", "cross_entropy"), ("text-cnn", "popularity")]
+    ("item", "loss"),
+    [
+        ("text-rnn", "cross_entropy"),
+        ("text-cnn", "popularity"),
+        ("cold-start", "cross_entropy"),
+        ("cold-start", "popularity"),
+    ],
 )
 def test_the_new_items_of_the_right_colour_come_first(dataset, tmp_path, item, loss):
     config = ModelConfig.model_validate(zoo.model("average", loss, item=zoo.ITEMS[item]))

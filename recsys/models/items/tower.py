@@ -22,6 +22,18 @@ from recsys.models.text.reader import TextConfig
 HELD_AT_ONCE = 2**25
 
 
+class ColdStartConfig(StrictConfig):
+    """Known items are their id alone, new ones their features alone."""
+
+    scale: float = Field(
+        0.75,
+        gt=0,
+        le=1,
+        description="factor on the vectors of new items: the lower, the better one must fit a "
+        "query to stand above known items",
+    )
+
+
 class ItemTowerConfig(StrictConfig):
     """What an item is made of."""
 
@@ -35,6 +47,11 @@ class ItemTowerConfig(StrictConfig):
     )
     features: list[str] = Field(
         [], description="names of item features (data.items.features) that are added to it"
+    )
+    cold_start: ColdStartConfig | None = Field(
+        None,
+        description="features describe new items alone, and are not added to ids: what they say of "
+        "known items is drawn to the ids, and the ids not to it",
     )
     text: TextConfig = Field(AverageTextConfig(), description="how text features are read")
     image: ConvolutionalImageConfig = Field(
@@ -59,12 +76,26 @@ class ItemTowerConfig(StrictConfig):
             raise ValueError(
                 "id_dropout hides the id behind the features: it needs id and features"
             )
+        if self.cold_start is not None:
+            if not (self.id and self.features):
+                raise ValueError(
+                    "cold_start describes items without an id by their features: it needs id and "
+                    "features"
+                )
+            if self.id_dropout:
+                raise ValueError(
+                    "id_dropout has no use with cold_start, where no feature is added to an id: "
+                    "remove one of them"
+                )
         return self
 
 
 @keras.saving.register_keras_serializable(package="recsys")
 class ItemTower(keras.layers.Layer):
     """Turns items into vectors: ``id + features (+ MLP of the sum)``.
+
+    With ``cold_start`` a known item is its id, and a new one ``features (+ MLP of them)``. Training
+    draws what the features say of known items (:meth:`described`) to their ids.
 
     The features of the whole catalogue are part of the layer (non-trainable
     weights), so an item index is all it needs, in training and when served.
@@ -166,19 +197,53 @@ class ItemTower(keras.layers.Layer):
         Returns:
             [n, dim] in the layer's compute dtype.
         """
-        parts = []
+        cold = self.config.cold_start is not None
+        ids = features = None
         if self.table is not None:
-            vectors = self._id_vectors(self.table, item_ids, rows)
-            parts.append(self._shown(vectors, training))
-        if self.features is not None:
-            values = {
-                name: ops.convert_to_tensor(variable)
-                if item_ids is None
-                else ops.take(variable, item_ids, axis=0)
-                for name, variable in self.feature_values.items()
-            }
-            parts.append(self.features(values, training=training))
-        vectors = sum(parts)
+            ids = self._shown(self._id_vectors(self.table, item_ids, rows), training)
+        # With a cold start training sees no item that its features make.
+        if self.features is not None and not (cold and training):
+            features = self._feature_vectors(self.features, item_ids, training)
+        if features is None:
+            return ids if cold else self._with_mlp(ids)
+        if cold:
+            numbers = ops.arange(self.catalogue_items) if item_ids is None else item_ids
+            known = (numbers < self.known_items)[:, None]
+            return ops.where(known, ids, self._with_mlp(features))
+        return self._with_mlp(features if ids is None else ids + features)
+
+    def described(self, item_ids=None, training: bool = False):
+        """Vectors of known items by their features alone, as if the items were new.
+
+        Args:
+            item_ids: int32 [n], item indices; None for all known items.
+
+        Returns:
+            [n or known_items, dim] in the layer's compute dtype.
+        """
+        assert self.features is not None  # as the config has it
+        if item_ids is None:
+            item_ids = ops.arange(self.known_items, dtype="int32")
+        return self._with_mlp(self._feature_vectors(self.features, item_ids, training))
+
+    def scales(self, item_ids=None):
+        """float [n or catalogue_items, 1]: the factor of ``cold_start`` on each vector."""
+        numbers = ops.arange(self.catalogue_items) if item_ids is None else item_ids
+        cold_start = self.config.cold_start
+        scale = 1.0 if cold_start is None else cold_start.scale
+        return ops.where(numbers < self.known_items, 1.0, scale)[:, None]
+
+    def _feature_vectors(self, features: FeatureEncoder, item_ids, training: bool):
+        """[n or catalogue_items, dim]"""
+        values = {
+            name: ops.convert_to_tensor(variable)
+            if item_ids is None
+            else ops.take(variable, item_ids, axis=0)
+            for name, variable in self.feature_values.items()
+        }
+        return features(values, training=training)
+
+    def _with_mlp(self, vectors):
         return vectors if self.mlp is None else vectors + self.mlp(vectors)
 
     def _id_vectors(self, table: EmbeddingTable, item_ids, rows):

@@ -63,6 +63,19 @@ def test_ids_are_hidden_in_training_and_never_scaled():
     assert (vectors(built, training=True).any(axis=1) != ~hidden).any()
 
 
+def test_a_cold_start_describes_new_items_alone():
+    item = {"features": ["title"], "cold_start": {}}
+    built = tower(item, [[1, 2, 0, 0], [3, 0, 0, 0], [1, 2, 0, 0]], known=2)
+    ids = keras.ops.convert_to_numpy(built.table.embeddings)
+    whole, described = vectors(built), keras.ops.convert_to_numpy(built.described())
+    np.testing.assert_array_equal(whole[:2], ids)
+    np.testing.assert_allclose(whole[2], described[0], atol=1e-6)
+    assert np.abs(described[0] - ids[0]).max() > 0.01
+    # Training sees no new item, and reads no title to make one's vector.
+    np.testing.assert_array_equal(vectors(built, training=True)[:2], ids)
+    assert not vectors(built, training=True)[2].any()
+
+
 def test_one_item_is_a_catalogue():
     built = tower({"features": ["title"], "text": READERS["cnn"]}, [[1, 2, 0, 0]], known=1)
     assert vectors(built).shape == (1, 5)
@@ -78,6 +91,11 @@ def test_one_item_is_a_catalogue():
         {"id_dropout": 0.5},
         {"id_dropout": 0.5, "id": False, "features": ["title"]},
         {"id_dropout": 1.0, "features": ["title"]},
+        {"cold_start": {}},
+        {"cold_start": {}, "id": False, "features": ["title"]},
+        {"cold_start": {}, "id_dropout": 0.5, "features": ["title"]},
+        {"cold_start": {"scale": 0.0}, "features": ["title"]},
+        {"cold_start": {"scale": 1.1}, "features": ["title"]},
     ],
 )
 def test_configs_that_make_no_sense(section):

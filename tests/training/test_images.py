@@ -93,6 +93,7 @@ def pictures() -> np.ndarray:
     [
         ("tensorflow", {"id_dropout": 0.5}),
         ("jax", {"id": False}),
+        ("jax", {"cold_start": {}}),
     ],
 )
 def test_new_items_are_found_and_served(tmp_path, pictures, backend, item):

@@ -13,6 +13,7 @@ from recsys.data.sources.addresses import expand, expand_environment
 from recsys.data.sources.config import Columns
 from recsys.errors import InputError
 from recsys.experiment.roles.guess import RoleGuess, guess_roles
+from recsys.experiment.roles.log_statistics import LogStatistics
 from recsys.system.display import counted
 from recsys.system.files import atomic_path
 from recsys.system.yaml_text import inline_yaml
@@ -24,6 +25,9 @@ SCHEMA = Path(__file__).parent / "schemas" / "experiment.schema.json"
 DENSE_GROUPS = 20
 # Share of what users did that they had done before, from which on it may be recommended again.
 COMES_BACK = 0.2
+# Share of what users did in baskets of several items, from which on they are the rule. A log of
+# single events whose clock counts whole seconds has a few by chance.
+IN_BASKETS = 0.5
 # The shortest catalogue of which the usual lists of 5, 10 and 20 are a choice.
 FEW_ITEMS = 20
 
@@ -88,7 +92,7 @@ def _document(log: str, guess: RoleGuess, output: Path) -> str:
     has_order = bool({"time", "order"} & set(guess.roles))
     found = guess.statistics
     split = (found.split if found else None) or _likely_split(guess)
-    default = _default(found.groups_per_user if found else 0.0, has_order)
+    default = _default(found, has_order)
     repeats = found.repeats if found else 0.0
     seen = "allow" if repeats >= COMES_BACK else "exclude"
     lines = [
@@ -115,8 +119,7 @@ def _document(log: str, guess: RoleGuess, output: Path) -> str:
           if found else []),
         f"seen: {seen}",
         "",
-        f"# The default for {default} logs"
-        + (f" ({found.groups_per_user:.1f} timestamp groups a user)." if found else "."),
+        *_reason_of_default(default, found),
         "# query.encoder: average, lstm, gru, rnn, cnn, time_varying, attention or frequency;",
         "# a loss for large catalogues: {kind: sampled_softmax}.",
         *_sections(default),
@@ -169,11 +172,29 @@ def _evaluation(items: int | None) -> list[str]:
             f"evaluation: {{k: {k}, metric: ndcg@{k[-1]}}}"]  # fmt: skip
 
 
-def _default(groups_per_user: float, has_order: bool) -> str:
-    """The file of ``recsys/defaults`` that suits a log."""
+def _default(found: LogStatistics | None, has_order: bool) -> str:
+    """The file of ``recsys/experiment/defaults`` that suits a log."""
     if not has_order:
         return "unordered"
-    return "dense" if groups_per_user >= DENSE_GROUPS else "sparse"
+    if found is None:
+        return "sparse"
+    if found.in_baskets >= IN_BASKETS and found.repeats >= COMES_BACK:
+        return "baskets"
+    return "dense" if found.groups_per_user >= DENSE_GROUPS else "sparse"
+
+
+def _reason_of_default(default: str, found: LogStatistics | None) -> list[str]:
+    """Which default it is, and the figures of the log that chose it."""
+    kind = "logs of baskets" if default == "baskets" else f"{default} logs"
+    if found is None or default == "unordered":
+        return [f"# The default for {kind}."]
+    return [
+        f"# The default for {kind}: {found.in_baskets:.0%} of what users did was in baskets of",
+        f"# several items ({IN_BASKETS:.0%} or more, and {COMES_BACK:.0%} or more done before: "
+        "baskets),",
+        f"# {found.groups_per_user:.1f} timestamp groups a user "
+        f"({DENSE_GROUPS} or more: dense, fewer: sparse).",
+    ]
 
 
 def _sections(default: str) -> list[str]:

@@ -19,13 +19,13 @@ from recsys.experiment.template import DEFAULTS, write_template
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 
 
-def log(events: int, times: int, timed: bool = True) -> str:
-    """A log of ten users, each with so many events at so many hours."""
+def log(events: int, times: int, items: int = 7, timed: bool = True) -> str:
+    """A log of ten users, each with so many events at so many times, a day apart."""
     lines = ["user,item,time" if timed else "user,item"]
     for user in range(10):
         for event in range(events):
-            time = f",{1_000_000_000 + event % times * 3600}" if timed else ""
-            lines.append(f"u{user},i{(user + event) % 7}{time}")
+            time = f",{1_000_000_000 + event % times * 86_400}" if timed else ""
+            lines.append(f"u{user},i{(user + event) % items}{time}")
     return "\n".join(lines) + "\n"
 
 
@@ -34,8 +34,11 @@ def log(events: int, times: int, timed: bool = True) -> str:
     [
         (log(events=6, times=6), "sparse"),
         (log(events=40, times=40), "dense"),
-        # Four baskets of ten items are four steps of a sequence.
-        (log(events=40, times=4), "sparse"),
+        # Four baskets of ten items, all bought before; five of two, each bought once.
+        (log(events=40, times=4), "baskets"),
+        (log(events=10, times=5, items=10), "sparse"),
+        # One at a time, again and again.
+        (log(events=10, times=10, items=2), "sparse"),
         (log(events=40, times=40, timed=False), "unordered"),
     ],
 )
@@ -196,7 +199,11 @@ def test_what_nothing_tells_is_to_be_filled_in(tmp_path):
 
 @pytest.mark.parametrize(
     "log, default",
-    [("musical-instruments", "sparse"), ("online-retail", "sparse"), ("movielens-100k", "dense")],
+    [
+        ("musical-instruments", "sparse"),
+        ("online-retail", "baskets"),
+        ("movielens-100k", "dense"),
+    ],
 )
 def test_what_is_published_of_a_default_was_measured_with_it(log, default):
     experiment = yaml.safe_load((EXPERIMENTS / f"default-{log}.yaml").read_text())

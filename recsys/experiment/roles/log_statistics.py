@@ -26,6 +26,8 @@ class LogStatistics:
         density: share of the (user, item) pairs that occur, repeats counted once.
         groups_per_user: timestamp groups of a user, distinct times (or order numbers) of the
             rows, the mean over users; rows where the log has neither.
+        in_baskets: share of what users did (items of a timestamp group) in groups of several
+            items; 0 where the log has neither time nor order.
         repeats: share of what users did (items of a day; without times of an order number,
             without either rows) that they had done before with the same item.
         first: earliest time, ISO 8601 in UTC; None without times.
@@ -39,6 +41,7 @@ class LogStatistics:
     items: int
     density: float
     groups_per_user: float
+    in_baskets: float
     repeats: float
     first: str | None
     last: str | None
@@ -68,9 +71,9 @@ def measure(con: Backend, source: Source, config: LogConfig, where: object) -> L
         times = {"first": usable.time.min(), "last": usable.time.max()}
     sizes = usable.aggregate(users=usable.user.nunique(), items=usable.item.nunique(), **times)
     found = sizes.to_pyarrow().to_pylist()[0]
-    groups, done = report.rows_kept, report.rows_kept
+    groups, done, in_baskets = report.rows_kept, report.rows_kept, 0.0
     if group is not None:
-        groups = usable.select("user", group).distinct().count().execute()
+        groups, in_baskets = _timestamp_groups(usable, group)
         day = usable.time // DAY if group == "time" else usable.order
         done = usable.select("user", "item", day=day).distinct().count().execute()
     return LogStatistics(
@@ -80,11 +83,25 @@ def measure(con: Backend, source: Source, config: LogConfig, where: object) -> L
         items=found["items"],
         density=pairs / (found["users"] * found["items"]),
         groups_per_user=groups / found["users"],
+        in_baskets=in_baskets,
         repeats=1 - pairs / done,
         first=splits.iso(found["first"]) if times else None,
         last=splits.iso(found["last"]) if times else None,
         split=_split(usable, group, config),
     )
+
+
+def _timestamp_groups(usable: ir.Table, group: str) -> tuple[int, float]:
+    """How many there are, and the share of their items that are in groups of several."""
+    items = usable.select("user", "item", group=usable[group]).distinct()
+    sizes = items.group_by("user", "group").aggregate(items=items.count())
+    found = sizes.aggregate(
+        groups=sizes.count(),
+        items=sizes["items"].sum(),
+        in_baskets=sizes["items"].sum(where=sizes["items"] > 1),
+    )
+    counts = found.to_pyarrow().to_pylist()[0]
+    return counts["groups"], (counts["in_baskets"] or 0) / counts["items"]
 
 
 def _split(usable: ir.Table, group: str | None, config: LogConfig) -> dict[str, Any] | None:

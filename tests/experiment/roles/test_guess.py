@@ -99,8 +99,16 @@ def test_statistics(write):
     assert (statistics.rows, sum(statistics.unusable.values())) == (5, 1)
     assert (statistics.users, statistics.items) == (2, 2)
     assert statistics.density == 0.75
-    assert statistics.groups_per_user == 1.5
+    assert (statistics.groups_per_user, statistics.in_baskets) == (1.5, 0.0)
     assert (statistics.first, statistics.last) == ("2001-08-28T12:00:00Z", "2001-09-09T01:46:40Z")
+
+
+def test_the_share_of_baskets(write):
+    # a's first basket holds x and y, the second x twice, which is one item.
+    events = ("x,2020-01-01", "y,2020-01-01", "x,2020-01-02", "x,2020-01-02", "z,2020-01-03")
+    text = "\n".join(["user,item,time", *(f"a,{event}" for event in events)])
+    statistics = guess_roles(str(write("log.csv", text))).statistics
+    assert (statistics.groups_per_user, statistics.in_baskets) == (3.0, 0.5)
 
 
 def test_what_is_uncertain_is_said(write):

@@ -7,6 +7,7 @@ them.
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,7 +118,7 @@ class ResultLine(Record):
     @property
     def ratio(self) -> float:
         """Test over validation: how much choosing the epoch on validation flattered it."""
-        return self.test[self.metric].value / self.validation
+        return self.test[self.metric].value / self.validation if self.validation else math.nan
 
     @property
     def key(self) -> tuple[str, str, str, int]:

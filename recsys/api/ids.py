@@ -1,5 +1,6 @@
 """Ids as callers have them, in lists, Series and frames, as the text that they are in a log."""
 
+import datetime
 import math
 import numbers
 from collections.abc import Iterable, Mapping, Sequence
@@ -70,8 +71,12 @@ def category_of(value: Any, where: str) -> str:
         return ""
     if isinstance(value, bool | np.bool_):
         return str(bool(value)).lower()
-    is_fraction = isinstance(value, float | np.floating) and not float(value).is_integer()
-    return str(float(value)) if is_fraction else id_of(value, where)
+    if isinstance(value, datetime.date):  # a date, or a moment
+        return str(value)
+    if isinstance(value, Decimal | float | np.floating) and value % 1:
+        # The shortest text that is this number in its own precision.
+        return str(value)
+    return id_of(value, where)
 
 
 def number_of(value: Any, where: str) -> float:

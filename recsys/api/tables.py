@@ -47,11 +47,12 @@ def seeds_frame(tests: Sequence[Mapping[str, Any]], headline: str) -> pd.DataFra
         headline: the metric that comes first.
 
     Returns:
-        A row per metric: ``mean``, ``low``, ``high``, ``deviation`` and ``seeds``, as
+        A row per metric that all seeds have: ``mean``, ``low``, ``high``, ``deviation`` and ``seeds``, as
         :func:`recsys.evaluation.seeds.over_seeds` has them; NaN where there is none.
     """
     rows = {}
-    for metric in _headed(tests[0], headline):
+    shared = [metric for metric in tests[0] if all(metric in test for test in tests)]
+    for metric in sorted(shared, key=lambda metric: metric != headline):
         values = [_interval(test[metric])[0] for test in tests]
         found = (
             over_seeds(values)

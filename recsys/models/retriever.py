@@ -49,9 +49,9 @@ class ModelConfig(StrictConfig):
     )
 
     @model_validator(mode="after")
-    def _the_encoder_takes_the_dim(self) -> "ModelConfig":
+    def _the_encoder_takes_the_sizes(self) -> "ModelConfig":
         if self.query.encoder is not None:
-            self.query.encoder.check(self.dim)
+            self.query.encoder.check(self.dim, self.max_events + 1)
         return self
 
 

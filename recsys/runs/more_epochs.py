@@ -24,10 +24,10 @@ def reason_against(there: dict[str, Any], here: dict[str, Any], checkpoint: Path
     if here["epochs"] < there["epochs"]:
         return f"the run has {there['epochs']} {KEY}, and they cannot be lowered"
     decay = there["optimizer"]["decay"]
-    if decay != "constant":
+    if decay not in ("constant", "plateau"):
         return (
-            f"{KEY} can be raised only where training.optimizer.decay is constant: with {decay!r}, "
-            "the learning rate of every epoch depends on how many there are"
+            f"{KEY} can be raised only where training.optimizer.decay is constant or plateau: with "
+            f"{decay!r}, the learning rate of every epoch depends on how many there are"
         )
     progress = _progress(checkpoint)
     waited = progress.get("epoch", 0) - progress.get("best_epoch", 0)

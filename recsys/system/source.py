@@ -30,15 +30,16 @@ def commit_of(package: Path) -> str | None:
     Args:
         package: the folder.
     """
+    # An environment may lie within somebody else's repository, which knows nothing of the package.
+    if _git(package, "ls-files", "--error-unmatch", "__init__.py") is not None:
+        found = _git(package, "rev-parse", "HEAD")
+        # Where git does not answer, nobody knows that nothing was changed.
+        is_clean = _git(package, "status", "--porcelain", "--", ".") == ""
+        return found and found + ("" if is_clean else CHANGED)
     file = package.parent / COMMIT_FILE
     if file.is_file() and _COMMIT.fullmatch(text := file.read_text(encoding="utf-8").strip()):
         return text
-    # An environment may lie within somebody else's repository, which knows nothing of the package.
-    if _git(package, "ls-files", "--error-unmatch", "__init__.py") is None:
-        return None
-    found = _git(package, "rev-parse", "HEAD")
-    changed = _git(package, "status", "--porcelain", "--", ".")
-    return found and found + (CHANGED if changed else "")
+    return None
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

@@ -16,7 +16,7 @@ class TrainingConfig(StrictConfig):
         128,
         ge=1,
         description="sequences (users, or cuts of long histories) a step, on average: steps of "
-        "long ones have fewer, so that all have about as many events",
+        "long ones have fewer, so that all have about equally many events",
     )
     optimizer: OptimizerConfig = Field(OptimizerConfig(), description="AdamW or Adagrad")
     precision: Literal["float32", "mixed_bfloat16", "auto"] = Field(

@@ -171,8 +171,8 @@ def _step_that_fits(
     needed = forecast(retriever, optimizer)
     require_memory(needed, needed.total - held_by(retriever), free_memory())
     step = build_step(retriever, optimizer, total_steps)
-    largest = loader.largest()
-    working = step.working_memory(largest)
+    workings = [(step.working_memory(batches), batches) for batches in loader.of_each_shape()]
+    working, largest = max(workings, key=lambda pair: pair[0])
     needed = forecast(retriever, optimizer, largest, working)
     require_memory(needed, working + needed.data, free_memory())
     return step, needed

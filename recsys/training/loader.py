@@ -72,16 +72,22 @@ class Loader:
         if epoch + 1 < self._epochs:
             self._assembled, self._ahead = self._assemble(epoch + 1, 0), epoch + 1
 
-    def largest(self) -> Batches:
-        """The batches whose steps have the most cells; assembled, all their steps are the same."""
+    def of_each_shape(self) -> Iterator[Batches]:
+        """Batches of each shape that an epoch has; assembled, all their steps are the same.
+
+        Any of them may take the most memory: one has the most cells, another predicts the most.
+        """
         sample = self._batches.sample(0)
-        largest = max(self._batches.dispatches(sample, self._steps), key=_cells_and_steps)
-        if self._on_device:
-            return self._batches.recipe(largest, sample)
-        batch = self._batches.batch(largest, 0, sample)
-        return {
-            name: np.broadcast_to(each, (largest.room, *each.shape)) for name, each in batch.items()
-        }
+        dispatches = list(self._batches.dispatches(sample, self._steps))
+        for dispatch in {_shape(each): each for each in dispatches}.values():
+            if self._on_device:
+                yield self._batches.recipe(dispatch, sample)
+                continue
+            batch = self._batches.batch(dispatch, 0, sample)
+            yield {
+                name: np.broadcast_to(each, (dispatch.room, *each.shape))
+                for name, each in batch.items()
+            }
 
     def close(self) -> None:
         """Ends the assembly of what will not be asked for."""
@@ -113,9 +119,10 @@ class Loader:
             yield Load(stacked, sums, int(np.count_nonzero(weights)))
 
 
-def _cells_and_steps(dispatch: Dispatch) -> tuple[int, int]:
+def _shape(dispatch: Dispatch) -> tuple[int, ...]:
     placement = dispatch.placement
-    return placement.lanes * placement.width, dispatch.room
+    lanes = placement.lanes, placement.width, placement.sequences.shape[1]
+    return *lanes, dispatch.room, dispatch.queries, dispatch.predictions
 
 
 class _Prefetched:

@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 
 import keras
 from keras import ops
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from recsys.config import StrictConfig
 
@@ -49,6 +49,17 @@ class OptimizerConfig(StrictConfig):
     )
     epsilon: float = Field(1e-7, gt=0, description="keeps the division finite")
 
+    @model_validator(mode="after")
+    def _has_no_idle_setting(self) -> "OptimizerConfig":
+        for name in ("plateau_epochs", "plateau_factor"):
+            value = getattr(self, name)
+            if self.decay != "plateau" and value != type(self).model_fields[name].default:
+                raise ValueError(
+                    f"{name} is {value}, a setting of decay: plateau, and decay is {self.decay}: "
+                    "remove it, or set decay"
+                )
+        return self
+
     def schedule(self, total_steps: int) -> "WarmupDecay":
         return WarmupDecay(self.learning_rate, self.warmup_steps, self.decay, total_steps)
 
@@ -72,7 +83,7 @@ class OptimizerConfig(StrictConfig):
         """The Keras optimizer for every weight that is not a table.
 
         Args:
-            rate: a schedule, or a number that whoever applies the optimizer sets before.
+            rate: a schedule, or a number, which the caller sets before each step.
         """
         arguments: dict[str, Any] = {
             "learning_rate": rate,
@@ -96,7 +107,7 @@ class OptimizerConfig(StrictConfig):
 
 
 class WarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
-    """Linear rise to ``peak``, then ``decay`` to 0 at ``total_steps``, if it is a course at all."""
+    """Linear rise to ``peak``; then to 0 at ``total_steps``, or constant (constant, plateau)."""
 
     def __init__(self, peak: float, warmup_steps: int, decay: str, total_steps: int) -> None:
         self.peak = peak

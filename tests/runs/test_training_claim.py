@@ -69,6 +69,7 @@ def test_what_is_out_of_date_is_made_again(begun, claim, dataset):
 
 
 COSINE = "training.optimizer.decay=cosine"
+PLATEAU = "training.optimizer.decay=plateau"
 MORE = "training.epochs=5"
 
 
@@ -106,6 +107,7 @@ class TestMoreEpochs:
             ([], ["training.epochs=2"], 3, "the run has 3 training.epochs, and they cannot be low"),
             ([COSINE], [COSINE, MORE], 3, "only where training.optimizer.decay is const"),
             ([COSINE], [COSINE, MORE], 3, "with 'cosine', the learning rate of every"),
+            ([PLATEAU], [PLATEAU, MORE], 0, "ended after epoch 3"),
             ([], [MORE], 0, "ended after epoch 3, as the last training.patience"),
             ([], [MORE, "model.dim=8"], 3, "differs in model.dim, training.epochs"),
             (

@@ -37,6 +37,11 @@ def test_changes_of_the_package_are_told_and_others_are_not(package):
     assert commit_of(package) == git(package, "rev-parse", "HEAD") + "+changes"
 
 
+def test_git_knows_better_than_a_file_that_was_left_behind(package):
+    (package.parent / "COMMIT").write_text("0123abc")
+    assert commit_of(package) == git(package, "rev-parse", "HEAD")
+
+
 def test_a_package_installed_within_somebodys_repository_has_none(package):
     installed = package.parent / "ignored" / "recsys"
     installed.mkdir(parents=True)

@@ -15,10 +15,10 @@ def loader_of(folder, epochs: int = 3) -> Loader:
     return Loader(TrainingBatches(dataset, BatchSpec(30), batch_size=4), 8, epochs)
 
 
-def test_the_largest_step_may_be_alone(tmp_path):
-    """Many steps of short sequences hold more together, but a step of them holds less."""
-    largest = loader_of(tmp_path / "dataset").largest()
-    assert largest["history"].shape == (1, 1, 29)
+def test_memory_is_forecast_of_each_shape(tmp_path):
+    """The long sequence has the most cells, and steps of short ones predict as many events."""
+    found = [batches["history"].shape for batches in loader_of(tmp_path / "d").of_each_shape()]
+    assert sorted(found) == [(1, 1, 29), (7, 5, 3)]
 
 
 def test_an_epoch_asked_for_again_is_the_same(tmp_path):

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from recsys.training.optimizer import OptimizerConfig, TableRows, update_rows
 
@@ -40,6 +41,13 @@ def test_the_rate_drops_on_a_plateau():
     ]
     assert not OptimizerConfig().drops(9, 1, [])
     assert rates([0, 5, 99], decay="plateau") == [1, 1, 1]
+
+
+def test_settings_of_a_plateau_are_refused_without_one():
+    with pytest.raises(ValidationError, match="plateau_epochs is 3, a setting of decay: plateau"):
+        OptimizerConfig(decay="cosine", plateau_epochs=3)
+    # As a run's file has it, in which every setting stands.
+    assert OptimizerConfig.model_validate(OptimizerConfig().model_dump()) == OptimizerConfig()
 
 
 @pytest.mark.parametrize("kind", ["adam", "adagrad"])

@@ -61,7 +61,7 @@ class LengthBuckets:
     """One sequence a lane, beside sequences of similar length.
 
     Each sequence is padded to the longest of its bucket, so little work is padding. A step of
-    long sequences has fewer lanes than one of short ones: all steps have about as many
+    long sequences has fewer lanes than one of short ones: all steps have about equally many
     positions. Were they equally many sequences, a step of short histories would move the weights
     as far as one of long ones, and each event of a short history count many times as much as
     one of a long history: the loss of a step is a mean over its events.
@@ -71,7 +71,7 @@ class LengthBuckets:
         batch_size: sequences a step, on average.
         shares: what the number of lanes can be divided by.
         most_widths: widths at most, each of which is a shape to compile; None: as many as keep
-            padding to a sixth.
+            padding to about a sixth, and more only where a few sequences join longer ones.
     """
 
     def __init__(
@@ -187,23 +187,8 @@ def _longest_fitting(left: np.ndarray, width: int) -> list[int]:
         width -= pattern[-1]
 
 
-def _few_widths(longest: list[int], steps: np.ndarray, most: int) -> list[int]:
-    """The width of each bucket: of so few, those that pad least; as wide as its longest."""
-    used = np.flatnonzero(steps)
-    if len(used) <= most:
-        return longest
-    padded: dict[tuple[int, ...], int] = {}
-    for chosen in combinations(used[:-1], most - 1):
-        buckets = (*chosen, used[-1])
-        widths = np.array(longest)[np.array(buckets)[np.searchsorted(buckets, used)]]
-        padded[buckets] = int(np.sum(steps[used] * widths))
-    best = min(padded, key=lambda buckets: padded[buckets])
-    found = np.array(best)[np.minimum(np.searchsorted(best, range(len(longest))), most - 1)]
-    return [longest[bucket] for bucket in found]
-
-
 def _joined(positions: np.ndarray, of_step: float) -> list[int]:
-    """Of the buckets that share steps the widest; none has so few positions that no step is full.
+    """Of the buckets that share steps the widest; none has fewer positions than half a step.
 
     Args:
         positions: of each bucket's sequences, from the shortest to the longest.

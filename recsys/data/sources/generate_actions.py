@@ -11,9 +11,9 @@ SHARES = np.array([0.6, 0.25, 0.15])
 class Actions:
     """Draws actions, and moves users through categories as the actions say.
 
-    After a view a user looks on in the same category, after a cart in the one after it (what goes
-    with what is in the cart), and after a purchase in a favourite one, anew. So whoever knows what
-    the last event was knows more of the next than its item tells.
+    After a view a user goes on looking in the same category, after a cart in the one after it (what
+    goes with what is in the cart), and after a purchase in a favourite one, anew. So whoever knows
+    what the last event was knows more of the next than its item tells.
 
     Args:
         random: draws a first favourite of each user.

@@ -29,8 +29,8 @@ class ColdStartConfig(StrictConfig):
         0.75,
         gt=0,
         le=1,
-        description="factor on the vectors of new items: the lower, the better one must fit a "
-        "query to stand above known items",
+        description="factor on the vectors of new items, in histories too: the lower, the better "
+        "one must fit a query to stand above known items; with normalise it is their length",
     )
 
 
@@ -60,7 +60,9 @@ class ItemTowerConfig(StrictConfig):
         "reads all pictures, with a sampled one those of the batch and its negatives",
     )
     hidden: list[PositiveInt] = Field(
-        [], description="units of ReLU layers on top, added to their input"
+        [],
+        description="units of ReLU layers on top, added to their input; with cold_start of new "
+        "items alone",
     )
 
     @property

@@ -54,7 +54,7 @@ class BlockConfig(BaseEncoderConfig):
         """Whether attention is a softmax of scores, which the kernel computes."""
         return True
 
-    def check(self, dim: int) -> None:
+    def check(self, dim: int, positions: int) -> None:
         """Heads share the dim evenly."""
         if dim % self.heads:
             raise ValueError(f"query.encoder.heads ({self.heads}) must divide dim ({dim})")

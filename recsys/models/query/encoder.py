@@ -42,8 +42,8 @@ class EncoderConfig(Protocol):
     @property
     def compiles(self) -> bool: ...
 
-    def check(self, dim: int) -> None:
-        """Refuses a model's dim that the encoder cannot have.
+    def check(self, dim: int, positions: int) -> None:
+        """Refuses a dim of the model, or so many positions of a sequence, that it cannot have.
 
         Raises:
             ValueError: naming the setting of ``query.encoder`` and the dim.
@@ -93,8 +93,8 @@ class BaseEncoderConfig(StrictConfig):
     def compiles(self) -> bool:
         return True
 
-    def check(self, dim: int) -> None:
-        """Any dim will do."""
+    def check(self, dim: int, positions: int) -> None:
+        """Any will do."""
 
     def activations(self, dim: int, width: int) -> float:
         """Nothing, until ``scripts/benchmark/memory.py`` has measured it."""

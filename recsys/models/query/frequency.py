@@ -11,7 +11,6 @@ import numpy as np
 from keras import ops
 from pydantic import Field
 
-from recsys.errors import InputError
 from recsys.models.query.attention import Attention
 from recsys.models.query.attention_blocks import BlockConfig, SASRecBlock
 from recsys.models.query.attention_past import Past, past_of
@@ -34,6 +33,17 @@ class FrequencyConfig(BlockConfig):
         description="share of the filter in what a position takes from its past; the rest is "
         "attention's",
     )
+
+    def check(self, dim: int, positions: int) -> None:
+        """Heads share the dim evenly, and some frequency is left to rescale."""
+        super().check(dim, positions)
+        there_are = positions // 2 + 1
+        if self.frequencies >= there_are:
+            raise ValueError(
+                f"query.encoder.frequencies is {self.frequencies}, and a sequence of {positions} "
+                f"positions (max_events and the start) has {there_are}: keep at most "
+                f"{there_are - 1}"
+            )
 
     def activations(self, dim: int, width: int) -> float:
         """Numbers of each position that training keeps on TensorFlow; measured, on CPUs."""
@@ -68,9 +78,6 @@ class FrequencyAttention(Attention):
         dim: width of the vectors, in and out.
         positions: N, of a sequence, at most.
         config: a :class:`FrequencyConfig` dump.
-
-    Raises:
-        InputError: a sequence has no more frequencies than are kept.
 
     Example:
 
@@ -114,7 +121,7 @@ class FrequencyFilter(keras.layers.Layer):
 
     ``low_t = Σ_k h_k x_(t-k)`` with ``h_k = (1 + 2 Σ_(0<f<F) cos(2π f k / N)) / N``, k = 0 … t,
 
-    the kernel of Dirichlet, the same whatever the length of the prefix, for what is padded is 0.
+    the Dirichlet kernel, the same whatever the length of the prefix, for what is padded is 0.
     So one product of matrices gives each position the low part of its own prefix, and what comes
     later is not read. That is exact for one filter. It differs from BSARec in a stack: there
     the second block reads states that the first has computed anew for each prefix, where an early
@@ -132,9 +139,6 @@ class FrequencyFilter(keras.layers.Layer):
         dim: D.
         positions: N.
         frequencies: F, of the ``N // 2 + 1`` in all.
-
-    Raises:
-        InputError: F is not below ``N // 2 + 1``.
     """
 
     def __init__(self, dim: int, positions: int, frequencies: int, **kwargs) -> None:
@@ -170,9 +174,6 @@ def low_pass(positions: int, frequencies: int) -> np.ndarray:
     Returns:
         float32 [N].
 
-    Raises:
-        InputError: all are kept, so that nothing is left to rescale.
-
     Example:
 
     The constant frequency is the mean over all positions:
@@ -181,12 +182,5 @@ def low_pass(positions: int, frequencies: int) -> np.ndarray:
     array([0.25, 0.25, 0.25, 0.25], dtype=float32)
     """
     there_are = positions // 2 + 1
-    if frequencies >= there_are:
-        raise InputError(
-            f"query.encoder.frequencies is {frequencies}, and a sequence of {positions} positions "
-            f"(model.max_events and the start) has {there_are}: keep at most {there_are - 1}"
-            if there_are > 1
-            else "a sequence of one position has one frequency: nothing is left to rescale"
-        )
     kept = np.arange(there_are) < frequencies
     return np.fft.irfft(kept, n=positions).astype(np.float32)

@@ -6,10 +6,10 @@ import keras
 import numpy as np
 import pytest
 
-from recsys.errors import InputError
 from recsys.models.query import frequency
 from recsys.models.query.attention_past import Lanes, past_of
 from recsys.models.query.frequency import FrequencyConfig, FrequencyFilter, low_pass
+from recsys.models.retriever import ModelConfig
 from tests.models.query.encoding import HISTORY, assert_sequences_do_not_leak, encode
 
 
@@ -69,8 +69,11 @@ def test_packed_sequences_do_not_leak():
 
 @pytest.mark.parametrize("frequencies", [26, 40])
 def test_more_frequencies_than_there_are_leave_nothing_to_rescale(frequencies):
-    with pytest.raises(InputError, match=f"frequencies is {frequencies}.* keep at most 25"):
-        FrequencyConfig(frequencies=frequencies).build(8, 51)
+    """Told with the other settings, before a log is read."""
+    encoder = {"kind": "frequency", "frequencies": frequencies}
+    with pytest.raises(ValueError, match=f"frequencies is {frequencies}.* keep at most 25"):
+        ModelConfig(dim=8, max_events=50, query={"encoder": encoder})
+    assert ModelConfig(dim=8, max_events=99, query={"encoder": encoder})
 
 
 def test_the_examples_run():

@@ -31,7 +31,8 @@ class QueryModel(keras.Model):
 
     def refresh(self) -> None:
         """Evaluates the item tower with the weights as they are now."""
-        self.item_vectors.assign(self.retriever.item_vectors())
+        # A copy: of a tower of ids alone they are the table itself, and JAX donates both.
+        self.item_vectors.assign(keras.ops.copy(self.retriever.item_vectors()))
 
     def call(self, inputs):
         return self.retriever.embed_query(inputs, item_vectors=self.item_vectors)

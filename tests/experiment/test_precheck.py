@@ -183,5 +183,5 @@ def test_the_encoder_of_an_installed_package_is_known_to_both(tmp_path):
     )
     assert done.returncode == 0, done.stderr[-3000:]
     early, late, wrong = [line for line in done.stdout.splitlines() if line.startswith("  ")]
-    assert early == late and "'attention', 'fading'; did you mean 'fading'?" in early
+    assert early == late and "'frequency', 'fading'; did you mean 'fading'?" in early
     assert wrong == "  query.encoder.keep: Input should be less than 1, received 2"

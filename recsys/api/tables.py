@@ -47,8 +47,8 @@ def seeds_frame(tests: Sequence[Mapping[str, Any]], headline: str) -> pd.DataFra
         headline: the metric that comes first.
 
     Returns:
-        A row per metric that all seeds have: ``mean``, ``low``, ``high``, ``deviation`` and ``seeds``, as
-        :func:`recsys.evaluation.seeds.over_seeds` has them; NaN where there is none.
+        A row per metric that all seeds have: ``mean``, ``low``, ``high``, ``deviation`` and
+        ``seeds``, as :func:`recsys.evaluation.seeds.over_seeds` has them; NaN where there is none.
     """
     rows = {}
     shared = [metric for metric in tests[0] if all(metric in test for test in tests)]

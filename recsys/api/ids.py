@@ -260,7 +260,10 @@ def _from_frame(
     of_events = {}
     for feature, of_the_log in features.items():
         if (name := named(feature, of_the_log)) is not None:
-            column = table[name].to_pylist()
+            column = table[name]
+            # Python's floats would spell out what a smaller float rounds to: 0.10000000149.
+            is_small = pa.types.is_float32(column.type) or pa.types.is_float16(column.type)
+            column = list(column.to_numpy()) if is_small else column.to_pylist()
             of_events[feature] = [[column[row] for row in rows] for rows in found.values()]
     histories = [[items[row] for row in rows] for rows in found.values()]
     return GivenHistories(list(found), histories, times, of_events)

@@ -1,5 +1,6 @@
 """Ids and histories, however a notebook holds them."""
 
+import datetime
 from decimal import Decimal
 
 import numpy as np
@@ -186,10 +187,18 @@ def test_a_frame_is_no_list_of_ids():
 @pytest.mark.parametrize(
     ("given", "expected"),
     [("view", "view"), (" 17850.0", "17850"), (3.0, "3"), (0.5, "0.5"), (np.int64(4), "4"),
-     (None, ""), (np.nan, ""), (False, "false"), (Decimal("7"), "7")],
+     (None, ""), (np.nan, ""), (False, "false"), (Decimal("7"), "7"), (Decimal("2.55"), "2.55"),
+     (np.float32(0.1), "0.1"), (datetime.date(2026, 11, 28), "2026-11-28")],
 )  # fmt: skip
 def test_categories_are_written_as_in_a_dataset(given, expected):
     assert category_of(given, "what") == expected
+
+
+def test_small_floats_of_a_frame_keep_their_precision():
+    """As the log spells them: in 64 bits 0.1 of 32 bits is 0.10000000149."""
+    frame = pd.DataFrame({"user": ["u"], "item": ["a"], "size": np.array([0.1], np.float32)})
+    found = histories_of(frame, {"user": "user", "item": "item"}, {"size": "size"})
+    assert [category_of(value, "size") for value in found.features["size"][0]] == ["0.1"]
 
 
 def test_numbers_are_numbers():

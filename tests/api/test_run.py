@@ -65,6 +65,9 @@ class TestTables:
         expected = [0.06, 0.035159, 0.084841, 0.01, 3]
         assert found.loc["ndcg@10"].tolist() == pytest.approx(expected, abs=1e-6)
         assert found.loc["x@1"].isna().tolist() == [True, True, True, True, False]
+        # Evaluated with another k, a seed lacks some.
+        tests[0]["ndcg@5"] = tests[0]["ndcg@10"]
+        assert seeds_frame(tests, "ndcg@10").index.tolist() == ["ndcg@10", "x@1"]
 
     def test_seeds_of_other_settings_have_no_mean(self, run):
         other = run.path.parent / "2"

@@ -53,9 +53,9 @@ def trained(tmp_path_factory, circle) -> dict[str, Recommender]:
     training = TrainingConfig.model_validate(
         {
             "epochs": 15,
-            "batch_size": 20,
+            "batch_size": 10,
             "steps_per_dispatch": 1,
-            "optimizer": {"learning_rate": 0.02, "decay": "cosine"},
+            "optimizer": {"learning_rate": 0.01, "decay": "cosine"},
         }
     )
     requests = []
@@ -254,7 +254,7 @@ def test_on_a_circle_the_reason_is_the_item_before(trained, name):
         if best.item_id == f"i{(item + 1) % CIRCLE}":
             ((first, *_),) = reasons(trained[name], query, [best.item_id])
             first_reasons[item] = (first.name, first.title)
-    assert len(first_reasons) >= 0.6 * CIRCLE  # of the rest the model is wrong
+    assert len(first_reasons) >= 0.75 * CIRCLE  # of the rest the model is wrong
     assert first_reasons == {item: (f"i{item}", f"Item {item}") for item in first_reasons}
 
 

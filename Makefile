@@ -19,7 +19,7 @@ define install_pinned
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart marketing-demo docs test format lint lock clean
+.PHONY: help install quickstart marketing-demo docs test format lint lock audit clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,10 +71,14 @@ lint: $(INSTALLED_DEV)  ## check style, types and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-lock: $(BIN)/uv  ## resolve pyproject.toml into requirements.lock again
+lock: $(INSTALLED_DEV)  ## resolve pyproject.toml into requirements.lock again
 	$(BIN)/uv pip compile --universal --python-version 3.11 pyproject.toml \
 		--extra dev --extra cuda --extra jax-cuda \
 		-o requirements.lock --no-emit-index-url --no-header --no-annotate
+	$(BIN)/python scripts/write_generated.py
+
+audit: $(BIN)/uv  ## ask for known vulnerabilities of what the lock pins; needs the internet
+	$(BIN)/uv tool run pip-audit --strict --disable-pip --no-deps -r requirements.lock
 
 clean:  ## remove the environment and what tools leave behind (runs/ stays)
 	rm -rf $(VENV) .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache build dist *.egg-info

@@ -2,8 +2,8 @@
 
     python scripts/write_generated.py
 
-The JSON Schemas of the files that people write, which the package ships, and the picture of the
-architecture. `tests/test_docs.py` fails where one of them is not what this writes.
+The JSON Schemas of the files that people write, which the package ships, the picture of the
+architecture, and the bill of materials beside the lock. `tests/test_docs.py` fails where one of them is not what this writes.
 """
 
 import ast
@@ -15,6 +15,9 @@ import textwrap
 import tomllib
 from pathlib import Path
 from typing import Any
+
+from bill_of_materials import bill_of_materials
+from packaging.requirements import Requirement
 
 from recsys.experiment.json_schema import json_schema
 from recsys.system.files import atomic_path
@@ -50,6 +53,7 @@ SCHEMAS: dict[str, tuple[Any, ...]] = {
     ),
 }
 ARCHITECTURE = "docs/images/architecture.svg"
+BILL_OF_MATERIALS = "sbom.cdx.json"
 
 
 def generated() -> dict[str, str]:
@@ -57,7 +61,7 @@ def generated() -> dict[str, str]:
     schemas = {
         path: json.dumps(schema(path), indent=1, ensure_ascii=False) + "\n" for path in SCHEMAS
     }
-    return schemas | {ARCHITECTURE: architecture()}
+    return schemas | {ARCHITECTURE: architecture(), BILL_OF_MATERIALS: materials()}
 
 
 def schema(path: str) -> dict[str, Any]:
@@ -67,11 +71,25 @@ def schema(path: str) -> dict[str, Any]:
     return json_schema(getattr(importlib.import_module(module), name), title, *optional)
 
 
+def materials() -> str:
+    """The bill of materials of what requirements.lock pins."""
+    project = _settings()["project"]
+    extras = project["optional-dependencies"].values()
+    lines = [line for listed in (project["dependencies"], *extras) for line in listed]
+    wanted = {Requirement(line).name for line in lines}
+    lock = REPOSITORY / "requirements.lock"
+    return bill_of_materials(lock, project["name"], project["version"], wanted)
+
+
 def layers() -> list[list[str]]:
     """The rooms of each floor, top to bottom, as import-linter holds them."""
-    settings = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
-    floors = settings["tool"]["importlinter"]["contracts"][0]["layers"]
+    floors = _settings()["tool"]["importlinter"]["contracts"][0]["layers"]
     return [re.findall(r"\w+", floor) for floor in floors]
+
+
+def _settings() -> dict[str, Any]:
+    """What pyproject.toml says."""
+    return tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
 
 
 def _purpose(room: str) -> str:

@@ -6,7 +6,7 @@ In a page, what stands in a comment before a block says how it is checked:
 ``<!-- merged into: FILE -->``  before YAML: the reader puts it into that file
 """
 
-import importlib.util
+import importlib
 import json
 import re
 import shlex
@@ -351,11 +351,9 @@ def merge(path: Path, block: Block) -> None:
 
 @cache
 def script():
-    path = REPOSITORY / "scripts" / "write_generated.py"
-    spec = importlib.util.spec_from_file_location("write_generated", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    with pytest.MonkeyPatch.context() as patched:
+        patched.syspath_prepend(REPOSITORY / "scripts")  # as Python does that runs it
+        return importlib.import_module("write_generated")
 
 
 def test_generated_files_are_up_to_date():

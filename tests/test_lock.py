@@ -1,5 +1,6 @@
 """The lock pins what pyproject.toml asks for, wherever TensorFlow runs, and from no one index."""
 
+import json
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,3 +54,18 @@ def test_everything_wanted_is_pinned_once_within_its_bounds(platform):
             version = pins.get(canonicalize_name(requirement.name))
             assert version is not None, f"{requirement} is not pinned: make lock"
             assert version in requirement.specifier, f"{requirement} has {version}: make lock"
+
+
+def test_the_bill_of_materials_names_every_line():
+    bill = json.loads((REPOSITORY / "sbom.cdx.json").read_text())
+    named = [(part["name"], part["version"], part["purl"]) for part in bill["components"]]
+    pinned = [
+        (name := canonicalize_name(pin.name), version := next(iter(pin.specifier)).version,
+         f"pkg:pypi/{name}@{version}")
+        for pin in map(Requirement, LINES)
+    ]  # fmt: skip
+    assert sorted(named) == sorted(pinned)
+    assert "timestamp" not in bill["metadata"]
+    (asked,) = (each["dependsOn"] for each in bill["dependencies"] if each["ref"] == "recsys")
+    assert {line.split("@")[0] for line in asked} >= {"keras", "tensorflow", "mlflow", "pytest"}
+    assert not any(line.startswith("yarl@") for line in asked)  # comes with aiohttp

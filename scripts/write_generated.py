@@ -3,7 +3,8 @@
     python scripts/write_generated.py
 
 The JSON Schemas of the files that people write, which the package ships, the picture of the
-architecture, and the bill of materials beside the lock. `tests/test_docs.py` fails where one of them is not what this writes.
+architecture, and the bill of materials beside the lock. `tests/test_docs.py` fails where one of
+them is not what this writes.
 """
 
 import ast

@@ -89,7 +89,7 @@ def run(
     for each in each_run(experiment, overrides, name, runs_dir, overwrite):
         show(each.summary())
         say(f"report: {each.report}")
-        _say_page(each.experiment, runs_dir)
+        _say_page(each.experiment, runs_dir, each.path)
         seeds.append(each)
     _show_seeds(seeds)
 
@@ -181,7 +181,7 @@ def sweep(
     say(f"run the winner: recsys run {shlex.quote(str(best))}")
     from recsys.tuning.sweep_file import read_sweep
 
-    _say_page(read_sweep(experiment, overrides, name)[0], runs_dir)
+    _say_page(read_sweep(experiment, overrides, name)[0], runs_dir, best.parent)
 
 
 @app.command()
@@ -404,12 +404,12 @@ def _check_data(experiment: Path, overrides: list[str] | None) -> None:
     refuse_early(["recsys.experiment.schema"], check)
 
 
-def _say_page(experiment: "Experiment", runs_dir: Path) -> None:
+def _say_page(experiment: "Experiment", runs_dir: Path, run_folder: Path) -> None:
     """Where MLflow shows a run."""
     from recsys.tracking import page_command
 
     if experiment.tracking.enabled:
-        say(f"MLflow page: {page_command(runs_dir)}")
+        say(f"MLflow page: {page_command(runs_dir, run_folder)}")
 
 
 def _show_seeds(runs: "list[Run]") -> None:

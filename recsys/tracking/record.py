@@ -12,7 +12,7 @@ MEND = "It names the MLflow run to continue: remove it to start a new one"
 
 
 def read(run_folder: Path) -> dict[str, str]:
-    """Run ids by store: ``local`` for the default one, else its address.
+    """Run ids by store, ``local`` for the default one, else its address; the newest last.
 
     Raises:
         InputError: the file is there but cannot be read as such a table.
@@ -27,7 +27,9 @@ def read(run_folder: Path) -> dict[str, str]:
 
 def remember(run_folder: Path, store: str, run_id: str) -> None:
     """Writes down, atomically, the run id that a store gave to this run."""
-    runs = read(run_folder) | {store: run_id}
+    runs = read(run_folder)
+    runs.pop(store, None)
+    runs[store] = run_id
     run_folder.mkdir(parents=True, exist_ok=True)
     with atomic_path(run_folder / FILE) as temporary:
         temporary.write_text(json.dumps({"runs": runs}, indent=2) + "\n")

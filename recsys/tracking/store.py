@@ -11,11 +11,13 @@ import urllib.error
 import urllib.request
 import warnings
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
 
 from recsys.errors import InputError
 from recsys.system.files import draft_folder, locked
 from recsys.system.redaction import HIDDEN, redact, remember_address, shown_address
+from recsys.tracking import record
 from recsys.tracking.relocation import adopt
 
 PROBE_SECONDS = 5.0
@@ -82,9 +84,11 @@ def configured_uri() -> str | None:
     return uri
 
 
-def page_command(runs_dir: Path) -> str:
-    """What to type, or to open in a browser, to see the runs."""
+def page_command(runs_dir: Path, run_folder: Path) -> str:
+    """What to type, or to open in a browser, to see a run where it was logged last."""
     uri = configured_uri()
+    if next(reversed(record.read(run_folder)), None) == record.LOCAL:
+        uri = None  # whatever server is named: it refused the run, or fell silent
     if uri and is_server(uri):
         return public_uri(uri)
     # The environment need not be activated: then its programs are not on the path.
@@ -127,6 +131,23 @@ def answers(uri: str) -> bool:
     probe.start()
     probe.join(PROBE_SECONDS)
     return answered.is_set()
+
+
+def asks_who_it_is(error: Exception) -> str | None:
+    """What to do about a server with authentication; None for any other error of MLflow's."""
+    status = getattr(error, "get_http_status_code", lambda: None)()
+    if status == HTTPStatus.UNAUTHORIZED:
+        return (
+            "asks for a user name and a password, or does not know these: set "
+            "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+        )
+    if status == HTTPStatus.FORBIDDEN:
+        user = os.environ.get("MLFLOW_TRACKING_USERNAME")
+        return (
+            f"does not let {f'the user {user}' if user else 'this user'} do that: "
+            "its administrator gives permissions"
+        )
+    return None
 
 
 def prepare_environment() -> None:

@@ -167,7 +167,8 @@ class MlflowTracker:
         try:
             return self._open_at(uri, store.public_uri(uri), None)
         except Exception as error:
-            self._say_local(uri, f"refuses the run ({_first_line(error)})")
+            reason = store.asks_who_it_is(error) or f"refuses the run ({_first_line(error)})"
+            self._say_local(uri, reason)
             return self._open_local()
 
     def _open_local(self) -> Run:

@@ -28,8 +28,8 @@ def upload(run_folder: Path, runs_dir: Path) -> str:
         The address of the store and the id of the run in it, for the user.
 
     Raises:
-        InputError: no store is named, it does not answer, or there is nothing
-            to send.
+        InputError: no store is named, it does not answer or does not let the user in, or there
+            is nothing to send.
     """
     store.prepare_environment()
     uri = server_uri(runs_dir)
@@ -48,9 +48,14 @@ def upload(run_folder: Path, runs_dir: Path) -> str:
             f"{runs_dir / 'mlflow.db'} does not hold the run {runs[record.LOCAL]} that "
             f"{run_folder / record.FILE} names; give the runs folder with --runs-dir"
         )
-    target = _target(source, uri, runs.get(address))
-    record.remember(run_folder, address, target.id)
-    _copy(source, target)
+    try:
+        target = _target(source, uri, runs.get(address))
+        record.remember(run_folder, address, target.id)
+        _copy(source, target)
+    except Exception as error:
+        if (reason := store.asks_who_it_is(error)) is not None:
+            raise InputError(f"the MLflow server {address} {reason}") from error
+        raise
     return f"{address} (run {target.id})"
 
 

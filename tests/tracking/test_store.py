@@ -2,7 +2,7 @@
 
 import time
 
-from recsys.tracking import store
+from recsys.tracking import record, store
 
 
 def test_public_uri_hides_the_password():
@@ -14,10 +14,10 @@ def test_public_uri_hides_the_password():
 
 def test_the_command_for_the_page_shows_no_password(tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "postgresql://me:pw@db/mlflow")
-    said = store.page_command(tmp_path)
+    said = store.page_command(tmp_path, tmp_path / "run")
     assert said.endswith(' ui --backend-store-uri "$MLFLOW_TRACKING_URI"') and "pw" not in said
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////runs/mlflow.db")
-    assert store.page_command(tmp_path).endswith(
+    assert store.page_command(tmp_path, tmp_path / "run").endswith(
         " ui --backend-store-uri sqlite:////runs/mlflow.db"
     )
 
@@ -27,3 +27,14 @@ def test_the_probe_gives_up_in_time(silent_port, monkeypatch):
     began = time.monotonic()
     assert not store.answers(f"http://127.0.0.1:{silent_port}")
     assert time.monotonic() - began < 30  # whatever else the machine does
+
+
+def test_the_page_is_that_of_the_store_that_holds_the_run(tmp_path, monkeypatch):
+    run, server = tmp_path / "run", "http://127.0.0.1:5000"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
+    record.remember(run, server, "begun")
+    assert store.page_command(tmp_path, run) == server
+    record.remember(run, record.LOCAL, "gone on")  # the server fell silent
+    assert store.page_command(tmp_path, run).endswith(f"sqlite:///{tmp_path}/mlflow.db")
+    record.remember(run, server, "uploaded")
+    assert store.page_command(tmp_path, run) == server

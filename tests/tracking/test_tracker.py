@@ -22,6 +22,7 @@ from tests.damage import flip
 pytestmark = pytest.mark.slow
 REPOSITORY = Path(__file__).parents[2]
 CONFIG = tracking.TrackingConfig(system_metrics_interval=0)
+USER, PASSWORD = "administrator", "long enough for MLflow"
 PARAMS = {"name": "tiny", "model": {"dim": 8, "query": {"kind": "lstm"}}, "note": "x" * 9000}
 
 # Signatures and padding as the export's, answers that need no training.
@@ -150,17 +151,28 @@ def _free_port():
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory, empty_store):
-    """The address of an MLflow server that starts on the loopback."""
+def protected(tmp_path_factory, empty_store):
+    """The address of an MLflow server that starts on the loopback, behind MLflow's passwords."""
     folder, port = tmp_path_factory.mktemp("server"), _free_port()
     shutil.copy(empty_store, folder / "mlflow.db")
+    (folder / "auth.ini").write_text(
+        "[mlflow]\ndefault_permission = READ\n"
+        f"database_uri = sqlite:///{folder / 'auth.db'}\n"
+        f"admin_username = {USER}\nadmin_password = {PASSWORD}\n"
+        "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\n"
+    )
     command = [
         *(sys.executable, "-m", "mlflow", "server", "--port", str(port)),
+        *("--app-name", "basic-auth"),
         *("--host", "127.0.0.1", "--workers", "1"),
         *("--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"),
         *("--artifacts-destination", str(folder / "artifacts")),
     ]
-    environment = os.environ | {"MLFLOW_LOGGING_LEVEL": "ERROR"}
+    environment = os.environ | {
+        "MLFLOW_LOGGING_LEVEL": "ERROR",
+        "MLFLOW_AUTH_CONFIG_PATH": str(folder / "auth.ini"),
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": "of a test",
+    }
     with (folder / "log.txt").open("w") as log:
         process = subprocess.Popen(
             command, stdout=log, stderr=log, env=environment, start_new_session=True
@@ -176,6 +188,14 @@ def server(tmp_path_factory, empty_store):
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+@pytest.fixture
+def server(protected, monkeypatch):
+    """That server's address, where the environment says who is asking."""
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", USER)
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", PASSWORD)
+    return protected
 
 
 def _healthy(address):
@@ -398,6 +418,34 @@ def test_upload_sends_everything_once(run_folder, runs_dir, saved_model, monkeyp
     with pytest.raises(InputError, match=r"is damaged .*mlflow\.json"):
         tracking.upload(run_folder, runs_dir)
     assert len(client.search_model_versions("name = 'tiny-42'")) == 1
+
+
+def test_a_server_asks_who_it_is(run_folder, runs_dir, monkeypatch, protected, caplog):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", protected)
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", USER)
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "not this one")
+    with begin(run_folder, runs_dir) as tracker:
+        tracker.log_metrics({"loss": 1.0}, 0)
+    assert "asks for a user name and a password" in caplog.text
+    assert "MLFLOW_TRACKING_PASSWORD" in caplog.text and "not this one" not in caplog.text
+    _, run = client_and_run(store.local_uri(runs_dir), run_folder)
+    assert run.info.status == "FINISHED"
+    with pytest.raises(InputError, match="asks for a user name and a password"):
+        tracking.upload(run_folder, runs_dir)
+
+    # Anyone who may only read is told so.
+    from mlflow.server import get_app_client
+    from mlflow.tracking import MlflowClient
+
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", PASSWORD)
+    get_app_client("basic-auth", protected).create_user("reader", PASSWORD)
+    MlflowClient(protected).create_experiment("of the administrator")
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "reader")
+    caplog.clear()
+    config = CONFIG.model_copy(update={"experiment": "of the administrator"})
+    with begin(run_folder, runs_dir, config):
+        pass
+    assert "does not let the user reader do that" in caplog.text
 
 
 def test_a_server_that_falls_silent_does_not_stop_the_run(

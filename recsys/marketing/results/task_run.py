@@ -130,7 +130,7 @@ class TaskRun:
         lines += [each["sentence"] for each in found.get("giveaways", [])]
         lines.append(f"report: {self.report}")
         if self.experiment["tracking"]["enabled"]:
-            lines.append(f"MLflow page: {page_command(self.path.parents[1])}")
+            lines.append(f"MLflow page: {page_command(self.path.parents[1], self.path)}")
         return "\n".join(lines)
 
     def __str__(self) -> str:

@@ -15,16 +15,21 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from recsys.data.dataset import MEND
+from recsys.data.manifest import MANIFEST
 from recsys.errors import InputError
 from recsys.experiment.differences import differences, is_within
 from recsys.experiment.file import DEFAULT_TASK
 from recsys.runs.folder import RunFolder
 from recsys.runs.summary import shown_metrics
-from recsys.system.files import atomic_path
+from recsys.system.files import atomic_path, without_detours
+from recsys.system.reading import read_json, reading
 from recsys.system.yaml_text import read_yaml
 
 REPOSITORY = Path(__file__).parents[1]
 DIGITS = 6  # of a figure in a line
+# Arrays of a dataset: who did what, and in which part.
+SPLIT = ("user_offsets", "event_items", "history_ends", "part_ends")
 # Where a log lies and how often a checkpoint is written change no figure; the split's hash covers
 # the log itself, and every seed has a line of its own.
 IRRELEVANT = (
@@ -87,7 +92,7 @@ class ResultLine(Record):
     Attributes:
         experiment: the file in ``experiments/``, without its ending.
         seed: one of ``training.seeds``.
-        split: the dataset's fingerprint, over log, split and preparation.
+        split: digest of who did what in which part of the dataset, in its order.
         settings: digest of what the figures follow from, a key of ``settings.json``.
         metric: that the seed was judged by.
         epoch: that was chosen by it.
@@ -254,7 +259,7 @@ def read_run(path: Path) -> tuple[ResultLine, dict[str, Any]]:
         line = ResultLine(
             experiment=document["name"],
             seed=document["training"]["seeds"][0],
-            split=folder.files.read(folder.dataset_record, ["fingerprint"])["fingerprint"],
+            split=split_of(folder),
             settings=digest(settings),
             metric=headline,
             epoch=metrics["timing"]["best_epoch"],
@@ -279,6 +284,26 @@ def read_run(path: Path) -> tuple[ResultLine, dict[str, Any]]:
             "the run again (`recsys evaluate`)"
         ) from error
     return line, settings
+
+
+def split_of(folder: RunFolder) -> str:
+    """Sixteen digits that stand for what a run was trained and tested on.
+
+    The fingerprint of a dataset covers settings as well, also those that change nothing, and a
+    later version has more of them.
+
+    Args:
+        folder: of the run, with its dataset where the run says that it is.
+
+    Raises:
+        InputError: the dataset is not there, or its manifest is damaged.
+    """
+    recorded = folder.files.read(folder.dataset_record, ["path"])["path"]
+    manifest = without_detours(folder.path / recorded) / MANIFEST
+    files = read_json(manifest, MEND, ["files"])["files"]
+    with reading(manifest, MEND):
+        digests = [files[f"{name}.npy"]["sha256"] for name in SPLIT]
+    return hashlib.sha256("\n".join(digests).encode()).hexdigest()[:16]
 
 
 # Settings

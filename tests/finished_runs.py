@@ -1,5 +1,6 @@
 """Folders of runs that were trained and evaluated, as the pipeline leaves them, without either."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def write_finished_run(
         seed: which.
         ndcg: NDCG@10 on the test part; its interval reaches 0.005 to both sides.
         baselines: name to NDCG@10, and whether the difference is real.
-        settings: ``overrides``, ``split`` (a fingerprint) and ``provenance``.
+        settings: ``overrides``, ``events`` (digest of them) and ``provenance``.
     """
     overrides = [f"training.seeds=[{seed}]", *settings.get("overrides", [])]
     loaded = load_experiment(experiment, overrides)
@@ -81,10 +82,14 @@ def write_finished_run(
         },
         "provenance": settings.get("provenance", [PROVENANCE]),
     }
-    dataset = {"fingerprint": settings.get("split", "5eca3121f682e546"), "path": "nowhere"}
+    arrays = ("user_offsets", "event_items", "history_ends", "part_ends")
+    files = {f"{name}.npy": {"sha256": settings.get("events", "5eca")} for name in arrays}
+    dataset = folder.path / "dataset"
+    dataset.mkdir()
+    (dataset / "manifest.json").write_text(json.dumps({"files": files}))
     with folder.files.making(folder.experiment, folder.dataset_record, folder.metrics):
         write_document(folder.experiment, loaded.dump())
-        folder.write_json(folder.dataset_record, dataset)
+        folder.write_json(folder.dataset_record, {"fingerprint": "f1", "path": "dataset"})
         folder.write_metrics(metrics)
     return folder.path
 

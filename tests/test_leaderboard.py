@@ -108,7 +108,7 @@ class TestLines:
         assert status == 0, said
         (line,) = lines(folder)
         assert line["experiment"] == "shop" and line["seed"] == 1
-        assert line["split"] == "5eca3121f682e546"
+        assert line["split"] == "14ad32c924b9df7a"
         assert (line["metric"], line["epoch"], line["validation"]) == ("ndcg@10", 5, 0.08)
         assert line["test"]["ndcg@10"] == {"value": 0.06, "low": 0.055, "high": 0.065}
         assert line["baselines"]["markov"]["ndcg@10"]["value"] == 0.05
@@ -187,7 +187,7 @@ class TestPage:
         assert found["ours"].startswith("NDCG@10 .0600 (.0352 to .0848); hit rate@10 .1000")
         assert (found["seeds"], found["spread"]) == ("3", ".0100")
         assert found["test / validation"] == "0.750"  # the mean of .625, .75 and .875
-        assert found["protocol; split"] == "leave-one-out; `5eca3121f682e546`"
+        assert found["protocol; split"] == "leave-one-out; `14ad32c924b9df7a`"
 
     def test_the_interval_of_one_seed_is_named_as_that_over_users(self, folder, leaderboard):
         leaderboard(finished(folder, (1, 0.06)))
@@ -264,7 +264,7 @@ class TestPage:
 
     def test_an_earlier_split_is_left_out(self, folder, leaderboard):
         before = {**PROVENANCE, "began": "2026-11-27T08:00:00+00:00"}
-        finished(folder, (1, 0.06), split="0000000000000000", provenance=[before])
+        finished(folder, (1, 0.06), events="0000", provenance=[before])
         leaderboard(finished(folder, (2, 0.07)))
         assert cells(folder)["seeds"] == "1"
         assert "1 line of an earlier split" in (folder / "docs/results.md").read_text()

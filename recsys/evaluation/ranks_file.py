@@ -34,7 +34,7 @@ def write_ranks(ranked: RankedQueries, dataset: Dataset, path: Path) -> None:
             "event": pa.array(ranked.queries.target_events, pa.int64()),
         }
     )
-    with atomic_path(path) as partial:
+    with atomic_path(path, private=True) as partial:
         pq.write_table(table, partial)
 
 

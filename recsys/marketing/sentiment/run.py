@@ -12,6 +12,7 @@ from recsys.marketing.sentiment.experiment import SentimentExperiment
 from recsys.marketing.sentiment.features import quality_before
 from recsys.marketing.sentiment.model_selection import Selected, select_sentiment_model
 from recsys.marketing.sentiment.reviews import SCORED, Reviews, read_reviews, write_quarantine
+from recsys.protection.forgotten import forgotten_users
 from recsys.runs.console import say, working
 from recsys.runs.folder import RunFolder
 from recsys.system.display import counted
@@ -37,7 +38,7 @@ def run_sentiment(
     with at_work(experiment, None, runs_dir, overwrite) as (folder, tracker):
         if not (folder.files.all_hold(folder.metrics) and folder.has_metrics()):
             began = time.monotonic()
-            reviews = read_reviews(experiment.reviews)
+            reviews = read_reviews(experiment.reviews, forgotten_users(runs_dir))
             say(f"{counted(len(reviews.table), 'review')}")
             for note in reviews.notes:
                 say(f"  {note}")
@@ -46,7 +47,7 @@ def run_sentiment(
             quarantine, scored = folder.path / "quarantine.parquet", folder.path / SCORED
             with folder.files.making(quarantine, scored, folder.metrics):
                 write_quarantine(reviews, quarantine)
-                with atomic_path(scored) as temporary:
+                with atomic_path(scored, private=True) as temporary:
                     selected.scored.to_parquet(temporary, index=False)
                 document = _document(selected, reviews, time.monotonic() - began)
                 folder.write_metrics(document)

@@ -1,0 +1,34 @@
+"""An experiment's settings of what is promised to users."""
+
+from pydantic import Field
+
+from recsys.config import StrictConfig
+from recsys.protection.keys import KeyName, key_named
+from recsys.protection.pseudonyms import Pseudonyms
+
+
+class PseudonymsConfig(StrictConfig):
+    """User ids replaced by a keyed hash as they are read."""
+
+    key: KeyName = Field(
+        description="name of the key, such as users: it is in the environment, as "
+        "RECSYS_KEY_USERS, or RECSYS_KEY_USERS_FILE or RECSYS_KEY_USERS_COMMAND says where"
+    )
+
+
+class ProtectionConfig(StrictConfig):
+    """How the users of a log are protected."""
+
+    pseudonyms: PseudonymsConfig | None = Field(
+        None,
+        description="replace user ids by HMAC-SHA-256 under a key as they are read, in the log and "
+        "in the table of users; every command goes on taking the ids of the log",
+    )
+
+    def open_pseudonyms(self) -> Pseudonyms | None:
+        """Those of the key that is named; None: user ids stay.
+
+        Raises:
+            InputError: the key is not here.
+        """
+        return None if self.pseudonyms is None else Pseudonyms(key_named(self.pseudonyms.key))

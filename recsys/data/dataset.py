@@ -460,13 +460,13 @@ class Dataset:
     def _column(self, name: str, column: str) -> list[str]:
         # Ids are needed by people and by the export, never by the training
         # core, which must import without PyArrow.
-        import pyarrow.parquet
+        from recsys.protection.encryption import read_table
 
         file = self.path / name
         if name in self.manifest.files:
             check(self.path, {name: self.manifest.files[name]}, MEND)
         with reading(file, MEND):
-            return pyarrow.parquet.read_table(file, columns=[column])[column].to_pylist()
+            return read_table(file, [column])[column].to_pylist()
 
     def part_range(self, part: Part) -> tuple[np.ndarray, np.ndarray]:
         """Begin and end (int64 [users]) of every user's events of one part.

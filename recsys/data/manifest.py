@@ -42,6 +42,9 @@ class Manifest(StrictConfig):
         None,
         description="name and id of the key that replaced user ids; null: they stay",
     )
+    encryption: dict[str, str] | None = Field(
+        None, description="name and id of the key of encrypted tables; null: they are not encrypted"
+    )
     source_fingerprint: str = Field(
         "", description="of the log, tables and settings, whichever users were left out"
     )

@@ -68,6 +68,7 @@ def write_manifest(
             "fitted_part": request.fitted_part,
             # By which key `user_id` is a pseudonym; null: it is the log's id.
             "pseudonyms": dataset.manifest.pseudonyms,
+            "encryption": dataset.manifest.encryption,
         },
         "model": {
             "k": request.config.k,

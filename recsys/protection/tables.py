@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from recsys.protection.encryption import encryption_in, read_names, read_table, write_table
 from recsys.system.files import atomic_path
 
 CSV = ".csv"
@@ -18,7 +18,7 @@ def columns_of(path: Path) -> list[str]:
     if path.suffix == CSV:
         with path.open(encoding="utf-8", newline="") as file:
             return next(csv.reader(file), [])
-    return pq.read_schema(path).names
+    return read_names(path)
 
 
 def users_in(path: Path, column: str) -> list[str | None]:
@@ -31,7 +31,7 @@ def users_in(path: Path, column: str) -> list[str | None]:
     if path.suffix == CSV:
         with path.open(encoding="utf-8", newline="") as file:
             return [row[column] for row in csv.DictReader(file)]
-    users = pq.read_table(path, columns=[column])[column].to_pylist()
+    users = read_table(path, [column])[column].to_pylist()
     return [None if user is None else str(user) for user in users]
 
 
@@ -44,8 +44,8 @@ def keep_rows(path: Path, keep: Sequence[bool]) -> None:
     """
     with atomic_path(path, private=True) as temporary:
         if path.suffix != CSV:
-            table = pq.read_table(path)
-            pq.write_table(table.filter(pa.array(keep, pa.bool_())), temporary)
+            rest = read_table(path).filter(pa.array(keep, pa.bool_()))
+            write_table(rest, temporary, encryption_in(path))
             return
         with (
             path.open(encoding="utf-8", newline="") as source,
@@ -64,9 +64,8 @@ def move_events(path: Path, places: np.ndarray) -> None:
         path: of the table, in Parquet.
         places: where each event stands now.
     """
-    table = pq.read_table(path)
+    table = read_table(path)
     moved = pa.array(places[table["event"].to_numpy()], pa.int64())
     with atomic_path(path, private=True) as temporary:
-        pq.write_table(
-            table.set_column(table.column_names.index("event"), "event", moved), temporary
-        )
+        table = table.set_column(table.column_names.index("event"), "event", moved)
+        write_table(table, temporary, encryption_in(path))

@@ -122,10 +122,10 @@ class RunFolder:
         Raises:
             Damaged: it is missing, or not what was written.
         """
-        import pandas as pd
+        from recsys.protection.encryption import read_frame
 
         with reading(self.files.checked(path), MEND):
-            return pd.read_parquet(path)
+            return read_frame(path)
 
     def model_version(self) -> Path:
         """The folder of the newest exported SavedModel.

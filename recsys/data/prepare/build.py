@@ -34,6 +34,7 @@ from recsys.data.sources.public import Table
 from recsys.data.sources.read import column, read_table
 from recsys.data.sources.times import zone_notes
 from recsys.errors import InputError
+from recsys.protection.encryption import Encryption
 from recsys.protection.forgotten import NOBODY, ForgottenUsers
 from recsys.protection.pseudonyms import Pseudonyms
 
@@ -52,6 +53,7 @@ class Builder:
         tell: called with what is being done and the share done.
         pseudonyms: what user ids are replaced by; None: they stay.
         forgotten: users who are left out.
+        encryption: of the tables that hold ids of users; None: they are not encrypted.
     """
 
     con: Backend
@@ -61,6 +63,7 @@ class Builder:
     tell: Progress
     pseudonyms: Pseudonyms | None = None
     forgotten: ForgottenUsers = NOBODY
+    encryption: Encryption | None = None
 
     def build(self, fingerprint: str, source_fingerprint: str) -> None:
         """Does all of it; the manifest, which has the fingerprints, is written last.
@@ -112,6 +115,7 @@ class Builder:
         columns = self.config.log.columns
         manifest = Manifest(
             fingerprint=fingerprint,
+            encryption=None if self.encryption is None else self.encryption.as_document(),
             source_fingerprint=source_fingerprint,
             forgotten=self.forgotten.digest if self.forgotten else None,
             users=len(users),
@@ -159,7 +163,7 @@ class Builder:
                     "only are not looked for"
                 )
             path = self.folder / "quarantine.parquet"
-            quality.write_quarantine(self.con, log, config, path, self.forgotten)
+            quality.write_quarantine(self.con, log, config, path, self.forgotten, self.encryption)
         return log, report
 
     def _read_tables(self, report: Quality) -> dict[Side, SideTable]:
@@ -250,7 +254,7 @@ class Builder:
     def _write_users(
         self, ids: pa.ChunkedArray, table: SideTable | None, report: Quality
     ) -> tuple[Feature, ...]:
-        write_users(ids, self.folder)
+        write_users(ids, self.folder, self.encryption)
         if table is None:
             return ()
         index = index_table(self.con, ids, "user_index")

@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from recsys.data.sources.files import SourceFiles
 from recsys.data.sources.public import Table
 from recsys.data.sources.read import locate, read_table
 from recsys.errors import Damaged
+from recsys.protection.encryption import Encryption
 from recsys.protection.forgotten import ForgottenUsers, forgotten_users
 from recsys.protection.personal_files import close_to_others
 from recsys.protection.pseudonyms import Pseudonyms
@@ -61,11 +62,13 @@ def prepare(
     datasets = Path(datasets_dir)
     splits.check_columns(config.split, config.log.columns)
     pseudonyms = config.protection.open_pseudonyms()
+    encryption = config.protection.open_encryption()
     with blaming_input(str(datasets)), _workshop(datasets) as scratch:
         tell("finding files", 0.0)
         files = _locate(config, scratch)
         marks = _mark_files(config, files, scratch, memory_gib)
-        source = _fingerprint(config, files, marks, pseudonyms)
+        keys = {"pseudonyms": pseudonyms, "encryption": encryption}
+        source = _fingerprint(config, files, marks, keys)
         forgotten = forgotten_users(datasets.parent)
         for folder in _prepared(datasets, source):
             if (found := _intact(folder, config)) is not None and _may_be_used(found, forgotten):
@@ -75,7 +78,9 @@ def prepare(
         with whole_folder(final, replaces=True) as built:
             con = connect(scratch, memory_gib)
             try:
-                builder = Builder(con, config, files, built, tell, pseudonyms, forgotten)
+                builder = Builder(
+                    con, config, files, built, tell, pseudonyms, forgotten, encryption
+                )
                 builder.build(fingerprint, source)
             finally:
                 con.disconnect()
@@ -182,7 +187,7 @@ def _fingerprint(
     config: DataConfig,
     files: dict[Table, SourceFiles],
     file_marks: list[str],
-    pseudonyms: Pseudonyms | None,
+    keys: Mapping[str, Pseudonyms | Encryption | None],
 ) -> str:
     """Content of the sources, settings and keys; where the files lie makes no difference."""
     place = {"path", "public"}
@@ -192,7 +197,6 @@ def _fingerprint(
     contents: dict[str, Any] = {side: source.fingerprint for side, source in files.items()}
     if file_marks:
         contents["images"] = file_marks
-    if pseudonyms is not None:
-        contents["pseudonyms"] = pseudonyms.as_document()
+    contents |= {use: each.as_document() for use, each in keys.items() if each is not None}
     document = json.dumps([FORMAT, settings, contents], sort_keys=True)
     return hashlib.sha256(document.encode()).hexdigest()[:16]

@@ -13,7 +13,6 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
-import pyarrow.parquet as pq
 from ibis.backends.duckdb import Backend
 
 from recsys.data.prepare.conditions import explaining
@@ -36,6 +35,7 @@ from recsys.data.sources.readers.source import Source, remedy
 from recsys.data.sources.time_faults import explain_times
 from recsys.data.sources.times import read_times, time_reasons, unusable_times
 from recsys.errors import InputError
+from recsys.protection.encryption import Encryption, table_writer
 from recsys.protection.forgotten import FORGOTTEN, NOBODY, ForgottenUsers
 from recsys.protection.pseudonyms import Pseudonyms
 from recsys.system.display import counted
@@ -362,7 +362,12 @@ def _check_event_types(log: ir.Table, config: LogConfig, where: object) -> None:
 
 
 def write_quarantine(
-    con: Backend, log: ir.Table, config: LogConfig, path: Path, forgotten: ForgottenUsers = NOBODY
+    con: Backend,
+    log: ir.Table,
+    config: LogConfig,
+    path: Path,
+    forgotten: ForgottenUsers = NOBODY,
+    encryption: Encryption | None = None,
 ) -> None:
     """Writes the rows left out, then the lines that are not rows.
 
@@ -376,7 +381,7 @@ def write_quarantine(
     bad = bad.order_by("row", "file", "line")
     roles = {role: bad.given[role] for role in ROLES if getattr(config.columns, role)}
     rows = bad.select(row=bad.row + 1, reason=bad.reason, **roles, **{n: bad[n] for n in UNREAD})
-    with pq.ParquetWriter(path, rows.schema().to_pyarrow()) as writer:
+    with table_writer(path, rows.schema().to_pyarrow(), encryption) as writer:
         for batch in stream(con, rows):
             writer.write_batch(_without_lines_of(batch, forgotten))
 

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from recsys.data.dataset import Dataset
 from recsys.data.manifest import MANIFEST, PARTS
+from recsys.data.prepare.catalogue import write_users
 from recsys.data.sources.text import normal_id
+from recsys.protection.encryption import encryption_in, encryption_of, read_table, write_table
 from recsys.protection.personal_files import close_to_others
 from recsys.system.files import whole_folder
 
@@ -42,6 +42,7 @@ def cut_users(dataset: Dataset, users: Collection[str]) -> np.ndarray:
     offsets = np.asarray(dataset.user_offsets)
     kept = np.repeat(stays, np.diff(offsets))
     places = np.concatenate(([0], np.cumsum(kept))).astype(np.int64)
+    encryption = encryption_of(dataset.manifest.encryption, f"the dataset {dataset.path}")
     with whole_folder(dataset.path, replaces=True) as folder:
         (folder / "features").mkdir()
         for file in dataset.path.rglob("*"):
@@ -70,7 +71,7 @@ def cut_users(dataset: Dataset, users: Collection[str]) -> np.ndarray:
             is_target = weights > 0
             targets = _counts(items[is_target], parts[is_target], dataset.items)
             np.save(folder / "item_targets.npy", targets)
-        pq.write_table(pa.table({"user_id": ids[stays]}), folder / "users.parquet")
+        write_users(pa.chunked_array([pa.array(ids[stays])]), folder, encryption)
         _cut_quarantine(dataset.path / "quarantine.parquet", folder, users)
         counts = np.bincount(parts, minlength=len(PARTS))
         manifest = dataset.manifest.model_copy(
@@ -119,7 +120,7 @@ def _counts(items: np.ndarray, parts: np.ndarray, size: int) -> np.ndarray:
 
 def _cut_quarantine(path: Path, folder: Path, users: Collection[str]) -> None:
     """Rows of the users, and lines that could not be read and name one of them."""
-    rows = pq.read_table(path)
+    rows = read_table(path)
     given = [None if user is None else normal_id(user) for user in rows["user"].to_pylist()]
     keep = [user not in users for user in given]
     lines = [
@@ -128,4 +129,4 @@ def _cut_quarantine(path: Path, folder: Path, users: Collection[str]) -> None:
     ]
     place = rows.column_names.index("raw")
     rows = rows.set_column(place, "raw", pa.array(lines, pa.string()))
-    pq.write_table(rows.filter(pc.equal(pa.array(keep, pa.bool_()), True)), folder / path.name)
+    write_table(rows.filter(pa.array(keep, pa.bool_())), folder / path.name, encryption_in(path))

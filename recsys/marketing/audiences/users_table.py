@@ -10,6 +10,7 @@ import pandas as pd
 from recsys.errors import InputError
 from recsys.marketing.propensity.files import USERS
 from recsys.marketing.versions import digest
+from recsys.protection.encryption import Encryption, encryption_in
 from recsys.protection.forgotten import NOBODY, ForgottenUsers
 from recsys.protection.pseudonyms import StoredId, as_given, stored_id
 from recsys.runs.opening import open_run
@@ -35,6 +36,7 @@ class UsersTable:
         stored: what becomes of an id that a person or a table gives: where users have pseudonyms,
             that of the id.
         pseudonyms: name and id of the key of these; None: users have none.
+        encryption: of what is made of it; None: tables are not encrypted.
     """
 
     rows: pd.DataFrame
@@ -42,6 +44,7 @@ class UsersTable:
     marks: Mapping[str, str]
     stored: StoredId = as_given
     pseudonyms: Mapping[str, str] | None = None
+    encryption: Encryption | None = None
 
 
 def read_users(runs: Mapping[str, str], forgotten: ForgottenUsers = NOBODY) -> UsersTable:
@@ -59,6 +62,7 @@ def read_users(runs: Mapping[str, str], forgotten: ForgottenUsers = NOBODY) -> U
     known: set[str] = set()
     marks, logs = {}, {}
     document: dict[str, str] | None = None
+    encryption: Encryption | None = None
     for name, run in runs.items():
         folder = open_run(Path(run))
         file = folder.path / USERS
@@ -74,6 +78,8 @@ def read_users(runs: Mapping[str, str], forgotten: ForgottenUsers = NOBODY) -> U
             known |= set(folder.dataset().user_ids)
         if folder.metrics.is_file():
             document = folder.read_metrics().get("pseudonyms")
+        # As closed as the closest of what it is made of.
+        encryption = encryption or encryption_in(file)
         marks[name] = digest(file)
         answers = [each for each in map(str, found) if each.partition("_")[0] in ANSWERS]
         named = found[answers].rename(columns={each: _named(each, name) for each in answers})
@@ -96,7 +102,9 @@ def read_users(runs: Mapping[str, str], forgotten: ForgottenUsers = NOBODY) -> U
         left_out = counted(len(out), "user who is", "users who are")
         logger.warning("%s to be forgotten left out of %s", left_out, ", ".join(runs.values()))
     stored = stored_id(document, known, f"the log of {', '.join(runs.values())}")
-    return UsersTable(rows.reset_index(names=USER), frozenset(known), marks, stored, document)
+    return UsersTable(
+        rows.reset_index(names=USER), frozenset(known), marks, stored, document, encryption
+    )
 
 
 def _named(column: str, name: str) -> str:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from recsys.errors import Damaged, InputError
 from recsys.marketing.versions import checked, read_version, versions
+from recsys.protection.encryption import read_frame
 from recsys.system.reading import reading
 
 DEFINITION, COUNTS = "campaign.yaml", "campaign.json"
@@ -73,7 +74,7 @@ class Built:
         try:
             path = checked(self.folder, ASSIGNMENTS)
             with reading(path, MEND):
-                return pd.read_parquet(path, columns=COLUMNS)
+                return read_frame(path, COLUMNS)
         except Damaged as error:
             raise _refused(error) from error
 

@@ -22,6 +22,7 @@ from recsys.marketing.contacts.shared_details import SharedDetails
 from recsys.marketing.formats import with_format
 from recsys.marketing.measurement.power import Rate, smallest_uplift
 from recsys.marketing.versions import fingerprint, keep_version
+from recsys.protection.encryption import write_frame
 from recsys.protection.forgotten import forgotten_users
 from recsys.runs.console import working
 from recsys.runs.folder import RunFolder
@@ -110,10 +111,10 @@ def build_campaign(config: CampaignFile, runs_dir: Path) -> Path:
             text = dump_yaml(definition)
             (draft / DEFINITION).write_text(text, encoding="utf-8")
             dated = _dated(rows, config)
-            dated.to_parquet(draft / ASSIGNMENTS, index=False)
-            found.left_out.to_parquet(draft / LEFT_OUT, index=False)
+            write_frame(dated, draft / ASSIGNMENTS, table.encryption)
+            write_frame(found.left_out, draft / LEFT_OUT, table.encryption)
             sent = dated[~dated["held_out"]]
-            _messages(sent).to_parquet(draft / MESSAGES, index=False)
+            write_frame(_messages(sent), draft / MESSAGES, table.encryption)
             for each in config.campaigns:
                 users = sent.loc[sent["campaign"] == each.name, "user"].tolist()
                 files.write(each, users, draft / each.file)

@@ -29,6 +29,7 @@ from recsys.marketing.campaigns.reached import reached
 from recsys.marketing.contacts.contacts import ContactsConfig, read_contacts
 from recsys.marketing.contacts.shared_details import SharedDetails
 from recsys.marketing.versions import MEND, checked, read_version
+from recsys.protection.encryption import read_frame
 from recsys.protection.pseudonyms import StoredId, stored_id
 from recsys.system.reading import read_yaml, reading
 
@@ -114,7 +115,7 @@ def other_messages(folder: Path, name: str, at: date, days: int, outcome: str) -
     if others or len(found):
         shared = _shared(folder, notes, stored)
     with reading(checked(folder, ASSIGNMENTS), MEND):
-        assigned = set(pd.read_parquet(folder / ASSIGNMENTS, columns=["user"])["user"])
+        assigned = set(read_frame(folder / ASSIGNMENTS, ["user"])["user"])
     written_to = set(found["user"])
     if written_to and not written_to & assigned:
         notes.append(
@@ -143,7 +144,7 @@ def _sent(folder: Path) -> SentConfig | None:
 def _stored(folder: Path) -> StoredId:
     """What becomes of the ids of tables, among users of a campaign."""
     document = read_version(folder, COUNTS, []).get("pseudonyms")
-    users = pd.read_parquet(checked(folder, ASSIGNMENTS), columns=["user"])["user"]
+    users = read_frame(checked(folder, ASSIGNMENTS), ["user"])["user"]
     return stored_id(document, set(users), f"the campaign {folder}")
 
 

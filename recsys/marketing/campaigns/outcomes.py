@@ -23,6 +23,7 @@ from recsys.marketing.measurement.enough import beside_control
 from recsys.marketing.measurement.uplift import SegmentedUplift, uplift, uplift_by_segment
 from recsys.marketing.tables.columns import as_numbers, read_columns
 from recsys.marketing.versions import MEND, checked, read_version
+from recsys.protection.encryption import read_frame
 from recsys.protection.pseudonyms import StoredId, stored_id
 from recsys.runs.folder import RunFolder
 from recsys.system.reading import reading
@@ -95,7 +96,7 @@ def measure_campaign(folder: Path, config: OutcomesConfig) -> Path:
         )
     document = read_version(folder, COUNTS, KEYS)
     with reading(checked(folder, ASSIGNMENTS), MEND):
-        assigned = pd.read_parquet(folder / ASSIGNMENTS)
+        assigned = read_frame(folder / ASSIGNMENTS)
     at, days = date.fromisoformat(document["at"]), config.days or document["days"]
     done, notes = _read(
         config,

@@ -7,7 +7,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import skops.io
 
 from recsys.data.dataset import Dataset
@@ -37,6 +36,7 @@ from recsys.marketing.propensity.results import (
 from recsys.marketing.propensity.task import Task
 from recsys.marketing.reports.users_report import write_users_report
 from recsys.marketing.users.events import open_events
+from recsys.protection.encryption import write_frame
 from recsys.protection.forgotten import ForgottenUsers, forgotten_users
 from recsys.runs.console import say, working
 from recsys.runs.folder import RunFolder
@@ -112,9 +112,13 @@ def _make(
         tables[folder.path / USERS] = now
     estimator = folder.model / VERSION / FILE
     estimator.parent.mkdir(parents=True, exist_ok=True)
+    source = experiment.data or experiment.table
+    assert source is not None  # the experiment's validator requires one of the two
+    encryption = source.protection.open_encryption()
     with folder.files.making(*tables, estimator, folder.metrics):
         for path, table in tables.items():
-            _write_table(path, table)
+            with atomic_path(path, private=True) as temporary:
+                write_frame(table, temporary, encryption)
         with atomic_path(estimator, private=True) as temporary:
             skops.io.dump(fitted, temporary)
         folder.write_metrics(
@@ -183,8 +187,3 @@ def _task(
         with working("describing users"):
             log = task_of_log(events, config.period, config.features, config.statistic)
         yield log.task, log
-
-
-def _write_table(path: Path, table: pd.DataFrame) -> None:
-    with atomic_path(path, private=True) as temporary:
-        table.to_parquet(temporary, index=False)

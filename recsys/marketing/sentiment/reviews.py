@@ -29,6 +29,7 @@ from recsys.data.sources.time_faults import explain_times
 from recsys.data.sources.times import TimeConfig, read_times, time_reasons, unusable_times
 from recsys.errors import InputError
 from recsys.protection.config import ProtectionConfig
+from recsys.protection.encryption import Encryption, write_frame
 from recsys.protection.forgotten import FORGOTTEN, NOBODY, ForgottenUsers
 from recsys.system.files import atomic_path
 
@@ -139,10 +140,10 @@ def read_reviews(config: ReviewsConfig, forgotten: ForgottenUsers = NOBODY) -> R
             con.disconnect()
 
 
-def write_quarantine(reviews: Reviews, path: Path) -> None:
+def write_quarantine(reviews: Reviews, path: Path, encryption: Encryption | None = None) -> None:
     """Writes the rows that were left out, with their reasons, as Parquet."""
     with atomic_path(path, private=True) as temporary:
-        reviews.quarantined.to_parquet(temporary, index=False)
+        write_frame(reviews.quarantined, temporary, encryption)
 
 
 def _read(

@@ -12,6 +12,7 @@ from recsys.marketing.sentiment.experiment import SentimentExperiment
 from recsys.marketing.sentiment.features import quality_before
 from recsys.marketing.sentiment.model_selection import Selected, select_sentiment_model
 from recsys.marketing.sentiment.reviews import SCORED, Reviews, read_reviews, write_quarantine
+from recsys.protection.encryption import write_frame
 from recsys.protection.forgotten import forgotten_users
 from recsys.runs.console import say, working
 from recsys.runs.folder import RunFolder
@@ -45,10 +46,11 @@ def run_sentiment(
             with working("reading reviews") as tell:
                 selected = select_sentiment_model(reviews, experiment.sentiment, tell)
             quarantine, scored = folder.path / "quarantine.parquet", folder.path / SCORED
+            encryption = experiment.reviews.protection.open_encryption()
             with folder.files.making(quarantine, scored, folder.metrics):
-                write_quarantine(reviews, quarantine)
+                write_quarantine(reviews, quarantine, encryption)
                 with atomic_path(scored, private=True) as temporary:
-                    selected.scored.to_parquet(temporary, index=False)
+                    write_frame(selected.scored, temporary, encryption)
                 document = _document(selected, reviews, time.monotonic() - began)
                 folder.write_metrics(document)
         metrics = folder.read_metrics(["test"])

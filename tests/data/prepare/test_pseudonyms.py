@@ -129,3 +129,24 @@ def test_a_feature_of_ids_is_refused():
                 "protection": PROTECTION,
             }
         )
+
+
+def test_tables_of_ids_are_encrypted(write, prepared, monkeypatch):
+    monkeypatch.setenv("RECSYS_KEY_DISK", SECRET)
+    log = write("log.csv", log_of(IDS))
+    plain = prepared(log)
+    closed = prepared(log, protection={"encryption": {"key": "disk"}})
+    assert closed.fingerprint != plain.fingerprint
+    assert closed.user_ids == plain.user_ids
+    for name in ("users.parquet", "quarantine.parquet"):
+        content = (closed.path / name).read_bytes()
+        assert content.startswith(b"PARE") and b"anna" not in content.lower()
+    for name in ("event_items.npy", "items.parquet"):
+        assert (closed.path / name).read_bytes() == (plain.path / name).read_bytes()
+    again = type(closed)(closed.path)
+    monkeypatch.setenv("RECSYS_KEY_DISK", OTHER)
+    with pytest.raises(InputError, match=r"RECSYS_KEY_DISK holds another key .*users.parquet was"):
+        _ = again.user_ids
+    # Another key is another dataset.
+    other = prepared(log, protection={"encryption": {"key": "disk"}})
+    assert other.fingerprint != closed.fingerprint

@@ -62,6 +62,7 @@ def atomic_path(path: Path, private: bool = False) -> Iterator[Path]:
         if private:
             # Writers open what is there, and leave its mode.
             os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, PRIVATE))
+            temporary.chmod(PRIVATE)  # a umask can take from its owner, too
         yield temporary
         if private:
             temporary.chmod(PRIVATE)

@@ -18,6 +18,7 @@ from recsys.data.prepare.config import DataConfig
 from recsys.data.prepare.prepare import prepare
 from recsys.errors import Damaged, InputError
 from recsys.evaluation.ranks_file import read_ranks
+from recsys.protection.encryption import is_encrypted, read_table
 from recsys.protection.forgotten import FILE, forgotten_users
 from tests.marketing.campaigns.plain import build
 from tests.marketing.campaigns.plain import users as addressed
@@ -33,7 +34,7 @@ def everything(folder: Path) -> dict[str, str]:
         if file.is_file() and file.name != FILE:
             content = file.read_bytes().decode("latin-1")
             if file.suffix == ".parquet":
-                content += str(pq.read_table(file).to_pylist())
+                content += str(read_table(file).to_pylist())
             if file.suffix == ".npz":
                 content += str({name: str(each) for name, each in np.load(file).items()})
             found[file.relative_to(folder).as_posix()] = content
@@ -83,7 +84,9 @@ def test_what_holds_a_user_is_found_and_left(copied, gone):
     assert "the model average version 1" in done["average/1: its run in MLflow"]
     after = everything(Path("runs"))
     changed = {name for name in after if before.get(name) != after[name]}
-    assert not {name for name in changed if not name.startswith("mlflow.db")}
+    assert not {name for name in changed if not name.startswith("mlflow.db")} - {
+        ".forgotten.json.lock"
+    }
     assert stat.S_IMODE(Path("runs", FILE).stat().st_mode) == 0o600
     assert forgotten_users(Path("runs")).holds(gone)
 
@@ -115,8 +118,13 @@ def test_the_rest_answers_as_before(copied, gone):
     assert again.metrics.shape == copied.metrics.shape and again.report.is_file()
 
 
-def test_cut_events_are_those_of_the_others(tmp_path):
-    settings = {"log": {"path": str(log_of(tmp_path / "log.csv")), "columns": COLUMNS}}
+@pytest.mark.parametrize(
+    "protection", [{}, {"pseudonyms": {"key": "users"}, "encryption": {"key": "users"}}]
+)
+def test_cut_events_are_those_of_the_others(tmp_path, monkeypatch, protection):
+    monkeypatch.setenv("RECSYS_KEY_USERS", KEY)
+    log = {"path": str(log_of(tmp_path / "log.csv")), "columns": COLUMNS}
+    settings = {"log": log, "protection": protection}
     runs = tmp_path / "runs"
     whole = prepare(DataConfig.model_validate(settings), runs / "datasets")
     of = {user: whole.statistics.events_of([user]) for user in whole.user_ids}
@@ -124,12 +132,14 @@ def test_cut_events_are_those_of_the_others(tmp_path):
     gone = {"customer-00-x", "customer-05-x", "customer-11-x"}
     recsys.forget(sorted(gone), runs_dir=runs, purge=True)
     cut = recsys.Dataset(whole.path)
-    assert cut.user_ids == [user for user in whole.user_ids if user not in gone]
+    spelled = gone | {recsys.pseudonym(user, KEY) for user in gone}
+    assert cut.user_ids == [user for user in whole.user_ids if user not in spelled]
+    assert is_encrypted(cut.path / "users.parquet") == bool(protection)
     for user in cut.user_ids:
         pd.testing.assert_frame_equal(cut.statistics.events_of([user]), of[user])
     assert len(cut.queries("test")) == queries * 9 // 12
     assert cut.manifest.cut_users == 3 and cut.fingerprint == whole.fingerprint
-    assert not naming(runs, *gone)
+    assert not naming(runs, *spelled)
 
 
 def test_later_preparations_leave_them_out(tmp_path):

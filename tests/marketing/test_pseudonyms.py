@@ -13,6 +13,7 @@ from recsys.marketing.measurement import permutation
 from recsys.marketing.propensity.labelled_table import LabelledTableConfig, read_labelled
 from recsys.marketing.realtime.stream import open_stream
 from recsys.marketing.sentiment.reviews import ReviewsConfig, read_reviews
+from recsys.protection.encryption import Encryption, encryption_in, read_frame, write_frame
 from recsys.protection.keys import Key
 from recsys.protection.pseudonyms import Pseudonyms
 from recsys.runs.folder import RunFolder
@@ -95,6 +96,27 @@ def test_outcomes_have_ids_of_the_log(tmp_path, key, prediction, monkeypatch):
     monkeypatch.setenv("RECSYS_KEY_USERS", OTHER)
     with pytest.raises(InputError, match=r"another key .* than the one with which the campaign"):
         measure_campaign(folder, OutcomesConfig(path=orders))
+
+
+def test_what_is_made_of_encrypted_predictions_is_encrypted(tmp_path, key, monkeypatch):
+    monkeypatch.setattr(permutation, "PERMUTATIONS", 19)
+    monkeypatch.setenv("RECSYS_KEY_DISK", OTHER)
+    encryption = Encryption(Key("disk", OTHER.encode()))
+    table = write_prediction(tmp_path / "buys", [key.of(user) for user in IDS]) / "users.parquet"
+    write_frame(read_frame(table), table, encryption)
+    RunFolder(table.parent).write_metrics({"pseudonyms": key.as_document()})
+    folder = build(tmp_path, "spring", "2026-03-01", holdout=0.5)
+    for name in ("assignments", "messages", "left_out"):
+        assert encryption_in(folder / f"{name}.parquet") == encryption
+    assert pd.read_csv(folder / "push-hello.csv")["user"].isin(map(key.of, IDS)).all()
+    orders = write(tmp_path / "orders.csv", user=IDS[:20], time="2026-03-02")
+    path = measure_campaign(folder, OutcomesConfig(path=orders))
+    assert "20 of 20 outcomes in the days" in json.loads(path.read_text())["notes"][0]
+    # A later campaign reads what was sent.
+    build(tmp_path, "summer", "2026-03-03", caps={"all": {"messages": 1, "days": 7}})
+    document = {"name": "all", "runs": {"buys": str(table.parent)}, "where": "true"}
+    audience = save_audience(validated(AudienceConfig, document, "a.yaml"), tmp_path / "runs")
+    assert encryption_in(audience / "members.parquet") == encryption
 
 
 def test_campaigns_before_another_key_are_not_overlooked(tmp_path, key, prediction, monkeypatch):

@@ -37,8 +37,8 @@ def cut_users(dataset: Dataset, users: Collection[str]) -> np.ndarray:
         int64 [events + 1]: where each event, and the end of the last one, stands now. An event that
         is gone has the place of the next one.
     """
-    ids = np.array(dataset.user_ids, dtype=object)
-    stays = ~np.isin(ids, list(users))
+    gone = frozenset(users)
+    stays = np.array([user not in gone for user in dataset.user_ids], dtype=bool)
     offsets = np.asarray(dataset.user_offsets)
     kept = np.repeat(stays, np.diff(offsets))
     places = np.concatenate(([0], np.cumsum(kept))).astype(np.int64)
@@ -71,7 +71,8 @@ def cut_users(dataset: Dataset, users: Collection[str]) -> np.ndarray:
             is_target = weights > 0
             targets = _counts(items[is_target], parts[is_target], dataset.items)
             np.save(folder / "item_targets.npy", targets)
-        write_users(pa.chunked_array([pa.array(ids[stays])]), folder, encryption)
+        ids = pa.chunked_array([pa.array(dataset.user_ids, pa.string())])
+        write_users(ids.filter(pa.array(stays)), folder, encryption)
         _cut_quarantine(dataset.path / "quarantine.parquet", folder, users)
         counts = np.bincount(parts, minlength=len(PARTS))
         manifest = dataset.manifest.model_copy(

@@ -41,7 +41,8 @@ def key(monkeypatch):
 def prepare_both(write, prepared, key):
     def prepare_with(**protection):
         log, users = write("log.csv", log_of(IDS)), write("users.csv", USERS)
-        table = {"path": str(users), "key": "user", "features": {"city": "categorical"}}
+        city = {"kind": "categorical", "minimum_users": 1}
+        table = {"path": str(users), "key": "user", "features": {"city": city}}
         return prepared(log, users=table, **protection)
 
     return prepare_with

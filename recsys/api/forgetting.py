@@ -1,5 +1,6 @@
 """Forgetting users: the list that later work heeds, and what holds them now."""
 
+import contextlib
 import json
 import shutil
 from collections.abc import Collection, Iterator
@@ -12,13 +13,14 @@ from recsys.data.dataset import Dataset
 from recsys.data.manifest import MANIFEST
 from recsys.data.sources.text import normal_id
 from recsys.errors import InputError
-from recsys.protection.forgotten import add_forgotten
+from recsys.protection.forgotten import NOBODY, ForgottenUsers, add_forgotten
 from recsys.protection.personal_files import is_personal, run_folders
 from recsys.protection.pseudonyms import pseudonyms_of
 from recsys.protection.tables import columns_of, keep_rows, move_events, users_in
 from recsys.runs.folder import RunFolder
 from recsys.system.files import atomic_path, given_path, locked
 from recsys.system.manifests import as_document, describe, read_manifest, write_manifest
+from recsys.system.reading import read_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,7 +53,8 @@ def forget(users: Any, *, runs_dir: str | Path = "runs", purge: bool = False) ->
         ``removed``, ``tagged``, or ``retrain: COMMAND``.
 
     Raises:
-        InputError: there are no ids, or the key of pseudonyms is not here.
+        InputError: there are no ids, the key of pseudonyms is not here, or a run that would be
+            written again is at work. Nothing was done then.
         Damaged: a file is not what was written, so that it is not known whether it holds them.
 
     Example:
@@ -66,9 +69,12 @@ def forget(users: Any, *, runs_dir: str | Path = "runs", purge: bool = False) ->
     root = given_path(runs_dir, "forget: runs_dir")
     if not root.is_dir():
         raise InputError(f"there is no folder {root}: give the folder of all runs (runs_dir)")
-    with locked(root / "datasets"):
+    with locked(root / "datasets"), contextlib.ExitStack() as locks:
+        for run in run_folders(root) if purge else ():
+            busy = f"another process is at work in {run}: have users forgotten when it has ended"
+            locks.enter_context(locked(run, busy))
         forgetting = _Forgetting(root, ids, purge)
-        add_forgotten(root, forgetting.spellings)
+        forgetting.forgotten = add_forgotten(root, forgetting.spellings)
         forgetting.datasets()
         forgetting.runs()
         forgetting.tables()
@@ -98,12 +104,14 @@ class _Forgetting:
         ids: of the users, as in logs.
         purge: whether files are written again.
         rows: what was found and done.
+        forgotten: the list that has them.
     """
 
     root: Path
     ids: list[str]
     purge: bool
     rows: list[tuple[str, str, int, str]] = field(default_factory=list)
+    forgotten: ForgottenUsers = NOBODY
 
     def __post_init__(self) -> None:
         self._datasets = [
@@ -130,7 +138,7 @@ class _Forgetting:
                 yield run.files.read(run.metrics).get("pseudonyms"), f"the run {run.path}"
         for name in ("campaigns/*/*/campaign.json", "replays/*/replay.json"):
             for file in sorted(self.root.glob(name)):
-                yield json.loads(file.read_text(encoding="utf-8")).get("pseudonyms"), str(file)
+                yield read_json(file, MEND, ["format"]).get("pseudonyms"), str(file)
 
     def datasets(self) -> None:
         """Datasets, and the frames that they were prepared from."""
@@ -158,8 +166,10 @@ class _Forgetting:
             self._rows_of(file, frames[file.name], "a frame as it was given")
 
     def _is_quarantined(self, dataset: Dataset) -> bool:
-        users = users_in(dataset.path / "quarantine.parquet", "user")
-        return any(normal_id(user) in self.spellings for user in users if user is not None)
+        path = dataset.path / "quarantine.parquet"
+        users = {normal_id(user) for user in users_in(path, "user") if user is not None}
+        lines = [line for line in users_in(path, "raw") if line is not None]
+        return bool(users & self.spellings) or any(map(self.forgotten.named_in, lines))
 
     def runs(self) -> None:
         """Runs: their files, their weights, and their runs in MLflow."""

@@ -20,7 +20,8 @@ from recsys.errors import Damaged, InputError
 from recsys.evaluation.ranks_file import read_ranks
 from recsys.protection.encryption import is_encrypted, read_table
 from recsys.protection.forgotten import FILE, forgotten_users
-from tests.marketing.campaigns.plain import build
+from recsys.system.files import locked
+from tests.marketing.campaigns.plain import build, write_prediction
 from tests.marketing.campaigns.plain import users as addressed
 
 KEY = "3d" * 32
@@ -232,6 +233,18 @@ def test_what_cannot_be_used_is_refused_before_anything_is_done(tmp_path):
     with pytest.raises(InputError, match="there is no folder"):
         recsys.forget(["a"], runs_dir=tmp_path / "nowhere")
     assert not (tmp_path / FILE).exists()
+
+
+def test_a_run_at_work_is_not_written_under_its_hands(tmp_path):
+    run = write_prediction(tmp_path / "runs" / "buys" / "1", ["customer-01-x", "customer-02-x"])
+    with (
+        locked(run),
+        pytest.raises(InputError, match=r"at work in .*buys/1: have users forgotten when it has"),
+    ):
+        recsys.forget(["customer-01-x"], runs_dir=tmp_path / "runs", purge=True)
+    assert not (tmp_path / "runs" / FILE).exists()
+    recsys.forget(["customer-01-x"], runs_dir=tmp_path / "runs", purge=True)
+    assert pd.read_parquet(run / "users.parquet")["user"].tolist() == ["customer-02-x"]
 
 
 def test_a_damaged_list_is_named(tmp_path):

@@ -1,9 +1,11 @@
 """A log whose user ids are replaced as they are read: the same dataset, without the ids."""
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from recsys.data.dataset import Dataset
 from recsys.data.prepare.config import DataConfig
 from recsys.data.sources.text import normal_id
 from recsys.errors import InputError
@@ -151,3 +153,14 @@ def test_tables_of_ids_are_encrypted(write, prepared, monkeypatch):
     # Another key is another dataset.
     other = prepared(log, protection={"encryption": {"key": "disk"}})
     assert other.fingerprint != closed.fingerprint
+
+
+def test_frames_have_pseudonyms_by_keyword(tmp_path, key):
+    frame = pd.DataFrame({"u": ["ann", "bob"] * 6, "i": list("xyzw") * 3, "t": range(12)})
+    roles = {"user": "u", "item": "i", "order": "t", "split": "random", "runs_dir": tmp_path}
+    for given in ({"protection": PROTECTION}, {"protection.pseudonyms.key": "users"}):
+        data = Dataset.from_frame(frame, **roles, **given)
+        assert set(data.user_ids) == {key.of("ann"), key.of("bob")}
+    # The frame itself is written as it was given, for its owner alone.
+    (file,) = (tmp_path / "datasets/frames").glob("*.parquet")
+    assert file.stat().st_mode & 0o777 == 0o600

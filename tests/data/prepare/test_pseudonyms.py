@@ -156,9 +156,11 @@ def test_tables_of_ids_are_encrypted(write, prepared, monkeypatch):
 
 
 def test_frames_have_pseudonyms_by_keyword(tmp_path, key):
-    frame = pd.DataFrame({"u": ["ann", "bob"] * 6, "i": list("xyzw") * 3, "t": range(12)})
-    roles = {"user": "u", "item": "i", "order": "t", "split": "random", "runs_dir": tmp_path}
-    for given in ({"protection": PROTECTION}, {"protection.pseudonyms.key": "users"}):
+    days = pd.date_range("2026-01-01", periods=12)
+    frame = pd.DataFrame({"u": ["ann", "bob"] * 6, "i": list("xyzw") * 3, "t": days})
+    roles = {"user": "u", "item": "i", "time": "t", "split": "leave_one_out"}
+    roles["runs_dir"] = tmp_path
+    for given in ({"protection": PROTECTION}, {"pseudonyms": {"key": "users"}}):
         data = Dataset.from_frame(frame, **roles, **given)
         assert set(data.user_ids) == {key.of("ann"), key.of("bob")}
     # The frame itself is written as it was given, for its owner alone.

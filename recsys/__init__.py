@@ -28,6 +28,8 @@ if TYPE_CHECKING:
         list_data,
         prepare,
     )
+    from recsys.api.forgetting import forget
+    from recsys.api.ids import pseudonym
     from recsys.api.loading import load
     from recsys.api.plots import Plots
     from recsys.api.run import Run
@@ -59,11 +61,13 @@ _HOMES = {
     "compare": "recsys.api.comparing",
     "diagnose": "recsys.api.data",
     "fetch_data": "recsys.api.data",
+    "forget": "recsys.api.forgetting",
     "generate_data": "recsys.api.data",
     "init": "recsys.api.data",
     "list_data": "recsys.api.data",
     "load": "recsys.api.loading",
     "prepare": "recsys.api.data",
+    "pseudonym": "recsys.api.ids",
     "run": "recsys.api.training",
     "sweep": "recsys.api.training",
     "train": "recsys.api.training",
@@ -82,11 +86,13 @@ __all__ = [
     "compare",
     "diagnose",
     "fetch_data",
+    "forget",
     "generate_data",
     "init",
     "list_data",
     "load",
     "prepare",
+    "pseudonym",
     "run",
     "sweep",
     "train",

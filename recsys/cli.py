@@ -224,7 +224,8 @@ def recommend(
 
     opened = load(run)
     if user is not None:
-        if normal_id(user) not in opened.dataset.user_places:
+        data = opened.dataset
+        if data.stored_user_id(normal_id(user)) not in data.user_places:
             raise InputError(
                 f"there is no user {user!r} in the dataset {opened.dataset.path}. Give the history "
                 "itself: --history ITEM,ITEM,… or --item ITEM --item ITEM …"
@@ -308,6 +309,31 @@ def upload(
     from recsys.runs.opening import open_run
 
     print(Run(open_run(run)).upload(runs_dir))
+
+
+@app.command()
+def forget(
+    user: Annotated[
+        list[str] | None, typer.Option(help="id as in the log; as often as there are users")
+    ] = None,
+    users: Annotated[Path | None, typer.Option(help="a text file with an id on each line")] = None,
+    runs_dir: RunsDir = RUNS,
+    purge: Annotated[
+        bool, typer.Option("--purge", help="write the files again that hold them")
+    ] = False,
+) -> None:
+    """Leave users out of all later work; find, and with --purge remove, what holds them now."""
+    from recsys.api.forgetting import forget, ids_in
+
+    given = [*(user or []), *(ids_in(users) if users is not None else [])]
+    found = forget(given, runs_dir=runs_dir, purge=purge)
+    for row in found.to_dict("records"):
+        count = f" ({row['users']:,} of {len(set(given)):,})" if row["users"] else ""
+        show(f"{row['path']}: {row['holds']}{count}: {row['done']}")
+    say(f"later work leaves them out: {runs_dir / 'forgotten.json'}")
+    if not purge and len(found):
+        say("to write these files again without them: the same command with --purge")
+    say("not ours, and left as they are: the log and the tables that you give; copies of files")
 
 
 @app.command()

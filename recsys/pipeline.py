@@ -235,7 +235,7 @@ class Pipeline:
         sections.setdefault("validation", chosen_epoch)
         sections["notes"] = {"data": findings(dataset.manifest), **sections["notes"]}
         write_ranks(ranked, dataset, folder.ranks)
-        folder.write_json(folder.examples, examples(ranked, dataset))
+        folder.write_json(folder.examples, examples(ranked, dataset), private=True)
         folder.write_metrics(
             {
                 **sections,

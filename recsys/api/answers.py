@@ -55,8 +55,9 @@ def of_users(recommender: Recommender, dataset: Dataset, users: Sequence[str]) -
         InputError: none of the users is known, or it is another dataset.
     """
     recommender.check_dataset(dataset)
-    places = [place for place, user in enumerate(users) if user in dataset.user_places]
-    unknown = list(dict.fromkeys(user for user in users if user not in dataset.user_places))
+    there = {user: dataset.stored_user_id(user) in dataset.user_places for user in users}
+    places = [place for place, user in enumerate(users) if there[user]]
+    unknown = [user for user, is_there in there.items() if not is_there]
     if not places:
         there_are = "is no user" if len(unknown) == 1 else "are no users"
         raise InputError(

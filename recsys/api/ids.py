@@ -12,6 +12,8 @@ import numpy as np
 
 from recsys.data.sources.text import normal_id
 from recsys.errors import InputError
+from recsys.protection.keys import key_of_text
+from recsys.protection.pseudonyms import Pseudonyms
 from recsys.system.display import HALVES, counted
 
 
@@ -59,6 +61,33 @@ def id_of(value: Any, where: str) -> str:
         return str(int(number))
     shown = ascii(value) if isinstance(value, str) else repr(str(value)[:80])
     raise InputError(f"{where}: {shown:.80} is not an id; give text or whole numbers")
+
+
+def pseudonym(user: Any, key: str) -> str:
+    """The pseudonym of a user's id, by which a model that reads user ids knows the user.
+
+    It is HMAC-SHA-256 in hexadecimal digits, of the UTF-8 bytes of the key's text and of the id's.
+    Other languages make it of an id in the same form: no blanks around it, whole numbers without a
+    fraction.
+
+    Args:
+        user: an id, text or a whole number.
+        key: the text of the key, as the variable, file or command of ``RECSYS_KEY_…`` has it.
+
+    Raises:
+        InputError: it is not an id, or is empty; or the key is too short.
+
+    Example:
+        >>> key = "0123456789abcdef0123456789abcdef"
+        >>> recsys.pseudonym("u1", key)
+        '39536bc0c20e6efcd22ec30bb96eec5aff9be6a37fe8e9db166b4cc950c94e7e'
+        >>> recsys.pseudonym(17850.0, key) == recsys.pseudonym(" 17850 ", key)
+        True
+    """
+    found = id_of(user, "pseudonym")
+    if not found:
+        raise InputError("pseudonym: the id is empty")
+    return Pseudonyms(key_of_text("given", key, "key")).of(found)
 
 
 def category_of(value: Any, where: str) -> str:

@@ -24,7 +24,8 @@ file                       dtype, shape      holds
 ``event_campaigns.npy``    int32 [events]    campaign that is answered, -1 = none (if mapped)
 ``item_counts.npy``        int64 [items, 3]  events of an item in each part
 ``item_targets.npy``       int64 [items, 3]  those of a weight above 0 (if not all are)
-``users.parquet``          --                ``user_id``, in index order
+``users.parquet``          --                ``user_id``, in index order; pseudonyms where the
+                                             manifest has their key
 ``items.parquet``          --                ``item_id``, ``title``, in index order
 ``channels.parquet``, ``campaigns.parquet``  ``name``, in index order (if mapped)
 ``features/<side>.<name>.npy``               see :mod:`recsys.data.feature`; of events in the
@@ -51,6 +52,7 @@ from recsys.data.feature import Side
 from recsys.data.manifest import FORMAT, MANIFEST, PARTS, Manifest, Part
 from recsys.data.queries import Queries, ranges
 from recsys.errors import Damaged
+from recsys.protection.pseudonyms import StoredId, stored_id
 from recsys.system.manifests import check, read_manifest
 from recsys.system.reading import read_json, reading
 
@@ -403,6 +405,26 @@ class Dataset:
         """
         return {user: place for place, user in enumerate(self.user_ids)}
 
+    def stored_user_id(self, user: str) -> str:
+        """The id of a user as it stands in the dataset: where it has pseudonyms, that of the id.
+
+        Args:
+            user: an id of the log, as normal ids are; a pseudonym that the dataset has stays.
+
+        Raises:
+            InputError: the key of the pseudonyms is not here, or it is another one.
+
+        Example:
+            >>> data.stored_user_id("u1")
+            'u1'
+        """
+        return self._stored_id(user)
+
+    @cached_property
+    def _stored_id(self) -> StoredId:
+        what = f"the dataset {self.path}"
+        return stored_id(self.manifest.pseudonyms, self.user_places, what)
+
     @cached_property
     def item_ids(self) -> list[str]:
         """Item ids in index order.
@@ -438,13 +460,13 @@ class Dataset:
     def _column(self, name: str, column: str) -> list[str]:
         # Ids are needed by people and by the export, never by the training
         # core, which must import without PyArrow.
-        import pyarrow.parquet
+        from recsys.protection.encryption import read_table
 
         file = self.path / name
         if name in self.manifest.files:
             check(self.path, {name: self.manifest.files[name]}, MEND)
         with reading(file, MEND):
-            return pyarrow.parquet.read_table(file, columns=[column])[column].to_pylist()
+            return read_table(file, [column])[column].to_pylist()
 
     def part_range(self, part: Part) -> tuple[np.ndarray, np.ndarray]:
         """Begin and end (int64 [users]) of every user's events of one part.

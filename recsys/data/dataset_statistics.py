@@ -201,10 +201,13 @@ class DatasetStatistics:
             InputError: the log has no such user.
         """
         ids = [normal_id(str(user)) for user in ([users] if isinstance(users, str) else users)]
-        if unknown := [user for user in dict.fromkeys(ids) if user not in self.dataset.user_places]:
+        found = [self.dataset.user_places.get(self.dataset.stored_user_id(user)) for user in ids]
+        if unknown := list(
+            dict.fromkeys(user for user, place in zip(ids, found, strict=True) if place is None)
+        ):
             more = f" and {len(unknown) - 5:,} more" if len(unknown) > 5 else ""
             raise InputError(f"the log has no user {', '.join(map(repr, unknown[:5]))}{more}")
-        places = [self.dataset.user_places[user] for user in ids]
+        places = [place for place in found if place is not None]
         offsets = self.dataset.user_offsets
         first = [
             offsets[place] if last is None else max(offsets[place], offsets[place + 1] - last)

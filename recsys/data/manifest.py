@@ -38,6 +38,20 @@ class Manifest(StrictConfig):
     settings: dict[str, Any] = Field(description="the experiment's `data` section, resolved")
     quality: dict[str, Any] = Field(description="rows read, kept, quarantined by reason, notes")
     split: dict[str, Any] = Field(description="leakage audit, as in metrics.json")
+    pseudonyms: dict[str, str] | None = Field(
+        None,
+        description="name and id of the key that replaced user ids; null: they stay",
+    )
+    encryption: dict[str, str] | None = Field(
+        None, description="name and id of the key of encrypted tables; null: they are not encrypted"
+    )
+    source_fingerprint: str = Field(
+        "", description="of the log, tables and settings, whichever users were left out"
+    )
+    forgotten: str | None = Field(
+        None, description="digest of the list of forgotten users that was heeded"
+    )
+    cut_users: int = Field(0, description="users who were cut out since it was prepared")
     files: Files = Field({}, description="what every other file of the folder holds")
 
     def features(self, side: Side) -> tuple[Feature, ...]:

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from recsys.data.dataset import Dataset
 from recsys.data.queries import Queries
 from recsys.errors import InputError
 from recsys.evaluation.ranking import UNRANKED, RankedQueries
+from recsys.protection.encryption import encryption_of, read_table, write_table
 from recsys.system.files import atomic_path
 from recsys.system.reading import reading
 
@@ -34,8 +34,9 @@ def write_ranks(ranked: RankedQueries, dataset: Dataset, path: Path) -> None:
             "event": pa.array(ranked.queries.target_events, pa.int64()),
         }
     )
-    with atomic_path(path) as partial:
-        pq.write_table(table, partial)
+    encryption = encryption_of(dataset.manifest.encryption, f"the dataset {dataset.path}")
+    with atomic_path(path, private=True) as partial:
+        write_table(table, partial, encryption)
 
 
 def read_ranks(path: Path, dataset: Dataset) -> RankedQueries:
@@ -48,7 +49,7 @@ def read_ranks(path: Path, dataset: Dataset) -> RankedQueries:
         InputError: the ranks are damaged, or were made with another dataset.
     """
     with reading(path, MEND):
-        table = pq.read_table(path)
+        table = read_table(path)
         events = table["event"].to_numpy()
         ids = table["item_id"].to_pylist()
         found = table["rank"].fill_null(UNRANKED).to_numpy().astype(np.int32)

@@ -63,7 +63,13 @@ def write_manifest(
         "format": FORMAT,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "version": request.config.version,
-        "data": {"fingerprint": dataset.fingerprint, "fitted_part": request.fitted_part},
+        "data": {
+            "fingerprint": dataset.fingerprint,
+            "fitted_part": request.fitted_part,
+            # By which key `user_id` is a pseudonym; null: it is the log's id.
+            "pseudonyms": dataset.manifest.pseudonyms,
+            "encryption": dataset.manifest.encryption,
+        },
         "model": {
             "k": request.config.k,
             "seen": request.seen,

@@ -50,7 +50,7 @@ class Probes:
             f"{FEATURE}{name}": np.concatenate(values)
             for name, values in histories.features.items()
         }
-        with atomic_path(file) as partial:
+        with atomic_path(file, private=True) as partial:
             np.savez(
                 partial,
                 history_items=np.concatenate(histories.items),

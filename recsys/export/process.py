@@ -29,6 +29,7 @@ from recsys.export.titles import write_titles
 from recsys.export.warmup import write_warmup_requests
 from recsys.models import saved
 from recsys.models.retriever import Retriever
+from recsys.protection.personal_files import close_to_others
 from recsys.system.files import whole_folder
 
 
@@ -59,7 +60,10 @@ def export(request: ExportRequest) -> dict[str, Any]:
         (folder / EXTRA).mkdir()
         write_titles(folder, dataset, retriever.catalogue_items)
         write_warmup_requests(folder, _warmup_requests(request, retriever, dataset, probes))
-        return write_manifest(folder, request, retriever, dataset, gate.signatures, parity)
+        manifest = write_manifest(folder, request, retriever, dataset, gate.signatures, parity)
+        if retriever.config.query.user_id:
+            close_to_others(folder)  # it holds the ids of users
+        return manifest
 
 
 def load_retriever(file: Path) -> Retriever:

@@ -222,7 +222,7 @@ class Recommender:
             InputError: an unknown user, or another dataset.
         """
         self.check_dataset(dataset)
-        user = dataset.user_places.get(normal_id(user_id))
+        user = dataset.user_places.get(dataset.stored_user_id(normal_id(user_id)))
         if user is None:
             raise InputError(f"there is no user {user_id!r} in the dataset {dataset.path}")
         begin, end = dataset.user_offsets[user : user + 2]

@@ -11,7 +11,7 @@ from typing import Any
 from recsys.errors import Damaged
 from recsys.marketing.formats import of_this_format
 from recsys.system import manifests
-from recsys.system.files import draft_folder, locked, remove_drafts, whole_folder
+from recsys.system.files import PRIVATE, draft_folder, locked, remove_drafts, whole_folder
 from recsys.system.reading import read_json
 
 RECORD = "version.json"
@@ -122,7 +122,7 @@ def _fill(draft: Path, write: Callable[[Path], None]) -> None:
     write(draft)
     for path in draft.rglob("*"):
         if path.suffix in OF_USERS:
-            path.chmod(0o600)
+            path.chmod(PRIVATE)
     draft.chmod(mode)
 
 

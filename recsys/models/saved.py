@@ -16,7 +16,7 @@ MEND = "Run `recsys train` with the experiment: it makes it again, from its chec
 
 def save_retriever(retriever: Retriever, file: Path) -> None:
     """Writes a trained model (``.keras``), in float32."""
-    with atomic_path(file) as temporary, _without_tensorflow():
+    with atomic_path(file, private=True) as temporary, _without_tensorflow():
         retriever.in_float32().save(temporary)
 
 

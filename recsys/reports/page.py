@@ -101,7 +101,7 @@ def write_page(
         **(filters or {}),
     }
     document = environment.get_template(template).render(**context)
-    with atomic_path(path) as partial:
+    with atomic_path(path, private=True) as partial:
         partial.write_text(document, encoding="utf-8")
     return path
 

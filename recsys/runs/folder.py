@@ -90,7 +90,7 @@ class RunFolder:
 
     def write_metrics(self, document: Mapping[str, Any]) -> None:
         """Writes ``metrics.json``, with the number of its format."""
-        self.write_json(self.metrics, {"format": FORMAT, **document})
+        self.write_json(self.metrics, {"format": FORMAT, **document}, private=True)
 
     def dataset(self) -> Dataset:
         """Opens the dataset that the run reads, and compares its files with their digests.
@@ -122,10 +122,10 @@ class RunFolder:
         Raises:
             Damaged: it is missing, or not what was written.
         """
-        import pandas as pd
+        from recsys.protection.encryption import read_frame
 
         with reading(self.files.checked(path), MEND):
-            return pd.read_parquet(path)
+            return read_frame(path)
 
     def model_version(self) -> Path:
         """The folder of the newest exported SavedModel.
@@ -149,14 +149,14 @@ class RunFolder:
         return max(versions, key=lambda folder: int(folder.name))
 
     @staticmethod
-    def write_json(path: Path, document: Any) -> None:
-        """Writes a JSON file in whole or not at all."""
-        write_document(path, document)
+    def write_json(path: Path, document: Any, private: bool = False) -> None:
+        """Writes a JSON file in whole or not at all; of a private one its owner is the reader."""
+        write_document(path, document, private)
 
 
-def write_document(path: Path, document: Any) -> None:
+def write_document(path: Path, document: Any, private: bool = False) -> None:
     """Writes a YAML or JSON file, by its ending, in whole or not at all."""
-    with atomic_path(path) as temporary:
+    with atomic_path(path, private) as temporary:
         temporary.write_text(as_text(path, document), encoding="utf-8")
 
 

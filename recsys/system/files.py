@@ -17,6 +17,8 @@ from typing import Any
 
 from recsys.errors import InputError
 
+# The mode of a file that only its owner may read.
+PRIVATE = 0o600
 DRAFT = re.compile(r"\.([0-9]{1,9})-.+")
 
 
@@ -43,7 +45,7 @@ def given_path(value: Any, what: str) -> Path:
 
 
 @contextlib.contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
+def atomic_path(path: Path, private: bool = False) -> Iterator[Path]:
     """Yields a temporary sibling that takes the place of ``path`` when all went well.
 
     The temporary name ends as the real one does, for writers that go by the
@@ -53,12 +55,20 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
     Args:
         path: the file to write; its folder must be there.
+        private: only its owner may read it, from the first byte on and whatever the umask.
     """
     temporary = _draft_of(path)
     try:
+        if private:
+            # Writers open what is there, and leave its mode.
+            os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, PRIVATE))
+            temporary.chmod(PRIVATE)  # a umask can take from its owner, too
         yield temporary
-        with contextlib.suppress(FileNotFoundError):
-            shutil.copymode(path, temporary)
+        if private:
+            temporary.chmod(PRIVATE)
+        else:
+            with contextlib.suppress(FileNotFoundError):
+                shutil.copymode(path, temporary)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -68,11 +78,14 @@ def atomic_path(path: Path) -> Iterator[Path]:
 def draft_folder(path: Path) -> Iterator[Path]:
     """Yields an empty temporary sibling of a folder, which is gone in the end.
 
+    Until then only its owner can look into it.
+
     Args:
         path: the folder that is drafted; the one around it is made.
     """
     temporary = _draft_of(path)
-    temporary.mkdir(parents=True)
+    temporary.parent.mkdir(parents=True, exist_ok=True)
+    temporary.mkdir(mode=0o700)
     try:
         yield temporary
     finally:

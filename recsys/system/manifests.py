@@ -92,16 +92,20 @@ def check(folder: Path, files: Mapping[str, FileRecord], mend: str, content: boo
         raise Damaged(folder / name, mend)
 
 
-def write_manifest(path: Path, document: Mapping[str, Any]) -> None:
+def write_manifest(path: Path, document: Mapping[str, Any], private: bool = False) -> None:
     """Writes a manifest with its seal, in whole or not at all.
 
     Args:
         path: the file.
         document: what JSON can hold; no ``seal``.
+        private: see :func:`recsys.system.files.atomic_path`.
     """
     plain = json.loads(json.dumps(document, allow_nan=False))
     text = json.dumps({**plain, SEAL: _seal(plain)}, indent=2, ensure_ascii=False)
-    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+    with (
+        atomic_path(path, private) as temporary,
+        temporary.open("w", encoding="utf-8") as file,
+    ):
         file.write(text + "\n")
         file.flush()
         # A power cut after the rename must not find an empty file: all else stands on it.

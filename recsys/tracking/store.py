@@ -36,6 +36,8 @@ def open_local(runs_dir: Path) -> str:
         InputError: ``mlflow.db`` is damaged, or of something else.
     """
     _create_local(runs_dir)
+    # Copies of reports and models: MLflow itself goes by the umask.
+    (runs_dir / "mlartifacts").mkdir(mode=0o700, exist_ok=True)
     database = runs_dir / "mlflow.db"
     try:
         adopt(database, artifact_location(runs_dir))

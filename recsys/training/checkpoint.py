@@ -33,7 +33,7 @@ def save_checkpoint(path: Path, arrays: State, metadata: dict[str, Any]) -> None
     path.parent.mkdir(parents=True, exist_ok=True)
     text = np.frombuffer(json.dumps(metadata).encode(), dtype=np.uint8)
     members: dict[str, Any] = {**arrays, _METADATA: text}
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
+    with atomic_path(path, private=True) as temporary, temporary.open("wb") as file:
         np.savez(file, **members)
         file.flush()
         # A power cut after the rename must not find an empty file.

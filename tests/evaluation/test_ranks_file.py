@@ -65,11 +65,11 @@ def test_a_full_disk_leaves_nothing_half_written(
     ranks = np.ones(16, np.int32)
     ranked = RankedQueries(queries, ranks, np.full((16, 2), -1, np.int32), 0)
 
-    def full(table, path):
+    def full(table, path, encryption):
         path.write_bytes(b"PAR1")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(ranks_file.pq, "write_table", full)
+    monkeypatch.setattr(ranks_file, "write_table", full)
     with pytest.raises(OSError, match="No space left"):
         write_ranks(ranked, checkerboard, folder / "ranks.parquet")
     assert list(folder.iterdir()) == []

@@ -34,6 +34,9 @@ from recsys.data.sources.public import Table
 from recsys.data.sources.read import column, read_table
 from recsys.data.sources.times import zone_notes
 from recsys.errors import InputError
+from recsys.protection.encryption import Encryption
+from recsys.protection.forgotten import NOBODY, ForgottenUsers
+from recsys.protection.pseudonyms import Pseudonyms
 
 Progress = Callable[[str, float], None]
 
@@ -48,6 +51,9 @@ class Builder:
         files: of each table.
         folder: to write; it must not exist.
         tell: called with what is being done and the share done.
+        pseudonyms: what user ids are replaced by; None: they stay.
+        forgotten: users who are left out.
+        encryption: of the tables that hold ids of users; None: they are not encrypted.
     """
 
     con: Backend
@@ -55,9 +61,12 @@ class Builder:
     files: dict[Table, SourceFiles]
     folder: Path
     tell: Progress
+    pseudonyms: Pseudonyms | None = None
+    forgotten: ForgottenUsers = NOBODY
+    encryption: Encryption | None = None
 
-    def build(self, fingerprint: str) -> None:
-        """Does all of it; the manifest, which has the fingerprint, is written last.
+    def build(self, fingerprint: str, source_fingerprint: str) -> None:
+        """Does all of it; the manifest, which has the fingerprints, is written last.
 
         Raises:
             InputError: anything about the log, the tables or the settings that a user can mend.
@@ -106,6 +115,9 @@ class Builder:
         columns = self.config.log.columns
         manifest = Manifest(
             fingerprint=fingerprint,
+            encryption=None if self.encryption is None else self.encryption.as_document(),
+            source_fingerprint=source_fingerprint,
+            forgotten=self.forgotten.digest if self.forgotten else None,
             users=len(users),
             items=len(catalogue.ids),
             events=report.rows_kept,
@@ -122,6 +134,7 @@ class Builder:
             settings=self.config.model_dump(mode="json"),
             quality=quality.as_document(report),
             split=split,
+            pseudonyms=None if self.pseudonyms is None else self.pseudonyms.as_document(),
         )
         self.tell("taking digests", 0.95)
         manifest.write(self.folder)
@@ -133,7 +146,9 @@ class Builder:
                 self.con, where, config, "raw_log", config.roles, config.where is not None
             )
             columns = {name: each.column or name for name, each in config.features.items()}
-            log = quality.clean_log(self.con, source, config, where, columns)
+            log = quality.clean_log(
+                self.con, source, config, where, columns, self.pseudonyms, self.forgotten
+            )
             zones = []
             if config.columns.time is not None:
                 given = column(source.table, config.columns.time, "time", where)
@@ -141,7 +156,14 @@ class Builder:
             source.drop(self.con)
             report = quality.inspect_log(log, config, where)
             report.notes += zones
-            quality.write_quarantine(self.con, log, config, self.folder / "quarantine.parquet")
+            if self.pseudonyms is not None:
+                report.notes.append(
+                    f"user ids are pseudonyms, by the key {self.pseudonyms.key.name!r} (id "
+                    f"{self.pseudonyms.key.id}): user ids that differ in case, form or blanks "
+                    "only are not looked for"
+                )
+            path = self.folder / "quarantine.parquet"
+            quality.write_quarantine(self.con, log, config, path, self.forgotten, self.encryption)
         return log, report
 
     def _read_tables(self, report: Quality) -> dict[Side, SideTable]:
@@ -155,7 +177,11 @@ class Builder:
                 where = self.files[source]
                 with blaming_input(str(where)):
                     raw = read_table(self.con, where, config, f"raw_{source}", config.roles)
-                    tables[side] = read_side_table(self.con, raw.table, side, config, where)
+                    replaced = self.pseudonyms if side == "user" else None
+                    left_out = self.forgotten if side == "user" else NOBODY
+                    tables[side] = read_side_table(
+                        self.con, raw.table, side, config, where, replaced, left_out
+                    )
                     unread = raw.note(where)
                 report.notes += [*tables[side].notes, *([unread] if unread else [])]
         return tables
@@ -169,7 +195,7 @@ class Builder:
             con.create_table("single", single)
             events = single = con.table("single")
             report.repeats_collapsed = report.rows_kept - events.count().execute()
-        least = config.minimum_user_events, config.minimum_item_events
+        least = config.minimum_user_events, config.minimum_item_events, config.minimum_item_users
         core = filters.k_core(con, events, single, *least)
         self._refuse_none(single, core)
         parted, cuts = splits.assign_parts(core, config.split)
@@ -190,12 +216,16 @@ class Builder:
         """Refuses minima that leave nothing to split."""
         minima = {"user": self.config.minimum_user_events, "item": self.config.minimum_item_events}
         used = {side: minimum for side, minimum in minima.items() if minimum > 1}
-        if not used or core.limit(1).count().execute():
+        used_users = self.config.minimum_item_users > 1
+        if not (used or used_users) or core.limit(1).count().execute():
             return
         said = []
         for side, minimum in used.items():
             most = events.group_by(side).aggregate(n=events.count()).n.max().execute()
             said.append(f"data.minimum_{side}_events is {minimum} (the most of one {side}: {most})")
+        if (minimum := self.config.minimum_item_users) > 1:
+            most = events.group_by("item").aggregate(n=events.user.nunique()).n.max().execute()
+            said.append(f"data.minimum_item_users is {minimum} (the most of one item: {most})")
         raise InputError(f"{self.files['log']}: no event is left: {', '.join(said)}. Lower them.")
 
     def _refuse_tiny(self, user_parts: np.ndarray, item_parts: np.ndarray) -> None:
@@ -224,7 +254,7 @@ class Builder:
     def _write_users(
         self, ids: pa.ChunkedArray, table: SideTable | None, report: Quality
     ) -> tuple[Feature, ...]:
-        write_users(ids, self.folder)
+        write_users(ids, self.folder, self.encryption)
         if table is None:
             return ()
         index = index_table(self.con, ids, "user_index")

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from ibis.backends.duckdb import Backend
 
 from recsys.data.manifest import PARTS, Part
+from recsys.protection.encryption import Encryption, write_table
 
 
 @dataclass(frozen=True)
@@ -103,9 +104,9 @@ def index_table(con: Backend, ids: pa.ChunkedArray, name: str) -> ir.Table:
     return con.table(name)
 
 
-def write_users(ids: pa.ChunkedArray, folder: Path) -> None:
+def write_users(ids: pa.ChunkedArray, folder: Path, encryption: Encryption | None = None) -> None:
     """Writes ``users.parquet``."""
-    pq.write_table(pa.table({"user_id": ids}), folder / "users.parquet")
+    write_table(pa.table({"user_id": ids}), folder / "users.parquet", encryption)
 
 
 def write_items(catalogue: Catalogue, titles: pa.ChunkedArray, folder: Path) -> None:

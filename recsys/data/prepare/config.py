@@ -7,6 +7,7 @@ from recsys.data.prepare import filters, splits
 from recsys.data.prepare.event_log import EventLogConfig
 from recsys.data.prepare.side_table import TableConfig
 from recsys.data.sources.shared_columns import refuse_shared
+from recsys.protection.config import ProtectionConfig
 
 
 class DataConfig(StrictConfig):
@@ -30,9 +31,16 @@ class DataConfig(StrictConfig):
     minimum_item_events: int = Field(
         1, ge=1, description="items with fewer are removed until all have that many; likewise"
     )
+    minimum_item_users: int = Field(
+        1,
+        ge=1,
+        description="items that fewer users have are removed likewise, so that no exported "
+        "catalogue tells what few users did",
+    )
     split: splits.SplitConfig = Field(
         splits.TimeSplit(), description="what is held out for validation and test"
     )
+    protection: ProtectionConfig = ProtectionConfig()
 
     @field_validator("users")
     @classmethod
@@ -42,6 +50,13 @@ class DataConfig(StrictConfig):
         for name, feature in (users.features if users is not None else {}).items():
             feature.check(name, "user")
         return users
+
+    @field_validator("items")
+    @classmethod
+    def _only_what_items_have(cls, items: TableConfig | None) -> TableConfig | None:
+        for name, feature in (items.features if items is not None else {}).items():
+            feature.check(name, "item")
+        return items
 
     @field_validator("log")
     @classmethod
@@ -55,8 +70,26 @@ class DataConfig(StrictConfig):
             "items": self.items is not None,
             "repeats": self.repeats != "keep",
             "minimum_item_events": self.minimum_item_events > 1,
+            "minimum_item_users": self.minimum_item_users > 1,
         }
         for setting, used in about_items.items():
             if used and self.log.columns.item is None:
                 raise ValueError(f"`{setting}` needs a column of the log with the role `item`")
+        return self
+
+    @model_validator(mode="after")
+    def _ids_are_replaced_everywhere(self) -> "DataConfig":
+        if self.protection.pseudonyms is None:
+            return self
+        tables: dict[str, tuple[EventLogConfig | TableConfig, str]]
+        tables = {"log": (self.log, self.log.columns.user)}
+        if self.users is not None:
+            tables["users"] = (self.users, self.users.key)
+        for source, (table, user) in tables.items():
+            for name, feature in table.features.items():
+                if (feature.column or name) == user:
+                    raise ValueError(
+                        f"`{source}.features.{name}` would hold the user ids that "
+                        "`protection.pseudonyms` replaces: leave the feature out"
+                    )
         return self

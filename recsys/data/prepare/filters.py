@@ -41,9 +41,14 @@ def collapse_repeats(events: ir.Table, keep: Repeats) -> ir.Table:
 
 
 def k_core(
-    con: Backend, events: ir.Table, counted: ir.Table, minimum_user: int, minimum_item: int
+    con: Backend,
+    events: ir.Table,
+    counted: ir.Table,
+    minimum_user: int,
+    minimum_item: int,
+    minimum_users: int = 1,
 ) -> ir.Table:
-    """Removes users and items with too few events until none is left.
+    """Removes users and items with too few events, and items of too few users, until none is left.
 
     Works on the counts of (user, item) pairs, so that the events themselves are
     read once more at the end, however many rounds it takes.
@@ -54,8 +59,9 @@ def k_core(
         counted: those of the events that count.
         minimum_user: events a user needs.
         minimum_item: events an item needs.
+        minimum_users: users an item needs.
     """
-    if minimum_user <= 1 and minimum_item <= 1:
+    if max(minimum_user, minimum_item, minimum_users) <= 1:
         return events
     con.create_table("pairs", counted.group_by("user", "item").aggregate(n=counted.count()))
     alive = con.table("pairs")
@@ -63,7 +69,8 @@ def k_core(
     while True:
         round_number += 1
         users = _frequent(con, alive, "user", minimum_user, round_number)
-        items = _frequent(con, alive.semi_join(users, "user"), "item", minimum_item, round_number)
+        of_users = alive.semi_join(users, "user")
+        items = _frequent(con, of_users, "item", minimum_item, round_number, minimum_users)
         alive = con.table("pairs").semi_join(users, "user").semi_join(items, "item")
         sizes = (users.count().execute(), items.count().execute())
         if sizes == left:
@@ -72,9 +79,15 @@ def k_core(
 
 
 def _frequent(
-    con: Backend, pairs: ir.Table, side: str, minimum: int, round_number: int
+    con: Backend,
+    pairs: ir.Table,
+    side: str,
+    minimum: int,
+    round_number: int,
+    minimum_pairs: int = 1,
 ) -> ir.Table:
-    counted = pairs.group_by(side).aggregate(n=pairs.n.sum())
+    counted = pairs.group_by(side).aggregate(n=pairs.n.sum(), pairs=pairs.count())
     name = f"core_{side}_{round_number}"
-    con.create_table(name, counted.filter(counted.n >= minimum).select(side))
+    enough = (counted.n >= minimum) & (counted.pairs >= minimum_pairs)
+    con.create_table(name, counted.filter(enough).select(side))
     return con.table(name)

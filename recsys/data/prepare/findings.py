@@ -57,6 +57,8 @@ def findings(manifest: Manifest, quarantine: Path | None = None) -> list[str]:
     if quality.removed_by_k_core:
         least = {side: settings[f"minimum_{side}_events"] for side in ("user", "item")}
         rare = [f"{side}s with fewer than {n} events" for side, n in least.items() if n > 1]
+        if (users := settings.get("minimum_item_users", 1)) > 1:
+            rare.append(f"items of fewer than {users} users")
         found.append(
             f"removed: {counted(quality.removed_by_k_core, 'event')} of {' or '.join(rare)}"
         )

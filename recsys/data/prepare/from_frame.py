@@ -240,6 +240,8 @@ class _Section:
         section, _, name = key.rpartition(".")
         if section == "split":
             self.document.setdefault("split", {"kind": "time"})
+        elif section == "protection":
+            self.document.setdefault("protection", {})
         there = self.document[section] if section else self.document
         if name in there:
             raise InputError(said_twice(ORIGIN, key, there[name], value))

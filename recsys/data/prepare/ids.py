@@ -1,12 +1,16 @@
 """One form for every id, so that `17850`, `17850.0` and ` 17850 ` are one user."""
 
 import ibis
+import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
+import pyarrow as pa
 
 from recsys.data.sources.cells import trimmed
 from recsys.data.sources.engine import refuse
 from recsys.data.sources.text import WHOLE
 from recsys.errors import InputError
+from recsys.protection.forgotten import ForgottenUsers
+from recsys.protection.pseudonyms import Pseudonyms
 
 # From here on a floating-point number stands for several whole ones.
 EXACT = {"float32": 2**24, "float64": 2**53}
@@ -66,6 +70,54 @@ def identifier(column: ir.Column, what: str | None = None) -> ir.StringValue:
         )
         text = ibis.ifelse(text.notnull() & (column.abs() >= first), refuse(reason), text)
     return text
+
+
+def pseudonymous(ids: ir.Value, pseudonyms: Pseudonyms) -> ir.StringValue:
+    """The pseudonyms of ids; null where there is none.
+
+    The engine has no HMAC: each id is hashed once, outside it, and looked up from then on.
+
+    Args:
+        ids: of :func:`identifier`.
+        pseudonyms: of a key.
+    """
+    known: dict[str | None, str | None] = {None: None}
+
+    @ibis.udf.scalar.pyarrow(
+        name=f"pseudonym_{pseudonyms.key.id}", signature=((dt.string,), dt.string)
+    )
+    def replaced(given: pa.Array) -> pa.Array:
+        users = given.to_pylist()
+        for user in set(users) - known.keys():
+            known[user] = pseudonyms.of(user)
+        return pa.array([known[user] for user in users], pa.string())
+
+    return replaced(ids)
+
+
+def forgotten_among(
+    ids: ir.Value, forgotten: ForgottenUsers, pseudonyms: Pseudonyms | None
+) -> ir.BooleanValue:
+    """Whether a user, by the id or by its pseudonym, is to be forgotten.
+
+    Args:
+        ids: of :func:`identifier`.
+        forgotten: the list.
+        pseudonyms: those that replace the ids; None: they stay.
+    """
+    known: dict[str | None, bool] = {None: False}
+
+    @ibis.udf.scalar.pyarrow(
+        name=f"forgotten_{forgotten.digest}", signature=((dt.string,), dt.boolean)
+    )
+    def asked(given: pa.Array) -> pa.Array:
+        users = given.to_pylist()
+        for user in set(users) - known.keys():
+            by_pseudonym = pseudonyms is not None and forgotten.holds(pseudonyms.of(user))
+            known[user] = by_pseudonym or forgotten.holds(user)
+        return pa.array([known[user] for user in users], pa.bool_())
+
+    return asked(ids).fill_null(False)
 
 
 def other_spelling(given: ir.Column, clean: ir.Value) -> ir.StringValue | None:

@@ -6,16 +6,17 @@ and settings are prepared once. Work goes on in a hidden folder beside it, which
 is renamed at the end, so that a dataset is there whole or not at all.
 """
 
+import contextlib
 import hashlib
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from recsys.data.dataset import Dataset
-from recsys.data.manifest import FORMAT
+from recsys.data.dataset import MEND, Dataset
+from recsys.data.manifest import FORMAT, MANIFEST
 from recsys.data.prepare import splits
 from recsys.data.prepare.build import Builder, Progress
 from recsys.data.prepare.config import DataConfig
@@ -27,7 +28,12 @@ from recsys.data.sources.files import SourceFiles
 from recsys.data.sources.public import Table
 from recsys.data.sources.read import locate, read_table
 from recsys.errors import Damaged
+from recsys.protection.encryption import Encryption
+from recsys.protection.forgotten import ForgottenUsers, forgotten_users
+from recsys.protection.personal_files import close_to_others
+from recsys.protection.pseudonyms import Pseudonyms
 from recsys.system.files import draft_folder, locked, remove_drafts, whole_folder
+from recsys.system.reading import read_json
 
 logger = logging.getLogger(__name__)
 
@@ -55,19 +61,30 @@ def prepare(
     tell = progress or (lambda stage, share: None)
     datasets = Path(datasets_dir)
     splits.check_columns(config.split, config.log.columns)
+    pseudonyms = config.protection.open_pseudonyms()
+    encryption = config.protection.open_encryption()
     with blaming_input(str(datasets)), _workshop(datasets) as scratch:
         tell("finding files", 0.0)
         files = _locate(config, scratch)
-        fingerprint = _fingerprint(config, files, _mark_files(config, files, scratch, memory_gib))
+        marks = _mark_files(config, files, scratch, memory_gib)
+        keys = {"pseudonyms": pseudonyms, "encryption": encryption}
+        source = _fingerprint(config, files, marks, keys)
+        forgotten = forgotten_users(datasets.parent)
+        for folder in _prepared(datasets, source):
+            if (found := _intact(folder, config)) is not None and _may_be_used(found, forgotten):
+                return found
+        fingerprint = _without(source, forgotten)
         final = datasets / fingerprint
-        if final.exists() and (found := _intact(final, config)) is not None:
-            return found
         with whole_folder(final, replaces=True) as built:
             con = connect(scratch, memory_gib)
             try:
-                Builder(con, config, files, built, tell).build(fingerprint)
+                builder = Builder(
+                    con, config, files, built, tell, pseudonyms, forgotten, encryption
+                )
+                builder.build(fingerprint, source)
             finally:
                 con.disconnect()
+            close_to_others(built)
         tell("dataset ready", 1.0)
     return Dataset(final, _source(config))
 
@@ -83,6 +100,35 @@ def _source(config: DataConfig) -> dict[str, Any]:
         if table is not None:
             source[name]["path"] = table.path
     return source
+
+
+def _prepared(datasets: Path, source: str) -> list[Path]:
+    """Folders of datasets of one log and settings, whichever users were left out."""
+    found = [datasets / source] if (datasets / source).exists() else []
+    for manifest in sorted(datasets.glob(f"*/{MANIFEST}")):
+        with contextlib.suppress(Damaged):
+            document = read_json(manifest, MEND)
+            is_of_it = isinstance(document, dict) and document.get("source_fingerprint") == source
+            if is_of_it and manifest.parent not in found:
+                found.append(manifest.parent)
+    return found
+
+
+def _may_be_used(dataset: Dataset, forgotten: ForgottenUsers) -> bool:
+    """Whether nobody in a dataset is to be forgotten, and no one was cut out of it."""
+    manifest = dataset.manifest
+    if manifest.cut_users:
+        return False
+    if not forgotten or manifest.forgotten == forgotten.digest:
+        return True
+    return not forgotten.among(dataset.user_ids)
+
+
+def _without(source: str, forgotten: ForgottenUsers) -> str:
+    """The fingerprint of a dataset from which users are left out."""
+    if not forgotten:
+        return source
+    return hashlib.sha256(f"{source} {forgotten.digest}".encode()).hexdigest()[:16]
 
 
 def _intact(folder: Path, config: DataConfig) -> Dataset | None:
@@ -137,8 +183,13 @@ def _mark_files(
         con.disconnect()
 
 
-def _fingerprint(config: DataConfig, files: dict[Table, SourceFiles], file_marks: list[str]) -> str:
-    """Content of the sources and settings; where the files lie makes no difference."""
+def _fingerprint(
+    config: DataConfig,
+    files: dict[Table, SourceFiles],
+    file_marks: list[str],
+    keys: Mapping[str, Pseudonyms | Encryption | None],
+) -> str:
+    """Content of the sources, settings and keys; where the files lie makes no difference."""
     place = {"path", "public"}
     settings = config.model_dump(
         mode="json", exclude={"log": place, "users": place, "items": place}
@@ -146,5 +197,6 @@ def _fingerprint(config: DataConfig, files: dict[Table, SourceFiles], file_marks
     contents: dict[str, Any] = {side: source.fingerprint for side, source in files.items()}
     if file_marks:
         contents["images"] = file_marks
+    contents |= {use: each.as_document() for use, each in keys.items() if each is not None}
     document = json.dumps([FORMAT, settings, contents], sort_keys=True)
     return hashlib.sha256(document.encode()).hexdigest()[:16]

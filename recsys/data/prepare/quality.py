@@ -12,13 +12,19 @@ from typing import Any
 
 import ibis
 import ibis.expr.types as ir
-import pyarrow.parquet as pq
+import pyarrow as pa
 from ibis.backends.duckdb import Backend
 
 from recsys.data.prepare.conditions import explaining
 from recsys.data.prepare.features.feature import feature_column, is_feature_column
 from recsys.data.prepare.findings import Quality
-from recsys.data.prepare.ids import identifier, other_spelling, unusable_ids
+from recsys.data.prepare.ids import (
+    forgotten_among,
+    identifier,
+    other_spelling,
+    pseudonymous,
+    unusable_ids,
+)
 from recsys.data.prepare.wanted import DROPPED, LEFT_OUT, left_out, origin
 from recsys.data.sources.cells import present, trimmed
 from recsys.data.sources.config import Columns, LogConfig
@@ -29,6 +35,9 @@ from recsys.data.sources.readers.source import Source, remedy
 from recsys.data.sources.time_faults import explain_times
 from recsys.data.sources.times import read_times, time_reasons, unusable_times
 from recsys.errors import InputError
+from recsys.protection.encryption import Encryption, table_writer
+from recsys.protection.forgotten import FORGOTTEN, NOBODY, ForgottenUsers
+from recsys.protection.pseudonyms import Pseudonyms
 from recsys.system.display import counted
 
 ROLES = tuple(Columns.model_fields)
@@ -37,7 +46,14 @@ ONLY_ITEM = "any"
 # Roles whose values are ids that are numbered.
 ID_ROLES = ("user", "item", "session", "channel", "campaign")
 # Rows left out because the user asked for it are not held against the log.
-WANTED = (LEFT_OUT, DROPPED, "value below minimum", "missing value", "order below minimum")
+WANTED = (
+    LEFT_OUT,
+    DROPPED,
+    FORGOTTEN,
+    "value below minimum",
+    "missing value",
+    "order below minimum",
+)
 SPLIT_NAMES = {
     "train": ("train", "training"),
     "validation": ("validation", "valid", "val", "dev"),
@@ -57,6 +73,8 @@ def clean_log(
     config: LogConfig,
     where: object,
     features: Mapping[str, str] | None = None,
+    pseudonyms: Pseudonyms | None = None,
+    forgotten: ForgottenUsers = NOBODY,
 ) -> ir.Table:
     """Writes the log by role into the engine, each row with the reason it is unusable, if any.
 
@@ -66,6 +84,9 @@ def clean_log(
         config: the roles of its columns.
         where: the log's files, for messages.
         features: by the name of a feature the column that has it.
+        pseudonyms: what user ids are replaced by, here and in ``given``; lines that are not rows
+            are left without ``raw`` then, and users without ``spelled``. None: ids stay.
+        forgotten: users whose rows are left out, and kept nowhere.
 
     Returns:
         Columns ``row`` (position among the rows, from 0), ``user`` and ``item``
@@ -100,12 +121,21 @@ def clean_log(
         reason = _reason(given, clean, config)
         if unwanted is not None:
             reason = ibis.coalesce(unwanted, reason)
+        spelled = _spelled(given, clean)
+        rejected = source.rejected
+        if forgotten:
+            is_out = forgotten_among(clean["user"], forgotten, pseudonyms)
+            reason = ibis.ifelse(is_out, FORGOTTEN, reason)
+        if pseudonyms is not None:
+            clean["user"] = given["user"] = pseudonymous(clean["user"], pseudonyms)
+            spelled = _spelled({role: given[role] for role in given if role != "user"}, clean)
+            rejected = rejected.mutate(raw=ibis.null("string"))
         text = ibis.struct({role: value.cast("string") for role, value in given.items()})
         kept = ibis.ifelse(reason.notnull(), text, ibis.null(text.type()))
         unread = {name: ibis.null(kind) for name, kind in UNREAD.items()}
-        more = {"given": kept, **_spelled(given, clean), **unread, **further}
+        more = {"given": kept, **spelled, **unread, **further}
         con.create_table("log", raw.select(**clean, reason=reason, **more))
-    con.raw_sql(f"INSERT INTO log BY NAME {con.compile(source.rejected)}")
+    con.raw_sql(f"INSERT INTO log BY NAME {con.compile(rejected)}")
     log = con.table("log")
     log = log.mutate(row=ibis.ifelse(log.line.isnull(), log.rowid(), ibis.null("int64")))
     return _with_exact_order(log) if "order" in given else log
@@ -295,7 +325,9 @@ def _refusal(log: ir.Table, quality: Quality, config: LogConfig, where: object) 
     found = log.filter(log.reason == reason).order_by("row", "file", "line").limit(1)
     example = found.to_pyarrow().to_pylist()[0]
     if example["line"] is not None:
-        shown = f"line {example['line']} of {example['file']}: {example['raw'][:LONGEST_SHOWN]!r}"
+        shown = f"line {example['line']} of {example['file']}"
+        if example["raw"] is not None:
+            shown += f": {example['raw'][:LONGEST_SHOWN]!r}"
     else:
         shown = f"row {example['row'] + 1}: {example['given']}"
     told = f" {remedy(reason)}".rstrip()
@@ -329,22 +361,41 @@ def _check_event_types(log: ir.Table, config: LogConfig, where: object) -> None:
         )
 
 
-def write_quarantine(con: Backend, log: ir.Table, config: LogConfig, path: Path) -> None:
+def write_quarantine(
+    con: Backend,
+    log: ir.Table,
+    config: LogConfig,
+    path: Path,
+    forgotten: ForgottenUsers = NOBODY,
+    encryption: Encryption | None = None,
+) -> None:
     """Writes the rows left out, then the lines that are not rows.
 
     Columns ``row`` (from 1), ``reason``, and the mapped columns as given; of a line that is not
     a row ``reason``, ``file``, ``line`` (from 1) and ``raw``, the line as it stands there. Not the
     rows that ``where`` or the weights of event types leave out: there may be many of them, and
-    nothing is wrong with them.
+    nothing is wrong with them; nor those of users who are to be forgotten, nor lines that name one.
     """
-    unwanted = [LEFT_OUT, DROPPED]
+    unwanted = [LEFT_OUT, DROPPED, FORGOTTEN]
     bad = log.filter(log.reason.notnull() & ~log.reason.isin(unwanted))
     bad = bad.order_by("row", "file", "line")
     roles = {role: bad.given[role] for role in ROLES if getattr(config.columns, role)}
     rows = bad.select(row=bad.row + 1, reason=bad.reason, **roles, **{n: bad[n] for n in UNREAD})
-    with pq.ParquetWriter(path, rows.schema().to_pyarrow()) as writer:
+    with table_writer(path, rows.schema().to_pyarrow(), encryption) as writer:
         for batch in stream(con, rows):
-            writer.write_batch(batch)
+            writer.write_batch(_without_lines_of(batch, forgotten))
+
+
+def _without_lines_of(batch: pa.RecordBatch, forgotten: ForgottenUsers) -> pa.RecordBatch:
+    """Rows whose ``raw`` is left out where it names a user who is to be forgotten."""
+    if not forgotten:
+        return batch
+    lines = [
+        None if line is None or forgotten.named_in(line) else line
+        for line in batch["raw"].to_pylist()
+    ]
+    place = batch.schema.get_field_index("raw")
+    return batch.set_column(place, "raw", pa.array(lines, pa.string()))
 
 
 def count_exact_repeats(events: ir.Table) -> int:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import ibis
 import ibis.expr.types as ir
 from ibis.backends.duckdb import Backend
 from pydantic import ConfigDict, Field, model_validator
@@ -11,13 +12,15 @@ from pydantic import ConfigDict, Field, model_validator
 from recsys.data.feature import Side
 from recsys.data.prepare.features.feature import feature_column
 from recsys.data.prepare.features.kinds import Features
-from recsys.data.prepare.ids import identifier
+from recsys.data.prepare.ids import forgotten_among, identifier, pseudonymous
 from recsys.data.sources import public
 from recsys.data.sources.cells import present
 from recsys.data.sources.config import FileConfig, public_knows
 from recsys.data.sources.files import SourceFiles
 from recsys.data.sources.read import column
 from recsys.errors import InputError
+from recsys.protection.forgotten import NOBODY, ForgottenUsers
+from recsys.protection.pseudonyms import Pseudonyms
 from recsys.system.display import counted
 
 EXAMPLES = 5
@@ -86,27 +89,53 @@ class SideTable:
 
 
 def read_side_table(
-    con: Backend, raw: ir.Table, side: Side, config: TableConfig, where: SourceFiles
+    con: Backend,
+    raw: ir.Table,
+    side: Side,
+    config: TableConfig,
+    where: SourceFiles,
+    pseudonyms: Pseudonyms | None = None,
+    forgotten: ForgottenUsers = NOBODY,
 ) -> SideTable:
     """Writes a side table into the engine, one row per id.
+
+    Args:
+        con: the engine.
+        raw: the table as it was read.
+        side: whose.
+        config: the experiment's section of it.
+        where: its files, for messages.
+        pseudonyms: what the ids are replaced by; None: they stay.
+        forgotten: users whose rows are left out.
 
     Raises:
         InputError: a column is missing, or ids are not unique.
     """
     key = column(raw, config.key, "key", where)
     chosen: dict[str, ir.Value] = {"id": identifier(key), "spelled": key.cast("string")}
+    if pseudonyms is not None:
+        chosen["id"] = chosen["spelled"] = pseudonymous(chosen["id"], pseudonyms)
     if config.title is not None:
         chosen["title"] = present(column(raw, config.title, "title", where).cast("string"))
     for name, feature in config.features.items():
         given = column(raw, feature.column or name, f"feature {name}", where)
         chosen[feature_column(name)] = present(given)
+    chosen["forgotten"] = ibis.literal(False)
+    if forgotten:
+        chosen["forgotten"] = forgotten_among(identifier(key), forgotten, pseudonyms)
     con.create_table(f"{side}_rows", raw.select(**chosen))
     rows = con.table(f"{side}_rows")
     infinite = raw.filter(key.isinf()).count().execute() if key.type().is_floating() else 0
     nameless = rows.filter(rows.id.isnull()).count().execute() - infinite
-    odd = {"without an id": nameless, "whose id is infinite": infinite}
+    left_out = rows.filter(rows.forgotten).count().execute()
+    odd = {
+        "without an id": nameless,
+        "whose id is infinite": infinite,
+        "of users who are to be forgotten": left_out,
+    }
     notes = [f"rows of the {side} table {what}: {count:,}" for what, count in odd.items() if count]
-    rows = rows.mutate(row=rows.rowid()).filter(rows.id.notnull())
+    rows = rows.mutate(row=rows.rowid()).filter(rows.id.notnull() & ~rows.forgotten)
+    rows = rows.drop("forgotten")
     counted = rows.group_by("id").aggregate(
         rows=rows.count(), spellings=rows.spelled.collect(distinct=True)
     )

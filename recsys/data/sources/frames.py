@@ -25,7 +25,7 @@ from recsys.data.sources.engine import blaming_input
 from recsys.data.sources.readers.columns import SHOWN, find_column
 from recsys.errors import InputError
 from recsys.system.display import HALVES, counted
-from recsys.system.files import draft_folder, locked
+from recsys.system.files import PRIVATE, draft_folder, locked
 
 ROWS = 1 << 20  # of a row group
 # The most digits of a decimal that the engine holds; it reads longer ones as floats.
@@ -143,6 +143,7 @@ def write_frame(rows: pa.RecordBatchReader, what: str, folder: Path) -> Path:
         with open(draft, "rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()[:16]
         path = folder / f"{digest}.parquet"
+        draft.chmod(PRIVATE)
         os.replace(draft, path)
     return path
 

@@ -24,6 +24,8 @@ from recsys.marketing.audiences.users_table import SEGMENT, USER, UsersTable, re
 from recsys.marketing.contacts.contacts import ContactsConfig
 from recsys.marketing.formats import with_format
 from recsys.marketing.versions import fingerprint, keep_version
+from recsys.protection.encryption import write_frame
+from recsys.protection.forgotten import forgotten_users
 from recsys.runs.folder import RunFolder
 from recsys.runs.opening import open_run
 from recsys.system.display import counted
@@ -190,9 +192,9 @@ def save_audience(config: AudienceConfig, runs_dir: Path) -> Path:
     Raises:
         InputError: see :func:`pick`, :func:`read_users` and :func:`read_suppressed`.
     """
-    table = read_users(config.runs)
-    contacts = suppression_contacts(config.suppress, config.contacts, table.known)
-    suppressed = read_suppressed(config.suppress, table.known, contacts)
+    table = read_users(config.runs, forgotten_users(runs_dir))
+    contacts = suppression_contacts(config.suppress, config.contacts, table.known, table.stored)
+    suppressed = read_suppressed(config.suppress, table.known, contacts, table.stored)
     picked = pick({config.name: config}, table, suppressed, config.minimum_size)
     audience = picked[config.name]
     definition = config.model_dump(mode="json")
@@ -201,7 +203,7 @@ def save_audience(config: AudienceConfig, runs_dir: Path) -> Path:
     def write(draft: Path) -> None:
         text = dump_yaml(definition)
         (draft / DEFINITION).write_text(text, encoding="utf-8")
-        audience.rows[[USER]].to_parquet(draft / MEMBERS, index=False)
+        write_frame(audience.rows[[USER]], draft / MEMBERS, table.encryption)
         document = {"name": config.name, **suppressed.counts}
         document |= counts(audience, config.minimum_size)
         RunFolder.write_json(draft / COUNTS, with_format(document))

@@ -107,7 +107,7 @@ class Lookalikes:
                 theirs, or no user is left to be found.
         """
         seed = self.readable(seed_users)
-        wanted = self.known & ~self._ids.isin(_trimmed(leave_out))
+        wanted = self.known & ~self._ids.isin(self._stored(leave_out))
         wanted[self._places(seed_users)] = False
         others = np.flatnonzero(wanted)
         if not len(others):
@@ -140,7 +140,7 @@ class Lookalikes:
         return readable
 
     def _places(self, seed_users: Sequence[str]) -> np.ndarray:
-        wanted = pd.Index(_trimmed(seed_users), dtype=object).unique()
+        wanted = pd.Index(self._stored(seed_users), dtype=object).unique()
         if not len(wanted):
             raise InputError("the seed names no user: give ids of users as they are in the log")
         places = self._ids.get_indexer(wanted)
@@ -155,6 +155,5 @@ class Lookalikes:
             )
         return np.sort(places)
 
-
-def _trimmed(users: Collection[str]) -> list[str]:
-    return list(map(normal_id, users))
+    def _stored(self, users: Collection[str]) -> list[str]:
+        return [self.dataset.stored_user_id(normal_id(user)) for user in users]

@@ -27,6 +27,7 @@ from recsys.marketing.contacts.identifiers import Unusable
 from recsys.marketing.contacts.reverse_directory import ReverseDirectory
 from recsys.marketing.tables.columns import Condition, read_columns
 from recsys.marketing.tables.strangers import told_of
+from recsys.protection.pseudonyms import StoredId, as_given
 from recsys.system.display import counted
 
 EVERY_CHANNEL = "all"
@@ -176,22 +177,34 @@ def check_suppression(config: SuppressionConfig | None, contacts: ContactsConfig
 
 
 def suppression_contacts(
-    config: SuppressionConfig | None, contacts: ContactsConfig | None, known: Set[str]
+    config: SuppressionConfig | None,
+    contacts: ContactsConfig | None,
+    known: Set[str],
+    stored: StoredId = as_given,
 ) -> Contacts | None:
     """The contacts, if they are needed to find whose the addresses of a list are.
+
+    Args:
+        config: the list.
+        contacts: the table.
+        known: ids of all users of the log.
+        stored: what the ids of the table are in the log's dataset.
 
     Raises:
         InputError: see :func:`read_contacts` and :func:`contact_notes`.
     """
     if config is None or contacts is None or not config.addresses:
         return None
-    found = read_contacts(contacts)
+    found = read_contacts(contacts, stored)
     contact_notes(found, known)
     return found
 
 
 def read_suppressed(
-    config: SuppressionConfig | None, known: Set[str], contacts: Contacts | None = None
+    config: SuppressionConfig | None,
+    known: Set[str],
+    contacts: Contacts | None = None,
+    stored: StoredId = as_given,
 ) -> Suppressed:
     """Reads the list.
 
@@ -199,6 +212,7 @@ def read_suppressed(
         config: where it is; None: nobody opted out.
         known: ids of all users of the log.
         contacts: those among whom its addresses are looked for; a list of ids needs none.
+        stored: what the ids of the list are in the log's dataset.
 
     Raises:
         InputError: the list cannot be read; its condition cannot be used, or holds for no row; a
@@ -211,7 +225,7 @@ def read_suppressed(
     roles = {"user": config.key, **config.addresses}
     columns = {**roles, "country": config.country, "channel": config.channel}
     condition = None if config.where is None else Condition(config.where, "suppress.where")
-    rows = read_columns(config, columns, ids=["user", "phone"], condition=condition)
+    rows = read_columns(config, columns, ids=["user", "phone"], condition=condition, stored=stored)
     asked = None if condition is None else _answers(rows[HOLDS])
     if asked is not None:
         if not asked["holds"] and config.empty == "refuse":

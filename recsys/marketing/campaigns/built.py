@@ -1,7 +1,7 @@
 """Campaigns that were built before, as they lie in the runs folder."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
@@ -11,6 +11,7 @@ import pandas as pd
 
 from recsys.errors import Damaged, InputError
 from recsys.marketing.versions import checked, read_version, versions
+from recsys.protection.encryption import read_frame
 from recsys.system.reading import reading
 
 DEFINITION, COUNTS = "campaign.yaml", "campaign.json"
@@ -41,6 +42,7 @@ class Built:
         replaces: seed of the control that it ended.
         knew: names and days of the campaigns that were there when it was built, and whose
             outcomes count on some of the same days.
+        pseudonyms: name and id of the key by which it knows users; None: by the log's ids.
     """
 
     folder: Path
@@ -51,6 +53,7 @@ class Built:
     control: tuple[float, int] | None = None
     replaces: int | None = None
     knew: frozenset[tuple[str, date]] = frozenset()
+    pseudonyms: Mapping[str, str] | None = None
 
     @property
     def until(self) -> date:
@@ -71,7 +74,7 @@ class Built:
         try:
             path = checked(self.folder, ASSIGNMENTS)
             with reading(path, MEND):
-                return pd.read_parquet(path, columns=COLUMNS)
+                return read_frame(path, COLUMNS)
         except Damaged as error:
             raise _refused(error) from error
 
@@ -119,6 +122,31 @@ def heeded(built: Sequence[Built], name: str, at: date) -> list[Built]:
     ]
 
 
+def refuse_other_pseudonyms(built: Sequence[Built], pseudonyms: Mapping[str, str] | None) -> None:
+    """Refuses campaigns that know users by other ids than the one that is built.
+
+    Args:
+        built: the campaigns that it heeds.
+        pseudonyms: name and id of its key; None: it knows users by the log's ids.
+
+    Raises:
+        InputError: no cap and no holdout of such a campaign would be kept.
+    """
+    for each in built:
+        if each.pseudonyms != pseudonyms:
+            raise InputError(
+                f"{each.folder} knows users by {_said(each.pseudonyms)}, and this campaign by "
+                f"{_said(pseudonyms)}: what it sent and whom it holds out cannot be told. Move "
+                "its folder out of the runs folder to go on without"
+            )
+
+
+def _said(pseudonyms: Mapping[str, str] | None) -> str:
+    if pseudonyms is None:
+        return "the log's ids"
+    return f"pseudonyms of the key {pseudonyms['key']!r} (id {pseudonyms['id']})"
+
+
 def newest(built: Sequence[Built]) -> list[Built]:
     """Of each name and day the version that was built last."""
     return list({(each.name, each.at): each for each in built}.values())
@@ -135,6 +163,7 @@ def _read(version: Path) -> Built:
         outcome=document["outcome"],
         control=(control["share"], control["seed"]) if control.get("share") else None,
         replaces=control.get("replaces"),
+        pseudonyms=document.get("pseudonyms"),
         knew=frozenset((each["name"], date.fromisoformat(each["at"])) for each in document["knew"]),
     )
 

@@ -22,6 +22,8 @@ from recsys.marketing.contacts.shared_details import SharedDetails
 from recsys.marketing.formats import with_format
 from recsys.marketing.measurement.power import Rate, smallest_uplift
 from recsys.marketing.versions import fingerprint, keep_version
+from recsys.protection.encryption import write_frame
+from recsys.protection.forgotten import forgotten_users
 from recsys.runs.console import working
 from recsys.runs.folder import RunFolder
 from recsys.system.yaml_text import dump_yaml
@@ -48,13 +50,13 @@ def build_campaign(config: CampaignFile, runs_dir: Path) -> Path:
             (:func:`assign`), a channel lacks what it needs, a table or an earlier campaign
             cannot be read, or the control group of earlier campaigns would be broken.
     """
-    table = read_users(config.runs)
-    contacts = None if config.contacts is None else read_contacts(config.contacts)
+    table = read_users(config.runs, forgotten_users(runs_dir))
+    contacts = None if config.contacts is None else read_contacts(config.contacts, table.stored)
     notes = [] if contacts is None else contact_notes(contacts, table.known)
-    suppressed = read_suppressed(config.suppress, table.known, contacts)
+    suppressed = read_suppressed(config.suppress, table.known, contacts, table.stored)
     with working("building the campaign") as tell:
         tell("earlier campaigns", 0.0)
-        history = read_history(config, runs_dir, table.known, SharedDetails(contacts))
+        history = read_history(config, runs_dir, table, SharedDetails(contacts))
         reach = Reach(config, history, contacts, suppressed, lambda stage: tell(stage, 0.0))
         # All that needs no model is refused before one is loaded, which takes its time.
         reach.check()
@@ -83,6 +85,7 @@ def build_campaign(config: CampaignFile, runs_dir: Path) -> Path:
             "outcome": config.outcome,
             "currency": config.currency,
             "seed": config.seed,
+            "pseudonyms": table.pseudonyms,
             "control": _control(config, rows),
             "holdouts": history.held_out.of(elsewhere),
             "held_out_elsewhere": len(elsewhere),
@@ -108,10 +111,10 @@ def build_campaign(config: CampaignFile, runs_dir: Path) -> Path:
             text = dump_yaml(definition)
             (draft / DEFINITION).write_text(text, encoding="utf-8")
             dated = _dated(rows, config)
-            dated.to_parquet(draft / ASSIGNMENTS, index=False)
-            found.left_out.to_parquet(draft / LEFT_OUT, index=False)
+            write_frame(dated, draft / ASSIGNMENTS, table.encryption)
+            write_frame(found.left_out, draft / LEFT_OUT, table.encryption)
             sent = dated[~dated["held_out"]]
-            _messages(sent).to_parquet(draft / MESSAGES, index=False)
+            write_frame(_messages(sent), draft / MESSAGES, table.encryption)
             for each in config.campaigns:
                 users = sent.loc[sent["campaign"] == each.name, "user"].tolist()
                 files.write(each, users, draft / each.file)

@@ -11,6 +11,7 @@ import pandas as pd
 from recsys.errors import InputError
 from recsys.marketing.campaigns.built import (
     ASSIGNMENTS,
+    COUNTS,
     DEFINITION,
     FOLDER,
     Built,
@@ -27,7 +28,9 @@ from recsys.marketing.campaigns.messages import (
 from recsys.marketing.campaigns.reached import reached
 from recsys.marketing.contacts.contacts import ContactsConfig, read_contacts
 from recsys.marketing.contacts.shared_details import SharedDetails
-from recsys.marketing.versions import MEND, checked
+from recsys.marketing.versions import MEND, checked, read_version
+from recsys.protection.encryption import read_frame
+from recsys.protection.pseudonyms import StoredId, stored_id
 from recsys.system.reading import read_yaml, reading
 
 ELSEWHERE = "other tools"
@@ -96,16 +99,23 @@ def other_messages(folder: Path, name: str, at: date, days: int, outcome: str) -
         for each in built
         if at <= each.at <= last and each.outcome == outcome and (each.name, each.at) != (name, at)
     ]
-    config = _sent(folder)
+    config, stored = _sent(folder), _stored(folder)
+    pseudonyms = read_version(folder, COUNTS, []).get("pseudonyms")
+    strange = [each for each in others if each.pseudonyms != pseudonyms]
+    others = [each for each in others if each.pseudonyms == pseudonyms]
     complete = config is not None and config.complete
     if complete:
         built = others = []
-    found, notes = _elsewhere(config, built, name, at, last)
+    found, notes = _elsewhere(config, built, name, at, last, stored)
+    notes += [
+        f"{each.folder} knows users by other pseudonyms, so that what it sent to these is not known"
+        for each in strange
+    ]
     shared = SharedDetails()
     if others or len(found):
-        shared = _shared(folder, notes)
+        shared = _shared(folder, notes, stored)
     with reading(checked(folder, ASSIGNMENTS), MEND):
-        assigned = set(pd.read_parquet(folder / ASSIGNMENTS, columns=["user"])["user"])
+        assigned = set(read_frame(folder / ASSIGNMENTS, ["user"])["user"])
     written_to = set(found["user"])
     if written_to and not written_to & assigned:
         notes.append(
@@ -131,13 +141,20 @@ def _sent(folder: Path) -> SentConfig | None:
     return None if given is None else SentConfig.model_validate(given)
 
 
-def _shared(folder: Path, notes: list[str]) -> SharedDetails:
+def _stored(folder: Path) -> StoredId:
+    """What becomes of the ids of tables, among users of a campaign."""
+    document = read_version(folder, COUNTS, []).get("pseudonyms")
+    users = read_frame(checked(folder, ASSIGNMENTS), ["user"])["user"]
+    return stored_id(document, set(users), f"the campaign {folder}")
+
+
+def _shared(folder: Path, notes: list[str], stored: StoredId) -> SharedDetails:
     """Which users share an address; adds to the notes why that is not known."""
     given = read_yaml(checked(folder, DEFINITION), MEND, ["contacts"])["contacts"]
     if given is None:
         return SharedDetails()
     try:
-        return SharedDetails(read_contacts(ContactsConfig.model_validate(given)))
+        return SharedDetails(read_contacts(ContactsConfig.model_validate(given), stored))
     except InputError as error:
         notes.append(
             "who shares an address with whom is not known, so that what others sent counts for "
@@ -156,11 +173,16 @@ def _by_campaign(built: list[Built], shared: SharedDetails) -> dict[str, frozens
 
 
 def _elsewhere(
-    config: SentConfig | None, built: list[Built], name: str, at: date, last: date
+    config: SentConfig | None,
+    built: list[Built],
+    name: str,
+    at: date,
+    last: date,
+    stored: StoredId,
 ) -> tuple[pd.DataFrame, list[str]]:
     """What other tools sent, and why that is not known."""
     try:
-        messages, notes = messages_elsewhere(config, built)
+        messages, notes = messages_elsewhere(config, built, stored=stored)
     except InputError as error:
         return together([]), [f"what other tools sent is not known, and may be more: {error}"]
     first, end = pd.Timestamp(at, tz="UTC"), pd.Timestamp(last, tz="UTC") + pd.Timedelta(days=1)

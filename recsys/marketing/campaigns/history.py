@@ -1,10 +1,16 @@
 """What campaigns that were built before mean to one that is built now."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from recsys.marketing.campaigns.built import Built, built_campaigns, heeded
+from recsys.marketing.audiences.users_table import UsersTable
+from recsys.marketing.campaigns.built import (
+    Built,
+    built_campaigns,
+    heeded,
+    refuse_other_pseudonyms,
+)
 from recsys.marketing.campaigns.campaign_file import CampaignFile
 from recsys.marketing.campaigns.caps import ALL, Frequency
 from recsys.marketing.campaigns.control import refuse_broken_control
@@ -43,14 +49,14 @@ class History:
 
 
 def read_history(
-    config: CampaignFile, runs_dir: Path, known: Set[str], shared: SharedDetails
+    config: CampaignFile, runs_dir: Path, table: UsersTable, shared: SharedDetails
 ) -> History:
     """Looks at the campaigns in a runs folder, and at what the file names besides.
 
     Args:
         config: the campaign file.
         runs_dir: where ``campaigns/<name>/<version>`` lies.
-        known: ids of all users of the log.
+        table: the users of the log.
         shared: which users share an address, as far as the file has contacts.
 
     Raises:
@@ -58,14 +64,21 @@ def read_history(
             campaign has a control group that this file does not keep.
     """
     built = built_campaigns(runs_dir, config.name)
+    refuse_other_pseudonyms(heeded(built, config.name, config.at), table.pseudonyms)
     refuse_broken_control(config.control, config.name, config.at, built)
     control = None if config.control is None else config.control.identity
     before = heeded(built, config.name, config.at)
     knew = [each for each in before if each.overlaps(config.at, config.until)]
     held_out = held_out_elsewhere(
-        knew, (config.at, config.until), config.outcome, control, config.holdouts, known
+        knew,
+        (config.at, config.until),
+        config.outcome,
+        control,
+        config.holdouts,
+        table.known,
+        table.stored,
     )
-    frequency, notes = _frequency(config, built, before, control, known, shared)
+    frequency, notes = _frequency(config, built, before, control, table, shared)
     return History(frequency, held_out, knew, held_out.notes + notes, shared)
 
 
@@ -74,14 +87,14 @@ def _frequency(
     built: Sequence[Built],
     before: Sequence[Built],
     control: tuple[float, int] | None,
-    known: Set[str],
+    table: UsersTable,
     shared: SharedDetails,
 ) -> tuple[Frequency, list[str]]:
     if config.sent is not None and config.sent.complete:
         built = before = []
     longest = max((cap.days for cap in config.caps.values()), default=0)
     lately = [each for each in before if 0 <= (config.at - each.at).days < longest]
-    elsewhere, notes = messages_elsewhere(config.sent, built, known)
+    elsewhere, notes = messages_elsewhere(config.sent, built, table.known, table.stored)
     if config.caps.keys() - {ALL}:
         notes += channel_notes(elsewhere)
     messages = together([messages_of(lately, control), elsewhere])

@@ -20,6 +20,7 @@ from recsys.marketing.campaigns.reached import reached
 from recsys.marketing.contacts.shared_details import SharedDetails
 from recsys.marketing.tables.columns import read_columns, with_files
 from recsys.marketing.tables.strangers import stranger_notes
+from recsys.protection.pseudonyms import StoredId, as_given
 
 YES, NO = ("yes", "true", "1"), ("no", "false", "0")
 
@@ -86,6 +87,7 @@ def held_out_elsewhere(
     control: tuple[float, int] | None = None,
     config: HoldoutsConfig | None = None,
     known: Set[str] = frozenset(),
+    stored: StoredId = as_given,
 ) -> HeldOut:
     """Users who must get nothing now, as another campaign is measured by their getting nothing.
 
@@ -104,6 +106,7 @@ def held_out_elsewhere(
         control: share and seed of this file's control.
         config: further assignments.
         known: ids of all users of the log, with which those of ``config`` are compared.
+        stored: what the ids of ``config`` are in the log's dataset.
 
     Raises:
         InputError: a table cannot be read, or is not what it should be, or the log has none of
@@ -125,7 +128,7 @@ def held_out_elsewhere(
         there, missing = with_files(config)
         notes = [f"holdouts: no file matched {path}: no user is held out there" for path in missing]
         if there is not None:
-            rows = _rows(there)
+            rows = _rows(there, stored)
             so = "so that no user is held out for them"
             notes += stranger_notes(rows["user"], known, "`holdouts`", so, "holdouts.user")
             found = _held_out_in(rows, there, window, outcome)
@@ -138,7 +141,7 @@ def held_out_elsewhere(
     return HeldOut(frozenset(users), campaigns, until, notes)
 
 
-def _rows(config: HoldoutsConfig) -> pd.DataFrame:
+def _rows(config: HoldoutsConfig, stored: StoredId) -> pd.DataFrame:
     """A table of holdouts, its last days as ``until``."""
     columns = {
         "user": config.user,
@@ -146,7 +149,7 @@ def _rows(config: HoldoutsConfig) -> pd.DataFrame:
         "held_out": config.held_out,
         "outcome": config.outcome,
     }
-    rows = read_columns(config, columns, ["user"], config)
+    rows = read_columns(config, columns, ["user"], config, stored=stored)
     ends = read_columns(config, {"time": config.until}, [], config)["time"]
     if (early := ends < rows["time"].dt.normalize()).any():
         row = int(early.to_numpy().argmax())

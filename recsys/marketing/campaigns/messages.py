@@ -13,6 +13,7 @@ from recsys.marketing.campaigns.built import Built
 from recsys.marketing.contacts.channel_names import CHANNELS, channel_name
 from recsys.marketing.tables.columns import column_names, read_columns, with_files
 from recsys.marketing.tables.strangers import stranger_notes
+from recsys.protection.pseudonyms import StoredId, as_given
 
 CAMPAIGN = "campaign"
 SHOWN = 5  # channels, the most frequent first
@@ -65,7 +66,10 @@ def messages_of(built: Sequence[Built], control: tuple[float, int] | None = None
 
 
 def messages_elsewhere(
-    config: SentConfig | None, built: Sequence[Built], known: Set[str] | None = None
+    config: SentConfig | None,
+    built: Sequence[Built],
+    known: Set[str] | None = None,
+    stored: StoredId = as_given,
 ) -> tuple[pd.DataFrame, list[str]]:
     """What other tools sent, without what is known from the runs folder.
 
@@ -73,6 +77,7 @@ def messages_elsewhere(
         config: the table; None: nothing.
         built: the campaigns in the runs folder; none of them if the table is complete.
         known: ids of all users of the log, if the table's are to be compared with them.
+        stored: what the ids of the table are in the log's dataset.
 
     Returns:
         The messages, as of :func:`messages_of`, channels as settings name them; and what the user
@@ -92,7 +97,7 @@ def messages_elsewhere(
         "time": there.time,
         "campaign": there.campaign or (CAMPAIGN if holds(CAMPAIGN, column_names(there)) else None),
     }
-    rows = read_columns(there, columns, ids=["user"], times=there)
+    rows = read_columns(there, columns, ids=["user"], times=there, stored=stored)
     rows = rows.reindex(columns=list(columns))
     if nobodys := int(rows["user"].isnull().sum()):
         notes.append(f"sent: messages without {there.user!r}, which count for no user: {nobodys:,}")

@@ -23,6 +23,8 @@ from recsys.marketing.measurement.enough import beside_control
 from recsys.marketing.measurement.uplift import SegmentedUplift, uplift, uplift_by_segment
 from recsys.marketing.tables.columns import as_numbers, read_columns
 from recsys.marketing.versions import MEND, checked, read_version
+from recsys.protection.encryption import read_frame
+from recsys.protection.pseudonyms import StoredId, stored_id
 from recsys.runs.folder import RunFolder
 from recsys.system.reading import reading
 
@@ -94,9 +96,12 @@ def measure_campaign(folder: Path, config: OutcomesConfig) -> Path:
         )
     document = read_version(folder, COUNTS, KEYS)
     with reading(checked(folder, ASSIGNMENTS), MEND):
-        assigned = pd.read_parquet(folder / ASSIGNMENTS)
+        assigned = read_frame(folder / ASSIGNMENTS)
     at, days = date.fromisoformat(document["at"]), config.days or document["days"]
-    done, notes = _read(config)
+    done, notes = _read(
+        config,
+        stored_id(document.get("pseudonyms"), set(assigned["user"]), f"the campaign {folder}"),
+    )
     users, within = _users(assigned, done, config, at, days)
     notes.append(within)
     last = done["time"].max().tz_convert(config.timezone).date()
@@ -154,10 +159,10 @@ def _measured(
     }
 
 
-def _read(config: OutcomesConfig) -> tuple[pd.DataFrame, list[str]]:
+def _read(config: OutcomesConfig, stored: StoredId) -> tuple[pd.DataFrame, list[str]]:
     """``user``, ``time`` (UTC) and ``value`` (0 without one) of all that anybody did; notes."""
     columns = {"user": config.user, "time": config.time, "value": config.value}
-    rows = read_columns(config, columns, ids=["user"], times=config)
+    rows = read_columns(config, columns, ids=["user"], times=config, stored=stored)
     if rows.empty:
         raise InputError(f"{config.path} has no outcomes: give a row per thing that a user did")
     value = pd.Series(0.0, index=rows.index)

@@ -127,7 +127,10 @@ def write_social(hashed: Hashed, users: Sequence[str], path: Path) -> None:
         users: of these.
         path: of the file; its folder must be there. It is written in whole or not at all.
     """
-    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+    with (
+        atomic_path(path, private=True) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as file,
+    ):
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(hashed.header)
         writer.writerows(people(hashed, users))

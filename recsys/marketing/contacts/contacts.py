@@ -20,6 +20,7 @@ from recsys.marketing.contacts.identifiers import (
 from recsys.marketing.contacts.phones import NoCountry, phone_number
 from recsys.marketing.tables.columns import read_columns
 from recsys.marketing.tables.strangers import stranger_notes
+from recsys.protection.pseudonyms import StoredId, as_given
 from recsys.system.display import counted
 
 # What advertising platforms take, and the one detail that they do not.
@@ -182,17 +183,18 @@ def _unread(country: str) -> str:
     return "a country without telephone numbers of its own"
 
 
-def read_contacts(config: ContactsConfig) -> Contacts:
+def read_contacts(config: ContactsConfig, stored: StoredId = as_given) -> Contacts:
     """The contact details as they stand in the table, not yet checked.
 
     Args:
         config: the table. Rows without a user are left out.
+        stored: what its users' ids are in the log's dataset.
 
     Raises:
         InputError: the table cannot be read, lacks a column, or has a user twice.
     """
     columns: dict[str, str | None] = {name: getattr(config, name) for name in DETAILS}
-    found = read_columns(config, {"user": config.key, **columns}, ["user", *NUMERIC])
+    found = read_columns(config, {"user": config.key, **columns}, ["user", *NUMERIC], stored=stored)
     found = found[found["user"].notnull()].reset_index(drop=True)
     again = found["user"][found["user"].duplicated()].unique()
     if len(again):

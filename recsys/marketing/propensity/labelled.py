@@ -23,6 +23,7 @@ from recsys.marketing.propensity.table_features import (
 )
 from recsys.marketing.propensity.task import Known, Table, Task
 from recsys.marketing.users.encoding import RARE
+from recsys.protection.forgotten import NOBODY, ForgottenUsers
 
 # Columns that stand beside the features in the tables written.
 RESERVED = {"user", "probability", "amount", "predicted", "reasons"}
@@ -30,7 +31,12 @@ RESERVED = {"user", "probability", "amount", "predicted", "reasons"}
 FEWEST_USERS = 50
 
 
-def task_of_table(config: LabelledTableConfig, seed: int, statistic: Statistic = "mean") -> Task:
+def task_of_table(
+    config: LabelledTableConfig,
+    seed: int,
+    statistic: Statistic = "mean",
+    forgotten: ForgottenUsers = NOBODY,
+) -> Task:
     """Reads a table and splits its rows.
 
     Rows without a label are those that are predicted *now*. No user, known by ``key``, is on
@@ -42,12 +48,13 @@ def task_of_table(config: LabelledTableConfig, seed: int, statistic: Statistic =
         config: the table.
         seed: of the split.
         statistic: of amounts.
+        forgotten: users who are left out.
 
     Raises:
         InputError: the table cannot be read, a column is missing or has two roles, there is only
             one label, hardly a user has one, or no column is left to predict from.
     """
-    given = read_labelled(config)
+    given = read_labelled(config, forgotten)
     answered = given.ids.index.isin(given.label.target.index)
     if taken := sorted({*given.features.table} & RESERVED):
         raise InputError(

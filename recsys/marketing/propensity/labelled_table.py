@@ -24,6 +24,8 @@ from recsys.marketing.propensity.table_features import (
     values,
 )
 from recsys.marketing.tables.columns import as_times, open_table, usable_times
+from recsys.protection.config import ProtectionConfig
+from recsys.protection.forgotten import NOBODY, ForgottenUsers
 
 SEPARATORS = {"decimal", "thousands"}
 
@@ -59,6 +61,7 @@ class LabelledTableConfig(TimeConfig, FileConfig):
         'such as {signup: "%d/%m/%Y"}; others are found by their values',
     )
     leave_out: list[str] = Field([], description="columns that are not features")
+    protection: ProtectionConfig = ProtectionConfig()
 
     @field_validator("positive", mode="before")
     @classmethod
@@ -94,11 +97,12 @@ class LabelledTable:
     notes: list[str]
 
 
-def read_labelled(config: LabelledTableConfig) -> LabelledTable:
+def read_labelled(config: LabelledTableConfig, forgotten: ForgottenUsers = NOBODY) -> LabelledTable:
     """Reads a table.
 
     Args:
         config: the table.
+        forgotten: users whose rows are left out, and counted.
 
     Raises:
         InputError: the table cannot be read, a column is missing or has two roles, or there is
@@ -113,8 +117,14 @@ def read_labelled(config: LabelledTableConfig) -> LabelledTable:
         ids = pd.Series(np.arange(1, len(there) + 1).astype(str), name="user")
         if key is not None:
             ids = values(con, identifier(table[key])).rename("user")
-            there = ids.notnull()
-            if left_out := int((~there).sum()):
+            out = ids.isin(forgotten.among(ids.dropna()))
+            if (pseudonyms := config.protection.open_pseudonyms()) is not None:
+                ids = ids.map(pseudonyms.of, na_action="ignore")
+                out |= ids.isin(forgotten.among(ids.dropna()))
+            if out.any():
+                notes.append(f"rows left out of users who are to be forgotten: {int(out.sum()):,}")
+            there = ids.notnull() & ~out
+            if left_out := int(ids.isnull().sum()):
                 notes.append(f"rows left out for an empty {key!r} (table.key): {left_out}")
         times = None
         if time is not None:

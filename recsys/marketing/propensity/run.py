@@ -7,7 +7,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import skops.io
 
 from recsys.data.dataset import Dataset
@@ -37,6 +36,8 @@ from recsys.marketing.propensity.results import (
 from recsys.marketing.propensity.task import Task
 from recsys.marketing.reports.users_report import write_users_report
 from recsys.marketing.users.events import open_events
+from recsys.protection.encryption import write_frame
+from recsys.protection.forgotten import ForgottenUsers, forgotten_users
 from recsys.runs.console import say, working
 from recsys.runs.folder import RunFolder
 from recsys.runs.preparation import prepare_dataset
@@ -64,7 +65,7 @@ def run_propensity(
         dataset = prepare_dataset(experiment.data, runs_dir)
     with at_work(experiment, dataset, runs_dir, overwrite) as (folder, tracker):
         if not (folder.files.all_hold(folder.metrics) and folder.has_metrics()):
-            _make(experiment, dataset, folder)
+            _make(experiment, dataset, folder, forgotten_users(runs_dir))
         metrics = folder.read_metrics(["test", "input_example"])
         report = write_users_report([folder.path], folder.report, experiment.name)
         scored = {name: metrics[name] for name in ("test", "validation", "timing")}
@@ -78,10 +79,15 @@ def run_propensity(
     return folder
 
 
-def _make(experiment: PropensityExperiment, dataset: Dataset | None, folder: RunFolder) -> None:
+def _make(
+    experiment: PropensityExperiment,
+    dataset: Dataset | None,
+    folder: RunFolder,
+    forgotten: ForgottenUsers,
+) -> None:
     began = time.monotonic()
     config = experiment.propensity
-    with _task(experiment, dataset) as (task, log), working("predicting") as tell:
+    with _task(experiment, dataset, forgotten) as (task, log), working("predicting") as tell:
         for note in task.notes:
             say(f"  {note}")
         selected = select_model(task, config, lambda stage: tell(stage, 0.0))
@@ -106,10 +112,14 @@ def _make(experiment: PropensityExperiment, dataset: Dataset | None, folder: Run
         tables[folder.path / USERS] = now
     estimator = folder.model / VERSION / FILE
     estimator.parent.mkdir(parents=True, exist_ok=True)
+    source = experiment.data or experiment.table
+    assert source is not None  # the experiment's validator requires one of the two
+    encryption = source.protection.open_encryption()
     with folder.files.making(*tables, estimator, folder.metrics):
         for path, table in tables.items():
-            _write_table(path, table)
-        with atomic_path(estimator) as temporary:
+            with atomic_path(path, private=True) as temporary:
+                write_frame(table, temporary, encryption)
+        with atomic_path(estimator, private=True) as temporary:
             skops.io.dump(fitted, temporary)
         folder.write_metrics(
             {
@@ -140,6 +150,7 @@ def _make(experiment: PropensityExperiment, dataset: Dataset | None, folder: Run
                 "clusters": clustered,
                 "input_example": example(task),
                 "timing": {"seconds": time.monotonic() - began},
+                "pseudonyms": _pseudonyms(experiment, dataset),
                 "quality": None if dataset is None else dataset.manifest.quality,
                 "notes": notes,
                 "giveaways": [asdict(each) | {"sentence": each.sentence} for each in asked],
@@ -148,14 +159,23 @@ def _make(experiment: PropensityExperiment, dataset: Dataset | None, folder: Run
         )
 
 
+def _pseudonyms(experiment: PropensityExperiment, dataset: Dataset | None) -> dict[str, str] | None:
+    """Name and id of the key by which users are known; None: by their ids."""
+    if dataset is not None:
+        return dataset.manifest.pseudonyms
+    assert experiment.table is not None  # the experiment's validator requires one of the two
+    found = experiment.table.protection.open_pseudonyms()
+    return None if found is None else found.as_document()
+
+
 @contextlib.contextmanager
 def _task(
-    experiment: PropensityExperiment, dataset: Dataset | None
+    experiment: PropensityExperiment, dataset: Dataset | None, forgotten: ForgottenUsers
 ) -> Iterator[tuple[Task, LogTask | None]]:
     config = experiment.propensity
     if dataset is None:
         assert experiment.table is not None  # the experiment's validator requires one of the two
-        task = task_of_table(experiment.table, config.seed, config.statistic)
+        task = task_of_table(experiment.table, config.seed, config.statistic, forgotten)
         if config.of_amounts and not isinstance(task.objective, Regression):
             raise InputError(
                 f"propensity.{config.of_amounts} needs amounts, and the label "
@@ -167,9 +187,3 @@ def _task(
         with working("describing users"):
             log = task_of_log(events, config.period, config.features, config.statistic)
         yield log.task, log
-
-
-def _write_table(path: Path, table: pd.DataFrame) -> None:
-    with atomic_path(path) as temporary:
-        temporary.touch(mode=0o600)  # what is known of each user
-        table.to_parquet(temporary, index=False)

@@ -26,6 +26,10 @@ from recsys.marketing.realtime.state import Users
 from recsys.marketing.realtime.stream import Event, Stream, open_stream
 from recsys.marketing.realtime.triggers import Firing, Triggers
 from recsys.marketing.users.segments import Thresholds
+from recsys.protection.encryption import encryption_of, table_writer, write_frame
+from recsys.protection.forgotten import forgotten_users
+from recsys.protection.personal_files import close_to_others
+from recsys.protection.pseudonyms import pseudonyms_of, stored_id
 from recsys.runs.console import working
 from recsys.runs.folder import RunFolder
 from recsys.runs.opening import open_run
@@ -75,20 +79,24 @@ def replay(config: ReplayConfig, runs_dir: Path) -> Path:
     recommender = Recommender(open_run(config.recommender).model_version())
     thresholds = None if config.users is None else _thresholds(config.users, config)
     final = runs_dir / FOLDER / config.name
+    document = recommender.manifest["data"].get("pseudonyms")
+    encryption = encryption_of(recommender.manifest["data"].get("encryption"), "the model")
+    pseudonyms = pseudonyms_of(document, f"the model of {config.recommender}")
     with (
         blaming_input(str(final)),
-        open_stream(config) as stream,
+        open_stream(config, pseudonyms, forgotten_users(runs_dir)) as stream,
         whole_folder(final, replaces=True) as folder,
         working("replaying") as tell,
     ):
         suppressed = Suppressed()
         if config.suppress is not None:
             known = frozenset(stream.users())
-            contacts = suppression_contacts(config.suppress, config.contacts, known)
-            suppressed = read_suppressed(config.suppress, known, contacts)
+            stored = stored_id(document, known, f"the model of {config.recommender}")
+            contacts = suppression_contacts(config.suppress, config.contacts, known, stored)
+            suppressed = read_suppressed(config.suppress, known, contacts, stored)
         out = suppressed.of(config.channel)
         run = _Replay(config, stream, recommender, thresholds, out)
-        with pq.ParquetWriter(folder / ACTIONS, SCHEMA) as writer:
+        with table_writer(folder / ACTIONS, SCHEMA, encryption) as writer:
             for number, event in enumerate(stream):
                 if number % TOLD_EVERY == 0:
                     tell(iso(event.time), number / stream.events)
@@ -98,10 +106,12 @@ def replay(config: ReplayConfig, runs_dir: Path) -> Path:
             run.write(writer, 1)
         left_out = stream.left_out
         if not left_out.empty:
-            left_out[~left_out["user"].isin(out)].to_parquet(folder / LEFT_OUT, index=False)
+            rest = left_out[~left_out["user"].isin(out)]
+            write_frame(rest, folder / LEFT_OUT, encryption)
         document = run.document() | suppressed.counts
         RunFolder.write_json(folder / SUMMARY, with_format(document))
         write_folder_manifest(folder, "manifest.json", {})
+        close_to_others(folder)
     return final
 
 

@@ -1,6 +1,7 @@
 """A log as a stream of events, checked before the first of them is replayed."""
 
 import difflib
+import logging
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,11 @@ from recsys.data.sources.engine import blaming_input, connect, stream
 from recsys.data.sources.read import locate, read_table
 from recsys.errors import InputError
 from recsys.marketing.realtime.config import ReplayConfig
+from recsys.protection.forgotten import FORGOTTEN, NOBODY, ForgottenUsers
+from recsys.protection.pseudonyms import Pseudonyms
+from recsys.system.display import counted
+
+logger = logging.getLogger(__name__)
 
 MEMORY_GIB = 2.0
 BATCH = 1 << 14
@@ -78,8 +84,17 @@ class Stream:
 
 
 @contextmanager
-def open_stream(config: ReplayConfig) -> Iterator[Stream]:
+def open_stream(
+    config: ReplayConfig,
+    pseudonyms: Pseudonyms | None = None,
+    forgotten: ForgottenUsers = NOBODY,
+) -> Iterator[Stream]:
     """Opens the events of a replay, up to its end.
+
+    Args:
+        config: of the replay.
+        pseudonyms: what user ids are replaced by; None: they stay.
+        forgotten: users whose events are left out, with a warning that counts them.
 
     Raises:
         InputError: the log cannot be read, too many of its rows are unusable, rows are
@@ -89,20 +104,28 @@ def open_stream(config: ReplayConfig) -> Iterator[Stream]:
         scratch = Path(folder)
         con = connect(scratch, MEMORY_GIB)
         try:
-            yield _checked(con, config, scratch)
+            yield _checked(con, config, scratch, pseudonyms, forgotten)
         finally:
             con.disconnect()
 
 
-def _checked(con: Backend, config: ReplayConfig, scratch: Path) -> Stream:
+def _checked(
+    con: Backend,
+    config: ReplayConfig,
+    scratch: Path,
+    pseudonyms: Pseudonyms | None,
+    forgotten: ForgottenUsers,
+) -> Stream:
     files = locate(config.stream, "log", scratch)
     with blaming_input(str(files)):
         given = config.stream
         source = read_table(
             con, files, given, "given", given.columns.named, given.where is not None
         )
-        log = clean_log(con, source, given, files)
-        count_rows(log, config.stream, files)
+        log = clean_log(con, source, given, files, pseudonyms=pseudonyms, forgotten=forgotten)
+        found = count_rows(log, config.stream, files)
+        if rows := found.quarantined.get(FORGOTTEN):
+            logger.warning("left out: %s of users who are to be forgotten", counted(rows, "row"))
         events, repeats = _without_repeats(con, log)
         if config.duplicates == "refuse":
             _refuse_repeats(repeats, str(files))
@@ -191,7 +214,7 @@ def _left_out(
     con: Backend, log: ir.Table, repeats: pd.DataFrame, config: ReplayConfig
 ) -> pd.DataFrame:
     roles = [role for role in ROLES if getattr(config.stream.columns, role) is not None]
-    bad = log.filter(log.reason.notnull())
+    bad = log.filter(log.reason.notnull() & (log.reason != FORGOTTEN))
     given = {role: bad.given[role] for role in roles}
     # Not the raw line: it may name a user who wants to be left out.
     place = {name: bad[name] for name in ("file", "line")}

@@ -13,6 +13,7 @@ from recsys.marketing.reports.campaign_report import campaign_section
 from recsys.marketing.reports.documents import FILTERS, checked, read_document
 from recsys.marketing.reports.plain_findings import plain_finding
 from recsys.marketing.reports.replay_report import replay_section
+from recsys.protection.encryption import is_encrypted, read_frame
 from recsys.reports.page import MEND, inline, read_metrics, write_page
 from recsys.system.reading import reading
 
@@ -143,7 +144,7 @@ def _prediction_section(run: Path) -> dict[str, Any]:
         "finding": plain_finding(metrics, period.get("target"), verdict),
         "verdict": verdict,
         "currency": metrics["totals"].get("currency"),
-        "users": [] if users is None else _highest(users),
+        "users": [] if users is None else _highest(users, named=not is_encrypted(table)),
         "images": _images(metrics, users),
         "experiment": (run / "experiment.yaml").read_text(encoding="utf-8"),
     }
@@ -151,7 +152,7 @@ def _prediction_section(run: Path) -> dict[str, Any]:
 
 def _users(table: Path) -> pd.DataFrame:
     with reading(checked(table), MEND):
-        return pd.read_parquet(table)
+        return read_frame(table)
 
 
 def _verdict(comparison: Mapping[str, Any]) -> str:
@@ -165,18 +166,18 @@ def _prediction(users: pd.DataFrame) -> str | None:
     return next((name for name in ("probability", "amount") if name in users), None)
 
 
-def _highest(users: pd.DataFrame) -> list[dict[str, Any]]:
-    """The users with the highest predictions, with the reasons for them."""
+def _highest(users: pd.DataFrame, named: bool) -> list[dict[str, Any]]:
+    """The users with the highest predictions, with the reasons for them; by id if it is to be."""
     column = _prediction(users)
     if column is None:
         return []
-    found = []
+    found: list[dict[str, Any]] = []
     for _, user in users.nlargest(MOST_USERS, column).iterrows():
         reasons = [{"name": name, "value": user[name]} for name in user["reasons"]]
         segment = user.get("segment")
         found.append(
             {
-                "user": user["user"],
+                "user": user["user"] if named else f"no. {len(found) + 1}",
                 "predicted": float(user[column]),
                 "segment": segment,
                 "reasons": reasons,

@@ -13,11 +13,10 @@ def versioned_table(version: Path, name: str) -> "pd.DataFrame":
     Raises:
         Damaged: the file is missing or has changed.
     """
-    import pandas as pd
-
     from recsys.marketing.versions import MEND, checked
+    from recsys.protection.encryption import read_frame
     from recsys.system.reading import reading
 
     path = checked(version, name)
     with reading(path, MEND):
-        return pd.read_parquet(path)
+        return read_frame(path)

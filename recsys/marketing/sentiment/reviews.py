@@ -11,7 +11,12 @@ from ibis.backends.duckdb import Backend
 from pydantic import Field, model_validator
 
 from recsys.config import StrictConfig
-from recsys.data.prepare.ids import identifier, unusable_ids
+from recsys.data.prepare.ids import (
+    forgotten_among,
+    identifier,
+    pseudonymous,
+    unusable_ids,
+)
 from recsys.data.sources.cells import trimmed
 from recsys.data.sources.config import FileConfig
 from recsys.data.sources.engine import blaming_input, connect
@@ -23,6 +28,9 @@ from recsys.data.sources.shared_columns import refuse_shared
 from recsys.data.sources.time_faults import explain_times
 from recsys.data.sources.times import TimeConfig, read_times, time_reasons, unusable_times
 from recsys.errors import InputError
+from recsys.protection.config import ProtectionConfig
+from recsys.protection.encryption import Encryption, write_frame
+from recsys.protection.forgotten import FORGOTTEN, NOBODY, ForgottenUsers
 from recsys.system.files import atomic_path
 
 MEMORY_GIB = 2.0
@@ -60,6 +68,7 @@ class ReviewsConfig(TimeConfig, FileConfig):
     max_quarantined: float = Field(
         0.5, ge=0, le=1, description="share of unusable rows beyond which the reviews are refused"
     )
+    protection: ProtectionConfig = ProtectionConfig()
 
 
 @dataclass(frozen=True)
@@ -72,6 +81,7 @@ class Reviews:
             order of time.
         quarantined: ``row``, ``reason``, and the columns as they were given, as text; of a line
             that is not a row ``reason``, ``file``, ``line`` (from 1) and ``raw``, the line.
+        forgotten: reviews of users who are to be forgotten; kept nowhere.
         hint: the setting by which stars that were left out would be numbers; empty if there is
             none.
     """
@@ -79,6 +89,7 @@ class Reviews:
     table: pd.DataFrame
     quarantined: pd.DataFrame
     hint: str = ""
+    forgotten: int = 0
 
     @property
     def reasons(self) -> dict[str, int]:
@@ -89,6 +100,8 @@ class Reviews:
     def notes(self) -> list[str]:
         """What was left out, and what repeats, a sentence each."""
         found, rows = [], len(self.table) + len(self.quarantined)
+        if self.forgotten:
+            found.append(f"left out: {self.forgotten:,} reviews of users who are to be forgotten")
         if bad := len(self.quarantined):
             reasons = ", ".join(f"{reason} {n:,}" for reason, n in self.reasons.items())
             found.append(
@@ -103,11 +116,12 @@ class Reviews:
         return found
 
 
-def read_reviews(config: ReviewsConfig) -> Reviews:
+def read_reviews(config: ReviewsConfig, forgotten: ForgottenUsers = NOBODY) -> Reviews:
     """Reads reviews through the readers of logs; what cannot be used is kept aside.
 
     Args:
         config: where they are.
+        forgotten: users whose reviews are left out, and counted.
 
     Raises:
         InputError: the files cannot be read, a column is missing, there are no rows, or too
@@ -121,33 +135,48 @@ def read_reviews(config: ReviewsConfig) -> Reviews:
             roles = config.columns.model_dump(exclude_none=True)
             source = read_table(con, files, config, "raw", roles)
             with blaming_input(str(files)):
-                return _read(con, source, config, files)
+                return _read(con, source, config, files, forgotten)
         finally:
             con.disconnect()
 
 
-def write_quarantine(reviews: Reviews, path: Path) -> None:
+def write_quarantine(reviews: Reviews, path: Path, encryption: Encryption | None = None) -> None:
     """Writes the rows that were left out, with their reasons, as Parquet."""
-    with atomic_path(path) as temporary:
-        reviews.quarantined.to_parquet(temporary, index=False)
+    with atomic_path(path, private=True) as temporary:
+        write_frame(reviews.quarantined, temporary, encryption)
 
 
-def _read(con: Backend, source: Source, config: ReviewsConfig, files: SourceFiles) -> Reviews:
+def _read(
+    con: Backend,
+    source: Source,
+    config: ReviewsConfig,
+    files: SourceFiles,
+    forgotten: ForgottenUsers,
+) -> Reviews:
     raw = source.table
     roles = config.columns.model_dump(exclude_none=True)
     given = {role: column(raw, name, role, files) for role, name in roles.items()}
     clean = _by_role(given, config, files)
+    reason, rejected = _reason(given, clean, config), source.rejected
+    pseudonyms = config.protection.open_pseudonyms()
+    if forgotten:
+        is_out = forgotten_among(clean["user"], forgotten, pseudonyms)
+        reason = ibis.ifelse(is_out, FORGOTTEN, reason)
+    if pseudonyms is not None:
+        clean["user"] = given["user"] = pseudonymous(clean["user"], pseudonyms)
+        rejected = rejected.mutate(raw=ibis.null("string"))
     as_given = {f"given_{role}": value.cast("string") for role, value in given.items()}
-    con.create_table(
-        "reviews", raw.select(**clean, **as_given, reason=_reason(given, clean, config))
-    )
+    con.create_table("reviews", raw.select(**clean, **as_given, reason=reason))
     reviews = con.table("reviews")
     reviews = reviews.mutate(row=reviews.rowid() + 1)
     usable = reviews.filter(reviews.reason.isnull()).order_by("time", "row")
-    bad = reviews.filter(reviews.reason.notnull()).order_by("row")
+    left = reviews.filter(reviews.reason == FORGOTTEN).count().execute()
+    bad = reviews.filter(reviews.reason.notnull() & (reviews.reason != FORGOTTEN)).order_by("row")
     as_it_was = {role: bad[f"given_{role}"] for role in roles}
     unusable = con.to_pandas(bad.select("row", "reason", **as_it_was))
-    unread = con.to_pandas(source.rejected.order_by("file", "line"))
+    unread = con.to_pandas(rejected.order_by("file", "line"))
+    if forgotten:
+        unread["raw"] = [None if forgotten.named_in(line or "") else line for line in unread["raw"]]
     left_out = pd.concat([unusable, unread], ignore_index=True)
     left_out = left_out.astype({"row": "Int64", "line": "Int64"})
     found = Reviews(con.to_pandas(usable.select("row", *roles)), left_out)
@@ -155,7 +184,7 @@ def _read(con: Backend, source: Source, config: ReviewsConfig, files: SourceFile
     hint = format_hint(odd.unique().tolist()[:HINT_SAMPLE], config.number_format)
     _refuse_unusable(found, hint, config, files)
     positive = found.table["stars"] >= config.positive_from
-    return Reviews(found.table.assign(positive=positive), found.quarantined, hint)
+    return Reviews(found.table.assign(positive=positive), found.quarantined, hint, int(left))
 
 
 def _by_role(
@@ -205,7 +234,9 @@ def _refuse_unusable(found: Reviews, hint: str, config: ReviewsConfig, files: So
     reason, rows = next(iter(found.reasons.items()))
     example = found.quarantined[found.quarantined["reason"] == reason].iloc[0]
     if pd.isna(example["row"]):
-        shown = f"line {example['line']} of {example['file']}: {example['raw'][:LONGEST_SHOWN]!r}"
+        shown = f"line {example['line']} of {example['file']}"
+        if isinstance(example["raw"], str):
+            shown += f": {example['raw'][:LONGEST_SHOWN]!r}"
     else:
         roles = config.columns.model_dump(exclude_none=True)
         shown = f"row {example['row']}: { {role: example[role] for role in roles} }"

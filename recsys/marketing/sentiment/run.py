@@ -12,6 +12,8 @@ from recsys.marketing.sentiment.experiment import SentimentExperiment
 from recsys.marketing.sentiment.features import quality_before
 from recsys.marketing.sentiment.model_selection import Selected, select_sentiment_model
 from recsys.marketing.sentiment.reviews import SCORED, Reviews, read_reviews, write_quarantine
+from recsys.protection.encryption import write_frame
+from recsys.protection.forgotten import forgotten_users
 from recsys.runs.console import say, working
 from recsys.runs.folder import RunFolder
 from recsys.system.display import counted
@@ -37,17 +39,18 @@ def run_sentiment(
     with at_work(experiment, None, runs_dir, overwrite) as (folder, tracker):
         if not (folder.files.all_hold(folder.metrics) and folder.has_metrics()):
             began = time.monotonic()
-            reviews = read_reviews(experiment.reviews)
+            reviews = read_reviews(experiment.reviews, forgotten_users(runs_dir))
             say(f"{counted(len(reviews.table), 'review')}")
             for note in reviews.notes:
                 say(f"  {note}")
             with working("reading reviews") as tell:
                 selected = select_sentiment_model(reviews, experiment.sentiment, tell)
             quarantine, scored = folder.path / "quarantine.parquet", folder.path / SCORED
+            encryption = experiment.reviews.protection.open_encryption()
             with folder.files.making(quarantine, scored, folder.metrics):
-                write_quarantine(reviews, quarantine)
-                with atomic_path(scored) as temporary:
-                    selected.scored.to_parquet(temporary, index=False)
+                write_quarantine(reviews, quarantine, encryption)
+                with atomic_path(scored, private=True) as temporary:
+                    write_frame(selected.scored, temporary, encryption)
                 document = _document(selected, reviews, time.monotonic() - began)
                 folder.write_metrics(document)
         metrics = folder.read_metrics(["test"])

@@ -26,6 +26,7 @@ from recsys.data.sources.read import column, locate, read_table
 from recsys.data.sources.time_faults import explain_times
 from recsys.data.sources.times import TimeConfig, plausible, read_times
 from recsys.errors import InputError
+from recsys.protection.pseudonyms import StoredId, as_given
 
 MEMORY_GIB = 2.0
 # Values that are not numbers, of which the way they are written is guessed.
@@ -110,6 +111,7 @@ def read_columns(
     ids: Collection[str],
     times: TimeConfig | None = None,
     condition: Condition | None = None,
+    stored: StoredId = as_given,
 ) -> pd.DataFrame:
     """Some columns of a table, as text without blanks around it; None where empty.
 
@@ -120,6 +122,7 @@ def read_columns(
             (``17850.0`` is ``17850``).
         times: how the values of the role ``time`` are read: in UTC, see :func:`as_times`.
         condition: on the rows.
+        stored: what the ids of the role ``user`` are in the log's dataset.
 
     Returns:
         A column per role, in the order of the file; with a condition also :data:`HOLDS`, whether it
@@ -153,6 +156,9 @@ def read_columns(
             chosen["us"] = usable_times(column(raw, named["time"], "time", files), times, where)
         found = con.to_pandas(raw.select(**chosen)).astype(object)
     found = found.where(found.notnull(), None)
+    if "user" in found:
+        users = {user: stored(user) for user in found["user"].dropna().unique()}
+        found["user"] = found["user"].map(users).astype(object).where(found["user"].notnull(), None)
     if times is not None:
         found["time"] = as_times(found["time"], found.pop("us"), times, where)
     return found

@@ -34,7 +34,10 @@ class ReviewedUsers:
             raise InputError(
                 f"{run} has no {SCORED}: it is not a finished run of `task: sentiment`"
             )
+        stored = events.dataset.stored_user_id
         self._scored = folder.table(path)
+        # Reviews may have the log's ids where the dataset has pseudonyms.
+        self._scored["user"] = self._scored["user"].map(stored)
         self._events = events
         self._items = pd.Index(events.dataset.item_ids)
         if not self._scored["user"].isin(events.user_ids).any():

@@ -37,6 +37,18 @@ def test_k_core_against_brute_force(con, minimum_user, minimum_item):
     assert sorted(found) == sorted(expected)
 
 
+@pytest.mark.parametrize(("minimum_user", "left"), [(1, slice(2, None)), (2, slice(0))])
+def test_items_of_few_users_go(con, minimum_user, left):
+    pairs = [("a", "x"), ("a", "x"), ("a", "y"), ("b", "y"), ("b", "z"), ("c", "z"), ("c", "z")]
+    rows = {"user": [user for user, _ in pairs], "item": [item for _, item in pairs]}
+    con.create_table("events", pa.table(rows))
+    events = con.table("events")
+    core = k_core(con, events, events, minimum_user, 1, minimum_users=2).to_pyarrow().to_pylist()
+    # x has one user. Without it a has one event; without a, y has one user; without y, b has one
+    # event; without b, z has one user.
+    assert sorted((row["user"], row["item"]) for row in core) == pairs[left]
+
+
 def test_k_core_unravels_to_nothing(con):
     """Each removal undoes the next: a chain u0-i0-u1-i1-… has no 2-core."""
     users = [n // 2 for n in range(9)]

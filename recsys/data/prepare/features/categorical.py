@@ -23,14 +23,14 @@ class CategoricalFeature(VocabularyFeature):
     def encode(self, column: FeatureColumn) -> tuple[Feature, list[str]]:
         value = identifier(column.values.value, f"the {column.what}")
         values = column.values.select("index", position=ibis.literal(0), value=value)
-        array, size = self.write_vocabulary(column, values, width=1)
+        array, size, notes = self.write_vocabulary(column, values, width=1)
         column.save(array[:, 0])
-        return Feature(name=column.name, kind=self.kind, vocabulary_size=size), []
+        return Feature(name=column.name, kind=self.kind, vocabulary_size=size), notes
 
     def encode_events(self, column: EventColumn) -> tuple[Feature, ir.Table, list[str]]:
         events = column.events
         events = events.mutate(value=identifier(events.value, f"the {column.what}"))
-        numbered, size = self.number_values(column, replace(column, events=events).training)
+        numbered, size, notes = self.number_values(column, replace(column, events=events).training)
         joined = events.left_join(numbered.rename(known="value"), events.value == numbered.value)
         encoded = joined.mutate(value=joined.code.fill_null(0).cast("int32")).drop("known", "code")
-        return Feature(name=column.name, kind=self.kind, vocabulary_size=size), encoded, []
+        return Feature(name=column.name, kind=self.kind, vocabulary_size=size), encoded, notes

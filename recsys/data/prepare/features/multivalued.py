@@ -27,10 +27,13 @@ class MultivaluedFeature(VocabularyFeature):
         lists = value if value.type().is_array() else value.cast("string").split(self.separator)
         values = unnested(column.values.select("index", value=lists), column.what)
         notes = self._hint(value, column.what)
-        array, size = self.write_vocabulary(column, values, self.max_values)
+        array, size, rare = self.write_vocabulary(column, values, self.max_values)
         column.save(array)
         width = array.shape[1]
-        return Feature(name=column.name, kind=self.kind, width=width, vocabulary_size=size), notes
+        return Feature(name=column.name, kind=self.kind, width=width, vocabulary_size=size), [
+            *notes,
+            *rare,
+        ]
 
     def _hint(self, value: ir.Column, what: str) -> list[str]:
         """A note if the values look as if something else separated them."""

@@ -26,10 +26,10 @@ class TextFeature(VocabularyFeature):
 
     def encode(self, column: FeatureColumn) -> tuple[Feature, list[str]]:
         values = _split_words(column.values, column.side)
-        array, size = self.write_vocabulary(column, values, self.max_words)
+        array, size, notes = self.write_vocabulary(column, values, self.max_words)
         column.save(array)
         width = array.shape[1]
-        return Feature(name=column.name, kind=self.kind, width=width, vocabulary_size=size), []
+        return Feature(name=column.name, kind=self.kind, width=width, vocabulary_size=size), notes
 
     @staticmethod
     def decode(feature: Feature, values: np.ndarray, words: Sequence[str]) -> np.ndarray:

@@ -9,19 +9,41 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import Field
 
-from recsys.data.feature import Feature
+from recsys.data.feature import Feature, Side
 from recsys.data.prepare.features.feature import BaseFeatureConfig, Column, FeatureColumn
 from recsys.data.prepare.ids import identifier
+from recsys.system.display import counted
+
+# By whose features they are: the column that tells users apart, and how many a value has at least.
+# Five is the least that an audience may have, too: a value of fewer tells who they are, and hardly
+# anything is learned of it. A value of an item is no user's.
+USERS: dict[Side, tuple[str, int]] = {"user": ("index", 5), "event": ("user", 1)}
 
 
 class VocabularyFeature(BaseFeatureConfig):
     """What kinds with a vocabulary may be told."""
 
     max_vocabulary: int = Field(20_000, ge=1, description="most frequent values kept")
+    minimum_users: int | None = Field(
+        None,
+        ge=1,
+        description="users that a value has at least, of a feature of users or events: a rarer one "
+        "is not in the vocabulary, which is exported, and counts as missing. 5 by default for "
+        "features of users, 1 for those of events",
+    )
+
+    def check(self, name: str, side: Side) -> None:
+        """Refuses a minimum of users of what is no user's, too."""
+        super().check(name, side)
+        if side == "item" and self.minimum_users is not None:
+            raise ValueError(
+                f"the feature {name!r} is one of items, whose values are no user's: leave "
+                "`minimum_users` out (`data.minimum_item_users` is about items)"
+            )
 
     def write_vocabulary(
         self, column: FeatureColumn, values: ir.Table, width: int
-    ) -> tuple[np.ndarray, int]:
+    ) -> tuple[np.ndarray, int, list[str]]:
         """Replaces values by numbers, from 1 for the most frequent one, and writes the vocabulary.
 
         Args:
@@ -30,9 +52,9 @@ class VocabularyFeature(BaseFeatureConfig):
             width: values of a row that are kept, the first ones.
 
         Returns:
-            int32 [size, columns in use], padded with 0, and the numbers in use, with 0.
+            int32 [size, columns in use], padded with 0; the numbers in use, with 0; and notes.
         """
-        numbered, size = self.number_values(column, values)
+        numbered, size, notes = self.number_values(column, values)
         coded = values.inner_join(numbered, "value")
         found = coded.select("index", "position", "code").order_by("index", "position").to_pyarrow()
         rows = found["index"].to_numpy()
@@ -41,32 +63,50 @@ class VocabularyFeature(BaseFeatureConfig):
         array = np.zeros((column.size, used), dtype=np.int32)
         fits = places < used
         array[rows[fits], places[fits]] = found["code"].to_numpy()[fits]
-        return array, size
+        return array, size, notes
 
-    def number_values(self, column: Column, values: ir.Table) -> tuple[ir.Table, int]:
+    def number_values(self, column: Column, values: ir.Table) -> tuple[ir.Table, int, list[str]]:
         """Writes the vocabulary of some values.
 
         Args:
             column: whose values they are.
-            values: with a column ``value``, of which nulls are left out.
+            values: with a column ``value``, of which nulls are left out, and of features of users
+                and events the column of :data:`USERS`.
 
         Returns:
-            Columns ``value`` and ``code``, from 1 for the most frequent one; and the numbers in
-            use, with 0.
+            Columns ``value`` and ``code``, from 1 for the most frequent one; the numbers in use,
+            with 0; and a note on the values that too few users have.
         """
         values = values.filter(values.value.notnull())
-        counted = values.group_by("value").aggregate(n=values.count())
-        ordered = counted.order_by(ibis.desc("n"), "value").limit(self.max_vocabulary)
+        who, least = USERS.get(column.side, (None, 1))
+        least = self.minimum_users or least
+        users = ibis.literal(least) if who is None else values[who].nunique()
+        found = values.group_by("value").aggregate(n=values.count(), users=users)
+        notes = _rare_note(column, found.filter(found.users < least), least)
+        found = found.filter(found.users >= least)
+        ordered = found.order_by(ibis.desc("n"), "value").limit(self.max_vocabulary)
         vocabulary = ordered.select("value").to_pyarrow()
         numbers = vocabulary.append_column("code", pa.array(np.arange(len(vocabulary)) + 1))
         table = f"vocabulary_{column.side}_{column.name}"
         column.con.create_table(table, numbers)
         pq.write_table(vocabulary, column.file.with_suffix(".vocabulary.parquet"))
-        return column.con.table(table), len(vocabulary) + 1
+        return column.con.table(table), len(vocabulary) + 1, notes
 
     @staticmethod
     def decode(feature: Feature, values: np.ndarray, words: Sequence[str]) -> np.ndarray:
         return np.asarray(words, dtype=object)[values]
+
+
+def _rare_note(column: Column, rare: ir.Table, least: int) -> list[str]:
+    """How many values too few users have; not which."""
+    told = rare.aggregate(values=rare.count(), rows=rare.n.sum()).to_pyarrow().to_pylist()[0]
+    if not told["values"]:
+        return []
+    return [
+        f"{column.what}: {counted(told['values'], 'value')} of fewer than {counted(least, 'user')} "
+        f"each (`minimum_users`), in all {int(told['rows']):,} times, "
+        f"{'counts' if told['values'] == 1 else 'count'} as missing"
+    ]
 
 
 def unnested(rows: ir.Table, what: str) -> ir.Table:

@@ -95,7 +95,8 @@ def test_lists_of_json_and_caps(with_items):
 
 def test_user_table(write, prepared):
     users = write("users.csv", "who,age\nb,40\nstranger,1\n")
-    table = {"path": str(users), "key": "who", "features": {"age": "categorical"}}
+    age = {"kind": "categorical", "minimum_users": 1}
+    table = {"path": str(users), "key": "who", "features": {"age": age}}
     dataset = prepared(write("log.csv", SMALL_LOG), users=table)
     assert dataset.user_ids == ["a", "b"]
     assert dataset.feature("user", "age").tolist() == [0, 1]

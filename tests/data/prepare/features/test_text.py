@@ -76,7 +76,7 @@ def test_a_user_text_is_split_as_it_is_served(write, prepared):
     table = {
         "path": str(write("users.csv", "who,bio\na,ΣΊΣΥΦΟΣ straße-日本茶\n")),
         "key": "who",
-        "features": {"bio": "text"},
+        "features": {"bio": {"kind": "text", "minimum_users": 1}},
     }
     dataset = prepared(write("log.csv", SMALL_LOG), users=table)
     assert sorted(dataset.vocabulary("user", "bio")) == ["straße", "σίσυφοσ", "日本茶"]

@@ -50,8 +50,9 @@ class TrainingClaim(Claim):
         if changed != [more_epochs.KEY]:
             super().refuse(changed, there)
             return
-        last = self.folder.checkpoints / "train" / "last.npz"
-        reason = more_epochs.reason_against(there["training"], self.document["training"], last)
+        reason = more_epochs.reason_against(
+            there["training"], self.document["training"], self.folder.checkpoints / "train"
+        )
         if reason is not None:
             raise InputError(f"{self.folder.path}: {reason}. {choose()}")
 

@@ -1,22 +1,31 @@
-"""Checkpoints: named arrays and a little JSON in one file, written atomically."""
+"""Checkpoints: named arrays and a little JSON in one file, written atomically, with a checksum.
 
+The file is an ``.npz`` archive, and behind its end the SHA-256 of all that comes before, 32 bytes,
+which what reads such archives passes over.
+"""
+
+import hashlib
 import json
 import os
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
+from recsys.errors import Damaged
 from recsys.system.files import atomic_path
 from recsys.system.memory import main_memory
-from recsys.system.reading import check_archive, reading
+from recsys.system.reading import reading
 from recsys.system.wording import switch
 
 # Of the main memory that is free, what a copy that is being written may take.
 LARGEST_SHARE = 0.25
 _METADATA = "metadata"
+_DIGEST_BYTES = hashlib.sha256().digest_size
+_BLOCK = 2**20
 
 
 State = dict[str, np.ndarray]
@@ -33,8 +42,12 @@ def save_checkpoint(path: Path, arrays: State, metadata: dict[str, Any]) -> None
     path.parent.mkdir(parents=True, exist_ok=True)
     text = np.frombuffer(json.dumps(metadata).encode(), dtype=np.uint8)
     members: dict[str, Any] = {**arrays, _METADATA: text}
-    with atomic_path(path, private=True) as temporary, temporary.open("wb") as file:
+    with atomic_path(path, private=True) as temporary, temporary.open("w+b") as file:
         np.savez(file, **members)
+        size = file.seek(0, os.SEEK_END)
+        found = _digest(file, size)
+        file.seek(size)
+        file.write(found)
         file.flush()
         # A power cut after the rename must not find an empty file.
         os.fsync(file.fileno())
@@ -47,11 +60,25 @@ def load_checkpoint(path: Path) -> tuple[State, dict[str, Any]]:
         Damaged: the file is missing, or not what was written.
     """
     mend = f"Start afresh with {switch('overwrite')}"
-    check_archive(path, mend)
-    with reading(path, mend), np.load(path, allow_pickle=False) as file:
-        arrays = {name: file[name] for name in file.files if name != _METADATA}
-        metadata = json.loads(file[_METADATA].tobytes())
+    with reading(path, mend), path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END) - _DIGEST_BYTES
+        if size < 0 or _digest(file, size) != file.read():
+            raise Damaged(path, mend)
+        file.seek(0)
+        with np.load(file, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files if name != _METADATA}
+            metadata = json.loads(archive[_METADATA].tobytes())
     return arrays, metadata
+
+
+def _digest(file: BinaryIO, size: int) -> bytes:
+    """The SHA-256 of the first bytes of a file, which is left behind them."""
+    file.seek(0)
+    found = hashlib.sha256()
+    while size > 0 and (block := file.read(min(size, _BLOCK))):
+        found.update(block)
+        size -= len(block)
+    return found.digest()
 
 
 class CheckpointWriter:
@@ -75,8 +102,18 @@ class CheckpointWriter:
         self._pending: deque[Future[None]] = deque()
         self._has_failed = False
 
-    def save(self, path: Path, arrays: State, metadata: dict[str, Any]) -> None:
+    def save(
+        self,
+        path: Path,
+        arrays: State,
+        metadata: dict[str, Any],
+        then: Callable[[], None] = lambda: None,
+    ) -> None:
         """Has a checkpoint written, as :func:`save_checkpoint` does.
+
+        Args:
+            path, arrays, metadata: see :func:`save_checkpoint`.
+            then: called, in the thread, once it is written.
 
         Raises:
             OSError: an earlier one could not be written.
@@ -86,7 +123,7 @@ class CheckpointWriter:
         size = sum(array.nbytes for array in arrays.values())
         fits = size <= LARGEST_SHARE * main_memory().free
         copies = {name: np.array(array) for name, array in arrays.items()} if fits else arrays
-        self._pending.append(self._thread.submit(self._write, path, copies, metadata))
+        self._pending.append(self._thread.submit(self._write, path, copies, metadata, then))
         if not fits:
             self.wait()
 
@@ -103,11 +140,14 @@ class CheckpointWriter:
         self._thread.shutdown()
         self.wait()
 
-    def _write(self, path: Path, arrays: State, metadata: dict[str, Any]) -> None:
+    def _write(
+        self, path: Path, arrays: State, metadata: dict[str, Any], then: Callable[[], None]
+    ) -> None:
         if self._has_failed:  # what follows would speak of what was not written
             return
         try:
             save_checkpoint(path, arrays, metadata)
+            then()
         except BaseException:
             self._has_failed = True
             raise

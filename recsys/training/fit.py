@@ -13,15 +13,17 @@ import numpy as np
 
 from recsys.data.dataset import Dataset
 from recsys.data.manifest import Part
-from recsys.errors import Damaged, InputError, TrainingDiverged
+from recsys.errors import InputError
 from recsys.models.retriever import Retriever
 from recsys.system import stopping
 from recsys.system.wording import switch
 from recsys.training.averaging import WeightAverage
 from recsys.training.batches import training_batches
-from recsys.training.checkpoint import CheckpointWriter, State, load_checkpoint
+from recsys.training.checkpoint import CheckpointWriter, State
+from recsys.training.checkpoint_folder import CheckpointFolder, Place
 from recsys.training.config import TrainingConfig
 from recsys.training.devices import free_memory, gathers_batches, training_devices
+from recsys.training.divergence import NotANumber, all_finite, explained
 from recsys.training.loader import Loader
 from recsys.training.memory import MemoryForecast, forecast, held_by, require_memory
 from recsys.training.optimizer import OptimizerConfig
@@ -85,7 +87,8 @@ def fit(
 ) -> TrainingState:
     """Fits a retriever, or continues where a killed run stopped.
 
-    A damaged checkpoint is not used: training starts again, with a warning.
+    A damaged checkpoint is not used: training goes on from the one before, or starts again, with a
+    warning. Ctrl-C and SIGTERM keep the steps taken so far, in a notebook as on the command line.
 
     Args:
         retriever: fresh from :func:`recsys.training.build.build_retriever`; on
@@ -93,7 +96,7 @@ def fit(
         dataset: what to fit on.
         config: how.
         seed: of order and negatives.
-        folder: where checkpoints lie: ``last.npz`` and ``best.npz``.
+        folder: where checkpoints lie (:mod:`recsys.training.checkpoint_folder`).
         last_part: the last part to fit on.
         epochs: stop after so many; the learning rate's course stays that of
             ``config.epochs``.
@@ -110,8 +113,10 @@ def fit(
         InputError: the checkpoint in ``folder`` is of another backend, dataset or
             seed; training does not fit into memory; or see
             :func:`recsys.training.devices.training_devices`.
-        TrainingDiverged: the loss is not a number any more.
-        Stopped: a signal asked for it; the steps taken so far are kept.
+        TrainingDiverged: the loss is not a number any more; it names what is behind that. No
+            checkpoint is written of weights that are not numbers.
+        Stopped: a signal asked for it; the steps taken so far are kept. KeyboardInterrupt where
+            Ctrl-C raises that.
     """
     batches = training_batches(retriever, dataset, config, seed, last_part, training_devices())
     last_epoch = epochs or config.epochs
@@ -119,15 +124,20 @@ def fit(
     loader = Loader(batches, config.steps_per_dispatch, last_epoch, on_device)
     total_steps = config.epochs * batches.steps_per_epoch
     step, memory = _step_that_fits(retriever, config.optimizer, total_steps, loader)
-    best = folder / "best.npz"
     origin = {"backend": keras.backend.backend(), "dataset": dataset.fingerprint, "seed": seed}
     average = WeightAverage(config.average_decay)
     writer = CheckpointWriter()
-    checkpoint = _Checkpoint(folder / "last.npz", best, origin, step, average, writer)
+    files = CheckpointFolder(folder, writer)
+    checkpoint = _Checkpoint(files, origin, step, average, batches.steps_per_epoch)
     progress = checkpoint.resume(TrainingState(rate_drops=list(rate_drops)))
     progress.memory_bytes = memory.total
     # Whatever ends it, a callback's error too, no thread is left behind.
-    with contextlib.closing(writer), contextlib.closing(loader):
+    with (
+        contextlib.closing(writer),
+        contextlib.closing(loader),
+        stopping.deferrable(),
+        explained(retriever, dataset, batches, config),
+    ):
         while not progress.is_over(last_epoch, config.patience):
             stopping.check()
             step.scale_rate(config.optimizer.rate_scale(progress.epoch, progress.rate_drops))
@@ -146,8 +156,8 @@ def fit(
                         metrics = _end_epoch(progress, validated, metric)
                         _drop_rate(progress, config.optimizer, metric)
                         if progress.best_epoch == progress.epoch:
-                            writer.save(best, _weights(retriever), {"epoch": progress.epoch})
-            except stopping.Stopped:
+                            checkpoint.save_best(progress, _weights(retriever))
+            except (SystemExit, KeyboardInterrupt):  # a signal
                 if validated is None:  # the steps are done, and need not be done again
                     average.restore(before)
                     checkpoint.save(progress)
@@ -158,7 +168,7 @@ def fit(
                     callback.epoch_ended(progress.epoch, metrics)
                 checkpoint.save(progress)
         stopping.check()
-    weights, _ = load_checkpoint(best)
+    weights = files.load_best(progress.best_epoch)
     for variable, name in zip(retriever.changing_variables, sorted(weights), strict=True):
         variable.assign(weights[name])
     return progress
@@ -179,32 +189,29 @@ def _step_that_fits(
 
 
 class _Checkpoint:
-    """The file that a killed run continues from.
+    """Everything that a killed run continues from.
 
     Args:
-        path: the file.
-        best: that of the best epoch's weights, which it is worth nothing without.
+        files: where it is kept.
         origin: what a run must have in common with the one that wrote it.
         step: whose state is kept.
         average: likewise.
-        writer: writes it, after the best epoch's weights.
+        steps_per_epoch: of the training.
     """
 
     def __init__(
         self,
-        path: Path,
-        best: Path,
+        files: CheckpointFolder,
         origin: dict[str, Any],
         step: Step,
         average: WeightAverage,
-        writer: CheckpointWriter,
+        steps_per_epoch: int,
     ) -> None:
-        self._path = path
-        self._best = best
+        self._files = files
         self._origin = origin
         self._step = step
         self._average = average
-        self._writer = writer
+        self._steps_per_epoch = steps_per_epoch
         self._saved_at = time.monotonic()
 
     @property
@@ -213,31 +220,44 @@ class _Checkpoint:
         return time.monotonic() - self._saved_at
 
     def resume(self, fresh: TrainingState) -> TrainingState:
-        """Restores the step from the file; starts afresh where there is none, or a damaged one."""
-        if not self._path.is_file():
+        """Restores the step; starts afresh where no checkpoint is whole."""
+        found = self._files.load()
+        if found is None:
             return fresh
-        try:
-            state, metadata = load_checkpoint(self._path)
-            if metadata["progress"]["best_epoch"]:
-                load_checkpoint(self._best)  # else its damage is seen when all epochs are done
-        except Damaged as error:
-            logger.warning("%s: training starts again from its first epoch", error.what)
-            return fresh
+        state, metadata = found
         if metadata["origin"] != self._origin:
             raise InputError(
-                f"{self._path} was written with {metadata['origin']}, this run has "
-                f"{self._origin}. Set KERAS_BACKEND as it was, or start afresh with "
+                f"the checkpoints of this run were written with {metadata['origin']}, and it has "
+                f"{self._origin} now. Set KERAS_BACKEND as it was, or start afresh with "
                 f"{switch('overwrite')}."
             )
         self._step.restore(state)
         self._average.restore(state)
         return TrainingState(**metadata["progress"])
 
+    def save_best(self, progress: TrainingState, weights: State) -> None:
+        """Keeps the weights of the epoch that has ended."""
+        self._refuse_unless_finite(progress, weights)
+        self._files.save_best(progress.epoch, weights)
+
     def save(self, progress: TrainingState) -> None:
+        """Keeps where training stands.
+
+        Raises:
+            NotANumber: it would be worth nothing.
+        """
         metadata = {"origin": self._origin, "progress": asdict(progress)}
         arrays = {**self._step.state(), **self._average.state()}
-        self._writer.save(self._path, arrays, metadata)
+        self._refuse_unless_finite(progress, arrays)
+        place = Place(progress.epoch, progress.step, progress.best_epoch)
+        self._files.save(place, arrays, metadata)
         self._saved_at = time.monotonic()
+
+    def _refuse_unless_finite(self, progress: TrainingState, arrays: State) -> None:
+        if not all_finite(arrays):
+            at_end = progress.step == 0
+            epoch, steps = progress.epoch - at_end, progress.step or self._steps_per_epoch
+            raise NotANumber("the weights are not numbers any more", epoch, steps - 1)
 
 
 def _run_epoch(
@@ -251,11 +271,11 @@ def _run_epoch(
 ) -> None:
     """Takes the rest of an epoch's steps, with a checkpoint from time to time."""
     began = time.monotonic()
-    pending: list[tuple[Any, np.ndarray]] = []
+    pending: list[tuple[int, Any, np.ndarray]] = []
 
     def settle(left: int) -> None:
         while len(pending) > left:
-            _account(progress, pending.pop(0))
+            _account(progress, *pending.pop(0))
 
     batches = loader.epoch(progress.epoch, progress.step)
     while True:
@@ -265,7 +285,7 @@ def _run_epoch(
         if element is None:
             break
         steps = len(element.weights)
-        pending.append((step.run(element.batches, steps), element.weights))
+        pending.append((progress.step, step.run(element.batches, steps), element.weights))
         progress.step += steps
         progress.events += element.events
         settle(left=1)  # the last one may still be running on the device
@@ -324,14 +344,12 @@ def _drop_rate(progress: TrainingState, optimizer: OptimizerConfig, metric: str)
         )
 
 
-def _account(progress: TrainingState, pending: tuple[Any, np.ndarray]) -> None:
-    losses, weights = pending
+def _account(progress: TrainingState, first_step: int, losses: Any, weights: np.ndarray) -> None:
+    """Adds the losses of a dispatch up, waiting for them."""
     losses = np.asarray(losses, dtype=np.float64)[: len(weights)]
     if not np.isfinite(losses).all():
-        raise TrainingDiverged(
-            f"training diverged in epoch {progress.epoch + 1}: the loss is not a number. Lower "
-            "training.optimizer.learning_rate, and look for huge values among the features."
-        )
+        step = first_step + int(np.argmin(np.isfinite(losses)))
+        raise NotANumber("the loss is not a number", progress.epoch, step)
     progress.loss_sum += float(np.sum(losses * weights))
     progress.weight_sum += float(np.sum(weights))
 

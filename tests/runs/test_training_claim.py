@@ -5,6 +5,7 @@ import pytest
 from recsys.data.dataset import Dataset
 from recsys.errors import InputError
 from recsys.training.checkpoint import save_checkpoint
+from recsys.training.checkpoint_folder import Place
 
 
 def test_the_same_experiment_continues(begun, claim, dataset):
@@ -82,9 +83,8 @@ class TestMoreEpochs:
 
         def train(*overrides: str, best_epoch: int = 3) -> None:
             claim("training.epochs=3", *overrides).take(dataset)
-            progress = {"epoch": 3, "best_epoch": best_epoch}
-            last = folder.checkpoints / "train" / "last.npz"
-            save_checkpoint(last, {}, {"progress": progress})
+            last = folder.checkpoints / "train" / Place(3, 0, best_epoch).name
+            save_checkpoint(last, {}, {})
             (folder.model / "1").mkdir(parents=True)
             for file in (folder.retriever, folder.metrics, folder.path / "mlflow.json"):
                 file.write_text("{}")
@@ -97,7 +97,7 @@ class TestMoreEpochs:
         trained()
         claim("training.epochs=5").take(dataset)
         left = {path.name for path in folder.path.rglob("*") if path.is_file()}
-        assert left == {"experiment.yaml", "dataset.json", "manifest.json", "last.npz"}
+        assert left == {"experiment.yaml", "dataset.json", "manifest.json", Place(3, 0, 3).name}
         assert not (folder.model / "1").exists()
         assert folder.read_experiment().training.epochs == 5
 
@@ -136,6 +136,6 @@ class TestMoreEpochs:
 
     def test_what_never_saved_a_checkpoint_begins_anew(self, folder, claim, dataset, trained):
         trained()
-        (folder.checkpoints / "train" / "last.npz").unlink()
+        (folder.checkpoints / "train" / Place(3, 0, 3).name).unlink()
         claim("training.epochs=5").take(dataset)
         assert not folder.retriever.exists()

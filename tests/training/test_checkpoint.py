@@ -33,26 +33,23 @@ def test_a_damaged_one_is_refused(path, damage):
 
 
 def test_any_flipped_bit_is_noticed(path):
-    """But in what nobody reads, such as the times of the archive's parts."""
-    whole, _ = load_checkpoint(path)
     content = path.read_bytes()
     for place in range(len(content)):
         changed = bytearray(content)
         changed[place] ^= 16
         path.write_bytes(changed)
-        try:
-            arrays, metadata = load_checkpoint(path)
-        except Damaged:
-            continue
-        assert metadata == {"epoch": 3}
-        assert {name: each.tolist() for name, each in arrays.items()} == {
-            name: each.tolist() for name, each in whole.items()
-        }
+        with pytest.raises(Damaged):
+            load_checkpoint(path)
+
+
+def test_numpy_reads_it_as_an_archive(path):
+    with np.load(path) as archive:
+        assert archive["table"].shape == (3, 4)
 
 
 def test_nothing_is_unpickled(tmp_path):
     path = tmp_path / "pickled.npz"
-    np.savez(path, metadata=np.frombuffer(b"{}", np.uint8), table=np.array([{}], dtype=object))
+    save_checkpoint(path, {"table": np.array([{}], dtype=object)}, {})
     with pytest.raises(Damaged):
         load_checkpoint(path)
 

@@ -17,7 +17,7 @@ from recsys.evaluation.ranking import RetrieverEmbedder, rank
 from recsys.models.retriever import ModelConfig
 from recsys.system.stopping import Stopped, stopped_by_signals
 from recsys.training.build import build_retriever
-from recsys.training.checkpoint import load_checkpoint
+from recsys.training.checkpoint_folder import places
 from recsys.training.config import TrainingConfig
 from recsys.training.fit import TrainingState, fit
 from recsys.training.loader import ASSEMBLY
@@ -64,17 +64,21 @@ def folder(tmp_path):
     return tmp_path
 
 
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
 @pytest.mark.parametrize(
-    "backend, query, loss",
-    [("tensorflow", "lstm", "cross_entropy"), ("jax", "two-tower", "mixed")],
+    "query, loss, optimizer",
+    [  # masks of dropout, and a rate that follows the metric; drawn negatives, and Adagrad
+        ("stacked-gru", "cross_entropy", {"decay": "plateau", "plateau_epochs": 1}),
+        ("two-tower", "mixed", {"kind": "adagrad", "decay": "linear"}),
+    ],
 )
-def test_a_killed_run_ends_as_if_it_had_not_been(folder, backend, query, loss):
+def test_a_killed_run_ends_as_if_it_had_not_been(folder, backend, query, loss, optimizer):
     training = TRAINING | {"checkpoint_seconds": 0, "epochs": 3, "steps_per_dispatch": 1}
-    training |= {"average_decay": 0.5, "crop": 0.5}
+    training |= {"average_decay": 0.5, "crop": 0.5, "optimizer": TRAINING["optimizer"] | optimizer}
     settings = {"query": query, "loss": loss, "training": training}
     killed = start(folder, backend, settings | {"kill_at": [1, 2]})
     assert killed.returncode == -9
-    assert (folder / "checkpoints" / "last.npz").is_file()
+    assert places(folder / "checkpoints")[0].epoch == 1
     resumed, whole = train(folder, backend, settings, settings | {"checkpoints": "whole"})
     assert resumed == whole
 
@@ -173,18 +177,30 @@ def test_the_average_of_the_epochs_is_kept_and_training_goes_on_without_it(tmp_p
     assert np.abs(average - last).max() > 1e-3
 
 
-def test_damaged_checkpoints_are_trained_again(tmp_path, caplog):
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path, caplog):
     _, whole = fit_here(tmp_path)
-    for name in ("best.npz", "last.npz"):
-        truncate(tmp_path / "checkpoints" / name)
-        progress, again = fit_here(tmp_path)
-        np.testing.assert_array_equal(again, whole)
-        assert [row["epoch"] for row in progress.history] == [1, 2]
-        assert f"{name} is damaged" in caplog.text
-        assert "training starts again from its first epoch" in caplog.text
-        caplog.clear()
+    newest, before = places(tmp_path / "checkpoints")
+    assert (newest, before) == ((2, 0, 2), (1, 0, 1))
+    truncate(tmp_path / "checkpoints" / newest.name)
+    progress, again = fit_here(tmp_path)
+    np.testing.assert_array_equal(again, whole)
+    assert [row["epoch"] for row in progress.history] == [1, 2]
+    assert f"{newest.name} is damaged" in caplog.text
+    assert f"training goes on from {before.name}" in caplog.text
+    caplog.clear()
     fit_here(tmp_path)
     assert not caplog.text
+
+
+def test_damaged_checkpoints_are_trained_again(tmp_path, caplog):
+    _, whole = fit_here(tmp_path)
+    for name in [place.name for place in places(tmp_path / "checkpoints")]:
+        truncate(tmp_path / "checkpoints" / name)
+        assert name not in caplog.text
+    progress, again = fit_here(tmp_path)
+    np.testing.assert_array_equal(again, whole)
+    assert [row["epoch"] for row in progress.history] == [1, 2]
+    assert caplog.text.count("training starts again from its first epoch") == 2
 
 
 def assemblies() -> int:
@@ -223,6 +239,8 @@ def size_of(retriever) -> dict[str, float]:
 class Stopper:
     """Sends SIGTERM at a step of the second epoch, at its end, or within its validation."""
 
+    number = signal.SIGTERM
+
     def __init__(self, when: str) -> None:
         self.when = when
         self.epoch = 0
@@ -230,16 +248,16 @@ class Stopper:
     def step_ended(self, progress, steps_per_epoch) -> None:
         at = {"step": 2, "last step": steps_per_epoch}.get(self.when)
         if (progress.epoch, progress.step) == (1, at):
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), self.number)
 
     def epoch_ended(self, epoch, metrics) -> None:
         self.epoch = epoch
         if (self.when, epoch) == ("epoch", 2):
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), self.number)
 
     def validate(self, retriever) -> dict[str, float]:
         if (self.when, self.epoch) == ("validation", 1):
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), self.number)
         return size_of(retriever)
 
 
@@ -268,8 +286,24 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(tmp_path, whole, when, kept
     stopper = Stopper(when)
     with stopped_by_signals(), pytest.raises(Stopped):
         fit_here(tmp_path, [stopper], stopper.validate, epochs=3, **VALIDATED)
-    _, metadata = load_checkpoint(tmp_path / "checkpoints" / "last.npz")
-    assert (metadata["progress"]["epoch"], metadata["progress"]["step"]) == kept
+    assert places(tmp_path / "checkpoints")[0][:2] == kept
+    assert_equal(fit_here(tmp_path, validate=size_of, epochs=3, **VALIDATED), whole)
+
+
+class Interrupter(Stopper):
+    """Sends the SIGINT of Ctrl-C instead."""
+
+    number = signal.SIGINT
+
+
+@pytest.mark.parametrize("stopper, raised", [(Interrupter, KeyboardInterrupt), (Stopper, Stopped)])
+def test_as_a_library_it_keeps_the_steps_too(tmp_path, whole, stopper, raised):
+    """In a notebook, Ctrl-C ends a cell with KeyboardInterrupt."""
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    with pytest.raises(raised):
+        fit_here(tmp_path, [stopper("step")], size_of, epochs=3, **VALIDATED)
+    assert places(tmp_path / "checkpoints")[0][:2] == (1, 2)
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
     assert_equal(fit_here(tmp_path, validate=size_of, epochs=3, **VALIDATED), whole)
 
 

@@ -57,7 +57,7 @@ queries = embedder.embed(dataset.queries("test"), slice(0, dataset.users))
 new = queries @ embedder.item_vectors[known:].T
 right = np.stack([new[user, user % 2 :: 2] for user in range(dataset.users)])
 wrong = np.stack([new[user, 1 - user % 2 :: 2] for user in range(dataset.users)])
-kept = [load_checkpoint(folder / "checkpoints" / name)[0] for name in ("last.npz", "best.npz")]
+kept = [load_checkpoint(path)[0] for path in (folder / "checkpoints").glob("*.npz")]
 retriever.save(folder / "retriever.keras")
 write_probes(retriever, dataset, folder / "probes.npz", 8)
 request = ExportRequest(

@@ -300,6 +300,15 @@ class TrainingBatches(keras.utils.PyDataset):
             batch |= self._negatives.draw(targets, sample.epoch, dispatch.first_step + step)
         return batch
 
+    def users(self, dispatch: Dispatch, step: int) -> np.ndarray:
+        """The user of each sequence of a batch, in order, int [sequences].
+
+        Args:
+            dispatch, step: see :meth:`batch`.
+        """
+        numbers = dispatch.placement.sequences[step]
+        return self._sequences.users[numbers[numbers >= 0]]
+
     def data(self, sample: EpochSample) -> dict[str, np.ndarray] | None:
         """What a device gathers an epoch from (see :meth:`Recipes.data`)."""
         return self._recipes.data(sample)

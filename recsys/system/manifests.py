@@ -100,13 +100,12 @@ def write_manifest(path: Path, document: Mapping[str, Any], private: bool = Fals
         document: what JSON can hold; no ``seal``.
         private: see :func:`recsys.system.files.atomic_path`.
     """
-    plain = json.loads(json.dumps(document, allow_nan=False))
-    text = json.dumps({**plain, SEAL: _seal(plain)}, indent=2, ensure_ascii=False)
+    text = _as_text(json.loads(json.dumps(document, allow_nan=False)))
     with (
         atomic_path(path, private) as temporary,
         temporary.open("w", encoding="utf-8") as file,
     ):
-        file.write(text + "\n")
+        file.write(text)
         file.flush()
         # A power cut after the rename must not find an empty file: all else stands on it.
         os.fsync(file.fileno())
@@ -135,8 +134,11 @@ def read_manifest(path: Path, mend: str) -> dict[str, Any]:
         Damaged: it is missing, damaged, or was changed since.
     """
     document = read_json(path, mend, [SEAL])
-    if document.pop(SEAL) != _seal(document):
-        raise Damaged(path, mend)
+    del document[SEAL]
+    with reading(path, mend):
+        # To the letter: a blank that became another is harmless, but the next may not be.
+        if path.read_bytes() != _as_text(document).encode():
+            raise Damaged(path, mend)
     return document
 
 
@@ -162,6 +164,12 @@ def as_document(files: Mapping[str, FileRecord]) -> dict[str, Any]:
 
 def _size(path: Path) -> int | None:
     return path.stat().st_size if path.is_file() else None
+
+
+def _as_text(document: Mapping[str, Any]) -> str:
+    """A manifest with its seal, as it is written."""
+    sealed = {**document, SEAL: _seal(document)}
+    return json.dumps(sealed, indent=2, ensure_ascii=False) + "\n"
 
 
 def _seal(document: Any) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any, ClassVar
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SIGNALS: tuple[int, ...] = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STATUSES = frozenset(128 + number for number in SIGNALS)
 
 
@@ -55,7 +55,7 @@ def deferrable() -> Iterator[None]:
     """
     taken: dict[int, Any] = {}
     if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in SIGNALS[:2]:
             answer = signal.getsignal(number)
             if answer is signal.SIG_DFL or (callable(answer) and answer is not _handle):
                 taken[number] = signal.signal(number, _handle)

@@ -21,6 +21,8 @@ PARAMS_PER_REQUEST = 100
 METRICS_PER_REQUEST = 1000
 # MLflow's own: the id of the run that this one is shown under.
 PARENT_TAG = "mlflow.parentRunId"
+# What runs of one run folder have in common (recsys.tracking.record.mark).
+MARK_TAG = "run_folder_mark"
 
 
 def flatten(tree: Mapping[str, Any], separator: str = ".", prefix: str = "") -> dict[str, Any]:
@@ -111,6 +113,18 @@ class Run:
                 return None
             raise
         return cls(client, uri, run_id) if stored.info.lifecycle_stage == "active" else None
+
+    @classmethod
+    def find_tagged(cls, uri: str, experiment: str, tag: str, value: str) -> Self | None:
+        """Opens the newest run of an experiment that has a tag; None if there is none."""
+        from mlflow.tracking import MlflowClient
+
+        client = MlflowClient(uri, registry_uri=uri)
+        if (found := client.get_experiment_by_name(experiment)) is None:
+            return None
+        query = f"tags.{tag} = '{value}'"
+        runs = client.search_runs([found.experiment_id], query, max_results=1)
+        return cls(client, uri, runs[0].info.run_id) if runs else None
 
     def reopen(self) -> None:
         """Makes a run that ended, or was killed, ready to be appended to."""

@@ -16,7 +16,7 @@ from recsys.system.redaction import redact
 from recsys.system.stopping import STATUSES
 from recsys.tracking import models, record
 from recsys.tracking.config import TrackingConfig
-from recsys.tracking.run import PARENT_TAG, Run, flatten, to_metrics
+from recsys.tracking.run import MARK_TAG, PARENT_TAG, Run, flatten, to_metrics
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric
@@ -180,14 +180,17 @@ class MlflowTracker:
         from mlflow.tracking.context.registry import resolve_tags
 
         run_id = record.read(self._run_folder).get(key)
+        mark, is_new = record.mark(self._run_folder)
         try:
             if key == record.LOCAL:
                 store.open_local(self._runs_dir)
             run = Run.find(uri, run_id) if run_id else None
+            if run is None and not is_new:
+                run = Run.find_tagged(uri, self._config.experiment, MARK_TAG, mark)
             if run is not None:
                 run.reopen()
             else:
-                tags = resolve_tags(self._tags | self._parent_tag(key))
+                tags = resolve_tags(self._tags | self._parent_tag(key) | {MARK_TAG: mark})
                 run = Run.create(uri, self._config.experiment, artifacts, self._name, tags)
         except Exception as error:
             if store.is_server(uri) or isinstance(error, InputError):

@@ -94,14 +94,7 @@ def _target(source: Run, uri: str, known_id: str | None) -> Run:
 
 
 def _uploaded_before(source_id: str, uri: str, experiment: str) -> Run | None:
-    from mlflow.tracking import MlflowClient
-
-    client = MlflowClient(uri, registry_uri=uri)
-    if (found := client.get_experiment_by_name(experiment)) is None:
-        return None
-    query = f"tags.{SOURCE_TAG} = '{source_id}'"
-    runs = client.search_runs([found.experiment_id], query, max_results=1)
-    return Run(client, uri, runs[0].info.run_id) if runs else None
+    return Run.find_tagged(uri, experiment, SOURCE_TAG, source_id)
 
 
 def _copy(source: Run, target: Run) -> None:

@@ -18,6 +18,7 @@ from recsys import tracking
 from recsys.errors import InputError
 from recsys.tracking import record, store
 from tests.damage import flip
+from tests.tracking.proxy import Proxy
 
 pytestmark = pytest.mark.slow
 REPOSITORY = Path(__file__).parents[2]
@@ -267,6 +268,31 @@ def test_a_continued_run_appends_and_repeats_nothing(run_folder, runs_dir):
     assert len(second.inputs.dataset_inputs) == 1
 
 
+def test_a_process_that_is_killed_as_the_run_begins_leaves_no_second_one(
+    run_folder, runs_dir, monkeypatch
+):
+    """MLflow has the run, and its id was not written down."""
+
+    class Killed(Exception):
+        pass
+
+    def killed(*arguments):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(record, "remember", killed)
+        with pytest.raises(Killed):
+            begin(run_folder, runs_dir)
+    assert record.read(run_folder) == {}
+    with begin(run_folder, runs_dir) as tracker:
+        tracker.log_metrics({"loss": 1.0}, 0)
+    client, run = client_and_run(store.local_uri(runs_dir), run_folder)
+    assert [each.info.run_id for each in client.search_runs([run.info.experiment_id])] == [
+        run.info.run_id
+    ]
+    assert curve(client, run, "loss") == [(0, 1.0)] and run.info.status == "FINISHED"
+
+
 def test_a_run_deleted_from_the_store_starts_anew(run_folder, runs_dir):
     with begin(run_folder, runs_dir):
         pass
@@ -448,15 +474,15 @@ def test_a_server_asks_who_it_is(run_folder, runs_dir, monkeypatch, protected, c
     assert "does not let the user reader do that" in caplog.text
 
 
-def test_a_server_that_falls_silent_does_not_stop_the_run(
+def test_a_server_that_dies_midway_does_not_stop_the_run(
     run_folder, runs_dir, monkeypatch, server, caplog
 ):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
+    proxy = Proxy(int(server.rpartition(":")[2]))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", proxy.address)
     with begin(run_folder, runs_dir) as tracker:
         tracker.log_metrics({"loss": 1.0}, 0)
         tracker.flush()
-        # An address where nobody listens: refused at once, as when a server goes down.
-        tracker._run.client = _unreachable_client()
+        proxy.stop()
         tracker.log_metrics({"loss": 0.5}, 1)
         tracker.flush()
     assert "stopped answering" in caplog.text
@@ -466,20 +492,14 @@ def test_a_server_that_falls_silent_does_not_stop_the_run(
     assert curve(client, run, "loss") == [(0, 1.0), (1, 0.5)]
 
     # The upload completes the run that the server already has.
-    remote_id = record.read(run_folder)[server]
+    proxy.start()
+    remote_id = record.read(run_folder)[proxy.address]
     tracking.upload(run_folder, runs_dir)
-    client, sent = client_and_run(server, run_folder, server)
+    client, sent = client_and_run(proxy.address, run_folder, proxy.address)
     assert sent.info.run_id == remote_id
     assert sent.info.status == "FINISHED"
     assert curve(client, sent, "loss") == [(0, 1.0), (1, 0.5)]
-
-
-def _unreachable_client():
-    class Unreachable:
-        def __getattr__(self, name):
-            raise ConnectionError("connection refused")
-
-    return Unreachable()
+    proxy.stop()
 
 
 def test_upload_without_an_address_or_a_run_is_bad_input(run_folder, runs_dir, monkeypatch):

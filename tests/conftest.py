@@ -33,6 +33,12 @@ os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ.pop("MLFLOW_TRACKING_URI", None)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--faults", type=int, default=8, help="kills of a run, and ten flipped bytes for each"
+    )
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Slow modules first, so that two workers end at about the same time."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}

@@ -22,6 +22,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).parents[1]
 BACKENDS = ("tensorflow", "jax")
 TRAINING = ("recsys.training.build", "recsys.training.fit", "recsys.evaluation.ranking")
+RUN = ("recsys.pipeline", "recsys.api.training", "recsys.cli", "mlflow.tracking")
 # By kind: what it imports beforehand, and in which environment. The export is TensorFlow's with
 # Keras 2, which TFRS needs.
 KINDS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
@@ -30,6 +31,11 @@ KINDS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
         {"KERAS_BACKEND": "tensorflow"},
     ),
     "jax": (("recsys.training.step_jax", *TRAINING), {"KERAS_BACKEND": "jax"}),
+    "run-tensorflow": (
+        ("recsys.training.step_tensorflow", *RUN),
+        {"KERAS_BACKEND": "tensorflow"},
+    ),
+    "run-jax": (("recsys.training.step_jax", *RUN), {"KERAS_BACKEND": "jax"}),
     "export": (
         ("recsys.export.process",),
         {"KERAS_BACKEND": "tensorflow", "TF_USE_LEGACY_KERAS": "1"},
@@ -43,7 +49,7 @@ def run_python(
     """What ``python COMMAND`` does, as ``subprocess.run`` says it.
 
     Args:
-        kind: a key of :data:`KINDS`; of a backend, or ``export``.
+        kind: a key of :data:`KINDS`: of a backend, of whole runs on one, or ``export``.
         command: ``-c PROGRAM``, ``-m MODULE`` or ``SCRIPT``, and its arguments.
         cwd: the working directory.
         environment: variables that differ from this process's. Those that a library reads when

@@ -2,67 +2,50 @@
 
 import json
 
+import numpy as np
 import pytest
 
-from tests.datasets import checkerboard
-from tests.models import zoo
-from tests.processes import run_python
+from tests.processes import BACKENDS
+from tests.training import reference_losses
+from tests.training.reference_losses import PAIRS
 
 pytestmark = pytest.mark.slow
-PAIRS = [(query, "cross_entropy") for query in zoo.QUERIES] + [
-    ("two-tower", loss) for loss in zoo.LOSSES if loss != "cross_entropy"
-]
-PROGRAM = """
-import json, sys
-from pathlib import Path
-
-import numpy as np
-
-from recsys.data.dataset import Dataset
-from recsys.evaluation.ranking import RetrieverEmbedder, rank
-from recsys.models.retriever import ModelConfig
-from recsys.training.build import build_retriever
-from recsys.training.config import TrainingConfig
-from recsys.training.fit import fit
-from tests.models import zoo
-
-folder, pairs = Path(sys.argv[1]), json.loads(sys.argv[2])
-dataset = Dataset(folder / "dataset")
-training = TrainingConfig.model_validate(
-    {
-        "epochs": 20,
-        "batch_size": 10,
-        "steps_per_dispatch": 1,  # one shape to compile
-        "optimizer": {"learning_rate": 0.02, "decay": "cosine"},
-        "precision": sys.argv[3],
-    }
-)
-hits = {}
-for query, loss in pairs:
-    config = ModelConfig.model_validate(zoo.model(query, loss))
-    retriever = build_retriever(config, dataset, "train", 1, training.precision)
-    fit(retriever, dataset, training, 1, folder / query / loss)
-    embedder = RetrieverEmbedder(retriever, dataset)
-    # Two items of the right colour are left: the validation and the test event.
-    for part in ("validation", "test"):
-        ranked = rank(embedder, dataset, dataset.queries(part), "exclude", 2)
-        hits[f"{query} {loss} {part}"] = float(np.mean(ranked.ranks <= 2))
-print(json.dumps(hits))
-"""
 
 
-@pytest.mark.parametrize(
-    "backend, precision",
-    [("tensorflow", "float32"), ("jax", "float32"), ("jax", "mixed_bfloat16")],
-)
-def test_checkerboard(tmp_path, backend, precision):
-    checkerboard(tmp_path / "dataset", users=100, items=16)
-    pairs = PAIRS if precision == "float32" else PAIRS[:2]
-    # The few in another precision are as fast as on a user's machine.
-    environment = {} if precision == "float32" else {"XLA_FLAGS": ""}
-    command = ("-c", PROGRAM, str(tmp_path), json.dumps(pairs), precision)
-    done = run_python(backend, *command, **environment)
-    assert done.returncode == 0, done.stderr[-3000:]
-    hits = json.loads(done.stdout.splitlines()[-1])
+@pytest.fixture(scope="module", params=BACKENDS)
+def trained(request, tmp_path_factory):
+    """The backend, and by model what its training came to."""
+    return request.param, reference_losses.train(request.param, tmp_path_factory.mktemp("board"))
+
+
+def assert_learnt(found) -> None:
+    hits = {name: min(each["hits"].values()) for name, each in found.items()}
     wrong = {name: share for name, share in hits.items() if share < 0.95}
     assert not wrong, wrong
+
+
+def test_checkerboard(trained):
+    assert len(trained[1]) == len(PAIRS)
+    assert_learnt(trained[1])
+
+
+def test_checkerboard_in_mixed_precision(tmp_path):
+    # As fast as on a user's machine.
+    assert_learnt(
+        reference_losses.train("jax", tmp_path, PAIRS[:2], "mixed_bfloat16", XLA_FLAGS="")
+    )
+
+
+def test_the_first_losses_are_as_they_were(trained):
+    """To the bit where they were written down on such a machine."""
+    backend, found = trained
+    reference = json.loads(reference_losses.FILE.read_text())[backend]
+    losses = {name: each["losses"] for name, each in found.items()}
+    rewrite = "losses changed; if they were meant to: python -m tests.training.reference_losses"
+    assert losses.keys() == reference["losses"].keys(), rewrite
+    assert all(len(each) == 20 for each in losses.values())
+    for name, expected in reference["losses"].items():
+        band = reference_losses.band(backend, name, reference["machine"])
+        np.testing.assert_allclose(
+            losses[name], expected, rtol=band, atol=0, err_msg=f"{name}: {rewrite}"
+        )

@@ -278,7 +278,7 @@ def count_rows(log: ir.Table, places: ir.Table, config: LogConfig, where: object
     quality = Quality(rows_read=sum(counts.values()), rows_kept=counts.pop(None, 0))
     quality.quarantined = dict(sorted(counts.items(), key=lambda entry: -entry[1]))
     if quality.rows_read == 0:
-        raise InputError(f"{where} has no rows")
+        raise InputError(f"{where} has no rows: name another file in `path`, or lower `skip`")
     unusable = sum(n for reason, n in quality.quarantined.items() if reason not in WANTED)
     checked = quality.rows_kept + unusable
     if quality.rows_kept == 0 or unusable > config.max_quarantined * checked:

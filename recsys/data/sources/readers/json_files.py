@@ -164,6 +164,11 @@ class _Reader:
 
     def read(self, file: TextFile, shape: str) -> None:
         in_lines = shape == "newline_delimited"
+        if shape == "array" and not file.ends_with(b"]"):
+            # The engine takes what is there of an array that is cut behind a comma.
+            raise InputError(
+                f"{file.name} is a truncated JSON array: its `]` is missing. Copy it again."
+            )
         self.con.raw_sql("BEGIN")
         try:
             rows = self._insert(file, shape)

@@ -66,7 +66,8 @@ def _described(files: SourceFiles, number: int) -> tuple[pa.Schema, int]:
             file = pq.ParquetFile(stream)
             return file.schema_arrow, file.metadata.num_rows
     except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{files.names[number]} cannot be read: {error}") from error
+        told = f"{files.names[number]} cannot be read: {str(error).strip()}"
+        raise InputError(f"{told} Fetch or write it again.") from error
 
 
 def _kind(type: pa.DataType) -> str | None:

@@ -46,6 +46,13 @@ class TextFile:
             found = _filled(stream, HEAD)
         return b"\n" in found or b"\r" not in found
 
+    def ends_with(self, mark: bytes) -> bool:
+        """Whether that stands at the end, but for blanks."""
+        end = b""
+        for block in self.blocks():
+            end = (end + block).rstrip()[-len(mark) :]
+        return end == mark
+
     def look(self, quote: str) -> "Look":
         """Reads the file once, for what the engine would not notice."""
         feeds = returns = pairs = blank = 0

@@ -36,7 +36,7 @@ ODD_IDS = [
 ]  # fmt: skip
 ODD_TIMES = [
     "", "soon", "-1", "0", "99999999999", "2026-02-30", "2019-01-01", "2019-01-01T10:00:00Z",
-    "1e9", "1546300800.5", "1546300800000", "nan",
+    "1e9", "1546300800.5", "nan",
 ]  # fmt: skip
 BROKEN = [
     "{n}", "a{n}", 'a,"b,1546300800,view,{n}', "a,b,1546300800,view,{n},more",
@@ -116,7 +116,7 @@ def logs(draw: Any) -> tuple[dict[str, bytes], set[int]]:
     ending = draw(st.sampled_from(["csv", "csv", "csv", "jsonl", "parquet"]))
     delimiter = draw(st.sampled_from([",", ",", ";", "\t", "|"]))
     files, numbers, first = {}, set(), 1000
-    for file in range(draw(st.sampled_from([1, 1, 2]))):
+    for file in range(draw(st.sampled_from([1, 1, 1, 2]))):
         rows = [(*row, str(first + place)) for place, row in enumerate(draw(LOGS))]
         first += len(rows)
         if ending == "csv":

@@ -76,9 +76,9 @@ def check_data(
 ) -> DataCheck:
     """Looks for what is odd about the log of an experiment, and writes a page of it.
 
-    Where tables of users are encrypted (``data.protection.encryption``), no user and no row is
-    shown as an example. Limits in the experiment (``data.limits``) make errors of findings; :meth:`DataCheck.refuse`
-    raises them, as `recsys run` does.
+    Limits in the experiment (``data.limits``) make errors of findings; :meth:`DataCheck.refuse`
+    raises them, as `recsys run` does. Where tables of users are encrypted
+    (``data.protection.encryption``), no user and no row is shown as an example.
 
     Args:
         experiment: a YAML file, of any task that reads a log.

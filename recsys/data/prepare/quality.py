@@ -384,8 +384,9 @@ def write_quarantine(
 
     Columns ``row`` (of its file, from 1), ``reason``, the mapped columns as given, ``file``, and
     in text files ``line`` (from 1), where the row begins; a line that is not a row has no ``row``
-    but ``raw``, the line as it stands there. Not the rows that ``where`` or the weights of event types leave out: there may be many of them, and
-    nothing is wrong with them; nor those of users who are to be forgotten, nor lines that name one.
+    but ``raw``, the line as it stands there. Not the rows that ``where`` or the weights of event
+    types leave out: there may be many of them, and nothing is wrong with them; nor those of users
+    who are to be forgotten, nor lines that name one.
     """
     unwanted = [LEFT_OUT, DROPPED, FORGOTTEN]
     bad = log.filter(log.reason.notnull() & ~log.reason.isin(unwanted))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from recsys.data.checks.check import check_dataset, refuse_beyond
+from recsys.data.checks.finding import without_users
 from recsys.data.limits import LimitsConfig
 from recsys.data.prepare.config import DataConfig
 from recsys.errors import InputError
@@ -171,3 +172,11 @@ def test_logs_without_times_and_without_items(write, prepared):
     dataset = prepared(write("log.csv", SMALL_LOG), log={"columns": columns})
     assert "single_event_items" not in findings(dataset)
     assert np.isfinite([f.value for f in check_dataset(dataset, LimitsConfig()) if f.value]).all()
+
+
+def test_where_tables_of_users_are_encrypted_no_user_is_shown(write, prepared):
+    dataset = prepared(write("log.csv", "\n".join([HEADER, *GOOD, "c,new,101", ",x,101"])))
+    found = [without_users(finding) for finding in check_dataset(dataset, LimitsConfig())]
+    shown = {finding.check: finding.example for finding in found}
+    assert shown["single_event_users"] == "" == shown["max_quarantined"]
+    assert shown["single_event_items"] == "'new'"

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         list_data,
         prepare,
     )
+    from recsys.api.data_check import check_data
     from recsys.api.forgetting import forget
     from recsys.api.ids import pseudonym
     from recsys.api.loading import load
@@ -58,6 +59,7 @@ _HOMES = {
     "RecsysError": "recsys.errors",
     "Run": "recsys.api.run",
     "TrainingDiverged": "recsys.errors",
+    "check_data": "recsys.api.data_check",
     "compare": "recsys.api.comparing",
     "diagnose": "recsys.api.data",
     "fetch_data": "recsys.api.data",
@@ -83,6 +85,7 @@ __all__ = [
     "RecsysError",
     "Run",
     "TrainingDiverged",
+    "check_data",
     "compare",
     "diagnose",
     "fetch_data",

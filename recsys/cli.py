@@ -385,17 +385,43 @@ def generate(
 
 @data_app.command()
 def check(
-    experiment: ExperimentFile, overrides: Overrides = None, runs_dir: RunsDir = RUNS
+    experiment: ExperimentFile,
+    overrides: Overrides = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DATASET",
+            help="folder of a prepared dataset or of a run, to compare the log with",
+            show_default=False,
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="the page; beside the dataset by default", show_default=False
+        ),
+    ] = None,
+    runs_dir: RunsDir = RUNS,
 ) -> None:
-    """Say what is wrong with a log: rows left out, notes, the split's leakage audit."""
+    """Say what is odd about a log, and write a page of it; limits that it exceeds refuse it."""
     _check_data(experiment, overrides)
-    from recsys.api.data import prepare
+    from dataclasses import asdict
+
+    from recsys.api.data_check import check_data
     from recsys.system.yaml_text import dump_yaml
 
-    dataset = prepare(experiment, overrides, runs_dir=runs_dir)
-    found = {"quality": dataset.manifest.quality, "split": dataset.manifest.split}
+    check = check_data(experiment, overrides, against=against, runs_dir=runs_dir, output=output)
+    manifest = check.dataset.manifest
+    found = {
+        "findings": [asdict(finding) for finding in check.found],
+        **({"comparisons": [asdict(each) for each in check.compared]} if check.compared else {}),
+        "quality": manifest.quality,
+        "split": manifest.split,
+    }
     show(dump_yaml(printable_document(found)))
-    show(f"rows left out: {dataset.path / 'quarantine.parquet'}")
+    show(f"rows left out: {check.dataset.path / 'quarantine.parquet'}")
+    show(f"page: {check.page}")
+    check.refuse()
 
 
 def _check(

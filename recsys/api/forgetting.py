@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from markupsafe import escape
+
 from recsys.api.ids import ids_of
 from recsys.data.dataset import Dataset
 from recsys.data.manifest import MANIFEST
@@ -141,7 +143,7 @@ class _Forgetting:
                 yield read_json(file, MEND, ["format"]).get("pseudonyms"), str(file)
 
     def datasets(self) -> None:
-        """Datasets, and the frames that they were prepared from."""
+        """Datasets, their pages, and the frames that they were prepared from."""
         from recsys.data.prepare.without_users import cut_users
 
         frames = {}
@@ -164,6 +166,12 @@ class _Forgetting:
                     file.unlink()
                 continue
             self._rows_of(file, frames[file.name], "a frame as it was given")
+        for page in sorted(self.root.glob("datasets/*.html")):
+            text = page.read_text(encoding="utf-8")
+            if any(str(escape(spelling)) in text for spelling in self.spellings):
+                self._say(page, "the page of a data check", 0, "removed", "may name them")
+                if self.purge:
+                    page.unlink()
 
     def _is_quarantined(self, dataset: Dataset) -> bool:
         path = dataset.path / "quarantine.parquet"

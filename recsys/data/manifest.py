@@ -11,7 +11,7 @@ from recsys.system.manifests import Files, write_folder_manifest
 
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
-FORMAT = 3
+FORMAT = 4
 MANIFEST = "manifest.json"
 
 

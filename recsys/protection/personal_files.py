@@ -47,6 +47,7 @@ PERSONAL_FILES = (
     PersonalFiles("datasets/*/features/user.*.npy", "features by user", "dataset"),
     PersonalFiles("datasets/*/features/event.*.npy", "features of events by user", "dataset"),
     PersonalFiles("datasets/*/manifest.json", "notes that may name users", "dataset"),
+    PersonalFiles("datasets/*.html", "users and rows as examples", "remove"),
     PersonalFiles("datasets/frames/*.parquet", "frames as they were given", "rows"),
     PersonalFiles(f"{RUN}ranks.parquet", "held-out events", "rows", "user_id"),
     PersonalFiles(f"{RUN}examples.json", "histories of a few users", "document"),

@@ -1,8 +1,10 @@
 """Plots of a log before training, as matplotlib figures without global state."""
 
+import matplotlib.dates
 import matplotlib.ticker
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
 from recsys.data.dataset import Dataset
 from recsys.data.dataset_statistics import DatasetStatistics, Period
@@ -101,6 +103,7 @@ def volume(table: pd.DataFrame) -> Figure:
         figure.legend(frameon=False, loc="outside lower center", ncols=len(PARTS))
         users.bar(begins, table.users, days, align="edge", color=OTHER_COLOUR)
         users.set(title=f"Users a {table.index.name}")
+        _date(users)
         for axes in (events, users):
             axes.yaxis.set_major_formatter(matplotlib.ticker.StrMethodFormatter("{x:,.0f}"))
     return figure
@@ -187,6 +190,7 @@ def drift(table: pd.DataFrame) -> Figure:
             axes.plot(begins, table[column], "o-", color=colour, markersize=3, label=label)
         axes.yaxis.set_major_formatter(PERCENT)
         axes.set(title=f"Change from {table.index.name} to {table.index.name}", ylim=(0, 1.02))
+        _date(axes)
         figure.legend(frameon=False, loc="outside lower center", ncols=len(lines))
     return figure
 
@@ -218,6 +222,13 @@ def parts(table: pd.DataFrame) -> Figure:
             axes.grid(visible=False, axis="y")
         panels[0].set_yticks(places, list(PARTS))
     return figure
+
+
+def _date(axes: Axes) -> None:
+    """Few ticks, each with what the one before it does not say."""
+    locator = matplotlib.dates.AutoDateLocator()
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(matplotlib.dates.ConciseDateFormatter(locator))
 
 
 def _bounds(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:

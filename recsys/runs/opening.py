@@ -3,6 +3,8 @@
 import logging
 from pathlib import Path
 
+from recsys.data.dataset import Dataset
+from recsys.data.manifest import MANIFEST, Part
 from recsys.errors import InputError
 from recsys.runs.folder import RunFolder
 
@@ -36,6 +38,29 @@ def open_exported(path: Path) -> RunFolder:
     also = f"; {others} can be asked by the folder, too" if others else ""
     logger.info("of the seeds in %s, %s answers%s", path, exported[0].name, also)
     return RunFolder(exported[0])
+
+
+def open_reference(path: Path) -> tuple[Dataset, Part]:
+    """Opens what a model was trained on, and the last part of it that it was fitted on.
+
+    Args:
+        path: the folder of a run, of several seeds of one, or of a prepared dataset.
+
+    Raises:
+        InputError: it is none of these, or it is damaged.
+    """
+    if runs := _runs_in(path):
+        folder = RunFolder(runs[0])
+        training = folder.files.read(folder.experiment).get("training") or {}
+        return folder.dataset(), "validation" if training.get("refit") else "train"
+    if not (path / MANIFEST).is_file():
+        raise InputError(
+            f"{path} holds neither a run (experiment.yaml) nor a prepared dataset ({MANIFEST}): "
+            "name the folder of one, such as runs/NAME/SEED"
+        )
+    dataset = Dataset(path)
+    dataset.verify()
+    return dataset, "train"
 
 
 def _runs_in(path: Path) -> list[Path]:

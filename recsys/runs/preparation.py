@@ -9,6 +9,7 @@ from recsys.data.prepare.findings import findings
 from recsys.data.prepare.prepare import prepare
 from recsys.runs.console import say, warn, working
 from recsys.system.display import counted
+from recsys.system.redaction import redact
 
 
 def prepare_dataset(
@@ -17,6 +18,7 @@ def prepare_dataset(
     """Prepares a dataset under ``<runs-dir>/datasets``, or finds it there.
 
     What was left out of it, and what else a person should know, is said either way.
+    Unlike :func:`open_dataset`, a log that is beyond its limits is refused.
 
     Args:
         data: what to prepare.
@@ -24,7 +26,28 @@ def prepare_dataset(
         brief: the notes were said already, such as for the first of several seeds.
         told: fingerprint of a dataset whose notes were said already, such as by
             ``Dataset.from_frame``; the log may have changed since.
+
+    Raises:
+        InputError: the log cannot be prepared, or is beyond ``data.limits``.
     """
+    dataset = open_dataset(data, runs_dir, brief, told)
+    if data.limits.is_set:
+        from recsys.data.checks.check import check_dataset, refuse_beyond
+
+        refuse_beyond(check_dataset(dataset, data.limits), data.limits, log_of(data))
+    return dataset
+
+
+def log_of(data: DataConfig) -> str:
+    """The log, for messages."""
+    path = data.log.path
+    return redact(f"the log {data.log.public or (path[0] if isinstance(path, list) else path)}")
+
+
+def open_dataset(
+    data: DataConfig, runs_dir: Path, brief: bool = False, told: str | None = None
+) -> Dataset:
+    """Prepares a dataset, or finds it, whatever its limits; see :func:`prepare_dataset`."""
     began = time.monotonic()
     with working("preparing the log") as tell:
         dataset = prepare(data, runs_dir / "datasets", progress=tell)

@@ -41,7 +41,7 @@ class TrainingClaim(Claim):
         super().__init__(
             folder,
             document,
-            decides=lambda key: is_within(key, DECISIVE),
+            decides=lambda key: is_within(key, DECISIVE) and not is_within(key, ["data.limits"]),
             begun=folder.checkpoints,
         )
 

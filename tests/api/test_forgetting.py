@@ -173,6 +173,18 @@ def test_later_preparations_leave_them_out(tmp_path):
     assert prepare(config, runs / "datasets").path == rest.path
 
 
+def test_pages_of_data_checks_that_name_them_are_removed(tmp_path):
+    datasets = tmp_path / "runs" / "datasets"
+    datasets.mkdir(parents=True)
+    for name, user in (("0123", "customer-03-x"), ("0123-against-4567", "customer-04-x")):
+        (datasets / f"{name}.html").write_text(f"<td>{user}</td>")
+    found = recsys.forget(["customer-03-x"], runs_dir=tmp_path / "runs")
+    assert "datasets/0123.html" in set(found.iloc[:, 0])
+    assert len(list(datasets.glob("*.html"))) == 2
+    recsys.forget(["customer-03-x"], runs_dir=tmp_path / "runs", purge=True)
+    assert [page.name for page in datasets.glob("*.html")] == ["0123-against-4567.html"]
+
+
 def test_frames_are_written_again(tmp_path):
     frame = pd.read_csv(log_of(tmp_path / "log.csv"))
     roles = {"user": "user", "item": "item", "time": "time", "runs_dir": tmp_path / "runs"}

@@ -31,6 +31,7 @@ HOLDERS = {
     "datasets/0123/event_items.npy": "dataset",
     "datasets/0123/features/user.city.npy": "dataset",
     "datasets/frames/0123.parquet": "rows",
+    "datasets/0123-against-4567.html": "remove",
     "shop/1/ranks.parquet": "rows",
     "tuned/trial-3/1/ranks.parquet": "rows",
     "shop/1/users.parquet": "rows",

@@ -20,6 +20,12 @@ def test_another_experiment_is_refused(begun, claim):
         claim("training.epochs=7").check()
 
 
+def test_limits_may_change(begun, claim, dataset):
+    """They decide whether a log is refused, and nothing about what is trained."""
+    claim("data.limits.repeated_rows=0.1").take(dataset)
+    assert begun.read_experiment().data.limits.repeated_rows == 0.1
+
+
 def test_secrets_are_kept_nowhere_and_a_new_one_continues(begun, claim, dataset):
     def signed(signature, password):
         path = f"https://me:{password}@host/log.csv?X-Amz-Signature={signature}"

@@ -86,6 +86,7 @@ class Builder:
         report.exact_repeats = quality.count_exact_repeats(encoded.events)
         self.tell("filtering and splitting", 0.6)
         events, cuts = self._filter_and_split(encoded.events, report)
+        self._count_all(events, report)
         user_parts, user_targets = _count_parts(events, "user", len(encoded.users))
         item_parts, item_targets = _count_parts(events, "item", len(encoded.items))
         self._refuse_tiny(user_parts, item_parts)
@@ -154,8 +155,8 @@ class Builder:
                 given = column(source.table, config.columns.time, "time", where)
                 zones = zone_notes(given, config)
             source.drop(self.con)
-            report = quality.inspect_log(log, config, where)
-            report.notes += zones
+            report = quality.inspect_log(log, source.places, config, where)
+            report.notes += [*source.notes, *zones]
             if self.pseudonyms is not None:
                 report.notes.append(
                     f"user ids are pseudonyms, by the key {self.pseudonyms.key.name!r} (id "
@@ -163,7 +164,9 @@ class Builder:
                     "only are not looked for"
                 )
             path = self.folder / "quarantine.parquet"
-            quality.write_quarantine(self.con, log, config, path, self.forgotten, self.encryption)
+            quality.write_quarantine(
+                self.con, log, source.places, config, path, self.forgotten, self.encryption
+            )
         return log, report
 
     def _read_tables(self, report: Quality) -> dict[Side, SideTable]:
@@ -211,6 +214,13 @@ class Builder:
             left -= report.repeats_collapsed
         report.rows_kept = left
         return events, cuts
+
+    def _count_all(self, events: ir.Table, report: Quality) -> None:
+        """Every row that was read is an event, or was left out and counted."""
+        left_out = sum(report.quarantined.values())
+        gone = left_out + report.repeats_collapsed + report.removed_by_k_core
+        assert report.rows_read == report.rows_kept + gone
+        assert report.rows_kept == events.count().execute()
 
     def _refuse_none(self, events: ir.Table, core: ir.Table) -> None:
         """Refuses minima that leave nothing to split."""

@@ -3,6 +3,7 @@
 from pydantic import Field, field_validator, model_validator
 
 from recsys.config import StrictConfig
+from recsys.data.limits import LimitsConfig
 from recsys.data.prepare import filters, splits
 from recsys.data.prepare.event_log import EventLogConfig
 from recsys.data.prepare.side_table import TableConfig
@@ -41,6 +42,9 @@ class DataConfig(StrictConfig):
         splits.TimeSplit(), description="what is held out for validation and test"
     )
     protection: ProtectionConfig = ProtectionConfig()
+    limits: LimitsConfig = Field(
+        LimitsConfig(), description="how odd the log may be before a run is refused"
+    )
 
     @field_validator("users")
     @classmethod
@@ -93,3 +97,15 @@ class DataConfig(StrictConfig):
                         "`protection.pseudonyms` replaces: leave the feature out"
                     )
         return self
+
+
+class WholeLogConfig(DataConfig):
+    """A log as it is: nothing is removed from it, and nothing is held out."""
+
+    split: splits.Unsplit = splits.Unsplit()  # type: ignore[assignment]
+
+    @classmethod
+    def of(cls, config: DataConfig) -> "WholeLogConfig":
+        """How another config reads its log and its tables."""
+        read = {name: getattr(config, name) for name in ("log", "users", "items", "protection")}
+        return cls(**read, limits=config.limits)

@@ -189,10 +189,10 @@ def _fingerprint(
     file_marks: list[str],
     keys: Mapping[str, Pseudonyms | Encryption | None],
 ) -> str:
-    """Content of the sources, settings and keys; where the files lie makes no difference."""
+    """Content of the sources, settings and keys; where files lie and limits make no difference."""
     place = {"path", "public"}
     settings = config.model_dump(
-        mode="json", exclude={"log": place, "users": place, "items": place}
+        mode="json", exclude={"log": place, "users": place, "items": place, "limits": True}
     )
     contents: dict[str, Any] = {side: source.fingerprint for side, source in files.items()}
     if file_marks:

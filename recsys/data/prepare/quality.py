@@ -31,6 +31,7 @@ from recsys.data.sources.config import Columns, LogConfig
 from recsys.data.sources.engine import stream
 from recsys.data.sources.numbers import LARGEST, as_number, as_whole_number, format_hint
 from recsys.data.sources.read import column
+from recsys.data.sources.readers.places import placed
 from recsys.data.sources.readers.source import Source, remedy
 from recsys.data.sources.time_faults import explain_times
 from recsys.data.sources.times import read_times, time_reasons, unusable_times
@@ -248,20 +249,26 @@ def _number_rules(
     ]
 
 
-def inspect_log(log: ir.Table, config: LogConfig, where: object) -> Quality:
+def inspect_log(log: ir.Table, places: ir.Table, config: LogConfig, where: object) -> Quality:
     """Counts the unusable rows by reason; see :func:`count_rows`.
 
     Raises:
         InputError: likewise, or event types have no weight.
     """
-    quality = count_rows(log, config, where)
+    quality = count_rows(log, places, config, where)
     if config.columns.event is not None:
         _check_event_types(log, config, where)
     return quality
 
 
-def count_rows(log: ir.Table, config: LogConfig, where: object) -> Quality:
+def count_rows(log: ir.Table, places: ir.Table, config: LogConfig, where: object) -> Quality:
     """Counts the unusable rows by reason, whatever their event types are worth.
+
+    Args:
+        log: of :func:`clean_log`.
+        places: of its source.
+        config: the roles of its columns.
+        where: its files, for messages.
 
     Raises:
         InputError: the log is empty, or too many rows are unusable (with an example).
@@ -271,11 +278,11 @@ def count_rows(log: ir.Table, config: LogConfig, where: object) -> Quality:
     quality = Quality(rows_read=sum(counts.values()), rows_kept=counts.pop(None, 0))
     quality.quarantined = dict(sorted(counts.items(), key=lambda entry: -entry[1]))
     if quality.rows_read == 0:
-        raise InputError(f"{where} has no rows")
+        raise InputError(f"{where} has no rows: name another file in `path`, or lower `skip`")
     unusable = sum(n for reason, n in quality.quarantined.items() if reason not in WANTED)
     checked = quality.rows_kept + unusable
     if quality.rows_kept == 0 or unusable > config.max_quarantined * checked:
-        raise InputError(_refusal(log, quality, config, where))
+        raise InputError(_refusal(log, places, quality, config, where))
     quality.notes += [*_number_notes(log, quality, config), *_return_notes(log, quality, config)]
     return quality
 
@@ -313,7 +320,9 @@ def _number_hint(log: ir.Table, reason: str, config: LogConfig) -> str:
     return f", such as {texts[0]!r}{format_hint(texts, config.number_format)}"
 
 
-def _refusal(log: ir.Table, quality: Quality, config: LogConfig, where: object) -> str:
+def _refusal(
+    log: ir.Table, places: ir.Table, quality: Quality, config: LogConfig, where: object
+) -> str:
     counts = quality.quarantined
     if all(reason in WANTED for reason in counts):
         said = ", ".join(f"{rows:,} for: {reason}" for reason, rows in counts.items())
@@ -323,13 +332,14 @@ def _refusal(log: ir.Table, quality: Quality, config: LogConfig, where: object) 
         )
     reason, rows = next(each for each in counts.items() if each[0] not in WANTED)
     found = log.filter(log.reason == reason).order_by("row", "file", "line").limit(1)
-    example = found.to_pyarrow().to_pylist()[0]
+    example = placed(found, places).to_pyarrow().to_pylist()[0]
+    raw = example["raw"]
+    given = example["given"] if raw is None else repr(raw[:LONGEST_SHOWN])
+    shown = "" if given is None else f": {given}"
     if example["line"] is not None:
-        shown = f"line {example['line']} of {example['file']}"
-        if example["raw"] is not None:
-            shown += f": {example['raw'][:LONGEST_SHOWN]!r}"
+        shown = f"line {example['line']} of {example['file']}{shown}"
     else:
-        shown = f"row {example['row'] + 1}: {example['given']}"
+        shown = f"row {example['row']} of {example['file']}{shown}"
     told = f" {remedy(reason)}".rstrip()
     if reason in time_reasons(config):
         bad = log.filter(log.reason.isin(time_reasons(config)))
@@ -364,6 +374,7 @@ def _check_event_types(log: ir.Table, config: LogConfig, where: object) -> None:
 def write_quarantine(
     con: Backend,
     log: ir.Table,
+    places: ir.Table,
     config: LogConfig,
     path: Path,
     forgotten: ForgottenUsers = NOBODY,
@@ -371,16 +382,17 @@ def write_quarantine(
 ) -> None:
     """Writes the rows left out, then the lines that are not rows.
 
-    Columns ``row`` (from 1), ``reason``, and the mapped columns as given; of a line that is not
-    a row ``reason``, ``file``, ``line`` (from 1) and ``raw``, the line as it stands there. Not the
-    rows that ``where`` or the weights of event types leave out: there may be many of them, and
-    nothing is wrong with them; nor those of users who are to be forgotten, nor lines that name one.
+    Columns ``row`` (of its file, from 1), ``reason``, the mapped columns as given, ``file``, and
+    in text files ``line`` (from 1), where the row begins; a line that is not a row has no ``row``
+    but ``raw``, the line as it stands there. Not the rows that ``where`` or the weights of event
+    types leave out: there may be many of them, and nothing is wrong with them; nor those of users
+    who are to be forgotten, nor lines that name one.
     """
     unwanted = [LEFT_OUT, DROPPED, FORGOTTEN]
     bad = log.filter(log.reason.notnull() & ~log.reason.isin(unwanted))
-    bad = bad.order_by("row", "file", "line")
+    bad = placed(bad.mutate(read=bad.row), places).order_by("read", "file", "line")
     roles = {role: bad.given[role] for role in ROLES if getattr(config.columns, role)}
-    rows = bad.select(row=bad.row + 1, reason=bad.reason, **roles, **{n: bad[n] for n in UNREAD})
+    rows = bad.select(row=bad.row, reason=bad.reason, **roles, **{n: bad[n] for n in UNREAD})
     with table_writer(path, rows.schema().to_pyarrow(), encryption) as writer:
         for batch in stream(con, rows):
             writer.write_batch(_without_lines_of(batch, forgotten))

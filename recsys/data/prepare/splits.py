@@ -125,8 +125,16 @@ class RandomSplit(StrictConfig):
         return self
 
 
-Split = TimeSplit | LeaveOneOutSplit | FixedSplit | RandomSplit
-SplitConfig = Annotated[Split, Field(discriminator="kind")]
+class Unsplit(StrictConfig):
+    """Everything is training: a log that is looked at, and that nothing is tested on."""
+
+    kind: Literal["none"] = "none"
+
+
+SplitConfig = Annotated[
+    TimeSplit | LeaveOneOutSplit | FixedSplit | RandomSplit, Field(discriminator="kind")
+]
+Split = TimeSplit | LeaveOneOutSplit | FixedSplit | RandomSplit | Unsplit
 
 
 @dataclass(frozen=True)
@@ -191,6 +199,8 @@ def assign_parts(events: ir.Table, config: Split) -> tuple[ir.Table, Cuts | None
     if isinstance(config, RandomSplit):
         shares = config.validation_share, config.test_share
         return holdout.draw_parts(events, *shares, config.seed), None
+    if isinstance(config, Unsplit):
+        return events.mutate(part=ibis.literal(TRAIN, "int8")), None
     return _by_column(events, config), None
 
 
@@ -255,6 +265,8 @@ def audit(
         "training_events_after_cut": None,
         "span": None,
     }
+    if isinstance(config, Unsplit):
+        return report
     _refuse_empty_parts(_by_part(user_targets.sum(axis=0)), config)
     if cuts is not None:
         report["cuts"] = {

@@ -78,17 +78,18 @@ class TimestampGroupTracker:
 
     Attributes:
         keys: columns that the events of one timestamp group share.
+        seen: rows so far.
     """
 
     keys: tuple[str, ...]
+    seen: int = 0
     _previous: dict[str, object] | None = None
     _begin: int = 0
-    _seen: int = 0
 
     def begins(self, batch: pa.RecordBatch) -> np.ndarray:
         """int64 [rows]: index in the stream of the first event of each row's group."""
-        index = np.arange(self._seen, self._seen + len(batch), dtype=np.int64)
-        self._seen += len(batch)
+        index = np.arange(self.seen, self.seen + len(batch), dtype=np.int64)
+        self.seen += len(batch)
         if not len(batch):
             return index
         new = np.zeros(len(batch), dtype=bool)
@@ -163,6 +164,7 @@ def write_events(
             for name, file in files.items():
                 column = sources.get(name)
                 file.write(values[name] if column is None else as_numpy(batch[column]))
+    assert tracker.seen == size
 
 
 def as_numpy(column: pa.Array) -> np.ndarray:

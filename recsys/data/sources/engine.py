@@ -165,6 +165,8 @@ def _mend(error: Exception) -> str:
         return f" {NAME_ENCODING}"
     if _is_damage(error):
         return " The file is damaged: fetch or write it again."
+    if "decompression" in said:
+        return " The file is damaged: fetch or write it again."
     if isinstance(error, duckdb.IOException):
         return ""
     return " Mend or remove the line."

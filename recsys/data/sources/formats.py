@@ -4,6 +4,7 @@ import codecs
 import gzip
 import os
 import re
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ import fsspec
 import pyarrow as pa
 
 from recsys.errors import InputError
+from recsys.system.redaction import redact
 
 Format = Literal["csv", "json", "parquet"]
 Compression = Literal["none", "gzip", "zstd"]
@@ -47,17 +49,31 @@ def open_plain(
     filesystem: fsspec.AbstractFileSystem | None,
     compression: Compression = "none",
 ) -> Iterator[Any]:
-    """The bytes of a local or remote file, without its layer of compression."""
+    """The bytes of a local or remote file, without its layer of compression.
+
+    Raises:
+        InputError: within the block, the file turns out to be damaged or cut short.
+    """
     opener: Any = open if filesystem is None else filesystem.open
     with opener(file, "rb") as raw:
-        if compression == "gzip":
-            with gzip.open(raw) as stream:
-                yield stream
-        elif compression == "zstd":
-            with pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), "zstd") as stream:
-                yield stream
-        else:
+        if compression == "none":
             yield raw
+            return
+        try:
+            if compression == "gzip":
+                with gzip.open(raw) as stream:
+                    yield stream
+            else:
+                with pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), "zstd") as stream:
+                    yield stream
+        except (EOFError, zlib.error, OSError) as error:
+            # What the system raises, over the disk that is read or written, has a number.
+            if isinstance(error, OSError) and error.errno is not None:
+                raise
+            raise InputError(
+                f"{redact(file)} is a broken or truncated {compression} file: {error}. Copy it "
+                "again."
+            ) from error
 
 
 def format_by_name(file: str) -> Format | None:
@@ -77,7 +93,7 @@ def inspect(
     """Format and compression of one file by its content, held against its name."""
     head, tail = _ends(file, filesystem)
     if not head:
-        raise InputError(f"{file} is empty")
+        raise InputError(f"{file} is empty: write it again, or name another one in `path`")
     for magic, what in FOREIGN.items():
         if head.startswith(magic):
             raise InputError(f"{file} is {what}")
@@ -89,7 +105,8 @@ def inspect(
     named = COMPRESSIONS.get(Path(file).suffix.lower())
     if named and named != compression:
         raise InputError(
-            f"the ending of {file} stands for {named} compression, but the file is not {named}"
+            f"the ending of {file} stands for {named} compression, but the file is not {named}: "
+            "rename or compress it"
         )
     content = _content(file, filesystem, head, compression, encoding)
     if content == "parquet" and tail != b"PAR1":
@@ -98,7 +115,8 @@ def inspect(
     if expected is not None and content is not None and expected != content:
         raise InputError(
             f"{file} is not {_spoken(expected)}, the {'given `format`' if format else 'format of '}"
-            f"{'' if format else 'its ending'}: it holds {_spoken(content)}"
+            f"{'' if format else 'its ending'}: it holds {_spoken(content)}. "
+            f"{'Correct `format`' if format else 'Rename it, or set `format`'}."
         )
     kind = expected or content
     if kind is None:
@@ -129,21 +147,21 @@ def _content(
     if compression == "zstd":
         return None
     if compression == "gzip":
-        try:
-            with open_plain(file, filesystem, compression) as stream:
-                head = stream.read(65536)
-        except (EOFError, gzip.BadGzipFile, OSError) as error:
-            raise InputError(f"{file} is a broken or truncated gzip file: {error}") from error
+        with open_plain(file, filesystem, compression) as stream:
+            head = stream.read(65536)
         if not head.strip():
-            raise InputError(f"{file} is empty")
+            raise InputError(f"{file} is empty: write it again, or name another one in `path`")
     wide = codecs.lookup(known_encoding(encoding)).name.startswith(("utf-16", "utf-32"))
     if b"\0" in head and not wide:
         if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             raise InputError(f"{file} is UTF-16 text: set `encoding: utf-16`")
-        raise InputError(f"{file} is neither text nor Parquet: CSV, JSON or Parquet is needed")
+        raise InputError(
+            f"{file} is neither text nor Parquet: save it as CSV, JSON or "
+            "Parquet, or name its `encoding`"
+        )
     text = head.removeprefix(codecs.BOM_UTF8).lstrip()
     if not text:
-        raise InputError(f"{file} is empty")
+        raise InputError(f"{file} is empty: write it again, or name another one in `path`")
     return "json" if JSON_OBJECTS.match(text) else "csv"
 
 

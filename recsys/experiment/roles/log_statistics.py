@@ -62,7 +62,8 @@ def measure(con: Backend, source: Source, config: LogConfig, where: object) -> L
     """
     con.raw_sql("DROP TABLE IF EXISTS log")
     log = quality.clean_log(con, source, config, where)
-    report = quality.count_rows(log, config.model_copy(update={"max_quarantined": 1.0}), where)
+    accepting = config.model_copy(update={"max_quarantined": 1.0})
+    report = quality.count_rows(log, source.places, accepting, where)
     usable = log.filter(log.reason.isnull())
     pairs = usable.select("user", "item").distinct().count().execute()
     group = next((key for key in ("time", "order") if key in usable.columns), None)

@@ -123,7 +123,7 @@ def _checked(
             con, files, given, "given", given.columns.named, given.where is not None
         )
         log = clean_log(con, source, given, files, pseudonyms=pseudonyms, forgotten=forgotten)
-        found = count_rows(log, config.stream, files)
+        found = count_rows(log, source.places, config.stream, files)
         if rows := found.quarantined.get(FORGOTTEN):
             logger.warning("left out: %s of users who are to be forgotten", counted(rows, "row"))
         events, repeats = _without_repeats(con, log)

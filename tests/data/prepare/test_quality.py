@@ -27,7 +27,8 @@ def test_every_reason_is_counted_and_kept_aside(write, prepared):
     good = [f"{line},1,1" for line in SMALL_LOG.splitlines()[1:]]
     rows = ["user,item,time,value,order", *(row for row, _ in BAD_ROWS), *good]
     options = {"columns": ROLES, "minimum_value": 0, "minimum_order": 0, "max_quarantined": 0.9}
-    dataset = prepared(write("log.csv", "\n".join(rows) + "\n"), log=options)
+    path = write("log.csv", "\n".join(rows) + "\n")
+    dataset = prepared(path, log=options)
     quality = dataset.manifest.quality
     assert quality["rows_read"] == len(BAD_ROWS) + len(good)
     assert quality["rows_kept"] == dataset.events == len(good)
@@ -38,7 +39,7 @@ def test_every_reason_is_counted_and_kept_aside(write, prepared):
     ]
     assert kept[3] == {"row": 4, "reason": "unparseable time", "user": "a", "item": "x",
                        "time": "soon", "value": "1", "order": "1",
-                       "file": None, "line": None, "raw": None}  # fmt: skip
+                       "file": str(path), "line": 5, "raw": None}  # fmt: skip
 
 
 def test_lines_that_are_no_rows_are_counted_and_kept_aside(write, prepared):
@@ -56,9 +57,9 @@ def test_lines_that_are_no_rows_are_counted_and_kept_aside(write, prepared):
     }  # fmt: skip
     kept = pq.read_table(dataset.path / "quarantine.parquet").to_pylist()
     assert [(row["row"], row["line"], row["raw"]) for row in kept] == [
-        (1, None, None), (None, 9, bad[0]), (None, 10, bad[1]), (None, 11, bad[2]),
+        (1, 2, None), (None, 9, bad[0]), (None, 10, bad[1]), (None, 11, bad[2]),
     ]  # fmt: skip
-    assert {row["file"] for row in kept[1:]} == {str(path)}
+    assert {row["file"] for row in kept} == {str(path)}
 
 
 def test_money_is_quantity_times_price(write, prepared):
@@ -216,7 +217,7 @@ def test_a_condition_on_rows(write, prepared):
     assert quality["quarantined"] == {"left out by where": 3, "empty user": 1}
     assert quality["rows_read"] == 14
     kept = pq.read_table(dataset.path / "quarantine.parquet").to_pylist()
-    unread = {"file": None, "line": None, "raw": None}
+    unread = {"file": str(path), "line": 15, "raw": None}
     given = {"user": None, "item": "x", "time": "1"}
     assert kept == [{"row": 14, "reason": "empty user", **given, **unread}]
     # One of the eleven rows that are wanted is unusable, whatever is left out.

@@ -17,6 +17,8 @@ from recsys.data.sources.cells import trimmed
 from recsys.data.sources.files import SourceFiles
 from recsys.data.sources.read import column
 
+_ROLE = "value of the event"
+
 
 def encode_features(
     con: Backend, side_table: SideTable, index: ir.Table, size: int, folder: Path
@@ -79,6 +81,9 @@ def encode_event_features(
         InputError: a feature whose values cannot be read as its kind.
     """
     described, notes = [], []
+    # Each feature is a column `value` for a while, which may be a role of the log, too.
+    roles = {_ROLE: "value"} if "value" in events.columns else {}
+    events = events.rename(roles)
     for name, config in log.features.items():
         given = EventColumn(
             name=name,
@@ -94,7 +99,7 @@ def encode_event_features(
         events = encoded.mutate(**{feature_column(name): encoded.value}).drop("value")
         notes += wrong
         described.append(feature)
-    return events, tuple(described), notes
+    return events.rename({"value": _ROLE} if roles else {}), tuple(described), notes
 
 
 def decode_feature(

@@ -9,14 +9,12 @@ from recsys.data.sources.config import FileConfig
 from recsys.data.sources.engine import quoted_name, quoted_text
 from recsys.data.sources.files import SourceFiles
 from recsys.data.sources.readers.columns import Roles, wanted_columns
-from recsys.data.sources.readers.csv_lines import Grammar, look_again
+from recsys.data.sources.readers.csv_lines import LONGEST, Grammar, look_again
 from recsys.data.sources.readers.dialect import Dialect, Header, find_dialect, read_header
+from recsys.data.sources.readers.places import Places
 from recsys.data.sources.readers.source import NOT_UTF8, Rejected, Source, remedy
 from recsys.data.sources.readers.text import Look, TextFile, new_file, text_files
 from recsys.errors import InputError
-
-# The most bytes of a line, which the engine must be told.
-LONGEST_LINE = 1 << 24
 
 
 def read_csv(
@@ -45,10 +43,12 @@ def read_csv(
                              strict=True)}, roles, files)  # fmt: skip
     columns = ", ".join(f"{quoted_name(column)} VARCHAR" for column in wanted)
     con.raw_sql(f"CREATE TEMP TABLE {quoted_name(name)} ({columns})")
-    reader = _Reader(con, dialect, name, wanted, Rejected(con, f"{name}_rejected"))
+    rejected, places = Rejected(con, f"{name}_rejected"), Places(con, f"{name}_places")
+    reader = _Reader(con, dialect, name, wanted, rejected, places)
     for file, header in zip(texts, headers, strict=True):
         reader.read(file, header)
-    return Source(con.table(name), reader.rejected.table(), name)
+    notes = tuple(filter(None, [reader.note()]))
+    return Source(con.table(name), rejected.table(), places.table(), name, notes=notes)
 
 
 class _Reader:
@@ -61,18 +61,32 @@ class _Reader:
         name: str,
         wanted: tuple[str, ...],
         rejected: Rejected,
+        places: Places,
     ) -> None:
         self.con = con
         self.dialect = dialect
         self.target = quoted_name(name)
         self.wanted = wanted
         self.rejected = rejected
+        self.places = places
+        self.over_lines = 0
+        self.longest: tuple[int, int, str] = (0, 0, "")  # lines, the first of them, file
 
     def read(self, file: TextFile, header: Header) -> None:
         look = file.look(self.dialect.quote)
         if look.line_end != "mixed" and self._read_whole(file, header, look):
             return
         self._read_rows(file, header)
+
+    def note(self) -> str | None:
+        """A message about rows over several lines; a quote that is never closed makes them, too."""
+        if not self.over_lines:
+            return None
+        lines, first, file = self.longest
+        return (
+            f"rows over several lines, of quoted cells with line breaks: {self.over_lines:,}, the "
+            f"longest from line {first} to {first + lines - 1} of {file}"
+        )
 
     def _read_whole(self, file: TextFile, header: Header, look: Look) -> bool:
         """Reads a file whose every line is a row; False (and nothing is read) where one is not.
@@ -89,9 +103,20 @@ class _Reader:
             rows = None
         if rows is not None and rows + header.lines + blank == look.lines:
             self.con.raw_sql("COMMIT")
+            self._tell_places(file, header, rows, blank)
             return True
         self.con.raw_sql("ROLLBACK")
         return False
+
+    def _tell_places(self, file: TextFile, header: Header, rows: int, blank: int) -> None:
+        """Where the rows of a file stand whose every line is one, or is empty."""
+        line = header.lines + 1
+        for empty in file.empty_lines() if blank else ():
+            if empty >= line:
+                rows -= empty - line
+                self.places.add(file.name, empty - line, line)
+                line = empty + 1
+        self.places.add(file.name, rows, line)
 
     def _read_rows(self, file: TextFile, header: Header) -> None:
         """Reads a file in which not every line is a row, without the lines that are not."""
@@ -102,6 +127,10 @@ class _Reader:
             for stretch in look_again(_from_line(file, header.lines), grammar, header.lines + 1):
                 if stretch.reason is None:
                     rows += stretch.rows
+                    self.places.add(file.name, stretch.rows, stretch.line)
+                    if stretch.rows == 1 and (lines := stretch.text.count(b"\n")) > 1:
+                        self.over_lines += 1
+                        self.longest = max(self.longest, (lines, stretch.line, file.name))
                     text_is_utf8 = text_is_utf8 or not stretch.text.isascii()
                     out.write(stretch.text)
                     continue
@@ -138,7 +167,7 @@ class _Reader:
             "strict_mode": "true",
             "encoding": "'utf-8'",
             "compression": quoted_text(file.files.compression),
-            "max_line_size": str(LONGEST_LINE),
+            "max_line_size": str(LONGEST),
             "parallel": str(parallel).lower(),
         }
         given = ", ".join(f"{option} = {value}" for option, value in options.items())

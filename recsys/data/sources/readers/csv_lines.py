@@ -7,12 +7,13 @@ row looks like; patterns match whole stretches of good lines at once.
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from recsys.data.sources.readers.dialect import Dialect
-from recsys.data.sources.readers.source import BROKEN_QUOTES, CELLS, NOT_UTF8
+from recsys.data.sources.readers.source import BROKEN_QUOTES, CELLS, NOT_UTF8, TOO_LONG
 
-# Bytes beyond which a quoted cell is taken for one that is never closed.
+# The most bytes of a row, which the engine must be told; a quoted cell beyond them is taken for
+# one that is never closed.
 LONGEST = 1 << 24
 LETTERS = re.compile(rb"[A-Za-z\x80-\xff]+")
 DIGITS = re.compile(rb"[0-9]+")
@@ -142,7 +143,8 @@ def look_again(blocks: Iterable[bytes], grammar: Grammar, line: int) -> Iterator
                 return
         end = grammar.good_lines(text, at)
         if end > at:
-            yield from _decoded(text[at:end], line)
+            for stretch in _decoded(text[at:end], line):
+                yield from _bearable(stretch)
             line += text.count(b"\n", at, end)
             at = end
             continue
@@ -167,7 +169,7 @@ def look_again(blocks: Iterable[bytes], grammar: Grammar, line: int) -> Iterator
         if grammar.row.fullmatch(whole) is None:
             yield Stretch(whole, 0, line, CELLS)
         else:
-            yield _one_decoded(whole, line)
+            yield from _bearable(_one_decoded(whole, line))
         at, line = at + len(whole), line + lines
 
 
@@ -196,3 +198,15 @@ def _one_decoded(record: bytes, line: int) -> Stretch:
     except UnicodeDecodeError:
         return Stretch(record, 0, line, NOT_UTF8)
     return Stretch(record, 1, line)
+
+
+def _bearable(stretch: Stretch) -> Iterator[Stretch]:
+    """A stretch without the rows that are longer than the engine reads."""
+    if len(stretch.text) <= LONGEST or stretch.reason is not None:
+        yield stretch
+        return
+    if stretch.rows == 1:
+        yield replace(stretch, rows=0, reason=TOO_LONG)
+        return
+    for place, row in enumerate(stretch.text.splitlines(keepends=True)):
+        yield from _bearable(Stretch(row, 1, stretch.line + place))

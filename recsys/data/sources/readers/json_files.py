@@ -12,6 +12,7 @@ from ibis.backends.duckdb import Backend
 from recsys.data.sources.engine import quoted_name, quoted_text
 from recsys.data.sources.files import SourceFiles
 from recsys.data.sources.readers.columns import Roles, find_column, holds, refuse_repeated
+from recsys.data.sources.readers.places import Places
 from recsys.data.sources.readers.source import NOT_AN_OBJECT, NOT_UTF8, Rejected, Source, remedy
 from recsys.data.sources.readers.text import TextFile, new_file, text_files
 from recsys.errors import InputError
@@ -48,10 +49,11 @@ def read_json(con: Backend, files: SourceFiles, name: str, roles: Roles | None) 
     types = _columns(con, texts, shapes, roles)
     columns = ", ".join(f"{quoted_name(column)} {kind}" for column, kind in types.items())
     con.raw_sql(f"CREATE TEMP TABLE {quoted_name(name)} ({columns})")
-    reader = _Reader(con, name, types, Rejected(con, f"{name}_rejected"))
+    rejected, places = Rejected(con, f"{name}_rejected"), Places(con, f"{name}_places")
+    reader = _Reader(con, name, types, rejected, places)
     for file, shape in zip(texts, shapes, strict=True):
         reader.read(file, shape)
-    return Source(con.table(name), reader.rejected.table(), name)
+    return Source(con.table(name), rejected.table(), places.table(), name)
 
 
 def _shape(file: TextFile) -> str:
@@ -146,25 +148,40 @@ def _as_read(kind: str) -> str:
 class _Reader:
     """Reads one file after the other into a table."""
 
-    def __init__(self, con: Backend, name: str, types: dict[str, str], rejected: Rejected) -> None:
+    def __init__(
+        self,
+        con: Backend,
+        name: str,
+        types: dict[str, str],
+        rejected: Rejected,
+        places: Places,
+    ) -> None:
         self.con = con
         self.target = quoted_name(name)
         self.types = types
         self.rejected = rejected
+        self.places = places
 
     def read(self, file: TextFile, shape: str) -> None:
         in_lines = shape == "newline_delimited"
+        if shape == "array" and not file.ends_with(b"]"):
+            # The engine takes what is there of an array that is cut behind a comma.
+            raise InputError(
+                f"{file.name} is a truncated JSON array: its `]` is missing. Copy it again."
+            )
         self.con.raw_sql("BEGIN")
         try:
-            self._insert(file, shape)
+            rows = self._insert(file, shape)
             inexact = self._inexact(file)
         except duckdb.InvalidInputException:
             self.con.raw_sql("ROLLBACK")
             if not in_lines:
                 raise
         else:
-            if inexact is None:
+            every_line = not in_lines or _has_lines(file, rows)
+            if inexact is None and every_line:
                 self.con.raw_sql("COMMIT")
+                self.places.add(file.name, rows, 1 if in_lines else None)
                 return
             self.con.raw_sql("ROLLBACK")
             if not in_lines:
@@ -187,6 +204,7 @@ class _Reader:
                     foreign = foreign or ((number, line) if reason == NOT_UTF8 else None)
                 elif kept:
                     rows += 1
+                    self.places.add(file.name, 1, number)
                     out.write(kept)
         if foreign is not None and not rows:
             raise InputError(f"{file.name}: line {foreign[0]} is {NOT_UTF8}. {remedy(NOT_UTF8)}")
@@ -224,6 +242,11 @@ class _Reader:
             return None
         found = self.con.raw_sql(f"SELECT {asked} FROM {self.target}").fetchall()[0]
         return next((name for name, lost in zip(text, found, strict=True) if lost), None)
+
+
+def _has_lines(file: TextFile, rows: int) -> bool:
+    """Whether each of the rows has one line of a file, and there are no others."""
+    return file.look("").lines == rows
 
 
 def _lines(file: TextFile) -> Iterator[bytes]:

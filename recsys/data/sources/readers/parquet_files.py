@@ -11,6 +11,7 @@ from recsys.data.sources.engine import quoted_name, quoted_text
 from recsys.data.sources.files import SourceFiles
 from recsys.data.sources.formats import open_plain
 from recsys.data.sources.readers.columns import Roles, refuse_repeated, wanted_columns
+from recsys.data.sources.readers.places import Places
 from recsys.data.sources.readers.source import Rejected, Source
 from recsys.errors import InputError
 
@@ -30,8 +31,10 @@ def read_parquet(con: Backend, files: SourceFiles, name: str, roles: Roles | Non
     Raises:
         InputError: a file cannot be read, lacks a column that is needed, or has two of one name.
     """
-    schemas = dict(zip(files.names, (_schema(files, i) for i in range(len(files.paths))),
-                       strict=True))  # fmt: skip
+    schemas, places = {}, Places(con, f"{name}_places")
+    for number, file in enumerate(files.names):
+        schemas[file], rows = _described(files, number)
+        places.add(file, rows)
     for file, schema in schemas.items():
         refuse_repeated(schema.names, file, "Rename one of them.")
     wanted = wanted_columns({file: schema.names for file, schema in schemas.items()}, roles, files)
@@ -51,16 +54,20 @@ def read_parquet(con: Backend, files: SourceFiles, name: str, roles: Roles | Non
         paths = ", ".join(quoted_text(path) for path in files.paths)
         query = f"SELECT {chosen} FROM read_parquet([{paths}], union_by_name = true)"
     con.raw_sql(f"CREATE VIEW {quoted_name(name)} AS {query}")
-    return Source(con.table(name), Rejected(con, f"{name}_rejected").table(), name, "VIEW")
+    rejected = Rejected(con, f"{name}_rejected")
+    return Source(con.table(name), rejected.table(), places.table(), name, "VIEW")
 
 
-def _schema(files: SourceFiles, number: int) -> pa.Schema:
+def _described(files: SourceFiles, number: int) -> tuple[pa.Schema, int]:
+    """The columns of a file, and how many rows it has."""
     opened: AbstractContextManager[Any] = open_plain(files.paths[number], files.filesystem)
     try:
         with opened as stream:
-            return pq.read_schema(stream)
+            file = pq.ParquetFile(stream)
+            return file.schema_arrow, file.metadata.num_rows
     except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{files.names[number]} cannot be read: {error}") from error
+        told = f"{files.names[number]} cannot be read: {str(error).strip()}"
+        raise InputError(f"{told} Fetch or write it again.") from error
 
 
 def _kind(type: pa.DataType) -> str | None:

@@ -14,6 +14,7 @@ from recsys.system.display import counted
 
 BROKEN_QUOTES = "broken quotes"
 CELLS = "wrong number of cells"
+TOO_LONG = "row too long"
 NOT_UTF8 = "not UTF-8 text"
 NOT_AN_OBJECT = "not a JSON object"
 # What a rejected line is kept as.
@@ -32,14 +33,18 @@ class Source:
         table: the rows; all columns of text files are text.
         rejected: the lines that are not rows: ``file``, ``line`` (from 1), ``raw`` (the line as
             it stands in the file) and ``reason``. Without rows for what is not text.
+        places: where the rows stand, see :class:`recsys.data.sources.readers.places.Places`.
         name: of what the engine holds.
         kind: what that is.
+        notes: what to know of how it was read.
     """
 
     table: ir.Table
     rejected: ir.Table
+    places: ir.Table
     name: str
     kind: Literal["TABLE", "VIEW"] = "TABLE"
+    notes: tuple[str, ...] = ()
 
     def drop(self, con: Backend) -> None:
         """Frees the space of the rows once they are no longer needed."""
@@ -80,6 +85,7 @@ def remedy(reason: str) -> str:
         "`escape` to the character before it. If quotes are plain characters in this file, set "
         '`quote: ""`.',
         CELLS: "Mend these lines; if the columns were split wrongly, set `delimiter`.",
+        TOO_LONG: "Shorten or remove these rows; if a quote is not closed, mend it.",
         NOT_UTF8: NAME_ENCODING,
         NOT_AN_OBJECT: "Mend or remove these lines: each must be one complete JSON object.",
     }.get(reason, "")

@@ -10,6 +10,7 @@ from recsys.data.sources.files import SourceFiles
 from recsys.data.sources.formats import open_plain
 
 BLANK = re.compile(rb"(?<=\n)\r?\n")
+EMPTY = re.compile(rb"^\n", re.MULTILINE)
 BLOCK = 1 << 22
 HEAD = 1 << 20
 
@@ -45,6 +46,13 @@ class TextFile:
             found = _filled(stream, HEAD)
         return b"\n" in found or b"\r" not in found
 
+    def ends_with(self, mark: bytes) -> bool:
+        """Whether that stands at the end, but for blanks."""
+        end = b""
+        for block in self.blocks():
+            end = (end + block).rstrip()[-len(mark) :]
+        return end == mark
+
     def look(self, quote: str) -> "Look":
         """Reads the file once, for what the engine would not notice."""
         feeds = returns = pairs = blank = 0
@@ -63,6 +71,17 @@ class TextFile:
         ends = feeds + returns - pairs
         lines = ends + (last not in (b"\n", b"\r", b""))
         return Look(_kind(feeds, returns, pairs), quoted, lines, blank)
+
+    def empty_lines(self) -> Iterator[int]:
+        """The numbers of the lines that are empty, from 1."""
+        number = 1
+        for block in self.blocks():
+            at = 0
+            for empty in EMPTY.finditer(block):
+                number += block.count(b"\n", at, empty.start())
+                at = empty.start()
+                yield number
+            number += block.count(b"\n", at)
 
     def blocks(self) -> Iterator[bytes]:
         """The text in blocks of whole lines, each line ended by a line feed, without the mark."""

@@ -130,3 +130,17 @@ def test_column_without_values(with_items):
     assert dataset.feature("item", "c").tolist() == [0, 0, 0, 0]
     assert dataset.feature("item", "n").tolist() == [0, 0, 0, 0]
     assert dataset.vocabulary("item", "c") == []
+
+
+def test_a_feature_leaves_the_value_of_events_alone(write, prepared):
+    """A feature is encoded in a column that is called like the role."""
+    rows = [f"{line},{n}.5,red" for n, line in enumerate(SMALL_LOG.splitlines()[1:])]
+    path = write("log.csv", "\n".join(["user,item,time,money,colour", *rows]))
+    columns = {"user": "user", "item": "item", "time": "time", "value": "money"}
+    features = {"colour": "categorical", "money": "numeric"}
+    dataset = prepared(path, log={"columns": columns, "features": features})
+    values = dataset.array("event_values").tolist()
+    assert values == [0.5, 2.5, 4.5, 6.5, 8.5, 1.5, 3.5, 5.5, 7.5, 9.5]
+    numbers = decode_feature(dataset, "event", dataset.manifest.event_features[1],
+                             dataset.feature("event", "money"))  # fmt: skip
+    assert numbers.tolist() == pytest.approx(values)

@@ -1,0 +1,25 @@
+"""How many examples of logs and experiments are generated, and how.
+
+``GENERATED=5000 pytest tests/data/test_generated_logs.py tests/experiment/test_generated.py`` draws
+many more than the suite does, and other ones each time.
+"""
+
+import os
+
+from hypothesis import HealthCheck, Phase, settings
+
+USUAL = 200
+COUNT = int(os.environ.get("GENERATED", USUAL))
+
+
+def examples(share: float) -> settings:
+    """Settings of a test that draws a share of them."""
+    return settings(
+        max_examples=round(share * COUNT),
+        deadline=None,
+        derandomize=COUNT == USUAL,
+        database=None,
+        # To make an example smaller takes minutes, as each is prepared.
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+    )

@@ -50,7 +50,7 @@ def main() -> None:
     _show_recommendations(runs)
     for run in runs:
         print(f"report:      {run.report}")
-    print(f"all runs:    {page_command(arguments.runs_dir)}")
+    print(f"all runs:    {page_command(arguments.runs_dir, runs[0].path)}")
     program = os.path.relpath(Path(sys.executable).with_name("recsys"))
     print(f"ask a model: {program} recommend {runs[0].path} --history 50,181,172")
     print(f"your log:    {program} init events.csv")

@@ -36,8 +36,6 @@ def open_local(runs_dir: Path) -> str:
         InputError: ``mlflow.db`` is damaged, or of something else.
     """
     _create_local(runs_dir)
-    # Copies of reports and models: MLflow itself goes by the umask.
-    (runs_dir / "mlartifacts").mkdir(mode=0o700, exist_ok=True)
     database = runs_dir / "mlflow.db"
     try:
         adopt(database, artifact_location(runs_dir))
@@ -48,6 +46,8 @@ def open_local(runs_dir: Path) -> str:
             f"the MLflow store {database} cannot be opened: {error}. {mend}; "
             "`tracking.enabled=false` runs without MLflow."
         ) from error
+    # Copies of reports and models: MLflow itself goes by the umask.
+    (runs_dir / "mlartifacts").mkdir(mode=0o700, exist_ok=True)
     return local_uri(runs_dir)
 
 

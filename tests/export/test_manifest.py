@@ -21,7 +21,12 @@ def test_checksums_cover_every_other_file(exports):
 
 def test_it_names_data_experiment_and_metrics(exports):
     manifest = exports["lstm"].manifest
-    assert manifest["data"] == {"fingerprint": "f" * 16, "fitted_part": "train"}
+    assert manifest["data"] == {
+        "fingerprint": "f" * 16,
+        "fitted_part": "train",
+        "pseudonyms": None,
+        "encryption": None,
+    }
     assert manifest["experiment"] == {"name": "tiny"}
     assert manifest["metrics"]["test"]["ndcg@10"]["value"] == 0.1
     assert manifest["model"] == {

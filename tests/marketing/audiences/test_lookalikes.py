@@ -75,7 +75,7 @@ def dataset(tmp_path_factory):
             "features": {
                 "age": "categorical",
                 "country": "categorical",
-                "rare": "categorical",
+                "rare": {"kind": "categorical", "minimum_users": 1},
                 "height": "numeric",
             },
         },

@@ -88,7 +88,10 @@ def test_an_experiment_of_it(folder, tmp_path):
     items = {"title": "product_type", "features": {"department": "categorical"}}
     document = {
         "log": {"public": "complete-journey"},
-        "users": {"public": "complete-journey", "features": {"age": "categorical"}},
+        "users": {
+            "public": "complete-journey",
+            "features": {"age": {"kind": "categorical", "minimum_users": 1}},
+        },
         "items": {"public": "complete-journey", **items},
         "split": {"kind": "time", "validation_quantile": 0.4, "test_quantile": 0.7},
     }

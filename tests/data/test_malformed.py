@@ -732,7 +732,7 @@ MESSAGES = {
     ),
     "where no column": (
         "~/log.csv: data.log.where: \"country = 'DE'\" is not a condition on the columns user, "
-        "item, time: there is no column 'country'. Text stands in single quotes"
+        "item, time: there is no column 'country'. Put text in single quotes"
     ),
     "where syntax": (
         "~/log.csv: data.log.where: \"item = = 'x'\" is not a condition on the columns user, "

@@ -249,7 +249,7 @@ def _objection(part: dict[str, Any], columns: Collection[str]) -> str | None:
             return None
         if name.casefold() in NOT_REPRODUCIBLE:
             return _changing(name)
-        return f"there is no column {name!r}. Text stands in single quotes"
+        return f"there is no column {name!r}. Put text in single quotes"
     if kind == "FUNCTION":
         return _objection_to_function(part)
     if kind == "TYPE":

@@ -16,7 +16,7 @@ from recsys.system.display import counted
 
 # By whose features they are: the column that tells users apart, and how many a value has at least.
 # Five is the least that an audience may have, too: a value of fewer tells who they are, and hardly
-# anything is learned of it. A value of an item is no user's.
+# anything is learned of it. Values of items do not describe users.
 USERS: dict[Side, tuple[str, int]] = {"user": ("index", 5), "event": ("user", 1)}
 
 
@@ -33,11 +33,11 @@ class VocabularyFeature(BaseFeatureConfig):
     )
 
     def check(self, name: str, side: Side) -> None:
-        """Refuses a minimum of users of what is no user's, too."""
+        """Also refuses a minimum of users for a feature of items."""
         super().check(name, side)
         if side == "item" and self.minimum_users is not None:
             raise ValueError(
-                f"the feature {name!r} is one of items, whose values are no user's: leave "
+                f"the feature {name!r} is one of items, whose values do not describe users: leave "
                 "`minimum_users` out (`data.minimum_item_users` is about items)"
             )
 

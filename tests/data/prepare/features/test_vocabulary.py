@@ -78,5 +78,7 @@ def test_features_of_items_have_no_minimum():
     items = {"path": "items.csv", "key": "id"}
     items["features"] = {"brand": {"kind": "categorical", "minimum_users": 3}}
     log = {"path": "log.csv", "columns": COLUMNS, **RELATIVE}
-    with pytest.raises(ValueError, match="'brand' is one of items, whose values do not describe users"):
+    with pytest.raises(
+        ValueError, match="'brand' is one of items, whose values do not describe users"
+    ):
         DataConfig.model_validate({"log": log, "items": items, "split": CUTS})

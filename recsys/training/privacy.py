@@ -7,6 +7,7 @@ The mechanism itself is in :mod:`recsys.training.private_step_jax`, what it is g
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 LEAST_NOISE = 0.3
 # How close the noise multiplier is to the least that keeps the promise.
 TOLERANCE = 1e-3
+# Width of the accountant's histograms: a tenth of a per cent of epsilon is given away for a tenth
+# of the time of dp-accounting's default.
+DISCRETISATION = 1e-3
 SECRET = "secret.npz"
 SECRET_WORDS = 4
 
@@ -176,13 +180,12 @@ def spent(noise: float, delta: float, sampling_rate: float, steps: int) -> float
         delta, sampling_rate, steps: see :class:`Mechanism`.
     """
     require("dp_accounting", extra="privacy", what="training.privacy")
-    from dp_accounting import pld
-
-    accountant = pld.PLDAccountant()
+    accountant = _accountant()
     accountant.compose(_event(noise, sampling_rate, steps))
     return float(accountant.get_epsilon(delta))
 
 
+@cache
 def noise_multiplier(epsilon: float, delta: float, sampling_rate: float, steps: int) -> float:
     """The least noise multiplier with which a training spends at most ``epsilon``.
 
@@ -195,12 +198,11 @@ def noise_multiplier(epsilon: float, delta: float, sampling_rate: float, steps: 
     if spent(LEAST_NOISE, delta, sampling_rate, steps) <= epsilon:
         return LEAST_NOISE
     import dp_accounting as dp
-    from dp_accounting import pld
 
     try:
         return float(
             dp.calibrate_dp_mechanism(
-                pld.PLDAccountant,
+                _accountant,
                 lambda noise: _event(noise, sampling_rate, steps),
                 epsilon,
                 delta,
@@ -213,6 +215,12 @@ def noise_multiplier(epsilon: float, delta: float, sampling_rate: float, steps: 
             f"training.privacy.epsilon {epsilon:g} at delta {delta:g}: no noise was found that "
             f"keeps it over {steps} steps. Raise it, or lower training.epochs"
         ) from error
+
+
+def _accountant() -> Any:
+    from dp_accounting import pld
+
+    return pld.PLDAccountant(value_discretization_interval=DISCRETISATION)
 
 
 def _event(noise: float, sampling_rate: float, steps: int) -> Any:

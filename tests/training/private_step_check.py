@@ -92,9 +92,7 @@ def sums(dataset, model) -> dict[str, float]:
     dispatch = next(batches.dispatches(sample, 2))
     batch = batches.batch(dispatch, 0, sample)
     lanes, users = dispatch.placement.lanes, len(batches.users(dispatch, 0))
-    step = PrivateStep(
-        retriever, OptimizerConfig(), 10, mechanism(None if whole else 3.0), [5, 6]
-    )
+    step = PrivateStep(retriever, OptimizerConfig(), 10, mechanism(None if whole else 3.0), [5, 6])
 
     def found(batch) -> Sums:
         return step.clipped_sums(step._state, step._feature_values(), batch, jnp.zeros(2, "uint32"))
@@ -230,7 +228,7 @@ def trainings(dataset, folder: Path) -> dict[str, object]:
         "left": (folder / "whole" / SECRET).exists(),
         "key_in_checkpoints": np.array(secret[:2], np.uint32).tobytes() in held,
         "finite": finite,
-        "alike": float(np.abs(first[0] - second[0]).max()),
+        "apart": max(float(np.abs(a - b).max()) for a, b in zip(first, second, strict=True)),
         "best_epoch": validated.best_epoch,
         "epochs": len(validated.history),
         "privacy": progress.privacy,

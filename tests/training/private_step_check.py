@@ -216,8 +216,7 @@ def trainings(dataset, folder: Path) -> dict[str, object]:
         kept = (folder / "killed" / SECRET).is_file()
     begun = len(places(folder / "killed"))
     resumed = trained("killed", secret)[1]
-    first, second = trained("first")[1], trained("second")[1]
-    validated = trained("validated")[0]
+    validated, drawn = trained("validated")
     equal = [np.array_equal(a, b) for a, b in zip(whole, resumed, strict=True)]
     finite = all(np.isfinite(w).all() for w in whole if w.dtype.kind == "f")
     held = b"".join(path.read_bytes() for path in (folder / "whole").iterdir())
@@ -228,7 +227,7 @@ def trainings(dataset, folder: Path) -> dict[str, object]:
         "left": (folder / "whole" / SECRET).exists(),
         "key_in_checkpoints": np.array(secret[:2], np.uint32).tobytes() in held,
         "finite": finite,
-        "apart": max(float(np.abs(a - b).max()) for a, b in zip(first, second, strict=True)),
+        "apart": max(float(np.abs(a - b).max()) for a, b in zip(whole, drawn, strict=True)),
         "best_epoch": validated.best_epoch,
         "epochs": len(validated.history),
         "privacy": progress.privacy,

@@ -5,7 +5,9 @@ import pytest
 from scipy.stats import norm
 
 from recsys.errors import InputError
-from recsys.models.retriever import ModelConfig
+from recsys.models.retriever import ModelConfig, Retriever
+from recsys.training.batches import training_batches
+from recsys.training.config import TrainingConfig
 from recsys.training.privacy import (
     LEAST_NOISE,
     SECRET,
@@ -18,6 +20,7 @@ from recsys.training.privacy import (
     secret_of,
     spent,
 )
+from tests.datasets import checkerboard
 
 UNIFORM = {"loss": {"kind": "sampled_softmax", "negatives": {"kind": "uniform"}}}
 
@@ -106,3 +109,12 @@ def test_the_secret_is_drawn_once_kept_for_the_owner_and_forgotten(tmp_path):
     forget_secret(tmp_path)
     forget_secret(tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_batches_for_keras_are_refused(tmp_path):
+    """Keras's ``fit`` knows nothing of it."""
+    dataset = checkerboard(tmp_path / "dataset", users=4, items=6)
+    retriever = Retriever({"dim": 4, "max_events": 3}, 6, 6, 4)
+    config = TrainingConfig.model_validate({"privacy": {"epsilon": 8}})
+    with pytest.raises(InputError, match=r"cannot keep training\.privacy"):
+        training_batches(retriever, dataset, config)

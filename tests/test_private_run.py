@@ -43,7 +43,7 @@ def found(tmp_path_factory):
     folder = tmp_path_factory.mktemp("work")
     write_log(folder, users=40, items=12, events=10)
     (folder / "private.yaml").write_text(yaml.safe_dump(EXPERIMENT))
-    done = run_python("run-jax", "-c", PROGRAM, cwd=folder, XLA_FLAGS="")
+    done = run_python("run-jax", "-c", PROGRAM, cwd=folder)
     assert done.returncode == 0, done.stderr[-3000:]
     return folder / "runs" / "private" / "1", " ".join(done.stdout.split())
 

@@ -16,7 +16,7 @@ def found(tmp_path_factory):
     """What private_step_check.py printed."""
     folder = tmp_path_factory.mktemp("private")
     command = ("-m", "tests.training.private_step_check", str(folder))
-    done = run_python("jax", *command, XLA_FLAGS="")
+    done = run_python("jax", *command)
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])
 

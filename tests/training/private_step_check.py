@@ -18,6 +18,7 @@ import keras
 import numpy as np
 
 from recsys.data.batches.user_batches import UserBatches
+from recsys.data.dataset import Dataset
 from recsys.models.retriever import ModelConfig
 from recsys.training.build import build_retriever
 from recsys.training.checkpoint_folder import places
@@ -66,6 +67,8 @@ def clipped_by_hand(retriever, tables, dense, batch, user, lanes):
         cells = len(array) // lanes
         one[name] = array[user * cells : (user + 1) * cells]
     one["query_positions"] = one["query_positions"] % width
+    if "query_ids" in one:
+        one["query_ids"] = one["query_ids"] % width
     if "segment_ids" in one:
         one["segment_ids"] = np.minimum(one["segment_ids"], 0)
 
@@ -234,11 +237,24 @@ def trainings(dataset, folder: Path) -> dict[str, object]:
     }
 
 
+def with_baskets(dataset: Dataset) -> Dataset:
+    """The same log, in which each user's last two training events share a timestamp."""
+    begins = np.array(dataset.history_ends)
+    _, ends = dataset.part_range("train")
+    begins[ends - 1] = ends - 2
+    np.save(dataset.path / "history_ends.npy", begins)
+    return Dataset(dataset.path)
+
+
 def main() -> None:
     folder = Path(sys.argv[1])
     dataset = checkerboard(folder / "dataset", users=24, items=12)
+    baskets = with_baskets(checkerboard(folder / "baskets", users=24, items=12))
     found = {
-        "sums": {name: sums(dataset, model) for name, model in MODELS.items()},
+        "sums": {
+            **{name: sums(dataset, model) for name, model in MODELS.items()},
+            "baskets": sums(baskets, MODELS["attention, sampled"]),
+        },
         "noise": noise(dataset),
         "fit": trainings(dataset, folder),
     }

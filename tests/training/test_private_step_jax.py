@@ -8,7 +8,7 @@ from recsys.training.privacy import spent
 from tests.processes import run_python
 
 pytestmark = pytest.mark.slow
-MODELS = ["attention, sampled", "gru, sampled", "gru, whole"]
+MODELS = ["attention, sampled", "gru, sampled", "gru, whole", "baskets"]
 
 
 @pytest.fixture(scope="module")

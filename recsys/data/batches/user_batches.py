@@ -89,10 +89,11 @@ class UserBatches:
             crop,
             split_timestamp_groups,
         )
-        lengths = self._sequences.ends - self._sequences.begins + spec.whole_sequences
-        self._width = int(lengths.max(initial=1))
+        # By the spec alone: how much of a user there is room for must not depend on another.
+        longest = spec.max_events + 1
+        self._width = longest + spec.whole_sequences
         predicted = self._sequences.target_ends - self._sequences.target_begins
-        self._predictions = int(min(predicted.max(initial=1), self._width))
+        self._predictions = int(min(predicted.max(initial=1), longest))
         self.left_out = int(np.maximum(predicted - self._predictions, 0).sum())
         self.users_with_events = len(self._sequences.users)
         self.sampling_rate = min(batch_size / max(self.users_with_events, 1), 1.0)

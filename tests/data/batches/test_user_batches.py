@@ -52,6 +52,27 @@ def grouped(dataset):
     return type(dataset)(dataset.path)
 
 
+def test_what_a_user_brings_does_not_depend_on_others(tmp_path):
+    """A basket of six events has room for four, whoever else there is."""
+    users = [[[1, 2, 3, 4, 5, 6], [], []], [[7, 6, 5, 4, 3], [], []]]
+    found = []
+    for name, some in (("alone", users[:1]), ("beside", users)):
+        dataset = write_dataset(tmp_path / name, some, 8)
+        begins = np.array(dataset.history_ends)
+        begins[:6] = 0
+        np.save(dataset.path / "history_ends.npy", begins)
+        everybody = batches(type(dataset)(dataset.path), batch_size=len(some))
+        sample = everybody.sample(0)
+        (dispatch,) = everybody.dispatches(sample, 1)
+        batch = everybody.batch(dispatch, 0, sample)
+        lane = everybody.users(dispatch, 0).tolist().index(0)
+        room = len(batch["targets"]) // dispatch.placement.lanes
+        predicted = slice(lane * room, lane * room + room)
+        found.append([batch["targets"][predicted].tolist(), batch["weights"][predicted].tolist()])
+        assert everybody.left_out == 2
+    assert found[0] == found[1] == [[1, 2, 3, 4], [1.0] * 4]
+
+
 def test_a_timestamp_group_shares_a_query(dataset):
     everybody = batches(grouped(dataset), batch_size=3)
     sample = everybody.sample(0)

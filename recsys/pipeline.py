@@ -42,6 +42,7 @@ from recsys.system.wording import in_shell, switch
 from recsys.training.build import build_retriever, check_model
 from recsys.training.fit import Callback, TrainingState, fit
 from recsys.training.precision import dtype_policy
+from recsys.training.privacy import check_privacy
 
 
 class Pipeline:
@@ -165,6 +166,7 @@ class Pipeline:
                 "backend": keras.backend.backend(),
                 "precision": self._precision(),
                 "programs": (programs() - before).as_dict(),
+                **({"privacy": progress.privacy} if progress.privacy else {}),
             },
         )
         save_retriever(retriever, folder.retriever)
@@ -222,6 +224,7 @@ class Pipeline:
         scorer = RetrieverEmbedder(self._load(), dataset)
         # Before the ranking, which takes long.
         timing, chosen_epoch = folder.files.read(folder.timing), self._chosen_epoch()
+        privacy = timing.pop("privacy", None)
         with working("ranking the test part, baselines too"):
             ranked, sections = evaluate_finally(
                 experiment.name,
@@ -240,6 +243,7 @@ class Pipeline:
             {
                 **sections,
                 "timing": timing,
+                **({"privacy": privacy} if privacy else {}),
                 "split": dataset.manifest.split,
                 "quality": dataset.manifest.quality,
                 "provenance": provenance.recorded(folder),
@@ -248,11 +252,11 @@ class Pipeline:
         )
 
     def _chosen_epoch(self) -> dict[str, Any]:
-        """The validation metrics by which the number of epochs was chosen."""
-        best = max(
-            self.folder.files.read(self.folder.history),
-            key=lambda epoch: epoch[self.experiment.evaluation.metric],
-        )
+        """The validation metrics of the epoch whose weights were kept."""
+        epochs = self.folder.files.read(self.folder.history)
+        best = max(epochs, key=lambda epoch: epoch[self.experiment.evaluation.metric])
+        if self.experiment.training.privacy is not None:
+            best = epochs[-1]
         return {
             name: {"value": value, "low": None, "high": None}
             for name, value in best.items()
@@ -271,6 +275,8 @@ class Pipeline:
             for name, values in metrics["baselines"].items()
         }
         tracker.log_metrics(baselines)
+        if privacy := metrics.get("privacy"):
+            tracker.log_metrics({"privacy": privacy})
         for artefact in (self.folder.metrics, report):
             tracker.log_artifact(artefact)
 
@@ -309,6 +315,7 @@ class Pipeline:
                 experiment=experiment.dump(),
                 own_parts=own_parts(experiment),
                 metrics=metrics,
+                privacy=self.folder.files.read(self.folder.timing).get("privacy"),
             )
             export_in_subprocess(request)
 
@@ -342,6 +349,8 @@ def check_experiment(experiment: Experiment, dataset: Dataset) -> None:
     model = experiment.model
     require_retrieval_layers()
     check_model(model, dataset)
+    if experiment.training.privacy is not None:
+        check_privacy(model, keras.backend.backend())
     query = model.query
     InputFeatures.of(query.user_features, query.event_features, dataset.manifest)
 

@@ -84,6 +84,7 @@ def write_manifest(
         "experiment": request.experiment,
         "own_parts": request.own_parts,
         "metrics": request.metrics,
+        "privacy": request.privacy,
         "versions": {
             "recsys": recsys.__version__,
             "python": platform.python_version(),

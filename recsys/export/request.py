@@ -42,6 +42,9 @@ class ExportRequest(StrictConfig):
         default_factory=dict, description="classes of a user's own, as in own_parts.json"
     )
     metrics: dict[str, Any] = Field(default_factory=dict, description="as in metrics.json")
+    privacy: dict[str, Any] | None = Field(
+        None, description="what training did for users, as in metrics.json; None: nothing"
+    )
 
     @property
     def destination(self) -> Path:

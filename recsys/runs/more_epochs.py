@@ -21,6 +21,11 @@ def reason_against(there: dict[str, Any], here: dict[str, Any], checkpoints: Pat
     """
     if here["epochs"] < there["epochs"]:
         return f"the run has {there['epochs']} {KEY}, and they cannot be lowered"
+    if there.get("privacy") is not None:
+        return (
+            f"{KEY} cannot be raised under training.privacy: the noise of every step depends on "
+            "how many there are"
+        )
     decay = there["optimizer"]["decay"]
     if decay not in ("constant", "plateau"):
         return (

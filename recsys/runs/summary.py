@@ -24,7 +24,27 @@ def summary(folder: RunFolder) -> str:
     names = shown_metrics(experiment.evaluation.metric)
     rows = {experiment.name: metrics["test"], **metrics["baselines"]}
     sentences = [comparison["sentence"] for comparison in metrics["comparisons"]]
+    if privacy := metrics.get("privacy"):
+        sentences.append(privacy_sentence(privacy))
     return metrics_table(f"{folder.path}: test", names, rows) + "\n".join(sentences)
+
+
+def privacy_sentence(privacy: Mapping[str, Any]) -> str:
+    """What a training did for users, in a sentence.
+
+    Args:
+        privacy: as in ``metrics.json``.
+
+    >>> privacy_sentence({"epsilon": 7.9962, "delta": 1e-5, "noise_multiplier": 0.7131,
+    ...                   "clip_norm": 1.0})
+    'weights are differentially private for each user: epsilon 8.00 at delta 1e-05 (noise \
+multiplier 0.713, clip norm 1)'
+    """
+    return (
+        f"weights are differentially private for each user: epsilon {privacy['epsilon']:.2f} at "
+        f"delta {privacy['delta']:.2g} (noise multiplier {privacy['noise_multiplier']:.3f}, clip "
+        f"norm {privacy['clip_norm']:g})"
+    )
 
 
 def seeds_summary(folders: Sequence[RunFolder]) -> str:

@@ -5,6 +5,7 @@ import numpy as np
 from recsys.data.batches.training_batches import TrainingBatches
 from recsys.data.dataset import Dataset
 from recsys.data.manifest import Part
+from recsys.errors import InputError
 from recsys.models.retriever import Retriever
 from recsys.system.devices import on_accelerator
 from recsys.training.config import TrainingConfig
@@ -42,9 +43,14 @@ def training_batches(
         shares: devices that share a batch.
 
     Raises:
-        InputError: the model reads times, and the dataset has none.
+        InputError: the model reads times, and the dataset has none; or ``config.privacy`` is set.
     """
     config = config or TrainingConfig()
+    if config.privacy is not None:
+        raise InputError(
+            "batches of sequences cannot keep training.privacy, which draws users: train with "
+            "recsys.training.fit.fit, or leave it out"
+        )
     events = dataset.fitted_events(last_part)
     targets = dataset.event_items[events[dataset.event_weights[events] > 0]]
     # What training has never seen is not a negative (see Retriever.loss_of).

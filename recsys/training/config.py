@@ -6,6 +6,7 @@ from pydantic import Field, NonNegativeInt, model_validator
 
 from recsys.config import Distinct, StrictConfig
 from recsys.training.optimizer import OptimizerConfig
+from recsys.training.privacy import PrivacyConfig
 
 
 class TrainingConfig(StrictConfig):
@@ -59,6 +60,11 @@ class TrainingConfig(StrictConfig):
     refit: bool = Field(
         False, description="fit again on train and validation, for the best number of epochs"
     )
+    privacy: PrivacyConfig | None = Field(
+        None,
+        description="differential privacy of users: what training learns of any one of them is "
+        "bounded and hidden in noise (JAX only, extra privacy)",
+    )
     seeds: Distinct[list[NonNegativeInt]] = Field([1], min_length=1, description="one run each")
     steps_per_dispatch: int = Field(8, ge=1, description="steps that the device takes in one call")
     checkpoint_seconds: float = Field(
@@ -73,4 +79,23 @@ class TrainingConfig(StrictConfig):
                 f"patience must be above optimizer.plateau_epochs, received {self.patience} and "
                 f"{optimizer.plateau_epochs}: training would stop before the rate ever drops"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _keeps_users_private(self) -> "TrainingConfig":
+        if self.privacy is None:
+            return self
+        decides = "lets validation, which is of users, decide about the weights"
+        against = {
+            "refit": (self.refit, decides),
+            "optimizer.decay": (self.optimizer.decay == "plateau", f"plateau {decides}"),
+            "patience": (
+                self.patience != type(self).model_fields["patience"].default,
+                f"{decides}; under privacy all epochs are trained, and the last weights kept",
+            ),
+            "overlap": (self.overlap, "cuts a user into several sequences; one is trained on"),
+        }
+        for name, (is_set, why) in against.items():
+            if is_set:
+                raise ValueError(f"{name}, which goes against privacy, {why}: remove it")
         return self

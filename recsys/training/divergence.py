@@ -12,6 +12,7 @@ from recsys.batch import EVENT_FEATURE, USER_FEATURE
 from recsys.data.batches.dispatch import Dispatch
 from recsys.data.batches.epoch_sampler import EpochSample
 from recsys.data.batches.training_batches import TrainingBatches
+from recsys.data.batches.user_batches import UserBatches
 from recsys.data.dataset import Dataset
 from recsys.errors import TrainingDiverged
 from recsys.models.retriever import Retriever
@@ -54,7 +55,10 @@ def all_finite(arrays: Mapping[str, np.ndarray]) -> bool:
 
 @contextlib.contextmanager
 def explained(
-    retriever: Retriever, dataset: Dataset, batches: TrainingBatches, config: TrainingConfig
+    retriever: Retriever,
+    dataset: Dataset,
+    batches: TrainingBatches | UserBatches,
+    config: TrainingConfig,
 ) -> Iterator[None]:
     """Within it, :class:`NotANumber` becomes an error that names what is behind it.
 
@@ -95,7 +99,7 @@ class _Batch:
 
     retriever: Retriever
     dataset: Dataset
-    batches: TrainingBatches
+    batches: TrainingBatches | UserBatches
     found: NotANumber
     steps_per_dispatch: int
 

@@ -5,12 +5,15 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 import keras
 import numpy as np
 
+from recsys.data.batches.training_batches import TrainingBatches
+from recsys.data.batches.user_batches import UserBatches
 from recsys.data.dataset import Dataset
 from recsys.data.manifest import Part
 from recsys.errors import InputError
@@ -27,6 +30,7 @@ from recsys.training.divergence import NotANumber, all_finite, explained
 from recsys.training.loader import Loader
 from recsys.training.memory import MemoryForecast, forecast, held_by, require_memory
 from recsys.training.optimizer import OptimizerConfig
+from recsys.training.private_training import PrivateTraining
 from recsys.training.step import Step, build_step
 
 logger = logging.getLogger(__name__)
@@ -39,7 +43,8 @@ class TrainingState:
     ``waited`` are the seconds, of ``seconds``, in which the loop had nothing to give the
     device, which may have been busy still. ``memory_bytes`` is what training was forecast
     to take of the device's memory. ``rate_drops`` are the epochs after which the learning rate
-    dropped.
+    dropped. ``privacy`` is what was done for users (see
+    :class:`recsys.training.privacy.Mechanism`), where ``training.privacy`` asks for it.
     """
 
     epoch: int = 0
@@ -54,6 +59,7 @@ class TrainingState:
     best_value: float | None = None
     history: list[dict[str, float]] = field(default_factory=list)
     rate_drops: list[int] = field(default_factory=list)
+    privacy: dict[str, Any] | None = None
 
     def is_over(self, epochs: int, patience: int) -> bool:
         """Whether so many epochs are done, or so many have brought nothing better."""
@@ -103,7 +109,8 @@ def fit(
         rate_drops: epochs after which the learning rate drops, as it did when they were chosen.
         validate: computes validation metrics after every epoch; without it all
             epochs are run and the last weights kept.
-        metric: the one of them that decides (higher is better).
+        metric: the one of them that decides (higher is better); under ``config.privacy`` none
+            does, and the last weights are kept.
         callbacks: called after every dispatch and epoch.
 
     Returns:
@@ -112,18 +119,26 @@ def fit(
     Raises:
         InputError: the checkpoint in ``folder`` is of another backend, dataset or
             seed; training does not fit into memory; or see
-            :func:`recsys.training.devices.training_devices`.
+            :func:`recsys.training.devices.training_devices` and
+            :class:`recsys.training.private_training.PrivateTraining`.
         TrainingDiverged: the loss is not a number any more; it names what is behind that. No
             checkpoint is written of weights that are not numbers.
         Stopped: a signal asked for it; the steps taken so far are kept. KeyboardInterrupt where
             Ctrl-C raises that.
     """
-    batches = training_batches(retriever, dataset, config, seed, last_part, training_devices())
     last_epoch = epochs or config.epochs
-    on_device = gathers_batches(batches)
+    batches: TrainingBatches | UserBatches
+    build: Callable[[int], Step] = partial(build_step, retriever, config.optimizer)
+    private = None
+    if config.privacy is None:
+        batches = training_batches(retriever, dataset, config, seed, last_part, training_devices())
+        on_device = gathers_batches(batches)
+    else:
+        private = PrivateTraining(retriever, dataset, config, seed, folder, last_part)
+        batches, build, on_device = private.batches, private.build_step, False
     loader = Loader(batches, config.steps_per_dispatch, last_epoch, on_device)
     total_steps = config.epochs * batches.steps_per_epoch
-    step, memory = _step_that_fits(retriever, config.optimizer, total_steps, loader)
+    step, memory = _step_that_fits(retriever, config.optimizer, partial(build, total_steps), loader)
     origin = {"backend": keras.backend.backend(), "dataset": dataset.fingerprint, "seed": seed}
     average = WeightAverage(config.average_decay)
     writer = CheckpointWriter()
@@ -131,6 +146,9 @@ def fit(
     checkpoint = _Checkpoint(files, origin, step, average, batches.steps_per_epoch)
     progress = checkpoint.resume(TrainingState(rate_drops=list(rate_drops)))
     progress.memory_bytes = memory.total
+    if private:
+        progress.privacy = private.mechanism.as_dict()
+        private.keep_secret()
     # Whatever ends it, a callback's error too, no thread is left behind.
     with (
         contextlib.closing(writer),
@@ -153,7 +171,7 @@ def fit(
                 with average.applied(retriever):
                     validated = _validated(validate, retriever)
                     with stopping.deferred():
-                        metrics = _end_epoch(progress, validated, metric)
+                        metrics = _end_epoch(progress, validated, None if private else metric)
                         _drop_rate(progress, config.optimizer, metric)
                         if progress.best_epoch == progress.epoch:
                             checkpoint.save_best(progress, _weights(retriever))
@@ -171,16 +189,18 @@ def fit(
     weights = files.load_best(progress.best_epoch)
     for variable, name in zip(retriever.changing_variables, sorted(weights), strict=True):
         variable.assign(weights[name])
+    if private:
+        private.forget_secret()
     return progress
 
 
 def _step_that_fits(
-    retriever: Retriever, optimizer: OptimizerConfig, total_steps: int, loader: Loader
+    retriever: Retriever, optimizer: OptimizerConfig, build: Callable[[], Step], loader: Loader
 ) -> tuple[Step, MemoryForecast]:
     """The step, and what training takes of memory; refused before anything of it is allocated."""
     needed = forecast(retriever, optimizer)
     require_memory(needed, needed.total - held_by(retriever), free_memory())
-    step = build_step(retriever, optimizer, total_steps)
+    step = build()
     workings = [(step.working_memory(batches), batches) for batches in loader.of_each_shape()]
     working, largest = max(workings, key=lambda pair: pair[0])
     needed = forecast(retriever, optimizer, largest, working)
@@ -314,15 +334,15 @@ def _validated(
 
 
 def _end_epoch(
-    progress: TrainingState, validated: dict[str, float], metric: str
+    progress: TrainingState, validated: dict[str, float], metric: str | None
 ) -> dict[str, float]:
-    """Closes an epoch: its metrics, and whether it is the best so far."""
+    """Closes an epoch: its metrics, and whether it is the best so far; without one, the last is."""
     loss = progress.loss_sum / max(progress.weight_sum, 1e-9)
     metrics = {"loss": loss, **validated}
     progress.epoch += 1
     progress.step = 0
     progress.loss_sum = progress.weight_sum = 0.0
-    if not validated:
+    if not validated or metric is None:
         progress.best_epoch = progress.epoch
     elif progress.best_value is None or metrics[metric] > progress.best_value:
         progress.best_value, progress.best_epoch = metrics[metric], progress.epoch

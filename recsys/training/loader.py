@@ -10,6 +10,7 @@ import numpy as np
 from recsys.data.batches.dispatch import Dispatch
 from recsys.data.batches.recipe import Batches
 from recsys.data.batches.training_batches import TrainingBatches
+from recsys.data.batches.user_batches import UserBatches
 
 PREFETCHED_DISPATCHES = 4
 ASSEMBLY = "assembly of batches"
@@ -43,13 +44,14 @@ class Loader:
 
     def __init__(
         self,
-        batches: TrainingBatches,
+        batches: TrainingBatches | UserBatches,
         steps_per_dispatch: int,
         epochs: int,
         on_device: bool = False,
     ) -> None:
-        self._on_device = on_device
         self._batches = batches
+        # What the device gathers, if it does.
+        self._gathered = batches if on_device and isinstance(batches, TrainingBatches) else None
         self._steps = steps_per_dispatch
         self._epochs = epochs
         self._assembled: _Prefetched | None = None
@@ -80,8 +82,8 @@ class Loader:
         sample = self._batches.sample(0)
         dispatches = list(self._batches.dispatches(sample, self._steps))
         for dispatch in {_shape(each): each for each in dispatches}.values():
-            if self._on_device:
-                yield self._batches.recipe(dispatch, sample)
+            if self._gathered is not None:
+                yield self._gathered.recipe(dispatch, sample)
                 continue
             batch = self._batches.batch(dispatch, 0, sample)
             yield {
@@ -103,9 +105,9 @@ class Loader:
         for dispatch in self._batches.dispatches(sample, self._steps):
             if dispatch.first_step < first_step:
                 continue
-            if self._on_device:
-                recipe = self._batches.recipe(dispatch, sample)
-                yield Load(recipe, *self._batches.weights(dispatch, sample))
+            if self._gathered is not None:
+                recipe = self._gathered.recipe(dispatch, sample)
+                yield Load(recipe, *self._gathered.weights(dispatch, sample))
                 continue
             steps = len(dispatch.placement.sequences)
             stacked: dict[str, np.ndarray] = {}

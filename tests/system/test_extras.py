@@ -20,7 +20,7 @@ from recsys.system.extras import MissingExtra, require
 REPOSITORY = Path(__file__).parents[2]
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 # Imported where a setting asks for them, each behind a message that names its extra.
-BEHIND_A_MESSAGE = {"jax", "implicit", "optuna"}
+BEHIND_A_MESSAGE = {"dp_accounting", "jax", "implicit", "optuna"}
 # What needs no name in `dependencies`: it comes with pydantic, with TensorFlow, and IPython with
 # the notebook that is written into.
 BROUGHT = {"pydantic_core", "google", "IPython"}

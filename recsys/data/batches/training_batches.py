@@ -273,7 +273,7 @@ class TrainingBatches(keras.utils.PyDataset):
         # The cell of the flattened lanes that each sequence begins in.
         origins = placement.sequence_lanes[step, : len(numbers)] * placement.width
         origins = origins + placement.columns[step, : len(numbers)]
-        batch = self._histories(placement, sequences, begins, origins, sample)
+        batch = histories(placement, sequences, begins, origins, sample, self.spec, self._times)
         found = sample.predictions
         predicted, counts = slices(found.offsets, numbers)
         queries, query_counts = slices(found.query_offsets, numbers)
@@ -328,42 +328,54 @@ class TrainingBatches(keras.utils.PyDataset):
         events = sum(int(np.count_nonzero(each)) for each in weights)
         return np.array([each.sum(dtype=np.float64) for each in weights]), events
 
-    def _histories(
-        self,
-        placement: Placement,
-        sequences: Sequences,
-        begins: np.ndarray,
-        origins: np.ndarray,
-        sample: EpochSample,
-    ) -> dict[str, np.ndarray]:
-        """What the sequences read: of each the start, and the events but for the last."""
-        shape = (placement.lanes, placement.width)
-        whole = self.spec.whole_sequences
-        counts = sequences.ends - begins + whole
-        segment_of_position = np.repeat(np.arange(len(begins)), counts)
-        position_ids = ranges(np.zeros_like(counts), counts)
-        cells = origins[segment_of_position] + position_ids
-        reads = position_ids > 0
-        events = (begins[segment_of_position] + position_ids - 1)[reads]
-        arrays = {"history": _filled(shape, 0, cells[reads], sample.items[events])}
-        if self._times is not None:
-            first = self._times[begins[segment_of_position[reads]]]
-            passed = seconds_since(whole_seconds(first), whole_seconds(self._times[events]))
-            arrays["history_times"] = _filled(shape, 0, cells[reads], passed)
-        for name, values in sample.features.items():
-            arrays[EVENT_FEATURE + name] = _filled(shape, 0, cells[reads], values[events])
-        if self.spec.packed:
-            return {
-                **arrays,
-                "segment_ids": _filled(shape, -1, cells, segment_of_position),
-                "position_ids": _filled(shape, 0, cells, position_ids),
-            }
-        # A lane is a sequence, which always begins with the start.
-        arrays = {name: array[:, 1:] for name, array in arrays.items()}
-        if whole:
-            arrays["length"] = np.zeros(placement.lanes, dtype=np.int32)
-            arrays["length"][: len(counts)] = counts - 1
-        return arrays
+
+def histories(
+    placement: Placement,
+    sequences: Sequences,
+    begins: np.ndarray,
+    origins: np.ndarray,
+    sample: EpochSample,
+    spec: BatchSpec,
+    times: np.ndarray | None,
+) -> dict[str, np.ndarray]:
+    """What the sequences of a batch read: of each the start, and the events but for the last.
+
+    Args:
+        placement: of the batch.
+        sequences: of the batch alone.
+        begins: int64 [sequences], where they begin in this epoch.
+        origins: int64 [sequences], the cell of the flattened lanes that each begins in.
+        sample: the epoch's.
+        spec: what the model reads.
+        times: int64 microseconds of every event, for a model that reads them.
+    """
+    shape = (placement.lanes, placement.width)
+    whole = spec.whole_sequences
+    counts = sequences.ends - begins + whole
+    segment_of_position = np.repeat(np.arange(len(begins)), counts)
+    position_ids = ranges(np.zeros_like(counts), counts)
+    cells = origins[segment_of_position] + position_ids
+    reads = position_ids > 0
+    events = (begins[segment_of_position] + position_ids - 1)[reads]
+    arrays = {"history": _filled(shape, 0, cells[reads], sample.items[events])}
+    if times is not None:
+        first = times[begins[segment_of_position[reads]]]
+        passed = seconds_since(whole_seconds(first), whole_seconds(times[events]))
+        arrays["history_times"] = _filled(shape, 0, cells[reads], passed)
+    for name, values in sample.features.items():
+        arrays[EVENT_FEATURE + name] = _filled(shape, 0, cells[reads], values[events])
+    if spec.packed:
+        return {
+            **arrays,
+            "segment_ids": _filled(shape, -1, cells, segment_of_position),
+            "position_ids": _filled(shape, 0, cells, position_ids),
+        }
+    # A lane is a sequence, which always begins with the start.
+    arrays = {name: array[:, 1:] for name, array in arrays.items()}
+    if whole:
+        arrays["length"] = np.zeros(placement.lanes, dtype=np.int32)
+        arrays["length"][: len(counts)] = counts - 1
+    return arrays
 
 
 def _by_step(counts: np.ndarray, placement: Placement) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import shutil
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 SEALS = ("manifest.json", "version.json")
 MEND = "Mend it first (run or build it again), or move it out of the runs folder"
+NAMED_BY_CONDITION = "`data.log.where`, which names them"
 COLUMNS = ["path", "holds", "users", "done"]
 PAGE = (
     "<!doctype html><title>Removed</title><p>This page named a user who was forgotten. It is made "
@@ -80,6 +82,7 @@ def forget(users: Any, *, runs_dir: str | Path = "runs", purge: bool = False) ->
         forgetting.datasets()
         forgetting.runs()
         forgetting.tables()
+        forgetting.conditions()
     return pd.DataFrame(forgetting.rows, columns=COLUMNS)
 
 
@@ -283,6 +286,24 @@ class _Forgetting:
         if changed and self.purge:
             _seal_again(folder, changed)
 
+    def conditions(self) -> None:
+        """Conditions of the experiment that name a user: a run follows from them, so they stay."""
+        settings = [
+            (run.experiment, (run.files.read(run.experiment) or {}).get("data") or {})
+            for run in self._runs
+        ]
+        settings += [(each.path / MANIFEST, each.manifest.settings) for each in self._datasets]
+        for path, data in settings:
+            where = str((data.get("log") or {}).get("where") or "")
+            named = [
+                user for user, same in self._same.items() if any(_names(where, i) for i in same)
+            ]
+            if named:
+                done = "left as it is, in copies in MLflow and reports, too: leave them out of the "
+                done += "condition, run again under another name, and remove this"
+                row = (self._name(path), "`data.log.where`, which names them", len(named), done)
+                self.rows.append(row)
+
     def _rows_of(self, path: Path, column: str, holds: str) -> int:
         """How many users a table has; it is written again without them if that is asked for."""
         given = users_in(path, column)
@@ -315,6 +336,11 @@ class _Forgetting:
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self.root).as_posix()
+
+
+def _names(condition: str, user: str) -> bool:
+    """Whether a condition has an id, and not as a part of another one."""
+    return re.search(rf"(?<![\w@.-]){re.escape(user)}(?![\w@.-])", condition) is not None
 
 
 def _seal_again(folder: Path, changed: Collection[Path]) -> None:

@@ -94,7 +94,7 @@ def table_writer(
     return pq.ParquetWriter(path, schema, encryption_properties=properties)
 
 
-def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+def read_table(path: str | Path, columns: Sequence[str] | None = None) -> pa.Table:
     """A table of users, encrypted or not.
 
     Args:
@@ -108,7 +108,7 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     return pq.read_table(path, columns=wanted, decryption_properties=_decryption(path))
 
 
-def read_names(path: Path) -> list[str]:
+def read_names(path: str | Path) -> list[str]:
     """The names of the columns of a table of users.
 
     Raises:
@@ -122,7 +122,7 @@ def write_frame(frame: "pd.DataFrame", path: Path, encryption: Encryption | None
     write_table(pa.Table.from_pandas(frame, preserve_index=False), path, encryption)
 
 
-def read_frame(path: Path, columns: Sequence[str] | None = None) -> "pd.DataFrame":
+def read_frame(path: str | Path, columns: Sequence[str] | None = None) -> "pd.DataFrame":
     """A table of users as pandas reads it, encrypted or not.
 
     Raises:
@@ -138,7 +138,7 @@ def read_frame(path: Path, columns: Sequence[str] | None = None) -> "pd.DataFram
     return pd.read_parquet(plain)
 
 
-def encryption_in(path: Path) -> Encryption | None:
+def encryption_in(path: str | Path) -> Encryption | None:
     """The encryption by which a table was written.
 
     Raises:
@@ -152,13 +152,13 @@ def encryption_in(path: Path) -> Encryption | None:
     return Encryption(key)
 
 
-def is_encrypted(path: Path) -> bool:
+def is_encrypted(path: str | Path) -> bool:
     """Whether a Parquet file is."""
-    with path.open("rb") as file:
+    with Path(path).open("rb") as file:
         return file.read(len(ENCRYPTED)) == ENCRYPTED
 
 
-def _decryption(path: Path, used: dict[str, Key] | None = None) -> Any:
+def _decryption(path: str | Path, used: dict[str, Key] | None = None) -> Any:
     if not is_encrypted(path):
         return None
     import pyarrow.parquet.encryption as pe

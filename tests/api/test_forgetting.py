@@ -173,6 +173,34 @@ def test_later_preparations_leave_them_out(tmp_path):
     assert prepare(config, runs / "datasets").path == rest.path
 
 
+def test_no_line_of_the_table_of_users_is_kept(tmp_path):
+    """What is wrong with one is noted, by file and line."""
+    log, runs = log_of(tmp_path / "log.csv"), tmp_path / "runs"
+    users = tmp_path / "users.csv"
+    users.write_text('user,age\ncustomer-03-x,3\ncustomer-04-x,4,5\n"customer-05-x,1\n')
+    table = {"path": str(users), "key": "user", "features": {"age": "numeric"}}
+    config = {"log": {"path": str(log), "columns": COLUMNS}, "users": table}
+    prepared = prepare(DataConfig.model_validate(config), runs / "datasets")
+    (note,) = [each for each in prepared.manifest.quality["notes"] if "cannot be read" in each]
+    assert "2 lines cannot be read: line 3 (wrong number of cells); line 4 (" in note
+    recsys.forget(["customer-04-x", "customer-05-x"], runs_dir=runs, purge=True)
+    assert not naming(runs, "customer-04-x", "customer-05-x")
+
+
+def test_a_condition_that_names_a_user_is_found(tmp_path):
+    """It stays: a run follows from it. A part of another id is not one."""
+    log, runs = log_of(tmp_path / "log.csv"), tmp_path / "runs"
+    where = "user <> 'customer-03-x'"
+    config = {"log": {"path": str(log), "columns": COLUMNS, "where": where}}
+    prepared = prepare(DataConfig.model_validate(config), runs / "datasets")
+    for user, times in (("customer-03-x", 1), ("customer-03", 0), ("3", 0)):
+        found = recsys.forget([user], runs_dir=runs)
+        named = found[found["holds"] == "`data.log.where`, which names them"]
+        assert named["path"].tolist() == times * [
+            f"datasets/{prepared.fingerprint}/manifest.json"
+        ], user
+
+
 def test_pages_of_data_checks_that_name_them_are_removed(tmp_path):
     datasets = tmp_path / "runs" / "datasets"
     datasets.mkdir(parents=True)

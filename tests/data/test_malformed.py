@@ -768,8 +768,8 @@ MESSAGES = {
     ),
     "items other key": ("~/items.csv has no column 'id' (key). Its columns: sku, brand, price"),
     "items twice": (
-        "~/items.csv: 1 item id has several rows: 'x' (2 rows). Keep one row per id, or set "
-        "`duplicates: first` or `duplicates: last`."
+        "~/items.csv: 1 item id has several rows: 'x' (2 rows, the first is row 1 of the "
+        "table). Keep one row per id, or set `duplicates: first` or `duplicates: last`."
     ),
     "items vectors ragged": (
         "the item feature 'v' is a vector of mixed lengths: 1 row of 2, 1 row of 3. All rows "

@@ -21,7 +21,7 @@ def check_dataset(dataset: Dataset, limits: LimitsConfig) -> list[Finding]:
         *row_findings(dataset),
         *event_findings(dataset, limits),
         *feature_findings(dataset),
-        *period_findings(dataset),
+        *period_findings(dataset, limits),
     ]
     return judged(found, limits)
 

@@ -9,6 +9,7 @@ from recsys.data.checks.distances import l_infinity
 from recsys.data.checks.finding import Finding
 from recsys.data.dataset import Dataset
 from recsys.data.dataset_statistics import DatasetStatistics
+from recsys.data.limits import LimitsConfig
 from recsys.data.manifest import PARTS
 
 EXAMPLES = 3
@@ -25,16 +26,17 @@ MENDS = {
 }
 
 
-def period_findings(dataset: Dataset) -> Iterator[Finding]:
+def period_findings(dataset: Dataset, limits: LimitsConfig) -> Iterator[Finding]:
     """Odd volumes, and what held-out events have that training has not."""
     if dataset.manifest.has_time:
-        yield from _volume(DatasetStatistics(dataset).volume())
+        most = ODD_VOLUME if limits.volume_factor is None else limits.volume_factor
+        yield from _volume(DatasetStatistics(dataset).volume(), most)
     yield from _new(dataset)
     if dataset.manifest.has_items:
         yield from _drift(dataset)
 
 
-def _volume(table: pd.DataFrame) -> Iterator[Finding]:
+def _volume(table: pd.DataFrame, most: float) -> Iterator[Finding]:
     """Periods with far more or fewer events than most; the first and the last may be cut off."""
     inner = table[list(PARTS)].sum(axis=1).iloc[1:-1]
     # Where most periods are empty, the log is sparse, and an empty one is not odd.
@@ -42,11 +44,13 @@ def _volume(table: pd.DataFrame) -> Iterator[Finding]:
     if not middle:
         return
     factor = (inner / middle).combine(middle / inner.clip(lower=0.5), max)
-    odd = factor[factor > ODD_VOLUME].sort_values(ascending=False, kind="stable")
+    odd = factor[factor > most].sort_values(ascending=False, kind="stable")
+    if not len(odd):
+        return
     yield Finding(
         check="volume_factor",
-        severity="warning" if len(odd) else "note",
-        what=f"{table.index.name}s with more than {ODD_VOLUME:g} times as many events as the "
+        severity="warning",
+        what=f"{table.index.name}s with more than {most:g} times as many events as the "
         f"median, {middle:,.0f}, or as few; the first and the last are not looked at",
         count=len(odd),
         of=len(inner),

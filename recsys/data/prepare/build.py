@@ -185,7 +185,7 @@ class Builder:
                     tables[side] = read_side_table(
                         self.con, raw.table, side, config, where, replaced, left_out
                     )
-                    unread = raw.note(where)
+                    unread = raw.note(where, quotes=side != "user")
                 report.notes += [*tables[side].notes, *([unread] if unread else [])]
         return tables
 

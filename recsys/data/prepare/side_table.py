@@ -137,7 +137,7 @@ def read_side_table(
     rows = rows.mutate(row=rows.rowid()).filter(rows.id.notnull() & ~rows.forgotten)
     rows = rows.drop("forgotten")
     counted = rows.group_by("id").aggregate(
-        rows=rows.count(), spellings=rows.spelled.collect(distinct=True)
+        rows=rows.count(), first=rows.row.min(), spellings=rows.spelled.collect(distinct=True)
     )
     repeated = counted.filter(counted.rows > 1).order_by("id")
     rows = rows.drop("spelled")
@@ -167,7 +167,7 @@ def _rows(entry: dict[str, Any]) -> str:
     """How many rows an id has, and how it is written in them if it is in several ways."""
     spellings = sorted(map(repr, entry["spellings"]))
     shown = f": {' and '.join(spellings[:EXAMPLES])} are one id" if len(spellings) > 1 else ""
-    return f"{entry['rows']} rows{shown}"
+    return f"{entry['rows']} rows, the first is row {entry['first'] + 1} of the table{shown}"
 
 
 def _one_row_each(con: Backend, rows: ir.Table, side: Side, config: TableConfig) -> ir.Table:

@@ -128,8 +128,13 @@ def test_days_that_are_missing_or_there_twice(write, prepared):
     lines = [f"{'ab'[n % 2]},{'xyz'[n % 3]},{time}" for n, time in enumerate(times)]
     dataset = prepared(write("log.csv", "\n".join([HEADER, *lines])))
     found = [f for f in check_dataset(dataset, LimitsConfig()) if f.check == "volume_factor"]
-    assert numbers(found[0])[2] == "warning"
+    assert numbers(found[0]) == (2, 8, "warning")
     assert "1970-01-05" in found[0].example
+    for most, odd in ((5.5, [(2, 8, "error")]), (20.0, [])):
+        limits = LimitsConfig(volume_factor=most)
+        found = [f for f in check_dataset(dataset, limits) if f.check == "volume_factor"]
+        assert [numbers(each) for each in found] == odd
+        assert all(f"more than {most:g} times" in each.what for each in found)
 
 
 def test_what_test_has_and_training_has_not(write, prepared):

@@ -14,9 +14,9 @@ def test_lines_that_are_no_rows_are_noted(with_items):
 
 def test_duplicate_ids(with_items):
     table = "id,title,price\nx,Old,1\nx,,2\ny,Y,5\n"
-    with pytest.raises(InputError, match=r"1 item id has several rows: 'x' \(2 rows\)"):
+    with pytest.raises(InputError, match=r"several rows: 'x' \(2 rows, the first is row 1 of"):
         with_items(table)
-    with pytest.raises(InputError, match=r"'7' \(2 rows: '7' and '7.0' are one id\)"):
+    with pytest.raises(InputError, match=r"first is row 1 of the table: '7' and '7.0' are"):
         with_items("id,title,price\n7,Old,1\n7.0,,2\n")
     features = {"price": "numeric"}
     last = with_items(table, title="title", duplicates="last", features=features)

@@ -50,9 +50,14 @@ class Source:
         """Frees the space of the rows once they are no longer needed."""
         con.raw_sql(f"DROP {self.kind} {quoted_name(self.name)}")
 
-    def note(self, where: object) -> str | None:
-        """A message about the lines that were left out; None where all were read."""
-        told = self._told()
+    def note(self, where: object, quotes: bool = True) -> str | None:
+        """A message about the lines that were left out; None where all were read.
+
+        Args:
+            where: the files.
+            quotes: shows what the lines hold; not those of users, as notes are kept.
+        """
+        told = self._told(quotes)
         return None if told is None else f"{where}: {told}. Such lines were left out."
 
     def complete(self, where: object) -> ir.Table:
@@ -67,13 +72,14 @@ class Source:
             raise InputError(f"{where}: every line is needed, and {told}. {remedy(str(first))}")
         return self.table
 
-    def _told(self) -> str | None:
+    def _told(self, quotes: bool = True) -> str | None:
         lines = int(self.rejected.count().execute())
         if not lines:
             return None
         first = self.rejected.order_by("file", "line").limit(EXAMPLES).to_pyarrow().to_pylist()
         shown = "; ".join(
-            f"line {row['line']} ({row['reason']}): {_brief(row['raw'])}" for row in first
+            f"line {row['line']} ({row['reason']})" + (f": {_brief(row['raw'])}" if quotes else "")
+            for row in first
         )
         return f"{counted(lines, 'line')} cannot be read: {shown}"
 

@@ -22,6 +22,7 @@ B64 = "b64"
 BYTES = "_bytes"
 # Whole numbers up to which float32 tells each from the next.
 LARGEST_EXACT = 2**24 - 1
+LARGEST = float(np.finfo(np.float32).max)
 INTEGERS = ("int32", "int64")
 PADDING = {"string": '""', "float32": "NaN", "int32": "0", "int64": "0", "bool": "false"}
 
@@ -227,7 +228,7 @@ def _read_float(value: Any) -> float:
     if isinstance(value, int):
         if abs(value) > LARGEST_EXACT:
             raise _Unreadable("a whole number that float32 cannot hold exactly")
-    elif np.isfinite(value) and abs(value) > np.finfo(np.float32).max:
+    elif np.isfinite(value) and abs(value) > LARGEST:
         raise _Unreadable("a number beyond the range of float32")
     return value
 

@@ -1,20 +1,24 @@
 """A model whose titles are hostile, exported once, and a server of it in a process of its own."""
 
 import contextlib
+import http.server
 import os
 import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+from PIL import Image
 
 from recsys.serving.metrics import Metrics
 from recsys.serving.source import VersionFolder
@@ -31,6 +35,7 @@ from tests.processes import REPOSITORY, run_python
 
 HOSTILE = "<img src=x onerror=\"document.title='owned'\"><b>Brûlée</b> & co"
 TITLES = dict(zip(ITEMS, ITEMS, strict=True)) | {"apple": "An apple", "crème brûlée": HOSTILE}
+PICTURED = "hazel"
 TOKEN = "0123456789abcdef" * 2
 NAME = "tiny"
 START_SECONDS = 120
@@ -127,8 +132,31 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Callable:
 
 
 @pytest.fixture(scope="session")
-def server(models: dict[str, Path], start: Callable) -> Iterator[Server]:
-    with start(str(models["lstm"]), RECSYS_KEY_SERVE=TOKEN) as running:
+def items(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A table of items, with the address of a picture that another server has."""
+    folder = tmp_path_factory.mktemp("pictures")
+    Image.new("RGB", (40, 30), "#1d4e89").save(folder / "blue.png")
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments, directory=str(folder))
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet) as serving:
+        threading.Thread(target=serving.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{serving.server_port}/blue.png"
+        table = folder / "items.csv"
+        table.write_text(f"item_id,image\n{PICTURED},{address}\napple,javascript:alert(1)\n")
+        yield table
+        serving.shutdown()
+
+
+@pytest.fixture(scope="session")
+def server(models: dict[str, Path], items: Path, start: Callable) -> Iterator[Server]:
+    pictures = ["--items", str(items), "--picture", "image"]
+    with start(str(models["lstm"]), *pictures, RECSYS_KEY_SERVE=TOKEN) as running:
         yield running
 
 

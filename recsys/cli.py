@@ -321,6 +321,38 @@ def serve(
     serve(artefact, settings, runs_dir, items, picture)
 
 
+@app.command("serving-config")
+def serving_config(
+    artefact: Annotated[
+        Path, typer.Argument(help="folder of versions (runs/NAME/SEED/model) or of a run")
+    ],
+    label: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LABEL=VERSION",
+            help="as often as there are: --label stable=1 --label canary=2; by default, the "
+            "newest version is stable",
+        ),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="of the model in addresses; the experiment's by default")
+    ] = None,
+    output: Annotated[Path, typer.Option("-o", "--output", help="folder to write into")] = Path(
+        "serving"
+    ),
+) -> None:
+    """Write what TensorFlow Serving is started with: models, labels, batching, a compose file."""
+    from recsys.serving.settings import read_labels
+    from recsys.serving.source import find_source
+    from recsys.serving.tensorflow_serving import serving_files
+
+    made = serving_files(find_source(str(artefact), RUNS), read_labels(label or []), name)
+    for file in made.write(output):
+        print(file)
+    say(f"start it: docker compose -f {shlex.quote(str(output / 'compose.yaml'))} up")
+    say(f"ask it: http://localhost:8501/v1/models/{made.name}:predict")
+
+
 @app.command()
 def init(
     log: Annotated[str, typer.Argument(help="file, folder or glob of the interaction log")],

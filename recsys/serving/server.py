@@ -19,6 +19,7 @@ GOODBYE_SECONDS = 30
 KEEP_ALIVE_SECONDS = 30
 # Connections at a time; more are refused with 503.
 MOST_CONNECTIONS = 1024
+BACKLOG = 512
 
 
 def serve(
@@ -94,6 +95,7 @@ def _run(
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GOODBYE_SECONDS,
     )
+    listener.listen(BACKLOG)
     port = listener.getsockname()[1]
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     log_event("listening", url=f"http://{host}:{port}", model=name, token=has_token)

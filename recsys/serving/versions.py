@@ -18,6 +18,7 @@ from recsys.serving.errors import RequestError
 from recsys.serving.log import log_event
 from recsys.serving.metrics import Metrics
 from recsys.serving.source import Source
+from recsys.system.memory import return_freed
 
 # Of a folder's files: name, size and time of change. Another state may be another model.
 State = tuple[tuple[str, int, int], ...]
@@ -111,8 +112,12 @@ class Versions:
         """Looks for another version again and again, in a thread, until :meth:`close`."""
 
         def look() -> None:
+            is_new = False
             while not self._stop.wait(seconds):
-                self.refresh()
+                if is_new:  # by now nothing asks the version before, which a cycle holds
+                    gc.collect()
+                    return_freed()
+                is_new = self.refresh()
 
         self._watcher = threading.Thread(target=look, name="versions", daemon=True)
         self._watcher.start()
@@ -147,8 +152,6 @@ class Versions:
                 return False
             self._served = _Served(newest, by_number)
             self._publish(served)
-        del served
-        gc.collect()  # a model that nothing asks any more holds its tables by a cycle
         return True
 
     def _first(self) -> _Served:

@@ -1,12 +1,13 @@
 """Free memory as the kernel's files tell it, of machines and of containers made up here."""
 
+import platform
 from pathlib import Path
 from types import SimpleNamespace
 
 import psutil
 import pytest
 
-from recsys.system.memory import MainMemory, main_memory
+from recsys.system.memory import MainMemory, main_memory, return_freed
 
 GB = 10**9
 # As Docker, Kubernetes and Slurm have them; fields as in proc_pid_mountinfo(5).
@@ -164,3 +165,15 @@ def test_a_mount_point_with_a_space(tmp_path):
 def test_this_machine():
     memory = main_memory()
     assert 0 < memory.free <= memory.total
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
+def test_what_was_freed_goes_back_to_the_system():
+    # Each is smaller than what malloc would map, and give back, by itself.
+    held = [b"x" * (50_000 + number) for number in range(2_000)]
+    last = held[-1]
+    full = psutil.Process().memory_info().rss
+    del held
+    return_freed()
+    assert psutil.Process().memory_info().rss < full - 50 * 2**20
+    assert len(last) == 51_999

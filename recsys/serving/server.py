@@ -59,7 +59,7 @@ def serve(
             _run(app, settings, listener, name, token is not None)
         finally:
             versions.close()
-    log_event("ended")
+            log_event("ended")
 
 
 def _listening(settings: ServingSettings) -> socket.socket:

@@ -117,7 +117,10 @@ class Versions:
                 if is_new:  # by now nothing asks the version before, which a cycle holds
                     gc.collect()
                     return_freed()
-                is_new = self.refresh()
+                try:
+                    is_new = self.refresh()
+                except Exception as error:  # such as a folder that goes as it is looked at
+                    self._say_trouble(error)
 
         self._watcher = threading.Thread(target=look, name="versions", daemon=True)
         self._watcher.start()
@@ -140,13 +143,13 @@ class Versions:
             except Exception as error:
                 self._say_trouble(error)
                 return False
-            self._trouble = ""
             served = self._served
             newest = next(self._usable(found), served.newest)
             by_number = {newest.number: newest}
             for number in self.labels.values():
                 labelled = self._current(number, found)
                 by_number[number] = labelled or served.by_number[number]
+            self._trouble = ""
             self._metrics.refused.set(len(self._refused))
             if newest is served.newest and by_number == served.by_number:
                 return False

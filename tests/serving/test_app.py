@@ -1,6 +1,9 @@
+import asyncio
 import json
 import logging
+import threading
 
+import httpx
 import numpy as np
 import pytest
 from starlette.testclient import TestClient
@@ -152,8 +155,6 @@ def test_a_body_that_lies_about_its_size(client):
 
 
 def test_a_body_that_does_not_come(versions):
-    import asyncio
-
     async def ask():
         client = client_of(versions, body_seconds=0.05)
         sent = []
@@ -230,6 +231,35 @@ def test_what_the_model_cannot_answer_is_a_failure_without_what_was_asked(
         assert "secret" not in error_of(client.post(PREDICT, json={"instances": [[]]}), 500)
     assert "secret" not in caplog.text and "error=RuntimeError" in caplog.text
     assert client.post(PREDICT, json={"instances": [[]]}).status_code == 200
+
+
+def test_more_requests_at_once_than_may_wait(versions, monkeypatch):
+    go_on = threading.Event()
+    call = versions.newest.recommender.call
+
+    def slow(*arguments):
+        assert go_on.wait(30)
+        return call(*arguments)
+
+    async def ask():
+        app = client_of(versions, workers=1, waiting=2).app
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            asked = [
+                asyncio.create_task(client.post(PREDICT, json={"instances": [[]]}))
+                for _ in range(5)
+            ]
+            refused, _ = await asyncio.wait(asked, return_when="FIRST_COMPLETED")
+            go_on.set()
+            return refused, await asyncio.gather(*asked)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(versions.newest.recommender, "call", slow)
+        refused, answers = asyncio.run(ask())
+    assert sorted(each.status_code for each in answers) == [200] * 3 + [503] * 2
+    for each in refused:
+        assert "try again" in error_of(each.result(), 503)
+        assert each.result().headers["retry-after"] == "1"
 
 
 def test_metrics(client):

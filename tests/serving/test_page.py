@@ -8,9 +8,12 @@ from playwright.sync_api import expect, sync_playwright
 from tests.serving.conftest import HOSTILE, PICTURED, TOKEN
 
 CHROMIUM = Path("/usr/bin/chromium")
-pytestmark = pytest.mark.skipif(
-    not CHROMIUM.is_file(), reason="there is no /usr/bin/chromium: apt-get install chromium"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not CHROMIUM.is_file(), reason="there is no /usr/bin/chromium: apt-get install chromium"
+    ),
+]
 PHONE = {"width": 390, "height": 844}
 
 

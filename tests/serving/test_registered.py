@@ -31,6 +31,8 @@ from mlflow.cli import cli
 from mlflow.pyfunc import scoring_server
 from starlette.testclient import TestClient
 
+pytestmark = pytest.mark.slow
+
 folder, asked, predicted = sys.argv[1:]
 client = TestClient(scoring_server.init(mlflow.pyfunc.load_model(folder)))
 

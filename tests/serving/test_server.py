@@ -7,10 +7,13 @@ import threading
 import time
 
 import httpx
+import pytest
 
 from tests.commands import recsys
 from tests.damage import flip
 from tests.serving.conftest import NAME, TOKEN
+
+pytestmark = pytest.mark.slow
 
 PREDICT = f"/v1/models/{NAME}:predict"
 BODY = {"instances": [{"history": ["secret-user", "apple"]}]}

@@ -12,6 +12,8 @@ from recsys.serving.source import VersionFolder
 from recsys.serving.versions import Versions
 from tests.damage import flip
 
+pytestmark = pytest.mark.slow
+
 
 def served(folder, **labels):
     return Versions(VersionFolder(folder), labels, Metrics())

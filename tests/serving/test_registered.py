@@ -14,6 +14,7 @@ from recsys.serving.source import find_source
 from recsys.serving.versions import Versions
 from recsys.tracking import store
 
+pytestmark = pytest.mark.slow
 # A machine that has MLflow and TensorFlow but none of our code: `mlflow models serve` and
 # `mlflow models predict`, by the functions that the commands call.
 SERVE = """
@@ -30,8 +31,6 @@ import mlflow
 from mlflow.cli import cli
 from mlflow.pyfunc import scoring_server
 from starlette.testclient import TestClient
-
-pytestmark = pytest.mark.slow
 
 folder, asked, predicted = sys.argv[1:]
 client = TestClient(scoring_server.init(mlflow.pyfunc.load_model(folder)))

@@ -249,6 +249,111 @@ def recommend(
 
 
 @app.command()
+def serve(
+    artefact: Annotated[
+        str,
+        typer.Argument(
+            help="folder of a version, of versions (runs/NAME/SEED/model) or of a run, or "
+            "models:/NAME@ALIAS"
+        ),
+    ],
+    host: Annotated[str, typer.Option(help="address to listen at")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free")] = 8501,
+    name: Annotated[
+        str | None, typer.Option(help="of the model in addresses; the experiment's by default")
+    ] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LABEL=VERSION", help="serve a version beside the newest: --label canary=4"
+        ),
+    ] = None,
+    without_token: Annotated[
+        bool, typer.Option("--without-token", help="let other machines ask without a token")
+    ] = False,
+    rate: Annotated[
+        str, typer.Option(help="most requests from one address; none: any number")
+    ] = "100/second",
+    batch: Annotated[int, typer.Option(min=1, help="most rows of a request")] = 256,
+    history: Annotated[int, typer.Option(min=1, help="most events of a history")] = 10_000,
+    body_bytes: Annotated[int, typer.Option(min=1, help="most bytes of a request")] = 2**21,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="requests computed at a time; by default, one a core"),
+    ] = None,
+    poll_seconds: Annotated[
+        float, typer.Option(min=0.1, help="between looks for a new version")
+    ] = 5.0,
+    items: Annotated[
+        Path | None, typer.Option(help="table of items (CSV, Parquet) with addresses of pictures")
+    ] = None,
+    picture: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="the column of --items with them")
+    ] = None,
+    runs_dir: RunsDir = RUNS,
+) -> None:
+    """Serve a model over HTTP, as TensorFlow Serving does, with a page to try it on.
+
+    The token that requests must bring is RECSYS_KEY_SERVE in the environment.
+    """
+    from recsys.system.extras import require
+
+    for module in ("starlette", "uvicorn", "limits", "prometheus_client"):
+        require(module, extra="serving", what="recsys serve")
+    from recsys.serving.server import serve
+    from recsys.serving.settings import ServingSettings, read_labels
+
+    if (items is None) != (picture is None):
+        raise InputError("--items and --picture go together: a table, and its column of pictures")
+    settings = ServingSettings.of(
+        host=host,
+        port=port,
+        name=name,
+        labels=read_labels(label or []),
+        without_token=without_token,
+        rate=None if rate == "none" else rate,
+        batch=batch,
+        history=history,
+        body_bytes=body_bytes,
+        workers=workers,
+        poll_seconds=poll_seconds,
+    )
+    serve(artefact, settings, runs_dir, items, picture)
+
+
+@app.command("serving-config")
+def serving_config(
+    artefact: Annotated[
+        Path, typer.Argument(help="folder of versions (runs/NAME/SEED/model) or of a run")
+    ],
+    label: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LABEL=VERSION",
+            help="as often as there are: --label stable=1 --label canary=2; by default, the "
+            "newest version is stable",
+        ),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="of the model in addresses; the experiment's by default")
+    ] = None,
+    output: Annotated[Path, typer.Option("-o", "--output", help="folder to write into")] = Path(
+        "serving"
+    ),
+) -> None:
+    """Write what TensorFlow Serving is started with: models, labels, batching, a compose file."""
+    from recsys.serving.settings import read_labels
+    from recsys.serving.source import find_source
+    from recsys.serving.tensorflow_serving import serving_files
+
+    made = serving_files(find_source(str(artefact), RUNS), read_labels(label or []), name)
+    for file in made.write(output):
+        print(file)
+    say(f"start it: docker compose -f {shlex.quote(str(output / 'compose.yaml'))} up")
+    say(f"ask it: http://localhost:8501/v1/models/{made.name}:predict")
+
+
+@app.command()
 def init(
     log: Annotated[str, typer.Argument(help="file, folder or glob of the interaction log")],
     output: Annotated[Path, typer.Option("-o", "--output", help="file to write")] = Path(

@@ -211,6 +211,21 @@ class Recommender:
         )
         return {name: value.numpy() for name, value in answer.items()}
 
+    def vocabulary(self, name: str) -> list[str]:
+        """The ids or words that the graph looks up, in the order of its own numbers.
+
+        Args:
+            name: of a table, such as ``item_id``: every item that the model knows.
+        """
+        import tensorflow as tf
+
+        words, places = tf.raw_ops.LookupTableExportV2(
+            table_handle=self._model.tables[name].resource_handle,
+            Tkeys=tf.string,
+            Tvalues=tf.int32,
+        )
+        return [words.numpy()[row].decode() for row in np.argsort(places.numpy())]
+
     def user_query(self, dataset: Dataset, user_id: str) -> Query:
         """The query of a user: all of the user's events in time, with times, id and features.
 

@@ -1,5 +1,7 @@
 """Models of MLflow's registry, as folders."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,23 +25,44 @@ def fetch_model(address: str, runs_dir: Path) -> Path:
         InputError: there is no such model, alias or version, the server does not answer, or the
             model is not one that recsys logged.
     """
+    with _asking(address, runs_dir) as (client, uri):
+        from mlflow.artifacts import download_artifacts
+
+        version = _version(client, address)
+        with store.active_store(uri):
+            folder = download_artifacts(f"models:/{version.name}/{version.version}")
+    return _saved_model(Path(folder), address)
+
+
+def version_number(address: str, runs_dir: Path) -> str:
+    """The version that an address means now; an alias may mean another one later.
+
+    Args:
+        address, runs_dir: see :func:`fetch_model`.
+
+    Raises:
+        InputError: there is no such model, alias or version, or the server does not answer.
+    """
+    with _asking(address, runs_dir) as (client, _):
+        return str(_version(client, address).version)
+
+
+@contextlib.contextmanager
+def _asking(address: str, runs_dir: Path) -> "Iterator[tuple[MlflowClient, str]]":
+    """A client of the registry and its address; what is not there is one message."""
     store.prepare_environment()
     uri = _store(runs_dir)
-    from mlflow.artifacts import download_artifacts
     from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient
 
     client = MlflowClient(uri, registry_uri=uri)
     try:
-        version = _version(client, address)
-        with store.active_store(uri):
-            folder = download_artifacts(f"models:/{version.name}/{version.version}")
+        yield client, uri
     except MlflowException as error:
         said = str(error.message).rstrip(".")
         raise InputError(
             f"{address} cannot be had from {store.public_uri(uri)}: {said}. {_registered(client)}"
         ) from error
-    return _saved_model(Path(folder), address)
 
 
 def _store(runs_dir: Path) -> str:

@@ -1,12 +1,13 @@
 """Free memory as the kernel's files tell it, of machines and of containers made up here."""
 
+import ctypes
 from pathlib import Path
 from types import SimpleNamespace
 
 import psutil
 import pytest
 
-from recsys.system.memory import MainMemory, main_memory
+from recsys.system.memory import MainMemory, main_memory, return_freed
 
 GB = 10**9
 # As Docker, Kubernetes and Slurm have them; fields as in proc_pid_mountinfo(5).
@@ -164,3 +165,26 @@ def test_a_mount_point_with_a_space(tmp_path):
 def test_this_machine():
     memory = main_memory()
     assert 0 < memory.free <= memory.total
+
+
+def test_glibc_is_asked_to_give_back_and_no_other_library(monkeypatch):
+    asked = []
+
+    class Glibc:
+        @staticmethod
+        def malloc_trim(kept):
+            asked.append(kept)
+
+    libraries = {"libc.so.6": Glibc()}
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: libraries[name])
+    return_freed()
+    assert asked == [0]
+    libraries["libc.so.6"] = object()
+    return_freed()
+
+    def missing(name):
+        raise OSError(f"{name}: cannot open shared object file")
+
+    monkeypatch.setattr(ctypes, "CDLL", missing)
+    return_freed()
+    assert asked == [0]

@@ -21,6 +21,7 @@ from recsys.evaluation.validation import Validation
 from recsys.experiment.own_parts import own_parts
 from recsys.experiment.schema import Experiment
 from recsys.export.export import export_in_subprocess, require_retrieval_layers
+from recsys.export.filters import check_names
 from recsys.export.inputs import InputFeatures
 from recsys.export.manifest import verified_manifest
 from recsys.export.probes import write_probes
@@ -352,7 +353,8 @@ def check_experiment(experiment: Experiment, dataset: Dataset) -> None:
     if experiment.training.privacy is not None:
         check_privacy(model, keras.backend.backend())
     query = model.query
-    InputFeatures.of(query.user_features, query.event_features, dataset.manifest)
+    features = InputFeatures.of(query.user_features, query.event_features, dataset.manifest)
+    check_names(experiment.export.filters, features)
 
 
 def _is_whole(model: Path) -> bool:

@@ -24,6 +24,7 @@ EXPERIMENT = {
             "key": "item",
             "title": "title",
             "features": {"colour": "categorical"},
+            "attributes": {"colour": "categorical"},
         },
     },
     "seen": "allow",
@@ -35,7 +36,7 @@ EXPERIMENT = {
     },
     "training": {"epochs": 12, "batch_size": 16, "optimizer": {"learning_rate": 0.03}},
     "evaluation": {"bootstrap_samples": 100},
-    "export": {"k": 5},
+    "export": {"k": 5, "filters": ["colour"]},
     "tracking": {"system_metrics_interval": 0},
 }
 
@@ -147,6 +148,22 @@ def test_recommend_for_a_history_and_for_a_user(folder):
     done = recsys("recommend", "runs/circle", "--user", "nobody", cwd=folder)
     assert done.returncode == 2 and "nobody" in done.stderr
     assert recsys("recommend", "runs/circle", cwd=folder).returncode == 2
+
+
+def test_recommend_only_what_is_allowed(folder):
+    """Odd items are red; the next of the circle is not."""
+    ask = ("recommend", "runs/circle", "--history", "i3,i4,i5", "-k", "3")
+    done = recsys(*ask, "--where", "colour=red", cwd=folder)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "Item <7>" in done.stdout.splitlines()[1]
+    shown = [line for line in done.stdout.splitlines() if "Item <" in line]
+    assert len(shown) == 3 and all(int(line.split("<")[1].split(">")[0]) % 2 for line in shown)
+    for wrong, said in (
+        ("colour=green", "There are: 'blue', 'red'"),
+        ("size=5", "no filter 'size'"),
+    ):
+        done = recsys(*ask, "--where", wrong, cwd=folder)
+        assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr
 
 
 def test_mlflow_holds_the_run(folder, run):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     # To ask a published model for recommendations needs no Keras.
     from recsys.models.retriever import Retriever
 
-FORMAT = 3
+FORMAT = 4
 MEND = "Export it again (`recsys export` with the experiment of the run)"
 EXTRA = "assets.extra"
 FILE = f"{EXTRA}/manifest.json"
@@ -53,6 +53,7 @@ def write_manifest(
     dataset: Dataset,
     signatures: Mapping[str, Any],
     parity: Mapping[str, Any],
+    filters: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Writes the manifest of a finished SavedModel and returns it.
 
@@ -79,6 +80,8 @@ def write_manifest(
             # The inputs beside the history that have a value for each of its events.
             "event_inputs": event_inputs(retriever.batch_spec, dataset),
         },
+        # By input of `recommend_filtered`, what it allows: kind, values, share of items with one.
+        "filters": dict(filters),
         "signatures": describe_signatures(signatures),
         "parity": dict(parity),
         "experiment": request.experiment,

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from recsys.config import Seen, StrictConfig
 from recsys.data.manifest import Part
@@ -13,6 +13,11 @@ class ExportConfig(StrictConfig):
     """The experiment's ``export`` section."""
 
     k: int = Field(100, ge=1, description="items that the SavedModel returns for a query")
+    filters: list[str] = Field(
+        [],
+        description="attributes of items (data.items.attributes) that requests may filter by, in "
+        "the signature recommend_filtered; without any there is no such signature",
+    )
     version: str = Field(
         "1", pattern=r"^[0-9]+$", description="folder name that TensorFlow Serving loads by"
     )
@@ -23,6 +28,13 @@ class ExportConfig(StrictConfig):
     warmup_requests: int = Field(
         8, ge=0, le=900, description="sample requests that TensorFlow Serving replays at start"
     )
+
+    @field_validator("filters")
+    @classmethod
+    def _once_each(cls, filters: list[str]) -> list[str]:
+        if twice := sorted({name for name in filters if filters.count(name) > 1}):
+            raise ValueError(f"{', '.join(twice)}: named twice")
+        return filters
 
 
 class ExportRequest(StrictConfig):

@@ -21,6 +21,7 @@ def make_gate(exported: Exported, **changes) -> ParityGate:
         "k": request.config.k,
         "tolerance": request.config.tolerance,
         "fitted_part": request.fitted_part,
+        "filters": request.config.filters,
     }
     return ParityGate(**{**arguments, **changes})
 

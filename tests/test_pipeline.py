@@ -292,6 +292,36 @@ def copy(folder, tmp_path):
     return tmp_path
 
 
+def test_another_order_is_measured_exported_and_shown(copy):
+    """Of a finished run: it is not trained again, and its metrics stay."""
+    run = copy / "runs/circle/1"
+    kept = ("metrics.json", "checkpoints/retriever.keras")
+    before = contents(run, *kept)
+    plain = recsys("recommend", "runs/circle", "--history", "i3,i4,i5", cwd=copy)
+    done = recsys("run", "circle.yaml", UNTRACKED, "export.rerank={diversity: 0.8}", cwd=copy)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert contents(run, *kept) == before
+    effect = json.loads((run / "rerank.json").read_text())
+    values = {
+        name: [effect[order][f"{name}@10"]["value"] for order in ("plain", "reranked")]
+        for name in ("ndcg", "diversity")
+    }
+    assert values["diversity"][1] > values["diversity"][0]
+    metrics = json.loads(before[0])["test"]
+    assert values["ndcg"][0] == pytest.approx(metrics["ndcg@10"]["value"], rel=1e-6)
+    manifest = json.loads((run / "model/1/assets.extra/manifest.json").read_text())
+    assert manifest["rerank"] == effect
+    assert effect["settings"]["diversity"] == 0.8 and effect["queries"] == effect["of"]
+    assert f"{values['diversity'][1]:.4f}" in done.stdout and "export.rerank: test" in done.stdout
+    assert "The exported order" in (run / "report.html").read_text()
+    reranked = recsys("recommend", "runs/circle", "--history", "i3,i4,i5", cwd=copy)
+    assert reranked.stdout.splitlines()[1].split()[:2] == plain.stdout.splitlines()[1].split()[:2]
+    assert reranked.stdout != plain.stdout
+    done = recsys("run", "circle.yaml", UNTRACKED, cwd=copy)
+    assert done.returncode == 0 and not (run / "rerank.json").exists()
+    assert "The exported order" not in (run / "report.html").read_text()
+
+
 def contents(run: Path, *names: str) -> list[bytes]:
     return [(run / name).read_bytes() for name in names]
 

@@ -275,7 +275,8 @@ class Run:
         Returns:
             A row per recommended item: ``user`` (the id; of a list of histories, its number from
             0), ``rank`` from 1, ``item``, ``title`` and ``score`` (the dot product of the query's
-            and the item's vector, comparable within one model only).
+            and the item's vector, comparable within one model only; under ``export.rerank``, by
+            what the item is where it is).
 
         Raises:
             InputError: neither or both of ``users`` and ``histories`` are given, there are none,

@@ -87,6 +87,9 @@ def write_manifest(
         "experiment": request.experiment,
         "own_parts": request.own_parts,
         "metrics": request.metrics,
+        # How the best items are put in another order, and what it changes on the test part; then
+        # `score` is by what they are in it, and no product of vectors. null: they are not.
+        "rerank": _rerank(request),
         "privacy": request.privacy,
         "versions": {
             "recsys": recsys.__version__,
@@ -98,6 +101,12 @@ def write_manifest(
     }
     write_sealed(folder / FILE, manifest)
     return manifest
+
+
+def _rerank(request: ExportRequest) -> dict[str, Any] | None:
+    if request.config.rerank is None:
+        return None
+    return {"settings": request.config.rerank.model_dump(mode="json"), **(request.rerank or {})}
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

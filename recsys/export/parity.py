@@ -14,6 +14,7 @@ from recsys.config import Seen
 from recsys.data.dataset import Dataset
 from recsys.data.manifest import Part
 from recsys.errors import ParityError
+from recsys.evaluation.reranking import RerankConfig, item_bonus
 from recsys.export.filter_probes import allowed_items, filter_probes
 from recsys.export.filters import attribute_columns, describe_filters, filter_inputs
 from recsys.export.inputs import (
@@ -29,6 +30,7 @@ from recsys.export.inputs import (
 )
 from recsys.export.manifest import describe_signatures
 from recsys.export.probes import Probes
+from recsys.export.replayed_order import ReplayedOrder
 from recsys.models.retriever import Retriever
 
 # Longer than any id would be, and with characters that no log has.
@@ -53,6 +55,7 @@ class ParityGate:
         tolerance: relative, e.g. 1e-4.
         fitted_part: the last part that the model was fitted on, by which items are context.
         filters: as exported.
+        rerank: as exported.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class ParityGate:
         tolerance: float,
         fitted_part: Part,
         filters: Sequence[str] = (),
+        rerank: RerankConfig | None = None,
     ) -> None:
         self.signatures = tf.saved_model.load(str(folder)).signatures
         self._retriever = retriever
@@ -77,6 +81,9 @@ class ParityGate:
         }
         self._recommendable = dataset.recommendable(fitted_part)[: retriever.catalogue_items]
         self._columns = attribute_columns(dataset, filters, retriever.catalogue_items)
+        self._rerank = rerank
+        if rerank is not None:
+            self._bonus = item_bonus(rerank, dataset, retriever.catalogue_items, fitted_part)
         features = InputFeatures.of_spec(retriever.batch_spec, dataset)
         self._event_features = [input_name(feature) for feature in features.event]
         self._largest_difference = 0.0
@@ -224,6 +231,8 @@ class ParityGate:
         allowed = self._recommendable & (True if allowed is None else allowed)
         allowed[left_out[left_out < len(expected)]] = False
         ideal = np.sort(expected[allowed])[::-1][: self._k]
+        typical = np.sqrt(np.mean(np.square(expected)))
+        tiny = np.finfo(np.float32).tiny
 
         ids, scores = answers[ITEM_ID][probe], answers["score"][probe]
         returned = [self._item_index.get(item.decode(), UNKNOWN) for item in ids if item]
@@ -234,10 +243,14 @@ class ParityGate:
         if any(ids[len(ideal) :]) or not np.isneginf(scores[len(ideal) :]).all():
             raise ParityError(f'{what} does not end in "" and −∞')
 
-        typical = np.sqrt(np.mean(np.square(expected)))
-        scale = np.maximum(np.maximum(np.abs(ideal), typical), np.finfo(np.float32).tiny)
-        self._judge(f"{what} scores", np.abs(scores[: len(ideal)] - expected[returned]) / scale)
-        self._judge(f"{what} order", np.abs(expected[returned] - ideal) / scale)
+        found = expected[returned]
+        if self._rerank is not None:
+            order = ReplayedOrder(self._rerank, self._bonus, probes.item_vectors, self._k)
+            pool = np.flatnonzero(allowed)
+            found, ideal = order.replay(expected, pool, returned)
+        scale = np.maximum(np.maximum(np.abs(ideal), typical), tiny)
+        self._judge(f"{what} scores", np.abs(scores[: len(ideal)] - found) / scale)
+        self._judge(f"{what} order", np.abs(found - ideal) / scale)
 
     def _judge(self, what: str, relative_difference: np.ndarray) -> None:
         worst = float(relative_difference.max(initial=0.0))

@@ -51,9 +51,9 @@ def export(request: ExportRequest) -> dict[str, Any]:
     retriever = load_retriever(request.retriever)
     probes = Probes.load(request.probes)
     with whole_folder(request.destination, replaces=True) as folder:
-        filters = request.config.filters
+        filters, rerank = request.config.filters, request.config.rerank
         ServingGraph(
-            retriever, dataset, request.seen, request.config.k, request.fitted_part, filters
+            retriever, dataset, request.seen, request.config.k, request.fitted_part, filters, rerank
         ).save(folder)
         gate = ParityGate(
             folder,
@@ -64,6 +64,7 @@ def export(request: ExportRequest) -> dict[str, Any]:
             request.config.tolerance,
             request.fitted_part,
             filters,
+            rerank,
         )
         parity = gate.check(probes)
         (folder / EXTRA).mkdir()

@@ -210,7 +210,8 @@ class Recommender:
     def embed_query(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
         """Vectors of queries, float32 [batch, dim].
 
-        The score of an item is the dot product with its vector, in every signature.
+        The score of an item is the dot product with its vector, in every signature (under
+        ``export.rerank``, before the best items are put in another order).
 
         Args:
             inputs: as :meth:`inputs` makes them, any number of rows.

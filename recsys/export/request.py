@@ -7,6 +7,7 @@ from pydantic import Field, field_validator
 
 from recsys.config import Seen, StrictConfig
 from recsys.data.manifest import Part
+from recsys.evaluation.reranking import RerankConfig
 
 
 class ExportConfig(StrictConfig):
@@ -17,6 +18,11 @@ class ExportConfig(StrictConfig):
         [],
         description="attributes of items (data.items.attributes) that requests may filter by, in "
         "the signature recommend_filtered; without any there is no such signature",
+    )
+    rerank: RerankConfig | None = Field(
+        None,
+        description="how the best items are put in another order: less alike, less popular, "
+        "fresher; null: by score alone",
     )
     version: str = Field(
         "1", pattern=r"^[0-9]+$", description="folder name that TensorFlow Serving loads by"
@@ -54,6 +60,9 @@ class ExportRequest(StrictConfig):
         default_factory=dict, description="classes of a user's own, as in own_parts.json"
     )
     metrics: dict[str, Any] = Field(default_factory=dict, description="as in metrics.json")
+    rerank: dict[str, Any] | None = Field(
+        None, description="what `config.rerank` changes, as in rerank.json; None: not measured"
+    )
     privacy: dict[str, Any] | None = Field(
         None, description="what training did for users, as in metrics.json; None: nothing"
     )

@@ -23,6 +23,7 @@ from recsys.config import Seen
 from recsys.data.dataset import Dataset
 from recsys.data.feature import Feature, Side
 from recsys.data.manifest import Part
+from recsys.evaluation.reranking import RerankConfig, item_bonus
 from recsys.export.features.kinds import SERVED
 from recsys.export.features.served import ServedFeature
 from recsys.export.filters import attribute_columns
@@ -38,6 +39,7 @@ from recsys.export.inputs import (
 )
 from recsys.export.item_filters import item_filter
 from recsys.export.lookup import look_up, lookup_table
+from recsys.export.reranker import Reranker
 from recsys.models.retriever import Retriever
 
 Inputs = Mapping[str, tf.Tensor]
@@ -55,6 +57,7 @@ class ServingGraph:
         fitted_part: the last part that the retriever was fitted on: what is context
             only until then is read, and never an answer.
         filters: names of the attributes that requests may filter by.
+        rerank: how the best items are put in another order; None: they stay.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class ServingGraph:
         k: int,
         fitted_part: Part,
         filters: Sequence[str] = (),
+        rerank: RerankConfig | None = None,
     ) -> None:
         self._retriever = retriever
         self._max_events = retriever.config.max_events
@@ -97,6 +101,13 @@ class ServingGraph:
         else:
             self._index = BruteForce(k=k).index(tf.gather(vectors, candidates), candidates)
             self._item_vectors = tf.Variable(vectors, trainable=False)
+        self._reranker: Reranker | None = None
+        # How many of the best are looked at.
+        self._wanted = k
+        if rerank is not None:
+            bonus = item_bonus(rerank, dataset, len(item_ids), fitted_part)
+            self._reranker = Reranker(rerank.diversity, bonus, self._item_vectors, k)
+            self._wanted = max(k, min(rerank.candidates * k, self._candidates))
 
     def _served(
         self, side: Side, features: Sequence[Feature], dataset: Dataset
@@ -207,15 +218,19 @@ class ServingGraph:
         widest = tf.reduce_max(tf.math.count_nonzero(left_out_BX != UNKNOWN, axis=1))
         # Of an empty batch the maximum is the smallest integer.
         widest = tf.cast(tf.maximum(widest, 0), tf.int32)
-        candidates = tf.minimum(self._k + widest, self._candidates)
+        candidates = tf.minimum(self._wanted + widest, self._candidates)
         scores, items = self._best(query_BD, candidates, allowed)
         scores = tf.where(_is_in(items, left_out_BX), -float("inf"), scores)
         # A catalogue smaller than k: rows are filled up with nothing.
-        shortage = tf.maximum(0, self._k - candidates)
+        shortage = tf.maximum(0, self._wanted - candidates)
         scores = tf.pad(scores, [[0, 0], [0, shortage]], constant_values=-float("inf"))
         items = tf.pad(items, [[0, 0], [0, shortage]])
-        score_BK, columns = tf.math.top_k(scores, k=self._k)
-        ids_BK = tf.gather(self._item_ids, tf.gather(items, columns, batch_dims=1))
+        score_BK, columns = tf.math.top_k(scores, k=self._wanted)
+        items_BK = tf.gather(items, columns, batch_dims=1)
+        if self._reranker is not None:
+            score_BK, columns = self._reranker(score_BK, items_BK)
+            items_BK = tf.gather(items_BK, columns, batch_dims=1)
+        ids_BK = tf.gather(self._item_ids, items_BK)
         ids_BK = tf.where(tf.math.is_inf(score_BK), "", ids_BK)
         return {"item_id": ids_BK, "score": score_BK}
 

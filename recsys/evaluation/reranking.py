@@ -19,7 +19,7 @@ from recsys.errors import InputError
 from recsys.evaluation.config import EvaluationConfig
 from recsys.evaluation.evaluate import all_metrics
 from recsys.evaluation.metrics import Ratio, intra_list_distance, item_shares
-from recsys.evaluation.ranking import UNRANKED, Embedder, RankedQueries, rank
+from recsys.evaluation.ranking import UNRANKED, Embedder, RankedQueries, rank, without_repeats
 from recsys.evaluation.thinning import thinned
 
 # Queries that the effect is measured on, at most.
@@ -220,6 +220,8 @@ def rerank_effect(
         ``diversity@k``: the mean of 1 minus the cosine over all pairs of the first k.
     """
     asked = dataset.queries("test", config.last_only)
+    if seen == "exclude":
+        asked, _ = without_repeats(dataset, asked)
     width = min(rerank_config.candidates * k, scorer.catalogue_items)
     ranked = rank(
         scorer,

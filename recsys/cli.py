@@ -202,6 +202,14 @@ def recommend(
     ] = None,
     user: Annotated[str | None, typer.Option(help="a user of the log")] = None,
     k: Annotated[int | None, typer.Option("-k", min=1, help="how many; 10 by default")] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ATTRIBUTE=ALLOWED",
+            help="only items of these attributes (export.filters): category=tea,coffee or "
+            "price=5..20; several must all hold",
+        ),
+    ] = None,
     why: Annotated[bool, typer.Option("--why", help="name the reasons of each item")] = False,
 ) -> None:
     """Ask the exported SavedModel."""
@@ -220,9 +228,11 @@ def recommend(
     if any(run.glob("experiment.yaml")) or any(run.glob("*/experiment.yaml")):  # else a model
         refuse_early(["recsys.runs.opening"], check)
     from recsys.api.loading import load
+    from recsys.api.where import where_of_options
     from recsys.data.sources.text import normal_id
 
     opened = load(run)
+    allowed = where_of_options(where, opened.model.filters) if where else None
     if user is not None:
         data = opened.dataset
         if data.stored_user_id(normal_id(user)) not in data.user_places:
@@ -230,10 +240,10 @@ def recommend(
                 f"there is no user {user!r} in the dataset {opened.dataset.path}. Give the history "
                 "itself: --history ITEM,ITEM,… or --item ITEM --item ITEM …"
             )
-        found = opened.recommend([user], k=k, why=why)
+        found = opened.recommend([user], k=k, where=allowed, why=why)
     else:
         items = item or [each for each in (history or "").split(",") if each.strip()]
-        found = opened.recommend(histories=[items], k=k, why=why)
+        found = opened.recommend(histories=[items], k=k, where=allowed, why=why)
     shown = ["item", "title", "score"] if opened.model.titles else ["item", "score"]
     table = Table("", *shown, box=None)
     for column in table.columns[1:-1]:

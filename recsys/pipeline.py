@@ -17,10 +17,12 @@ from recsys.evaluation.examples import examples
 from recsys.evaluation.final import evaluate_finally
 from recsys.evaluation.ranking import RetrieverEmbedder
 from recsys.evaluation.ranks_file import write_ranks
+from recsys.evaluation.reranking import check_rerank, rerank_effect
 from recsys.evaluation.validation import Validation
 from recsys.experiment.own_parts import own_parts
 from recsys.experiment.schema import Experiment
 from recsys.export.export import export_in_subprocess, require_retrieval_layers
+from recsys.export.filters import check_names
 from recsys.export.inputs import InputFeatures
 from recsys.export.manifest import verified_manifest
 from recsys.export.probes import write_probes
@@ -96,6 +98,7 @@ class Pipeline:
             made = (folder.ranks, folder.examples, folder.metrics)
             if not (folder.files.hold(*made) and folder.has_metrics()):
                 self.evaluate(dataset)
+            self.measure_rerank(dataset)
             self.publish(tracker)
             self.export(dataset, tracker)
         return self.folder
@@ -251,6 +254,27 @@ class Pipeline:
             }
         )
 
+    def measure_rerank(self, dataset: Dataset) -> None:
+        """Writes what ``export.rerank`` changes on the test part, if there is one."""
+        experiment, folder = self.experiment, self.folder
+        if experiment.export.rerank is None or folder.files.hold(folder.rerank):
+            return
+        with (
+            folder.files.making(folder.rerank),
+            naming_full_memory("lower evaluation.block_size"),
+            working("measuring what export.rerank changes"),
+        ):
+            effect = rerank_effect(
+                experiment.export.rerank,
+                RetrieverEmbedder(self._load(), dataset),
+                dataset,
+                experiment.seen,
+                experiment.evaluation,
+                self.fitted_part,
+                experiment.export.k,
+            )
+            folder.write_json(folder.rerank, effect)
+
     def _chosen_epoch(self) -> dict[str, Any]:
         """The validation metrics of the epoch whose weights were kept."""
         epochs = self.folder.files.read(self.folder.history)
@@ -299,6 +323,8 @@ class Pipeline:
     def _write_model(self, dataset: Dataset) -> None:
         experiment = self.experiment
         probes = self.folder.checkpoints / "probes.npz"
+        self.measure_rerank(dataset)
+        rerank = self.folder.rerank
         with working("exporting the SavedModel"):
             write_probes(self._load(), dataset, probes, experiment.export.probes)
             metrics = {}
@@ -315,6 +341,7 @@ class Pipeline:
                 experiment=experiment.dump(),
                 own_parts=own_parts(experiment),
                 metrics=metrics,
+                rerank=self.folder.files.read(rerank) if rerank.is_file() else None,
                 privacy=self.folder.files.read(self.folder.timing).get("privacy"),
             )
             export_in_subprocess(request)
@@ -352,7 +379,9 @@ def check_experiment(experiment: Experiment, dataset: Dataset) -> None:
     if experiment.training.privacy is not None:
         check_privacy(model, keras.backend.backend())
     query = model.query
-    InputFeatures.of(query.user_features, query.event_features, dataset.manifest)
+    features = InputFeatures.of(query.user_features, query.event_features, dataset.manifest)
+    check_names(experiment.export.filters, features)
+    check_rerank(experiment.export.rerank, dataset)
 
 
 def _is_whole(model: Path) -> bool:

@@ -27,7 +27,7 @@ class Artefact:
     def stored_user_id(self, user):
         return user
 
-    def recommend(self, users=None, histories=None, k=None, why=False):
+    def recommend(self, users=None, histories=None, k=None, where=None, why=False):
         (self.asked,) = histories
         left = [item for item in self.items if item not in self.asked][:k]
         if not left:

@@ -24,6 +24,7 @@ EXPERIMENT = {
             "key": "item",
             "title": "title",
             "features": {"colour": "categorical"},
+            "attributes": {"colour": "categorical"},
         },
     },
     "seen": "allow",
@@ -35,7 +36,7 @@ EXPERIMENT = {
     },
     "training": {"epochs": 12, "batch_size": 16, "optimizer": {"learning_rate": 0.03}},
     "evaluation": {"bootstrap_samples": 100},
-    "export": {"k": 5},
+    "export": {"k": 5, "filters": ["colour"]},
     "tracking": {"system_metrics_interval": 0},
 }
 
@@ -147,6 +148,22 @@ def test_recommend_for_a_history_and_for_a_user(folder):
     done = recsys("recommend", "runs/circle", "--user", "nobody", cwd=folder)
     assert done.returncode == 2 and "nobody" in done.stderr
     assert recsys("recommend", "runs/circle", cwd=folder).returncode == 2
+
+
+def test_recommend_only_what_is_allowed(folder):
+    """Odd items are red; the next of the circle is not."""
+    ask = ("recommend", "runs/circle", "--history", "i3,i4,i5", "-k", "3")
+    done = recsys(*ask, "--where", "colour=red", cwd=folder)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "Item <7>" in done.stdout.splitlines()[1]
+    shown = [line for line in done.stdout.splitlines() if "Item <" in line]
+    assert len(shown) == 3 and all(int(line.split("<")[1].split(">")[0]) % 2 for line in shown)
+    for wrong, said in (
+        ("colour=green", "There are: 'blue', 'red'"),
+        ("size=5", "no filter 'size'"),
+    ):
+        done = recsys(*ask, "--where", wrong, cwd=folder)
+        assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr
 
 
 def test_mlflow_holds_the_run(folder, run):
@@ -273,6 +290,36 @@ def copy(folder, tmp_path):
     for name in ("circle", "datasets"):
         shutil.copytree(folder / "runs" / name, tmp_path / "runs" / name)
     return tmp_path
+
+
+def test_another_order_is_measured_exported_and_shown(copy):
+    """Of a finished run: it is not trained again, and its metrics stay."""
+    run = copy / "runs/circle/1"
+    kept = ("metrics.json", "checkpoints/retriever.keras")
+    before = contents(run, *kept)
+    plain = recsys("recommend", "runs/circle", "--history", "i3,i4,i5", cwd=copy)
+    done = recsys("run", "circle.yaml", UNTRACKED, "export.rerank={diversity: 0.8}", cwd=copy)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert contents(run, *kept) == before
+    effect = json.loads((run / "rerank.json").read_text())
+    values = {
+        name: [effect[order][f"{name}@10"]["value"] for order in ("plain", "reranked")]
+        for name in ("ndcg", "diversity")
+    }
+    assert values["diversity"][1] > values["diversity"][0]
+    metrics = json.loads(before[0])["test"]
+    assert values["ndcg"][0] == pytest.approx(metrics["ndcg@10"]["value"], rel=1e-6)
+    manifest = json.loads((run / "model/1/assets.extra/manifest.json").read_text())
+    assert manifest["rerank"] == effect
+    assert effect["settings"]["diversity"] == 0.8 and effect["queries"] == effect["of"]
+    assert f"{values['diversity'][1]:.4f}" in done.stdout and "export.rerank: test" in done.stdout
+    assert "The exported order" in (run / "report.html").read_text()
+    reranked = recsys("recommend", "runs/circle", "--history", "i3,i4,i5", cwd=copy)
+    assert reranked.stdout.splitlines()[1].split()[:2] == plain.stdout.splitlines()[1].split()[:2]
+    assert reranked.stdout != plain.stdout
+    done = recsys("run", "circle.yaml", UNTRACKED, cwd=copy)
+    assert done.returncode == 0 and not (run / "rerank.json").exists()
+    assert "The exported order" not in (run / "report.html").read_text()
 
 
 def contents(run: Path, *names: str) -> list[bytes]:

@@ -12,6 +12,7 @@ from recsys.api.ids import GivenHistories, category_of, first, number_of
 from recsys.data.dataset import Dataset
 from recsys.errors import InputError
 from recsys.export import blocks
+from recsys.export.filters import Where
 from recsys.export.inputs import HISTORY_TIME
 from recsys.export.reasons import in_words, reasons_of_many
 from recsys.export.recommend import Query, Recommender
@@ -137,6 +138,7 @@ def recommend(
     k: int | None,
     exclude: Sequence[Sequence[str]] | None,
     why: bool,
+    where: Where | None = None,
 ) -> pd.DataFrame:
     """Recommendations; see :meth:`recsys.Run.recommend`.
 
@@ -146,13 +148,14 @@ def recommend(
         k: how many for each; None: 10, or as many as the model returns.
         exclude: of everybody that the caller asked about, ids not to be recommended.
         why: with a column ``why``.
+        where: what is allowed of the items' attributes; None: every item.
     """
     k = min(DEFAULT_K, recommender.manifest["model"]["k"]) if k is None else k
     left_out = None if exclude is None else [exclude[place] for place in asked.places]
     unknown = blocks.unknown_items(recommender, left_out or [])
     if unknown:
         logger.warning("excluded, but the model does not know them: %s", _named(unknown))
-    found = list(blocks.recommend_many(recommender, asked.queries, k, left_out))
+    found = list(blocks.recommend_many(recommender, asked.queries, k, left_out, where))
     counts = [len(answer) for answer in found]
     frame = pd.DataFrame(
         {
@@ -169,7 +172,7 @@ def recommend(
     too_few = {user: count for user, count in zip(asked.users, counts, strict=True) if count < k}
     frame.attrs |= {**asked.attrs, "unknown_excluded": unknown, "too_few": too_few}
     if too_few:
-        _say_too_few(recommender, asked, too_few, k, excluded=exclude is not None)
+        _say_too_few(recommender, asked, too_few, k, exclude is not None, bool(where))
     return frame
 
 
@@ -207,20 +210,26 @@ def _reasons(
 
 
 def _say_too_few(
-    recommender: Recommender, asked: Asked, too_few: dict[Any, int], k: int, excluded: bool
+    recommender: Recommender,
+    asked: Asked,
+    too_few: dict[Any, int],
+    k: int,
+    excluded: bool,
+    filtered: bool,
 ) -> None:
     if len(asked.users) == 1 and not excluded:
         (count,) = too_few.values()
-        logger.warning("%s", recommender.why_so_few(asked.queries[0], count, k))
+        logger.warning("%s", recommender.why_so_few(asked.queries[0], count, k, filtered))
         return
     # A number is the place of a history in the list that was given.
     names = [str(user) if isinstance(user, int) else _named([user]) for user in too_few]
     counts = too_few.values()
     shown = first([f"{name} ({n})" for name, n in zip(names, counts, strict=True)], SHOWN)
     logger.warning(
-        "%d of %d got fewer than %d items, as the catalogue, less what they had and what is "
-        "excluded, has no more: %s",
-        len(too_few), len(asked.users), k, shown,
+        "%d of %d got fewer than %d items, as %s, less what they had and what is excluded, has no "
+        "more: %s",
+        len(too_few), len(asked.users), k,
+        "what `where` allows" if filtered else "the catalogue", shown,
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from recsys.api.ids import excluded_of, histories_of, ids_of
 from recsys.api.plots import Plots
+from recsys.api.where import where_of
 from recsys.errors import InputError
 from recsys.system.files import given_path
 from recsys.system.unfinished import Unfinished
@@ -242,6 +243,7 @@ class Run:
         histories: Any = None,
         k: int | None = None,
         exclude: Any = None,
+        where: Any = None,
         why: bool = False,
     ) -> "pd.DataFrame":
         """What the exported model recommends, to some users of the log or to histories.
@@ -263,16 +265,23 @@ class Run:
             exclude: ids of items that are not to be recommended: a list for all, a list of
                 lists, one for each user or history, or a mapping of users to lists. What was had is
                 left out anyway under ``seen: exclude``.
+            where: only items whose attributes are allowed, of those that were exported
+                (``export.filters``): a mapping of attributes to a value or a list of values, of
+                which an item must have one, or to the least and the largest number, such as
+                ``{"category": ["tea", "coffee"], "price": (5, 20)}``; None is an open end. An item
+                that lacks an attribute is not allowed.
             why: name what in the history raises the score of each item, in a column ``why``.
 
         Returns:
             A row per recommended item: ``user`` (the id; of a list of histories, its number from
             0), ``rank`` from 1, ``item``, ``title`` and ``score`` (the dot product of the query's
-            and the item's vector, comparable within one model only).
+            and the item's vector, comparable within one model only; under ``export.rerank``, by
+            what the item is where it is).
 
         Raises:
             InputError: neither or both of ``users`` and ``histories`` are given, there are none,
-                none of the users is known, or ``k`` is more than was exported.
+                none of the users is known, ``k`` is more than was exported, or ``where`` has an
+                attribute that was not exported, or a value that no item has.
 
         Example:
             >>> found = run.recommend(histories=[["i3", "i4"], []], k=2)
@@ -281,8 +290,10 @@ class Run:
         """
         from recsys.api import answers
 
+        allowed = where_of(where, self.model.filters)
         asked = self._asked(users, histories)
-        return answers.recommend(self.model, asked, k, excluded_of(exclude, asked.given), why)
+        excluded = excluded_of(exclude, asked.given)
+        return answers.recommend(self.model, asked, k, excluded, why, allowed)
 
     def embed_users(self, users: Any = None, *, histories: Any = None) -> "pd.DataFrame":
         """The vectors of users, or of histories; the dot product with an item's is its score.

@@ -67,6 +67,7 @@ def _one(pipeline: Pipeline, step: Step) -> None:
                 pipeline.train(dataset, tracker)
             case "evaluate":
                 pipeline.evaluate(dataset)
+                pipeline.measure_rerank(dataset)
                 pipeline.publish(tracker)
             case "export":
                 pipeline.export(dataset, tracker)

@@ -27,6 +27,8 @@ file                       dtype, shape      holds
 ``users.parquet``          --                ``user_id``, in index order; pseudonyms where the
                                              manifest has their key
 ``items.parquet``          --                ``item_id``, ``title``, in index order
+``attributes.parquet``     --                a column per attribute of items, in index order: a list
+                                             of texts, or a number (float64; null: none)
 ``channels.parquet``, ``campaigns.parquet``  ``name``, in index order (if mapped)
 ``features/<side>.<name>.npy``               see :mod:`recsys.data.feature`; of events in the
                                              order of the ``event_*`` arrays
@@ -57,11 +59,14 @@ from recsys.system.manifests import check, read_manifest
 from recsys.system.reading import read_json, reading
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from recsys.data.dataset_statistics import DatasetStatistics
     from recsys.reports.dataset_plots import DatasetPlots
 
 # Roles whose values are few and have names.
 NAMED_ROLES = ("channel", "campaign")
+ATTRIBUTES = "attributes.parquet"
 MEND = "Run `recsys prepare` with the experiment: a dataset that is damaged is prepared again"
 
 
@@ -129,6 +134,7 @@ class Dataset:
         item_features: Any = None,
         user_features: Any = None,
         event_features: Any = None,
+        item_attributes: Any = None,
         runs_dir: str | Path = "runs",
         **keywords: Any,
     ) -> "Dataset":
@@ -162,6 +168,9 @@ class Dataset:
             user_features: likewise.
             event_features: what a model may read of the events, beside their items: columns of the
                 log, likewise, of the kinds categorical and numeric.
+            item_attributes: what an exported model may be asked to filter by (``filters=[…]`` in
+                training): columns of the items, likewise, of the kinds categorical, multivalued and
+                numeric. No training reads them.
             runs_dir: the folder of all runs.
             keywords: further columns by role (``order``, ``event``, ``value``, ``quantity``,
                 ``session``, ``channel``, ``campaign``, and ``split``, a column that holds train,
@@ -198,6 +207,7 @@ class Dataset:
             frame,
             {"item": items, "user": users},
             {"item": item_features, "user": user_features, "event": event_features},
+            item_attributes,
             runs_dir,
             {"user": user, "item": item, "time": time, **keywords},
         )
@@ -457,7 +467,23 @@ class Dataset:
         """
         return self._column(f"{role}s.parquet", "name")
 
+    def attribute(self, name: str) -> "pa.ChunkedArray":
+        """An attribute of the items (``data.items.attributes``), exactly as it was read.
+
+        Returns:
+            A row per item: a list of texts, empty where it has none; or a float64, null where it
+            has none.
+
+        Example:
+            >>> data.attribute("colour")[data.item_ids.index("i3")].as_py()  # doctest: +SKIP
+            ['red']
+        """
+        return self._table(ATTRIBUTES, name)[name]
+
     def _column(self, name: str, column: str) -> list[str]:
+        return self._table(name, column)[column].to_pylist()
+
+    def _table(self, name: str, column: str) -> "pa.Table":
         # Ids are needed by people and by the export, never by the training
         # core, which must import without PyArrow.
         from recsys.protection.encryption import read_table
@@ -466,7 +492,7 @@ class Dataset:
         if name in self.manifest.files:
             check(self.path, {name: self.manifest.files[name]}, MEND)
         with reading(file, MEND):
-            return read_table(file, [column])[column].to_pylist()
+            return read_table(file, [column])
 
     def part_range(self, part: Part) -> tuple[np.ndarray, np.ndarray]:
         """Begin and end (int64 [users]) of every user's events of one part.

@@ -1,6 +1,6 @@
 """Computes what ``metrics.json`` holds of rankings."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -46,7 +46,7 @@ def evaluate(
         InputError: there are no queries.
     """
     return {
-        "metrics": _all_metrics(ranked, dataset, config, fitted_part),
+        "metrics": all_metrics(ranked, dataset, config, fitted_part),
         "slices": _slice_metrics(ranked, dataset, config, fitted_part),
         "counts": {
             **_counts(ranked),
@@ -120,18 +120,31 @@ def evaluate_baselines(
             continue
         scorer = baseline.fit(dataset, fitted_part, settings[name])
         ranked = rank_as_evaluated(scorer, dataset, queries, seen, config, fitted_part)
-        found[name] = (_all_metrics(ranked, dataset, config, fitted_part), ranked)
+        found[name] = (all_metrics(ranked, dataset, config, fitted_part), ranked)
     return found
 
 
-def _all_metrics(
-    ranked: RankedQueries, dataset: Dataset, config: EvaluationConfig, part: Part
+def all_metrics(
+    ranked: RankedQueries,
+    dataset: Dataset,
+    config: EvaluationConfig,
+    part: Part,
+    more: Mapping[str, Ratio] | None = None,
 ) -> Metrics:
-    """Accuracy, novelty, popularity and coverage, at every k."""
+    """Accuracy, novelty, popularity and coverage, at every k.
+
+    Args:
+        ranked: the ranking.
+        dataset: what was ranked.
+        config: the evaluation's settings.
+        part: the last part of the log that the scorer was fitted on.
+        more: further metrics of the same queries.
+    """
     found = _with_intervals(
         {
             **_accuracy(ranked, config.k),
             **list_metrics(ranked, config.k, dataset, part),
+            **(more or {}),
         },
         ranked.queries.users,
         config,

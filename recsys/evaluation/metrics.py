@@ -214,6 +214,35 @@ def list_metrics(
     return metrics
 
 
+def intra_list_distance(items: np.ndarray, item_vectors: np.ndarray) -> np.ndarray:
+    """The mean of 1 minus the cosine over all pairs of a list (Ziegler et al., 2005).
+
+    Args:
+        items: int [queries, k], -1 where there are fewer.
+        item_vectors: float [items, dim].
+
+    Returns:
+        float64 [queries]; NaN for lists of fewer than two items.
+
+    >>> vectors = np.array([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0]])
+    >>> intra_list_distance(np.array([[0, 1, -1], [0, 1, 2], [2, -1, -1]]), vectors).round(3)
+    array([0.   , 0.667,   nan])
+    """
+    lengths = np.linalg.norm(item_vectors, axis=1, keepdims=True)
+    unit = item_vectors / np.where(lengths > 0, lengths, 1.0)
+    # The sum of all cosines is the squared length of the sum of the vectors.
+    sums = np.zeros((len(items), item_vectors.shape[1]))
+    own = np.zeros(len(items))
+    for column in items.T:
+        there = unit[np.maximum(column, 0)] * (column >= 0)[:, np.newaxis]
+        sums += there
+        own += np.square(there).sum(axis=1)
+    counts = (items >= 0).sum(axis=1)
+    pairs = counts * (counts - 1)
+    cosines = np.square(sums).sum(axis=1) - own
+    return np.where(pairs > 0, 1 - cosines / np.maximum(pairs, 1), np.nan)
+
+
 def coverage(ranked: "RankedQueries", k: int, items: int) -> float:
     """The share of all ``items`` that the first k recommendations name at least once."""
     top = _top(ranked, k)

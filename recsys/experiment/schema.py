@@ -1,11 +1,12 @@
 """One experiment file, typed."""
 
 import copy
+import difflib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from recsys.config import NAME, Seen, StrictConfig
 from recsys.data.prepare.config import DataConfig
@@ -48,6 +49,20 @@ class Experiment(StrictConfig):
     evaluation: EvaluationConfig = EvaluationConfig()
     export: ExportConfig = ExportConfig()
     tracking: TrackingConfig = TrackingConfig()
+
+    @model_validator(mode="after")
+    def _filters_are_attributes(self) -> "Experiment":
+        there = self.data.items.attributes if self.data.items is not None else {}
+        for name in self.export.filters:
+            if name not in there:
+                near = difflib.get_close_matches(name, there, n=1)
+                mend = f"did you mean {near[0]!r}? " if near else ""
+                raise ValueError(
+                    f"export.filters names {name!r}, which is not among data.items.attributes "
+                    f"({', '.join(there) or 'there are none'}): {mend}name the column of the item "
+                    f"table there, such as `attributes: {{{name}: categorical}}`"
+                )
+        return self
 
     def dump(self) -> dict[str, Any]:
         """As plain JSON values, every default spelled out."""

@@ -9,9 +9,11 @@ from itertools import islice
 
 import numpy as np
 
+from recsys.export.filters import Where
 from recsys.export.inputs import EXCLUDE, ITEM_ID, id_matrix
 from recsys.export.recommend import (
     EXCLUDING,
+    FILTERED,
     SIGNATURE,
     Query,
     Recommendation,
@@ -32,6 +34,7 @@ def recommend_many(
     queries: Iterable[Query],
     k: int,
     exclude: Sequence[Sequence[str]] | None = None,
+    where: Where | None = None,
 ) -> Iterator[list[Recommendation]]:
     """Answers of at most ``k`` items to each query, best first, in the order of the queries.
 
@@ -41,11 +44,15 @@ def recommend_many(
         k: how many items are asked for.
         exclude: of each query, ids that are not to be recommended; None: nothing beyond what the
             model leaves out by itself.
+        where: what is allowed of attributes of the items (:meth:`Recommender.recommend`); None:
+            every item.
 
     Raises:
-        InputError: more items are asked for than the model returns, or a query does not suit it.
+        InputError: more items are asked for than the model returns, or a query or ``where`` does
+            not suit it.
     """
     recommender.check_k(k)
+    filters = recommender.filters.inputs(where) if where else {}
     left_out = iter(exclude) if exclude is not None else None
     for block in _blocks(recommender, queries):
         inputs = recommender.stacked_inputs(block)
@@ -54,6 +61,10 @@ def recommend_many(
             signature = EXCLUDING
             rows = [as_logged(ids) for ids in islice(left_out, len(block))]
             inputs[EXCLUDE] = id_matrix(rows)
+        if filters:
+            signature = FILTERED
+            inputs.setdefault(EXCLUDE, id_matrix([()] * len(block)))
+            inputs |= {n: np.repeat(value, len(block), axis=0) for n, value in filters.items()}
         answer = recommender.call(signature, inputs)
         for ids, scores in zip(answer[ITEM_ID][:, :k], answer["score"][:, :k], strict=True):
             yield recommender.named(ids, scores)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     # To ask a published model for recommendations needs no Keras.
     from recsys.models.retriever import Retriever
 
-FORMAT = 3
+FORMAT = 4
 MEND = "Export it again (`recsys export` with the experiment of the run)"
 EXTRA = "assets.extra"
 FILE = f"{EXTRA}/manifest.json"
@@ -53,6 +53,7 @@ def write_manifest(
     dataset: Dataset,
     signatures: Mapping[str, Any],
     parity: Mapping[str, Any],
+    filters: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Writes the manifest of a finished SavedModel and returns it.
 
@@ -79,11 +80,16 @@ def write_manifest(
             # The inputs beside the history that have a value for each of its events.
             "event_inputs": event_inputs(retriever.batch_spec, dataset),
         },
+        # By input of `recommend_filtered`, what it allows: kind, values, share of items with one.
+        "filters": dict(filters),
         "signatures": describe_signatures(signatures),
         "parity": dict(parity),
         "experiment": request.experiment,
         "own_parts": request.own_parts,
         "metrics": request.metrics,
+        # How the best items are put in another order, and what it changes on the test part; then
+        # `score` is by what they are in it, and no product of vectors. null: they are not.
+        "rerank": _rerank(request),
         "privacy": request.privacy,
         "versions": {
             "recsys": recsys.__version__,
@@ -95,6 +101,12 @@ def write_manifest(
     }
     write_sealed(folder / FILE, manifest)
     return manifest
+
+
+def _rerank(request: ExportRequest) -> dict[str, Any] | None:
+    if request.config.rerank is None:
+        return None
+    return {"settings": request.config.rerank.model_dump(mode="json"), **(request.rerank or {})}
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

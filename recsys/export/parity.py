@@ -4,6 +4,7 @@ It reads the SavedModel back as a caller without this package would, and compare
 signature with the trained model's own answers.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,9 @@ from recsys.config import Seen
 from recsys.data.dataset import Dataset
 from recsys.data.manifest import Part
 from recsys.errors import ParityError
+from recsys.evaluation.reranking import RerankConfig, item_bonus
+from recsys.export.filter_probes import allowed_items, filter_probes
+from recsys.export.filters import attribute_columns, describe_filters, filter_inputs
 from recsys.export.inputs import (
     EXCLUDE,
     HISTORY,
@@ -26,6 +30,7 @@ from recsys.export.inputs import (
 )
 from recsys.export.manifest import describe_signatures
 from recsys.export.probes import Probes
+from recsys.export.replayed_order import ReplayedOrder
 from recsys.models.retriever import Retriever
 
 # Longer than any id would be, and with characters that no log has.
@@ -49,6 +54,8 @@ class ParityGate:
         k: as exported.
         tolerance: relative, e.g. 1e-4.
         fitted_part: the last part that the model was fitted on, by which items are context.
+        filters: as exported.
+        rerank: as exported.
     """
 
     def __init__(
@@ -60,6 +67,8 @@ class ParityGate:
         k: int,
         tolerance: float,
         fitted_part: Part,
+        filters: Sequence[str] = (),
+        rerank: RerankConfig | None = None,
     ) -> None:
         self.signatures = tf.saved_model.load(str(folder)).signatures
         self._retriever = retriever
@@ -71,6 +80,10 @@ class ParityGate:
             item: index for index, item in enumerate(dataset.item_ids[: retriever.catalogue_items])
         }
         self._recommendable = dataset.recommendable(fitted_part)[: retriever.catalogue_items]
+        self._columns = attribute_columns(dataset, filters, retriever.catalogue_items)
+        self._rerank = rerank
+        if rerank is not None:
+            self._bonus = item_bonus(rerank, dataset, retriever.catalogue_items, fitted_part)
         features = InputFeatures.of_spec(retriever.batch_spec, dataset)
         self._event_features = [input_name(feature) for feature in features.event]
         self._largest_difference = 0.0
@@ -90,6 +103,7 @@ class ParityGate:
         self._check_embeddings(probes, queries)
         self._check_recommendations(probes, queries)
         self._check_exclusions(probes, queries)
+        self._check_filters(probes, queries)
         self._check_unknown_ids(queries)
         self._check_no_events(queries)
         return {
@@ -99,14 +113,16 @@ class ParityGate:
 
     def _check_contract(self) -> None:
         found = describe_signatures(self.signatures)
-        if tuple(sorted(found)) != SIGNATURES:
-            raise ParityError(f"expected the signatures {SIGNATURES}, found {sorted(found)}")
+        expected = sorted([*SIGNATURES, *(["recommend_filtered"] if self._columns else [])])
+        if sorted(found) != expected:
+            raise ParityError(f"expected the signatures {expected}, found {sorted(found)}")
         answers = {
             ITEM_ID: {"dtype": "string", "shape": [None, self._k]},
             "score": {"dtype": "float32", "shape": [None, self._k]},
         }
         embedding = {"embedding": {"dtype": "float32", "shape": [None, self._retriever.config.dim]}}
-        for name, outputs in zip(SIGNATURES, (embedding, embedding, answers, answers), strict=True):
+        for name in expected:
+            outputs = embedding if name.startswith("embed") else answers
             if found[name]["outputs"] != outputs:
                 raise ParityError(
                     f"{name} returns {found[name]['outputs']}, by contract it returns {outputs}"
@@ -150,6 +166,23 @@ class ParityGate:
                 left_out = np.append(left_out, history)
             self._compare_ranking("recommend_excluding", probe, probes, answers, left_out)
 
+    def _check_filters(self, probes: Probes, queries: dict[str, np.ndarray]) -> None:
+        if not self._columns:
+            return
+        described = describe_filters(self._columns, self._recommendable)
+        wheres = filter_probes(self._columns, len(probes.histories))
+        best = self._call("serving_default", queries)[ITEM_ID][:, :1]
+        excluded = [[item.decode() for item in row] for row in best]
+        inputs = {**queries, EXCLUDE: id_matrix(excluded), **filter_inputs(described, wheres)}
+        answers = self._call("recommend_filtered", inputs)
+        for probe, history in enumerate(probes.histories.items):
+            items = [self._item_index[item] for item in excluded[probe] if item]
+            left_out = np.asarray(items, np.int64)
+            if self._excludes_seen:
+                left_out = np.append(left_out, history)
+            allowed = allowed_items(self._columns, wheres[probe])
+            self._compare_ranking("recommend_filtered", probe, probes, answers, left_out, allowed)
+
     def _check_unknown_ids(self, queries: dict[str, np.ndarray]) -> None:
         """Unknown ids and padding, at either end and between, change nothing."""
 
@@ -191,12 +224,15 @@ class ParityGate:
         probes: Probes,
         answers: dict[str, np.ndarray],
         left_out: np.ndarray,
+        allowed: np.ndarray | None = None,
     ) -> None:
         what = f"{signature}, probe {probe},"
         expected = probes.item_vectors @ probes.embeddings[probe]
-        allowed = self._recommendable.copy()
+        allowed = self._recommendable & (True if allowed is None else allowed)
         allowed[left_out[left_out < len(expected)]] = False
         ideal = np.sort(expected[allowed])[::-1][: self._k]
+        typical = np.sqrt(np.mean(np.square(expected)))
+        tiny = np.finfo(np.float32).tiny
 
         ids, scores = answers[ITEM_ID][probe], answers["score"][probe]
         returned = [self._item_index.get(item.decode(), UNKNOWN) for item in ids if item]
@@ -207,10 +243,14 @@ class ParityGate:
         if any(ids[len(ideal) :]) or not np.isneginf(scores[len(ideal) :]).all():
             raise ParityError(f'{what} does not end in "" and −∞')
 
-        typical = np.sqrt(np.mean(np.square(expected)))
-        scale = np.maximum(np.maximum(np.abs(ideal), typical), np.finfo(np.float32).tiny)
-        self._judge(f"{what} scores", np.abs(scores[: len(ideal)] - expected[returned]) / scale)
-        self._judge(f"{what} order", np.abs(expected[returned] - ideal) / scale)
+        found = expected[returned]
+        if self._rerank is not None:
+            order = ReplayedOrder(self._rerank, self._bonus, probes.item_vectors, self._k)
+            pool = np.flatnonzero(allowed)
+            found, ideal = order.replay(expected, pool, returned)
+        scale = np.maximum(np.maximum(np.abs(ideal), typical), tiny)
+        self._judge(f"{what} scores", np.abs(scores[: len(ideal)] - found) / scale)
+        self._judge(f"{what} order", np.abs(found - ideal) / scale)
 
     def _judge(self, what: str, relative_difference: np.ndarray) -> None:
         worst = float(relative_difference.max(initial=0.0))

@@ -8,7 +8,7 @@ import errno
 import json
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,13 @@ import tensorflow as tf
 
 from recsys.data.dataset import Dataset
 from recsys.errors import InputError, ParityError
+from recsys.export.filter_probes import filter_probes
+from recsys.export.filters import (
+    attribute_columns,
+    describe_filters,
+    filter_inputs,
+    write_filters,
+)
 from recsys.export.inputs import EXCLUDE, HISTORY, serving_inputs
 from recsys.export.lifeline import end_with_parent
 from recsys.export.manifest import EXTRA, write_manifest
@@ -44,9 +51,10 @@ def export(request: ExportRequest) -> dict[str, Any]:
     retriever = load_retriever(request.retriever)
     probes = Probes.load(request.probes)
     with whole_folder(request.destination, replaces=True) as folder:
-        ServingGraph(retriever, dataset, request.seen, request.config.k, request.fitted_part).save(
-            folder
-        )
+        filters, rerank = request.config.filters, request.config.rerank
+        ServingGraph(
+            retriever, dataset, request.seen, request.config.k, request.fitted_part, filters, rerank
+        ).save(folder)
         gate = ParityGate(
             folder,
             retriever,
@@ -55,12 +63,25 @@ def export(request: ExportRequest) -> dict[str, Any]:
             request.config.k,
             request.config.tolerance,
             request.fitted_part,
+            filters,
+            rerank,
         )
         parity = gate.check(probes)
         (folder / EXTRA).mkdir()
         write_titles(folder, dataset, retriever.catalogue_items)
-        write_warmup_requests(folder, _warmup_requests(request, retriever, dataset, probes))
-        manifest = write_manifest(folder, request, retriever, dataset, gate.signatures, parity)
+        columns = attribute_columns(dataset, filters, retriever.catalogue_items)
+        candidates = dataset.recommendable(request.fitted_part)[: retriever.catalogue_items]
+        if columns:
+            write_filters(folder, columns, candidates)
+        described = describe_filters(columns, candidates)
+        wheres = filter_probes(columns, len(probes.histories))
+        filtered = filter_inputs(described, wheres)
+        write_warmup_requests(
+            folder, _warmup_requests(request, retriever, dataset, probes, filtered)
+        )
+        manifest = write_manifest(
+            folder, request, retriever, dataset, gate.signatures, parity, described
+        )
         if retriever.config.query.user_id:
             close_to_others(folder)  # it holds the ids of users
         return manifest
@@ -74,18 +95,26 @@ def load_retriever(file: Path) -> Retriever:
 
 
 def _warmup_requests(
-    request: ExportRequest, retriever: Retriever, dataset: Dataset, probes: Probes
+    request: ExportRequest,
+    retriever: Retriever,
+    dataset: Dataset,
+    probes: Probes,
+    filters: Mapping[str, np.ndarray],
 ) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
     """Single queries, as an online service gets them, in turn for each signature."""
-    signatures = ("serving_default", "recommend_excluding", "embed_query")
+    signatures = ["serving_default", "recommend_excluding", "embed_query"]
+    if filters:
+        signatures.append("recommend_filtered")
     # Real histories come last among the probes.
     for number in range(min(request.config.warmup_requests, len(probes.histories))):
         probe = len(probes.histories) - 1 - number
         one = slice(probe, probe + 1)
         inputs = serving_inputs(dataset, retriever.batch_spec, probes.histories[one])
         signature = signatures[number % len(signatures)]
-        if signature == "recommend_excluding":
+        if signature in ("recommend_excluding", "recommend_filtered"):
             inputs[EXCLUDE] = inputs[HISTORY][:, :1]
+        if signature == "recommend_filtered":
+            inputs |= {name: values[one] for name, values in filters.items()}
         yield signature, inputs
 
 

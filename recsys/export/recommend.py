@@ -17,7 +17,9 @@ from recsys.batch import BatchSpec
 from recsys.data.dataset import Dataset
 from recsys.data.sources.text import normal_id
 from recsys.errors import InputError
+from recsys.export.filters import Filters, Where
 from recsys.export.inputs import (
+    EXCLUDE,
     HISTORY,
     HISTORY_TIME,
     ITEM_ID,
@@ -33,7 +35,7 @@ from recsys.export.manifest import verified_manifest
 from recsys.export.titles import read_titles
 from recsys.system.display import counted
 
-SIGNATURE, EXCLUDING = "serving_default", "recommend_excluding"
+SIGNATURE, EXCLUDING, FILTERED = "serving_default", "recommend_excluding", "recommend_filtered"
 EXAMPLE_EVENTS = 5
 
 
@@ -57,7 +59,7 @@ class Query:
 class Recommender:
     """A SavedModel with its manifest and titles, loaded when it is first asked.
 
-    Its files are compared with the manifest first.
+    Its files are compared with the manifest first. ``filters`` is what it can be filtered by.
 
     Args:
         folder: of one version, e.g. ``runs/quickstart-lstm/1/model/1``.
@@ -70,6 +72,7 @@ class Recommender:
         self.folder = Path(folder)
         self.manifest = verified_manifest(self.folder)
         self.titles = read_titles(self.folder)
+        self.filters = Filters(self.folder, self.manifest["filters"])
 
     @cached_property
     def _model(self) -> Any:
@@ -89,14 +92,27 @@ class Recommender:
         """Those of them that have a value for each event of the history."""
         return self.manifest["model"]["event_inputs"]
 
-    def recommend(self, query: Query, k: int = 10) -> list[Recommendation]:
+    def recommend(
+        self, query: Query, k: int = 10, where: Where | None = None
+    ) -> list[Recommendation]:
         """Answers one query with at most ``k`` items, best first.
 
+        Args:
+            query: the history and the further inputs.
+            k: how many items are asked for.
+            where: what is allowed of attributes of the items, such as ``{"category": ["tea"],
+                "price": (5, 20)}``; None: every item.
+
         Raises:
-            InputError: more items are asked for than the artefact returns.
+            InputError: more items are asked for than the artefact returns, or it cannot be asked
+                so (:meth:`recsys.export.filters.Filters.inputs`).
         """
         self.check_k(k)
-        answer = self.call(SIGNATURE, self.inputs(query))
+        inputs, signature = self.inputs(query), SIGNATURE
+        if where:
+            signature = FILTERED
+            inputs |= {EXCLUDE: id_matrix([[]]), **self.filters.inputs(where)}
+        answer = self.call(signature, inputs)
         return self.named(answer[ITEM_ID][0, :k], answer["score"][0, :k])
 
     def check_k(self, k: int) -> None:
@@ -128,18 +144,21 @@ class Recommender:
             if item
         ]
 
-    def why_so_few(self, query: Query, answers: int, k: int) -> str:
+    def why_so_few(self, query: Query, answers: int, k: int, filtered: bool = False) -> str:
         """Why an answer has fewer than ``k`` items, in a sentence; nothing where it has as many.
 
         Args:
             query: as it was asked.
             answers: how many came.
             k: how many were asked for.
+            filtered: whether not every item was allowed.
         """
         if answers >= k:
             return ""
         catalogue = self.manifest["model"]["catalogue_items"]
         found = f"only {answers} of {counted(k, 'item')}" if answers else "nothing"
+        if filtered:
+            return f"{found} can be recommended: `where` allows no more of what was not had"
         sentence = f"{found} can be recommended: the catalogue holds {counted(catalogue, 'item')}"
         if had := catalogue - answers:
             sentence += (
@@ -191,7 +210,8 @@ class Recommender:
     def embed_query(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
         """Vectors of queries, float32 [batch, dim].
 
-        The score of an item is the dot product with its vector, in every signature.
+        The score of an item is the dot product with its vector, in every signature (under
+        ``export.rerank``, before the best items are put in another order).
 
         Args:
             inputs: as :meth:`inputs` makes them, any number of rows.
@@ -291,6 +311,7 @@ class Recommender:
         query = self.user_query(dataset, dataset.user_ids[0])
         example = {HISTORY: [list(query.history)]}
         example |= {name: value.tolist() for name, value in query.further.items()}
+        example |= self.filters.example()
         for name in (HISTORY, *self.event_inputs):
             example[name] = [row[-EXAMPLE_EVENTS:] for row in example[name]]
         return example

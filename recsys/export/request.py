@@ -3,16 +3,27 @@
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from recsys.config import Seen, StrictConfig
 from recsys.data.manifest import Part
+from recsys.evaluation.reranking import RerankConfig
 
 
 class ExportConfig(StrictConfig):
     """The experiment's ``export`` section."""
 
     k: int = Field(100, ge=1, description="items that the SavedModel returns for a query")
+    filters: list[str] = Field(
+        [],
+        description="attributes of items (data.items.attributes) that requests may filter by, in "
+        "the signature recommend_filtered; without any there is no such signature",
+    )
+    rerank: RerankConfig | None = Field(
+        None,
+        description="how the best items are put in another order: less alike, less popular, "
+        "fresher; null: by score alone",
+    )
     version: str = Field(
         "1", pattern=r"^[0-9]+$", description="folder name that TensorFlow Serving loads by"
     )
@@ -23,6 +34,13 @@ class ExportConfig(StrictConfig):
     warmup_requests: int = Field(
         8, ge=0, le=900, description="sample requests that TensorFlow Serving replays at start"
     )
+
+    @field_validator("filters")
+    @classmethod
+    def _once_each(cls, filters: list[str]) -> list[str]:
+        if twice := sorted({name for name in filters if filters.count(name) > 1}):
+            raise ValueError(f"{', '.join(twice)}: named twice")
+        return filters
 
 
 class ExportRequest(StrictConfig):
@@ -42,6 +60,9 @@ class ExportRequest(StrictConfig):
         default_factory=dict, description="classes of a user's own, as in own_parts.json"
     )
     metrics: dict[str, Any] = Field(default_factory=dict, description="as in metrics.json")
+    rerank: dict[str, Any] | None = Field(
+        None, description="what `config.rerank` changes, as in rerank.json; None: not measured"
+    )
     privacy: dict[str, Any] | None = Field(
         None, description="what training did for users, as in metrics.json; None: nothing"
     )

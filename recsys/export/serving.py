@@ -23,8 +23,10 @@ from recsys.config import Seen
 from recsys.data.dataset import Dataset
 from recsys.data.feature import Feature, Side
 from recsys.data.manifest import Part
+from recsys.evaluation.reranking import RerankConfig, item_bonus
 from recsys.export.features.kinds import SERVED
 from recsys.export.features.served import ServedFeature
+from recsys.export.filters import attribute_columns
 from recsys.export.inputs import (
     EXCLUDE,
     HISTORY,
@@ -35,14 +37,16 @@ from recsys.export.inputs import (
     InputFeatures,
     input_name,
 )
+from recsys.export.item_filters import item_filter
 from recsys.export.lookup import look_up, lookup_table
+from recsys.export.reranker import Reranker
 from recsys.models.retriever import Retriever
 
 Inputs = Mapping[str, tf.Tensor]
 
 
 class ServingGraph:
-    """Builds the four signatures around a trained retriever.
+    """Builds the signatures around a trained retriever.
 
     Args:
         retriever: the trained model, loaded on the TensorFlow backend.
@@ -52,10 +56,19 @@ class ServingGraph:
             and −∞.
         fitted_part: the last part that the retriever was fitted on: what is context
             only until then is read, and never an answer.
+        filters: names of the attributes that requests may filter by.
+        rerank: how the best items are put in another order; None: they stay.
     """
 
     def __init__(
-        self, retriever: Retriever, dataset: Dataset, seen: Seen, k: int, fitted_part: Part
+        self,
+        retriever: Retriever,
+        dataset: Dataset,
+        seen: Seen,
+        k: int,
+        fitted_part: Part,
+        filters: Sequence[str] = (),
+        rerank: RerankConfig | None = None,
     ) -> None:
         self._retriever = retriever
         self._max_events = retriever.config.max_events
@@ -76,6 +89,11 @@ class ServingGraph:
         recommendable = dataset.recommendable(fitted_part)[: len(item_ids)]
         candidates = tf.constant(np.flatnonzero(recommendable), tf.int32)
         self._candidates = len(candidates)
+        columns = attribute_columns(dataset, filters, len(item_ids))
+        self._filters = {name: item_filter(columns[name].filter(recommendable)) for name in columns}
+        for name, each in self._filters.items():
+            if each.table is not None:
+                self._tables[f"item_attribute.{name}"] = each.table
         if recommendable.all():
             self._index = BruteForce(k=k).index(vectors, candidates)
             # One copy of the vectors serves the search, the histories and embed_items.
@@ -83,6 +101,13 @@ class ServingGraph:
         else:
             self._index = BruteForce(k=k).index(tf.gather(vectors, candidates), candidates)
             self._item_vectors = tf.Variable(vectors, trainable=False)
+        self._reranker: Reranker | None = None
+        # How many of the best are looked at.
+        self._wanted = k
+        if rerank is not None:
+            bonus = item_bonus(rerank, dataset, len(item_ids), fitted_part)
+            self._reranker = Reranker(rerank.diversity, bonus, self._item_vectors, k)
+            self._wanted = max(k, min(rerank.candidates * k, self._candidates))
 
     def _served(
         self, side: Side, features: Sequence[Feature], dataset: Dataset
@@ -111,12 +136,17 @@ class ServingGraph:
     def _signatures(self) -> dict[str, Any]:
         ids = tf.TensorSpec([None, None], tf.string)
         query = {HISTORY: ids, **self._further_specs()}
-        return {
+        excluding = {**query, EXCLUDE: ids}
+        signatures = {
             "serving_default": _trace(self.recommend, query),
-            "recommend_excluding": _trace(self.recommend, {**query, EXCLUDE: ids}),
+            "recommend_excluding": _trace(self.recommend, excluding),
             "embed_query": _trace(self.embed_query, query),
             "embed_items": _trace(self.embed_items, {ITEM_ID: tf.TensorSpec([None], tf.string)}),
         }
+        if self._filters:
+            filters = {name: each.spec for name, each in self._filters.items()}
+            signatures["recommend_filtered"] = _trace(self.recommend, {**excluding, **filters})
+        return signatures
 
     def _further_specs(self) -> dict[str, tf.TensorSpec]:
         specs = {}
@@ -131,7 +161,9 @@ class ServingGraph:
         return specs
 
     def recommend(self, inputs: Inputs) -> dict[str, tf.Tensor]:
-        """Signatures ``serving_default`` and, with ``exclude``, ``recommend_excluding``."""
+        """Signatures ``serving_default``, with ``exclude`` ``recommend_excluding``, and with
+        what is allowed of the items' attributes ``recommend_filtered``.
+        """
         history_BE = look_up(self._items, inputs[HISTORY])
         left_out = [history_BE] if self._excludes_seen else []
         if EXCLUDE in inputs:
@@ -139,7 +171,8 @@ class ServingGraph:
         query_BD = self._embed(history_BE, inputs)
         # One column more keeps the width above zero, which the search below needs.
         no_item = tf.fill([tf.shape(query_BD)[0], 1], UNKNOWN)
-        return self._top_k(query_BD, tf.concat([*left_out, no_item], axis=1))
+        allowed = [each.allowed(inputs[n]) for n, each in self._filters.items() if n in inputs]
+        return self._top_k(query_BD, tf.concat([*left_out, no_item], axis=1), allowed)
 
     def embed_query(self, inputs: Inputs) -> dict[str, tf.Tensor]:
         """Signature ``embed_query``."""
@@ -179,21 +212,40 @@ class ServingGraph:
         values_BW = tf.pad(values_BW, [[0, 0], [0, missing]])
         return values_BW, tf.cast(window.row_lengths(), tf.int32)
 
-    def _top_k(self, query_BD: tf.Tensor, left_out_BX: tf.Tensor) -> dict[str, tf.Tensor]:
+    def _top_k(
+        self, query_BD: tf.Tensor, left_out_BX: tf.Tensor, allowed: Sequence[tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
         widest = tf.reduce_max(tf.math.count_nonzero(left_out_BX != UNKNOWN, axis=1))
         # Of an empty batch the maximum is the smallest integer.
         widest = tf.cast(tf.maximum(widest, 0), tf.int32)
-        candidates = tf.minimum(self._k + widest, self._candidates)
-        scores, items = self._index(query_BD, k=candidates)
+        candidates = tf.minimum(self._wanted + widest, self._candidates)
+        scores, items = self._best(query_BD, candidates, allowed)
         scores = tf.where(_is_in(items, left_out_BX), -float("inf"), scores)
         # A catalogue smaller than k: rows are filled up with nothing.
-        shortage = tf.maximum(0, self._k - candidates)
+        shortage = tf.maximum(0, self._wanted - candidates)
         scores = tf.pad(scores, [[0, 0], [0, shortage]], constant_values=-float("inf"))
         items = tf.pad(items, [[0, 0], [0, shortage]])
-        score_BK, columns = tf.math.top_k(scores, k=self._k)
-        ids_BK = tf.gather(self._item_ids, tf.gather(items, columns, batch_dims=1))
+        score_BK, columns = tf.math.top_k(scores, k=self._wanted)
+        items_BK = tf.gather(items, columns, batch_dims=1)
+        if self._reranker is not None:
+            score_BK, columns = self._reranker(score_BK, items_BK)
+            items_BK = tf.gather(items_BK, columns, batch_dims=1)
+        ids_BK = tf.gather(self._item_ids, items_BK)
         ids_BK = tf.where(tf.math.is_inf(score_BK), "", ids_BK)
         return {"item_id": ids_BK, "score": score_BK}
+
+    def _best(
+        self, query_BD: tf.Tensor, k: tf.Tensor, allowed: Sequence[tf.Tensor]
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Scores and numbers of the k best items, [B, k]; where none is allowed any more, −∞."""
+        if not allowed:
+            return self._index(query_BD, k=k)
+        # What BruteForce computes, with a mask before the top-k: k of all could all be forbidden.
+        scores_BN = tf.matmul(query_BD, self._index._candidates, transpose_b=True)
+        for allowed_BN in allowed:
+            scores_BN = tf.where(allowed_BN, scores_BN, -float("inf"))
+        scores, columns = tf.math.top_k(scores_BN, k=k)
+        return scores, tf.gather(self._index._identifiers, columns)
 
 
 def _is_in(items_BC: tf.Tensor, left_out_BX: tf.Tensor) -> tf.Tensor:

@@ -27,6 +27,7 @@ MEANINGS = {
     "mrr": "one over the place of the first held-out item; 0 if the list has none",
     "coverage": "share of all items that are recommended to somebody",
     "novelty": "how surprising what is recommended is, in bits: one more is half as popular",
+    "diversity": "how different the items of a list are: 1 minus the mean cosine of their vectors",
     "popularity_bias": (
         "how much more popular recommendations are than what the same users consumed: "
         "0 is equally, 1 is twice as popular"
@@ -38,7 +39,7 @@ def write_report(run_folder: Path) -> Path:
     """Writes ``report.html`` into a run folder, in whole or not at all.
 
     It reads the run folder only: ``metrics.json`` and ``experiment.yaml``, and
-    ``history.json`` and ``examples.json`` where they are there. What
+    ``history.json``, ``examples.json`` and ``rerank.json`` where they are there. What
     ``metrics.json`` does not hold is left out of the report. The file needs no
     network and no other file.
 
@@ -68,6 +69,7 @@ def write_report(run_folder: Path) -> Path:
             experiment.read_text(encoding="utf-8"),
             read_document(run_folder / "history.json", []),
             read_document(run_folder / "examples.json", []),
+            read_document(run_folder / "rerank.json", {}),
         ),
     )
 
@@ -78,6 +80,7 @@ def _context(
     experiment_text: str,
     history: list[dict[str, Any]],
     examples: list[dict[str, Any]],
+    rerank: dict[str, Any],
 ) -> dict[str, Any]:
     """What the template shows."""
     name = str(experiment.get("name", "model"))
@@ -124,6 +127,12 @@ def _context(
         "versions": metrics.get("versions", {}),
         "history": history,
         "examples": examples,
+        "rerank": rerank,
+        "rerank_rows": [
+            (kind, f"{kind}@{k}")
+            for kind in ("ndcg", "recall", "coverage", "novelty", "popularity_bias", "diversity")
+            if f"{kind}@{k}" in rerank.get("plain", {})
+        ],
         "experiment": experiment_text,
         "names": NAMES,
         "images": _images(name, headline, metrics, history),

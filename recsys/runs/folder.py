@@ -49,6 +49,7 @@ class RunFolder:
         self.metrics = path / "metrics.json"
         self.ranks = path / "ranks.parquet"
         self.examples = path / "examples.json"
+        self.rerank = path / "rerank.json"
         self.report = path / "report.html"
         self.model = path / "model"
 
@@ -59,6 +60,7 @@ class RunFolder:
             version: of the SavedModel.
         """
         self.metrics.unlink(missing_ok=True)
+        self.rerank.unlink(missing_ok=True)
         shutil.rmtree(self.model / version, ignore_errors=True)
 
     def read_experiment(self) -> "Experiment":

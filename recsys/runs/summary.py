@@ -12,6 +12,9 @@ from recsys.evaluation.seeds import OverSeeds, over_seeds
 from recsys.runs.folder import RunFolder
 from recsys.system.display import LONGEST_LINE, printable
 
+# What an order of the best items may be good for, beside accuracy.
+OF_LISTS = ("coverage", "novelty", "diversity")
+
 
 def summary(folder: RunFolder) -> str:
     """The headline of a run's ``metrics.json`` as text.
@@ -26,7 +29,21 @@ def summary(folder: RunFolder) -> str:
     sentences = [comparison["sentence"] for comparison in metrics["comparisons"]]
     if privacy := metrics.get("privacy"):
         sentences.append(privacy_sentence(privacy))
-    return metrics_table(f"{folder.path}: test", names, rows) + "\n".join(sentences)
+    found = metrics_table(f"{folder.path}: test", names, rows) + "\n".join(sentences)
+    if experiment.export.rerank is not None and folder.rerank.is_file():
+        found += "\n" + _rerank_table(
+            folder.files.read(folder.rerank), experiment.evaluation.metric
+        )
+    return found
+
+
+def _rerank_table(effect: Mapping[str, Any], headline: str) -> str:
+    """What ``export.rerank`` changes, as ``rerank.json`` has it."""
+    k = headline.rpartition("@")[2]
+    names = list(dict.fromkeys([headline, f"recall@{k}", *(f"{kind}@{k}" for kind in OF_LISTS)]))
+    title = f"export.rerank: test, {effect['queries']:,} of {effect['of']:,} queries"
+    rows = {"by score": effect["plain"], "reranked": effect["reranked"]}
+    return metrics_table(title, names, rows)
 
 
 def privacy_sentence(privacy: Mapping[str, Any]) -> str:

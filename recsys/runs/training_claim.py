@@ -69,6 +69,7 @@ class TrainingClaim(Claim):
         if evaluated_otherwise:
             folder.metrics.unlink(missing_ok=True)
         if evaluated_otherwise or there.get("export") != here["export"]:
+            folder.rerank.unlink(missing_ok=True)
             shutil.rmtree(folder.model / here["export"]["version"], ignore_errors=True)
 
     def record(self, dataset: Dataset | None) -> None:

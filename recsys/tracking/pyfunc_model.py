@@ -7,7 +7,9 @@ In: a table with a row per request and a column per input of the SavedModel
 (``history``: ids, oldest first; ``history_time``, if the model reads times: of
 each of them, seconds since 1970, or nothing, as if all had been at once; likewise
 what the events were, if the model reads that, or nothing), and optionally
-``exclude``: ids to leave out.
+``exclude``: ids to leave out, and what is allowed of each attribute that the model
+can be filtered by (``filters`` in its manifest): a list of texts, or the least and the
+largest number, of which nothing is an open end; nothing at all: every item.
 Out: ``item_id`` (text) and ``score``, best first, one list per row; rows with
 fewer answers have shorter lists.
 """
@@ -39,6 +41,15 @@ def _lists(values: list, dtype: type, width: int | None) -> np.ndarray:
     if width is None:
         width = max((len(row) for row in rows), default=0)
     return _table(rows, width, "" if dtype is object else 0, dtype)
+
+
+def _ranges(name: str, values: list) -> np.ndarray:
+    """[batch, 2]; a missing end, or a missing range, is NaN."""
+    rows = [[None, None] if _is_missing(value) else list(value) for value in values]
+    if any(len(row) != 2 for row in rows):
+        raise ValueError(f"expected the least and the largest number in {name}")
+    ends = [[np.nan if _is_missing(end) else end for end in row] for row in rows]
+    return np.array(ends, np.float32).reshape(len(rows), 2)
 
 
 def _table(rows: list[list], width: int, padding: Any, dtype: type) -> np.ndarray:
@@ -77,6 +88,7 @@ class Recommender(PythonModel):
         manifest = json.loads((Path(folder) / "assets.extra" / "manifest.json").read_text())
         # Those beside the history that have a value for each of its events.
         self._event_inputs = manifest["model"]["event_inputs"]
+        self._filters = manifest["filters"]
 
     def predict(
         self,
@@ -87,8 +99,11 @@ class Recommender(PythonModel):
         """Recommends for every row of a table."""
         import tensorflow as tf
 
-        excludes = "exclude" in model_input.columns
-        name = "recommend_excluding" if excludes else "serving_default"
+        name = "serving_default"
+        if "exclude" in model_input.columns:
+            name = "recommend_excluding"
+        if not self._filters.keys().isdisjoint(model_input.columns):
+            name = "recommend_filtered"
         signature = self._saved_model.signatures[name]
         inputs = {}
         for column, spec in signature.structured_input_signature[1].items():
@@ -99,6 +114,8 @@ class Recommender(PythonModel):
             if column in self._event_inputs:
                 dtype = {tf.string: object, tf.int64: np.int64, tf.float32: np.float32}[spec.dtype]
                 array = _of_events(column, values, list(model_input["history"]), dtype)
+            elif self._filters.get(column, {}).get("kind") == "range":
+                array = _ranges(column, values)
             elif spec.shape.rank == 1:
                 array = _scalars(values, is_text)
             else:

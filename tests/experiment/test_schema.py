@@ -39,6 +39,24 @@ def test_overrides(tmp_path):
     assert experiment.seen == "allow"
 
 
+def test_filters_are_attributes_of_the_item_table(tmp_path):
+    said = refused(tmp_path, overrides=["export.filters=[price]"])
+    assert "'price', which is not among data.items.attributes (there are none)" in said
+    items = {
+        "path": "i.csv",
+        "key": "i",
+        "attributes": {"price": "numeric", "brand": "categorical"},
+    }
+    document = {**DOCUMENT, "data": {**DOCUMENT["data"], "items": items}}
+    said = refused(tmp_path, document, ["export.filters=[prise]"])
+    assert "(brand, price): did you mean 'price'?" in said
+    said = refused(tmp_path, document, ["export.filters=[price, price]"])
+    assert "price: named twice" in said
+    assert load(tmp_path, document, ["export.filters=[price]"]).export.filters == ["price"]
+    document["data"]["users"] = {**items, "key": "u"}
+    assert "only items have attributes" in refused(tmp_path, document)
+
+
 def test_an_unknown_key_is_refused_with_the_nearest_right_one(tmp_path):
     message = refused(tmp_path, overrides=["training.epoch=3"])
     assert "training.epoch: unknown key; did you mean 'epochs'?" in message

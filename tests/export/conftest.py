@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,25 @@ EVENT_VALUES = {
     "what": np.array([1, 2, 0, 1, 1, 2, 2, 0, 1, 2, 1, 1, 2, 0, 1, 2, 1], np.int32),
     "price": np.linspace(-2, 2, 17, dtype=np.float32),
 }
+# Of the items: the ninth is in the table only, and the fourth has nothing.
+ATTRIBUTES = {
+    "category": [["tea"], ["tea"], ["17"], [], ["tea"], ["夏"], ["17"], ["tea"], ["new"], ["tea"]],
+    "genres": [["a"], ["a", "b"], ["b", "c"], [], ["c"], [], ["a", "c"], ["b"], ["d"], ["a"]],
+    "price": [1.0, 5.0, 19.99, None, 5.0, 7.5, 0.0, 20.0, 3.0, None],
+}
+FILTERED = {
+    "two_tower": list(ATTRIBUTES),
+    "context": ["price", "genres"],
+    "reranked": ["price"],
+}
+RERANK = {
+    "diversity": 0.4,
+    "popularity": 0.3,
+    # Events are minutes to hours apart.
+    "freshness": {"weight": 0.5, "half_life_days": 0.02},
+    "candidates": 2,
+}
+RERANKED = {"reranked": RERANK, "less_popular": {"popularity": 0.5}}
 GENRES = np.array([[1], [2], [1], [0], [2], [1], [1], [2], [1], [2]], np.int32)
 
 
@@ -94,7 +114,7 @@ def write_dataset(folder: Path) -> Dataset:
         "event_weights": np.ones(len(items), np.float32),
         "event_times": np.concatenate([TIMES[user] for user in USERS]) * 10**6 + 999_999,
         "history_ends": np.arange(len(items)),
-        "item_counts": np.zeros((len(ITEMS), 3), np.int64),
+        "item_counts": _counts(items, offsets[1:] - 1),
         "features/item.genre": GENRES,
         **{f"features/user.{name}": values for name, values in USER_VALUES.items()},
         **{f"features/event.{name}": values for name, values in EVENT_VALUES.items()},
@@ -104,6 +124,7 @@ def write_dataset(folder: Path) -> Dataset:
     titles = ["An apple", *ITEMS[1:]]
     _write_table(folder / "items.parquet", item_id=ITEMS, title=titles)
     _write_table(folder / "users.parquet", user_id=USERS)
+    _write_table(folder / "attributes.parquet", **ATTRIBUTES)
     for side, features in (("user", FEATURES), ("event", EVENT_FEATURES)):
         for name, (_, vocabulary) in features.items():
             if vocabulary:
@@ -129,7 +150,14 @@ def write_dataset(folder: Path) -> Dataset:
     return Dataset(folder)
 
 
-def _write_table(file: Path, **columns: list[str]) -> None:
+def _counts(items: np.ndarray, of_test: np.ndarray) -> np.ndarray:
+    """int64 [items, 3]: events of each item in each part, of which validation has none."""
+    trained = np.delete(items, of_test)
+    parts = [np.bincount(each, minlength=len(ITEMS)) for each in (trained, [], items[of_test])]
+    return np.stack([part.astype(np.int64) for part in parts], axis=1)
+
+
+def _write_table(file: Path, **columns: list) -> None:
     pyarrow.parquet.write_table(pa.table(columns), file)
 
 
@@ -187,7 +215,13 @@ class Exported:
 
 
 def make_request(
-    folder: Path, retriever: Retriever, dataset: Dataset, seen: str, k: int
+    folder: Path,
+    retriever: Retriever,
+    dataset: Dataset,
+    seen: str,
+    k: int,
+    filters: Sequence[str] = (),
+    rerank: dict[str, Any] | None = None,
 ) -> ExportRequest:
     """Saves what an exporting process needs."""
     folder.mkdir()
@@ -198,7 +232,9 @@ def make_request(
         dataset=dataset.path,
         probes=folder / "probes.npz",
         model_folder=folder / "model",
-        config=ExportConfig(k=k, warmup_requests=3),
+        config=ExportConfig(
+            k=k, warmup_requests=4 if filters else 3, filters=list(filters), rerank=rerank
+        ),
         seen=seen,
         experiment={"name": "tiny"},
         metrics={"test": {"ndcg@10": {"value": 0.1}}},
@@ -238,7 +274,10 @@ def context_dataset(tmp_path_factory: pytest.TempPathFactory, dataset: Dataset) 
 def exports(
     tmp_path_factory: pytest.TempPathFactory, dataset: Dataset, context_dataset: Dataset
 ) -> dict[str, Exported]:
-    """Six exports and two failures, in one process: starting one takes longer than its work."""
+    """Eight exports, some with filters or reranked, and two failures, in one process.
+
+    Starting one takes longer than its work.
+    """
     root = tmp_path_factory.mktemp("exports")
     lstm = {"encoder": {"kind": "lstm", "units": 6}}
     two_tower = {"user_id": True, "user_features": list(FEATURES), "hidden": [4]}
@@ -249,10 +288,20 @@ def exports(
         "timed": (make_retriever(TIMED), "exclude", 3),
         "eventful": (make_retriever(EVENTFUL), "exclude", 3),
         "context": (make_retriever({}), "exclude", 20),
+        "reranked": (make_retriever({}), "exclude", 3),
+        "less_popular": (make_retriever({}), "allow", 5),
     }
     datasets = dict.fromkeys(kinds, dataset) | {"context": context_dataset}
     requests = {
-        name: make_request(root / name, retriever, datasets[name], seen, k)
+        name: make_request(
+            root / name,
+            retriever,
+            datasets[name],
+            seen,
+            k,
+            FILTERED.get(name, ()),
+            RERANKED.get(name),
+        )
         for name, (retriever, seen, k) in kinds.items()
     }
     absent = {"retriever": root / "absent.keras", "model_folder": root / "absent"}

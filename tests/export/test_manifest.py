@@ -52,6 +52,7 @@ def test_it_describes_the_signatures(exports):
         "embed_items",
         "embed_query",
         "recommend_excluding",
+        "recommend_filtered",
         "serving_default",
     ]
     text = {"dtype": "string", "shape": [None]}

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from recsys.errors import ParityError
+from recsys.evaluation.reranking import RerankConfig
 from recsys.export.parity import ParityGate
 from recsys.export.probes import Probes
-from tests.export.conftest import Exported
+from tests.export.conftest import RERANK, Exported
 
 
 def make_gate(exported: Exported, **changes) -> ParityGate:
@@ -21,6 +22,8 @@ def make_gate(exported: Exported, **changes) -> ParityGate:
         "k": request.config.k,
         "tolerance": request.config.tolerance,
         "fitted_part": request.fitted_part,
+        "filters": request.config.filters,
+        "rerank": request.config.rerank,
     }
     return ParityGate(**{**arguments, **changes})
 
@@ -29,7 +32,12 @@ def load_probes(exported: Exported) -> Probes:
     return Probes.load(exported.request.probes)
 
 
-@pytest.mark.parametrize("name", ["lstm", "two_tower", "one_item", "timed", "eventful", "context"])
+NAMES = [
+    *("lstm", "two_tower", "one_item", "timed", "eventful", "context", "reranked", "less_popular")
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_the_trained_model_passes(exports, name):
     result = make_gate(exports[name]).check(load_probes(exports[name]))
     assert result["probes"] == 7
@@ -100,3 +108,48 @@ def test_items_that_are_missing_are_refused(exports):
 def test_another_width_than_promised_is_refused(exports):
     with pytest.raises(ParityError, match="by contract"):
         make_gate(exports["lstm"], k=5).check(load_probes(exports["lstm"]))
+
+
+def test_filters_that_allow_something_else_are_refused(exports, monkeypatch):
+    """The mask of the gate is its own: the graph's must be the same."""
+    import recsys.export.parity as parity
+
+    def all_but_one(columns, where):
+        allowed = allowed_items(columns, where)
+        allowed[np.flatnonzero(allowed)[:1]] = False
+        return allowed
+
+    allowed_items = parity.allowed_items
+    monkeypatch.setattr(parity, "allowed_items", all_but_one)
+    with pytest.raises(ParityError, match=r"recommend_filtered, probe .* left out|instead of"):
+        make_gate(exports["two_tower"]).check(load_probes(exports["two_tower"]))
+
+
+def test_a_model_that_lacks_the_filters_is_refused(exports):
+    with pytest.raises(ParityError, match=r"expected the signatures .*recommend_filtered"):
+        make_gate(exports["lstm"], filters=["price"]).check(load_probes(exports["lstm"]))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"diversity": 0.6},
+        {"popularity": 0.0},
+        {"freshness": None},
+        {"freshness": {"weight": 0.5, "half_life_days": 2}},
+        {"candidates": 1},
+    ],
+)
+def test_another_order_is_refused(exports, changes):
+    exported = exports["reranked"]
+    rerank = RerankConfig(**{**RERANK, **changes})
+    with pytest.raises(ParityError, match=r"serving_default, probe .* (scores|order) differs"):
+        make_gate(exported, rerank=rerank).check(load_probes(exported))
+
+
+def test_the_order_of_scores_alone_is_another(exports):
+    with pytest.raises(ParityError, match=r"serving_default, probe .* scores differs"):
+        make_gate(exports["reranked"], rerank=None).check(load_probes(exports["reranked"]))
+    rerank = RerankConfig(popularity=0.5)
+    with pytest.raises(ParityError, match=r"serving_default, probe .* scores differs"):
+        make_gate(exports["lstm"], rerank=rerank).check(load_probes(exports["lstm"]))

@@ -438,6 +438,9 @@ def test_it_loads_on_a_machine_without_our_code(exports, two_tower, tmp_path: Pa
         "history": [["fig", "日本茶"]],
         "exclude": [["new"]],
         "item_id": ["fig", "never seen"],
+        "category": [["tea", "17"]],
+        "genres": [["a", "never"]],
+        "price": [[1.0, 9.0]],
     }
     variables = ("KERAS_BACKEND", "TF_USE_LEGACY_KERAS")
     environment = {name: value for name, value in os.environ.items() if name not in variables}
@@ -453,7 +456,8 @@ def test_it_loads_on_a_machine_without_our_code(exports, two_tower, tmp_path: Pa
     assert sorted(answers) == sorted(two_tower.model.signatures)
     for signature, outputs in answers.items():
         names = two_tower.model.signatures[signature].structured_input_signature[1]
-        given = {n: np.float32(inputs[n]) if n in ("age", "taste") else inputs[n] for n in names}
+        numbers = ("age", "taste", "price")
+        given = {n: np.float32(inputs[n]) if n in numbers else inputs[n] for n in names}
         for name, value in two_tower.call(signature, **given).items():
             if name == "item_id":
                 assert [[item.decode() for item in row] for row in value] == outputs[name]

@@ -60,6 +60,8 @@ def test_the_exported_requests_can_be_replayed(exports):
         "serving_default",
         "recommend_excluding",
         "embed_query",
+        "recommend_filtered",
     ]
+    assert requests[-1][1].keys() - requests[1][1].keys() == {"category", "genres", "price"}
     for signature, inputs in requests:
         signatures[signature](**{name: tf.constant(value) for name, value in inputs.items()})

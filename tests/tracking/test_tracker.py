@@ -58,6 +58,13 @@ class Echo(tf.Module):
         excluded = tf.strings.reduce_join(exclude, axis=1)
         return self.answer(history, history_time, price, what, excluded)
 
+    @tf.function
+    def filtered(self, history, history_time, price, what, user_id, age, taste, exclude, genre,
+                 size):
+        told = tf.concat([genre, exclude, tf.as_string(size, precision=1)], axis=1)
+        told = tf.strings.reduce_join(told, axis=1, separator=" ")
+        return self.answer(history, history_time, price, what, told)
+
 echo = Echo()
 inputs = {
     "history": IDS,
@@ -71,11 +78,15 @@ inputs = {
 tf.saved_model.save(echo, sys.argv[1], signatures={
     "serving_default": echo.recommend.get_concrete_function(**inputs),
     "recommend_excluding": echo.excluding.get_concrete_function(**inputs, exclude=IDS),
+    "recommend_filtered": echo.filtered.get_concrete_function(
+        **inputs, exclude=IDS, genre=IDS, size=tf.TensorSpec([None, 2], tf.float32)
+    ),
 })
 manifest = Path(sys.argv[1]) / "assets.extra" / "manifest.json"
 manifest.parent.mkdir()
 event_inputs = ["history_time", "price", "what"]
-manifest.write_text(json.dumps({"model": {"event_inputs": event_inputs}}))
+filters = {"genre": {"kind": "values"}, "size": {"kind": "range"}}
+manifest.write_text(json.dumps({"model": {"event_inputs": event_inputs}, "filters": filters}))
 """
 
 # Stands in for a machine that has TensorFlow and MLflow but none of our code.
@@ -104,10 +115,16 @@ full = pd.DataFrame({
     "taste": [[0.5, 0.5], None],
 })
 without = pd.DataFrame({"history": [["a"]], "exclude": [["x", "y"]]})
+filtered = pd.DataFrame({
+    "history": [["a"], ["a"], []],
+    "genre": [["tea", "rye"], None, []],
+    "size": [[2, None], None, [1.5, 3.0]],
+})
 print(json.dumps({
     "full": model.predict(full).to_dict("list"),
     "least": model.predict(pd.DataFrame({"history": [["a"], ["a", "b"]]})).to_dict("list"),
     "without": model.predict(without).to_dict("list"),
+    "filtered": model.predict(filtered).to_dict("list"),
     "inputs": model.metadata.signature.inputs.to_dict(),
 }))
 """
@@ -119,6 +136,8 @@ EXAMPLE = {
     "user_id": ["u"],
     "age": [31.5],
     "taste": [[0.1, 0.2]],
+    "genre": [["tea"]],
+    "size": [[0.5, 9.0]],
 }
 
 
@@ -359,6 +378,9 @@ def test_the_registered_model_needs_none_of_our_code(run_folder, runs_dir, saved
     }
     assert answer["least"]["item_id"] == [["nobody", "crème"], ["nobody", "crème"]]
     assert answer["without"]["item_id"] == [["xy", "crème"]]
+    assert [row[0] for row in answer["filtered"]["item_id"]] == [
+        "tea rye 2.0 nan", "  nan nan", "  1.5 3.0",
+    ]  # fmt: skip
     required = {column["name"]: column["required"] for column in answer["inputs"]}
     assert required == dict.fromkeys(EXAMPLE, False) | {"exclude": False, "history": True}
 
@@ -376,6 +398,15 @@ def test_what_is_said_of_events_belongs_to_them():
     np.testing.assert_array_equal(price, [[1.5, np.nan], [2.0, np.nan], [np.nan, np.nan]])
     with pytest.raises(ValueError, match=r"in price as in history \(2\) or none, received 1"):
         _of_events("price", [[5.0]], [["a", "b"]], np.float32)
+
+
+def test_a_range_has_two_ends():
+    from recsys.tracking.pyfunc_model import _ranges
+
+    found = _ranges("size", [[1, None], None, (2.0, 3.5)])
+    np.testing.assert_array_equal(found, np.float32([[1, np.nan], [np.nan, np.nan], [2, 3.5]]))
+    with pytest.raises(ValueError, match="the least and the largest number in size"):
+        _ranges("size", [[1.0]])
 
 
 def _load_registered(uri, model, folder):

@@ -13,6 +13,7 @@ from ibis.backends.duckdb import Backend
 from recsys.data.feature import Feature, Side
 from recsys.data.manifest import PARTS, Manifest
 from recsys.data.prepare import filters, quality, splits, variants
+from recsys.data.prepare.attribute_table import write_attributes
 from recsys.data.prepare.catalogue import (
     Catalogue,
     build_catalogue,
@@ -280,7 +281,12 @@ class Builder:
         titled = table.config.title is not None
         titles = read_titles(index, table.table) if titled else catalogue.ids
         write_items(catalogue, titles, self.folder)
-        return self._write_features(index, catalogue.known["test"], table, report)
+        features = self._write_features(index, catalogue.known["test"], table, report)
+        if table.config.attributes:
+            with blaming_input("the item table"):
+                size = len(catalogue.ids)
+                report.notes += write_attributes(self.con, table, index, size, self.folder)
+        return features
 
     def _write_features(
         self, index: ir.Table, of_the_log: int, table: SideTable, report: Quality

@@ -51,6 +51,8 @@ class DataConfig(StrictConfig):
     def _only_what_users_have(cls, users: TableConfig | None) -> TableConfig | None:
         if users is not None and users.title is not None:
             raise ValueError("only items have a title")
+        if users is not None and users.attributes:
+            raise ValueError("only items have attributes: a model is not filtered by users")
         for name, feature in (users.features if users is not None else {}).items():
             feature.check(name, "user")
         return users

@@ -5,7 +5,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -36,7 +36,7 @@ SPLITS: dict[str, type[BaseModel]] = {
     "random": splits.RandomSplit,
 }
 # What is said of a source by what is given for it.
-NOT_BY_KEYWORD = {"path", "public", "columns", "key", "title", "features", "kind"}
+NOT_BY_KEYWORD = {"path", "public", "columns", "key", "title", "features", "attributes", "kind"}
 # How text files are read, which frames are not.
 OF_TEXT_FILES = {
     *("format", "delimiter", "quote", "escape", "skip", "encoding", "column_names"),
@@ -50,13 +50,17 @@ COLUMN_KEY = re.compile(
 # Keywords that are not the last part of a key.
 OTHERS = ("item_key", "item_title", "user_key", "user_title")
 # Those that the method itself names.
-NAMED = ("items", "users", "item_features", "user_features", "event_features", "runs_dir")
+NAMED = (
+    *("items", "users", "item_features", "user_features", "event_features", "item_attributes"),
+    "runs_dir",
+)
 
 
 def dataset_from_frame(
     frame: Any,
     tables: Mapping[Side, Any],
     features: Mapping[Side, Any],
+    attributes: Any,
     runs_dir: str | Path,
     keywords: Mapping[str, Any],
 ) -> Dataset:
@@ -66,6 +70,7 @@ def dataset_from_frame(
         frame: the log.
         tables: the side tables, None where there is none.
         features: of the side tables, and of the events.
+        attributes: of the items.
         runs_dir: the folder of all runs, which the frames are written into as files.
         keywords: roles, keys, titles and settings.
     """
@@ -76,7 +81,8 @@ def dataset_from_frame(
         section.refuse_unknown()
         section.add_log(frame, features["event"])
         for side, table in tables.items():
-            section.add_table(side, table, features[side])
+            named = attributes if side == "item" else None
+            section.add_table(side, table, features[side], named)
         section.add_settings()
         dataset = prepare(section.validated(), datasets)
     for line in findings(dataset.manifest, dataset.path / "quarantine.parquet"):
@@ -162,12 +168,13 @@ class _Section:
             self.document["split"] = _section("split", split)
         return {role: _named(role, name) for role, name in named.items() if name is not None}
 
-    def add_table(self, side: Side, given: Any, features: Any) -> None:
+    def add_table(self, side: Side, given: Any, features: Any, attributes: Any) -> None:
         """Adds the side table of items or users, if there is one."""
         key = self.keywords.pop(f"{side}_key", None)
         title = self.keywords.pop(f"{side}_title", None)
         if given is None:
             named = {f"{side}_key": key, f"{side}_title": title, f"{side}_features": features}
+            named[f"{side}_attributes"] = attributes
             for keyword, value in named.items():
                 if value is not None:
                     raise InputError(
@@ -175,6 +182,8 @@ class _Section:
                     )
             return
         table = {} if features is None else {"features": features}
+        if attributes is not None:
+            table["attributes"] = attributes
         for name, value in (("key", key), ("title", title)):
             if value is not None:
                 table[name] = _named(f"{side}_{name}", value)
@@ -207,9 +216,13 @@ class _Section:
         roles = {f"{side}_key": str(key), **({f"{side}_title": title} if title else {})}
         chosen = [frame.column(name, role) for role, name in roles.items()]
         wanted = _Features(table.get("features"), side, frame)
-        path = self._write(frame, [*chosen, *wanted.columns.values()])
+        kept = _Features(table.get("attributes"), side, frame, "attribute")
+        path = self._write(frame, [*chosen, *wanted.columns.values(), *kept.columns.values()])
         titled = {"title": str(title)} if title else {}
-        return {"path": path, "key": str(key), **titled, "features": wanted.described(path)}
+        described = {"features": wanted.described(path)}
+        if kept.columns:
+            described["attributes"] = kept.described(path)
+        return {"path": path, "key": str(key), **titled, **described}
 
     def _write(self, frame: Frame, names: list[str]) -> str:
         rows = frame.read(list(dict.fromkeys(names)))
@@ -281,12 +294,13 @@ class _Section:
 
 
 class _Features:
-    """The features of a frame.
+    """The features, or the attributes, of a frame.
 
     Args:
         given: names, or names with their kinds; None: there are none.
         side: whose they are.
         frame: has their columns.
+        what: they are.
 
     Attributes:
         columns: of the frame, by feature.
@@ -295,11 +309,17 @@ class _Features:
         InputError: the frame lacks a column.
     """
 
-    def __init__(self, given: Any, side: Side, frame: Frame) -> None:
-        self._side, self._frame = side, frame
-        self._wanted = _features(given, side)
+    def __init__(
+        self,
+        given: Any,
+        side: Side,
+        frame: Frame,
+        what: Literal["feature", "attribute"] = "feature",
+    ) -> None:
+        self._keyword, self._frame = f"{side}_{what}s", frame
+        self._wanted = _features(given, self._keyword)
         self.columns = {
-            name: frame.column(str((config or {}).get("column") or name), f"{side} feature {name}")
+            name: frame.column(str((config or {}).get("column") or name), f"{side} {what} {name}")
             for name, config in self._wanted.items()
         }
 
@@ -314,23 +334,24 @@ class _Features:
             column = self.columns[name]
             is_categorical = column in self._frame.categorical
             found[name] = config if config and "kind" in config else {
-                "kind": _kind(types.field(column).type, is_categorical, column, self._side),
+                "kind": _kind(types.field(column).type, is_categorical, column, self._keyword),
                 **(config or {}),
             }  # fmt: skip
         return found
 
 
 def _of_known_kinds(table: dict[str, Any], side: Side) -> dict[str, Any]:
-    """The section of a file, whose features have their kinds.
+    """The section of a file, whose features and attributes have their kinds.
 
     Raises:
         InputError: they have none.
     """
-    if isinstance(table.get("features"), list | tuple | str):
-        raise InputError(
-            f"{ORIGIN}: say of each of {side}_features what kind it is, such as "
-            f"{side}_features={{'brand': 'categorical'}}: kinds are not guessed from a file"
-        )
+    for named in ("features", "attributes"):
+        if isinstance(table.get(named), list | tuple | str):
+            raise InputError(
+                f"{ORIGIN}: say of each of {side}_{named} what kind it is, such as "
+                f"{side}_{named}={{'brand': 'categorical'}}: kinds are not guessed from a file"
+            )
     return table
 
 
@@ -424,7 +445,7 @@ def _paths(given: Any) -> str | list[str]:
     return [str(each) for each in given] if isinstance(given, list | tuple) else str(given)
 
 
-def _features(given: Any, side: Side) -> dict[str, dict[str, Any] | None]:
+def _features(given: Any, keyword: str) -> dict[str, dict[str, Any] | None]:
     """The features by name; None where the kind is to be guessed."""
     if given is None:
         return {}
@@ -434,13 +455,14 @@ def _features(given: Any, side: Side) -> dict[str, dict[str, Any] | None]:
         return {str(name): None for name in given}
     found = {}
     for name, config in given.items():
-        section = plain(config, f"{ORIGIN}: {side}_features")
+        section = plain(config, f"{ORIGIN}: {keyword}")
         found[str(name)] = {"kind": section} if isinstance(section, str) else section
     return found
 
 
-def _kind(type: pa.DataType, is_categorical: bool, column: str, side: Side) -> str:
-    """The kind of a feature by the type of its column."""
+def _kind(type: pa.DataType, is_categorical: bool, column: str, keyword: str) -> str:
+    """The kind of a feature or an attribute by the type of its column."""
+    what = keyword.rpartition("_")[2].removesuffix("s")
     types = pa.types
     if is_categorical or types.is_string(type) or types.is_boolean(type):
         return "categorical"
@@ -449,8 +471,8 @@ def _kind(type: pa.DataType, is_categorical: bool, column: str, side: Side) -> s
     if types.is_list(type):
         return "vector" if types.is_floating(type.value_type) else "multivalued"
     raise InputError(
-        f"{ORIGIN}: say what kind of feature {column!r} ({type}) is, such as "
-        f"{side}_features={{{column!r}: 'categorical'}}"
+        f"{ORIGIN}: say what kind of {what} {column!r} ({type}) is, such as "
+        f"{keyword}={{{column!r}: 'categorical'}}"
     )
 
 

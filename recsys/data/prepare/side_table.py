@@ -10,6 +10,7 @@ from ibis.backends.duckdb import Backend
 from pydantic import ConfigDict, Field, model_validator
 
 from recsys.data.feature import Side
+from recsys.data.prepare.attributes import Attributes, attribute_column
 from recsys.data.prepare.features.feature import feature_column
 from recsys.data.prepare.features.kinds import Features
 from recsys.data.prepare.ids import forgotten_among, identifier, pseudonymous
@@ -46,12 +47,18 @@ class TableConfig(FileConfig):
         "and then count as missing; beyond this share the table is refused",
     )
     features: Features = Field({}, description="name: kind, or name: {kind: …, column: …, …}")
+    attributes: Attributes = Field(
+        {},
+        description="of items, columns that `export.filters` may name, which no training reads; "
+        "name: kind (categorical, multivalued or numeric), or name: {kind: …, column: …}",
+    )
 
     @property
     def roles(self) -> dict[str, str]:
         """What each column is needed for, and its name."""
         titled = {} if self.title is None else {"title": self.title}
         columns = {f"feature {name}": f.column or name for name, f in self.features.items()}
+        columns |= {f"attribute {name}": a.column or name for name, a in self.attributes.items()}
         return {"key": self.key, **titled, **columns}
 
     @property
@@ -75,7 +82,7 @@ class SideTable:
     Attributes:
         side: whose table it is.
         table: columns ``id`` (text), ``title`` if one is named, and
-            ``feature.<name>`` as read.
+            ``feature.<name>`` and ``attribute.<name>`` as read.
         config: the experiment's section of it.
         folder: where relative paths in it begin; None if it is remote.
         notes: what was left out.
@@ -120,6 +127,9 @@ def read_side_table(
     for name, feature in config.features.items():
         given = column(raw, feature.column or name, f"feature {name}", where)
         chosen[feature_column(name)] = present(given)
+    for name, attribute in config.attributes.items():
+        given = column(raw, attribute.column or name, f"attribute {name}", where)
+        chosen[attribute_column(name)] = present(given)
     chosen["forgotten"] = ibis.literal(False)
     if forgotten:
         chosen["forgotten"] = forgotten_among(identifier(key), forgotten, pseudonyms)

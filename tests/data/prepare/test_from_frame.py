@@ -82,6 +82,20 @@ def test_titles_and_features_of_a_frame(from_frame):
     assert from_frame(items=ITEMS).manifest.item_features == ()
 
 
+def test_attributes_of_a_frame(from_frame, write):
+    """By the types of their columns, of which a frame's file has no other."""
+    dataset = from_frame(items=ITEMS, item_attributes=["price", "tags"], item_features=["brand"])
+    assert dataset.source["items"]["attributes"]["price"]["kind"] == "numeric"
+    tags = dict(zip(dataset.item_ids, dataset.attribute("tags").to_pylist(), strict=True))
+    assert tags == {"w": ["p"], "x": [], "y": ["p", "q"], "z": []}
+    written = pd.read_parquet(dataset.source["items"]["path"])
+    assert set(written) == {"item", "title", "brand", "price", "tags"}
+    with pytest.raises(InputError, match="say of each of item_attributes what kind it is"):
+        from_frame(items=write("items.csv", "item,price\nw,1\n"), item_attributes=["price"])
+    with pytest.raises(InputError, match=r"`item_attributes` is about a side table"):
+        from_frame(item_attributes=["price"])
+
+
 def test_features_of_events(from_frame, tmp_path):
     """Columns of the log by their types, of a frame and of its file."""
     what = pd.Categorical(["view", "cart"] * 5)

@@ -43,15 +43,24 @@ AnyFeature = Annotated[
 ]
 
 
-def _plain_names(features: dict[str, Any]) -> dict[str, Any]:
+def plain_names(features: dict[str, Any], what: str = "feature") -> dict[str, Any]:
+    """Refuses names that files and inputs of a model cannot have.
+
+    Args:
+        features: by name.
+        what: they are.
+
+    Raises:
+        ValueError: there is one.
+    """
     for name in features:
         if not FEATURE_NAME.fullmatch(name):
             raise ValueError(
-                f"the feature name {name!r} is used in file names and as an input of the "
+                f"the {what} name {name!r} is used in file names and as an input of the "
                 "exported model: use letters, digits and _, and name the column in `column`"
             )
     return features
 
 
 # The features of a table by their names.
-Features = Annotated[dict[str, AnyFeature], AfterValidator(_plain_names)]
+Features = Annotated[dict[str, AnyFeature], AfterValidator(plain_names)]

@@ -27,6 +27,7 @@ import numpy as np
 import pandas as pd
 
 from recsys.api.steps import do
+from recsys.data.sources.addresses import expand_environment
 from recsys.evaluation.metrics import parse_metric, ranking_metrics
 from recsys.evaluation.ranking import RetrieverEmbedder, rank
 from recsys.experiment.schema import Experiment, load_experiment
@@ -121,7 +122,7 @@ def main(given: Sequence[str] | None = None) -> None:
     settings = {
         key: json.loads(value) for key, _, value in (s.partition("=") for s in arguments.set)
     }
-    log = pd.read_parquet(experiment.data.log.path)
+    log = pd.read_parquet(expand_environment(experiment.data.log.path))
     time = experiment.data.log.columns.time
     if time is None:
         sys.exit("the log has no column of times (data.log.columns.time)")

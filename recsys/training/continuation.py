@@ -41,7 +41,7 @@ class ContinuationConfig(StrictConfig):
         2, ge=1, description="passes, at most; the best one on validation is kept, as ever"
     )
     learning_rate: float = Field(
-        0.5, gt=0, description="the highest one, times training.optimizer.learning_rate"
+        1.0, gt=0, description="the highest one, times training.optimizer.learning_rate"
     )
     decay: Literal["constant", "linear", "cosine"] = Field(
         "linear", description="how the rate falls, as training.optimizer.decay says it"

@@ -4,6 +4,7 @@ Rooms are imported by the commands that need them, after the backend has been
 started: `recsys --help` and `recsys data list` answer at once.
 """
 
+import json
 import shlex
 import sys
 import traceback
@@ -64,6 +65,13 @@ Overrides = Annotated[
 Name = Annotated[str | None, typer.Option(help="of the run; the experiment's by default")]
 RunsDir = Annotated[Path, typer.Option(help="where runs, datasets and the MLflow store lie")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace a run of the same name")]
+ContinueFrom = Annotated[
+    str | None,
+    typer.Option(
+        metavar="RUN",
+        help="go on from this run's model, on a log that has grown (training.continue_from.run)",
+    ),
+]
 Role = Annotated[str | None, typer.Option(metavar="COLUMN", help="the column with this role")]
 RUNS = Path("runs")
 
@@ -75,8 +83,10 @@ def run(
     name: Name = None,
     runs_dir: RunsDir = RUNS,
     overwrite: Overwrite = False,
+    continue_from: ContinueFrom = None,
 ) -> None:
     """Prepare, train, evaluate and export; continues a run that was stopped."""
+    overrides = _continued(overrides, continue_from)
     if (task := _task(experiment, overrides)) is not None:
         task.check(experiment, overrides, name)
         start_backend()
@@ -92,6 +102,13 @@ def run(
         _say_page(each.experiment, runs_dir, each.path)
         seeds.append(each)
     _show_seeds(seeds)
+
+
+def _continued(overrides: list[str] | None, run: str | None) -> list[str] | None:
+    """The overrides, with the run to go on from; quoted, as values are YAML."""
+    if run is None:
+        return overrides
+    return [*(overrides or []), f"training.continue_from.run={json.dumps(run)}"]
 
 
 @app.command()
@@ -112,8 +129,10 @@ def train(
     name: Name = None,
     runs_dir: RunsDir = RUNS,
     overwrite: Overwrite = False,
+    continue_from: ContinueFrom = None,
 ) -> None:
     """Fit the model, or continue a fit that was stopped."""
+    overrides = _continued(overrides, continue_from)
     _check(experiment, overrides, name, runs_dir, overwrite)
     from recsys.api.training import each_run
 

@@ -34,6 +34,7 @@ from recsys.reports.report import write_report
 from recsys.runs import provenance
 from recsys.runs.at_work import at_work
 from recsys.runs.console import TrainingProgress, say, warn, working
+from recsys.runs.earlier import check_earlier, open_earlier
 from recsys.runs.folder import RunFolder
 from recsys.runs.preparation import prepare_dataset
 from recsys.runs.training_claim import TrainingClaim
@@ -42,6 +43,7 @@ from recsys.system.devices import on_accelerator
 from recsys.system.gpus import naming_full_memory, unused_card
 from recsys.system.wording import in_shell, switch
 from recsys.training.build import build_retriever, check_model
+from recsys.training.continuation import Earlier
 from recsys.training.fit import Callback, TrainingState, fit
 from recsys.training.precision import dtype_policy
 from recsys.training.privacy import check_privacy
@@ -80,9 +82,12 @@ class Pipeline:
         self._overwrite = overwrite
         self._sweep = sweep
         self._told = told
+        self._training = experiment.training.continued()
         self._claim = TrainingClaim(self.folder, experiment, seed)
         if not overwrite:
             self._claim.check()
+        if overwrite or not self.folder.retriever.is_file():
+            check_earlier(experiment, seed)
 
     @property
     def fitted_part(self) -> Part:
@@ -141,23 +146,25 @@ class Pipeline:
         metric = experiment.evaluation.metric
         before = programs()
         retriever = self._build(dataset, "train")
+        earlier = open_earlier(experiment, self.seed)
         validation = Validation(retriever, dataset, experiment.seen, experiment.evaluation)
         for note in validation.notes if self._sweep is None else ():
             warn(f"  {note}")
-        with TrainingProgress(experiment.training.epochs, metric) as shown:
+        with TrainingProgress(self._training.epochs, metric) as shown:
             progress = fit(
                 retriever,
                 dataset,
-                experiment.training,
+                self._training,
                 self.seed,
                 folder.checkpoints / "train",
                 validate=validation,
                 metric=metric,
                 callbacks=[_Recording(folder), _Tracking(tracker), *(callbacks or [shown])],
+                earlier=earlier,
             )
         folder.write_json(folder.history, progress.history)
         if experiment.training.refit:
-            retriever, progress = self._refit(dataset, progress)
+            retriever, progress = self._refit(dataset, progress, earlier)
         folder.write_json(
             folder.timing,
             {
@@ -170,12 +177,15 @@ class Pipeline:
                 "precision": self._precision(),
                 "programs": (programs() - before).as_dict(),
                 **({"privacy": progress.privacy} if progress.privacy else {}),
+                **({"continued": progress.continued} if progress.continued else {}),
             },
         )
         save_retriever(retriever, folder.retriever)
         folder.remove_results(experiment.export.version)
 
-    def _refit(self, dataset: Dataset, chosen: TrainingState) -> tuple[Retriever, TrainingState]:
+    def _refit(
+        self, dataset: Dataset, chosen: TrainingState, earlier: Earlier | None
+    ) -> tuple[Retriever, TrainingState]:
         """The chosen number of epochs again, on train and validation."""
         say(f"fitting again on train and validation, {chosen.best_epoch} epochs")
         retriever = self._build(dataset, "validation")
@@ -183,13 +193,14 @@ class Pipeline:
             progress = fit(
                 retriever,
                 dataset,
-                self.experiment.training,
+                self._training,
                 self.seed,
                 self.folder.checkpoints / "refit",
                 last_part="validation",
                 epochs=chosen.best_epoch,
                 rate_drops=chosen.rate_drops,
                 callbacks=[_Recording(self.folder), shown],
+                earlier=earlier,
             )
         progress.seconds += chosen.seconds
         progress.events += chosen.events
@@ -227,7 +238,7 @@ class Pipeline:
         scorer = RetrieverEmbedder(self._load(), dataset)
         # Before the ranking, which takes long.
         timing, chosen_epoch = folder.files.read(folder.timing), self._chosen_epoch()
-        privacy = timing.pop("privacy", None)
+        privacy, continued = timing.pop("privacy", None), timing.pop("continued", None)
         with working("ranking the test part, baselines too"):
             ranked, sections = evaluate_finally(
                 experiment.name,
@@ -247,6 +258,7 @@ class Pipeline:
                 **sections,
                 "timing": timing,
                 **({"privacy": privacy} if privacy else {}),
+                **({"continued": continued} if continued else {}),
                 "split": dataset.manifest.split,
                 "quality": dataset.manifest.quality,
                 "provenance": provenance.recorded(folder),
@@ -299,8 +311,9 @@ class Pipeline:
             for name, values in metrics["baselines"].items()
         }
         tracker.log_metrics(baselines)
-        if privacy := metrics.get("privacy"):
-            tracker.log_metrics({"privacy": privacy})
+        for section in ("privacy", "continued"):
+            if found := metrics.get(section):
+                tracker.log_metrics({section: found})
         for artefact in (self.folder.metrics, report):
             tracker.log_artifact(artefact)
 

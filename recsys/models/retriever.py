@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from recsys.batch import EVENT_FEATURE, USER_FEATURE, BatchSpec
 from recsys.config import StrictConfig
+from recsys.models.features.vocabulary import EmbeddedValues
 from recsys.models.items.tower import ItemTower, ItemTowerConfig
 from recsys.models.losses.bpr_max import BPRMaxConfig
 from recsys.models.losses.cross_entropy import CrossEntropyConfig
@@ -172,6 +173,32 @@ class Retriever(keras.Model):
         if self.query_tower.table is not None:
             tables["user"] = self.query_tower.table.embeddings
         return tables
+
+    def vocabulary_tables(self, side: str) -> dict[str, keras.Variable]:
+        """The tables of one vector per value of a feature, by the feature's name.
+
+        Row 0 is of a missing value.
+
+        Args:
+            side: ``item``, ``user`` or ``event``.
+        """
+        encoder = {
+            "item": self.item_tower.features,
+            "user": self.query_tower.features,
+            "event": self.query_tower.event_features,
+        }[side]
+        encoders = {} if encoder is None else encoder.encoders
+        return {
+            name: layer.embedding.embeddings
+            for name, layer in encoders.items()
+            if isinstance(layer, EmbeddedValues)
+        }
+
+    @property
+    def dense_variables(self) -> list[keras.Variable]:
+        """The trainable variables that are not :attr:`tables`."""
+        tables = {id(variable) for variable in self.tables.values()}
+        return [variable for variable in self.trainable_variables if id(variable) not in tables]
 
     @property
     def whole_tables(self) -> frozenset[str]:

@@ -21,6 +21,11 @@ def reason_against(there: dict[str, Any], here: dict[str, Any], checkpoints: Pat
     """
     if here["epochs"] < there["epochs"]:
         return f"the run has {there['epochs']} {KEY}, and they cannot be lowered"
+    if there.get("continue_from") is not None:
+        return (
+            f"{KEY} has no effect on a training that goes on from an earlier model, which has "
+            "training.continue_from.epochs"
+        )
     if there.get("privacy") is not None:
         return (
             f"{KEY} cannot be raised under training.privacy: the noise of every step depends on "

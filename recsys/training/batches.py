@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from recsys.data.batches.sequences import OldEvents
 from recsys.data.batches.training_batches import TrainingBatches
 from recsys.data.dataset import Dataset
 from recsys.data.manifest import Part
@@ -21,6 +22,7 @@ def training_batches(
     seed: int = 1,
     last_part: Part = "train",
     shares: int = 1,
+    old: OldEvents | None = None,
 ) -> TrainingBatches:
     """The batches of a dataset that a retriever trains on, its negatives among them.
 
@@ -41,6 +43,7 @@ def training_batches(
         seed: of order and negatives.
         last_part: the last part of the log that is fitted.
         shares: devices that share a batch.
+        old: see :class:`TrainingBatches`.
 
     Raises:
         InputError: the model reads times, and the dataset has none; or ``config.privacy`` is set.
@@ -67,4 +70,5 @@ def training_batches(
         sampler=retriever.config.loss.build_sampler(counts),
         shares=shares,
         most_widths=MOST_WIDTHS if on_accelerator() else None,
+        old=old,
     )

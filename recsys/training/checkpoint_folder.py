@@ -49,6 +49,19 @@ def places(folder: Path) -> list[Place]:
     return sorted((place for place in found if place is not None), reverse=True)
 
 
+def newest(folder: Path) -> tuple[State, dict[str, Any]] | None:
+    """The newest checkpoint of a folder that is whole, arrays and metadata; None if there is none.
+
+    The folder stays as it is: it may be another run's.
+    """
+    for place in places(folder):
+        try:
+            return load_checkpoint(folder / place.name)
+        except Damaged:
+            continue
+    return None
+
+
 class CheckpointFolder:
     """The files that a killed training continues from.
 

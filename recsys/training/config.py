@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field, NonNegativeInt, model_validator
 
 from recsys.config import Distinct, StrictConfig
+from recsys.training.continuation import ContinuationConfig
 from recsys.training.optimizer import OptimizerConfig
 from recsys.training.privacy import PrivacyConfig
 
@@ -65,6 +66,11 @@ class TrainingConfig(StrictConfig):
         description="differential privacy of users: what training learns of any one of them is "
         "bounded and hidden in noise (JAX only, extra privacy)",
     )
+    continue_from: ContinuationConfig | None = Field(
+        None,
+        description="go on from an earlier run's model, on a log that has grown: a few epochs of "
+        "what is new (epochs and the rate's course are those of this section)",
+    )
     seeds: Distinct[list[NonNegativeInt]] = Field([1], min_length=1, description="one run each")
     steps_per_dispatch: int = Field(8, ge=1, description="steps that the device takes in one call")
     checkpoint_seconds: float = Field(
@@ -93,9 +99,20 @@ class TrainingConfig(StrictConfig):
                 self.patience != type(self).model_fields["patience"].default,
                 f"{decides}; under privacy all epochs are trained, and the last weights kept",
             ),
+            "continue_from": (
+                self.continue_from is not None,
+                "adds to what the earlier model has learned of users",
+            ),
             "overlap": (self.overlap, "cuts a user into several sequences; one is trained on"),
         }
         for name, (is_set, why) in against.items():
             if is_set:
                 raise ValueError(f"{name}, which goes against privacy, {why}: remove it")
         return self
+
+    def continued(self) -> "TrainingConfig":
+        """How a training goes on from an earlier model; itself where it does not."""
+        if self.continue_from is None:
+            return self
+        optimizer = self.continue_from.optimizer(self.optimizer)
+        return self.model_copy(update={"epochs": self.continue_from.epochs, "optimizer": optimizer})

@@ -25,11 +25,12 @@ from recsys.training.batches import training_batches
 from recsys.training.checkpoint import CheckpointWriter, State
 from recsys.training.checkpoint_folder import CheckpointFolder, Place
 from recsys.training.config import TrainingConfig
+from recsys.training.continuation import Earlier, carry_over, said
 from recsys.training.devices import free_memory, gathers_batches, training_devices
 from recsys.training.divergence import NotANumber, all_finite, explained
 from recsys.training.loader import Loader
 from recsys.training.memory import MemoryForecast, forecast, held_by, require_memory
-from recsys.training.optimizer import OptimizerConfig
+from recsys.training.optimizer import OptimizerConfig, OptimizerState
 from recsys.training.private_training import PrivateTraining
 from recsys.training.step import Step, build_step
 
@@ -45,6 +46,8 @@ class TrainingState:
     to take of the device's memory. ``rate_drops`` are the epochs after which the learning rate
     dropped. ``privacy`` is what was done for users (see
     :class:`recsys.training.privacy.Mechanism`), where ``training.privacy`` asks for it.
+    ``continued`` is what was carried over from an earlier model (see
+    :func:`recsys.training.continuation.carry_over`), and the events that an epoch predicts.
     """
 
     epoch: int = 0
@@ -60,6 +63,7 @@ class TrainingState:
     history: list[dict[str, float]] = field(default_factory=list)
     rate_drops: list[int] = field(default_factory=list)
     privacy: dict[str, Any] | None = None
+    continued: dict[str, int] | None = None
 
     def is_over(self, epochs: int, patience: int) -> bool:
         """Whether so many epochs are done, or so many have brought nothing better."""
@@ -90,6 +94,7 @@ def fit(
     validate: Callable[[Retriever], dict[str, float]] | None = None,
     metric: str = "",
     callbacks: Sequence[Callback] = (),
+    earlier: Earlier | None = None,
 ) -> TrainingState:
     """Fits a retriever, or continues where a killed run stopped.
 
@@ -112,15 +117,18 @@ def fit(
         metric: the one of them that decides (higher is better); under ``config.privacy`` none
             does, and the last weights are kept.
         callbacks: called after every dispatch and epoch.
+        earlier: a model to go on from, and what it was fitted on.
 
     Returns:
         What happened, with an entry per epoch in ``history``.
 
     Raises:
         InputError: the checkpoint in ``folder`` is of another backend, dataset or
-            seed; training does not fit into memory; or see
-            :func:`recsys.training.devices.training_devices` and
-            :class:`recsys.training.private_training.PrivateTraining`.
+            seed, or of another earlier model; training does not fit into memory; or see
+            :func:`recsys.training.devices.training_devices`,
+            :class:`recsys.training.private_training.PrivateTraining`,
+            :meth:`recsys.training.continuation.Earlier.old_events` and
+            :func:`recsys.training.continuation.carry_over`.
         TrainingDiverged: the loss is not a number any more; it names what is behind that. No
             checkpoint is written of weights that are not numbers.
         Stopped: a signal asked for it; the steps taken so far are kept. KeyboardInterrupt where
@@ -129,9 +137,19 @@ def fit(
     last_epoch = epochs or config.epochs
     batches: TrainingBatches | UserBatches
     build: Callable[[int], Step] = partial(build_step, retriever, config.optimizer)
-    private = None
+    private, continued = None, None
     if config.privacy is None:
-        batches = training_batches(retriever, dataset, config, seed, last_part, training_devices())
+        old = None
+        if earlier is not None:
+            old = earlier.old_events(dataset, last_part)
+            slots, continued = carry_over(earlier, retriever, dataset)
+            build = partial(_build_on, slots, build)
+        batches = training_batches(
+            retriever, dataset, config, seed, last_part, training_devices(), old
+        )
+        if continued is not None:
+            continued["epoch_events"] = batches.events_per_epoch
+            logger.info(said(continued))
         on_device = gathers_batches(batches)
     else:
         private = PrivateTraining(retriever, dataset, config, seed, folder, last_part)
@@ -140,12 +158,15 @@ def fit(
     total_steps = config.epochs * batches.steps_per_epoch
     step, memory = _step_that_fits(retriever, config.optimizer, partial(build, total_steps), loader)
     origin = {"backend": keras.backend.backend(), "dataset": dataset.fingerprint, "seed": seed}
+    if earlier is not None:
+        origin["earlier"] = earlier.digest
     average = WeightAverage(config.average_decay)
     writer = CheckpointWriter()
     files = CheckpointFolder(folder, writer)
     checkpoint = _Checkpoint(files, origin, step, average, batches.steps_per_epoch)
     progress = checkpoint.resume(TrainingState(rate_drops=list(rate_drops)))
     progress.memory_bytes = memory.total
+    progress.continued = continued
     if private:
         progress.privacy = private.mechanism.as_dict()
         private.keep_secret()
@@ -192,6 +213,14 @@ def fit(
     if private:
         private.forget_secret()
     return progress
+
+
+def _build_on(slots: OptimizerState | None, build: Callable[[int], Step], total_steps: int) -> Step:
+    """The step, with what the optimizer of an earlier training remembers."""
+    step = build(total_steps)
+    if slots is not None:
+        step.take_up(slots)
+    return step
 
 
 def _step_that_fits(

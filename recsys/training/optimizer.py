@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import keras
+import numpy as np
 from keras import ops
 from pydantic import Field, model_validator
 
@@ -132,6 +133,35 @@ class WarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
 
     def get_config(self) -> dict:
         return dict(vars(self))
+
+
+class OptimizerState(NamedTuple):
+    """What an optimizer remembers of a training, whatever the backend.
+
+    Attributes:
+        steps: that it has taken.
+        initial: what each slot of a weight begins with.
+        tables: by name, the slots of a table, each float32 [rows, dim].
+        dense: of each weight that is not in a table
+            (:attr:`recsys.models.retriever.Retriever.dense_variables`), its slots.
+    """
+
+    steps: int
+    initial: tuple[float, ...]
+    tables: dict[str, tuple[np.ndarray, ...]]
+    dense: list[tuple[np.ndarray, ...]]
+
+
+def slot_places(optimizer: keras.optimizers.Optimizer, weights: int) -> list[range]:
+    """Where among the variables of a Keras optimizer the slots of each weight stand.
+
+    Args:
+        optimizer: of :meth:`OptimizerConfig.build`, built.
+        weights: how many it updates.
+    """
+    count = 2  # the steps it took, and the rate
+    each = (len(optimizer.variables) - count) // max(weights, 1)
+    return [range(count + each * place, count + each * (place + 1)) for place in range(weights)]
 
 
 class TableRows(NamedTuple):

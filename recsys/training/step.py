@@ -9,7 +9,7 @@ from recsys.errors import InputError
 from recsys.models.retriever import Retriever
 from recsys.training.checkpoint import State
 from recsys.training.compiler import compiles
-from recsys.training.optimizer import OptimizerConfig
+from recsys.training.optimizer import OptimizerConfig, OptimizerState
 
 
 class Step(Protocol):
@@ -63,6 +63,17 @@ class Step(Protocol):
 
     def synchronise(self) -> None:
         """Brings the retriever's variables up to date."""
+        ...
+
+    def optimizer_state(self) -> OptimizerState:
+        """What the optimizer remembers, whatever the backend."""
+        ...
+
+    def take_up(self, state: OptimizerState) -> None:
+        """Goes on with what an optimizer remembers of another training.
+
+        The course of the learning rate begins anew. Call it before the first step.
+        """
         ...
 
 

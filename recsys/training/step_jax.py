@@ -14,7 +14,13 @@ from recsys.data.batches.recipe import Batches, Recipe, Shape
 from recsys.models.retriever import Retriever
 from recsys.training.assembly_jax import assembled
 from recsys.training.checkpoint import State
-from recsys.training.optimizer import OptimizerConfig, TableRows, update_rows
+from recsys.training.optimizer import (
+    OptimizerConfig,
+    OptimizerState,
+    TableRows,
+    slot_places,
+    update_rows,
+)
 
 
 class JaxStep:
@@ -24,21 +30,20 @@ class JaxStep:
         self._retriever = retriever
         self._config = config
         self._schedule = config.schedule(total_steps)
+        # Taken by the training that this one goes on from.
+        self._earlier_steps = 0
         self._tables = retriever.tables
         self._whole = retriever.whole_tables & self._tables.keys()
-        tables = {id(variable) for variable in self._tables.values()}
-        self._dense = [v for v in retriever.trainable_variables if id(v) not in tables]
+        self._dense = retriever.dense_variables
         features = retriever.item_tower.feature_values.values()
         self._features = list(features)
         fixed = {id(v) for v in retriever.non_trainable_variables}
         self._fixed = [v for v in retriever.changing_variables if id(v) in fixed]
         self._optimizer = config.build(config.learning_rate)
         self._optimizer.build(self._dense)
-        (self._rate_index,) = (
-            index
-            for index, variable in enumerate(self._optimizer.variables)
-            if variable is self._optimizer.learning_rate
-        )
+        places = {id(variable): place for place, variable in enumerate(self._optimizer.variables)}
+        self._rate_index = places[id(self._optimizer.learning_rate)]
+        self._count_index = places[id(self._optimizer.iterations)]
         # Copies: the state is donated to the step, the model's own buffers must survive it.
         self._mesh = jax.sharding.Mesh(np.array(jax.local_devices()), ("batch",))
         self._copied = jax.jit(partial(jax.tree.map, jnp.copy))
@@ -191,7 +196,7 @@ class JaxStep:
         (loss, fixed), (dense_gradient, row_gradient) = gradient(
             state["dense"], values, [*state["fixed"], *features], batch
         )
-        rate = self._schedule(state["step"]) * state["rate_scale"]
+        rate = self._schedule(state["step"] - self._earlier_steps) * state["rate_scale"]
         optimizer = list(state["optimizer"])
         optimizer[self._rate_index] = rate
         dense, optimizer = self._optimizer.stateless_apply(
@@ -276,6 +281,36 @@ class JaxStep:
         leaves, structure = jax.tree.flatten(self._state)
         restored = [jnp.array(state[f"leaf_{index:04d}"]) for index in range(len(leaves))]
         self._state = jax.device_put(jax.tree.unflatten(structure, restored), self._placed())
+
+    def optimizer_state(self) -> OptimizerState:
+        places = slot_places(self._optimizer, len(self._dense))
+        found = jax.tree.map(np.asarray, self._state["optimizer"])
+        return OptimizerState(
+            int(self._state["step"]),
+            self._config.initial_slots,
+            {
+                name: tuple(map(np.asarray, table.slots))
+                for name, table in self._state["tables"].items()
+            },
+            [tuple(found[place] for place in each) for each in places],
+        )
+
+    def take_up(self, state: OptimizerState) -> None:
+        self._earlier_steps = state.steps
+        optimizer = list(self._state["optimizer"])
+        count = optimizer[self._count_index]
+        optimizer[self._count_index] = jnp.full_like(count, state.steps)
+        for each, slots in zip(
+            slot_places(self._optimizer, len(self._dense)), state.dense, strict=True
+        ):
+            for place, slot in zip(each, slots, strict=True):
+                optimizer[place] = jnp.asarray(slot)
+        tables = {
+            name: TableRows(table.values, tuple(map(jnp.asarray, state.tables[name])))
+            for name, table in self._state["tables"].items()
+        }
+        taken = {"optimizer": optimizer, "tables": tables, "step": jnp.int32(state.steps)}
+        self._state = jax.device_put({**self._state, **taken}, self._placed())
 
     def synchronise(self) -> None:
         variables = [*self._dense, *self._fixed, *self._tables.values()]

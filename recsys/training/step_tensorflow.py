@@ -9,7 +9,13 @@ from recsys.data.batches.recipe import Batches, Recipe
 from recsys.models.retriever import Retriever
 from recsys.training.checkpoint import State
 from recsys.training.memory import estimate_working_memory
-from recsys.training.optimizer import OptimizerConfig, TableRows, update_rows
+from recsys.training.optimizer import (
+    OptimizerConfig,
+    OptimizerState,
+    TableRows,
+    slot_places,
+    update_rows,
+)
 
 
 class TensorFlowStep:
@@ -32,11 +38,12 @@ class TensorFlowStep:
             for name, variable in retriever.tables.items()
         }
         self._whole = retriever.whole_tables & self._tables.keys()
-        tables = {id(variable) for variable in retriever.tables.values()}
-        self._dense = [v for v in retriever.trainable_variables if id(v) not in tables]
+        self._dense = retriever.dense_variables
         self._optimizer = config.build(config.learning_rate)
         self._optimizer.build(self._dense)
         self._step_count = tf.Variable(0, trainable=False)
+        # Taken by the training that this one goes on from.
+        self._earlier_steps = 0
         self._rate_scale = tf.Variable(1.0, trainable=False)
         self._compiled = compiled
         self._update = tf.function(self._update_weights, autograph=False, jit_compile=compiled)
@@ -102,7 +109,7 @@ class TensorFlowStep:
             loss = self._retriever.loss_of(outputs, batch)
         dense = [variable.value for variable in self._dense]
         dense_gradient, row_gradient, whole_gradient = tape.gradient(loss, (dense, values, wholes))
-        rate = self._schedule(self._step_count) * self._rate_scale
+        rate = self._schedule(self._step_count - self._earlier_steps) * self._rate_scale
         for name, gradient in whole_gradient.items():
             table = keras.tree.map_structure(lambda part: part.value(), self._tables[name])
             gradient = tf.convert_to_tensor(gradient)
@@ -173,6 +180,35 @@ class TensorFlowStep:
     def restore(self, state: State) -> None:
         for name, variable in self._variables().items():
             variable.assign(state[name])
+
+    def optimizer_state(self) -> OptimizerState:
+        return OptimizerState(
+            int(self._step_count),
+            self._config.initial_slots,
+            {
+                name: tuple(slot.numpy() for slot in rows.slots)
+                for name, rows in self._tables.items()
+            },
+            [tuple(slot.numpy() for slot in slots) for slots in self._dense_slots()],
+        )
+
+    def take_up(self, state: OptimizerState) -> None:
+        self._earlier_steps = state.steps
+        self._step_count.assign(state.steps)
+        self._optimizer.iterations.assign(state.steps)
+        for name, rows in self._tables.items():
+            for slot, value in zip(rows.slots, state.tables[name], strict=True):
+                slot.assign(value)
+        for slots, values in zip(self._dense_slots(), state.dense, strict=True):
+            for slot, value in zip(slots, values, strict=True):
+                slot.assign(value)
+
+    def _dense_slots(self) -> list[list[tf.Variable]]:
+        """The slots of each weight that is not in a table."""
+        return [
+            [self._optimizer.variables[place].value for place in each]
+            for each in slot_places(self._optimizer, len(self._dense))
+        ]
 
     def synchronise(self) -> None:
         """The model's own variables are what is trained."""

@@ -85,3 +85,62 @@ def cut_sequences(
         target_begins=target_begins[kept],
         target_ends=target_ends[kept],
     )
+
+
+class OldEvents(NamedTuple):
+    """The events that a model which training continues from was fitted on.
+
+    Attributes:
+        ends: int64 [users], where those of each user end; what follows is new.
+        share: of the sequences that predict old events, how many are trained on once more.
+    """
+
+    ends: np.ndarray
+    share: float
+
+
+def without_old_targets(
+    sequences: Sequences,
+    group_begins: np.ndarray,
+    old: OldEvents,
+    generator: np.random.Generator,
+) -> Sequences:
+    """Sequences that predict every new event, and a random share of the old ones.
+
+    What a sequence reads stays: of a new event it is the whole history.
+
+    Args:
+        sequences: what :func:`cut_sequences` made of all events.
+        group_begins: as there.
+        old: which events are old, and how many of their sequences are kept.
+        generator: of the choice.
+
+    The user of :func:`cut_sequences` has a new event, 4. The sequence that predicts it reads what
+    it did.
+
+    >>> all_events = cut_sequences(np.array([0]), np.array([5]), np.arange(5), 2, 2)
+    >>> old = OldEvents(np.array([4]), share=0.0)
+    >>> found = without_old_targets(all_events, np.arange(5), old, np.random.default_rng(1))
+    >>> found.begins.tolist(), found.ends.tolist(), found.contexts.tolist()
+    ([2], [5], [2])
+    >>> found.target_begins.tolist(), found.target_ends.tolist()
+    ([4], [5])
+    """
+    kept = generator.random(len(sequences.users)) < old.share
+    # A group that has grown is new: its events are predicted together.
+    ends = old.ends[sequences.users]
+    begins_new = np.where(
+        ends < sequences.target_ends,
+        group_begins[np.minimum(ends, len(group_begins) - 1)] if len(group_begins) else ends,
+        sequences.target_ends,
+    )
+    target_begins = np.maximum(sequences.target_begins, begins_new)
+    target_begins = np.where(kept, sequences.target_begins, target_begins)
+    # Where the first predicted event stands is where history alone ends.
+    moved = target_begins > sequences.target_begins
+    reads = np.minimum(target_begins, sequences.ends - 1) - sequences.begins
+    found = sequences._replace(
+        contexts=np.where(moved, reads, sequences.contexts), target_begins=target_begins
+    )
+    predicts = found.target_ends > found.target_begins
+    return Sequences(*(each[predicts] for each in found))

@@ -15,7 +15,12 @@ from recsys.data.batches.negatives import Negatives
 from recsys.data.batches.packing import LengthBuckets, PackedSequences, Packing, Placement
 from recsys.data.batches.recipe import Recipe
 from recsys.data.batches.recipes import Recipes
-from recsys.data.batches.sequences import Sequences, cut_sequences
+from recsys.data.batches.sequences import (
+    OldEvents,
+    Sequences,
+    cut_sequences,
+    without_old_targets,
+)
 from recsys.data.dataset import Dataset
 from recsys.data.manifest import Part
 from recsys.data.queries import ranges, slices
@@ -68,6 +73,9 @@ class TrainingBatches(keras.utils.PyDataset):
             own and the negatives, can be divided by.
         most_widths: widths of batches at most, where a lane is a sequence; None: as many as
             keep padding small. Each is a shape to compile.
+        old: what a model that training continues from was fitted on: of the sequences that
+            predict it a share is drawn, once. None: nothing. A user of a log without an order is
+            new as a whole where there are new events.
 
     Attributes:
         epoch: the epoch that an index reads from, from 0.
@@ -93,6 +101,7 @@ class TrainingBatches(keras.utils.PyDataset):
         sampler: NegativeSampler | None = None,
         shares: int = 1,
         most_widths: int | None = None,
+        old: OldEvents | None = None,
     ) -> None:
         super().__init__()
         if spec.negatives != (sampler is not None):
@@ -116,6 +125,12 @@ class TrainingBatches(keras.utils.PyDataset):
         group_begins = np.asarray(dataset.history_ends) if grouped else every
         stride = spec.max_events - round(overlap * (spec.max_events - 1))
         self._sequences = cut_sequences(begins, ends, group_begins, spec.max_events, stride)
+        if old is not None:
+            if not dataset.manifest.has_order:
+                old = old._replace(ends=np.where(old.ends < ends, begins, ends))
+            self._sequences = without_old_targets(
+                self._sequences, group_begins, old, np.random.default_rng([seed, 5])
+            )
         self._epoch_sampler = EpochSampler(
             dataset,
             self._sequences,

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from recsys.batch import BatchSpec, check_batch
+from recsys.data.batches.sequences import OldEvents
 from recsys.data.batches.training_batches import TrainingBatches
 from recsys.data.dataset import Dataset
 from tests.datasets import write_dataset
@@ -424,3 +425,33 @@ def test_negatives_are_drawn_anew_for_each_step_of_each_epoch(dataset):
     assert [tuple(b["negatives"].tolist()) for _, b in epoch(again, 0)] == drawn[: len(batches)]
     with pytest.raises(ValueError, match="expected a sampler"):
         batches_of(dataset, negatives=True)
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_new_events_are_predicted_once_from_all_that_preceded_them(dataset, packed):
+    """Of the last user 2 events are new, of the one before all; the others are old."""
+    ends = dataset.part_range("train")[1].copy()
+    ends[-1] -= 2
+    ends[-2] = dataset.user_offsets[-3]
+    usual = dict(sorted((target, past) for past, target in predictions(batches_of(dataset))))
+    batches = batches_of(dataset, packed=packed, old=OldEvents(ends, 0.0))
+    found = sorted((target, past) for past, target in predictions(batches))
+    assert [target for target, _ in found] == [*range(29, 52), 90, 91]
+    assert batches.events_per_epoch == 25
+    # Two sequences begin at another event than usual, at most.
+    assert [past for target, past in found if past != usual[target]] == []
+
+
+def test_a_share_of_old_events_is_predicted_again(dataset):
+    ends = dataset.part_range("train")[1]
+    whole = batches_of(dataset, old=OldEvents(ends, 1.0))
+    assert sorted(predictions(whole)) == sorted(predictions(batches_of(dataset)))
+    some = batches_of(dataset, old=OldEvents(ends, 0.5)).events_per_epoch
+    assert 0 < some < whole.events_per_epoch
+
+
+def test_a_user_of_a_set_with_new_events_is_new_as_a_whole(tmp_path):
+    users = [[[0, 1, 2], [3], [4]], [[3, 4], [0], [1]]]
+    unordered = write_dataset(tmp_path / "sets", users, 5, has_order=False)
+    batches = batches_of(unordered, old=OldEvents(np.array([2, 7]), 0.0))
+    assert sorted(target for _, target in predictions(batches)) == [0, 1, 2]

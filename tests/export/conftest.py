@@ -16,6 +16,8 @@ import pytest
 from recsys.data.dataset import Dataset
 from recsys.data.feature import Feature
 from recsys.data.manifest import Manifest
+from recsys.evaluation.ranking import RetrieverEmbedder, rank
+from recsys.evaluation.ranks_file import write_ranks
 from recsys.export.manifest import read_manifest
 from recsys.export.probes import Probes, write_probes
 from recsys.export.request import ExportConfig, ExportRequest
@@ -222,6 +224,7 @@ def make_request(
     k: int,
     filters: Sequence[str] = (),
     rerank: dict[str, Any] | None = None,
+    timed_queries: int = 0,
 ) -> ExportRequest:
     """Saves what an exporting process needs."""
     folder.mkdir()
@@ -233,12 +236,32 @@ def make_request(
         probes=folder / "probes.npz",
         model_folder=folder / "model",
         config=ExportConfig(
-            k=k, warmup_requests=4 if filters else 3, filters=list(filters), rerank=rerank
+            k=k,
+            warmup_requests=4 if filters else 3,
+            filters=list(filters),
+            rerank=rerank,
+            timed_queries=timed_queries,
         ),
         seen=seen,
         experiment={"name": "tiny"},
         metrics={"test": {"ndcg@10": {"value": 0.1}}},
     )
+
+
+def with_budget(request: ExportRequest, **limits: float) -> ExportRequest:
+    """The same but for ``export.budget``."""
+    config = {**request.config.model_dump(), "budget": limits}
+    return request.model_copy(update={"config": ExportConfig.model_validate(config)})
+
+
+def write_ranks_of(retriever: Retriever, seen: str, dataset: Dataset, file: Path) -> Path:
+    """Evaluates a model on the test part, and writes the ranks as a run does."""
+    queries = dataset.queries("test")
+    candidates = dataset.recommendable("train")
+    scorer = RetrieverEmbedder(retriever, dataset)
+    ranked = rank(scorer, dataset, queries, seen, k=5, candidates=candidates)
+    write_ranks(ranked, dataset, file)
+    return file
 
 
 EXPORT_ALL = """
@@ -274,7 +297,7 @@ def context_dataset(tmp_path_factory: pytest.TempPathFactory, dataset: Dataset) 
 def exports(
     tmp_path_factory: pytest.TempPathFactory, dataset: Dataset, context_dataset: Dataset
 ) -> dict[str, Exported]:
-    """Eight exports, some with filters or reranked, and two failures, in one process.
+    """Eight exports, some with filters or reranked, and four failures, in one process.
 
     Starting one takes longer than its work.
     """
@@ -301,6 +324,7 @@ def exports(
             k,
             FILTERED.get(name, ()),
             RERANKED.get(name),
+            40 * (name == "lstm"),
         )
         for name, (retriever, seen, k) in kinds.items()
     }
@@ -311,6 +335,12 @@ def exports(
     dataclasses.replace(probes, embeddings=probes.embeddings + 1).save(root / "wrong.npz")
     requests["wrong"] = requests["lstm"].model_copy(update={"probes": root / "wrong.npz"})
     kinds["wrong"] = kinds["lstm"]
+    requests["large"] = with_budget(requests["lstm"], size_bytes=1000, latency_p99_ms=1e-6)
+    kinds["large"] = kinds["lstm"]
+    requests["ill"] = requests["lstm"].model_copy(
+        update={"ranks": write_ranks_of(*kinds["context"][:2], dataset, root / "ranks.parquet")}
+    )
+    kinds["ill"] = kinds["lstm"]
     for name, request in requests.items():
         (root / f"{name}.json").write_text(request.model_dump_json())
     files = [str(root / f"{name}.json") for name in requests]

@@ -27,7 +27,8 @@ from recsys.export.inputs import InputFeatures
 from recsys.export.manifest import read_manifest, verified_manifest
 from recsys.export.probes import write_probes
 from recsys.export.recommend import Recommender
-from recsys.export.request import ExportRequest
+from recsys.export.request import ExportConfig, ExportRequest
+from recsys.export.signature import VARIABLE, required_key, signing_key
 from recsys.export.verdict import sentences
 from recsys.models.retriever import Retriever
 from recsys.models.saved import load_retriever, save_retriever
@@ -97,6 +98,7 @@ class Pipeline:
 
     def run(self) -> RunFolder:
         """Everything; steps that are done are not done again."""
+        check_signing(self.experiment.export)
         dataset = self.prepare()
         with self.at_work(dataset) as tracker:
             self.train(dataset, tracker)
@@ -325,6 +327,7 @@ class Pipeline:
         is damaged is written again.
         """
         experiment = self.experiment
+        check_signing(experiment.export)
         destination = self.folder.model / experiment.export.version
         if not _is_whole(destination):
             self._write_model(dataset)
@@ -404,6 +407,22 @@ def check_experiment(experiment: Experiment, dataset: Dataset) -> None:
     features = InputFeatures.of(query.user_features, query.event_features, dataset.manifest)
     check_names(experiment.export.filters, features)
     check_rerank(experiment.export.rerank, dataset)
+
+
+def check_signing(config: ExportConfig) -> None:
+    """Refuses, before any work, an export that could not be signed or would then be refused.
+
+    Raises:
+        InputError: the key is not here or is not a signing key; or this machine loads signed
+            models alone, and none would be.
+    """
+    if config.signing_key is not None:
+        signing_key(config.signing_key)
+    elif (required := required_key()) is not None:
+        raise InputError(
+            f"{VARIABLE} ({required}) asks for signed models, and the experiment signs none: name "
+            f"the key in export.signing_key, or unset {VARIABLE} where models are made"
+        )
 
 
 def _is_whole(model: Path) -> bool:

@@ -34,6 +34,7 @@ from recsys.export.probes import Probes
 from recsys.export.quality import PlainOrder, QualityGate
 from recsys.export.request import ExportRequest
 from recsys.export.serving import ServingGraph
+from recsys.export.signature import sign, signing_key
 from recsys.export.titles import write_titles
 from recsys.export.warmup import write_warmup_requests
 from recsys.models import saved
@@ -96,6 +97,8 @@ def export(request: ExportRequest) -> dict[str, Any]:
         manifest = write_manifest(
             folder, request, retriever, dataset, parity.signatures, gate, described
         )
+        if config.signing_key is not None:
+            sign(folder, signing_key(config.signing_key))
         if retriever.config.query.user_id:
             close_to_others(folder)  # it holds the ids of users
         return manifest

@@ -9,6 +9,7 @@ from recsys.config import Seen, StrictConfig
 from recsys.data.manifest import Part
 from recsys.evaluation.reranking import RerankConfig
 from recsys.export.budget import BudgetConfig
+from recsys.protection.keys import KeyName
 
 
 class ExportConfig(StrictConfig):
@@ -45,6 +46,12 @@ class ExportConfig(StrictConfig):
         "measured, too; 0: neither is measured",
     )
     budget: BudgetConfig = BudgetConfig()
+    signing_key: KeyName | None = Field(
+        None,
+        description="name of the private key that signs the SavedModel, such as release: its PEM "
+        "text is in the environment, as RECSYS_KEY_RELEASE, or RECSYS_KEY_RELEASE_FILE or "
+        "RECSYS_KEY_RELEASE_COMMAND says where; null: it is not signed",
+    )
     warmup_requests: int = Field(
         8, ge=0, le=900, description="sample requests that TensorFlow Serving replays at start"
     )

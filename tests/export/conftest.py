@@ -22,6 +22,7 @@ from recsys.export.manifest import read_manifest
 from recsys.export.probes import Probes, write_probes
 from recsys.export.request import ExportConfig, ExportRequest
 from recsys.models.retriever import ModelConfig, Retriever
+from tests.key_pairs import key_pair
 from tests.processes import run_python
 
 # The first eight have training events; the last two are in the item table only.
@@ -248,9 +249,9 @@ def make_request(
     )
 
 
-def with_budget(request: ExportRequest, **limits: float) -> ExportRequest:
-    """The same but for ``export.budget``."""
-    config = {**request.config.model_dump(), "budget": limits}
+def with_export(request: ExportRequest, **changes: Any) -> ExportRequest:
+    """The same but for some settings of ``export``."""
+    config = {**request.config.model_dump(), **changes}
     return request.model_copy(update={"config": ExportConfig.model_validate(config)})
 
 
@@ -328,6 +329,8 @@ def exports(
         )
         for name, (retriever, seen, k) in kinds.items()
     }
+    requests["context"] = with_export(requests["context"], signing_key="release")
+    private, _ = key_pair(root / "context" / "release")
     absent = {"retriever": root / "absent.keras", "model_folder": root / "absent"}
     requests["absent"] = requests["one_item"].model_copy(update=absent)
     kinds["absent"] = kinds["one_item"]
@@ -335,7 +338,8 @@ def exports(
     dataclasses.replace(probes, embeddings=probes.embeddings + 1).save(root / "wrong.npz")
     requests["wrong"] = requests["lstm"].model_copy(update={"probes": root / "wrong.npz"})
     kinds["wrong"] = kinds["lstm"]
-    requests["large"] = with_budget(requests["lstm"], size_bytes=1000, latency_p99_ms=1e-6)
+    budget = {"size_bytes": 1000, "latency_p99_ms": 1e-6}
+    requests["large"] = with_export(requests["lstm"], budget=budget)
     kinds["large"] = kinds["lstm"]
     requests["ill"] = requests["lstm"].model_copy(
         update={"ranks": write_ranks_of(*kinds["context"][:2], dataset, root / "ranks.parquet")}
@@ -344,7 +348,8 @@ def exports(
     for name, request in requests.items():
         (root / f"{name}.json").write_text(request.model_dump_json())
     files = [str(root / f"{name}.json") for name in requests]
-    done = run_python("export", "-c", EXPORT_ALL, *files)
+    key = {"RECSYS_KEY_RELEASE_FILE": str(private)}
+    done = run_python("export", "-c", EXPORT_ALL, *files, **key)
     assert done.returncode == 0, done.stderr[-3000:]
     replies = {name: json.loads((root / f"{name}.json.reply").read_text()) for name in requests}
     return {

@@ -211,7 +211,7 @@ def test_mlflow_holds_the_run(folder, run):
     ours = metrics["test"]["ndcg@10"]["value"]
     assert tracked.data.metrics["test/ndcg_at_10"] == pytest.approx(ours)
     assert tracked.data.metrics["gate/footprint/latency_p99_ms"] > 0
-    assert "gate/quality/recall_at_5" in tracked.data.metrics
+    assert "gate/quality/metrics/recall_at_5" in tracked.data.metrics
     assert [model.name for model in client.search_registered_models()] == ["circle"]
 
 

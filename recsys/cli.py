@@ -277,6 +277,46 @@ def recommend(
         Console().print(table)
 
 
+Artefact = Annotated[
+    str,
+    typer.Argument(
+        metavar="ARTEFACT", help="folder of a run or of an exported version, or models:/NAME@ALIAS"
+    ),
+]
+
+
+@app.command()
+def verify(
+    artefact: Artefact,
+    key: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PUBLIC_KEY",
+            help="that it must be signed with; RECSYS_VERIFY_KEY by default",
+            show_default=False,
+        ),
+    ] = None,
+    runs_dir: RunsDir = RUNS,
+) -> None:
+    """Compare every file of an exported model with its manifest, and check its signature."""
+    from recsys.api.verifying import verify
+
+    show(verify(artefact, key, runs_dir).summary())
+
+
+@app.command()
+def sign(
+    artefact: Artefact,
+    key: Annotated[
+        Path, typer.Option(metavar="PRIVATE_KEY", help="PEM file, for its owner's eyes only")
+    ],
+) -> None:
+    """Sign an exported model, so that machines with the public key load no other."""
+    from recsys.api.verifying import sign
+
+    print(sign(artefact, key))
+
+
 @app.command()
 def serve(
     artefact: Annotated[

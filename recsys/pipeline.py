@@ -24,10 +24,12 @@ from recsys.experiment.schema import Experiment
 from recsys.export.export import export_in_subprocess, require_retrieval_layers
 from recsys.export.filters import check_names
 from recsys.export.inputs import InputFeatures
-from recsys.export.manifest import verified_manifest
+from recsys.export.manifest import read_manifest, verified_manifest
 from recsys.export.probes import write_probes
 from recsys.export.recommend import Recommender
-from recsys.export.request import ExportRequest
+from recsys.export.request import ExportConfig, ExportRequest
+from recsys.export.signature import VARIABLE, required_key, signing_key
+from recsys.export.verdict import sentences
 from recsys.models.retriever import Retriever
 from recsys.models.saved import load_retriever, save_retriever
 from recsys.reports.report import write_report
@@ -96,6 +98,7 @@ class Pipeline:
 
     def run(self) -> RunFolder:
         """Everything; steps that are done are not done again."""
+        check_signing(self.experiment.export)
         dataset = self.prepare()
         with self.at_work(dataset) as tracker:
             self.train(dataset, tracker)
@@ -318,15 +321,20 @@ class Pipeline:
             tracker.log_artifact(artefact)
 
     def export(self, dataset: Dataset, tracker: tracking.Tracker) -> Path:
-        """Writes the SavedModel in a process of its own, behind the parity gate.
+        """Writes the SavedModel in a process of its own, behind the gate, and says what that found.
 
         One that stands already is only logged: a run may have been stopped in between. One that
         is damaged is written again.
         """
         experiment = self.experiment
+        check_signing(experiment.export)
         destination = self.folder.model / experiment.export.version
         if not _is_whole(destination):
             self._write_model(dataset)
+        gate = read_manifest(destination)["gate"]
+        for sentence in sentences(gate):
+            say(sentence)
+        tracker.log_metrics({"gate": gate})
         if experiment.tracking.enabled:
             with working("logging the model to MLflow"):
                 example = Recommender(destination).input_example(dataset)
@@ -340,9 +348,10 @@ class Pipeline:
         rerank = self.folder.rerank
         with working("exporting the SavedModel"):
             write_probes(self._load(), dataset, probes, experiment.export.probes)
-            metrics = {}
+            metrics, ranks = {}, None
             if self.folder.metrics.is_file():
                 metrics = self.folder.read_metrics(["test"])["test"]
+                ranks = self.folder.files.checked(self.folder.ranks)
             request = ExportRequest(
                 retriever=self.folder.retriever,
                 dataset=dataset.path,
@@ -353,6 +362,9 @@ class Pipeline:
                 fitted_part=self.fitted_part,
                 experiment=experiment.dump(),
                 own_parts=own_parts(experiment),
+                ranks=ranks,
+                cutoffs=experiment.evaluation.k,
+                seed=self.seed,
                 metrics=metrics,
                 rerank=self.folder.files.read(rerank) if rerank.is_file() else None,
                 privacy=self.folder.files.read(self.folder.timing).get("privacy"),
@@ -395,6 +407,22 @@ def check_experiment(experiment: Experiment, dataset: Dataset) -> None:
     features = InputFeatures.of(query.user_features, query.event_features, dataset.manifest)
     check_names(experiment.export.filters, features)
     check_rerank(experiment.export.rerank, dataset)
+
+
+def check_signing(config: ExportConfig) -> None:
+    """Refuses, before any work, an export that could not be signed or would then be refused.
+
+    Raises:
+        InputError: the key is not here or is not a signing key; or this machine loads signed
+            models alone, and none would be.
+    """
+    if config.signing_key is not None:
+        signing_key(config.signing_key)
+    elif (required := required_key()) is not None:
+        raise InputError(
+            f"{VARIABLE} ({required}) asks for signed models, and the experiment signs none: name "
+            f"the key in export.signing_key, or unset {VARIABLE} where models are made"
+        )
 
 
 def _is_whole(model: Path) -> bool:

@@ -56,7 +56,7 @@ retriever = build_retriever(ModelConfig.model_validate(given["model"]), dataset,
 retriever.save("retriever.keras")
 write_probes(retriever, dataset, Path("probes.npz"), count=8)
 files = {"retriever": "retriever.keras", "dataset": dataset.path, "probes": "probes.npz"}
-reply = export(ExportRequest(**files, model_folder="model"))
+reply = export(ExportRequest(**files, model_folder="model", config={"timed_queries": 0}))
 order = [dataset.user_ids.index(user) for user in given["pages"]]
 pages = dataset.feature("user", "pages")[order]
 history = {"history": np.zeros((len(order), 1), np.int32), "length": np.zeros(len(order), np.int32)}
@@ -69,7 +69,7 @@ print(json.dumps({
     "price": dict(zip(dataset.item_ids, dataset.feature("item", "price").tolist())),
     "model": np.asarray(retriever.embed_query(history | {"user_feature.pages": pages})).tolist(),
     "served": served["embedding"].numpy().tolist(),
-    "probes": reply["parity"]["probes"],
+    "probes": reply["gate"]["parity"]["probes"],
 }))
 """
 

@@ -9,9 +9,13 @@ import pandas as pd
 import pytest
 import yaml
 
+from recsys.errors import InputError
+from recsys.export.request import ExportConfig
 from recsys.models.saved import load_retriever
+from recsys.pipeline import check_signing
 from tests.commands import recsys, recsys_process
 from tests.damage import empty, flip, truncate
+from tests.key_pairs import key_pair
 from tests.logs import write_log
 from tests.processes import run_python
 
@@ -108,6 +112,32 @@ def test_a_person_is_told_what_happened(folder):
     assert "better than popular" in said
     told = (folder / "stderr").read_text()
     assert "epoch 1/12" in told and "report:" in told and "mlflow ui" in told
+    assert "gate passed: scores of 64 probes within" in told and "as evaluated, on" in told
+
+
+def test_the_gate_found_what_was_evaluated(folder, run):
+    gate = json.loads((run / "model/1/assets.extra/manifest.json").read_text())["gate"]
+    metrics = json.loads((run / "metrics.json").read_text())
+    quality = gate["quality"]
+    assert quality["queries"] == quality["evaluated_queries"] == metrics["counts"]["queries"]
+    assert quality["users"] == metrics["counts"]["users"] and quality["near_ties"] == 0
+    # Cut-offs beyond the five items that are exported count as five.
+    assert list(quality["metrics"]) == ["recall@5", "ndcg@5"]
+    for name, found in quality["metrics"].items():
+        assert found["value"] == found["evaluated"] == pytest.approx(metrics["test"][name]["value"])
+    assert gate["footprint"]["calls"] > 0
+
+
+def test_what_could_not_be_signed_is_refused_before_any_work(tmp_path, monkeypatch):
+    check_signing(ExportConfig())
+    with pytest.raises(InputError, match="the key 'release' is not here, with which models are"):
+        check_signing(ExportConfig(signing_key="release"))
+    private, public = key_pair(tmp_path / "release")
+    monkeypatch.setenv("RECSYS_VERIFY_KEY", str(public))
+    with pytest.raises(InputError, match=r"RECSYS_VERIFY_KEY \(.*\) asks for signed models"):
+        check_signing(ExportConfig())
+    monkeypatch.setenv("RECSYS_KEY_RELEASE_FILE", str(private))
+    check_signing(ExportConfig(signing_key="release"))
 
 
 def test_run_again_it_has_nothing_to_do(folder, run):
@@ -180,6 +210,8 @@ def test_mlflow_holds_the_run(folder, run):
     assert len(client.get_metric_history(tracked.info.run_id, "epoch/loss")) >= 3
     ours = metrics["test"]["ndcg@10"]["value"]
     assert tracked.data.metrics["test/ndcg_at_10"] == pytest.approx(ours)
+    assert tracked.data.metrics["gate/footprint/latency_p99_ms"] > 0
+    assert "gate/quality/metrics/recall_at_5" in tracked.data.metrics
     assert [model.name for model in client.search_registered_models()] == ["circle"]
 
 

@@ -13,6 +13,7 @@ from recsys.system.files import given_path
 from recsys.system.kinds import kinds_of, remember
 
 REGISTERED = "models:/"
+SAVED_MODEL = "saved_model.pb"
 
 
 def load(
@@ -54,24 +55,57 @@ def load(
                 "or a baseline, a pydantic model with a `kind: Literal[...]`"
             )
         remember(part)
+    folder = find_folder(path, Path(runs_dir), "load")
+    return _model(folder) if (folder / SAVED_MODEL).is_file() else _run(folder)
+
+
+def find_model(path: str | Path, runs_dir: Path, what: str) -> Path:
+    """The folder of the version of a SavedModel that a path means.
+
+    Args:
+        path: see :func:`load`; of a run or of several versions, the newest.
+        runs_dir: likewise.
+        what: names the path in messages.
+
+    Raises:
+        InputError: there is none, or the run has not exported one.
+    """
+    folder = find_folder(path, runs_dir, what)
+    if (folder / SAVED_MODEL).is_file():
+        return folder
+    from recsys.runs.opening import open_exported
+
+    return open_exported(folder).model_version()
+
+
+def find_folder(path: str | Path, runs_dir: Path, what: str) -> Path:
+    """The folder of the run or of the version of a SavedModel that a path means.
+
+    Args:
+        path: see :func:`load`.
+        runs_dir: likewise.
+        what: names the path in messages.
+
+    Raises:
+        InputError: there is neither.
+    """
     if str(path).startswith(REGISTERED):
         from recsys.tracking.registry import fetch_model
 
-        return _model(fetch_model(str(path), Path(runs_dir)))
-    folder = given_path(path, f"load (or {REGISTERED}NAME@ALIAS)")
+        return fetch_model(str(path), runs_dir)
+    folder = given_path(path, f"{what} (or {REGISTERED}NAME@ALIAS)")
     if not folder.is_dir():
         if folder.exists():
             raise InputError(f"{folder} is a file, not the folder of a run or of a model")
         raise InputError(f"there is no folder {folder}")
-    if (folder / "saved_model.pb").is_file():
-        return _model(folder)
-    if (folder / "experiment.yaml").is_file() or any(folder.glob("*/experiment.yaml")):
-        return _run(folder)
-    versions = [each.parent for each in folder.glob("[0-9]*/saved_model.pb")]
+    is_run = (folder / "experiment.yaml").is_file() or any(folder.glob("*/experiment.yaml"))
+    if (folder / SAVED_MODEL).is_file() or is_run:
+        return folder
+    versions = [each.parent for each in folder.glob(f"[0-9]*/{SAVED_MODEL}")]
     if versions:
-        return _model(max(versions, key=lambda each: (len(each.name), each.name)))
+        return max(versions, key=lambda each: (len(each.name), each.name))
     raise InputError(
-        f"{folder} holds neither a run (experiment.yaml) nor an exported model (saved_model.pb)"
+        f"{folder} holds neither a run (experiment.yaml) nor an exported model ({SAVED_MODEL})"
     )
 
 

@@ -40,12 +40,12 @@ def export_in_subprocess(request: ExportRequest) -> dict[str, Any]:
     """Exports in a fresh process and returns the artefact's manifest.
 
     The SavedModel appears at ``request.destination`` only after it was loaded
-    back and found equal to the trained model; until then nothing is there (or
-    what was there before).
+    back and found equal to the model that was trained and evaluated, and within
+    its budget; until then nothing is there (or what was there before).
 
     Raises:
         InputError: what the exporting process found wrong with its input.
-        ExportError: the process failed otherwise, or the parity gate refused;
+        ExportError: the process failed otherwise, or the gate refused;
             the message carries its own.
     """
     with draft_folder(request.model_folder / "export") as folder, lifeline() as pipe:
@@ -79,8 +79,12 @@ def export_in_subprocess(request: ExportRequest) -> dict[str, Any]:
 
 
 def _absolute(request: ExportRequest) -> ExportRequest:
-    paths = ("retriever", "dataset", "probes", "model_folder")
-    return request.model_copy(update={name: getattr(request, name).absolute() for name in paths})
+    paths = {
+        name: path.absolute()
+        for name in ("retriever", "dataset", "probes", "model_folder", "ranks")
+        if (path := getattr(request, name)) is not None
+    }
+    return request.model_copy(update=paths)
 
 
 def child_environment() -> dict[str, str]:

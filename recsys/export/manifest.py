@@ -52,12 +52,18 @@ def write_manifest(
     retriever: "Retriever",
     dataset: Dataset,
     signatures: Mapping[str, Any],
-    parity: Mapping[str, Any],
+    gate: Mapping[str, Any],
     filters: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Writes the manifest of a finished SavedModel and returns it.
 
     It is written last: the checksums cover every other file of the folder.
+
+    Args:
+        folder: its own.
+        request, retriever, dataset: what it was made of.
+        signatures: as they were loaded back.
+        gate: what each gate before publication found.
     """
     files = describe(folder, files_in(folder))
     manifest = {
@@ -83,7 +89,11 @@ def write_manifest(
         # By input of `recommend_filtered`, what it allows: kind, values, share of items with one.
         "filters": dict(filters),
         "signatures": describe_signatures(signatures),
-        "parity": dict(parity),
+        "gate": {
+            "verdict": "passed",
+            **gate,
+            "budget": request.config.budget.limits,
+        },
         "experiment": request.experiment,
         "own_parts": request.own_parts,
         "metrics": request.metrics,
@@ -96,7 +106,6 @@ def write_manifest(
             "python": platform.python_version(),
             **{name: version(name) for name in PACKAGES},
         },
-        "size_bytes": sum(file.bytes for file in files.values()),
         "files": as_document(files),
     }
     write_sealed(folder / FILE, manifest)

@@ -4,8 +4,9 @@ It reads the SavedModel back as a caller without this package would, and compare
 signature with the trained model's own answers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -36,6 +37,10 @@ from recsys.models.retriever import Retriever
 # Longer than any id would be, and with characters that no log has.
 UNKNOWN_ID = "\x00 an id that the catalogue does not hold"
 SIGNATURES = ("embed_items", "embed_query", "recommend_excluding", "serving_default")
+# Each is asked of every signature: one query, a number that is no power of two, and many.
+BATCH_SIZES = (1, 7, 256)
+
+Arrays = dict[str, np.ndarray]
 
 
 class ParityGate:
@@ -72,7 +77,7 @@ class ParityGate:
     ) -> None:
         self.signatures = tf.saved_model.load(str(folder)).signatures
         self._retriever = retriever
-        self._dataset = dataset
+        self.dataset = dataset
         self._excludes_seen = seen == "exclude"
         self._k = k
         self._tolerance = tolerance
@@ -88,11 +93,11 @@ class ParityGate:
         self._event_features = [input_name(feature) for feature in features.event]
         self._largest_difference = 0.0
 
-    def check(self, probes: Probes) -> dict[str, float]:
+    def check(self, probes: Probes) -> dict[str, Any]:
         """Runs every check.
 
         Returns:
-            ``probes`` and ``largest_relative_difference``, for the manifest.
+            ``probes``, ``batch_sizes`` and ``largest_relative_difference``, for the manifest.
 
         Raises:
             ParityError: naming the signature, the probe and the difference.
@@ -101,13 +106,18 @@ class ParityGate:
         self._check_items(probes)
         queries = self._queries(probes)
         self._check_embeddings(probes, queries)
-        self._check_recommendations(probes, queries)
-        self._check_exclusions(probes, queries)
-        self._check_filters(probes, queries)
+        asked = {
+            "serving_default": self._check_recommendations(probes, queries),
+            "recommend_excluding": self._check_exclusions(probes, queries),
+        }
+        if self._columns:
+            asked["recommend_filtered"] = self._check_filters(probes, queries)
+        self._check_batches(probes, queries, asked)
         self._check_unknown_ids(queries)
         self._check_no_events(queries)
         return {
             "probes": len(probes.histories),
+            "batch_sizes": list(BATCH_SIZES),
             "largest_relative_difference": self._largest_difference,
         }
 
@@ -128,10 +138,11 @@ class ParityGate:
                     f"{name} returns {found[name]['outputs']}, by contract it returns {outputs}"
                 )
 
-    def _queries(self, probes: Probes) -> dict[str, np.ndarray]:
-        return serving_inputs(self._dataset, self._retriever.batch_spec, probes.histories)
+    def _queries(self, probes: Probes) -> Arrays:
+        return serving_inputs(self.dataset, self._retriever.batch_spec, probes.histories)
 
-    def _call(self, signature: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def call(self, signature: str, inputs: Arrays) -> Arrays:
+        """What the SavedModel answers, by the names of its outputs."""
         outputs = self.signatures[signature](
             **{name: tf.constant(value) for name, value in inputs.items()}
         )
@@ -139,42 +150,46 @@ class ParityGate:
 
     def _check_items(self, probes: Probes) -> None:
         sample = np.unique(np.linspace(0, len(probes.item_vectors) - 1, 1000).astype(int))
-        ids = [self._dataset.item_ids[item] for item in sample]
-        vectors = self._call("embed_items", {ITEM_ID: np.array([*ids, UNKNOWN_ID], object)})
+        ids = [self.dataset.item_ids[item] for item in sample]
+        vectors = self.call("embed_items", {ITEM_ID: np.array([*ids, UNKNOWN_ID], object)})
         self._compare("embed_items", vectors["embedding"][:-1], probes.item_vectors[sample])
         if vectors["embedding"][-1].any():
             raise ParityError("embed_items gives an unknown item a vector other than zeros")
 
-    def _check_embeddings(self, probes: Probes, queries: dict[str, np.ndarray]) -> None:
-        embeddings = self._call("embed_query", queries)["embedding"]
+    def _check_embeddings(self, probes: Probes, queries: Arrays) -> None:
+        embeddings = self.call("embed_query", queries)["embedding"]
         self._compare("embed_query", embeddings, probes.embeddings)
 
-    def _check_recommendations(self, probes: Probes, queries: dict[str, np.ndarray]) -> None:
-        answers = self._call("serving_default", queries)
+    def _check_recommendations(self, probes: Probes, queries: Arrays) -> tuple[Arrays, Arrays]:
+        """The inputs and the answers, both of all probes."""
+        answers = self.call("serving_default", queries)
         for probe, history in enumerate(probes.histories.items):
             left_out = history if self._excludes_seen else history[:0]
             self._compare_ranking("serving_default", probe, probes, answers, left_out)
+        return queries, answers
 
-    def _check_exclusions(self, probes: Probes, queries: dict[str, np.ndarray]) -> None:
-        best = self._call("serving_default", queries)[ITEM_ID][:, :3]
+    def _check_exclusions(self, probes: Probes, queries: Arrays) -> tuple[Arrays, Arrays]:
+        """The inputs and the answers, both of all probes."""
+        best = self.call("serving_default", queries)[ITEM_ID][:, :3]
         excluded = [[item.decode() for item in row] + [UNKNOWN_ID] for row in best]
-        answers = self._call("recommend_excluding", {**queries, EXCLUDE: id_matrix(excluded)})
+        inputs = {**queries, EXCLUDE: id_matrix(excluded)}
+        answers = self.call("recommend_excluding", inputs)
         for probe, history in enumerate(probes.histories.items):
             items = [self._item_index[i] for i in excluded[probe] if i in self._item_index]
             left_out = np.asarray(items, np.int64)
             if self._excludes_seen:
                 left_out = np.append(left_out, history)
             self._compare_ranking("recommend_excluding", probe, probes, answers, left_out)
+        return inputs, answers
 
-    def _check_filters(self, probes: Probes, queries: dict[str, np.ndarray]) -> None:
-        if not self._columns:
-            return
+    def _check_filters(self, probes: Probes, queries: Arrays) -> tuple[Arrays, Arrays]:
+        """The inputs and the answers, both of all probes."""
         described = describe_filters(self._columns, self._recommendable)
         wheres = filter_probes(self._columns, len(probes.histories))
-        best = self._call("serving_default", queries)[ITEM_ID][:, :1]
+        best = self.call("serving_default", queries)[ITEM_ID][:, :1]
         excluded = [[item.decode() for item in row] for row in best]
         inputs = {**queries, EXCLUDE: id_matrix(excluded), **filter_inputs(described, wheres)}
-        answers = self._call("recommend_filtered", inputs)
+        answers = self.call("recommend_filtered", inputs)
         for probe, history in enumerate(probes.histories.items):
             items = [self._item_index[item] for item in excluded[probe] if item]
             left_out = np.asarray(items, np.int64)
@@ -182,8 +197,80 @@ class ParityGate:
                 left_out = np.append(left_out, history)
             allowed = allowed_items(self._columns, wheres[probe])
             self._compare_ranking("recommend_filtered", probe, probes, answers, left_out, allowed)
+        return inputs, answers
 
-    def _check_unknown_ids(self, queries: dict[str, np.ndarray]) -> None:
+    def _check_batches(
+        self, probes: Probes, queries: Arrays, asked: Mapping[str, tuple[Arrays, Arrays]]
+    ) -> None:
+        """Batches of every size are answered as all probes at once were.
+
+        Args:
+            probes, queries: what is asked.
+            asked: by signature, inputs and answers of all probes that were found right.
+        """
+        scale = self._typical_scores(probes)
+        for size in BATCH_SIZES:
+            # The awkward probes come first: one query is a real one.
+            rows = np.arange(len(probes.histories) - size, len(probes.histories))
+            rows %= len(probes.histories)
+            vectors = self.call("embed_query", self._rows(queries, probes, rows))["embedding"]
+            self._compare(f"embed_query, batch of {size},", vectors, probes.embeddings[rows])
+            items = np.arange(size) % len(probes.item_vectors)
+            ids = np.array([self.dataset.item_ids[item] for item in items], object)
+            vectors = self.call("embed_items", {ITEM_ID: ids})["embedding"]
+            self._compare(f"embed_items, batch of {size},", vectors, probes.item_vectors[items])
+            for signature, (inputs, answers) in asked.items():
+                found = self.call(signature, self._rows(inputs, probes, rows))
+                expected = {name: values[rows] for name, values in answers.items()}
+                what = f"{signature}, batch of {size},"
+                self._compare_answers(what, found, expected, probes, rows, scale[rows])
+
+    def _rows(self, inputs: Arrays, probes: Probes, rows: np.ndarray) -> Arrays:
+        """Some rows, of histories no wider than the longest of them."""
+        width = max(len(probes.histories.items[row]) for row in rows)
+        per_event = {HISTORY, HISTORY_TIME, *self._event_features}
+        return {
+            name: values[rows, :width] if name in per_event else values[rows]
+            for name, values in inputs.items()
+        }
+
+    @staticmethod
+    def _typical_scores(probes: Probes) -> np.ndarray:
+        """The root mean square of each probe's scores of all items, without computing these."""
+        vectors = probes.item_vectors.astype(np.float64)
+        moments = vectors.T @ vectors / len(vectors)
+        queries = probes.embeddings.astype(np.float64)
+        return np.sqrt(np.maximum(np.einsum("pd,de,pe->p", queries, moments, queries), 0.0))
+
+    def _compare_answers(
+        self,
+        what: str,
+        found: Arrays,
+        expected: Arrays,
+        probes: Probes,
+        rows: np.ndarray,
+        typical: np.ndarray,
+    ) -> None:
+        """Compares answers with those of other calls, place by place."""
+        scores, ideal = found["score"], expected["score"]
+        shown = np.isfinite(ideal)
+        if scores.shape != ideal.shape or ((found[ITEM_ID] != b"") != shown).any():
+            raise ParityError(f"{what} returns another number of items than all probes at once")
+        scale = np.maximum(np.abs(ideal), typical[:, np.newaxis])
+        scale = np.maximum(scale, np.finfo(np.float32).tiny)[shown]
+        if self._rerank is not None:
+            # The order's values follow from the whole answer; that one was found right.
+            self._judge(f"{what} scores", np.abs(scores[shown] - ideal[shown]) / scale)
+            return
+        ids = [item.decode() for item in found[ITEM_ID][shown]]
+        items = np.array([self._item_index.get(item, UNKNOWN) for item in ids], np.int64)
+        queries = probes.embeddings[np.repeat(rows, shown.sum(axis=1))]
+        own = np.einsum("ad,ad->a", probes.item_vectors[items], queries)
+        own[items == UNKNOWN] = np.nan  # which is refused
+        self._judge(f"{what} scores", np.abs(scores[shown] - own) / scale)
+        self._judge(f"{what} order", np.abs(own - ideal[shown]) / scale)
+
+    def _check_unknown_ids(self, queries: Arrays) -> None:
         """Unknown ids and padding, at either end and between, change nothing."""
 
         def noisy(events: np.ndarray, noise: list) -> np.ndarray:
@@ -197,15 +284,15 @@ class ParityGate:
         for name in self._event_features:
             is_text = queries[name].dtype == object
             changed[name] = noisy(queries[name], ["", UNKNOWN_ID] if is_text else [np.nan, 1e9])
-        clean = self._call("embed_query", queries)["embedding"]
-        found = self._call("embed_query", changed)["embedding"]
+        clean = self.call("embed_query", queries)["embedding"]
+        found = self.call("embed_query", changed)["embedding"]
         self._compare("embed_query, unknown ids added,", found, clean)
 
-    def _check_no_events(self, queries: dict[str, np.ndarray]) -> None:
+    def _check_no_events(self, queries: Arrays) -> None:
         """A history without a single column is answered."""
         events = queries.keys() & {HISTORY, HISTORY_TIME, *self._event_features}
         no_events = {name: queries[name][:, :0] for name in events}
-        scores = self._call("serving_default", {**queries, **no_events})
+        scores = self.call("serving_default", {**queries, **no_events})
         if not np.isfinite(scores["score"][:, 0]).all():
             raise ParityError("serving_default does not answer a history without events")
 
@@ -222,7 +309,7 @@ class ParityGate:
         signature: str,
         probe: int,
         probes: Probes,
-        answers: dict[str, np.ndarray],
+        answers: Arrays,
         left_out: np.ndarray,
         allowed: np.ndarray | None = None,
     ) -> None:

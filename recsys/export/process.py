@@ -24,14 +24,17 @@ from recsys.export.filters import (
     filter_inputs,
     write_filters,
 )
+from recsys.export.footprint import Footprint
 from recsys.export.inputs import EXCLUDE, HISTORY, serving_inputs
 from recsys.export.lifeline import end_with_parent
 from recsys.export.manifest import EXTRA, write_manifest
 from recsys.export.own_parts import unpack
 from recsys.export.parity import ParityGate
 from recsys.export.probes import Probes
+from recsys.export.quality import PlainOrder, QualityGate
 from recsys.export.request import ExportRequest
 from recsys.export.serving import ServingGraph
+from recsys.export.signature import sign, signing_key
 from recsys.export.titles import write_titles
 from recsys.export.warmup import write_warmup_requests
 from recsys.models import saved
@@ -39,34 +42,42 @@ from recsys.models.retriever import Retriever
 from recsys.protection.personal_files import close_to_others
 from recsys.system.files import whole_folder
 
+# Queries that latency is measured with, in turn.
+TIMED = 16
+
 
 def export(request: ExportRequest) -> dict[str, Any]:
-    """Writes, checks and publishes a SavedModel; returns its manifest.
+    """Writes, checks and publishes a SavedModel, or nothing; returns its manifest.
 
     Raises:
-        InputError: something given is missing or cannot be used.
-        ParityError: the SavedModel is not the trained model; nothing is published.
+        InputError: something given is missing or cannot be used, or the SavedModel takes more
+            than ``export.budget`` allows.
+        ParityError: the SavedModel is not the model that was trained and evaluated.
     """
     dataset = Dataset(request.dataset)
-    retriever = load_retriever(request.retriever)
-    probes = Probes.load(request.probes)
-    with whole_folder(request.destination, replaces=True) as folder:
-        filters, rerank = request.config.filters, request.config.rerank
+    config = request.config
+    with (
+        whole_folder(request.destination, replaces=True) as folder,
+        Footprint(config.timed_queries) as footprint,
+    ):
+        retriever = load_retriever(request.retriever)
+        probes = Probes.load(request.probes)
+        filters, rerank = config.filters, config.rerank
         ServingGraph(
-            retriever, dataset, request.seen, request.config.k, request.fitted_part, filters, rerank
+            retriever, dataset, request.seen, config.k, request.fitted_part, filters, rerank
         ).save(folder)
-        gate = ParityGate(
+        parity = ParityGate(
             folder,
             retriever,
             dataset,
             request.seen,
-            request.config.k,
-            request.config.tolerance,
+            config.k,
+            config.tolerance,
             request.fitted_part,
             filters,
             rerank,
         )
-        parity = gate.check(probes)
+        found = {"parity": parity.check(probes), "quality": _quality(request, retriever, parity)}
         (folder / EXTRA).mkdir()
         write_titles(folder, dataset, retriever.catalogue_items)
         columns = attribute_columns(dataset, filters, retriever.catalogue_items)
@@ -79,12 +90,45 @@ def export(request: ExportRequest) -> dict[str, Any]:
         write_warmup_requests(
             folder, _warmup_requests(request, retriever, dataset, probes, filtered)
         )
+        queries = _single_queries(retriever, dataset, probes, TIMED)
+        measured = footprint.measure(folder, queries)
+        config.budget.check(measured)
+        gate = {**found, "footprint": measured}
         manifest = write_manifest(
-            folder, request, retriever, dataset, gate.signatures, parity, described
+            folder, request, retriever, dataset, parity.signatures, gate, described
         )
+        if config.signing_key is not None:
+            sign(folder, signing_key(config.signing_key))
         if retriever.config.query.user_id:
             close_to_others(folder)  # it holds the ids of users
         return manifest
+
+
+def _quality(
+    request: ExportRequest, retriever: Retriever, parity: ParityGate
+) -> dict[str, Any] | None:
+    """What the quality gate found; None of a model that was not evaluated."""
+    if request.ranks is None:
+        return None
+    call = parity.call
+    if request.config.rerank is not None:
+        call = PlainOrder(
+            call,
+            parity.dataset,
+            parity.dataset.recommendable(request.fitted_part)[: retriever.catalogue_items],
+            request.seen,
+            request.config.k,
+        )
+    gate = QualityGate(
+        call,
+        parity.dataset,
+        retriever.batch_spec,
+        retriever.catalogue_items,
+        request.config.k,
+    )
+    most = request.config.quality_queries
+    found = gate.check(request.ranks, request.cutoffs, most, request.seed)
+    return {**found, "before_rerank": request.config.rerank is not None}
 
 
 def load_retriever(file: Path) -> Retriever:
@@ -105,17 +149,26 @@ def _warmup_requests(
     signatures = ["serving_default", "recommend_excluding", "embed_query"]
     if filters:
         signatures.append("recommend_filtered")
-    # Real histories come last among the probes.
-    for number in range(min(request.config.warmup_requests, len(probes.histories))):
+    queries = _single_queries(retriever, dataset, probes, request.config.warmup_requests)
+    for number, inputs in enumerate(queries):
         probe = len(probes.histories) - 1 - number
         one = slice(probe, probe + 1)
-        inputs = serving_inputs(dataset, retriever.batch_spec, probes.histories[one])
         signature = signatures[number % len(signatures)]
         if signature in ("recommend_excluding", "recommend_filtered"):
             inputs[EXCLUDE] = inputs[HISTORY][:, :1]
         if signature == "recommend_filtered":
             inputs |= {name: values[one] for name, values in filters.items()}
         yield signature, inputs
+
+
+def _single_queries(
+    retriever: Retriever, dataset: Dataset, probes: Probes, most: int
+) -> Iterator[dict[str, np.ndarray]]:
+    """Inputs of single queries, of real histories first: they come last among the probes."""
+    for number in range(min(most, len(probes.histories))):
+        probe = len(probes.histories) - 1 - number
+        one = slice(probe, probe + 1)
+        yield serving_inputs(dataset, retriever.batch_spec, probes.histories[one])
 
 
 def reply_to(request_file: Path, parts: bytes = b"") -> dict[str, Any]:
@@ -132,7 +185,7 @@ def reply_to(request_file: Path, parts: bytes = b"") -> dict[str, Any]:
     except InputError as error:
         return {"input_error": str(error)}
     except ParityError as error:
-        return {"error": f"the parity gate refused the export: {error}"}
+        return {"error": f"the gate refused the export: {error}"}
     except (OSError, tf.errors.OpError) as error:
         if getattr(error, "errno", None) == errno.ENOSPC or "No space left" in str(error):
             return {

@@ -32,6 +32,7 @@ from recsys.export.inputs import (
     stack_rows,
 )
 from recsys.export.manifest import verified_manifest
+from recsys.export.signature import refuse_unsigned
 from recsys.export.titles import read_titles
 from recsys.system.display import counted
 
@@ -59,18 +60,23 @@ class Query:
 class Recommender:
     """A SavedModel with its manifest and titles, loaded when it is first asked.
 
-    Its files are compared with the manifest first. ``filters`` is what it can be filtered by.
+    Its files are compared with the manifest first, and its signature is checked where a public key
+    is configured. ``filters`` is what it can be filtered by.
 
     Args:
         folder: of one version, e.g. ``runs/quickstart-lstm/1/model/1``.
+        key: file of the public key that it must be signed with; None: the one that the environment
+            variable ``RECSYS_VERIFY_KEY`` names, and without it no signature is asked for.
 
     Raises:
-        InputError: the folder is not an exported model, or a file of it is damaged.
+        InputError: the folder is not an exported model, a file of it is damaged, or it is not
+            signed with that key.
     """
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(self, folder: str | Path, key: Path | None = None) -> None:
         self.folder = Path(folder)
         self.manifest = verified_manifest(self.folder)
+        refuse_unsigned(self.folder, key)
         self.titles = read_titles(self.folder)
         self.filters = Filters(self.folder, self.manifest["filters"])
 

@@ -3,11 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from recsys.config import Seen, StrictConfig
 from recsys.data.manifest import Part
 from recsys.evaluation.reranking import RerankConfig
+from recsys.export.budget import BudgetConfig
+from recsys.protection.keys import KeyName
 
 
 class ExportConfig(StrictConfig):
@@ -31,6 +33,25 @@ class ExportConfig(StrictConfig):
     tolerance: float = Field(
         1e-4, gt=0, description="largest accepted difference of a score, relative to its scale"
     )
+    quality_queries: int = Field(
+        2000,
+        ge=1,
+        description="queries of the test part that the gate asks the SavedModel, and compares with "
+        "their evaluation; of more, as many are drawn",
+    )
+    timed_queries: int = Field(
+        300,
+        ge=0,
+        description="queries that latency is measured with, in a process whose peak memory is "
+        "measured, too; 0: neither is measured",
+    )
+    budget: BudgetConfig = BudgetConfig()
+    signing_key: KeyName | None = Field(
+        None,
+        description="name of the private key that signs the SavedModel, such as release: its PEM "
+        "text is in the environment, as RECSYS_KEY_RELEASE, or RECSYS_KEY_RELEASE_FILE or "
+        "RECSYS_KEY_RELEASE_COMMAND says where; null: it is not signed",
+    )
     warmup_requests: int = Field(
         8, ge=0, le=900, description="sample requests that TensorFlow Serving replays at start"
     )
@@ -41,6 +62,16 @@ class ExportConfig(StrictConfig):
         if twice := sorted({name for name in filters if filters.count(name) > 1}):
             raise ValueError(f"{', '.join(twice)}: named twice")
         return filters
+
+    @model_validator(mode="after")
+    def _limits_are_measured(self) -> "ExportConfig":
+        unmeasured = self.budget.limits.keys() - {"size_bytes"}
+        if unmeasured and not self.timed_queries:
+            raise ValueError(
+                f"`budget` limits {', '.join(sorted(unmeasured))}, which `timed_queries: 0` leaves "
+                "unmeasured: set it to 300, say"
+            )
+        return self
 
 
 class ExportRequest(StrictConfig):
@@ -59,6 +90,11 @@ class ExportRequest(StrictConfig):
     own_parts: dict[str, dict[str, str]] = Field(
         default_factory=dict, description="classes of a user's own, as in own_parts.json"
     )
+    ranks: Path | None = Field(
+        None, description="ranks.parquet of the model's evaluation; None: it was not evaluated"
+    )
+    cutoffs: tuple[int, ...] = Field((10,), description="evaluation.k of that evaluation")
+    seed: int = Field(0, description="of the draw of evaluated queries")
     metrics: dict[str, Any] = Field(default_factory=dict, description="as in metrics.json")
     rerank: dict[str, Any] | None = Field(
         None, description="what `config.rerank` changes, as in rerank.json; None: not measured"

@@ -73,6 +73,27 @@ def key_named(name: str, expected: str | None = None, what: str = "") -> Key:
         InputError: there is none, or there are several; its file is not its owner's alone, its
             command fails, or the text is too short; or it is another key.
     """
+    value, place = secret_named(name, _made_with(what), "`openssl rand -hex 32`")
+    key = key_of_text(name, value, place)
+    if expected is not None and key.id != expected:
+        raise InputError(
+            f"{place} holds another key (id {key.id}) than the one{_made_with(what)} (id "
+            f"{expected}): set it to that one"
+        )
+    return key
+
+
+def secret_named(name: str, purpose: str, maker: str) -> tuple[str, str]:
+    """The text of a key, and what holds it.
+
+    Args:
+        name: as a setting has it.
+        purpose: what it is needed for, for messages; begins with a blank.
+        maker: the command that makes a new one, likewise.
+
+    Raises:
+        InputError: there is none, or there are several, or it cannot be read.
+    """
     variable = VARIABLE + name.upper()
     given = {end: os.environ.get(variable + end) for end in ("", "_FILE", "_COMMAND")}
     there = [end for end, value in given.items() if value]
@@ -81,24 +102,17 @@ def key_named(name: str, expected: str | None = None, what: str = "") -> Key:
         raise InputError(f"the key {name!r} is given by {both}: unset all but one")
     if not there:
         raise InputError(
-            f"the key {name!r} is not here{_made_with(what)}: set {variable} to it, "
+            f"the key {name!r} is not here{purpose}: set {variable} to it, "
             f"{variable}_FILE to a file that holds it and that only its owner may read, or "
-            f"{variable}_COMMAND to a command that prints it. `openssl rand -hex 32` makes a new "
-            "one"
+            f"{variable}_COMMAND to a command that prints it. {maker} makes a new one"
         )
     place = variable + there[0]
     value = str(given[there[0]])
     if there[0] == "_FILE":
-        value = _in_file(Path(value).expanduser(), place)
+        value = secret_in_file(Path(value).expanduser(), place)
     elif there[0] == "_COMMAND":
         value = _printed(value, place)
-    key = key_of_text(name, value, place)
-    if expected is not None and key.id != expected:
-        raise InputError(
-            f"{place} holds another key (id {key.id}) than the one{_made_with(what)} (id "
-            f"{expected}): set it to that one"
-        )
-    return key
+    return value, place
 
 
 def _made_with(what: str) -> str:
@@ -127,7 +141,16 @@ def key_of_text(name: str, text: str, place: str) -> Key:
     return Key(name, text.encode())
 
 
-def _in_file(path: Path, place: str) -> str:
+def secret_in_file(path: Path, place: str) -> str:
+    """The text of a file that only its owner may read.
+
+    Args:
+        path: the file.
+        place: what names it, for messages.
+
+    Raises:
+        InputError: it cannot be read, or by others too.
+    """
     try:
         # Of the open file, so that what was looked at is what is read.
         with path.open(encoding="utf-8") as file:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from recsys.errors import InputError
 from recsys.export.manifest import verified_manifest
+from recsys.export.signature import refuse_unsigned
 from recsys.serving.source import Source
 from recsys.system.files import atomic_path
 
@@ -82,6 +83,8 @@ def serving_files(
             "name such a folder, as runs/NAME/SEED/model is"
         )
     manifests = [verified_manifest(found[each]) for each in wanted]
+    for each in wanted:
+        refuse_unsigned(found[each])
     name = name or source.name or manifests[-1]["experiment"].get("name") or "model"
     return ServingFiles(
         {

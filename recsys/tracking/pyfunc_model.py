@@ -12,9 +12,16 @@ can be filtered by (``filters`` in its manifest): a list of texts, or the least 
 largest number, of which nothing is an open end; nothing at all: every item.
 Out: ``item_id`` (text) and ``score``, best first, one list per row; rows with
 fewer answers have shorter lists.
+
+Before it is loaded its files are compared with its manifest; where the environment variable
+``RECSYS_VERIFY_KEY`` names a public key, its signature is checked as well (which needs the package
+model-signing).
 """
 
+import hashlib
 import json
+import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +29,57 @@ import mlflow
 import numpy as np
 import pandas as pd
 from mlflow.pyfunc import PythonModel, PythonModelContext
+
+# MLflow shows lines of its own loggers.
+logger = logging.getLogger("mlflow.recsys")
+
+MANIFEST = "assets.extra/manifest.json"
+SIGNATURE = "assets.extra/model.sig"
+
+
+def verified_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a SavedModel whose files are those that were exported.
+
+    Raises:
+        ValueError: a file is not, or lacks the signature that this machine asks for.
+    """
+    try:
+        manifest = json.loads((folder / MANIFEST).read_bytes())
+        seal = manifest.pop("seal")
+    except (ValueError, LookupError) as error:
+        raise ValueError(f"{folder / MANIFEST} is damaged. Register the model again") from error
+    if seal != hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest():
+        raise ValueError(f"{folder / MANIFEST} is damaged. Register the model again")
+    for name, file in manifest["files"].items():
+        path = folder / name
+        if not path.is_file():
+            raise ValueError(f"{path} is missing. Register the model again")
+        with path.open("rb") as stream:
+            if hashlib.file_digest(stream, "sha256").hexdigest() != file["sha256"]:
+                raise ValueError(f"{path} is damaged. Register the model again")
+    if key := os.environ.get("RECSYS_VERIFY_KEY"):
+        _check_signature(folder, Path(key).expanduser())
+        logger.info("%s: signed with the key of %s, and unchanged since", folder, key)
+    return manifest
+
+
+def _check_signature(folder: Path, key: Path) -> None:
+    try:
+        from model_signing import hashing, verifying
+    except ImportError as error:
+        raise ValueError(
+            f"RECSYS_VERIFY_KEY asks for a signature, and {error.name} is not installed: pip "
+            "install model-signing pyopenssl"
+        ) from error
+    if not (folder / SIGNATURE).is_file():
+        raise ValueError(f"{folder} is not signed, and RECSYS_VERIFY_KEY ({key}) asks for it")
+    signed = hashing.Config().use_file_serialization()
+    signed.set_ignored_paths(paths=[SIGNATURE], ignore_git_paths=False)
+    try:
+        config = verifying.Config().use_elliptic_key_verifier(public_key=key)
+        config.set_hashing_config(signed).verify(folder, folder / SIGNATURE)
+    except Exception as error:  # parsers of JSON, Base64 and keys have no error in common
+        raise ValueError(f"{folder / SIGNATURE} does not hold by {key}: {error}") from error
 
 
 def _is_missing(value: Any) -> bool:
@@ -84,8 +142,8 @@ class Recommender(PythonModel):
         import tensorflow as tf
 
         folder = context.artifacts["saved_model"]
+        manifest = verified_manifest(Path(folder))
         self._saved_model = tf.saved_model.load(folder)
-        manifest = json.loads((Path(folder) / "assets.extra" / "manifest.json").read_text())
         # Those beside the history that have a value for each of its events.
         self._event_inputs = manifest["model"]["event_inputs"]
         self._filters = manifest["filters"]

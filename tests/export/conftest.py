@@ -16,10 +16,13 @@ import pytest
 from recsys.data.dataset import Dataset
 from recsys.data.feature import Feature
 from recsys.data.manifest import Manifest
+from recsys.evaluation.ranking import RetrieverEmbedder, rank
+from recsys.evaluation.ranks_file import write_ranks
 from recsys.export.manifest import read_manifest
 from recsys.export.probes import Probes, write_probes
 from recsys.export.request import ExportConfig, ExportRequest
 from recsys.models.retriever import ModelConfig, Retriever
+from tests.key_pairs import key_pair
 from tests.processes import run_python
 
 # The first eight have training events; the last two are in the item table only.
@@ -222,6 +225,7 @@ def make_request(
     k: int,
     filters: Sequence[str] = (),
     rerank: dict[str, Any] | None = None,
+    timed_queries: int = 0,
 ) -> ExportRequest:
     """Saves what an exporting process needs."""
     folder.mkdir()
@@ -233,12 +237,32 @@ def make_request(
         probes=folder / "probes.npz",
         model_folder=folder / "model",
         config=ExportConfig(
-            k=k, warmup_requests=4 if filters else 3, filters=list(filters), rerank=rerank
+            k=k,
+            warmup_requests=4 if filters else 3,
+            filters=list(filters),
+            rerank=rerank,
+            timed_queries=timed_queries,
         ),
         seen=seen,
         experiment={"name": "tiny"},
         metrics={"test": {"ndcg@10": {"value": 0.1}}},
     )
+
+
+def with_export(request: ExportRequest, **changes: Any) -> ExportRequest:
+    """The same but for some settings of ``export``."""
+    config = {**request.config.model_dump(), **changes}
+    return request.model_copy(update={"config": ExportConfig.model_validate(config)})
+
+
+def write_ranks_of(retriever: Retriever, seen: str, dataset: Dataset, file: Path) -> Path:
+    """Evaluates a model on the test part, and writes the ranks as a run does."""
+    queries = dataset.queries("test")
+    candidates = dataset.recommendable("train")
+    scorer = RetrieverEmbedder(retriever, dataset)
+    ranked = rank(scorer, dataset, queries, seen, k=5, candidates=candidates)
+    write_ranks(ranked, dataset, file)
+    return file
 
 
 EXPORT_ALL = """
@@ -274,7 +298,7 @@ def context_dataset(tmp_path_factory: pytest.TempPathFactory, dataset: Dataset) 
 def exports(
     tmp_path_factory: pytest.TempPathFactory, dataset: Dataset, context_dataset: Dataset
 ) -> dict[str, Exported]:
-    """Eight exports, some with filters or reranked, and two failures, in one process.
+    """Eight exports, some with filters or reranked, and four failures, in one process.
 
     Starting one takes longer than its work.
     """
@@ -301,9 +325,12 @@ def exports(
             k,
             FILTERED.get(name, ()),
             RERANKED.get(name),
+            40 * (name == "lstm"),
         )
         for name, (retriever, seen, k) in kinds.items()
     }
+    requests["context"] = with_export(requests["context"], signing_key="release")
+    private, _ = key_pair(root / "context" / "release")
     absent = {"retriever": root / "absent.keras", "model_folder": root / "absent"}
     requests["absent"] = requests["one_item"].model_copy(update=absent)
     kinds["absent"] = kinds["one_item"]
@@ -311,10 +338,18 @@ def exports(
     dataclasses.replace(probes, embeddings=probes.embeddings + 1).save(root / "wrong.npz")
     requests["wrong"] = requests["lstm"].model_copy(update={"probes": root / "wrong.npz"})
     kinds["wrong"] = kinds["lstm"]
+    budget = {"size_bytes": 1000, "latency_p99_ms": 1e-6}
+    requests["large"] = with_export(requests["lstm"], budget=budget)
+    kinds["large"] = kinds["lstm"]
+    requests["ill"] = requests["lstm"].model_copy(
+        update={"ranks": write_ranks_of(*kinds["context"][:2], dataset, root / "ranks.parquet")}
+    )
+    kinds["ill"] = kinds["lstm"]
     for name, request in requests.items():
         (root / f"{name}.json").write_text(request.model_dump_json())
     files = [str(root / f"{name}.json") for name in requests]
-    done = run_python("export", "-c", EXPORT_ALL, *files)
+    key = {"RECSYS_KEY_RELEASE_FILE": str(private)}
+    done = run_python("export", "-c", EXPORT_ALL, *files, **key)
     assert done.returncode == 0, done.stderr[-3000:]
     replies = {name: json.loads((root / f"{name}.json.reply").read_text()) for name in requests}
     return {

@@ -1,6 +1,7 @@
 """The export as its caller sees it: a process of its own, all or nothing."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -38,12 +39,18 @@ def test_a_model_trained_on_jax_in_mixed_precision_is_exported(dataset, tmp_path
     request = ExportRequest.model_validate_json(trained.stdout)
     manifest = export_in_subprocess(request)
     assert manifest == read_manifest(request.destination)
-    assert manifest["parity"]["largest_relative_difference"] < 1e-4
+    assert manifest["gate"]["parity"]["largest_relative_difference"] < 1e-4
 
 
 def test_a_refused_export_leaves_what_was_published(exports):
-    # It was asked to replace the export "lstm", after that one.
-    assert "parity gate refused the export: embed_query differs" in exports["wrong"].reply["error"]
+    # They were asked to replace the export "lstm", after that one.
+    assert "gate refused the export: embed_query differs" in exports["wrong"].reply["error"]
+    assert "does not recommend as was evaluated: ndcg@10 is" in exports["ill"].reply["error"]
+    assert re.search(
+        r"so nothing was published: 2\d\d,\d{3} bytes on disk, where size_bytes is 1,000; "
+        r"[\d.]+ ms for a query, the 99th percentile, where latency_p99_ms is 1e-06. Raise",
+        exports["large"].reply["input_error"],
+    )
     assert exports["lstm"].manifest == exports["lstm"].reply["manifest"]
     assert [path.name for path in exports["wrong"].request.model_folder.iterdir()] == ["1"]
 

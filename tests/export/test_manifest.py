@@ -16,7 +16,8 @@ def test_checksums_cover_every_other_file(exports):
     for name, file in manifest["files"].items():
         content = (folder / name).read_bytes()
         assert file == {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-    assert manifest["size_bytes"] == sum(file["bytes"] for file in manifest["files"].values())
+    size = manifest["gate"]["footprint"]["size_bytes"]
+    assert size == sum(file["bytes"] for file in manifest["files"].values())
 
 
 def test_it_names_data_experiment_and_metrics(exports):

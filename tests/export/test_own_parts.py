@@ -92,12 +92,12 @@ request = ExportRequest(
     dataset=dataset.path,
     probes=folder / "probes.npz",
     model_folder=folder / "model",
-    config=ExportConfig(k=3),
+    config=ExportConfig(k=3, timed_queries=0),
     own_parts={"model.loss": {"module": "doubled", "class": "DoubledConfig", "group": ""}},
 )
 manifest = export_in_subprocess(request)
 assert manifest["own_parts"] == request.own_parts
-print(json.dumps([manifest["parity"], [len(progress.history), len(more.history)]]))
+print(json.dumps([manifest["gate"]["parity"], [len(progress.history), len(more.history)]]))
 '''
 
 

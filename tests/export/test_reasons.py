@@ -71,7 +71,7 @@ def trained(tmp_path_factory, circle) -> dict[str, Recommender]:
             dataset=circle.path,
             probes=folder / "probes.npz",
             model_folder=folder / "model",
-            config=ExportConfig(k=CIRCLE),
+            config=ExportConfig(k=CIRCLE, timed_queries=0),
             seen="allow",
         )
         file = folder / "request.json"

@@ -8,7 +8,7 @@ import pytest
 
 from recsys.data.dataset import Dataset
 from recsys.export.probes import write_probes
-from recsys.export.request import ExportRequest
+from recsys.export.request import ExportConfig, ExportRequest
 from recsys.models.retriever import Retriever
 from tests.datasets import checkerboard
 from tests.models import zoo
@@ -20,12 +20,12 @@ PROGRAM = """
 import sys
 from pathlib import Path
 
-from recsys.export.request import ExportRequest
+from recsys.export.request import ExportConfig, ExportRequest
 from recsys.export.process import export
 
 for file in sys.argv[1:]:
     manifest = export(ExportRequest.model_validate_json(Path(file).read_text()))
-    print(manifest["parity"])
+    print(manifest["gate"]["parity"])
 """
 
 
@@ -60,6 +60,7 @@ def request(name: str, dataset: Dataset, folder) -> str:
             dataset=dataset.path,
             probes=folder / "probes.npz",
             model_folder=folder / "model",
+            config=ExportConfig(timed_queries=0),
         ).model_dump_json()
     )
     return str(file)
@@ -74,4 +75,4 @@ def test_every_model_is_exported_with_parity(tmp_path):
     assert len(done.stdout.splitlines()) == len(requests)
     for name in names:
         manifest = tmp_path / name / "model" / "1" / "assets.extra" / "manifest.json"
-        assert json.loads(manifest.read_text())["parity"]
+        assert json.loads(manifest.read_text())["gate"]["parity"]

@@ -1,6 +1,7 @@
 """Tracking against real MLflow stores: SQLite, a server on the loopback, and silence."""
 
 import json
+import logging
 import os
 import shutil
 import signal
@@ -16,8 +17,10 @@ import pytest
 
 from recsys import tracking
 from recsys.errors import InputError
+from recsys.export import manifest, signature
 from recsys.tracking import record, store
 from tests.damage import flip
+from tests.key_pairs import key_pair
 from tests.tracking.proxy import Proxy
 
 pytestmark = pytest.mark.slow
@@ -28,11 +31,12 @@ PARAMS = {"name": "tiny", "model": {"dim": 8, "query": {"kind": "lstm"}}, "note"
 
 # Signatures and padding as the export's, answers that need no training.
 MAKE_SAVED_MODEL = """
-import json
 import sys
 from pathlib import Path
 
 import tensorflow as tf
+
+from recsys.system.manifests import write_folder_manifest
 
 IDS = tf.TensorSpec([None, None], tf.string)
 
@@ -82,11 +86,12 @@ tf.saved_model.save(echo, sys.argv[1], signatures={
         **inputs, exclude=IDS, genre=IDS, size=tf.TensorSpec([None, 2], tf.float32)
     ),
 })
-manifest = Path(sys.argv[1]) / "assets.extra" / "manifest.json"
-manifest.parent.mkdir()
+folder = Path(sys.argv[1])
+(folder / "assets.extra").mkdir()
 event_inputs = ["history_time", "price", "what"]
 filters = {"genre": {"kind": "values"}, "size": {"kind": "range"}}
-manifest.write_text(json.dumps({"model": {"event_inputs": event_inputs}, "filters": filters}))
+document = {"model": {"event_inputs": event_inputs}, "filters": filters}
+write_folder_manifest(folder, "assets.extra/manifest.json", document)
 """
 
 # Stands in for a machine that has TensorFlow and MLflow but none of our code.
@@ -407,6 +412,42 @@ def test_a_range_has_two_ends():
     np.testing.assert_array_equal(found, np.float32([[1, np.nan], [np.nan, np.nan], [2, 3.5]]))
     with pytest.raises(ValueError, match="the least and the largest number in size"):
         _ranges("size", [[1.0]])
+
+
+@pytest.fixture
+def artefact(saved_model, tmp_path):
+    return shutil.copytree(saved_model, tmp_path / "artefact")
+
+
+@pytest.mark.parametrize("damage", [flip, lambda path: path.unlink()])
+@pytest.mark.parametrize("name", ["saved_model.pb", "variables/variables.index", manifest.FILE])
+def test_a_registered_model_that_is_damaged_is_not_loaded(artefact, name, damage):
+    from recsys.tracking.pyfunc_model import verified_manifest
+
+    assert verified_manifest(artefact)["model"]["event_inputs"]
+    damage(artefact / name)
+    with pytest.raises((ValueError, FileNotFoundError), match=Path(name).name):
+        verified_manifest(artefact)
+
+
+def test_a_registered_model_is_signed_where_a_key_asks_for_it(
+    artefact, tmp_path, monkeypatch, caplog
+):
+    from recsys.tracking import pyfunc_model
+
+    assert (pyfunc_model.MANIFEST, pyfunc_model.SIGNATURE) == (manifest.FILE, signature.FILE)
+    monkeypatch.setattr(logging.getLogger("mlflow"), "propagate", True)
+    caplog.set_level(logging.INFO, "mlflow.recsys")
+    (private, public), (_, other) = key_pair(tmp_path / "a"), key_pair(tmp_path / "b")
+    monkeypatch.setenv("RECSYS_VERIFY_KEY", str(public))
+    with pytest.raises(ValueError, match="is not signed"):
+        pyfunc_model.verified_manifest(artefact)
+    signature.sign(artefact, private.read_text())
+    pyfunc_model.verified_manifest(artefact)
+    assert f"signed with the key of {public}" in caplog.text
+    monkeypatch.setenv("RECSYS_VERIFY_KEY", str(other))
+    with pytest.raises(ValueError, match=r"model\.sig does not hold .*Key mismatch"):
+        pyfunc_model.verified_manifest(artefact)
 
 
 def _load_registered(uri, model, folder):

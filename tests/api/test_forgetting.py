@@ -307,7 +307,7 @@ def test_no_file_of_a_run_has_the_id_or_its_pseudonym(tmp_path, monkeypatch, emp
         "name": "shop",
         "data": {
             "log": {"path": "log.csv", "columns": COLUMNS},
-            "protection": {"pseudonyms": {"key": "users"}},
+            "protection": {"pseudonyms": {"key": "users"}, "encryption": {"key": "users"}},
         },
         "seen": "allow",
         "model": {"dim": 4, "query": {"encoder": {"kind": "average"}, "user_id": True}},

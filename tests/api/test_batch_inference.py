@@ -1,5 +1,7 @@
 """Recommendations to many users: what one call answers, continued, and for nobody else's eyes."""
 
+import json
+import runpy
 import shutil
 import stat
 from pathlib import Path
@@ -220,3 +222,15 @@ def test_the_command_writes_the_folder(run):
     ):
         status, _, said = command("recommend", str(run.path), *given)
         assert status == 2 and message in said, given
+
+
+def test_the_benchmark_times_both(run, monkeypatch, capsys):
+    script = Path(__file__).parents[2] / "scripts" / "benchmark" / "batch_inference.py"
+    given = [str(run.path), "--users", "40", "-k", "3", "--rounds", "1"]
+    monkeypatch.setattr("sys.argv", [str(script), *given])
+    runpy.run_path(str(script), run_name="__main__")
+    found = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (found["users"], found["items"], found["k"]) == (40, 24, 3)
+    assert found["ratio"] == pytest.approx(
+        found["ours_per_second"] / found["bare_per_second"], 0.01
+    )

@@ -220,7 +220,9 @@ def recommend(
         typer.Option(help="the history, one id after the other: --item A --item 'B, with comma'"),
     ] = None,
     user: Annotated[str | None, typer.Option(help="a user of the log")] = None,
-    k: Annotated[int | None, typer.Option("-k", min=1, help="how many; 10 by default")] = None,
+    k: Annotated[
+        int | None, typer.Option("-k", "--k", min=1, help="how many; 10 by default")
+    ] = None,
     where: Annotated[
         list[str] | None,
         typer.Option(
@@ -230,14 +232,47 @@ def recommend(
         ),
     ] = None,
     why: Annotated[bool, typer.Option("--why", help="name the reasons of each item")] = False,
+    users: Annotated[
+        str | None,
+        typer.Option(
+            metavar="all|FILE",
+            help="many users of the log: all, or those of a text file with an id on each line, or "
+            "of a column of a CSV or Parquet file",
+        ),
+    ] = None,
+    histories: Annotated[
+        Path | None,
+        typer.Option(help="instead, a CSV or Parquet file of histories, a row per event"),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="folder of Parquet files to write, or to continue, for many users"),
+    ] = None,
+    titles: Annotated[bool, typer.Option("--titles", help="write titles, too")] = False,
 ) -> None:
-    """Ask the exported SavedModel."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    if sum(given is not None for given in (history, item or None, user)) != 1:
-        raise InputError("give one of --history, --item (as often as there are items) and --user")
+    """Ask the exported SavedModel, for one user or, with --out, for many."""
+    asked = [
+        given for given in (history, item or None, user, users, histories) if given is not None
+    ]
+    if len(asked) != 1:
+        raise InputError(
+            "give one of --history, --item (as often as there are items) and --user; or one of "
+            "--users and --histories, with --out"
+        )
+    is_batch = users is not None or histories is not None
+    if is_batch != (out is not None):
+        raise InputError(
+            "--users and --histories need --out, the folder to write"
+            if is_batch
+            else "--out is for many users: give --users all, --users FILE or --histories FILE"
+        )
+    if is_batch and (why or where):
+        name = "--why" if why else "--where"
+        raise InputError(f"{name} is for one user: leave it out, or ask with --user")
+    if titles and not is_batch:
+        raise InputError(
+            "--titles is for --users and --histories: other answers have titles anyway"
+        )
 
     def check() -> None:
         from recsys.runs.opening import open_exported
@@ -251,6 +286,14 @@ def recommend(
     from recsys.data.sources.text import normal_id
 
     opened = load(run)
+    if out is not None:
+        given = None if users is None or users == "all" else Path(users)
+        show(opened.recommend_all(out, users=given, histories=histories, k=k, titles=titles))
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     allowed = where_of_options(where, opened.model.filters) if where else None
     if user is not None:
         data = opened.dataset

@@ -62,11 +62,11 @@ def of_users(recommender: Recommender, dataset: Dataset, users: Sequence[str]) -
     if not places:
         there_are = "is no user" if len(unknown) == 1 else "are no users"
         raise InputError(
-            f"there {there_are} {_named(unknown)} in the dataset {dataset.path}. "
+            f"there {there_are} {named(unknown)} in the dataset {dataset.path}. "
             "Give the history itself: histories=[[ITEM, ITEM, …]]"
         )
     if unknown:
-        logger.warning("left out, the log has no such users: %s", _named(unknown))
+        logger.warning("left out, the log has no such users: %s", named(unknown))
     known = [users[place] for place in places]
     queries = [recommender.user_query(dataset, user) for user in known]
     return Asked(known, queries, list(users), places, {"unknown_users": unknown})
@@ -79,9 +79,8 @@ def of_histories(recommender: Recommender, given: GivenHistories) -> Asked:
         recommender: the published model.
         given: the histories.
     """
-    unknown = blocks.unknown_items(recommender, given.items)
+    unknown = warn_of_unknown(recommender, given.items)
     if unknown:
-        logger.warning("ignored, the model does not know: %s", _named(unknown))
         strange = set(unknown)
         emptied = sum(bool(items) and strange.issuperset(items) for items in map(set, given.items))
         if emptied:
@@ -91,33 +90,69 @@ def of_histories(recommender: Recommender, given: GivenHistories) -> Asked:
                 if len(given.items) == 1
                 else counted(emptied, "history is", "histories are"),
             )
-    reads_times = HISTORY_TIME in recommender.further_inputs
-    if reads_times and given.times is None and any(map(len, given.items)):
+    warn_of_missing(recommender, given)
+    places = list(range(len(given.items)))
+    queries = queries_of(recommender, given)
+    return Asked(given.users, queries, given.users, places, {"unknown_items": unknown})
+
+
+def warn_of_unknown(recommender: Recommender, histories: Sequence[Sequence[str]]) -> list[str]:
+    """The ids in histories that the model does not know, which a warning names.
+
+    Args:
+        recommender: the published model.
+        histories: of ids.
+    """
+    unknown = blocks.unknown_items(recommender, histories)
+    if unknown:
+        logger.warning("ignored, the model does not know: %s", named(unknown))
+    return unknown
+
+
+def warn_of_missing(recommender: Recommender, given: GivenHistories) -> None:
+    """Names, in warnings, what the model reads of events and histories do not say.
+
+    Args:
+        recommender: the published model.
+        given: the histories.
+    """
+    if not any(map(len, given.items)):
+        return
+    if HISTORY_TIME in recommender.further_inputs and given.times is None:
         logger.warning(
             "the model reads times, and the histories have none: their events are taken to have "
             "been at once; give a frame with timestamps"
         )
-    further: dict[str, list[np.ndarray]] = {}
-    if reads_times and given.times is not None:
-        further[HISTORY_TIME] = given.times
     of_events = [name for name in recommender.event_inputs if name != HISTORY_TIME]
-    for name in of_events:
-        if name in given.features:
-            is_text = recommender.further_inputs[name]["dtype"] == "string"
-            further[name] = [_event_values(row, name, is_text) for row in given.features[name]]
-    absent = [name for name in of_events if name not in further]
-    if absent and any(map(len, given.items)):
+    if absent := [name for name in of_events if name not in given.features]:
         logger.warning(
             "the model reads %s of the events, and the histories do not say it: it counts as "
             "missing; give a frame with a row per event and the columns of the log",
             " and ".join(absent),
         )
-    queries = [
+
+
+def queries_of(recommender: Recommender, given: GivenHistories) -> list[Query]:
+    """The query of each history.
+
+    Args:
+        recommender: the published model.
+        given: the histories.
+
+    Raises:
+        InputError: a value of an event is not what the feature holds.
+    """
+    further: dict[str, list[np.ndarray]] = {}
+    if HISTORY_TIME in recommender.further_inputs and given.times is not None:
+        further[HISTORY_TIME] = given.times
+    for name in recommender.event_inputs:
+        if name != HISTORY_TIME and name in given.features:
+            is_text = recommender.further_inputs[name]["dtype"] == "string"
+            further[name] = [_event_values(row, name, is_text) for row in given.features[name]]
+    return [
         Query(items, {name: values[place][np.newaxis] for name, values in further.items()})
         for place, items in enumerate(given.items)
     ]
-    places = list(range(len(queries)))
-    return Asked(given.users, queries, given.users, places, {"unknown_items": unknown})
 
 
 def _event_values(values: Sequence[Any], name: str, is_text: bool) -> np.ndarray:
@@ -154,7 +189,7 @@ def recommend(
     left_out = None if exclude is None else [exclude[place] for place in asked.places]
     unknown = blocks.unknown_items(recommender, left_out or [])
     if unknown:
-        logger.warning("excluded, but the model does not know them: %s", _named(unknown))
+        logger.warning("excluded, but the model does not know them: %s", named(unknown))
     found = list(blocks.recommend_many(recommender, asked.queries, k, left_out, where))
     counts = [len(answer) for answer in found]
     frame = pd.DataFrame(
@@ -195,7 +230,7 @@ def embed_items(recommender: Recommender, ids: Sequence[str]) -> pd.DataFrame:
     vectors = blocks.embed_many_items(recommender, ids)
     unknown = [item for item, vector in zip(ids, vectors, strict=True) if not vector.any()]
     if unknown:
-        logger.warning("the model does not know these items: %s", _named(unknown))
+        logger.warning("the model does not know these items: %s", named(unknown))
     frame = pd.DataFrame(vectors, index=pd.Index(ids, name="item"))
     frame.attrs["unknown_items"] = unknown
     return frame
@@ -222,7 +257,7 @@ def _say_too_few(
         logger.warning("%s", recommender.why_so_few(asked.queries[0], count, k, filtered))
         return
     # A number is the place of a history in the list that was given.
-    names = [str(user) if isinstance(user, int) else _named([user]) for user in too_few]
+    names = [str(user) if isinstance(user, int) else named([user]) for user in too_few]
     counts = too_few.values()
     shown = first([f"{name} ({n})" for name, n in zip(names, counts, strict=True)], SHOWN)
     logger.warning(
@@ -233,6 +268,7 @@ def _say_too_few(
     )  # fmt: skip
 
 
-def _named(ids: Sequence[str]) -> str:
+def named(ids: Sequence[str]) -> str:
+    """The first of some ids, for a message."""
     # In quotes: an id may be empty, or hold commas.
     return first([repr(printable(each)) for each in ids], SHOWN)

@@ -16,12 +16,13 @@ from recsys.data.dataset import Dataset
 from recsys.data.manifest import MANIFEST
 from recsys.data.sources.text import normal_id
 from recsys.errors import InputError
+from recsys.protection import noted_folders
 from recsys.protection.forgotten import NOBODY, ForgottenUsers, add_forgotten
 from recsys.protection.personal_files import is_personal, run_folders
 from recsys.protection.pseudonyms import pseudonyms_of
 from recsys.protection.tables import columns_of, keep_rows, move_events, users_in
 from recsys.runs.folder import RunFolder
-from recsys.system.files import atomic_path, given_path, locked
+from recsys.system.files import atomic_path, given_path, locked, remove_drafts
 from recsys.system.manifests import as_document, describe, read_manifest, write_manifest
 from recsys.system.reading import read_json
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-SEALS = ("manifest.json", "version.json")
+SEALS = ("manifest.json", "version.json", noted_folders.MANIFEST)
 MEND = "Mend it first (run or build it again), or move it out of the runs folder"
 NAMED_BY_CONDITION = "`data.log.where`, which names them"
 COLUMNS = ["path", "holds", "users", "done"]
@@ -52,9 +53,10 @@ def forget(users: Any, *, runs_dir: str | Path = "runs", purge: bool = False) ->
             tables of hashed addresses, are removed.
 
     Returns:
-        A row for each file, dataset, run and model: ``path`` within the runs folder, what it
-        ``holds``, of how many of the ``users``, and what was ``done``: ``found``, ``rewritten``,
-        ``removed``, ``tagged``, or ``retrain: COMMAND``.
+        A row for each file, dataset, run and model: ``path`` within the runs folder (in full where
+        it lies outside), what it ``holds``, of how many of the ``users``, and what was ``done``:
+        ``found``, ``rewritten``, ``removed``, ``tagged``, ``retrain: COMMAND``, or ``out of reach:
+        REASON``.
 
     Raises:
         InputError: there are no ids, the key of pseudonyms is not here, or a run that would be
@@ -77,11 +79,19 @@ def forget(users: Any, *, runs_dir: str | Path = "runs", purge: bool = False) ->
         for run in run_folders(root) if purge else ():
             busy = f"another process is at work in {run}: have users forgotten when it has ended"
             locks.enter_context(locked(run, busy))
+        for folder in noted_folders.noted_folders(root) if purge else ():
+            if (seal := folder / noted_folders.MANIFEST).is_file():
+                busy = (
+                    f"another process is writing {folder}: have users forgotten when it has ended"
+                )
+                locks.enter_context(locked(seal, busy))
+                remove_drafts(folder)
         forgetting = _Forgetting(root, ids, purge)
         forgetting.forgotten = add_forgotten(root, forgetting.spellings)
         forgetting.datasets()
         forgetting.runs()
         forgetting.tables()
+        forgetting.recommendations()
         forgetting.conditions()
     return pd.DataFrame(forgetting.rows, columns=COLUMNS)
 
@@ -267,6 +277,21 @@ class _Forgetting:
         for folder in sorted(self.root.glob("replays/*")):
             self._folder(folder)
 
+    def recommendations(self) -> None:
+        """Folders of recommendations to users, wherever they lie."""
+        for folder in noted_folders.noted_folders(self.root):
+            if not (folder / noted_folders.MANIFEST).is_file():
+                row = (str(folder), "recommendations", 0, "out of reach: it is not there any more")
+                self.rows.append(row)
+                continue
+            found = [
+                path
+                for path in sorted(folder.glob(noted_folders.PARTS))
+                if self._rows_of(path, "user", "recommendations")
+            ]
+            if found and self.purge:
+                _seal_again(folder, found)
+
     def _folder(self, folder: Path) -> None:
         changed, names = [], 0
         for path in sorted(folder.glob("*")):
@@ -335,7 +360,9 @@ class _Forgetting:
         self.rows.append((self._name(path), holds, users, done))
 
     def _name(self, path: Path) -> str:
-        return path.relative_to(self.root).as_posix()
+        """A path within the runs folder, or what it is outside."""
+        is_within = path.is_relative_to(self.root)
+        return (path.relative_to(self.root) if is_within else path).as_posix()
 
 
 def _names(condition: str, user: str) -> bool:

@@ -6,7 +6,7 @@ import numbers
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from recsys.errors import InputError
 from recsys.protection.keys import key_of_text
 from recsys.protection.pseudonyms import Pseudonyms
 from recsys.system.display import HALVES, counted
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass(frozen=True)
@@ -254,15 +257,28 @@ def _is_frame(given: Any) -> bool:
     return hasattr(given, "columns") or hasattr(given, "column_names")
 
 
+def frame_of(given: Any) -> "pa.Table":
+    """A frame of histories (pandas, Polars, Arrow) as Arrow has it.
+
+    Raises:
+        InputError: it is not a frame, or holds what a column cannot.
+    """
+    import pyarrow as pa
+
+    if not _is_frame(given):
+        raise InputError(f"histories: expected a frame or a path, received {_short(given)}")
+    try:
+        return given if isinstance(given, pa.Table) else pa.table(given)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError, ValueError) as error:
+        raise InputError(f"histories: the frame cannot be read: {error}") from error
+
+
 def _from_frame(
     frame: Any, columns: Mapping[str, str], features: Mapping[str, str]
 ) -> GivenHistories:
     import pyarrow as pa
 
-    try:
-        table = frame if isinstance(frame, pa.Table) else pa.table(frame)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError, ValueError) as error:
-        raise InputError(f"histories: the frame cannot be read: {error}") from error
+    table = frame_of(frame)
     there = table.column_names
 
     def named(role: str, of_the_log: str) -> str | None:

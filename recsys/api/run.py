@@ -295,6 +295,64 @@ class Run:
         excluded = excluded_of(exclude, asked.given)
         return answers.recommend(self.model, asked, k, excluded, why, allowed)
 
+    def recommend_all(
+        self,
+        out: str | Path,
+        *,
+        users: Any = None,
+        histories: Any = None,
+        k: int | None = None,
+        titles: bool = False,
+    ) -> Path:
+        """Writes what the exported model recommends to all users, as Parquet files in a folder.
+
+        Memory is bounded, whatever the number of users, and every core (or the GPU) is used. A
+        call that was stopped is continued by the same call: what is done is not done again.
+        Users who are to be forgotten are left out. Files are readable by their owner only, and
+        encrypted where the dataset is.
+
+        Args:
+            out: the folder: ``part-00000.parquet`` and so on, with ``user``, ``rank`` from 1,
+                ``item`` and ``score``, in the order of the users; and ``_manifest.json``.
+            users: ids of users of the log, or a :class:`pathlib.Path` of a file: a text file with
+                one on each line, or a CSV or Parquet file with a column of them. All users of the
+                log where it is left out.
+            histories: instead, a frame or a path of a CSV or Parquet file with a row per event, as
+                :meth:`recommend` takes it. It is held in memory.
+            k: how many items for each, as :meth:`recommend` takes it.
+            titles: with a column ``title``.
+
+        Returns:
+            The folder.
+
+        Raises:
+            InputError: the folder holds something else, or recommendations of another model, other
+                users or another ``k``; none of the users is known; or what was given cannot be
+                read.
+
+        Example:
+            >>> import pandas as pd
+            >>> folder = run.recommend_all("for-all", k=2)
+            >>> pd.read_parquet(folder).columns.tolist()
+            ['user', 'rank', 'item', 'score']
+        """
+        from recsys.api import batch_inference
+        from recsys.api.history_table import table_users
+
+        folder = given_path(out, "out")
+        log = self.experiment.data.log
+        dataset = None if self._folder is None else self.dataset
+        if histories is not None and users is not None:
+            raise InputError("give either users or histories")
+        if histories is None:
+            column = log.columns.named["user"]
+            source: Any = batch_inference.log_users(self.model, self.dataset, users, column)
+        else:
+            forgotten = batch_inference.forgotten_of(dataset)
+            source = table_users(self.model, histories, log, forgotten)
+        batch_inference.recommend_all(self.model, source, folder, k, titles, dataset)
+        return folder
+
     def embed_users(self, users: Any = None, *, histories: Any = None) -> "pd.DataFrame":
         """The vectors of users, or of histories; the dot product with an item's is its score.
 
@@ -493,10 +551,10 @@ class Run:
             if not ids:
                 raise InputError("users is empty: give at least one user's id")
             return answers.of_users(self.model, self.dataset, ids)
-        log, of_events = self.experiment.data.log, self.model.event_inputs
-        features = {
-            name: each.column or name for name, each in log.features.items() if name in of_events
-        }
+        from recsys.api.history_table import columns_of_features
+
+        log = self.experiment.data.log
+        features = columns_of_features(log.features, self.model.event_inputs)
         given = histories_of(histories, log.columns.named, features)
         if not given.items:
             raise InputError("histories is empty: give at least one history, which may be empty")

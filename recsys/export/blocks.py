@@ -4,8 +4,9 @@ What a block takes is bounded, whatever the number of queries: the padded histor
 of all items for each of them.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
+from typing import TypeVar
 
 import numpy as np
 
@@ -27,6 +28,8 @@ SCORES = 2**26
 # Events, padding included, that one call reads at most.
 EVENTS = 2**18
 ITEMS = 2**16
+
+Asked = TypeVar("Asked")
 
 
 def recommend_many(
@@ -54,7 +57,7 @@ def recommend_many(
     recommender.check_k(k)
     filters = recommender.filters.inputs(where) if where else {}
     left_out = iter(exclude) if exclude is not None else None
-    for block in _blocks(recommender, queries):
+    for block in in_blocks(recommender, queries, _events):
         inputs = recommender.stacked_inputs(block)
         signature = SIGNATURE
         if left_out is not None:
@@ -78,7 +81,7 @@ def embed_many(recommender: Recommender, queries: Iterable[Query]) -> np.ndarray
     """
     found = [
         recommender.embed_query(recommender.stacked_inputs(block))
-        for block in _blocks(recommender, queries)
+        for block in in_blocks(recommender, queries, _events)
     ]
     return np.concatenate(found) if found else _nothing(recommender)
 
@@ -99,20 +102,32 @@ def unknown_items(recommender: Recommender, histories: Iterable[Sequence[str]]) 
     return [item for item, vector in zip(ids, vectors, strict=True) if not vector.any()]
 
 
-def _blocks(recommender: Recommender, queries: Iterable[Query]) -> Iterator[list[Query]]:
-    """As many queries at a time as one call may answer."""
+def in_blocks(
+    recommender: Recommender, queries: Iterable[Asked], events: Callable[[Asked], int]
+) -> Iterator[list[Asked]]:
+    """As many queries at a time as one call may answer.
+
+    Args:
+        recommender: the published model.
+        queries: are read as they are needed.
+        events: how many the history of one has.
+    """
     most = min(QUERIES, max(1, SCORES // recommender.manifest["model"]["catalogue_items"]))
-    block: list[Query] = []
+    block: list[Asked] = []
     widest = 1
     for query in queries:
-        wider = max(widest, len(query.history))
+        wider = max(widest, events(query))
         if block and (len(block) == most or wider * (len(block) + 1) > EVENTS):
             yield block
-            block, wider = [], max(1, len(query.history))
+            block, wider = [], max(1, events(query))
         block.append(query)
         widest = wider
     if block:
         yield block
+
+
+def _events(query: Query) -> int:
+    return len(query.history)
 
 
 def _nothing(recommender: Recommender) -> np.ndarray:

@@ -173,17 +173,18 @@ def serving_inputs(
         histories: what is asked about.
     """
     ids = dataset.item_ids
-    inputs = {HISTORY: id_matrix([ids[item] for item in history] for history in histories.items)}
+    items = (np.asarray(history).tolist() for history in histories.items)
+    inputs = {HISTORY: id_matrix([ids[item] for item in history] for history in items)}
     features = InputFeatures.of_spec(spec, dataset)
     inputs |= _user_inputs(dataset, features.user, spec.user, histories.users)
     if spec.times:
         inputs[HISTORY_TIME] = time_matrix(histories.times)
     for feature in features.event:
-        rows = [
-            decode_feature(dataset, "event", feature, values)
-            for values in histories.features[feature.name]
-        ]
-        inputs[input_name(feature)] = event_matrix(rows)
+        rows = histories.features[feature.name]
+        # At once: a vocabulary is read from its file.
+        values = decode_feature(dataset, "event", feature, np.concatenate(rows))
+        ends = np.cumsum([len(row) for row in rows])
+        inputs[input_name(feature)] = event_matrix(np.split(values, ends[:-1]))
     return inputs
 
 

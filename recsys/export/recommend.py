@@ -4,7 +4,7 @@ Nothing but the artefact answers: no checkpoint, no retriever. TensorFlow is
 imported when a model is loaded.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from numbers import Integral
@@ -266,23 +266,32 @@ class Recommender:
         user = dataset.user_places.get(dataset.stored_user_id(normal_id(user_id)))
         if user is None:
             raise InputError(f"there is no user {user_id!r} in the dataset {dataset.path}")
-        begin, end = dataset.user_offsets[user : user + 2]
-        order = np.arange(end - begin)
-        if dataset.manifest.has_time:
-            # The parts of a fixed split need not follow each other.
-            order = np.argsort(dataset.event_times[begin:end], kind="stable")
-        spec = self._reads(dataset)
-        features = {
-            name: [dataset.feature("event", name)[begin:end][order]] for name in spec.event_features
-        }
-        history = Histories(
-            [dataset.event_items[begin:end][order]],
-            [event_times(dataset, slice(begin, end))[order]],
-            features,
-            np.array([user]),
-        )
-        inputs = serving_inputs(dataset, spec, history)
+        inputs = self.user_inputs(dataset, np.array([user]))
         return Query(inputs.pop(HISTORY)[0].tolist(), inputs)
+
+    def user_inputs(self, dataset: Dataset, users: np.ndarray) -> dict[str, np.ndarray]:
+        """Users as the rows of one call: all of their events in time, with times, id, features.
+
+        Args:
+            dataset: the one that the model was exported with (:meth:`check_dataset`).
+            users: int [batch], index of each.
+        """
+        spec = self._reads(dataset)
+        begins, ends = dataset.user_offsets[users], dataset.user_offsets[users + 1]
+        places = [slice(*bounds) for bounds in zip(begins.tolist(), ends.tolist(), strict=True)]
+        orders = [_in_time(dataset, events) for events in places]
+        values = {name: dataset.feature("event", name) for name in spec.event_features}
+
+        def ordered(read: Callable[[slice], np.ndarray]) -> list[np.ndarray]:
+            return [read(each)[order] for each, order in zip(places, orders, strict=True)]
+
+        histories = Histories(
+            ordered(lambda events: dataset.event_items[events]),
+            ordered(lambda events: event_times(dataset, events)) if spec.times else [],
+            {name: ordered(each.__getitem__) for name, each in values.items()},
+            users,
+        )
+        return serving_inputs(dataset, spec, histories)
 
     def _reads(self, dataset: Dataset) -> BatchSpec:
         """What the model reads, by the inputs that it takes."""
@@ -346,6 +355,13 @@ def as_logged(history: Sequence[str]) -> list[str]:
         except UnicodeEncodeError as error:
             raise InputError(f"the id {item!r} is not UTF-8") from error
     return list(map(normal_id, history))
+
+
+def _in_time(dataset: Dataset, events: slice) -> np.ndarray:
+    """The order of a user's events: the parts of a fixed split need not follow each other."""
+    if not dataset.manifest.has_time:
+        return np.arange(events.stop - events.start)
+    return np.argsort(dataset.event_times[events], kind="stable")
 
 
 def _missing(dtype: str, shape: list[int | None]) -> np.ndarray:

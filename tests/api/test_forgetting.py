@@ -307,7 +307,7 @@ def test_no_file_of_a_run_has_the_id_or_its_pseudonym(tmp_path, monkeypatch, emp
         "name": "shop",
         "data": {
             "log": {"path": "log.csv", "columns": COLUMNS},
-            "protection": {"pseudonyms": {"key": "users"}},
+            "protection": {"pseudonyms": {"key": "users"}, "encryption": {"key": "users"}},
         },
         "seen": "allow",
         "model": {"dim": 4, "query": {"encoder": {"kind": "average"}, "user_id": True}},
@@ -333,8 +333,10 @@ def test_no_file_of_a_run_has_the_id_or_its_pseudonym(tmp_path, monkeypatch, emp
     assert run.recommend(users=[gone], k=2)["user"].tolist() == [gone, gone]
     answer = CliRunner().invoke(app, ["recommend", "runs/shop", "--user", gone, "-k", "1"])
     assert answer.exit_code == 0, answer.output
+    part = run.recommend_all("for-all", k=1) / "part-00000.parquet"
+    assert is_encrypted(part) and naming(part.parent, hashed) == {part.name}
     recsys.forget([gone], purge=True)
-    assert not naming(runs, gone, hashed)
+    assert not naming(runs, gone, hashed) and not naming(part.parent, hashed)
     assert recsys.pseudonym(other, KEY) in recsys.Dataset(run.dataset.path).user_places
     assert not Path("runs/shop/1/model").exists()
     again = recsys.run("shop.yaml", overwrite=True)

@@ -44,12 +44,9 @@ def test_a_thousand_queries_are_one_call(recommender, monkeypatch):
 
 def test_a_block_is_bounded_by_its_longest_history(recommender, monkeypatch):
     monkeypatch.setattr(blocks, "EVENTS", 10)
-    rows = [len(block) for block in blocks._blocks(recommender, _of_lengths(1, 9, 5, 5, 1, 20, 0))]
+    lengths = [1, 9, 5, 5, 1, 20, 0]
+    rows = [len(block) for block in blocks.in_blocks(recommender, lengths, int)]
     assert rows == [1, 1, 2, 1, 1, 1]
-
-
-def _of_lengths(*lengths):
-    return [Query(["fig"] * length, {}) for length in lengths]
 
 
 def test_what_is_excluded_is_never_recommended(exports):

@@ -155,6 +155,21 @@ def export(
 
 
 @app.command()
+def refresh(
+    artefact: Annotated[
+        Path, typer.Argument(help="folder of a run, or of one version of its model")
+    ],
+    items: Annotated[
+        Path, typer.Option(help="the item table as it is now, as `data.items` reads it")
+    ],
+) -> None:
+    """Export the model again with a newer item table, without training."""
+    from recsys.api.loading import load
+
+    print(load(artefact).refresh(items).model.folder)
+
+
+@app.command()
 def sweep(
     experiment: ExperimentFile,
     overrides: Overrides = None,

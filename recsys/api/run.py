@@ -338,7 +338,8 @@ class Run:
         from recsys.api import answers
 
         if items is None:
-            ids = self.dataset.item_ids[: self.model.manifest["model"]["catalogue_items"]]
+            dataset = self._of_the_run("dataset").dataset_of(self.model.manifest)
+            ids = dataset.item_ids[: self.model.manifest["model"]["catalogue_items"]]
         else:
             ids = ids_of(items, "items")
         return answers.embed_items(self.model, ids)
@@ -389,6 +390,39 @@ class Run:
         from recsys import tracking
 
         return tracking.upload(self._of_the_run("tracking").path, Path(runs_dir))
+
+    def refresh(self, items: Any) -> "Run":
+        """Exports the model again with a newer item table, without training.
+
+        New items get their vectors from their features, items that the table no longer has are
+        not recommended any more (histories that hold them are read as before), and changed
+        features and titles are taken up. The new version stands beside the others, behind the same
+        gate, and is the newest of the run; where anything is refused, nothing is published.
+
+        Args:
+            items: the item table as it is now: a path of files, read as ``data.items`` of the
+                experiment is, or a frame with the same columns. A run without ``data.items`` needs
+                the column of ids alone, called as in the log.
+
+        Returns:
+            The run, with the new model, whose manifest counts what changed
+            (``run.model.manifest["refresh"]``).
+
+        Raises:
+            InputError: the table cannot be read, lacks a column, has none of the model's items, or
+                has new ones that the model cannot describe, as it knows items by id alone; or the
+                model was loaded without its run.
+            ExportError: the gate refused.
+
+        Example:
+            >>> newer = run.refresh("items.csv")  # doctest: +SKIP
+            >>> newer.model.manifest["refresh"]["new"]  # doctest: +SKIP
+            3
+        """
+        from recsys.api.refreshing import refresh
+
+        folder = self._of_the_run("weights")
+        return Run(folder, refresh(folder, self.experiment, self.model.folder, items))
 
     def summary(self) -> str:
         """The metric that the run is judged by, beside the baselines, as lines of text.

@@ -79,8 +79,11 @@ def export_in_subprocess(request: ExportRequest) -> dict[str, Any]:
 
 
 def _absolute(request: ExportRequest) -> ExportRequest:
-    paths = ("retriever", "dataset", "probes", "model_folder")
-    return request.model_copy(update={name: getattr(request, name).absolute() for name in paths})
+    paths = ("retriever", "dataset", "catalogue", "probes", "model_folder")
+    given = {name: getattr(request, name) for name in paths}
+    return request.model_copy(
+        update={name: path.absolute() for name, path in given.items() if path is not None}
+    )
 
 
 def child_environment() -> dict[str, str]:

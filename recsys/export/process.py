@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from recsys.data.dataset import Dataset
+from recsys.data.refreshed import RefreshedDataset
 from recsys.errors import InputError, ParityError
 from recsys.export.filter_probes import filter_probes
 from recsys.export.filters import (
@@ -47,7 +48,7 @@ def export(request: ExportRequest) -> dict[str, Any]:
         InputError: something given is missing or cannot be used.
         ParityError: the SavedModel is not the trained model; nothing is published.
     """
-    dataset = Dataset(request.dataset)
+    dataset = open_dataset(request)
     retriever = load_retriever(request.retriever)
     probes = Probes.load(request.probes)
     with whole_folder(request.destination, replaces=True) as folder:
@@ -85,6 +86,13 @@ def export(request: ExportRequest) -> dict[str, Any]:
         if retriever.config.query.user_id:
             close_to_others(folder)  # it holds the ids of users
         return manifest
+
+
+def open_dataset(request: ExportRequest) -> Dataset:
+    """The dataset, with the catalogue that the model is exported with."""
+    if request.catalogue is None:
+        return Dataset(request.dataset)
+    return RefreshedDataset(request.dataset, request.catalogue)
 
 
 def load_retriever(file: Path) -> Retriever:

@@ -170,6 +170,28 @@ def refresh(
 
 
 @app.command()
+def index(
+    run: Annotated[Path, typer.Argument(help="folder of a run, or of one version of its model")],
+    settings: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[KEY=VALUE]...",
+            help="such as kind=ivf quantise=int8 min_recall=0.98",
+            show_default=False,
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="folder; RUN/index/VERSION by default")
+    ] = None,
+) -> None:
+    """Build an approximate index of the items (FAISS), if it finds what an exact search does."""
+    from recsys.api.loading import load
+    from recsys.experiment.file import overridden
+
+    print(load(run).index(output, **overridden({}, settings)).folder)
+
+
+@app.command()
 def sweep(
     experiment: ExperimentFile,
     overrides: Overrides = None,

@@ -159,6 +159,14 @@ def test_what_nothing_describes_is_not_recommended(second):
     assert len(second.embed_items()) == 28
 
 
+def test_an_index_has_what_is_recommended(second, tmp_path):
+    pytest.importorskip("faiss")
+    index = second.index(tmp_path / "index", k=5)
+    found, _ = index.search(second.embed_users(histories=[["i5"]]).to_numpy(), 25, [["i5"]])
+    assert found[0].tolist() == [*_answers(second, ["i5"]), ""]
+    assert index.manifest["model"]["version"] == "2"
+
+
 def test_titles_are_taken_up(second):
     found = second.recommend(histories=[["i5"]], k=30).set_index("item")["title"]
     assert found[["i1", "like i2", "violet", "i2"]].tolist() == [
@@ -213,7 +221,7 @@ def test_the_command_refuses_with_one_message(second, items, work):
     items.drop(columns="price").to_csv(work / "lacking.csv", index=False)
     done = recsys_command("refresh", str(second.path), "--items", "lacking.csv", cwd=work)
     assert done.returncode == 2
-    assert "lacking.csv: no column 'price' (feature price)" in done.stderr
+    assert "lacking.csv has no column 'price' (feature price)" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -40,7 +40,7 @@ def index(
         recommended = np.flatnonzero(dataset.recommendable(fitted_part(experiment))[:catalogue])
         ids = [dataset.item_ids[item] for item in recommended]
         vectors = embed_many_items(model, ids)
-        queries = _queries(model, dataset, config.queries)
+        queries = query_vectors(model, dataset, config.queries)
         version = model.manifest["version"]
         manifest = publish_index(folder, model.folder, version, vectors, ids, queries, config)
     say(
@@ -51,7 +51,7 @@ def index(
     return ApproximateIndex.load(folder, model.folder)
 
 
-def _queries(model: Recommender, dataset: Dataset, most: int) -> np.ndarray:
+def query_vectors(model: Recommender, dataset: Dataset, most: int) -> np.ndarray:
     """Vectors of users as they are asked about: of the test part where there are any."""
     begins, ends = dataset.part_range("test")
     users = np.flatnonzero(ends > begins)

@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import pyarrow as pa
 
 from recsys.data.dataset import Dataset
 from recsys.data.prepare.item_table import ItemTable, likeness, read_item_table
@@ -93,7 +94,12 @@ class _Refreshing:
         table_folder.mkdir()
         with working("reading the items"):
             table = read_item_table(
-                items, self._experiment.data, self._dataset, self._reads, table_folder
+                items,
+                self._experiment.data,
+                self._dataset,
+                self._reads,
+                self._experiment.export.filters,
+                table_folder,
             )
         retriever = load_retriever(run.files.checked(run.retriever)).in_float32()
         merged = self._merge(table, retriever)
@@ -157,6 +163,7 @@ class _Refreshing:
         # go by.
         came_later = np.arange(len(ids)) >= self._dataset.items
         offered = is_listed & (is_described | ~came_later)
+        attributes = self._attributes(table, listed, len(ids))
         titles, retitled = self._titles(table, listed, new)
         taught_before = retriever.item_tower.taught(
             fitted, {name: state.feature("item", name) for name in self._reads}
@@ -170,7 +177,20 @@ class _Refreshing:
             "retitled": retitled,
             "undescribed": int((is_listed & came_later & ~is_described).sum()),
         }
-        return _Merged(Catalogue(ids, titles, offered, features), taught, is_listed, counts)
+        return _Merged(
+            Catalogue(ids, titles, offered, features, attributes), taught, is_listed, counts
+        )
+
+    def _attributes(self, table: ItemTable, listed: np.ndarray, items: int) -> dict[str, pa.Array]:
+        """The attributes of all items; those that the table lacks keep theirs."""
+        known = len(self._state.item_ids)
+        places = np.arange(items)
+        places[listed] = known + np.arange(len(listed))
+        found = {}
+        for name, values in table.attributes.items():
+            both = pa.chunked_array([*self._state.attribute(name).chunks, values])
+            found[name] = both.take(pa.array(places)).combine_chunks()
+        return found
 
     def _titles(
         self, table: ItemTable, listed: np.ndarray, new: list[str]

@@ -9,6 +9,7 @@ file                        dtype, shape    holds
 ``manifest.json``           --              the dataset's fingerprint, and digests of all files
 ``items.parquet``           --              ``item_id``, ``title``, in index order
 ``offered.npy``             bool [items]    whether the item may be recommended
+``attributes.parquet``      --              as of a dataset, where the model is filtered by any
 ``features/item.<name>.npy``                see :mod:`recsys.data.feature`, a row per item
 ==========================  ==============  ====================================================
 
@@ -20,15 +21,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recsys.data.dataset import Dataset
+from recsys.data.dataset import ATTRIBUTES, Dataset
 from recsys.data.feature import Side
 from recsys.data.manifest import Part
 from recsys.errors import Damaged
 from recsys.system.manifests import as_files, check, read_manifest, write_folder_manifest
 from recsys.system.reading import reading
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -44,12 +49,14 @@ class Catalogue:
         titles: likewise; the id where there is none.
         offered: bool [items], whether an item may be recommended.
         features: by name the array of an item feature, a row per item.
+        attributes: by name an attribute, a row per item.
     """
 
     ids: list[str]
     titles: list[str]
     offered: np.ndarray
     features: Mapping[str, np.ndarray]
+    attributes: "Mapping[str, pa.Array]"
 
     def write(self, folder: Path, dataset: Dataset) -> None:
         """Writes the folder.
@@ -68,6 +75,8 @@ class Catalogue:
         np.save(folder / "offered.npy", self.offered)
         for name, values in self.features.items():
             np.save(folder / f"features/item.{name}.npy", values)
+        if self.attributes:
+            pq.write_table(pa.table(dict(self.attributes)), folder / ATTRIBUTES)
         document = {"format": FORMAT, "fingerprint": dataset.fingerprint}
         write_folder_manifest(folder, MANIFEST, document)
 
@@ -106,6 +115,10 @@ class RefreshedDataset(Dataset):
         """Item titles in index order; the id where there is none."""
         return self._of_items("title")
 
+    def attribute(self, name: str) -> "pa.ChunkedArray":
+        """An attribute of the items, by which the model is filtered."""
+        return self._read(ATTRIBUTES, name)
+
     @cached_property
     def item_counts(self) -> np.ndarray:
         """As the dataset has them; items that came later have no events."""
@@ -137,11 +150,14 @@ class RefreshedDataset(Dataset):
             return np.load(file, mmap_mode="r", allow_pickle=False)
 
     def _of_items(self, column: str) -> list[str]:
+        return self._read("items.parquet", column).to_pylist()
+
+    def _read(self, name: str, column: str) -> "pa.ChunkedArray":
         from recsys.protection.encryption import read_table
 
-        file = self.catalogue / "items.parquet"
+        file = self.catalogue / name
         with reading(file, MEND):
-            return read_table(file, [column])[column].to_pylist()
+            return read_table(file, [column])[column]
 
     def _with_new_items(self, counts: np.ndarray) -> np.ndarray:
         return np.pad(np.asarray(counts), ((0, self.items - len(counts)), (0, 0)))

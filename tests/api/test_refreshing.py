@@ -19,20 +19,27 @@ from tests.processes import run_python
 
 pytestmark = pytest.mark.slow
 FEATURES = {"colour": "categorical", "words": "text", "price": "numeric"}
-TABLE = {"path": "items.csv", "key": "item", "title": "title", "features": FEATURES}
+TABLE = {
+    "path": "items.csv",
+    "key": "item",
+    "title": "title",
+    "features": FEATURES,
+    "attributes": {"shade": {"kind": "categorical", "column": "colour"}, "price": "numeric"},
+}
 LOG = {"path": "log.csv", "columns": {"user": "user", "item": "item", "time": "time"}}
 DESCRIBED = {
     "data": {"log": LOG, "items": TABLE},
     "model": {"dim": 8, "item": {"features": list(FEATURES), "cold_start": {}}},
     "training": {"epochs": 1},
     "evaluation": {"baselines": ["popular"], "bootstrap_samples": 100},
-    "export": {"k": 30, "warmup_requests": 0, "probes": 8},
+    "export": {"k": 30, "warmup_requests": 0, "probes": 8, "filters": ["shade"]},
     "tracking": {"enabled": False},
 }
 BY_ID = {
     **DESCRIBED,
     "data": {"log": LOG},
     "model": {"dim": 8},
+    "export": {"k": 30, "warmup_requests": 0, "probes": 8},
 }
 
 
@@ -157,6 +164,13 @@ def test_a_new_item_has_the_vector_that_its_features_describe(described, second)
 def test_what_nothing_describes_is_not_recommended(second):
     assert not {"nothing", "odd"} & set(_answers(second, ["i5"]))
     assert len(second.embed_items()) == 28
+
+
+def test_new_items_are_filtered_by_their_attributes(second):
+    found = second.recommend(histories=[["i5"]], k=30, where={"shade": ["violet"]})
+    assert found["item"].tolist() == ["violet"]
+    found = second.recommend(histories=[["i5"]], k=30, where={"shade": ["green"]})
+    assert set(found["item"]) == {"like i2", *(f"i{number}" for number in range(2, 24, 3))} - {"i5"}
 
 
 def test_an_index_has_what_is_recommended(second, tmp_path):

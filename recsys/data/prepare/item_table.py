@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
-from recsys.data.dataset import Dataset
+from recsys.data.dataset import ATTRIBUTES, Dataset
+from recsys.data.prepare.attribute_table import write_attributes
 from recsys.data.prepare.catalogue import index_table
 from recsys.data.prepare.config import DataConfig
 from recsys.data.prepare.features.encode import encode_features
@@ -31,12 +33,14 @@ class ItemTable:
         ids: of its items, one row each, in the order of the ids.
         titles: of them; None where the table has none, or names no column for them.
         features: by name an array with a row per item, as :mod:`recsys.data.feature` says.
+        attributes: by name an array with a row per item (:meth:`Dataset.attribute`).
         notes: what a person should know, a sentence each.
     """
 
     ids: list[str]
     titles: list[str | None]
     features: Mapping[str, np.ndarray]
+    attributes: Mapping[str, pa.Array]
     notes: Sequence[str]
 
 
@@ -45,6 +49,7 @@ def read_item_table(
     config: DataConfig,
     dataset: Dataset,
     features: Sequence[str],
+    attributes: Sequence[str],
     scratch: Path,
     memory_gib: float = 3.0,
 ) -> ItemTable:
@@ -56,6 +61,7 @@ def read_item_table(
             column that is called as that of the log is.
         dataset: which the model was trained on, with its vocabularies and moments.
         features: those that the model reads, by name.
+        attributes: those that it is filtered by, by name.
         scratch: an empty folder, removed by the caller.
         memory_gib: what the engine may hold in memory before it spills to disk.
 
@@ -63,7 +69,7 @@ def read_item_table(
         InputError: the table cannot be read, lacks a column, holds an id twice, or has values
             that are not what the features were.
     """
-    table = _settings(given, config, features, scratch)
+    table = _settings(given, config, features, attributes, scratch)
     folders = {name: scratch / name for name in ("files", "work", "features")}
     for folder in folders.values():
         folder.mkdir()
@@ -82,13 +88,20 @@ def read_item_table(
             index = index_table(con, ids, "item_index")
             learned = {name: _learned(dataset, name) for name in features}
             _, unusable = encode_features(con, side, index, len(ids), folders["features"], learned)
+            if attributes:
+                place = folders["features"]
+                unusable += write_attributes(con, side, index, len(ids), place)
     finally:
         con.disconnect()
     arrays = {name: np.load(folders["features"] / f"item.{name}.npy") for name in features}
     titles: list[str | None] = [None] * len(ids)
     if table.title is not None:
         titles = named["title"].to_pylist()
-    return ItemTable(ids.to_pylist(), titles, arrays, [*notes, *unusable])
+    read = {}
+    if attributes:
+        table_of_them = pq.read_table(folders["features"] / ATTRIBUTES)
+        read = {name: table_of_them[name].combine_chunks() for name in attributes}
+    return ItemTable(ids.to_pylist(), titles, arrays, read, [*notes, *unusable])
 
 
 def likeness(unknown: Sequence[str], missing: Sequence[str]) -> str:
@@ -111,16 +124,21 @@ def _learned(dataset: Dataset, name: str) -> Learned:
 
 
 def _settings(
-    given: Any, config: DataConfig, features: Sequence[str], scratch: Path
+    given: Any,
+    config: DataConfig,
+    features: Sequence[str],
+    attributes: Sequence[str],
+    scratch: Path,
 ) -> TableConfig:
-    """The section of the table, with the features that are read."""
+    """The section of the table, with what is read of it."""
     first = config.items
     if first is None:
         key = config.log.columns.item
         assert key is not None  # there would be nothing to recommend
         first = TableConfig(path="items", key=key)
     wanted = {name: feature for name, feature in first.features.items() if name in features}
-    table = first.model_copy(update={"features": wanted, "public": None})
+    kept = {name: each for name, each in first.attributes.items() if name in attributes}
+    table = first.model_copy(update={"features": wanted, "attributes": kept, "public": None})
     if isinstance(given, str | Path):
         path = given_path(given, "items")
         update: dict[str, Any] = {"path": str(path)}

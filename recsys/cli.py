@@ -174,6 +174,43 @@ def export(
 
 
 @app.command()
+def refresh(
+    artefact: Annotated[
+        Path, typer.Argument(help="folder of a run, or of one version of its model")
+    ],
+    items: Annotated[
+        Path, typer.Option(help="the item table as it is now, as `data.items` reads it")
+    ],
+) -> None:
+    """Export the model again with a newer item table, without training."""
+    from recsys.api.loading import load
+
+    print(load(artefact).refresh(items).model.folder)
+
+
+@app.command()
+def index(
+    run: Annotated[Path, typer.Argument(help="folder of a run, or of one version of its model")],
+    settings: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[KEY=VALUE]...",
+            help="such as kind=ivf quantise=int8 min_recall=0.98",
+            show_default=False,
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="folder; RUN/index/VERSION by default")
+    ] = None,
+) -> None:
+    """Build an approximate index of the items (FAISS), if it finds what an exact search does."""
+    from recsys.api.loading import load
+    from recsys.experiment.file import overridden
+
+    print(load(run).index(output, **overridden({}, settings)).folder)
+
+
+@app.command()
 def sweep(
     experiment: ExperimentFile,
     overrides: Overrides = None,

@@ -94,7 +94,7 @@ class Pipeline:
     @property
     def fitted_part(self) -> Part:
         """The last part of the log that the final model is fitted on."""
-        return "validation" if self.experiment.training.refit else "train"
+        return fitted_part(self.experiment)
 
     def run(self) -> RunFolder:
         """Everything; steps that are done are not done again."""
@@ -345,31 +345,9 @@ class Pipeline:
         experiment = self.experiment
         probes = self.folder.checkpoints / "probes.npz"
         self.measure_rerank(dataset)
-        rerank = self.folder.rerank
         with working("exporting the SavedModel"):
             write_probes(self._load(), dataset, probes, experiment.export.probes)
-            metrics, ranks = {}, None
-            if self.folder.metrics.is_file():
-                metrics = self.folder.read_metrics(["test"])["test"]
-                ranks = self.folder.files.checked(self.folder.ranks)
-            request = ExportRequest(
-                retriever=self.folder.retriever,
-                dataset=dataset.path,
-                probes=probes,
-                model_folder=self.folder.model,
-                config=experiment.export,
-                seen=experiment.seen,
-                fitted_part=self.fitted_part,
-                experiment=experiment.dump(),
-                own_parts=own_parts(experiment),
-                ranks=ranks,
-                cutoffs=experiment.evaluation.k,
-                seed=self.seed,
-                metrics=metrics,
-                rerank=self.folder.files.read(rerank) if rerank.is_file() else None,
-                privacy=self.folder.files.read(self.folder.timing).get("privacy"),
-            )
-            export_in_subprocess(request)
+            export_in_subprocess(export_request(self.folder, experiment, dataset, probes))
 
     def _load(self) -> Retriever:
         if not self.folder.retriever.is_file():
@@ -390,6 +368,45 @@ class Pipeline:
             parent=self._sweep,
             overwrite=self._overwrite,
         )
+
+
+def fitted_part(experiment: Experiment) -> Part:
+    """The last part of the log that the final model is fitted on."""
+    return "validation" if experiment.training.refit else "train"
+
+
+def export_request(
+    folder: RunFolder, experiment: Experiment, dataset: Dataset, probes: Path
+) -> ExportRequest:
+    """What the export of a trained model is asked for.
+
+    Args:
+        folder: of the run.
+        experiment: as resolved.
+        dataset: which it was trained on.
+        probes: the file of its own answers.
+    """
+    metrics, ranks = {}, None
+    if folder.metrics.is_file():
+        metrics = folder.read_metrics(["test"])["test"]
+        ranks = folder.files.checked(folder.ranks)
+    return ExportRequest(
+        retriever=folder.retriever,
+        dataset=dataset.path,
+        probes=probes,
+        model_folder=folder.model,
+        config=experiment.export,
+        seen=experiment.seen,
+        fitted_part=fitted_part(experiment),
+        experiment=experiment.dump(),
+        own_parts=own_parts(experiment),
+        ranks=ranks,
+        cutoffs=experiment.evaluation.k,
+        seed=int(folder.path.name),
+        metrics=metrics,
+        rerank=folder.files.read(folder.rerank) if folder.rerank.is_file() else None,
+        privacy=folder.files.read(folder.timing).get("privacy"),
+    )
 
 
 def check_experiment(experiment: Experiment, dataset: Dataset) -> None:

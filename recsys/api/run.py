@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from recsys.api.answers import Asked
     from recsys.data.dataset import Dataset
     from recsys.experiment.schema import Experiment
+    from recsys.export.ann.index import ApproximateIndex
     from recsys.export.recommend import Recommender
     from recsys.runs.folder import RunFolder
 
@@ -396,7 +397,8 @@ class Run:
         from recsys.api import answers
 
         if items is None:
-            ids = self.dataset.item_ids[: self.model.manifest["model"]["catalogue_items"]]
+            dataset = self._of_the_run("dataset").dataset_of(self.model.manifest)
+            ids = dataset.item_ids[: self.model.manifest["model"]["catalogue_items"]]
         else:
             ids = ids_of(items, "items")
         return answers.embed_items(self.model, ids)
@@ -447,6 +449,72 @@ class Run:
         from recsys import tracking
 
         return tracking.upload(self._of_the_run("tracking").path, Path(runs_dir))
+
+    def refresh(self, items: Any) -> "Run":
+        """Exports the model again with a newer item table, without training.
+
+        New items get their vectors from their features, items that the table no longer has are
+        not recommended any more (histories that hold them are read as before), and changed
+        features and titles are taken up. The new version stands beside the others, behind the same
+        gate, and is the newest of the run; where anything is refused, nothing is published.
+
+        Args:
+            items: the item table as it is now: a path of files, read as ``data.items`` of the
+                experiment is, or a frame with the same columns. A run without ``data.items`` needs
+                the column of ids alone, called as in the log.
+
+        Returns:
+            The run, with the new model, whose manifest counts what changed
+            (``run.model.manifest["refresh"]``).
+
+        Raises:
+            InputError: the table cannot be read, lacks a column, has none of the model's items, or
+                has new ones that the model cannot describe, as it knows items by id alone; or the
+                model was loaded without its run.
+            ExportError: the gate refused.
+
+        Example:
+            >>> newer = run.refresh("items.csv")  # doctest: +SKIP
+            >>> newer.model.manifest["refresh"]["new"]  # doctest: +SKIP
+            3
+        """
+        from recsys.api.refreshing import refresh
+
+        folder = self._of_the_run("weights")
+        return Run(folder, refresh(folder, self.experiment, self.model.folder, items))
+
+    def index(self, folder: str | Path | None = None, **settings: Any) -> "ApproximateIndex":
+        """An approximate index of the items, for catalogues too large for a product with all.
+
+        It is built by FAISS (extra ``ann``) outside the SavedModel, whose ``embed_query`` feeds it,
+        and published only if it finds enough of what an exact search finds (``min_recall``) for
+        queries of users with test events. ``vectors.parquet`` in its folder has the vectors with
+        their ids, for any vector database.
+
+        Args:
+            folder: to write; ``index/<version>`` in the run's folder where it is left out.
+            settings: see :class:`recsys.export.ann.config.IndexConfig`: ``kind`` (``hnsw``,
+                ``ivf``), ``quantise`` (``int8``, ``pq``), ``min_recall`` and the others.
+
+        Returns:
+            The index; ``ApproximateIndex.load`` (:mod:`recsys.export.ann.index`) opens it again.
+
+        Raises:
+            InputError: its recall is too low (nothing is published then), a setting cannot be used,
+                FAISS is not installed, or the model was loaded without its run.
+
+        Example:
+            >>> found = run.index(kind="hnsw", k=5)
+            >>> query = run.embed_users(["u1"]).to_numpy()
+            >>> ids, scores = found.search(query, k=3, exclude=[["i3"]])
+            >>> ids.shape, found.manifest["recall"]
+            ((1, 3), 1.0)
+        """
+        from recsys.api.indexing import index
+
+        run = self._of_the_run("dataset")
+        place = None if folder is None else given_path(folder, "index: folder")
+        return index(run, self.experiment, self.model, place, settings)
 
     def summary(self) -> str:
         """The metric that the run is judged by, beside the baselines, as lines of text.

@@ -81,7 +81,7 @@ def export_in_subprocess(request: ExportRequest) -> dict[str, Any]:
 def _absolute(request: ExportRequest) -> ExportRequest:
     paths = {
         name: path.absolute()
-        for name in ("retriever", "dataset", "probes", "model_folder", "ranks")
+        for name in ("retriever", "dataset", "catalogue", "probes", "model_folder", "ranks")
         if (path := getattr(request, name)) is not None
     }
     return request.model_copy(update=paths)

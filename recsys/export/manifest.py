@@ -100,6 +100,8 @@ def write_manifest(
         # How the best items are put in another order, and what it changes on the test part; then
         # `score` is by what they are in it, and no product of vectors. null: they are not.
         "rerank": _rerank(request),
+        # Of which version it is a refreshed one, and what its catalogue changed; null: of none.
+        "refresh": request.refresh,
         "privacy": request.privacy,
         "versions": {
             "recsys": recsys.__version__,

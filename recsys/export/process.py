@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from recsys.data.dataset import Dataset
+from recsys.data.refreshed import RefreshedDataset
 from recsys.errors import InputError, ParityError
 from recsys.export.filter_probes import filter_probes
 from recsys.export.filters import (
@@ -54,7 +55,7 @@ def export(request: ExportRequest) -> dict[str, Any]:
             than ``export.budget`` allows.
         ParityError: the SavedModel is not the model that was trained and evaluated.
     """
-    dataset = Dataset(request.dataset)
+    dataset = open_dataset(request)
     config = request.config
     with (
         whole_folder(request.destination, replaces=True) as folder,
@@ -102,6 +103,13 @@ def export(request: ExportRequest) -> dict[str, Any]:
         if retriever.config.query.user_id:
             close_to_others(folder)  # it holds the ids of users
         return manifest
+
+
+def open_dataset(request: ExportRequest) -> Dataset:
+    """The dataset, with the catalogue that the model is exported with."""
+    if request.catalogue is None:
+        return Dataset(request.dataset)
+    return RefreshedDataset(request.dataset, request.catalogue)
 
 
 def _quality(

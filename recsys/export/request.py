@@ -79,6 +79,13 @@ class ExportRequest(StrictConfig):
 
     retriever: Path = Field(description="the trained model, a native Keras 3 file (.keras)")
     dataset: Path = Field(description="folder of the prepared dataset")
+    catalogue: Path | None = Field(
+        None, description="folder of a newer catalogue of its items; None: those of the dataset"
+    )
+    refresh: dict[str, Any] | None = Field(
+        None,
+        description="what the newer catalogue changes, as in the manifest; None: there is none",
+    )
     probes: Path = Field(description="the .npz file of recsys.export.probes.write_probes")
     model_folder: Path = Field(description="folder of all versions; the version is made in it")
     config: ExportConfig = ExportConfig()

@@ -406,6 +406,22 @@ class Retriever(keras.Model):
         copy.set_weights(self.get_weights())
         return copy
 
+    def with_catalogue(self, catalogue_items: int, values: Mapping[str, np.ndarray]) -> "Retriever":
+        """The same model of another catalogue, whose first items are those that it was fitted on.
+
+        Args:
+            catalogue_items: how many items it has, at least :attr:`known_items`.
+            values: by feature what :meth:`ItemTower.taught` returned, a row per item.
+        """
+        copy = Retriever.from_config({**self.get_config(), "catalogue_items": catalogue_items})
+        changed = {id(variable) for variable in copy.item_tower.feature_values.values()}
+        for mine, other in zip(self.variables, copy.variables, strict=True):
+            if id(other) not in changed:
+                other.assign(mine)
+        for name, variable in copy.item_tower.feature_values.items():
+            variable.assign(values[name])
+        return copy
+
     def get_config(self) -> dict:
         config = {
             "config": self.config.model_dump(),

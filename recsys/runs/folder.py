@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recsys.data.dataset import Dataset
+from recsys.data.refreshed import RefreshedDataset
 from recsys.errors import InputError
 from recsys.experiment import own_parts
 from recsys.system.files import atomic_path, without_detours
@@ -52,6 +53,7 @@ class RunFolder:
         self.rerank = path / "rerank.json"
         self.report = path / "report.html"
         self.model = path / "model"
+        self.catalogues = path / "catalogues"
 
     def remove_results(self, version: str) -> None:
         """Removes what was made with earlier weights.
@@ -62,6 +64,13 @@ class RunFolder:
         self.metrics.unlink(missing_ok=True)
         self.rerank.unlink(missing_ok=True)
         shutil.rmtree(self.model / version, ignore_errors=True)
+        self.remove_refreshed()
+
+    def remove_refreshed(self) -> None:
+        """Removes SavedModels that were made of an earlier one with a newer catalogue."""
+        for catalogue in self.catalogues.glob("[0-9]*"):
+            shutil.rmtree(self.model / catalogue.name, ignore_errors=True)
+        shutil.rmtree(self.catalogues, ignore_errors=True)
 
     def read_experiment(self) -> "Experiment":
         """The experiment as it was resolved.
@@ -114,6 +123,26 @@ class RunFolder:
         dataset = Dataset(folder)
         dataset.verify()
         return dataset
+
+    def dataset_of(self, model: Mapping[str, Any]) -> Dataset:
+        """The dataset of the run with the items that a SavedModel of the run was exported with.
+
+        Args:
+            model: the manifest of the SavedModel.
+
+        Raises:
+            InputError: see :meth:`dataset`; or the model is of another dataset.
+            Damaged: the catalogue of a refreshed model is missing, or not what was written.
+        """
+        dataset = self.dataset()
+        if model["data"]["fingerprint"] != dataset.fingerprint:
+            raise InputError(
+                f"version {model['version']} of the model in {self.model} was exported with "
+                f"another dataset than {dataset.path}: export it again (`recsys export`)"
+            )
+        if model["refresh"] is None:
+            return dataset
+        return RefreshedDataset(dataset.path, self.catalogues / model["version"])
 
     def table(self, path: Path) -> "pd.DataFrame":
         """A Parquet file of the folder, checked.

@@ -71,6 +71,7 @@ class TrainingClaim(Claim):
         if evaluated_otherwise or there.get("export") != here["export"]:
             folder.rerank.unlink(missing_ok=True)
             shutil.rmtree(folder.model / here["export"]["version"], ignore_errors=True)
+            folder.remove_refreshed()
 
     def record(self, dataset: Dataset | None) -> None:
         """Writes whose run it is, and which classes of the user's own it has."""

@@ -26,7 +26,7 @@ BEHIND_A_MESSAGE = {"dp_accounting", "jax", "implicit", "optuna"}
 BROUGHT = {"pydantic_core", "google", "IPython"}
 # Packages of the extras as they are imported.
 OPTIONAL = (
-    "implicit optuna jieba stopwordsiso babel email_validator phonenumbers shap statsmodels "
+    "implicit faiss optuna jieba stopwordsiso babel email_validator phonenumbers shap statsmodels "
     "s3fs gcsfs ipykernel jupyterlab tensorflow_recommenders"
 )
 # Runs commands and calls where packages cannot be found, as if they were not installed.

@@ -188,6 +188,25 @@ class ItemTower(keras.layers.Layer):
             array = np.asarray(values[spec.name][: self.catalogue_items])
             self.feature_values[spec.name].assign(spec.taught(array, self.known_items))
 
+    def taught(
+        self, fitted: Mapping[str, np.ndarray], values: Mapping[str, np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        """Features of other items than it was fitted on, without what it was not taught.
+
+        Args:
+            fitted: by feature the array that was given to :meth:`assign_features`.
+            values: by feature an array with a row per item, encoded alike.
+
+        Returns:
+            Arrays as :attr:`feature_values` holds them.
+        """
+        found = {}
+        for spec in self.specs:
+            rows = np.asarray(fitted[spec.name][: self.known_items])
+            both = np.concatenate([rows, np.asarray(values[spec.name])])
+            found[spec.name] = spec.taught(both, len(rows))[len(rows) :]
+        return found
+
     def call(self, item_ids=None, rows=None, training: bool = False):
         """Vectors of some items, or of all.
 

@@ -1,5 +1,6 @@
 """The features of a side table as arrays with a row per user or item, of a log, and back."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import ibis.expr.types as ir
@@ -9,7 +10,12 @@ from ibis.backends.duckdb import Backend
 from recsys.data.dataset import Dataset
 from recsys.data.feature import Feature, Side
 from recsys.data.prepare.event_log import EventLogConfig
-from recsys.data.prepare.features.feature import EventColumn, FeatureColumn, feature_column
+from recsys.data.prepare.features.feature import (
+    EventColumn,
+    FeatureColumn,
+    Learned,
+    feature_column,
+)
 from recsys.data.prepare.features.kinds import FEATURES
 from recsys.data.prepare.images import content_mark, local
 from recsys.data.prepare.side_table import SideTable, TableConfig
@@ -21,7 +27,12 @@ _ROLE = "value of the event"
 
 
 def encode_features(
-    con: Backend, side_table: SideTable, index: ir.Table, size: int, folder: Path
+    con: Backend,
+    side_table: SideTable,
+    index: ir.Table,
+    size: int,
+    folder: Path,
+    learned: Mapping[str, Learned] | None = None,
 ) -> tuple[tuple[Feature, ...], list[str]]:
     """Writes every feature of a side table.
 
@@ -31,6 +42,7 @@ def encode_features(
         index: columns ``id`` and ``index``, of every user or item.
         size: rows of the arrays.
         folder: the dataset's ``features`` folder.
+        learned: by feature what a model learned it by; None: the values give it.
 
     Returns:
         What describes the features, and notes on values that cannot be used.
@@ -55,6 +67,7 @@ def encode_features(
             max_unusable=table.max_unusable,
             limit="max_unusable",
             home=side_table.folder,
+            learned=None if learned is None else learned[name],
         )
         feature, wrong = config.encode(given)
         notes += wrong

@@ -1,7 +1,7 @@
 """What a feature kind is: settings that make an array of a column, and read it again."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal, Protocol
 
@@ -30,6 +30,19 @@ def is_feature_column(column: str) -> bool:
 
 
 @dataclass(frozen=True)
+class Learned:
+    """What a model learned a feature by, which later values are encoded with.
+
+    Attributes:
+        feature: describes the array that it was trained on.
+        words: the vocabulary, from index 1 on; empty: the kind has none.
+    """
+
+    feature: Feature
+    words: Sequence[str]
+
+
+@dataclass(frozen=True)
 class Column:
     """The column of a feature.
 
@@ -41,6 +54,7 @@ class Column:
         number_format: how numbers are written in text.
         max_unusable: share of the values that may be unusable.
         limit: the setting that says so.
+        learned: vocabulary, mean and width that are there already; None: the values give them.
     """
 
     name: str
@@ -50,6 +64,7 @@ class Column:
     number_format: NumberFormat
     max_unusable: float
     limit: str
+    learned: Learned | None = field(default=None, kw_only=True)
 
     @property
     def what(self) -> str:

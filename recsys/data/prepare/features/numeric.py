@@ -43,7 +43,10 @@ class NumericFeature(BaseFeatureConfig):
 
     def encode(self, column: FeatureColumn) -> tuple[Feature, list[str]]:
         index, numbers, notes = usable_numbers(column)
-        mean, deviation = mean_and_deviation(numbers)
+        if column.learned is not None:
+            mean, deviation = column.learned.feature.mean, column.learned.feature.deviation
+        else:
+            mean, deviation = mean_and_deviation(numbers)
         array = np.zeros(column.size, dtype=np.float32)
         array[index] = (numbers - mean) / deviation
         column.save(array)

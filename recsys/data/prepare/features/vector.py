@@ -39,6 +39,12 @@ class VectorFeature(BaseFeatureConfig):
             )
         if not len(lengths):
             raise InputError(f"the {what} has no vector in any row")
+        width = int(lengths[0])
+        if column.learned is not None and column.learned.feature.width != width:
+            raise InputError(
+                f"the {what} is a vector of {width}, the model reads one of "
+                f"{column.learned.feature.width}"
+            )
         numbers = _numbers(lists.flatten(), format).reshape(len(lists), int(lengths[0]))
         unread = np.isnan(numbers).any(axis=1)
         outside = (np.abs(numbers) > LARGEST).any(axis=1) & ~unread

@@ -59,7 +59,11 @@ class VocabularyFeature(BaseFeatureConfig):
         found = coded.select("index", "position", "code").order_by("index", "position").to_pyarrow()
         rows = found["index"].to_numpy()
         places = _count_within(rows)
-        used = min(width, int(places.max()) + 1) if len(places) else 1
+        if column.learned is not None:
+            used = column.learned.feature.width
+            notes += _cut_note(column, rows[places == used])
+        else:
+            used = min(width, int(places.max()) + 1) if len(places) else 1
         array = np.zeros((column.size, used), dtype=np.int32)
         fits = places < used
         array[rows[fits], places[fits]] = found["code"].to_numpy()[fits]
@@ -78,6 +82,8 @@ class VocabularyFeature(BaseFeatureConfig):
             with 0; and a note on the values that too few users have.
         """
         values = values.filter(values.value.notnull())
+        if column.learned is not None:
+            return _learned_numbers(column, column.learned.words, values)
         who, least = USERS.get(column.side, (None, 1))
         least = self.minimum_users or least
         users = ibis.literal(least) if who is None else values[who].nunique()
@@ -106,6 +112,47 @@ def _rare_note(column: Column, rare: ir.Table, least: int) -> list[str]:
         f"{column.what}: {counted(told['values'], 'value')} of fewer than {counted(least, 'user')} "
         f"each (`minimum_users`), in all {int(told['rows']):,} times, "
         f"{'counts' if told['values'] == 1 else 'count'} as missing"
+    ]
+
+
+def _learned_numbers(
+    column: Column, words: Sequence[str], values: ir.Table
+) -> tuple[ir.Table, int, list[str]]:
+    """As :meth:`VocabularyFeature.number_values`, by a vocabulary that is there already."""
+    table = f"vocabulary_{column.side}_{column.name}"
+    codes = np.arange(len(words)) + 1
+    known = pa.table({"value": pa.array(list(words), pa.string()), "code": codes})
+    column.con.create_table(table, known)
+    numbered = column.con.table(table)
+    strange = values.anti_join(numbered, "value")
+    told = strange.aggregate(
+        values=strange.value.nunique(), rows=strange["index"].nunique(), example=strange.value.min()
+    )
+    found = told.to_pyarrow().to_pylist()[0]
+    notes = []
+    if found["values"]:
+        notes.append(
+            f"{column.what}: {counted(found['values'], 'value')} of "
+            f"{counted(found['rows'], column.side)} that the model has not learned (such as "
+            f"{found['example']!r}) "
+            f"{'counts' if found['values'] == 1 else 'count'} as missing"
+        )
+    return numbered, len(words) + 1, notes
+
+
+def _cut_note(column: Column, rows: np.ndarray) -> list[str]:
+    """How many rows have more known values than the model reads.
+
+    Args:
+        column: whose values they are.
+        rows: those that have a value behind the last one that is read.
+    """
+    if not len(rows):
+        return []
+    width = column.learned.feature.width if column.learned is not None else 0
+    return [
+        f"{column.what}: {counted(len(rows), column.side)} with more than the "
+        f"{counted(width, 'value')} that the model reads; the first ones count"
     ]
 
 

@@ -1,0 +1,1 @@
+"""Approximate search for the items of an exported model, outside its graph."""

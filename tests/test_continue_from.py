@@ -18,6 +18,7 @@ EXPERIMENT = {
     "model": {"dim": 8, "max_events": 6, "query": {"encoder": {"kind": "gru"}}},
     "training": {"epochs": 2, "batch_size": 16},
     "evaluation": {"bootstrap_samples": 100, "baselines": ["popular"]},
+    "export": {"timed_queries": 0},
     "tracking": {"system_metrics_interval": 0},
 }
 TUESDAY = "data.log.path=tuesday.csv"

@@ -22,6 +22,7 @@ EXPERIMENT = {
     },
     "training": {"epochs": 2, "batch_size": 16, "privacy": {"epsilon": 4, "delta": 1e-3}},
     "evaluation": {"bootstrap_samples": 100, "baselines": ["popular"]},
+    "export": {"timed_queries": 0},
     "tracking": {"system_metrics_interval": 0},
 }
 PROGRAM = """

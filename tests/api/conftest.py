@@ -18,6 +18,7 @@ EXPERIMENT = {
         "log": {"path": "log.csv", "columns": {"user": "user", "item": "item", "time": "time"}}
     },
     "training": {"epochs": 3},
+    "export": {"timed_queries": 0},
     "tracking": {"enabled": False},
 }
 

@@ -32,14 +32,20 @@ DESCRIBED = {
     "model": {"dim": 8, "item": {"features": list(FEATURES), "cold_start": {}}},
     "training": {"epochs": 1},
     "evaluation": {"baselines": ["popular"], "bootstrap_samples": 100},
-    "export": {"k": 30, "warmup_requests": 0, "probes": 8, "filters": ["shade"]},
+    "export": {
+        "k": 30,
+        "warmup_requests": 0,
+        "timed_queries": 0,
+        "probes": 8,
+        "filters": ["shade"],
+    },
     "tracking": {"enabled": False},
 }
 BY_ID = {
     **DESCRIBED,
     "data": {"log": LOG},
     "model": {"dim": 8},
-    "export": {"k": 30, "warmup_requests": 0, "probes": 8},
+    "export": {"k": 30, "warmup_requests": 0, "timed_queries": 0, "probes": 8},
 }
 
 

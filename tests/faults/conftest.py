@@ -35,7 +35,7 @@ EXPERIMENT = {
         "optimizer": {"learning_rate": 0.02, "decay": "plateau", "plateau_epochs": 1},
     },
     "evaluation": {"bootstrap_samples": 100, "baselines": [{"kind": "popular"}]},
-    "export": {"k": 3, "probes": 16, "warmup_requests": 2},
+    "export": {"k": 3, "probes": 16, "warmup_requests": 2, "timed_queries": 0},
     "tracking": {"system_metrics_interval": 0},
 }
 

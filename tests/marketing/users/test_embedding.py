@@ -55,7 +55,7 @@ def run(tmp_path_factory):
             "model": {"dim": 8, "max_events": 6, "query": {"encoder": {"kind": "lstm"}}},
             "training": {"epochs": 1, "refit": False},
             "evaluation": {"baselines": []},
-            "export": {"k": 3},
+            "export": {"k": 3, "timed_queries": 0},
             "tracking": {"enabled": False},
         }
     )

@@ -187,6 +187,7 @@ def test_who_got_less_is_counted(run, caplog):
 def test_the_forgotten_are_left_out_and_purged(work, names, tmp_path, monkeypatch):
     shutil.copytree(work, tmp_path / "work")
     monkeypatch.chdir(tmp_path / "work")
+    Path("runs/recommendations.json").unlink(missing_ok=True)  # of the examples of docstrings
     run = recsys.load("runs/average/1")
     out, gone = tmp_path / "elsewhere", "u3"
     run.recommend_all(out, k=2)

@@ -12,6 +12,8 @@ from recsys.system.plain_values import plain
 
 # Read by `recsys sweep` alone, so no keyword means a field of it.
 NOT_BY_KEYWORD = ("sweep", "task", "name")
+# A training that goes on from a run has epochs and a rate of its own: `epochs` means training's.
+BY_SECTION = "training.continue_from."
 
 
 def with_fields(experiment: Experiment, fields: Mapping[str, Any], origin: str) -> Experiment:
@@ -34,7 +36,7 @@ def with_fields(experiment: Experiment, fields: Mapping[str, Any], origin: str) 
     known = {
         key: sections
         for key, sections in keys_of(Experiment).items()
-        if key.partition(".")[0] not in NOT_BY_KEYWORD
+        if key.partition(".")[0] not in NOT_BY_KEYWORD and not key.startswith(BY_SECTION)
     }
     found = {name: _candidates(name, known, origin) for name in fields}
     given = {keys[0] for keys in found.values() if len(keys) == 1}

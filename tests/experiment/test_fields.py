@@ -37,6 +37,13 @@ def test_dotted_keys_are_as_long_as_one_likes():
     assert list(found.evaluation.k) == [10]
 
 
+def test_what_a_continuation_has_too_means_the_training():
+    found = with_fields(
+        BASE, {"epochs": 3, "continue_from": {"run": "runs/a", "epochs": 1}}, "train"
+    )
+    assert found.training.epochs == 3 and found.training.continue_from.epochs == 1
+
+
 def test_a_text_is_the_kind_of_a_section():
     found = with_fields(BASE, {"encoder": "lstm", "loss": "sampled_softmax", "units": 12}, "train")
     assert found.model.query.encoder.kind == "lstm" and found.model.query.encoder.units == 12

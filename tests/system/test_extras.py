@@ -20,14 +20,18 @@ from recsys.system.extras import MissingExtra, require
 REPOSITORY = Path(__file__).parents[2]
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 # Imported where a setting asks for them, each behind a message that names its extra.
-BEHIND_A_MESSAGE = {"dp_accounting", "jax", "implicit", "optuna"}
+BEHIND_A_MESSAGE = {
+    *("dp_accounting", "implicit", "jax", "model_signing", "optuna"),
+    *("limits", "prometheus_client", "starlette", "uvicorn"),  # `recsys serve`
+}
 # What needs no name in `dependencies`: it comes with pydantic, with TensorFlow, and IPython with
 # the notebook that is written into.
 BROUGHT = {"pydantic_core", "google", "IPython"}
 # Packages of the extras as they are imported.
 OPTIONAL = (
     "implicit faiss optuna jieba stopwordsiso babel email_validator phonenumbers shap statsmodels "
-    "s3fs gcsfs ipykernel jupyterlab tensorflow_recommenders"
+    "s3fs gcsfs ipykernel jupyterlab tensorflow_recommenders dp_accounting model_signing limits "
+    "starlette"
 )
 # Runs commands and calls where packages cannot be found, as if they were not installed.
 PROGRAM = """
@@ -61,6 +65,7 @@ def call(name, function, *arguments):
         said[name] = f"{type(error).__name__}: {error}"
 
 command("sweep", "sweep", "experiments/quickstart-sweep.yaml")
+command("serve", "serve", "runs/shop")
 said["early"] = str("keras" not in sys.modules)
 
 from recsys.system.backend import start_backend
@@ -198,6 +203,7 @@ def said() -> dict[str, str]:
     ("name", "message"),
     [
         ("sweep", r"^exit 2: .*recsys sweep needs optuna, .*: pip install 'recsys\[sweep\]'"),
+        ("serve", r"^exit 2: .*recsys serve needs starlette, .*: pip install 'recsys\[serving\]'"),
         ("early", "True"),  # before anything heavy is imported
         ("jax", r"MissingExtra: KERAS_BACKEND=jax needs jax, .*'recsys\[jax\]'"),
         ("remote", r"MissingExtra: reading s3://shop/log.csv needs s3fs, .*'recsys\[remote\]'"),

@@ -7,6 +7,7 @@ Run as a program (``python -m tests.processes MODULE …``) it is that server.
 """
 
 import atexit
+import contextlib
 import importlib
 import json
 import os
@@ -15,11 +16,16 @@ import subprocess
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest import mock
 
 REPOSITORY = Path(__file__).parents[1]
+# A variable with which a program that may be killed starts its exports itself.
+OWN_EXPORTS = "TESTS_OWN_EXPORTS"
 BACKENDS = ("tensorflow", "jax")
 TRAINING = ("recsys.training.build", "recsys.training.fit", "recsys.evaluation.ranking")
 RUN = ("recsys.pipeline", "recsys.api.training", "recsys.cli", "mlflow.tracking")
@@ -92,9 +98,34 @@ def _server(kind: str) -> Callable[[dict], int]:
     return ask
 
 
+def forked_export(
+    command: Sequence[str], *, input: bytes = b"", **options: Any
+) -> subprocess.CompletedProcess[bytes]:
+    """What ``recsys.export.export`` gives ``subprocess.run``, by the server of exports.
+
+    Nothing ends such a process with the one that asked for it, so where that is killed, the real
+    one is needed. It is taken, too, where classes of a user's own travel.
+    """
+    if input:
+        return subprocess.run(command, input=input, **options)
+    done = run_python("export", *command[1:])
+    said = done.stdout.encode(), done.stderr.encode()
+    return subprocess.CompletedProcess(command, done.returncode, *said)
+
+
+@contextlib.contextmanager
+def exports_by_fork() -> Iterator[None]:
+    """Within it, exports are forks of a process that has imported TensorFlow already."""
+    stand_in = SimpleNamespace(run=forked_export)
+    with mock.patch("recsys.export.export.subprocess", stand_in):
+        yield
+
+
 def _serve(modules: Sequence[str]) -> None:
     for module in modules:
         importlib.import_module(module)
+    if "recsys.pipeline" in modules:
+        _server("export")  # which the forks share: one of them is at work at a time
     for line in sys.stdin:
         request = json.loads(line)
         child = os.fork()
@@ -115,8 +146,10 @@ def _run(request: dict) -> int:
     os.environ.update(request["environment"])
     os.chdir(request["cwd"])
     status = 0
+    forks = "recsys.pipeline" in sys.modules and OWN_EXPORTS not in os.environ
     try:
-        _execute(request["command"])
+        with exports_by_fork() if forks else contextlib.nullcontext():
+            _execute(request["command"])
     except SystemExit as stopped:
         status = stopped.code if isinstance(stopped.code, int) else int(bool(stopped.code))
     except BaseException:

@@ -28,6 +28,7 @@ from recsys.cli import app
 from recsys.data.sources.generate import generate
 from recsys.experiment.file import Document, set_value
 from recsys.system.yaml_text import dump_yaml, read_override, read_yaml
+from tests.processes import exports_by_fork
 
 REPOSITORY = Path(__file__).parents[1]
 DOCS = REPOSITORY / "docs"
@@ -323,6 +324,12 @@ def folder(tmp_path_factory):
 @pytest.mark.slow
 @pytest.mark.parametrize("page", SESSIONS, ids=lambda page: str(page.relative_to(REPOSITORY)))
 def test_pages_run_from_top_to_bottom(page, folder, monkeypatch):
+    with exports_by_fork():
+        run_page(page, folder, monkeypatch)
+
+
+def run_page(page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs what a page shows, as its reader does."""
     monkeypatch.chdir(folder)
     whole = page.parent.name == "tutorial"
     session: dict = {"__name__": "__main__"}

@@ -231,6 +231,7 @@ def test_steps_alone_on_jax(folder):
 def test_a_log_that_changed_is_not_mixed_into_a_run(folder):
     document = {**EXPERIMENT, "data": {"log": {**EXPERIMENT["data"]["log"], "path": "growing.csv"}}}
     document["model"] = {**EXPERIMENT["model"], "item": {}}
+    document["export"] = {"k": 5}
     (folder / "growing.yaml").write_text(yaml.safe_dump(document))
     log = (folder / "log.csv").read_text()
     (folder / "growing.csv").write_text(log)

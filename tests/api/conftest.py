@@ -12,6 +12,7 @@ import yaml
 
 import recsys
 from tests.logs import write_log
+from tests.processes import exports_by_fork
 
 EXPERIMENT = {
     "data": {
@@ -34,6 +35,12 @@ def run_examples(found: Any, name: str, names: dict[str, Any]) -> None:
     assert not runner.failures, "".join(said)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def fast_exports() -> Iterator[None]:
+    with exports_by_fork():
+        yield
+
+
 @pytest.fixture(scope="session")
 def work(tmp_path_factory, empty_store) -> Path:
     folder = tmp_path_factory.mktemp("notebook")
@@ -48,7 +55,7 @@ def work(tmp_path_factory, empty_store) -> Path:
 def names(work) -> dict[str, Any]:
     """What the example of the package leaves behind: ``recsys``, ``data`` and ``run``."""
     found: dict[str, Any] = {}
-    with contextlib.chdir(work):
+    with contextlib.chdir(work), exports_by_fork():
         run_examples(recsys, "recsys", found)
     return found
 

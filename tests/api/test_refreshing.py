@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -10,12 +9,10 @@ import pytest
 import yaml
 
 import recsys
-import recsys.export.export as export_module
 from recsys.errors import ExportError, InputError
 from recsys.export.manifest import read_manifest
 from tests.commands import recsys as recsys_command
 from tests.logs import write_log
-from tests.processes import run_python
 
 pytestmark = pytest.mark.slow
 FEATURES = {"colour": "categorical", "words": "text", "price": "numeric"}
@@ -47,18 +44,6 @@ BY_ID = {
     "model": {"dim": 8},
     "export": {"k": 30, "warmup_requests": 0, "timed_queries": 0, "probes": 8},
 }
-
-
-def _forked(command, **_):
-    return run_python("export", *command[1:])
-
-
-@pytest.fixture(autouse=True, scope="module")
-def exported_by_a_fork():
-    """Exports in a process that need not import TensorFlow again."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(export_module, "subprocess", SimpleNamespace(run=_forked))
-        yield
 
 
 @pytest.fixture(scope="module")

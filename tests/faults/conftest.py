@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tests.logs import write_log
-from tests.processes import run_python
+from tests.processes import OWN_EXPORTS, run_python
 
 # The first one unless a test says otherwise: it finds what it compiled in earlier processes.
 BACKENDS = ("jax", "tensorflow")
@@ -68,6 +68,7 @@ class Work:
             *("-m", "tests.faults.victim", json.dumps(fault)),
             *(command, "faulty.yaml", *overrides),
             cwd=self.path,
+            **{OWN_EXPORTS: "1"},
             **environment,
         )
 

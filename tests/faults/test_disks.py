@@ -3,7 +3,7 @@
 import pytest
 
 from tests.faults.results import trained
-from tests.processes import run_python
+from tests.processes import OWN_EXPORTS, run_python
 
 pytestmark = pytest.mark.slow
 UNTRACKED = "tracking.enabled=false"
@@ -53,7 +53,8 @@ subprocess.run(["cp", "-r", *disk.iterdir(), "runs"], check=True)
 def test_a_full_disk_is_one_message_and_the_run_goes_on_when_there_is_room(undisturbed, fresh):
     whole, _ = undisturbed()
     work = fresh()
-    done = run_python(f"run-{work.backend}", "-c", PROGRAM, str(whole.runs), cwd=work.path)
+    command = ("-c", PROGRAM, str(whole.runs))
+    done = run_python(f"run-{work.backend}", *command, cwd=work.path, **{OWN_EXPORTS: "1"})
     if done.returncode == 77:
         pytest.skip("a disk of its own cannot be mounted here")
     assert done.returncode == 0, done.stderr[-3000:]

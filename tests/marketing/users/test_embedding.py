@@ -18,6 +18,7 @@ from recsys.marketing.users.vectors import UserVectors
 from recsys.pipeline import Pipeline
 from recsys.runs.folder import RunFolder
 from tests.marketing.logs import START, microseconds, prepared, random_log
+from tests.processes import exports_by_fork
 
 pytestmark = pytest.mark.slow
 DAYS = 300
@@ -59,7 +60,8 @@ def run(tmp_path_factory):
             "tracking": {"enabled": False},
         }
     )
-    return Pipeline(experiment, 1, folder / "runs").run().path
+    with exports_by_fork():
+        return Pipeline(experiment, 1, folder / "runs").run().path
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,8 @@ is what that is compared with, and what measures it.
 from typing import Any
 
 import numpy as np
-from pydantic import Field, model_validator
 
-from recsys.config import Seen, StrictConfig
+from recsys.config import Seen
 from recsys.data.dataset import Dataset
 from recsys.data.manifest import Part
 from recsys.errors import InputError
@@ -20,6 +19,7 @@ from recsys.evaluation.config import EvaluationConfig
 from recsys.evaluation.evaluate import all_metrics
 from recsys.evaluation.metrics import Ratio, intra_list_distance, item_shares
 from recsys.evaluation.ranking import UNRANKED, Embedder, RankedQueries, rank, without_repeats
+from recsys.evaluation.rerank_config import RerankConfig
 from recsys.evaluation.thinning import thinned
 
 # Queries that the effect is measured on, at most.
@@ -29,51 +29,6 @@ BLOCK = 2**24
 MICROSECONDS_PER_DAY = 86_400 * 10**6
 # Scores that differ by less, relative to the largest of them, do not differ but by rounding.
 ROUNDING = 1e-6
-
-
-class FreshnessConfig(StrictConfig):
-    """What is added to the score of new items."""
-
-    weight: float = Field(
-        gt=0, description="of an item of today, in standard deviations of the candidates' scores"
-    )
-    half_life_days: float = Field(
-        gt=0, description="days after its first event in which an item loses half of that"
-    )
-
-
-class RerankConfig(StrictConfig):
-    """The ``export.rerank`` section: how the best items of each answer are put in another order.
-
-    Weights are in standard deviations of the scores of the row's candidates, so they mean the same
-    whatever the loss.
-    """
-
-    diversity: float = Field(
-        0.0,
-        ge=0,
-        lt=1,
-        description="maximal marginal relevance: the weight of the cosine with the most similar "
-        "item above, against 1 minus it of the score",
-    )
-    popularity: float = Field(
-        0.0,
-        ge=0,
-        description="taken off the score for each standard deviation of the logarithm of an item's "
-        "events",
-    )
-    freshness: FreshnessConfig | None = Field(
-        None, description="added to the score of items whose first event was lately; null: nothing"
-    )
-    candidates: int = Field(
-        5, ge=1, description="the best items that are put in order, times `export.k`"
-    )
-
-    @model_validator(mode="after")
-    def _changes_something(self) -> "RerankConfig":
-        if not (self.diversity or self.popularity or self.freshness):
-            raise ValueError("changes nothing: give diversity, popularity or freshness, or none")
-        return self
 
 
 def check_rerank(config: RerankConfig | None, dataset: Dataset) -> None:

@@ -15,7 +15,8 @@ from recsys.config import Seen
 from recsys.data.dataset import Dataset
 from recsys.data.manifest import Part
 from recsys.errors import ParityError
-from recsys.evaluation.reranking import RerankConfig, item_bonus
+from recsys.evaluation.rerank_config import RerankConfig
+from recsys.evaluation.reranking import item_bonus
 from recsys.export.filter_probes import allowed_items, filter_probes
 from recsys.export.filters import attribute_columns, describe_filters, filter_inputs
 from recsys.export.inputs import (

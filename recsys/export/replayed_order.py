@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from recsys.evaluation.reranking import RerankConfig, mean_and_spread
+from recsys.evaluation.rerank_config import RerankConfig
+from recsys.evaluation.reranking import mean_and_spread
 
 
 class ReplayedOrder:

@@ -7,7 +7,7 @@ from pydantic import Field, field_validator, model_validator
 
 from recsys.config import Seen, StrictConfig
 from recsys.data.manifest import Part
-from recsys.evaluation.reranking import RerankConfig
+from recsys.evaluation.rerank_config import RerankConfig
 from recsys.export.budget import BudgetConfig
 from recsys.protection.keys import KeyName
 

@@ -23,7 +23,8 @@ from recsys.config import Seen
 from recsys.data.dataset import Dataset
 from recsys.data.feature import Feature, Side
 from recsys.data.manifest import Part
-from recsys.evaluation.reranking import RerankConfig, item_bonus
+from recsys.evaluation.rerank_config import RerankConfig
+from recsys.evaluation.reranking import item_bonus
 from recsys.export.features.kinds import SERVED
 from recsys.export.features.served import ServedFeature
 from recsys.export.filters import attribute_columns

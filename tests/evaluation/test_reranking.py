@@ -6,8 +6,8 @@ from pydantic import ValidationError
 
 from recsys.errors import InputError
 from recsys.evaluation.config import EvaluationConfig
+from recsys.evaluation.rerank_config import RerankConfig
 from recsys.evaluation.reranking import (
-    RerankConfig,
     check_rerank,
     item_bonus,
     mean_and_spread,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from recsys.errors import ParityError
-from recsys.evaluation.reranking import RerankConfig
+from recsys.evaluation.rerank_config import RerankConfig
 from recsys.export.parity import ParityGate
 from recsys.export.probes import Probes
 from tests.export.conftest import RERANK, Exported

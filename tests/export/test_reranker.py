@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 from keras import ops
 
-from recsys.evaluation.reranking import RerankConfig, item_bonus, rerank
+from recsys.evaluation.rerank_config import RerankConfig
+from recsys.evaluation.reranking import item_bonus, rerank
 from recsys.export.replayed_order import ReplayedOrder
 from recsys.export.reranker import Reranker
 from tests.export.conftest import ITEMS, KNOWN_ITEMS, RERANK

@@ -94,6 +94,7 @@ def write_run(folder: Path, seen: str, further: bool = False) -> Path:
             "max_events": WINDOW,
             "event_inputs": ["history_time"] if further else [],
         },
+        "filters": {},
         "signatures": describe_signatures(signatures),
     }
     write_folder_manifest(version, FILE, manifest)

@@ -53,7 +53,13 @@ def ending(error: BaseException, arguments: Sequence[str]) -> Ending | None:
 
 
 def _what_is_left(arguments: Sequence[str]) -> str:
-    if not arguments or arguments[0] not in CONTINUE:
+    command = arguments[0] if arguments else ""
+    if command == "serve":
+        return "the requests that had begun were answered"
+    fills_a_folder = command == "recommend" and any(
+        each.partition("=")[0] == "--out" for each in arguments
+    )
+    if command not in CONTINUE and not fills_a_folder:
         return "nothing was left behind"
     if "--overwrite" in arguments:
         return "the same command without --overwrite continues"

@@ -29,6 +29,9 @@ def send(number: int) -> None:
         ("run a.yaml --overwrite", "stopped; the same command without --overwrite continues"),
         ("prepare a.yaml", "stopped; nothing was left behind"),
         ("campaign build a.yaml", "stopped; nothing was left behind"),
+        ("recommend runs/a --history x", "stopped; nothing was left behind"),
+        ("recommend runs/a --users all --out b", "stopped; the same command continues"),
+        ("serve runs/a", "stopped; the requests that had begun were answered"),
     ],
 )
 def test_a_command_says_what_becomes_of_it(capsys, number, status, command, said):

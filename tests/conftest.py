@@ -45,6 +45,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path not in slow)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _backend_not_chosen() -> Iterator[None]:
+    """No module leaves a backend chosen for those that come after it in its worker."""
+    before = os.environ.get("KERAS_BACKEND")
+    yield
+    assert os.environ.get("KERAS_BACKEND") == before
+
+
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A new SQLite store of MLflow: making its tables takes seconds, copying it none."""

@@ -1,10 +1,13 @@
 """The benchmark: contenders take turns, ratios are of turns of one round."""
 
+import contextlib
 import importlib
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
+import numpy as np
 import pytest
 
 BENCHMARK = Path(__file__).parents[1] / "scripts" / "benchmark"
@@ -83,3 +86,18 @@ def test_an_unknown_row_is_refused():
     )
     assert done.returncode == 2
     assert "no such row: nothing" in done.stderr
+
+
+def test_what_checkpoints_cost_is_counted(benchmark, tmp_path):
+    cost = importlib.import_module("checkpoints").Cost()
+    from recsys.training.checkpoint import CheckpointWriter
+    from recsys.training.checkpoint_folder import CheckpointFolder
+    from recsys.training.fit import TrainingState, _Checkpoint
+
+    writer = CheckpointWriter()
+    with cost.counted(), contextlib.closing(writer):
+        files = CheckpointFolder(tmp_path, writer)
+        checkpoint = _Checkpoint(files, {}, mock.Mock(), mock.Mock(), steps_per_epoch=1)
+        checkpoint.save_best(TrainingState(epoch=1, best_epoch=1), {"table": np.ones(1000)})
+    assert cost.waited > 0 and cost.written > 0
+    assert cost.sizes == [(tmp_path / "best-0001.npz").stat().st_size]

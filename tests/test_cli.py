@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from recsys import __version__ as cli_version
-from recsys import cli
+from recsys.cli import entry
 from tests.commands import recsys as run
 
 
@@ -86,7 +86,7 @@ def test_a_path_that_cannot_be_used_is_one_message(monkeypatch, number):
     def fail():
         raise OSError(number, "as the system says", "a" * 300)
 
-    monkeypatch.setattr(cli, "app", fail)
+    monkeypatch.setattr(entry, "app", fail)
     status, _, said = run("run", "a.yaml")
     assert status == 2 and said.startswith("error: aaa") and len(said) < 300
     assert said.endswith("cannot be used: as the system says\n")
@@ -95,12 +95,12 @@ def test_a_path_that_cannot_be_used_is_one_message(monkeypatch, number):
 @pytest.mark.parametrize("folder", ["", "there/"])
 def test_a_file_is_named_as_the_user_named_it(monkeypatch, folder):
     error = FileNotFoundError(errno.ENOENT, "No such file", f"{folder}.123-a.yaml")
-    monkeypatch.setattr(cli, "app", mock.Mock(side_effect=error))
+    monkeypatch.setattr(entry, "app", mock.Mock(side_effect=error))
     assert run("init", "log.csv")[2] == f"error: {folder}a.yaml cannot be used: No such file\n"
 
 
 def test_a_failure_of_ours_keeps_its_traceback(monkeypatch):
-    monkeypatch.setattr(cli, "app", mock.Mock(side_effect=KeyError("x")))
+    monkeypatch.setattr(entry, "app", mock.Mock(side_effect=KeyError("x")))
     status, _, said = run("run", "a.yaml")
     assert status == 1
     assert "Traceback" in said and "KeyError: 'x'" in said

@@ -2,7 +2,7 @@
 
 import pytest
 
-from recsys import cli
+from recsys.cli import entry
 from recsys.errors import InputError
 from recsys.runs.console import lines_shown, say
 from recsys.runs.summary import as_text
@@ -65,9 +65,9 @@ def test_messages_and_tracebacks_too(monkeypatch, capsys, raised, status, said):
     def fail():
         raise raised
 
-    monkeypatch.setattr(cli, "app", fail)
+    monkeypatch.setattr(entry, "app", fail)
     with pytest.raises(SystemExit) as ended:
-        cli.main()
+        entry.main()
     assert ended.value.code == status
     error = capsys.readouterr().err
     assert said in error and "\x1b" not in error and "pw@" not in error

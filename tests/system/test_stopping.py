@@ -8,7 +8,7 @@ from unittest import mock
 
 import pytest
 
-from recsys import cli
+from recsys.cli import entry
 from recsys.system import stopping
 from recsys.system.stopping import Stopped, deferred, stopped_by_signals
 from recsys.tracking.tracker import _status
@@ -37,11 +37,11 @@ def send(number: int) -> None:
 def test_a_command_says_what_becomes_of_it(capsys, number, status, command, said):
     before = signal.getsignal(number)
     with (
-        mock.patch.object(cli, "app", lambda: send(number)),
+        mock.patch.object(entry, "app", lambda: send(number)),
         mock.patch.object(sys, "argv", ["recsys", *command.split()]),
         pytest.raises(SystemExit) as stopped,
     ):
-        cli.main()
+        entry.main()
     assert stopped.value.code == status
     assert capsys.readouterr().err == f"{said}\n"
     assert signal.getsignal(number) is before
@@ -56,8 +56,8 @@ def test_what_a_library_makes_of_it_is_the_signal_still(capsys):
         except Stopped:
             raise RuntimeError("Query interrupted") from None
 
-    with mock.patch.object(cli, "app", interrupted), pytest.raises(SystemExit) as stopped:
-        cli.main()
+    with mock.patch.object(entry, "app", interrupted), pytest.raises(SystemExit) as stopped:
+        entry.main()
     assert stopped.value.code == 143
     assert capsys.readouterr().err.startswith("stopped") and stopping.asked() is None
 

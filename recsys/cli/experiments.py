@@ -1,0 +1,173 @@
+"""Commands that work an experiment off: prepare, train, evaluate, export, search."""
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from recsys.cli.app import RUNS, ExperimentFile, Name, Overrides, Overwrite, RunsDir, app
+from recsys.cli.checks import check_experiment, check_log, task_of
+from recsys.experiment.precheck import refuse_early
+from recsys.runs.console import say
+from recsys.system.backend import start_backend
+from recsys.system.display import show
+from recsys.system.redaction import redact
+
+if TYPE_CHECKING:
+    from recsys.api.run import Run
+    from recsys.experiment.schema import Experiment
+
+ContinueFrom = Annotated[
+    str | None,
+    typer.Option(
+        metavar="RUN",
+        help="go on from this run's model, on a log that has grown (training.continue_from.run)",
+    ),
+]
+
+
+@app.command()
+def run(
+    experiment: ExperimentFile,
+    overrides: Overrides = None,
+    name: Name = None,
+    runs_dir: RunsDir = RUNS,
+    overwrite: Overwrite = False,
+    continue_from: ContinueFrom = None,
+) -> None:
+    """Prepare, train, evaluate and export; continues a run that was stopped."""
+    overrides = _continued(overrides, continue_from)
+    if (task := task_of(experiment, overrides)) is not None:
+        task.check(experiment, overrides, name)
+        start_backend()
+        show(task.run(experiment, overrides, name, runs_dir, overwrite).summary())
+        return
+    check_experiment(experiment, overrides, name, runs_dir, overwrite)
+    from recsys.api.training import each_run
+
+    seeds = []
+    for each in each_run(experiment, overrides, name, runs_dir, overwrite):
+        show(each.summary())
+        say(f"report: {each.report}")
+        _say_page(each.experiment, runs_dir, each.path)
+        seeds.append(each)
+    _show_seeds(seeds)
+
+
+def _continued(overrides: list[str] | None, run: str | None) -> list[str] | None:
+    """The overrides, with the run to go on from; quoted, as values are YAML."""
+    if run is None:
+        return overrides
+    return [*(overrides or []), f"training.continue_from.run={json.dumps(run)}"]
+
+
+@app.command()
+def prepare(
+    experiment: ExperimentFile, overrides: Overrides = None, runs_dir: RunsDir = RUNS
+) -> None:
+    """Turn the log into a dataset on disk."""
+    check_log(experiment, overrides)
+    from recsys.api.data import prepare
+
+    print(prepare(experiment, overrides, runs_dir=runs_dir).path)
+
+
+@app.command()
+def train(
+    experiment: ExperimentFile,
+    overrides: Overrides = None,
+    name: Name = None,
+    runs_dir: RunsDir = RUNS,
+    overwrite: Overwrite = False,
+    continue_from: ContinueFrom = None,
+) -> None:
+    """Fit the model, or continue a fit that was stopped."""
+    overrides = _continued(overrides, continue_from)
+    check_experiment(experiment, overrides, name, runs_dir, overwrite)
+    from recsys.api.training import each_run
+
+    for each in each_run(experiment, overrides, name, runs_dir, overwrite, "train"):
+        print(each.path)
+
+
+@app.command()
+def evaluate(
+    experiment: ExperimentFile,
+    overrides: Overrides = None,
+    name: Name = None,
+    runs_dir: RunsDir = RUNS,
+) -> None:
+    """Rank the test part with a trained model, beside the baselines."""
+    check_experiment(experiment, overrides, name, runs_dir)
+    from recsys.api.training import each_run
+
+    seeds = []
+    for each in each_run(experiment, overrides, name, runs_dir, only="evaluate"):
+        show(each.summary())
+        seeds.append(each)
+    _show_seeds(seeds)
+
+
+@app.command()
+def export(
+    experiment: ExperimentFile,
+    overrides: Overrides = None,
+    name: Name = None,
+    runs_dir: RunsDir = RUNS,
+) -> None:
+    """Write the SavedModel of a trained model."""
+    check_experiment(experiment, overrides, name, runs_dir)
+    from recsys.api.training import each_run
+
+    for each in each_run(experiment, overrides, name, runs_dir, only="export"):
+        print(each.path / "model" / each.experiment.export.version)
+
+
+@app.command()
+def sweep(
+    experiment: ExperimentFile,
+    overrides: Overrides = None,
+    name: Name = None,
+    runs_dir: RunsDir = RUNS,
+    overwrite: Overwrite = False,
+) -> None:
+    """Search the values that `sweep` in the experiment names; continues where it was stopped."""
+
+    def check() -> None:
+        from recsys.tuning.sweep import Sweep
+        from recsys.tuning.sweep_file import read_sweep
+
+        Sweep(*read_sweep(experiment, overrides, name), runs_dir, overwrite).corners()
+
+    refuse_early(["recsys.tuning.sweep"], check)
+    from recsys.api.training import sweep
+
+    command = redact(shlex.join(["recsys", *sys.argv[1:]]))
+    best = sweep(
+        experiment, overrides, name=name, runs_dir=runs_dir, overwrite=overwrite, command=command
+    )
+    print(best)
+    say(f"run the winner: recsys run {shlex.quote(str(best))}")
+    from recsys.tuning.sweep_file import read_sweep
+
+    _say_page(read_sweep(experiment, overrides, name)[0], runs_dir, best.parent)
+
+
+def _show_seeds(runs: "list[Run]") -> None:
+    """The seeds of an experiment in one table, where there are several."""
+    from recsys.runs.folder import RunFolder
+    from recsys.runs.summary import seeds_summary
+
+    if len(runs) > 1:
+        show(seeds_summary([RunFolder(run.path) for run in runs]))
+
+
+def _say_page(experiment: "Experiment", runs_dir: Path, run_folder: Path) -> None:
+    """Where MLflow shows a run."""
+    from recsys.tracking import page_command
+
+    if experiment.tracking.enabled:
+        say(f"MLflow page: {page_command(runs_dir, run_folder)}")

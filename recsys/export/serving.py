@@ -1,12 +1,11 @@
 """The graph of the SavedModel: ids in, recommendations out.
 
 Legend of shapes: B queries, E events of a history, W events that the encoder
-reads at most, X ids to leave out, N items of the catalogue, D dimensions,
-K answers.
+reads at most, X ids to leave out, D dimensions, C candidates, K answers.
 
 Only plain TensorFlow operations end up in the graph, and only variables and
 lookup tables are tracked, no Keras object: so the SavedModel loads where there
-is nothing but TensorFlow. This module imports TensorFlow Recommenders, hence
+is nothing but TensorFlow. The search is TensorFlow Recommenders', hence this is imported
 only in a process that was started with ``TF_USE_LEGACY_KERAS=1``.
 """
 
@@ -16,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tensorflow_recommenders.layers.factorized_top_k import BruteForce
 
 from recsys.batch import EVENT_FEATURE, USER_FEATURE
 from recsys.config import Seen
@@ -41,6 +39,8 @@ from recsys.export.inputs import (
 from recsys.export.item_filters import item_filter
 from recsys.export.lookup import look_up, lookup_table
 from recsys.export.reranker import Reranker
+from recsys.export.search import MaskedSearch
+from recsys.export.window import Window
 from recsys.models.retriever import Retriever
 
 Inputs = Mapping[str, tf.Tensor]
@@ -88,27 +88,31 @@ class ServingGraph:
 
         vectors = retriever.item_vectors()
         recommendable = dataset.recommendable(fitted_part)[: len(item_ids)]
-        candidates = tf.constant(np.flatnonzero(recommendable), tf.int32)
-        self._candidates = len(candidates)
+        candidates = np.flatnonzero(recommendable).astype(np.int32)
         columns = attribute_columns(dataset, filters, len(item_ids))
         self._filters = {name: item_filter(columns[name].filter(recommendable)) for name in columns}
         for name, each in self._filters.items():
             if each.table is not None:
                 self._tables[f"item_attribute.{name}"] = each.table
+        # How many of the best are looked at: with reranking, more than are answered.
+        wanted = k if rerank is None else max(k, rerank.candidates * k)
+        self._search = MaskedSearch(k=min(wanted, len(candidates)))
+        self._rows: tf.Tensor | None = None
         if recommendable.all():
-            self._index = BruteForce(k=k).index(vectors, candidates)
+            self._search.index(vectors, tf.constant(candidates))
             # One copy of the vectors serves the search, the histories and embed_items.
-            self._item_vectors = self._index._candidates
+            self._item_vectors = self._search._candidates
         else:
-            self._index = BruteForce(k=k).index(tf.gather(vectors, candidates), candidates)
+            self._search.index(tf.gather(vectors, candidates), tf.constant(candidates))
             self._item_vectors = tf.Variable(vectors, trainable=False)
+            # The row of each item in the search, as UNKNOWN where it is not searched.
+            rows = np.full(len(item_ids), UNKNOWN, np.int32)
+            rows[candidates] = np.arange(len(candidates))
+            self._rows = tf.constant(rows)
         self._reranker: Reranker | None = None
-        # How many of the best are looked at.
-        self._wanted = k
         if rerank is not None:
             bonus = item_bonus(rerank, dataset, len(item_ids), fitted_part)
             self._reranker = Reranker(rerank.diversity, bonus, self._item_vectors, k)
-            self._wanted = max(k, min(rerank.candidates * k, self._candidates))
 
     def _served(
         self, side: Side, features: Sequence[Feature], dataset: Dataset
@@ -170,10 +174,10 @@ class ServingGraph:
         if EXCLUDE in inputs:
             left_out.append(look_up(self._items, inputs[EXCLUDE]))
         query_BD = self._embed(history_BE, inputs)
-        # One column more keeps the width above zero, which the search below needs.
-        no_item = tf.fill([tf.shape(query_BD)[0], 1], UNKNOWN)
         allowed = [each.allowed(inputs[n]) for n, each in self._filters.items() if n in inputs]
-        return self._top_k(query_BD, tf.concat([*left_out, no_item], axis=1), allowed)
+        rows = [self._rows_of(items) for items in left_out]
+        rows_BX = tf.concat(rows, axis=1) if rows else None
+        return self._answer(*self._search.best(query_BD, rows_BX, allowed))
 
     def embed_query(self, inputs: Inputs) -> dict[str, tf.Tensor]:
         """Signature ``embed_query``."""
@@ -188,11 +192,11 @@ class ServingGraph:
 
     def _embed(self, history_BE: tf.Tensor, inputs: Inputs) -> tf.Tensor:
         known_BE = history_BE != UNKNOWN
-        history_BW, length_B = self._window(history_BE, known_BE)
-        encoded = {HISTORY: history_BW, "length": length_B}
+        window = Window(known_BE, self._max_events)
+        encoded = {HISTORY: window.of(history_BE), "length": window.length_B}
         if self._retriever.batch_spec.times:
-            times_BW, _ = self._window(inputs[HISTORY_TIME], known_BE)
-            encoded["history_times"] = _elapsed(times_BW, length_B)
+            times_BW = window.of(inputs[HISTORY_TIME])
+            encoded["history_times"] = _elapsed(times_BW, window.length_B)
         if self._retriever.batch_spec.user:
             encoded["user"] = look_up(self._tables[USER_ID], inputs[USER_ID])
         for feature, served in self._user_features:
@@ -200,65 +204,29 @@ class ServingGraph:
         for feature, served in self._event_features:
             given_BE = inputs[input_name(feature)]
             codes_BE = tf.reshape(served.encode(tf.reshape(given_BE, [-1])), tf.shape(given_BE))
-            encoded[EVENT_FEATURE + feature.name], _ = self._window(codes_BE, known_BE)
+            encoded[EVENT_FEATURE + feature.name] = window.of(codes_BE)
         embedding = self._retriever.embed_query(encoded, item_vectors=self._item_vectors)
         return tf.ensure_shape(embedding, [None, self._retriever.config.dim])
 
-    def _window(self, values_BE: tf.Tensor, known_BE: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Values of the last known events, right-padded with 0, and how many they are."""
-        window = tf.ragged.boolean_mask(values_BE, known_BE)[:, -self._max_events :]
-        values_BW = window.to_tensor(default_value=0)
-        # Encoders read the last position of a history, so there is always one.
-        missing = tf.maximum(0, 1 - tf.shape(values_BW)[1])
-        values_BW = tf.pad(values_BW, [[0, 0], [0, missing]])
-        return values_BW, tf.cast(window.row_lengths(), tf.int32)
+    def _rows_of(self, items_BX: tf.Tensor) -> tf.Tensor:
+        """The rows of items in the search; ``UNKNOWN`` of those that are not searched."""
+        if self._rows is None:
+            return items_BX
+        rows_BX = tf.gather(self._rows, tf.maximum(items_BX, 0))
+        return tf.where(items_BX == UNKNOWN, UNKNOWN, rows_BX)
 
-    def _top_k(
-        self, query_BD: tf.Tensor, left_out_BX: tf.Tensor, allowed: Sequence[tf.Tensor]
-    ) -> dict[str, tf.Tensor]:
-        widest = tf.reduce_max(tf.math.count_nonzero(left_out_BX != UNKNOWN, axis=1))
-        # Of an empty batch the maximum is the smallest integer.
-        widest = tf.cast(tf.maximum(widest, 0), tf.int32)
-        candidates = tf.minimum(self._wanted + widest, self._candidates)
-        scores, items = self._best(query_BD, candidates, allowed)
-        scores = tf.where(_is_in(items, left_out_BX), -float("inf"), scores)
-        # A catalogue smaller than k: rows are filled up with nothing.
-        shortage = tf.maximum(0, self._wanted - candidates)
-        scores = tf.pad(scores, [[0, 0], [0, shortage]], constant_values=-float("inf"))
-        items = tf.pad(items, [[0, 0], [0, shortage]])
-        score_BK, columns = tf.math.top_k(scores, k=self._wanted)
-        items_BK = tf.gather(items, columns, batch_dims=1)
+    def _answer(self, score_BC: tf.Tensor, items_BC: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The best of C candidates, which are in order; an answer of K, as texts."""
+        # A catalogue smaller than that: rows are filled up with nothing.
+        shortage = max(0, self._k - score_BC.shape[1])
+        score_BC = tf.pad(score_BC, [[0, 0], [0, shortage]], constant_values=-float("inf"))
+        items_BC = tf.pad(items_BC, [[0, 0], [0, shortage]])
         if self._reranker is not None:
-            score_BK, columns = self._reranker(score_BK, items_BK)
-            items_BK = tf.gather(items_BK, columns, batch_dims=1)
-        ids_BK = tf.gather(self._item_ids, items_BK)
-        ids_BK = tf.where(tf.math.is_inf(score_BK), "", ids_BK)
-        return {"item_id": ids_BK, "score": score_BK}
-
-    def _best(
-        self, query_BD: tf.Tensor, k: tf.Tensor, allowed: Sequence[tf.Tensor]
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Scores and numbers of the k best items, [B, k]; where none is allowed any more, −∞."""
-        if not allowed:
-            return self._index(query_BD, k=k)
-        # What BruteForce computes, with a mask before the top-k: k of all could all be forbidden.
-        scores_BN = tf.matmul(query_BD, self._index._candidates, transpose_b=True)
-        for allowed_BN in allowed:
-            scores_BN = tf.where(allowed_BN, scores_BN, -float("inf"))
-        scores, columns = tf.math.top_k(scores_BN, k=k)
-        return scores, tf.gather(self._index._identifiers, columns)
-
-
-def _is_in(items_BC: tf.Tensor, left_out_BX: tf.Tensor) -> tf.Tensor:
-    """Whether each item is among the row's ids to leave out (bool [B, C]).
-
-    By binary search: comparing all with all would take B × C × X bytes.
-    """
-    sorted_BX = tf.sort(left_out_BX, axis=1)
-    position_BC = tf.searchsorted(sorted_BX, items_BC)
-    last = tf.shape(sorted_BX)[1] - 1
-    found_BC = tf.gather(sorted_BX, tf.minimum(position_BC, last), batch_dims=1)
-    return found_BC == items_BC
+            score_BC, columns_BK = self._reranker(score_BC, items_BC)
+            items_BC = tf.gather(items_BC, columns_BK, batch_dims=1)
+        ids_BK = tf.gather(self._item_ids, items_BC)
+        ids_BK = tf.where(tf.math.is_inf(score_BC), "", ids_BK)
+        return {"item_id": ids_BK, "score": score_BC}
 
 
 def _elapsed(seconds_BW: tf.Tensor, length_B: tf.Tensor) -> tf.Tensor:

@@ -32,11 +32,28 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ.pop("MLFLOW_TRACKING_URI", None)
 
+# Folders whose ``conftest.py`` exports models that most of their modules use.
+MADE_ONCE = ("tests/api", "tests/export", "tests/serving")
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--faults", type=int, default=8, help="kills of a run, and ten flipped bytes for each"
     )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A worker gets a whole module, or a whole folder of those that make a lot once for all."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            module = nodeid.partition("::")[0]
+            folder = next((each for each in MADE_ONCE if f"{each}/" in module), None)
+            return folder or module
+
+    return Scheduling(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,9 +1,9 @@
 """Prints which programs a training of each model compiles, as if on an accelerator.
 
-Usage: programs_check.py DATASET [MODEL …], on JAX, with a cache of compiled programs in
-``RECSYS_CACHE``.
+Usage: programs_check.py DATASET MODELS COMPARED, names with commas between, on JAX, with a cache
+of compiled programs in ``RECSYS_CACHE``.
 Prints one JSON line: by model, how many programs of each kind its training, validation and test
-``compiled`` or ``found``; and, of the models that are named, the losses of its epochs, with
+``compiled`` or ``found``; and, of those that are compared, the losses of its epochs, with
 batches that the ``device`` gathers and with those that the ``host`` assembles.
 """
 
@@ -92,7 +92,8 @@ def main() -> None:
     jax.config.update("jax_compilation_cache_dir", None)
     start_compilation()
     dataset = Dataset(Path(sys.argv[1]))
-    print(json.dumps({query: run(query, dataset, query in sys.argv) for query in zoo.QUERIES}))
+    queries, compared = (names.split(",") for names in sys.argv[2:])
+    print(json.dumps({query: run(query, dataset, query in compared) for query in queries}))
 
 
 if __name__ == "__main__":

@@ -107,7 +107,7 @@ class ServingGraph:
         self._wanted = k
         if rerank is not None:
             bonus = item_bonus(rerank, dataset, len(item_ids), fitted_part)
-            self._reranker = Reranker(rerank.diversity, bonus, self._item_vectors, k)
+            self._reranker = Reranker(rerank.diversity, bonus, k)
             self._wanted = max(k, min(rerank.candidates * k, self._candidates))
 
     def _served(
@@ -192,7 +192,7 @@ class ServingGraph:
         encoded = {HISTORY: history_BW, "length": length_B}
         if self._retriever.batch_spec.times:
             times_BW, _ = self._window(inputs[HISTORY_TIME], known_BE)
-            encoded["history_times"] = _elapsed(times_BW, length_B)
+            encoded["history_times"] = elapsed(times_BW, length_B)
         if self._retriever.batch_spec.user:
             encoded["user"] = look_up(self._tables[USER_ID], inputs[USER_ID])
         for feature, served in self._user_features:
@@ -229,7 +229,7 @@ class ServingGraph:
         score_BK, columns = tf.math.top_k(scores, k=self._wanted)
         items_BK = tf.gather(items, columns, batch_dims=1)
         if self._reranker is not None:
-            score_BK, columns = self._reranker(score_BK, items_BK)
+            score_BK, columns = self._reranker(score_BK, items_BK, self._item_vectors)
             items_BK = tf.gather(items_BK, columns, batch_dims=1)
         ids_BK = tf.gather(self._item_ids, items_BK)
         ids_BK = tf.where(tf.math.is_inf(score_BK), "", ids_BK)
@@ -261,7 +261,7 @@ def _is_in(items_BC: tf.Tensor, left_out_BX: tf.Tensor) -> tf.Tensor:
     return found_BC == items_BC
 
 
-def _elapsed(seconds_BW: tf.Tensor, length_B: tf.Tensor) -> tf.Tensor:
+def elapsed(seconds_BW: tf.Tensor, length_B: tf.Tensor) -> tf.Tensor:
     """As :func:`recsys.data.batches.histories.elapsed`."""
     passed_BW = tf.clip_by_value(seconds_BW - seconds_BW[:, :1], 0, tf.int32.max)
     real_BW = tf.sequence_mask(length_B, tf.shape(seconds_BW)[1])

@@ -211,6 +211,19 @@ def index(
 
 
 @app.command()
+def onnx(
+    run: Annotated[Path, typer.Argument(help="folder of a run, or of one version of its model")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="folder; RUN/onnx/VERSION by default")
+    ] = None,
+) -> None:
+    """Write the exported model as ONNX, if ONNX Runtime answers as the SavedModel does."""
+    from recsys.api.loading import load
+
+    print(load(run).onnx(output))
+
+
+@app.command()
 def sweep(
     experiment: ExperimentFile,
     overrides: Overrides = None,

@@ -9,6 +9,7 @@ import tensorflow as tf
 from onnx import TensorProto, helper
 from tf2onnx import tf_loader
 from tf2onnx.handler import tf_op
+from tf2onnx.optimizer import IdentityOptimizer, optimize_graph
 from tf2onnx.tfonnx import process_tf_graph
 
 from recsys.errors import InputError
@@ -166,9 +167,11 @@ def _converted(
             )
         except Exception as error:  # of as many kinds as there are handlers of operations
             raise _cannot(step, f"tf2onnx says: {error}") from error
-    # tf2onnx's own passes are left out: runtimes do the same as they load a graph, and one of them
-    # (remove_back_to_back, in 1.17) makes another computation of attention.
-    converted.topological_sort(converted.get_nodes())
+    # Of the passes of tf2onnx the one that removes nodes which are none of ONNX. Runtimes do what
+    # the others do as they load a graph, and one of these (remove_back_to_back, in 1.17) makes
+    # another computation of attention.
+    passes = {"remove_identity": IdentityOptimizer}
+    converted = optimize_graph(converted, catch_errors=False, optimizers=passes)
     part = converted.make_graph(scope)
     for node in _nodes(part):
         if not onnx.defs.has(node.op_type, node.domain):

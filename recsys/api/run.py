@@ -516,6 +516,42 @@ class Run:
         place = None if folder is None else given_path(folder, "index: folder")
         return index(run, self.experiment, self.model, place, settings)
 
+    def onnx(self, folder: str | Path | None = None) -> Path:
+        """The exported model as graphs of ONNX, for runtimes other than TensorFlow.
+
+        The folder (extra ``onnx``) has a graph for each signature of the SavedModel but
+        ``recommend_filtered``, which take and give ids as text; ``item_tower``, where items have
+        features; the vectors of the items with their ids (``vectors.parquet``); and a manifest. It
+        appears only after ONNX Runtime, on the CPU, answered the gate's probes as the SavedModel
+        does, within ``export.tolerance``.
+
+        Args:
+            folder: to write, in place of an earlier export to ONNX; ``onnx/<version>`` in the run's
+                folder where it is left out.
+
+        Returns:
+            The folder.
+
+        Raises:
+            InputError: an operation of the model has no counterpart in ONNX, something else is in
+                the folder, a library is not installed, or the model was loaded without its run.
+            ExportError: a graph does not answer as the SavedModel does; nothing is written then.
+
+        Example:
+            >>> import onnxruntime
+            >>> folder = run.onnx()
+            >>> session = onnxruntime.InferenceSession(folder / "serving_default.onnx")
+            >>> items, scores = session.run(["item_id", "score"], {"history": [["i3", "i4"]]})
+            >>> answers = run.recommend(histories=[["i3", "i4"]], k=2)
+            >>> items[0, :2].tolist() == answers["item"].tolist()
+            True
+        """
+        from recsys.api.onnx import export_onnx
+
+        run = self._of_the_run("dataset")
+        place = None if folder is None else given_path(folder, "onnx: folder")
+        return export_onnx(run, self.experiment, self.model, place)
+
     def summary(self) -> str:
         """The metric that the run is judged by, beside the baselines, as lines of text.
 

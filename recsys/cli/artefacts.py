@@ -1,4 +1,4 @@
-"""Commands about an exported model: newer items, an index, its files, who serves it."""
+"""Commands about an exported model: newer items, an index, ONNX, its files, who serves it."""
 
 import shlex
 from pathlib import Path
@@ -54,6 +54,19 @@ def index(
     from recsys.experiment.file import overridden
 
     print(load(run).index(output, **overridden({}, settings)).folder)
+
+
+@app.command()
+def onnx(
+    run: Annotated[Path, typer.Argument(help="folder of a run, or of one version of its model")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="folder; RUN/onnx/VERSION by default")
+    ] = None,
+) -> None:
+    """Write the exported model as ONNX, if ONNX Runtime answers as the SavedModel does."""
+    from recsys.api.loading import load
+
+    print(load(run).onnx(output))
 
 
 @app.command()

@@ -14,6 +14,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 import recsys
 from recsys.errors import ExportError, InputError
 from recsys.export.lifeline import LIFELINE, lifeline
@@ -48,23 +50,41 @@ def export_in_subprocess(request: ExportRequest) -> dict[str, Any]:
         ExportError: the process failed otherwise, or the gate refused;
             the message carries its own.
     """
-    with draft_folder(request.model_folder / "export") as folder, lifeline() as pipe:
+    return in_subprocess("recsys.export.process", request, request.model_folder, request.retriever)
+
+
+def in_subprocess(
+    module: str, request: BaseModel, scratch: Path, retriever: Path
+) -> dict[str, Any]:
+    """Exports by a program of its own and returns what it wrote as the manifest.
+
+    Args:
+        module: the program, which is given files of a request and of a reply
+            (:func:`recsys.export.process.reply`).
+        request: what it is asked for.
+        scratch: a folder in which the two files are written.
+        retriever: the trained model, whose classes the program needs.
+
+    Raises:
+        InputError, ExportError: see :func:`export_in_subprocess`.
+    """
+    with draft_folder(scratch / "export") as folder, lifeline() as pipe:
         request_file, reply_file = folder / "request.json", folder / "reply.json"
         request_file.write_text(_absolute(request).model_dump_json())
         files = [str(file.absolute()) for file in (request_file, reply_file)]
         try:
             process = subprocess.run(
-                [sys.executable, "-m", "recsys.export.process", *files],
+                [sys.executable, "-m", module, *files],
                 env=child_environment() | {LIFELINE: str(pipe)},
                 pass_fds=[pipe],
-                input=packed(request.retriever),
+                input=packed(retriever),
                 capture_output=True,
             )
         except BaseException:  # a signal, say; the process was killed, and cannot clean up
-            remove_drafts(request.model_folder)
+            remove_drafts(scratch)
             raise
         if not reply_file.is_file():
-            remove_drafts(request.model_folder)
+            remove_drafts(scratch)
             lines = process.stderr.decode(errors="replace").strip().splitlines()
             raise ExportError(
                 f"the exporting process ended with status {process.returncode} and no reply "
@@ -78,12 +98,8 @@ def export_in_subprocess(request: ExportRequest) -> dict[str, Any]:
     return reply["manifest"]
 
 
-def _absolute(request: ExportRequest) -> ExportRequest:
-    paths = {
-        name: path.absolute()
-        for name in ("retriever", "dataset", "catalogue", "probes", "model_folder", "ranks")
-        if (path := getattr(request, name)) is not None
-    }
+def _absolute(request: BaseModel) -> BaseModel:
+    paths = {name: path.absolute() for name, path in request if isinstance(path, Path)}
     return request.model_copy(update=paths)
 
 

@@ -1,15 +1,13 @@
-"""The gate before publication: is the SavedModel the model that was trained?
+"""The gate before publication: is the exported model the one that was trained?
 
-It reads the SavedModel back as a caller without this package would, and compares every
+It asks the model, read back as a caller without this package would, and compares every
 signature with the trained model's own answers.
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from recsys.config import Seen
 from recsys.data.dataset import Dataset
@@ -30,9 +28,9 @@ from recsys.export.inputs import (
     input_name,
     serving_inputs,
 )
-from recsys.export.manifest import describe_signatures
 from recsys.export.probes import Probes
 from recsys.export.replayed_order import ReplayedOrder
+from recsys.export.signatures import Arrays, Signatures
 from recsys.models.retriever import Retriever
 
 # Longer than any id would be, and with characters that no log has.
@@ -41,11 +39,9 @@ SIGNATURES = ("embed_items", "embed_query", "recommend_excluding", "serving_defa
 # Each is asked of every signature: one query, a number that is no power of two, and many.
 BATCH_SIZES = (1, 7, 256)
 
-Arrays = dict[str, np.ndarray]
-
 
 class ParityGate:
-    """Compares a SavedModel with probes.
+    """Compares an exported model with probes.
 
     A score may differ from the trained model's by ``tolerance`` times its
     scale, which is its own size or the root mean square of its query's scores,
@@ -53,7 +49,7 @@ class ParityGate:
     may change places only where the trained model's scores differ by less.
 
     Args:
-        folder: the SavedModel.
+        signatures: of the exported model.
         retriever: for its shape (catalogue, dim, inputs).
         dataset: for the ids.
         seen: as exported.
@@ -66,7 +62,7 @@ class ParityGate:
 
     def __init__(
         self,
-        folder: Path,
+        signatures: Signatures,
         retriever: Retriever,
         dataset: Dataset,
         seen: Seen,
@@ -76,7 +72,7 @@ class ParityGate:
         filters: Sequence[str] = (),
         rerank: RerankConfig | None = None,
     ) -> None:
-        self.signatures = tf.saved_model.load(str(folder)).signatures
+        self._signatures, self.call = signatures, signatures.call
         self._retriever = retriever
         self.dataset = dataset
         self._excludes_seen = seen == "exclude"
@@ -123,7 +119,7 @@ class ParityGate:
         }
 
     def _check_contract(self) -> None:
-        found = describe_signatures(self.signatures)
+        found = self._signatures.describe()
         expected = sorted([*SIGNATURES, *(["recommend_filtered"] if self._columns else [])])
         if sorted(found) != expected:
             raise ParityError(f"expected the signatures {expected}, found {sorted(found)}")
@@ -142,24 +138,17 @@ class ParityGate:
     def _queries(self, probes: Probes) -> Arrays:
         return serving_inputs(self.dataset, self._retriever.batch_spec, probes.histories)
 
-    def call(self, signature: str, inputs: Arrays) -> Arrays:
-        """What the SavedModel answers, by the names of its outputs."""
-        outputs = self.signatures[signature](
-            **{name: tf.constant(value) for name, value in inputs.items()}
-        )
-        return {name: value.numpy() for name, value in outputs.items()}
-
     def _check_items(self, probes: Probes) -> None:
         sample = np.unique(np.linspace(0, len(probes.item_vectors) - 1, 1000).astype(int))
         ids = [self.dataset.item_ids[item] for item in sample]
         vectors = self.call("embed_items", {ITEM_ID: np.array([*ids, UNKNOWN_ID], object)})
-        self._compare("embed_items", vectors["embedding"][:-1], probes.item_vectors[sample])
+        self.compare("embed_items", vectors["embedding"][:-1], probes.item_vectors[sample])
         if vectors["embedding"][-1].any():
             raise ParityError("embed_items gives an unknown item a vector other than zeros")
 
     def _check_embeddings(self, probes: Probes, queries: Arrays) -> None:
         embeddings = self.call("embed_query", queries)["embedding"]
-        self._compare("embed_query", embeddings, probes.embeddings)
+        self.compare("embed_query", embeddings, probes.embeddings)
 
     def _check_recommendations(self, probes: Probes, queries: Arrays) -> tuple[Arrays, Arrays]:
         """The inputs and the answers, both of all probes."""
@@ -215,11 +204,11 @@ class ParityGate:
             rows = np.arange(len(probes.histories) - size, len(probes.histories))
             rows %= len(probes.histories)
             vectors = self.call("embed_query", self._rows(queries, probes, rows))["embedding"]
-            self._compare(f"embed_query, batch of {size},", vectors, probes.embeddings[rows])
+            self.compare(f"embed_query, batch of {size},", vectors, probes.embeddings[rows])
             items = np.arange(size) % len(probes.item_vectors)
             ids = np.array([self.dataset.item_ids[item] for item in items], object)
             vectors = self.call("embed_items", {ITEM_ID: ids})["embedding"]
-            self._compare(f"embed_items, batch of {size},", vectors, probes.item_vectors[items])
+            self.compare(f"embed_items, batch of {size},", vectors, probes.item_vectors[items])
             for signature, (inputs, answers) in asked.items():
                 found = self.call(signature, self._rows(inputs, probes, rows))
                 expected = {name: values[rows] for name, values in answers.items()}
@@ -287,7 +276,7 @@ class ParityGate:
             changed[name] = noisy(queries[name], ["", UNKNOWN_ID] if is_text else [np.nan, 1e9])
         clean = self.call("embed_query", queries)["embedding"]
         found = self.call("embed_query", changed)["embedding"]
-        self._compare("embed_query, unknown ids added,", found, clean)
+        self.compare("embed_query, unknown ids added,", found, clean)
 
     def _check_no_events(self, queries: Arrays) -> None:
         """A history without a single column is answered."""
@@ -297,7 +286,7 @@ class ParityGate:
         if not np.isfinite(scores["score"][:, 0]).all():
             raise ParityError("serving_default does not answer a history without events")
 
-    def _compare(self, what: str, found: np.ndarray, expected: np.ndarray) -> None:
+    def compare(self, what: str, found: np.ndarray, expected: np.ndarray) -> None:
         """Compares vectors, row by row, each relative to its own length."""
         if not np.isfinite(found).all():
             raise ParityError(f"{what} returns values that are not finite")

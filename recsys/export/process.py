@@ -8,7 +8,7 @@ import errno
 import json
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ from recsys.export.quality import PlainOrder, QualityGate
 from recsys.export.request import ExportRequest
 from recsys.export.serving import ServingGraph
 from recsys.export.signature import sign, signing_key
+from recsys.export.signatures import SavedSignatures
 from recsys.export.titles import write_titles
 from recsys.export.warmup import write_warmup_requests
 from recsys.models import saved
@@ -55,7 +56,7 @@ def export(request: ExportRequest) -> dict[str, Any]:
             than ``export.budget`` allows.
         ParityError: the SavedModel is not the model that was trained and evaluated.
     """
-    dataset = open_dataset(request)
+    dataset = open_dataset(request.dataset, request.catalogue)
     config = request.config
     with (
         whole_folder(request.destination, replaces=True) as folder,
@@ -67,8 +68,9 @@ def export(request: ExportRequest) -> dict[str, Any]:
         ServingGraph(
             retriever, dataset, request.seen, config.k, request.fitted_part, filters, rerank
         ).save(folder)
+        saved = SavedSignatures(folder)
         parity = ParityGate(
-            folder,
+            saved,
             retriever,
             dataset,
             request.seen,
@@ -96,7 +98,7 @@ def export(request: ExportRequest) -> dict[str, Any]:
         config.budget.check(measured)
         gate = {**found, "footprint": measured}
         manifest = write_manifest(
-            folder, request, retriever, dataset, parity.signatures, gate, described
+            folder, request, retriever, dataset, saved.signatures, gate, described
         )
         if config.signing_key is not None:
             sign(folder, signing_key(config.signing_key))
@@ -105,11 +107,9 @@ def export(request: ExportRequest) -> dict[str, Any]:
         return manifest
 
 
-def open_dataset(request: ExportRequest) -> Dataset:
+def open_dataset(folder: Path, catalogue: Path | None) -> Dataset:
     """The dataset, with the catalogue that the model is exported with."""
-    if request.catalogue is None:
-        return Dataset(request.dataset)
-    return RefreshedDataset(request.dataset, request.catalogue)
+    return Dataset(folder) if catalogue is None else RefreshedDataset(folder, catalogue)
 
 
 def _quality(
@@ -187,9 +187,20 @@ def reply_to(request_file: Path, parts: bytes = b"") -> dict[str, Any]:
         parts: the user's own classes (:func:`recsys.export.own_parts.packed`).
     """
     request = ExportRequest.model_validate_json(request_file.read_text())
+    return reply(lambda: export(request), request.destination, parts)
+
+
+def reply(work: Callable[[], dict[str, Any]], destination: Path, parts: bytes) -> dict[str, Any]:
+    """The manifest of what was exported, or what failed.
+
+    Args:
+        work: exports, and returns the manifest.
+        destination: where to.
+        parts: see :func:`reply_to`.
+    """
     try:
         unpack(parts)
-        return {"manifest": export(request)}
+        return {"manifest": work()}
     except InputError as error:
         return {"input_error": str(error)}
     except ParityError as error:
@@ -197,7 +208,7 @@ def reply_to(request_file: Path, parts: bytes = b"") -> dict[str, Any]:
     except (OSError, tf.errors.OpError) as error:
         if getattr(error, "errno", None) == errno.ENOSPC or "No space left" in str(error):
             return {
-                "input_error": f"no space left to write {request.destination}. "
+                "input_error": f"no space left to write {destination}. "
                 "Free some, or choose another --runs-dir; nothing was left half-written."
             }
         return {"error": traceback.format_exc()}

@@ -17,24 +17,23 @@ class Reranker:
     Args:
         diversity: as configured.
         bonus: of :func:`recsys.evaluation.reranking.item_bonus`.
-        item_vectors: float32 [N, D], of all items.
         k: answers of a query.
     """
 
-    def __init__(
-        self, diversity: float, bonus: np.ndarray, item_vectors: tf.Variable, k: int
-    ) -> None:
+    def __init__(self, diversity: float, bonus: np.ndarray, k: int) -> None:
         self._diversity = diversity
         self._bonus_N = tf.Variable(bonus, trainable=False)
-        self._item_vectors_ND = item_vectors
         self._k = k
 
-    def __call__(self, scores_BC: tf.Tensor, items_BC: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def __call__(
+        self, scores_BC: tf.Tensor, items_BC: tf.Tensor, vectors_ND: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """The best of some candidates.
 
         Args:
             scores_BC: best first; −∞: there is none.
             items_BC: their numbers; C is at least K.
+            vectors_ND: float32, of all items.
 
         Returns:
             By what each is where it is, in the unit of the scores, float32 [B, K], descending; and
@@ -44,15 +43,17 @@ class Reranker:
         bonus_BC = tf.gather(self._bonus_N, items_BC)
         relevance_BC = (scores_BC - mean_B1) / spread_B1 + bonus_BC
         if self._diversity:
-            value_BK, place_BK = self._marginally_relevant(relevance_BC, items_BC)
+            value_BK, place_BK = self._marginally_relevant(
+                relevance_BC, tf.gather(vectors_ND, items_BC)
+            )
         else:
             value_BK, place_BK = tf.math.top_k(relevance_BC, k=self._k)
         return mean_B1 + spread_B1 * value_BK, place_BK
 
     def _marginally_relevant(
-        self, relevance_BC: tf.Tensor, items_BC: tf.Tensor
+        self, relevance_BC: tf.Tensor, vectors_BCD: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        unit_BCD = tf.math.l2_normalize(tf.gather(self._item_vectors_ND, items_BC), axis=-1)
+        unit_BCD = tf.math.l2_normalize(vectors_BCD, axis=-1)
         width = tf.shape(relevance_BC)[1]
         values = tf.TensorArray(tf.float32, self._k, element_shape=[None])
         places = tf.TensorArray(tf.int32, self._k, element_shape=[None])
@@ -64,7 +65,8 @@ class Reranker:
             places = places.write(number, best_B)
             chosen_BD = tf.gather(unit_BCD, best_B, batch_dims=1)
             cosine_BC = tf.linalg.matvec(unit_BCD, chosen_BD)
-            left_BC = tf.where(tf.one_hot(best_B, width, True, False), NOTHING, left_BC)
+            is_best_BC = tf.range(width) == best_B[:, tf.newaxis]
+            left_BC = tf.where(is_best_BC, NOTHING, left_BC)
             return number + 1, left_BC, tf.maximum(nearest_BC, cosine_BC), values, places
 
         start = (0, relevance_BC, tf.zeros_like(relevance_BC), values, places)

@@ -112,7 +112,7 @@ class ServingGraph:
         self._reranker: Reranker | None = None
         if rerank is not None:
             bonus = item_bonus(rerank, dataset, len(item_ids), fitted_part)
-            self._reranker = Reranker(rerank.diversity, bonus, self._item_vectors, k)
+            self._reranker = Reranker(rerank.diversity, bonus, k)
 
     def _served(
         self, side: Side, features: Sequence[Feature], dataset: Dataset
@@ -196,7 +196,7 @@ class ServingGraph:
         encoded = {HISTORY: window.of(history_BE), "length": window.length_B}
         if self._retriever.batch_spec.times:
             times_BW = window.of(inputs[HISTORY_TIME])
-            encoded["history_times"] = _elapsed(times_BW, window.length_B)
+            encoded["history_times"] = elapsed(times_BW, window.length_B)
         if self._retriever.batch_spec.user:
             encoded["user"] = look_up(self._tables[USER_ID], inputs[USER_ID])
         for feature, served in self._user_features:
@@ -222,14 +222,14 @@ class ServingGraph:
         score_BC = tf.pad(score_BC, [[0, 0], [0, shortage]], constant_values=-float("inf"))
         items_BC = tf.pad(items_BC, [[0, 0], [0, shortage]])
         if self._reranker is not None:
-            score_BC, columns_BK = self._reranker(score_BC, items_BC)
+            score_BC, columns_BK = self._reranker(score_BC, items_BC, self._item_vectors)
             items_BC = tf.gather(items_BC, columns_BK, batch_dims=1)
         ids_BK = tf.gather(self._item_ids, items_BC)
         ids_BK = tf.where(tf.math.is_inf(score_BC), "", ids_BK)
         return {"item_id": ids_BK, "score": score_BC}
 
 
-def _elapsed(seconds_BW: tf.Tensor, length_B: tf.Tensor) -> tf.Tensor:
+def elapsed(seconds_BW: tf.Tensor, length_B: tf.Tensor) -> tf.Tensor:
     """As :func:`recsys.data.batches.histories.elapsed`."""
     passed_BW = tf.clip_by_value(seconds_BW - seconds_BW[:, :1], 0, tf.int32.max)
     real_BW = tf.sequence_mask(length_B, tf.shape(seconds_BW)[1])

@@ -248,8 +248,8 @@ class Retriever(keras.Model):
             outputs["described"] = _unit(described_VD) if self.config.normalise else described_VD
         return outputs
 
-    def _items(self, item_ids, rows=None, training: bool = False):
-        vectors_VD = self.item_tower(item_ids, rows=rows, training=training)
+    def _items(self, item_ids, rows=None, training: bool = False, values=None):
+        vectors_VD = self.item_tower(item_ids, rows=rows, training=training, values=values)
         if self.config.normalise:
             vectors_VD = _unit(vectors_VD)
         if self.config.item.cold_start is not None and not training:
@@ -347,17 +347,19 @@ class Retriever(keras.Model):
         """The loss that ``fit`` and ``evaluate`` minimise and report."""
         return self.loss_of(y_pred, x)
 
-    def item_vectors(self, item_ids=None):
+    def item_vectors(self, item_ids=None, values=None):
         """Vectors of some items, or of the whole catalogue, block by block.
 
         Args:
             item_ids: int32 [n], or None.
+            values: by feature an array [n, …] of what is said of ``item_ids``, of which those at
+                or beyond ``known_items`` need not be of the catalogue; None: what that says.
 
         Returns:
             float32 [n or catalogue_items, dim].
         """
         if item_ids is not None:
-            return ops.cast(self._items(item_ids), "float32")
+            return ops.cast(self._items(item_ids, values=values), "float32")
         items, block = self.catalogue_items, self.item_tower.items_at_a_time
         if block >= items:
             return ops.cast(self._items(None), "float32")

@@ -56,6 +56,7 @@ PERSONAL_FILES = (
     PersonalFiles(f"{RUN}checkpoints/probes.npz", "histories of a few users", "remove"),
     PersonalFiles(f"{RUN}checkpoints/**", "weights", "retrain"),
     PersonalFiles(f"{RUN}model/**", "weights; ids, where the query tower reads them", "retrain"),
+    PersonalFiles(f"{RUN}onnx/**", "weights; ids, where the query tower reads them", "retrain"),
     PersonalFiles(f"{RUN}users.parquet", "features and predictions", "rows", "user"),
     PersonalFiles(f"{RUN}predictions.parquet", "what was predicted and came true", "rows", "user"),
     PersonalFiles(f"{RUN}reviews.parquet", "reviews", "rows", "user"),

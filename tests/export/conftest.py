@@ -133,6 +133,7 @@ def write_dataset(folder: Path) -> Dataset:
             if vocabulary:
                 file = folder / f"features/{side}.{name}.vocabulary.parquet"
                 _write_table(file, value=vocabulary)
+    _write_table(folder / "features/item.genre.vocabulary.parquet", value=["sour", "sweet"])
     manifest = Manifest(
         fingerprint="f" * 16,
         users=len(USERS),

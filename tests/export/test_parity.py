@@ -9,13 +9,14 @@ from recsys.errors import ParityError
 from recsys.evaluation.rerank_config import RerankConfig
 from recsys.export.parity import ParityGate
 from recsys.export.probes import Probes
+from recsys.export.signatures import SavedSignatures
 from tests.export.conftest import RERANK, Exported
 
 
 def make_gate(exported: Exported, **changes) -> ParityGate:
     request = exported.request
     arguments = {
-        "folder": exported.folder,
+        "signatures": SavedSignatures(exported.folder),
         "retriever": exported.retriever,
         "dataset": exported.dataset,
         "seen": request.seen,

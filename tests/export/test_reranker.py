@@ -36,8 +36,9 @@ def test_it_is_the_rule(drawn, diversity, scale):
     """Whatever the size of the scores."""
     scores, items, vectors, bonus = drawn
     scores = np.float32(scale) * scores
-    graph = tf.function(Reranker(diversity, bonus, tf.Variable(vectors), K))
-    value, place = (each.numpy() for each in graph(tf.constant(scores), tf.constant(items)))
+    graph = tf.function(Reranker(diversity, bonus, K))
+    given = map(tf.constant, (scores, items, vectors))
+    value, place = (each.numpy() for each in graph(*given))
     expected, by_what = rerank(scores, items, vectors, bonus, diversity, K)
     chosen = np.where(np.isneginf(value), -1, np.take_along_axis(items, place, axis=1))
     np.testing.assert_array_equal(chosen, expected)
@@ -49,8 +50,8 @@ def test_it_is_the_rule(drawn, diversity, scale):
 def test_scores_that_do_not_differ_are_in_the_order_of_the_bonus(drawn):
     _, items, vectors, bonus = drawn
     scores = np.full((QUERIES, CANDIDATES), 7, np.float32)
-    value, place = Reranker(0.0, bonus, tf.Variable(vectors), K)(
-        tf.constant(scores), tf.constant(items)
+    value, place = Reranker(0.0, bonus, K)(
+        tf.constant(scores), tf.constant(items), tf.constant(vectors)
     )
     expected = -np.sort(-bonus[items], axis=1)[:, :K]
     np.testing.assert_allclose(value, 7 + expected, rtol=1e-6)

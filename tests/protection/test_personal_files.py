@@ -39,6 +39,7 @@ HOLDERS = {
     "shop/1/checkpoints/probes.npz": "remove",
     "shop/1/checkpoints/train/3.npz": "retrain",
     "shop/1/model/1/variables/variables.index": "retrain",
+    "shop/1/onnx/1/embed_query.onnx": "retrain",
     "campaigns/spring/1/push-hello.csv": "rows",
     "audiences/quiet/2/members.parquet": "rows",
     "replays/today/actions.parquet": "rows",

@@ -22,6 +22,7 @@ PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 # Imported where a setting asks for them, each behind a message that names its extra.
 BEHIND_A_MESSAGE = {
     *("dp_accounting", "implicit", "jax", "model_signing", "optuna"),
+    *("onnx", "onnxruntime", "tf2onnx"),  # `recsys onnx`
     *("limits", "prometheus_client", "starlette", "uvicorn"),  # `recsys serve`
 }
 # What needs no name in `dependencies`: it comes with pydantic, with TensorFlow, and IPython with
@@ -31,7 +32,7 @@ BROUGHT = {"pydantic_core", "google", "IPython"}
 OPTIONAL = (
     "implicit faiss optuna jieba stopwordsiso babel email_validator phonenumbers shap statsmodels "
     "s3fs gcsfs ipykernel jupyterlab tensorflow_recommenders dp_accounting model_signing limits "
-    "starlette"
+    "starlette onnx onnxruntime tf2onnx"
 )
 # Runs commands and calls where packages cannot be found, as if they were not installed.
 PROGRAM = """
@@ -83,6 +84,9 @@ call("als", ALS.check, None, "train")
 
 from recsys.export.export import require_retrieval_layers
 call("export", require_retrieval_layers)
+
+from recsys.api.onnx import export_onnx
+call("onnx", export_onnx, None, None, None, None)
 
 import recsys.pipeline  # all of the core that a run needs
 print(json.dumps(said))
@@ -209,6 +213,7 @@ def said() -> dict[str, str]:
         ("remote", r"MissingExtra: reading s3://shop/log.csv needs s3fs, .*'recsys\[remote\]'"),
         ("other store", r"InputError: reading abfs://.* needs adlfs, .*pip install adlfs"),
         ("als", r"MissingExtra: the baseline als needs implicit, .*'recsys\[baselines\]'"),
+        ("onnx", r"MissingExtra: recsys onnx needs onnx, .*'recsys\[onnx\]'"),
         ("export", r"InputError: the export needs .*--no-deps tensorflow-recommenders"),
     ],
 )

@@ -22,6 +22,7 @@ from recsys.export.ann.index import (
     longest,
     model_digest,
 )
+from recsys.export.vectors_table import write_vectors
 from recsys.system.display import counted
 from recsys.system.files import whole_folder
 from recsys.system.manifests import write_folder_manifest
@@ -173,9 +174,6 @@ def publish_index(
         InputError: its recall is below ``min_recall``, nothing was written; or see
             :func:`build_index`.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     index, measured = build_index(vectors_ND, item_ids, queries_BD, config)
     used = index.config
     if measured["recall"] < config.min_recall:
@@ -188,10 +186,7 @@ def publish_index(
     with whole_folder(folder, replaces=True) as draft:
         faiss.write_index(index.faiss_index, str(draft / INDEX))
         np.save(draft / VECTORS, np.ascontiguousarray(vectors_ND, np.float32))
-        flat = pa.array(np.ascontiguousarray(vectors_ND, np.float32).reshape(-1))
-        embedding = pa.FixedSizeListArray.from_arrays(flat, vectors_ND.shape[1])
-        columns = {"item_id": pa.array(list(item_ids), pa.string()), "embedding": embedding}
-        pq.write_table(pa.table(columns), draft / TABLE)
+        write_vectors(draft / TABLE, item_ids, vectors_ND)
         manifest = {
             "format": FORMAT,
             "model": {"version": version, "manifest_sha256": model_digest(model)},

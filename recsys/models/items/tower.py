@@ -207,13 +207,15 @@ class ItemTower(keras.layers.Layer):
             found[spec.name] = spec.taught(both, len(rows))[len(rows) :]
         return found
 
-    def call(self, item_ids=None, rows=None, training: bool = False):
+    def call(self, item_ids=None, rows=None, training: bool = False, values=None):
         """Vectors of some items, or of all.
 
         Args:
             item_ids: int32 [n], item indices; None for the whole catalogue.
             rows: float32 [n, dim], the id vectors of ``item_ids``, gathered by
                 the caller from the table.
+            values: by feature an array [n, …] of what is said of the items; None: what the
+                catalogue says.
 
         Returns:
             [n, dim] in the layer's compute dtype.
@@ -224,7 +226,7 @@ class ItemTower(keras.layers.Layer):
             ids = self._shown(self._id_vectors(self.table, item_ids, rows), training)
         # With a cold start training sees no item that its features make.
         if self.features is not None and not (cold and training):
-            features = self._feature_vectors(self.features, item_ids, training)
+            features = self._feature_vectors(self.features, item_ids, training, values)
         if features is None:
             return ids if cold else self._with_mlp(ids)
         if cold:
@@ -254,9 +256,9 @@ class ItemTower(keras.layers.Layer):
         scale = 1.0 if cold_start is None else cold_start.scale
         return ops.where(numbers < self.known_items, 1.0, scale)[:, None]
 
-    def _feature_vectors(self, features: FeatureEncoder, item_ids, training: bool):
+    def _feature_vectors(self, features: FeatureEncoder, item_ids, training: bool, values=None):
         """[n or catalogue_items, dim]"""
-        values = {
+        values = values or {
             name: ops.convert_to_tensor(variable)
             if item_ids is None
             else ops.take(variable, item_ids, axis=0)

@@ -212,7 +212,7 @@ class OnnxGraphs:
 
         def encode(values_BE: tf.Tensor) -> tf.Tensor:
             values_BW = first(values_BE, values_BE != 0, width)
-            if not is_taught.all():
+            if not is_taught[1:].all():
                 known_BW = tf.gather(is_taught, values_BW)
                 values_BW = first(values_BW, known_BW, width)
             return _as_int32(values_BW)
@@ -284,7 +284,6 @@ class OnnxGraphs:
 
     def _embed_query(self, inputs: Tensors) -> dict[str, tf.Tensor]:
         spec = self._retriever.batch_spec
-
         rows, inputs = _at_least_one_row(inputs, self.VECTORS)
 
         def events(name: str, nothing: int = 0) -> tf.Tensor:

@@ -238,8 +238,8 @@ class _Forgetting:
         if self.purge:
             (run.checkpoints / "probes.npz").unlink(missing_ok=True)
             if reads_ids:
-                shutil.rmtree(run.checkpoints, ignore_errors=True)
-                shutil.rmtree(run.model, ignore_errors=True)
+                for folder in (run.checkpoints, run.model, run.onnx):
+                    shutil.rmtree(folder, ignore_errors=True)
             _seal_again(run.path, changed)
             pages = [file for file in (run.metrics, run.report) if file.is_file()]
             if run.report.is_file():

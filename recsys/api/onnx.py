@@ -31,7 +31,7 @@ def export_onnx(
         require(library, extra="onnx", what="recsys onnx")
     require_retrieval_layers()
     version, described = model.manifest["version"], model.manifest["model"]
-    folder = run.path / "onnx" / version if folder is None else folder
+    folder = run.onnx / version if folder is None else folder
     if (
         folder.exists()
         and not (folder / MARK).is_file()

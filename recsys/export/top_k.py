@@ -5,7 +5,7 @@ Legend of shapes: B queries, N items, G items of a group, C items of the best gr
 
 import tensorflow as tf
 
-# Items of a group: with 16 and 64 a CPU took longer (32 thousand and a million items, K = 100).
+# Items of a group: as many as a CPU compares in a few instructions, and few to look at in the end.
 GROUP = 32
 # With fewer groups than so many for each answer, they are not worth looking at.
 GROUPS_PER_ANSWER = 2

@@ -54,6 +54,7 @@ class RunFolder:
         self.report = path / "report.html"
         self.model = path / "model"
         self.catalogues = path / "catalogues"
+        self.onnx = path / "onnx"
 
     def remove_results(self, version: str) -> None:
         """Removes what was made with earlier weights.
@@ -63,13 +64,18 @@ class RunFolder:
         """
         self.metrics.unlink(missing_ok=True)
         self.rerank.unlink(missing_ok=True)
-        shutil.rmtree(self.model / version, ignore_errors=True)
-        self.remove_refreshed()
+        self.remove_model(version)
 
-    def remove_refreshed(self) -> None:
-        """Removes SavedModels that were made of an earlier one with a newer catalogue."""
-        for catalogue in self.catalogues.glob("[0-9]*"):
-            shutil.rmtree(self.model / catalogue.name, ignore_errors=True)
+    def remove_model(self, version: str) -> None:
+        """Removes a SavedModel and what was made of it: by a newer catalogue, and for ONNX.
+
+        Args:
+            version: of the SavedModel.
+        """
+        refreshed = [catalogue.name for catalogue in self.catalogues.glob("[0-9]*")]
+        for name in (version, *refreshed):
+            shutil.rmtree(self.model / name, ignore_errors=True)
+            shutil.rmtree(self.onnx / name, ignore_errors=True)
         shutil.rmtree(self.catalogues, ignore_errors=True)
 
     def read_experiment(self) -> "Experiment":

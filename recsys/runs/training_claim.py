@@ -1,6 +1,5 @@
 """What a training that goes on must have in common with what was trained, and what it replaces."""
 
-import shutil
 from typing import Any
 
 from recsys.data.dataset import Dataset
@@ -70,8 +69,7 @@ class TrainingClaim(Claim):
             folder.metrics.unlink(missing_ok=True)
         if evaluated_otherwise or there.get("export") != here["export"]:
             folder.rerank.unlink(missing_ok=True)
-            shutil.rmtree(folder.model / here["export"]["version"], ignore_errors=True)
-            folder.remove_refreshed()
+            folder.remove_model(here["export"]["version"])
 
     def record(self, dataset: Dataset | None) -> None:
         """Writes whose run it is, and which classes of the user's own it has."""

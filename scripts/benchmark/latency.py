@@ -4,10 +4,9 @@
 
 Ours is the signature ``serving_default``: ids in, ids and scores out. Bare is what it cannot do
 without: the encoder on item numbers that are there already, the matrix product with all items, and
-``top_k``, in one ``tf.function``. Histories are those of the dataset's users, the longest first at
-no time: users are drawn. Both take turns; every part of ours is timed beside them. Prints a line
-of JSON a batch size: medians in milliseconds, the median of the rounds' ratios, and their
-difference.
+``top_k``, in one ``tf.function``. Queries are the histories of users of the dataset, drawn at
+random. Both take turns, and the parts of both with them. Prints a line of JSON for each batch size:
+medians in milliseconds, the median of the rounds' ratios, and the difference of the medians.
 """
 
 import argparse
@@ -50,13 +49,15 @@ def contenders(run: recsys.Run, batch: int, k: int, seed: int = 0) -> dict[str, 
         raise SystemExit(f"the bare encoder takes histories alone, and {run.name} reads more")
 
     retriever = load_retriever(run.path / "checkpoints" / "retriever.keras").in_float32()
-    items_ND = tf.constant(embed_many_items(recommender, dataset.item_ids))
-    length = retriever.config.max_events
-    rows = [
-        dataset.event_items[slice(*dataset.user_offsets[user : user + 2])][-length:]
+    # Items that are new after training are in the dataset, and not in the model.
+    catalogue, length = retriever.catalogue_items, retriever.config.max_events
+    items_ND = tf.constant(embed_many_items(recommender, dataset.item_ids[:catalogue]))
+    histories = [
+        dataset.event_items[slice(*dataset.user_offsets[user : user + 2])]
         for user in np.sort(users)
     ]
-    widest = max(map(len, rows))
+    rows = [history[history < catalogue][-length:] for history in histories]
+    widest = max(1, *map(len, rows))
     history_BW = tf.constant([np.pad(row, (0, widest - len(row))) for row in rows], tf.int32)
     length_B = tf.constant([len(row) for row in rows], tf.int32)
 

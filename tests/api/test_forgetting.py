@@ -335,6 +335,9 @@ def test_no_file_of_a_run_has_the_id_or_its_pseudonym(tmp_path, monkeypatch, emp
     assert answer.exit_code == 0, answer.output
     part = run.recommend_all("for-all", k=1) / "part-00000.parquet"
     assert is_encrypted(part) and naming(part.parent, hashed) == {part.name}
+    graph = run.path / "onnx" / "1" / "embed_query.onnx"
+    graph.parent.mkdir(parents=True)
+    graph.write_text(f"keys: {hashed}")  # as a graph has the ids of users
     recsys.forget([gone], purge=True)
     assert not naming(runs, gone, hashed) and not naming(part.parent, hashed)
     assert recsys.pseudonym(other, KEY) in recsys.Dataset(run.dataset.path).user_places

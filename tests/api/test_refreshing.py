@@ -1,6 +1,5 @@
 """A trained model with a newer item table."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -270,7 +269,10 @@ def test_retraining_removes_what_was_refreshed(described, work):
     from recsys.runs.folder import RunFolder
 
     folder = RunFolder(described.path)
-    folder.remove_refreshed()
-    assert [path.name for path in folder.model.iterdir()] == ["1"]
-    assert not folder.catalogues.exists()
-    assert json.loads((folder.model / "1/assets.extra/manifest.json").read_text())["version"] == "1"
+    versions = [path.name for path in folder.catalogues.iterdir()]
+    for version in ("1", "99", *versions):
+        (folder.onnx / version).mkdir(parents=True)
+    assert versions
+    folder.remove_model("1")
+    assert not list(folder.model.iterdir()) and not folder.catalogues.exists()
+    assert [path.name for path in folder.onnx.iterdir()] == ["99"]

@@ -252,12 +252,13 @@ def test_more_epochs_go_on_and_end_as_if_asked_for_at_once(folder, run):
     longer = folder / "runs" / "longer" / "1"
     found, expected = (
         [
-            {name: row[name] for name in ("loss", "ndcg@10")}
+            [row[name] for name in ("loss", "ndcg@10")]
             for row in json.loads((each / "history.json").read_text())
         ]
         for each in (longer, run)
     )
-    assert found == expected[:2]
+    # Sums in another order, on whichever threads were free, end in another last digit.
+    np.testing.assert_allclose(found, expected[:2], rtol=1e-6)
     client = MlflowClient(f"sqlite:///{folder}/runs/mlflow.db")
     experiments = [e.experiment_id for e in client.search_experiments()]
     after, before = client.search_runs(experiments, "run_name = 'longer-1'")

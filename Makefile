@@ -19,7 +19,7 @@ define install_pinned
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart marketing-demo docs test format lint lock audit clean
+.PHONY: help install quickstart marketing-demo docs test nightly format lint lock audit clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,8 +58,13 @@ docs: $(INSTALLED_DEV)  ## build the documents into site/; warnings are errors
 	$(BIN)/python -m sphinx -W --keep-going -q -d build/doctrees docs site
 	@echo "site/index.html"
 
-test: $(INSTALLED_DEV)  ## run every test
-	$(BIN)/python -m pytest -q -n 2 --dist loadscope --no-loadscope-reorder
+PYTEST = $(BIN)/python -m pytest -q -n 2 --dist loadscope --no-loadscope-reorder
+
+test: $(INSTALLED_DEV)  ## run the tests of every change
+	$(PYTEST)
+
+nightly: $(INSTALLED_DEV)  ## run all tests, also those that take too long for every change
+	$(PYTEST) --nightly
 
 format: $(INSTALLED_DEV)  ## format the code
 	$(BIN)/ruff check --fix-only --quiet .

@@ -284,6 +284,7 @@ def test_what_cannot_be_run_is_refused(arguments, message, tmp_path):
     assert not (tmp_path / "r.jsonl").exists()
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_a_toy_run_from_end_to_end(tmp_path):
     """One of each kind; PyTorch may be missing, and is then named."""

@@ -38,6 +38,7 @@ def test_users_without_a_prediction_are_left_out(script):
     assert script.attack(losses, trained) == script.Attack(0.75, 0.5, 3.0)
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_a_model_that_learned_its_users_by_heart_is_told_and_a_private_one_is_not():
     settings = {

@@ -19,6 +19,7 @@ from recsys.export.export import export_in_subprocess, require_retrieval_layers
 from recsys.export.manifest import verified_manifest
 from recsys.export.precision import full_float32_products
 from recsys.export.probes import Probes, write_probes
+from recsys.export.recommend import Recommender
 from recsys.models.retriever import Retriever
 from recsys.models.saved import load_retriever, save_retriever
 from recsys.pipeline import export_request, fitted_part
@@ -26,6 +27,7 @@ from recsys.runs.console import say, warn, working
 from recsys.runs.folder import RunFolder
 from recsys.system.display import counted
 from recsys.system.files import draft_folder, locked, remove_drafts, whole_folder
+from recsys.tracking import log_further
 
 EXAMPLES = 5
 
@@ -50,7 +52,24 @@ def refresh(run: RunFolder, experiment: Experiment, before: Path, items: Any) ->
     with locked(run.path, busy):
         remove_drafts(run.path)
         with draft_folder(run.path / "refresh") as scratch:
-            return _Refreshing(run, experiment, before, scratch).publish(items)
+            folder = _Refreshing(run, experiment, before, scratch).publish(items)
+        if experiment.tracking.enabled:
+            with working("logging the model to MLflow"):
+                _log(run, experiment, folder)
+    return folder
+
+
+def _log(run: RunFolder, experiment: Experiment, folder: Path) -> None:
+    """Logs a new version to the run's MLflow run, if it has one."""
+    manifest = verified_manifest(folder)
+    example = Recommender(folder).input_example(run.dataset_of(manifest))
+    counts = manifest["refresh"]
+    about = (
+        f"Version {manifest['version']}, made of version {counts['from']} with a newer item table "
+        f"({counts['new']:,} new, {counts['withdrawn']:,} withdrawn); not evaluated by itself."
+    )
+    runs_dir, name = run.path.parents[1], run.path.parent.name
+    log_further(experiment.tracking, run.path, runs_dir, name, folder, example, about)
 
 
 @dataclass(frozen=True)

@@ -456,7 +456,8 @@ class Run:
         New items get their vectors from their features, items that the table no longer has are
         not recommended any more (histories that hold them are read as before), and changed
         features and titles are taken up. The new version stands beside the others, behind the same
-        gate, and is the newest of the run; where anything is refused, nothing is published.
+        gate, and is the newest of the run; where anything is refused, nothing is published. If the
+        run was logged to MLflow, the new version is, too, and the next one of the registered model.
 
         Args:
             items: the item table as it is now: a path of files, read as ``data.items`` of the

@@ -87,6 +87,7 @@ def log(
     model_signature: "ModelSignature",
     input_example: "pd.DataFrame | None",
     registered_name: str | None,
+    about: str = "",
 ) -> None:
     """Logs the model of a folder, and registers it.
 
@@ -99,6 +100,7 @@ def log(
         model_signature: of its kind.
         input_example: a table with a row per request.
         registered_name: of the registered model; None: it is not registered.
+        about: a sentence for the description of the version, beside the run's.
     """
     found = digest(folder)
     tags = {DIGEST_TAG: found, NAME_TAG: registered_name or ""}
@@ -106,7 +108,7 @@ def log(
         return
     model_id = kind_of(folder).log(run, folder, model_signature, input_example, found)
     if registered_name:
-        register(run, model_id, registered_name, found)
+        register(run, model_id, registered_name, found, about)
     run.set_tags(tags)
 
 
@@ -120,7 +122,7 @@ def digest(folder: Path) -> str:
     return total.hexdigest()
 
 
-def register(run: Run, model_id: str, name: str, digest: str) -> None:
+def register(run: Run, model_id: str, name: str, digest: str, about: str) -> None:
     """Registers a logged model as the next version of a registered model, once."""
     from mlflow.exceptions import MlflowException
 
@@ -148,7 +150,7 @@ def register(run: Run, model_id: str, name: str, digest: str) -> None:
             f"models:/{model_id}",
             run.id,
             tags={**facts, DIGEST_TAG: digest},
-            description=_description(run, stored),
+            description=" ".join(filter(None, [about, _description(run, stored)])),
             model_id=model_id,
         )
 

@@ -1,5 +1,6 @@
 """A trained model with a newer item table."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,7 @@ BY_ID = {
     "data": {"log": LOG},
     "model": {"dim": 8},
     "export": {"k": 30, "warmup_requests": 0, "timed_queries": 0, "probes": 8},
+    "tracking": {"system_metrics_interval": 0},
 }
 
 
@@ -60,9 +62,11 @@ def items() -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def work(tmp_path_factory, items) -> Path:
+def work(tmp_path_factory, items, empty_store) -> Path:
     folder = tmp_path_factory.mktemp("work")
     write_log(folder)
+    (folder / "runs").mkdir()
+    shutil.copy(empty_store, folder / "runs" / "mlflow.db")
     items.to_csv(folder / "items.csv", index=False)
     return folder
 
@@ -251,6 +255,24 @@ def test_a_model_of_ids_alone_withdraws(by_id, items, work):
     refreshed = by_id.refresh(work / "ids.csv")
     assert "i0" in _answers(recsys.load(by_id.path / "model" / "1"), ["i5"])
     assert set(_answers(refreshed, ["i5"])) == {f"i{n}" for n in range(24)} - {"i0", "i5"}
+    # It is the next version of the registered model, of the same run.
+    from mlflow.tracking import MlflowClient
+
+    uri = f"sqlite:///{work}/runs/mlflow.db"
+    newest, first = MlflowClient(uri, registry_uri=uri).search_model_versions("name = 'by_id'")
+    assert int(newest.version) == 2 and newest.run_id == first.run_id
+    assert newest.description.startswith("Version 2, made of version 1 with a newer item table")
+    registered = recsys.load("models:/by_id/2", runs_dir=work / "runs")
+    assert registered.model.manifest["refresh"]["withdrawn"] == 1
+
+
+def test_a_store_that_is_gone_keeps_nothing_from_being_published(by_id, items, work, caplog):
+    store = work / "runs" / "mlflow.db"
+    moved = store.rename(work / "moved.db")
+    refreshed = by_id.refresh(items[["item"]].iloc[1:])
+    moved.rename(store)
+    assert refreshed.model.folder.is_dir()
+    assert "is not logged to MLflow" in caplog.text and "has no mlflow.db" in caplog.text
 
 
 def test_a_changed_catalogue_is_named(third, items):

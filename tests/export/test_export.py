@@ -31,6 +31,7 @@ print(request.model_dump_json())
 """
 
 
+@pytest.mark.nightly
 def test_a_model_trained_on_jax_in_mixed_precision_is_exported(dataset, tmp_path):
     pytest.importorskip("jax")
     arguments = (str(dataset.path), str(tmp_path / "run"))

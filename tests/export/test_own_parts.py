@@ -101,6 +101,7 @@ print(json.dumps([manifest["gate"]["parity"], [len(progress.history), len(more.h
 '''
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_classes_of_a_program_are_trained_resumed_and_exported(tmp_path):
     (tmp_path / "doubled.py").write_text(LOSS)

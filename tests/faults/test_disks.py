@@ -50,6 +50,7 @@ subprocess.run(["cp", "-r", *disk.iterdir(), "runs"], check=True)
 """
 
 
+@pytest.mark.nightly
 def test_a_full_disk_is_one_message_and_the_run_goes_on_when_there_is_room(undisturbed, fresh):
     whole, _ = undisturbed()
     work = fresh()

@@ -60,6 +60,7 @@ def test_of_two_runs_of_one_experiment_the_second_is_refused(undisturbed, fresh)
     assert trained(work) == trained(whole)
 
 
+@pytest.mark.nightly
 def test_a_clock_that_jumps_changes_nothing(undisturbed, fresh):
     whole, _ = undisturbed()
     work = fresh()

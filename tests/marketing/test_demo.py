@@ -11,7 +11,7 @@ import pytest
 from recsys.data.sources.public.complete_journey import FILES
 from tests.marketing.logs import shoppers
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.nightly]
 SCRIPT = Path(__file__).parents[2] / "scripts" / "marketing_demo.py"
 
 

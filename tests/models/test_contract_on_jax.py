@@ -13,8 +13,13 @@ HERE = Path(__file__).parent
 ARITHMETIC = "not saves and not survives and not query_model and not log_partition"
 
 
-def test_contract_on_jax():
+# Of every change those of two encoders; the reference losses hold all of them to their values.
+@pytest.mark.parametrize(
+    "which", ["attention or lstm", pytest.param("", marks=pytest.mark.nightly)]
+)
+def test_contract_on_jax(which):
     tests = [str(HERE / name) for name in ("test_retriever.py", "test_dropout.py", "losses")]
-    command = ("-m", "pytest", "-q", "-p", "no:cacheprovider", *tests, "-k", ARITHMETIC)
+    chosen = f"({which}) and {ARITHMETIC}" if which else ARITHMETIC
+    command = ("-m", "pytest", "-q", "-p", "no:cacheprovider", *tests, "-k", chosen)
     done = run_python("jax", *command)
     assert done.returncode == 0, done.stdout[-3000:]

@@ -10,7 +10,7 @@ from tests.models import zoo
 from tests.processes import run_python
 
 pytest.importorskip("tf2onnx")
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.nightly]
 # Of each model of the zoo, with one block where there may be several, the largest relative
 # difference of a query vector, and the mean distance of two.
 ZOO = """

@@ -9,6 +9,7 @@ from tests.processes import run_python
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("backend", ["tensorflow", "jax"])
 def test_chunks_change_neither_value_nor_gradient_nor_take_memory(backend):
     done = run_python(backend, "-m", "tests.models.losses.log_partition_check", XLA_FLAGS="")

@@ -11,6 +11,7 @@ from tests.processes import run_python
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.nightly
 def test_on_jax():
     file = str(Path(__file__).parent / "attention_on_jax.py")
     done = run_python("jax", "-m", "pytest", "-q", "-p", "no:cacheprovider", file)

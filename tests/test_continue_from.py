@@ -1,6 +1,7 @@
 """A run that goes on from an earlier one's model, as a user at a terminal runs it."""
 
 import json
+import shutil
 
 import pandas as pd
 import pytest
@@ -71,9 +72,11 @@ Path("said.json").write_text(json.dumps(said))
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory):
+def found(tmp_path_factory, empty_store):
     """The folder, and by case the exit status and what was said."""
     folder = tmp_path_factory.mktemp("work")
+    (folder / "runs").mkdir()
+    shutil.copy(empty_store, folder / "runs" / "mlflow.db")
     log = pd.read_csv(write_log(folder, users=40, items=12, events=10)).sort_values("time")
     log[:300].to_csv(folder / "monday.csv", index=False)
     log.to_csv(folder / "tuesday.csv", index=False)

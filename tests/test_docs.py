@@ -10,6 +10,7 @@ import importlib
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -314,9 +315,11 @@ def test_every_public_name_is_in_the_reference():
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, empty_store):
     """Where a reader would stand, with the shop's log."""
     folder = tmp_path_factory.mktemp("reader")
+    (folder / "runs").mkdir()
+    shutil.copy(empty_store, folder / "runs" / "mlflow.db")
     generate(folder / "shop", events=10000, users=300, items=200)
     return folder
 

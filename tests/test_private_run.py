@@ -1,6 +1,7 @@
 """A run under differential privacy of users, as a user at a terminal runs it."""
 
 import json
+import shutil
 
 import pytest
 import yaml
@@ -39,9 +40,11 @@ print(more.stderr)
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory):
+def found(tmp_path_factory, empty_store):
     """The folder of a finished run, and what was said of it, and of more epochs."""
     folder = tmp_path_factory.mktemp("work")
+    (folder / "runs").mkdir()
+    shutil.copy(empty_store, folder / "runs" / "mlflow.db")
     write_log(folder, users=40, items=12, events=10)
     (folder / "private.yaml").write_text(yaml.safe_dump(EXPERIMENT))
     done = run_python("run-jax", "-c", PROGRAM, cwd=folder)

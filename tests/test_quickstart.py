@@ -1,5 +1,6 @@
 """The quickstart, on a cut-down log in the place of MovieLens-100K."""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -69,11 +70,13 @@ def write_public_data(home: Path) -> None:
 
 
 @pytest.mark.slow
-def test_quickstart(tmp_path):
+def test_quickstart(tmp_path, empty_store):
     write_public_data(tmp_path / "home")
+    (tmp_path / "runs").mkdir()
+    shutil.copy(empty_store, tmp_path / "runs" / "mlflow.db")
     command = (str(REPOSITORY / "scripts" / "quickstart.py"), "training.epochs=2")
     home = {"RECSYS_DATA_HOME": str(tmp_path / "home"), "PYTHONPATH": str(REPOSITORY)}
-    done = run_python("tensorflow", *command, cwd=tmp_path, **home)
+    done = run_python("run-tensorflow", *command, cwd=tmp_path, **home)
     assert done.returncode == 0, done.stderr[-3000:]
     for name in MODELS:
         run = tmp_path / "runs" / name / "1"

@@ -8,10 +8,12 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from recsys.config import NAME
+from recsys.system.display import counted
 from recsys.system.keywords import annotation_of, keys_of, models_in, open_kinds
 from recsys.system.kinds import kinds_of
 
 LONGEST = 80  # characters that a message repeats of a value
+MOST = 10  # mistakes of one document that are told
 YES_OR_NO = ("yes", "no", "on", "off", "y", "n", "true", "false")
 NUMBERS = ("int_type", "float_type")
 # How alike a key of a section within must be to be thought of; one of any other, equal.
@@ -25,7 +27,7 @@ def explain(
     document: Mapping[str, Any],
     of_file: bool = False,
 ) -> str:
-    """One line per mistake.
+    """One line per mistake; of very many, the first ones and how many there are.
 
     Args:
         error: of the document.
@@ -34,9 +36,11 @@ def explain(
         of_file: whether YAML is to be mended, or Python.
     """
     mended = _mended_in_yaml if of_file else _mended_in_python
-    return "\n".join(
-        f"  {_explained(mistake, schema, document, mended)}" for mistake in error.errors()
-    )
+    mistakes = error.errors()
+    told = [_explained(mistake, schema, document, mended) for mistake in mistakes[:MOST]]
+    if more := len(mistakes) - len(told):
+        told.append(f"… and {counted(more, 'mistake')} more")
+    return "\n".join(f"  {each}" for each in told)
 
 
 def without_tags(location: Sequence[int | str], schema: type[BaseModel]) -> list[str]:

@@ -91,7 +91,7 @@ LOG_OPTIONS = st.fixed_dictionaries(
 
 
 @st.composite
-def csv_texts(draw: Any, rows: list[tuple[str, ...]], delimiter: str) -> bytes:
+def csv_texts(draw: Any, rows: list[tuple[str, ...]], delimiter: str, broken_from: int) -> bytes:
     """Rows as CSV, with lines among them that are not rows."""
     style = draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC]))
     ends = draw(st.sampled_from(["\n", "\n", "\r\n", "\r"]))
@@ -103,7 +103,7 @@ def csv_texts(draw: Any, rows: list[tuple[str, ...]], delimiter: str) -> bytes:
         csv.writer(cells, delimiter=delimiter, lineterminator="", quoting=style).writerow(row)
         lines += [""] if place in blank else []
         # As the numbers of rows are, those of broken lines are their own.
-        lines += [broken[place].format(n=2000 + place)] if place and place in broken else []
+        lines += [broken[place].format(n=broken_from + place)] if place and place in broken else []
         lines.append(cells.getvalue())
     text = ends.join(lines) + (ends if draw(st.booleans()) else "")
     mark = draw(st.sampled_from(["", "", "\ufeff"]))
@@ -120,7 +120,7 @@ def logs(draw: Any) -> tuple[dict[str, bytes], set[int]]:
         rows = [(*row, str(first + place)) for place, row in enumerate(draw(LOGS))]
         first += len(rows)
         if ending == "csv":
-            content = draw(csv_texts(rows, delimiter))
+            content = draw(csv_texts(rows, delimiter, 2000 + 500 * file))
         elif ending == "jsonl":
             objects = [json.dumps(dict(zip(COLUMNS, row, strict=True))) for row in rows]
             odd = draw(st.sampled_from(["", "", "[1]", "{", '{"n": 1', "nonsense"]))

@@ -39,7 +39,7 @@ def explain(
     mistakes = error.errors()
     told = [_explained(mistake, schema, document, mended) for mistake in mistakes[:MOST]]
     if more := len(mistakes) - len(told):
-        told.append(f"… and {counted(more, 'mistake')} more")
+        told.append(f"… and {counted(more, 'more mistake')}")
     return "\n".join(f"  {each}" for each in told)
 
 

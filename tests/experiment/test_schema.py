@@ -65,8 +65,8 @@ def test_an_unknown_key_is_refused_with_the_nearest_right_one(tmp_path):
 def test_of_very_many_mistakes_the_first_are_told_and_the_rest_counted(tmp_path):
     limits = {f"wrong{number}": number for number in range(25)}
     message = refused(tmp_path, {**DOCUMENT, "data": {**DOCUMENT["data"], "limits": limits}})
-    assert message.count("unknown key") == 10 and "wrong9: unknown key" in message
-    assert message.endswith("… and 15 mistakes more")
+    assert message.count("unknown key") == 10
+    assert message.endswith("… and 15 more mistakes")
 
 
 def test_the_nearest_key_is_looked_for_in_the_chosen_variant(tmp_path):

@@ -285,6 +285,7 @@ SESSIONS = [
     DOCS / "guides" / "own-encoder.md",
     READMES[0],
 ]
+NIGHTLY = {DOCS / "guides" / "own-encoder.md"}
 
 
 @pytest.mark.parametrize("block", PYTHON, ids=names(PYTHON))
@@ -320,12 +321,22 @@ def folder(tmp_path_factory, empty_store):
     folder = tmp_path_factory.mktemp("reader")
     (folder / "runs").mkdir()
     shutil.copy(empty_store, folder / "runs" / "mlflow.db")
-    generate(folder / "shop", events=10000, users=300, items=200)
+    generate(folder / "shop", events=5000, users=150, items=100)
     return folder
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", SESSIONS, ids=lambda page: str(page.relative_to(REPOSITORY)))
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(
+            page,
+            id=str(page.relative_to(REPOSITORY)),
+            marks=[pytest.mark.nightly] if page in NIGHTLY else [],
+        )
+        for page in SESSIONS
+    ],
+)
 def test_pages_run_from_top_to_bottom(page, folder, monkeypatch):
     with exports_by_fork():
         run_page(page, folder, monkeypatch)

@@ -99,6 +99,7 @@ def test_a_log_is_explored_before_training(tmp_path):
     assert "Item &lt;" in tables and ">95%<" in tables
 
 
+@pytest.mark.nightly
 def test_a_log_need_not_be_there(tmp_path):
     notebook = execute_notebook("explore_log.ipynb", tmp_path, events=2000, runs_dir="runs")
     assert len(output(notebook, "image/svg+xml")) == 6

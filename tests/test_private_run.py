@@ -9,7 +9,7 @@ import yaml
 from tests.logs import write_log
 from tests.processes import run_python
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.nightly]
 EXPERIMENT = {
     "data": {
         "log": {"path": "log.csv", "columns": {"user": "user", "item": "item", "time": "time"}}

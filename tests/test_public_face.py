@@ -62,11 +62,13 @@ def said(tmp_path_factory) -> str:
     return done.stdout
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_a_program_of_a_user_type_checks(said):
     assert "right.py:" not in said
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_what_is_wrong_in_it_is_found(said):
     assert [said.count(f"wrong.py:{line}: error") for line in (4, 5, 6, 7)] == [1, 1, 1, 1]

@@ -29,6 +29,7 @@ def test_checkerboard(trained):
     assert_learnt(trained[1])
 
 
+@pytest.mark.nightly
 def test_checkerboard_in_mixed_precision(tmp_path):
     # As fast as on a user's machine.
     assert_learnt(

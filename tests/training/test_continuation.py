@@ -14,7 +14,9 @@ from tests.processes import run_python
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module", params=["tensorflow", "jax"])
+@pytest.fixture(
+    scope="module", params=[pytest.param("tensorflow", marks=pytest.mark.nightly), "jax"]
+)
 def checked(request, tmp_path_factory):
     """What continuation_check.py printed on a backend."""
     folder = tmp_path_factory.mktemp("continuation")

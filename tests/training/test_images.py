@@ -91,8 +91,8 @@ def pictures() -> np.ndarray:
 @pytest.mark.parametrize(
     ("backend", "item"),
     [
-        ("tensorflow", {"id_dropout": 0.5}),
-        ("jax", {"id": False}),
+        pytest.param("tensorflow", {"id_dropout": 0.5}, marks=pytest.mark.nightly),
+        pytest.param("jax", {"id": False}, marks=pytest.mark.nightly),
         ("jax", {"cold_start": {}}),
     ],
 )

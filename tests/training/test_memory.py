@@ -18,6 +18,7 @@ from tests.models import zoo
 REPOSITORY = Path(__file__).parents[2]
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("backend", "case"), [("tensorflow", "lstm-full"), ("jax", "average-sampled")]

@@ -10,7 +10,7 @@ from tests.datasets import write_dataset
 from tests.models import zoo
 from tests.processes import run_python
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.nightly]
 
 # What is compiled follows from how lanes are made: packed ones, ones that are not, and averages,
 # alone and with the user.

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 KERNELS = {"mha_forward", "mha_preprocess_backward", "mha_backward"}
 
 
-@pytest.fixture(scope="module", params=[1, 2])
+@pytest.fixture(scope="module", params=[1, pytest.param(2, marks=pytest.mark.nightly)])
 def found(request, tmp_path_factory):
     """What ``attention_check.py`` prints on so many devices."""
     script = str(Path(__file__).parent / "attention_check.py")

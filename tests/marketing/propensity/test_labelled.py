@@ -277,6 +277,7 @@ def auc(asked) -> dict[str, float]:
     ]
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_dates_and_money_tell_as_much_as_the_numbers_themselves(tmp_path):
     numbers = buyers()
@@ -300,6 +301,7 @@ def test_dates_and_money_tell_as_much_as_the_numbers_themselves(tmp_path):
     assert auc(task(tmp_path, spoken, label="y")) == expected
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_rows_of_one_user_tell_no_more_than_one_of_them(tmp_path):
     table = customers(600).drop(columns="spent")

@@ -23,6 +23,9 @@ from tests.marketing.logs import prepared, shoppers
 pytestmark = pytest.mark.slow
 
 QUICK = ["linear", "decision_tree"]
+SOME_BY_DAY = [
+    pytest.param(kind, marks=[] if kind in QUICK else [pytest.mark.nightly]) for kind in KINDS
+]
 FEATURES = FeaturesConfig.model_validate({"behaviour": {"windows_days": [30]}})
 
 
@@ -184,7 +187,7 @@ def test_which_segment_they_will_be_in(dataset):
     assert found.test["accuracy"]["low"] > common
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SOME_BY_DAY)
 @pytest.mark.parametrize("target", ["buys", "value"])
 def test_every_estimator_learns(few, kind, target):
     statistic = "median" if target == "value" and kind == "svm" else "mean"
@@ -202,6 +205,7 @@ def test_who_is_asked_about_now_is_predicted_by_all_that_is_known(dataset):
     assert predicted.mean() == pytest.approx(task.test.target.mean(), abs=0.15)
 
 
+@pytest.mark.nightly
 def test_a_prediction_repeats_itself_to_the_bit(few):
     settings = {"estimators": ["svm", "random_forest"]}
     task = asked(few).task

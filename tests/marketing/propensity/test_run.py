@@ -89,6 +89,7 @@ def test_from_a_log_to_predictions_page_and_registry(tmp_path, monkeypatch, caps
     assert "http://" not in page.replace("http://www.w3.org", "") and "https://" not in page
 
 
+@pytest.mark.nightly
 def test_how_much_is_a_mean_that_adds_up_and_the_page_says_to_what(
     tmp_path, monkeypatch, capsys, log_experiment
 ):
@@ -136,6 +137,7 @@ def test_how_much_is_a_mean_that_adds_up_and_the_page_says_to_what(
     assert "zero" in page and "last period line" in page and "infinite" in page
 
 
+@pytest.mark.nightly
 def test_medians_have_their_name_and_no_total(tmp_path, monkeypatch, capsys, log_experiment):
     settings = {**log_experiment["propensity"], "statistic": "median"}
     settings["period"] = {"target": "value", "days": 60}
@@ -150,6 +152,7 @@ def test_medians_have_their_name_and_no_total(tmp_path, monkeypatch, capsys, log
     assert "do not add up to a total" in " ".join((folder / "report.html").read_text().split())
 
 
+@pytest.mark.nightly
 def test_returns_are_amounts_below_0_and_said(tmp_path, monkeypatch, capsys, log_experiment):
     log = pd.read_parquet(tmp_path / "log.parquet")
     log.loc[log.index[::20], "value"] *= -3
@@ -173,6 +176,7 @@ def test_the_saved_estimator_needs_scikit_learn_alone(
     assert not [name for name in skops.io.get_untrusted_types(file=file) if "recsys" in name]
 
 
+@pytest.mark.nightly
 def test_run_again_nothing_is_done_again(tmp_path, monkeypatch, capsys, log_experiment):
     write(tmp_path, log_experiment | {"tracking": {"enabled": False}})
     run(monkeypatch, capsys, tmp_path)

@@ -55,10 +55,28 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Contender:
-    """A scorer's name and how it ranked the queries."""
+    """A scorer's name and how it ranked the queries.
+
+    Attributes:
+        name: for the verdict.
+        ranked: what it answered.
+        further: what its other seeds answered to the same queries. The metric of a query is the
+            mean over all seeds then.
+    """
 
     name: str
     ranked: RankedQueries
+    further: Sequence[RankedQueries] = ()
+
+    @property
+    def seeds(self) -> list[RankedQueries]:
+        """The rankings of all its seeds."""
+        return [self.ranked, *self.further]
+
+    def values(self, metric: str) -> np.ndarray:
+        """A metric of each query, float64 [queries]."""
+        cut = [parse_metric(metric)[1]]
+        return np.mean([ranking_metrics(each, cut)[metric] for each in self.seeds], axis=0)
 
 
 def compare(
@@ -83,11 +101,9 @@ def compare(
     for model, other in pairs:
         _check_same_queries(model, other)
         for metric in metrics:
-            cut = [parse_metric(metric)[1]]
-            ours = ranking_metrics(model.ranked, cut)[metric]
-            theirs = ranking_metrics(other.ranked, cut)[metric]
-            difference = clustered_mean(ours - theirs, model.ranked.queries.users)
-            found.append((model.name, other.name, metric, difference))
+            paired = model.values(metric) - other.values(metric)
+            difference = clustered_mean(paired, model.ranked.queries.users)
+            found.append((model, other, metric, difference))
     adjusted = iter(holm([each.p_value for *_, each in found if each.p_value is not None]))
     return [
         _compared(*each, p_adjusted=None if each[-1].p_value is None else float(next(adjusted)))
@@ -96,14 +112,15 @@ def compare(
 
 
 def _check_same_queries(model: Contender, other: Contender) -> None:
-    ours, theirs = model.ranked.queries, other.ranked.queries
-    for name in ("users", "history_ends", "target_offsets", "target_items"):
-        if not np.array_equal(getattr(ours, name), getattr(theirs, name)):
-            raise InputError(
-                f"{model.name} and {other.name} cannot be compared: they were evaluated on "
-                f"different queries ({name} differ). Evaluate both on the same dataset, the same "
-                "part and the same `seen`."
-            )
+    ours = model.ranked.queries
+    for ranked in (*model.further, *other.seeds):
+        for name in ("users", "history_ends", "target_offsets", "target_items"):
+            if not np.array_equal(getattr(ours, name), getattr(ranked.queries, name)):
+                raise InputError(
+                    f"{model.name} and {other.name} cannot be compared: they were evaluated on "
+                    f"different queries ({name} differ). Evaluate both on the same dataset, the "
+                    "same part and the same `seen`."
+                )
 
 
 @dataclass(frozen=True)
@@ -157,12 +174,19 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
 
 
 def _compared(
-    model: str, other: str, metric: str, difference: ClusteredMean, p_adjusted: float | None
+    model: Contender,
+    other: Contender,
+    metric: str,
+    difference: ClusteredMean,
+    p_adjusted: float | None,
 ) -> Comparison:
     real = p_adjusted is not None and p_adjusted < LEVEL
+    sentence = _sentence(model.name, other.name, metric, difference, real)
+    if (seeds := [len(each.seeds) for each in (model, other)]) != [1, 1]:
+        sentence += f" Means over {' and '.join(counted(each, 'seed') for each in seeds)}."
     return Comparison(
-        model=model,
-        other=other,
+        model=model.name,
+        other=other.name,
         metric=metric,
         difference=difference.mean,
         low=difference.low,
@@ -172,7 +196,7 @@ def _compared(
         real=real,
         queries=difference.queries,
         users=difference.users,
-        sentence=_sentence(model, other, metric, difference, real),
+        sentence=sentence,
     )
 
 

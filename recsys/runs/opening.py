@@ -24,6 +24,17 @@ def open_run(path: Path) -> RunFolder:
     return RunFolder(runs[0])
 
 
+def open_seeds(path: Path) -> list[RunFolder]:
+    """Opens all seeds of an experiment, ``runs/<name>``, or the one of ``runs/<name>/<seed>``.
+
+    Raises:
+        InputError: there is no run.
+    """
+    if not (runs := _runs_in(path)):
+        raise InputError(f"{path} holds no run (experiment.yaml): name the folder of one")
+    return [RunFolder(run) for run in runs]
+
+
 def open_exported(path: Path) -> RunFolder:
     """Opens a run; of several seeds the lowest one that has an exported model, and says so.
 

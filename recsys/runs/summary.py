@@ -1,16 +1,11 @@
 """A run in a few lines: the model beside its baselines, and which differences are real."""
 
-import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
-
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from recsys.evaluation.seeds import OverSeeds, over_seeds
 from recsys.runs.folder import RunFolder
-from recsys.system.display import LONGEST_LINE, printable
+from recsys.system.text_table import text_table
 
 # What an order of the best items may be good for, beside accuracy.
 OF_LISTS = ("coverage", "novelty", "diversity")
@@ -83,7 +78,7 @@ def seeds_summary(folders: Sequence[RunFolder]) -> str:
         ("mean", *(_mean(over[name]) for name in names)),
         ("spread", *(_spread(over[name]) for name in names)),
     ]
-    return as_text(f"{folders[0].path.parent}: test, {len(folders)} seeds", names, rows) + (
+    return text_table(f"{folders[0].path.parent}: test, {len(folders)} seeds", names, rows) + (
         "Intervals are at 95 %: of a seed over users (bootstrap), of the mean over seeds "
         "(Student's t). The spread is the standard deviation between seeds."
     )
@@ -118,26 +113,7 @@ def metrics_table(
         rows: of each contender, the metrics as ``metrics.json`` has them.
     """
     cells = {name: [_cell(values[metric]) for metric in names] for name, values in rows.items()}
-    return as_text(title, names, [(name, *values) for name, values in cells.items()])
-
-
-def as_text(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table as text.
-
-    Args:
-        title: above it.
-        columns: heads of all columns but the first.
-        rows: of cells.
-    """
-    table = Table(
-        "", *columns, box=None, title=Text(printable(title, LONGEST_LINE)), title_justify="left"
-    )
-    for row in rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))
-    text = io.StringIO()
-    # In a notebook rich would show the table at once, and leave the text empty.
-    Console(file=text, width=160, force_jupyter=False, force_terminal=False).print(table)
-    return text.getvalue()
+    return text_table(title, names, [(name, *values) for name, values in cells.items()])
 
 
 def _cell(value: Mapping[str, Any]) -> str:

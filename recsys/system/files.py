@@ -152,6 +152,22 @@ def locked(path: Path, busy: str | None = None) -> Iterator[None]:
                 return
 
 
+def is_locked(path: Path) -> bool:
+    """Whether another process, or thread, holds what :func:`locked` gives; nothing is made.
+
+    Args:
+        path: see :func:`locked`.
+    """
+    try:
+        with _lock_of(path.absolute()).open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # there is no such file, or the file system has no locks
+        return False
+    return False
+
+
 def remove_lock(path: Path) -> None:
     """Removes the file of a lock, and the folder around it if it is empty then.
 

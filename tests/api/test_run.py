@@ -15,6 +15,7 @@ from recsys.experiment.file import read_document
 from recsys.runs.folder import RunFolder
 from recsys.system.wording import as_typed
 from recsys.system.yaml_text import dump_yaml
+from tests.commands import recsys as recsys_command
 
 pytestmark = pytest.mark.slow
 
@@ -430,6 +431,21 @@ class TestCompare:
         found = recsys.compare([run, run], ["recall@10", "mrr@10"])
         assert found["metric"].tolist() == ["recall@10", "mrr@10"]
         assert found["model"][0] != found["other"][0] and (found["difference"] == 0).all()
+
+    def test_seeds_are_compared_by_their_mean(self, run):
+        found = recsys.compare([[run, run], run])
+        assert found["sentence"][0].endswith("Means over 2 seeds and 1 seed.")
+        with pytest.raises(recsys.InputError, match="at least two runs"):
+            recsys.compare([run, []])
+
+    def test_on_the_command_line(self, run):
+        path = str(run.path)
+        done = recsys_command("compare", path, str(run.path.parent), "--metric", "recall@10")
+        assert done.returncode == 0 and "no difference in recall@10" in done.stdout, done.stderr
+        done = recsys_command("compare", path)
+        assert done.returncode == 2 and "at least two runs" in done.stderr
+        done = recsys_command("compare", path, "nowhere")
+        assert done.returncode == 2 and "nowhere holds no run" in done.stderr
 
     def test_it_takes_two(self, run):
         with pytest.raises(recsys.InputError, match="at least two runs"):

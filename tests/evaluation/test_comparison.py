@@ -27,6 +27,20 @@ def test_a_real_difference_is_found() -> None:
     assert "popular is worse than lstm" in reverse.sentence
 
 
+def test_of_several_seeds_a_query_counts_by_its_mean() -> None:
+    generator = np.random.default_rng(2)
+    seeds = [contender("a", generator.integers(1, 21, 200)) for _ in range(3)]
+    a = Contender("a", seeds[0].ranked, [each.ranked for each in seeds[1:]])
+    b = contender("b", generator.integers(1, 21, 200))
+    (found,) = compare([(a, b)], ["hit_rate@10"])
+    alone = [compare([(each, b)], ["hit_rate@10"])[0].difference for each in seeds]
+    assert found.difference == pytest.approx(np.mean(alone))
+    assert found.sentence.endswith("Means over 3 seeds and 1 seed.")
+    other = contender("c", generator.integers(1, 21, 199))
+    with pytest.raises(InputError, match="different queries"):
+        compare([(Contender("a", a.ranked, [other.ranked]), b)], ["hit_rate@10"])
+
+
 def test_no_difference_is_called_none() -> None:
     generator = np.random.default_rng(1)
     a = contender("a", generator.integers(1, 101, 166))

@@ -5,7 +5,6 @@ import pytest
 from recsys.cli import entry
 from recsys.errors import InputError
 from recsys.runs.console import lines_shown, say
-from recsys.runs.summary import as_text
 from recsys.system.display import (
     counted,
     printable,
@@ -13,6 +12,7 @@ from recsys.system.display import (
     printable_lines,
     spreadsheet_cell,
 )
+from recsys.system.text_table import text_table
 
 # Colours, a window's title, a link, text turned around, a bell, a character in halves.
 HOSTILE = "a\x1b[31mb\x1b]0;owned\x07c\x1b]8;;http://x\x1b\\d\u202ee\u2066f\x9b1mg\ud800h"
@@ -48,7 +48,7 @@ def test_lines_of_ours_stay_lines():
 def test_whatever_prints_prints_it_so(capfd):
     with lines_shown():
         say(HOSTILE)
-    print(as_text(HOSTILE, ["n"], [(HOSTILE, "[bold]1")]))
+    print(text_table(HOSTILE, ["n"], [(HOSTILE, "[bold]1")]))
     out, error = capfd.readouterr()
     assert HARMLESS in error and "\x1b" not in out + error
     assert out.count(HARMLESS) == 2 and "[bold]1" in out

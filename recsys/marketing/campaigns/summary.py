@@ -7,7 +7,7 @@ from typing import Any
 from recsys.marketing.audiences.suppression import suppression_notes
 from recsys.marketing.measurement.enough import beside_control, not_measured
 from recsys.marketing.versions import read_version
-from recsys.runs.summary import as_text
+from recsys.system.text_table import text_table
 
 
 def campaign_summary(folder: Path) -> str:
@@ -36,7 +36,7 @@ def campaign_summary(folder: Path) -> str:
         )
         for each in document["campaigns"]
     ]
-    text = as_text(f"{folder}: to be sent on {document['at']}", columns, rows)
+    text = text_table(f"{folder}: to be sent on {document['at']}", columns, rows)
     text += "shows: the smallest uplift of the response rate that the holdout probably shows"
     lines = [
         f"{each['name']}: {not_measured(why)}{beside_control(each['control'])}"

@@ -5,8 +5,8 @@ from typing import Any
 
 from recsys.marketing.formats import of_this_format
 from recsys.marketing.reports.contamination_notes import contamination_notes
-from recsys.runs.summary import as_text
 from recsys.system.reading import read_json
+from recsys.system.text_table import text_table
 
 AGAINST_CONTROL = "all against the control"
 
@@ -54,7 +54,7 @@ def uplift_summary(file: Path) -> str:
     if document["before_days"]:
         notes.append(f"value: adjusted for the money of the {document['before_days']} days before")
     columns = ("sent", "held out", "mean sent", "mean held out", "uplift (95 %)", "p")
-    return as_text(f"{file}: within {document['days']} days", columns, rows) + "\n".join(notes)
+    return text_table(f"{file}: within {document['days']} days", columns, rows) + "\n".join(notes)
 
 
 def _uplift_row(name: str, found: dict[str, Any]) -> tuple[str, ...]:

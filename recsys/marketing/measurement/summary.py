@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from recsys.marketing.measurement.off_policy import PolicyValue
-from recsys.runs.summary import as_text
+from recsys.system.text_table import text_table
 
 
 def policy_summary(values: Mapping[str, PolicyValue]) -> str:
@@ -18,4 +18,4 @@ def policy_summary(values: Mapping[str, PolicyValue]) -> str:
         for name, found in values.items()
     ]
     columns = ("value of the new policy (95 %)", "effective rows", "largest weight")
-    return as_text("per action", columns, rows)
+    return text_table("per action", columns, rows)

@@ -1,0 +1,56 @@
+"""Commands about what runs have found."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from recsys.cli.app import RUNS, RunsDir, app
+from recsys.system.backend import start_backend
+from recsys.system.display import show
+
+
+@app.command()
+def compare(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN RUN...",
+            help="folders of evaluated runs; that of an experiment means all its seeds",
+        ),
+    ],
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(help="as often as there are; the first run's headline by default"),
+    ] = None,
+) -> None:
+    """Say which run is better on the test part that they share, and how sure that is."""
+    from recsys.errors import InputError
+    from recsys.runs.opening import open_seeds
+
+    if len(runs) < 2:
+        raise InputError("compare: name at least two runs, such as runs/average runs/lstm")
+    found = [open_seeds(path) for path in runs]
+    start_backend()
+    from recsys.api.comparing import compare
+    from recsys.api.run import Run
+
+    table = compare([[Run(seed) for seed in seeds] for seeds in found], metric)
+    for sentence in table["sentence"]:
+        show(sentence)
+
+
+@app.command("list")
+def list_runs(
+    runs_dir: RunsDir = RUNS,
+    as_json: Annotated[bool, typer.Option("--json", help="a JSON array instead")] = False,
+) -> None:
+    """Show every run: how far it has come, what it found, and how long ago."""
+    from recsys.runs.listing import list_runs, listing
+
+    found = list_runs(runs_dir)
+    if as_json:
+        print(json.dumps([run.as_dict() for run in found], indent=1))
+        return
+    show(listing(found))

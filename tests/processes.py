@@ -23,6 +23,8 @@ from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
+from recsys.system.lean_keras import lean_keras
+
 REPOSITORY = Path(__file__).parents[1]
 # A variable with which a program that may be killed starts its exports itself.
 OWN_EXPORTS = "TESTS_OWN_EXPORTS"
@@ -122,6 +124,8 @@ def exports_by_fork() -> Iterator[None]:
 
 
 def _serve(modules: Sequence[str]) -> None:
+    with lean_keras():
+        importlib.import_module("keras")
     for module in modules:
         importlib.import_module(module)
     if "recsys.pipeline" in modules:

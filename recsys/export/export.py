@@ -74,7 +74,7 @@ def in_subprocess(
         files = [str(file.absolute()) for file in (request_file, reply_file)]
         try:
             process = subprocess.run(
-                [sys.executable, "-m", module, *files],
+                [sys.executable, "-m", "recsys.system.lean_keras", module, *files],
                 env=child_environment() | {LIFELINE: str(pipe)},
                 pass_fds=[pipe],
                 input=packed(retriever),

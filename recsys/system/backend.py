@@ -10,7 +10,9 @@ from recsys.errors import InputError
 from recsys.system.compilation import start_compilation
 from recsys.system.extras import require
 from recsys.system.gpus import find_devices_of_jax
+from recsys.system.lean_keras import lean_keras
 from recsys.system.processor import has_instructions
+from recsys.system.wording import in_shell
 
 BACKENDS = ("tensorflow", "jax")
 # Of the training step, and of the model's prediction in evaluation.
@@ -82,7 +84,8 @@ def _import_quietly() -> None:
         # went from 3,578 to 7,079 users/s, and attention on MovieLens-1M from 14.7 to 18.0
         # thousand events/s (scripts/benchmark/run.py on two such cores, 2026-11-27).
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-    with _silent_stderr():
+    # On the command line nobody else uses Keras.
+    with _silent_stderr(), lean_keras() if in_shell() else contextlib.nullcontext():
         brought = "tensorflow" not in sys.modules
         if _runs() == "tensorflow":
             import tensorflow as tf

@@ -86,7 +86,7 @@ def test_the_child_is_told_backend_and_absolute_paths(exports, monkeypatch, tmp_
     seen = {}
 
     def run(command, env, **_):
-        seen.update(env=env, request=json.loads(Path(command[3]).read_text()))
+        seen.update(env=env, request=json.loads(Path(command[-2]).read_text()))
         Path(command[-1]).write_text('{"manifest": {}}')
         return subprocess.CompletedProcess(command, 0, b"", b"")
 

@@ -33,7 +33,7 @@ os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ.pop("MLFLOW_TRACKING_URI", None)
 
 # Folders whose ``conftest.py`` exports models that most of their modules use.
-MADE_ONCE = ("tests/api", "tests/export", "tests/serving")
+MADE_ONCE = ("tests/api", "tests/export", "tests/faults", "tests/marketing", "tests/serving")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

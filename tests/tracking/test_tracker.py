@@ -481,6 +481,7 @@ def test_without_a_server_the_run_is_local_and_says_so(
         tracking.upload(run_folder, runs_dir)
 
 
+@pytest.mark.nightly
 def test_upload_sends_everything_once(run_folder, runs_dir, saved_model, monkeypatch, server):
     with begin(run_folder, runs_dir) as tracker:
         for epoch in range(3):

@@ -103,6 +103,7 @@ def on_devices(tmp_path_factory) -> dict[int, list[dict]]:
     return found
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("case", range(len(ON_DEVICES)), ids=map("-".join, ON_DEVICES))
 def test_two_devices_train_as_one_does(on_devices, case):
     """Negatives, means and unique rows are those of the whole batch."""

@@ -42,7 +42,7 @@ def compare(
 
 
 @app.command("list")
-def list_runs(
+def list_all(
     runs_dir: RunsDir = RUNS,
     as_json: Annotated[bool, typer.Option("--json", help="a JSON array instead")] = False,
 ) -> None:

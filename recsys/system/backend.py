@@ -84,7 +84,7 @@ def _import_quietly() -> None:
         # went from 3,578 to 7,079 users/s, and attention on MovieLens-1M from 14.7 to 18.0
         # thousand events/s (scripts/benchmark/run.py on two such cores, 2026-11-27).
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-    # On the command line nobody else uses Keras.
+    # On the command line nobody but an encoder of one's own uses Keras beside us.
     with _silent_stderr(), lean_keras() if in_shell() else contextlib.nullcontext():
         brought = "tensorflow" not in sys.modules
         if _runs() == "tensorflow":

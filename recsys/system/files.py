@@ -155,6 +155,8 @@ def locked(path: Path, busy: str | None = None) -> Iterator[None]:
 def is_locked(path: Path) -> bool:
     """Whether another process, or thread, holds what :func:`locked` gives; nothing is made.
 
+    It takes the lock for a moment to find out.
+
     Args:
         path: see :func:`locked`.
     """

@@ -34,7 +34,7 @@ def tag_forgotten(
     store.prepare_environment()
     lines = []
     for key, run_id in record.read(run_folder).items():
-        uri, why = _address(key, runs_dir)
+        uri, why = store.recorded_address(key, runs_dir)
         try:
             run = None if uri is None else Run.find(uri, run_id)
             if run is None:
@@ -44,19 +44,6 @@ def tag_forgotten(
         except Exception as error:  # a store must not keep the others from being told
             lines.append(f"not reached: the run {run_id} in {key} ({type(error).__name__})")
     return lines
-
-
-def _address(key: str, runs_dir: Path) -> tuple[str | None, str]:
-    """Where the store of a record is, and why that is not known."""
-    if key == record.LOCAL:
-        there = (runs_dir / "mlflow.db").is_file()
-        return (store.open_local(runs_dir), "") if there else (None, " (mlflow.db is not there)")
-    configured = store.configured_uri()
-    if configured is not None and store.public_uri(configured) == key:
-        key = configured  # with its password
-    if store.is_server(key) and not store.answers(key):
-        return None, " (it does not answer)"
-    return key, ""
 
 
 def _tagged(run: Run, users: int, files: Sequence[Path], remove_models: bool) -> str:

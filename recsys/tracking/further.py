@@ -36,11 +36,12 @@ def log_further(
         input_example: see :meth:`recsys.tracking.tracker.Tracker.log_model`.
         about: a sentence about it, for the description of the version.
     """
-    runs = record.read(run_folder)
-    if not config.enabled or not runs:
+    if not config.enabled:
         return
-    key = next(reversed(runs))
     try:
+        if not (runs := record.read(run_folder)):
+            return
+        key = next(reversed(runs))
         run = _run(key, runs[key], runs_dir)
         kind = models.kind_of(folder)
         registered = (config.model_name or name) if config.register_model else None
@@ -58,18 +59,8 @@ def _run(key: str, run_id: str, runs_dir: Path) -> Run:
         InputError: that store is not at hand, or has it no more.
     """
     store.prepare_environment()
-    if key == record.LOCAL:
-        if not (runs_dir / "mlflow.db").is_file():
-            raise InputError(f"its run is in the local store, and {runs_dir} has no mlflow.db")
-        uri = store.open_local(runs_dir)
-    else:
-        asked = store.configured_uri()
-        if asked is None or store.public_uri(asked) != key:
-            raise InputError(f"its run is at {key}: name that by MLFLOW_TRACKING_URI")
-        if store.is_server(asked) and not store.answers(asked):
-            raise InputError(f"the MLflow server {key} does not answer")
-        uri = asked
-    run = Run.find(uri, run_id)
+    uri, why = store.recorded_address(key, runs_dir)
+    run = None if uri is None else Run.find(uri, run_id)
     if run is None:
-        raise InputError(f"{store.public_uri(uri)} has its run {run_id} no more")
+        raise InputError(f"the run {run_id} is not to be had from its store, {key}{why}")
     return run

@@ -86,6 +86,24 @@ def configured_uri() -> str | None:
     return uri
 
 
+def recorded_address(key: str, runs_dir: Path) -> tuple[str | None, str]:
+    """The address of a store that a run's record names; None and the reason, where it is not here.
+
+    Args:
+        key: of the record (:func:`recsys.tracking.record.read`).
+        runs_dir: where the local store lies.
+    """
+    if key == record.LOCAL:
+        there = (runs_dir / "mlflow.db").is_file()
+        return (open_local(runs_dir), "") if there else (None, " (mlflow.db is not there)")
+    configured = configured_uri()
+    if configured is not None and public_uri(configured) == key:
+        key = configured  # with its password
+    if is_server(key) and not answers(key):
+        return None, " (it does not answer)"
+    return key, ""
+
+
 def page_command(runs_dir: Path, run_folder: Path) -> str:
     """What to type, or to open in a browser, to see a run where it was logged last."""
     uri = configured_uri()

@@ -86,13 +86,14 @@ def test_the_child_is_told_backend_and_absolute_paths(exports, monkeypatch, tmp_
     seen = {}
 
     def run(command, env, **_):
-        seen.update(env=env, request=json.loads(Path(command[-2]).read_text()))
+        seen.update(command=command, env=env, request=json.loads(Path(command[-2]).read_text()))
         Path(command[-1]).write_text('{"manifest": {}}')
         return subprocess.CompletedProcess(command, 0, b"", b"")
 
     monkeypatch.setattr(export_module.subprocess, "run", run)
     monkeypatch.chdir(tmp_path)
     export_in_subprocess(exports["lstm"].request.model_copy(update={"model_folder": Path("m")}))
+    assert seen["command"][1:4] == ["-m", "recsys.system.lean_keras", "recsys.export.process"]
     assert seen["env"]["KERAS_BACKEND"] == "tensorflow"
     assert seen["env"]["TF_USE_LEGACY_KERAS"] == "1"
     assert seen["request"]["model_folder"] == str(tmp_path / "m")

@@ -6,8 +6,10 @@ import sys
 
 import pytest
 
+from recsys.system import backend
 from recsys.system import lean_keras as module
 from recsys.system.lean_keras import lean_keras
+from recsys.system.wording import as_typed
 from tests.processes import run_python
 
 ABSENT = "module_of_nowhere"
@@ -31,6 +33,18 @@ def test_they_are_imported_again_where_something_failed(monkeypatch):
     with pytest.raises(RuntimeError), lean_keras():
         raise RuntimeError
     importlib.import_module("colorsys")
+
+
+def test_commands_import_keras_so_and_programs_of_ones_own_do_not(monkeypatch):
+    monkeypatch.setattr(module, "NEEDLESS", ("colorsys",))
+    monkeypatch.delitem(sys.modules, "colorsys", raising=False)
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "1")
+    hidden = []
+    monkeypatch.setattr(backend, "_runs", lambda: hidden.append("colorsys" in sys.modules))
+    backend._import_quietly()
+    with as_typed():
+        backend._import_quietly()
+    assert hidden == [False, True]
 
 
 def test_a_program_is_run_as_by_itself(tmp_path):

@@ -9,8 +9,7 @@ from tests.processes import run_python
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.nightly
-@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+@pytest.mark.parametrize("backend", ["tensorflow", pytest.param("jax", marks=pytest.mark.nightly)])
 def test_chunks_change_neither_value_nor_gradient_nor_take_memory(backend):
     done = run_python(backend, "-m", "tests.models.losses.log_partition_check", XLA_FLAGS="")
     assert done.returncode == 0, done.stderr[-3000:]

@@ -18,6 +18,9 @@ define install_pinned
 	@touch $@
 endef
 
+# The many processes of the tests and demos are not to compile recsys each anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help install quickstart marketing-demo docs test nightly format lint lock audit clean
 

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.processes import OWNER, SHARED
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -22,13 +24,16 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault(
     "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
 )
-if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-    # Shared by the workers and by the processes that tests start, which all inherit it.
-    cache = tempfile.mkdtemp(prefix="jax-compiled-")
-    atexit.register(shutil.rmtree, cache, ignore_errors=True)
-    os.environ["JAX_COMPILATION_CACHE_DIR"] = cache
-    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
-    os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "0"
+if SHARED not in os.environ:
+    # Of this session: its workers and the processes that tests start inherit the name.
+    shared = Path(tempfile.mkdtemp(prefix="tests-"))
+    atexit.register(shutil.rmtree, shared, ignore_errors=True)
+    (shared / OWNER).write_text(str(os.getpid()))
+    os.environ[SHARED] = str(shared)
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = str(shared / "jax-compiled")
+        os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+        os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "0"
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ.pop("MLFLOW_TRACKING_URI", None)
 

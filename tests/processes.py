@@ -1,49 +1,48 @@
 """Python programs in processes of their own that need not import a backend again.
 
 Importing TensorFlow takes longer than most of what the tests do with it. So one server a kind of
-environment imports what such programs need, computes nothing, and forks for each of them.
+environment imports what such programs need, computes nothing, and forks for each of them. All
+workers of a test session, and the programs themselves, share it.
 
-Run as a program (``python -m tests.processes MODULE …``) it is that server.
+Run as a program (``python -m tests.processes KIND``) it is that server.
 """
 
-import atexit
 import contextlib
 import importlib
 import json
 import os
 import runpy
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
+from recsys.system.files import locked
 from recsys.system.lean_keras import lean_keras
 
 REPOSITORY = Path(__file__).parents[1]
 # A variable with which a program that may be killed starts its exports itself.
 OWN_EXPORTS = "TESTS_OWN_EXPORTS"
 BACKENDS = ("tensorflow", "jax")
-TRAINING = ("recsys.training.build", "recsys.training.fit", "recsys.evaluation.ranking")
+# The folder of a session, whose first file names its process: in it are the servers' sockets.
+SHARED = "TESTS_SHARED"
+OWNER = "owner"
 RUN = ("recsys.pipeline", "recsys.api.training", "recsys.cli", "mlflow.tracking")
 # By kind: what it imports beforehand, and in which environment. The export is TensorFlow's with
 # Keras 2, which TFRS needs.
 KINDS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     "tensorflow": (
-        ("recsys.training.step_tensorflow", *TRAINING),
-        {"KERAS_BACKEND": "tensorflow"},
-    ),
-    "jax": (("recsys.training.step_jax", *TRAINING), {"KERAS_BACKEND": "jax"}),
-    "run-tensorflow": (
         ("recsys.training.step_tensorflow", *RUN),
         {"KERAS_BACKEND": "tensorflow"},
     ),
-    "run-jax": (("recsys.training.step_jax", *RUN), {"KERAS_BACKEND": "jax"}),
+    "jax": (("recsys.training.step_jax", *RUN), {"KERAS_BACKEND": "jax"}),
     "export": (
         ("recsys.export.process",),
         {"KERAS_BACKEND": "tensorflow", "TF_USE_LEGACY_KERAS": "1"},
@@ -57,7 +56,7 @@ def run_python(
     """What ``python COMMAND`` does, as ``subprocess.run`` says it.
 
     Args:
-        kind: a key of :data:`KINDS`: of a backend, of whole runs on one, or ``export``.
+        kind: a key of :data:`KINDS`: a backend, or ``export``.
         command: ``-c PROGRAM``, ``-m MODULE`` or ``SCRIPT``, and its arguments.
         cwd: the working directory.
         environment: variables that differ from this process's. Those that a library reads when
@@ -72,32 +71,40 @@ def run_python(
             "stdout": str(stdout),
             "stderr": str(stderr),
         }
-        returncode = _server(kind)(request)
+        returncode = _ask(kind, request)
         said = stdout.read_text(), stderr.read_text()
     return subprocess.CompletedProcess(command, returncode, *said)
 
 
-@cache
-def _server(kind: str) -> Callable[[dict], int]:
-    """Starts the server of a kind, once a process; it ends with the process that started it."""
-    modules, variables = KINDS[kind]
-    server = subprocess.Popen(
-        [sys.executable, "-m", "tests.processes", *modules],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        cwd=REPOSITORY,
-        env={**os.environ, **variables, "PYTHONPATH": str(REPOSITORY)},
-        text=True,
-    )
-    atexit.register(server.communicate)  # the end of its input ends it
+def _ask(kind: str, request: dict) -> int:
+    with _connected(kind) as connection, connection.makefile("rw") as stream:
+        stream.write(json.dumps(request) + "\n")
+        stream.flush()
+        return int(stream.readline())
 
-    def ask(request: dict) -> int:
-        assert server.stdin is not None and server.stdout is not None
-        server.stdin.write(json.dumps(request) + "\n")
-        server.stdin.flush()
-        return int(server.stdout.readline())
 
-    return ask
+def _connected(kind: str) -> socket.socket:
+    """A connection to the server of a kind, which the first one starts."""
+    folder = Path(os.environ[SHARED])
+    address, log = folder / kind, folder / f"{kind}.log"
+    with locked(address):
+        if not address.exists():
+            with open(log, "w") as output:
+                server = subprocess.Popen(
+                    [sys.executable, "-m", "tests.processes", kind],
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    cwd=REPOSITORY,
+                    env={**os.environ, **KINDS[kind][1], "PYTHONPATH": str(REPOSITORY)},
+                    start_new_session=True,  # a signal to those who asked is not meant for it
+                )
+            while not address.exists():
+                assert server.poll() is None, log.read_text()[-3000:]
+                time.sleep(0.1)
+    connection = socket.socket(socket.AF_UNIX)
+    connection.connect(str(address))
+    return connection
 
 
 def forked_export(
@@ -123,20 +130,52 @@ def exports_by_fork() -> Iterator[None]:
         yield
 
 
-def _serve(modules: Sequence[str]) -> None:
+def _serve(kind: str) -> None:
+    """Forks for those who ask, for as long as the session lives."""
+    folder = Path(os.environ[SHARED])
+    owner = int((folder / OWNER).read_text())
     with lean_keras():
         importlib.import_module("keras")
-    for module in modules:
+    for module in KINDS[kind][0]:
         importlib.import_module(module)
-    if "recsys.pipeline" in modules:
-        _server("export")  # which the forks share: one of them is at work at a time
-    for line in sys.stdin:
-        request = json.loads(line)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(folder / f"{kind}.begun"))
+        listener.listen()
+        listener.settimeout(1)
+        (folder / f"{kind}.begun").rename(folder / kind)
+        while folder.is_dir() and _lives(owner):
+            with contextlib.suppress(ChildProcessError):
+                while os.waitpid(-1, os.WNOHANG)[0]:
+                    pass
+            try:
+                connection, _ = listener.accept()
+            except TimeoutError:
+                continue
+            if not os.fork():
+                listener.close()
+                os._exit(_answer(connection))
+            connection.close()
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _answer(connection: socket.socket) -> int:
+    """Runs what is asked for in a fork, which may be killed, and says how it ended."""
+    connection.settimeout(None)
+    with connection.makefile("rw") as stream:
+        request = json.loads(stream.readline())
         child = os.fork()
         if not child:
             os._exit(_run(request))
         _, status = os.waitpid(child, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+        stream.write(f"{os.waitstatus_to_exitcode(status)}\n")
+    return 0
 
 
 def _run(request: dict) -> int:
@@ -179,4 +218,4 @@ def _execute(command: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    _serve(sys.argv[1:])
+    _serve(sys.argv[1])

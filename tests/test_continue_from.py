@@ -82,7 +82,7 @@ def found(tmp_path_factory, empty_store):
     log.to_csv(folder / "tuesday.csv", index=False)
     log.assign(item="x" + log["item"]).to_csv(folder / "others.csv", index=False)
     (folder / "shop.yaml").write_text(yaml.safe_dump(EXPERIMENT))
-    done = run_python("run-tensorflow", "-c", PROGRAM, cwd=folder)
+    done = run_python("tensorflow", "-c", PROGRAM, cwd=folder)
     assert done.returncode == 0, done.stderr[-3000:]
     return folder, json.loads((folder / "said.json").read_text())
 

@@ -285,7 +285,11 @@ SESSIONS = [
     DOCS / "guides" / "own-encoder.md",
     READMES[0],
 ]
-NIGHTLY = {DOCS / "guides" / "own-encoder.md"}
+NIGHTLY = {
+    DOCS / "guides" / "own-encoder.md",
+    DOCS / "guides" / "serving.md",
+    DOCS / "tutorial" / "own-log.md",
+}
 
 
 @pytest.mark.parametrize("block", PYTHON, ids=names(PYTHON))

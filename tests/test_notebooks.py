@@ -80,6 +80,7 @@ def test_evaluate_without_a_run_says_what_is_missing(tmp_path):
         execute_notebook("evaluate.ipynb", tmp_path, run_folder="runs/nothing")
 
 
+@pytest.mark.nightly
 def test_a_log_is_explored_before_training(tmp_path):
     write_log(tmp_path)
     notebook = execute_notebook(

@@ -71,7 +71,7 @@ def folder(tmp_path_factory, empty_store):
     (folder / "runs").mkdir()
     shutil.copy(empty_store, folder / "runs" / "mlflow.db")
     (folder / "circle.yaml").write_text(yaml.safe_dump(EXPERIMENT))
-    done = run_python("run-tensorflow", "-m", "recsys.cli", "run", "circle.yaml", cwd=folder)
+    done = run_python("tensorflow", "-m", "recsys.cli", "run", "circle.yaml", cwd=folder)
     assert done.returncode == 0, done.stderr[-3000:]
     (folder / "stdout").write_text(done.stdout)
     (folder / "stderr").write_text(done.stderr)
@@ -230,7 +230,7 @@ def test_steps_alone_on_jax(folder):
     short += ["training.steps_per_dispatch=1"]  # fewer shapes to compile
     steps = (["prepare"], ["train", *name], ["evaluate", *name], ["export", *name])
     commands = [[step[0], "circle.yaml", *short, *step[1:]] for step in steps]
-    done = run_python("run-jax", "-c", COMMANDS, json.dumps(commands), cwd=folder)
+    done = run_python("jax", "-c", COMMANDS, json.dumps(commands), cwd=folder)
     assert done.returncode == 0, done.stderr[-3000:]
     stepwise = folder / "runs" / "stepwise" / "1"
     assert (stepwise / "model/1/saved_model.pb").exists()
@@ -335,6 +335,7 @@ def copy(folder, tmp_path):
     return tmp_path
 
 
+@pytest.mark.nightly
 def test_another_order_is_measured_exported_and_shown(copy):
     """Of a finished run: it is not trained again, and its metrics stay."""
     run = copy / "runs/circle/1"

@@ -47,7 +47,7 @@ def found(tmp_path_factory, empty_store):
     shutil.copy(empty_store, folder / "runs" / "mlflow.db")
     write_log(folder, users=40, items=12, events=10)
     (folder / "private.yaml").write_text(yaml.safe_dump(EXPERIMENT))
-    done = run_python("run-jax", "-c", PROGRAM, cwd=folder)
+    done = run_python("jax", "-c", PROGRAM, cwd=folder)
     assert done.returncode == 0, done.stderr[-3000:]
     return folder / "runs" / "private" / "1", " ".join(done.stdout.split())
 

@@ -76,7 +76,7 @@ def test_quickstart(tmp_path, empty_store):
     shutil.copy(empty_store, tmp_path / "runs" / "mlflow.db")
     command = (str(REPOSITORY / "scripts" / "quickstart.py"), "training.epochs=2")
     home = {"RECSYS_DATA_HOME": str(tmp_path / "home"), "PYTHONPATH": str(REPOSITORY)}
-    done = run_python("run-tensorflow", *command, cwd=tmp_path, **home)
+    done = run_python("tensorflow", *command, cwd=tmp_path, **home)
     assert done.returncode == 0, done.stderr[-3000:]
     for name in MODELS:
         run = tmp_path / "runs" / name / "1"

@@ -60,6 +60,7 @@ def test_an_export_passes(exports, check, name):
     assert verdict["latency"]["p50_ms"] <= verdict["latency"]["p99_ms"]
 
 
+@pytest.mark.nightly
 def test_it_needs_nothing_but_itself_and_tensorflow(exports, tmp_path):
     copied = shutil.copy(SCRIPT, tmp_path / "kit.py")
     command = [sys.executable, "-I", copied, exports["lstm"].folder, "--python", sys.executable]

@@ -64,7 +64,7 @@ class Work:
         """``recsys`` with the experiment, and something that happens to it."""
         command, *overrides = arguments
         return run_python(
-            f"run-{self.backend}",
+            self.backend,
             *("-m", "tests.faults.victim", json.dumps(fault)),
             *(command, "faulty.yaml", *overrides),
             cwd=self.path,

@@ -55,7 +55,7 @@ def test_a_full_disk_is_one_message_and_the_run_goes_on_when_there_is_room(undis
     whole, _ = undisturbed()
     work = fresh()
     command = ("-c", PROGRAM, str(whole.runs))
-    done = run_python(f"run-{work.backend}", *command, cwd=work.path, **{OWN_EXPORTS: "1"})
+    done = run_python(work.backend, *command, cwd=work.path, **{OWN_EXPORTS: "1"})
     if done.returncode == 77:
         pytest.skip("a disk of its own cannot be mounted here")
     assert done.returncode == 0, done.stderr[-3000:]

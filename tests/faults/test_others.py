@@ -36,7 +36,7 @@ print(json.dumps([json.loads(Path(f"{number}.json").read_text()) for number in (
 def together(work, *arguments: str) -> list[tuple[int, str]]:
     """Status and messages of two that begin together."""
     command = ("-c", TOGETHER, json.dumps(arguments))
-    done = run_python(f"run-{work.backend}", *command, cwd=work.path)
+    done = run_python(work.backend, *command, cwd=work.path)
     assert done.returncode == 0, done.stderr[-3000:]
     return sorted((status, said) for status, _, said in json.loads(done.stdout.splitlines()[-1]))
 

@@ -172,6 +172,7 @@ def test_a_log_is_replayed_through_what_was_exported(folder, data, prediction, r
         assert list(action.items) == [each.item_id for each in expected]
 
 
+@pytest.mark.nightly
 def test_the_notebook_runs_from_top_to_bottom(folder, prediction, sentiment, recommender):
     notebook = execute_notebook(
         "users.ipynb",

@@ -583,6 +583,7 @@ def test_upload_without_an_address_or_a_run_is_bad_input(run_folder, runs_dir, m
         tracking.upload(run_folder, runs_dir)
 
 
+@pytest.mark.nightly
 def test_runs_that_start_together_make_one_store_without_noise(tmp_path):
     program = """
 import sys

@@ -14,8 +14,10 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module", params=BACKENDS)
 def trained(request, tmp_path_factory):
-    """The backend, and by model what its training came to."""
-    return request.param, reference_losses.train(request.param, tmp_path_factory.mktemp("board"))
+    """The backend, and by model what its training came to; on TensorFlow, its beginning."""
+    epochs = ["2"] if request.param == "tensorflow" else []
+    folder = tmp_path_factory.mktemp("board")
+    return request.param, reference_losses.train(request.param, folder, PAIRS, "float32", *epochs)
 
 
 def assert_learnt(found) -> None:
@@ -24,9 +26,15 @@ def assert_learnt(found) -> None:
     assert not wrong, wrong
 
 
+@pytest.mark.parametrize("trained", ["jax"], indirect=True)
 def test_checkerboard(trained):
     assert len(trained[1]) == len(PAIRS)
     assert_learnt(trained[1])
+
+
+@pytest.mark.nightly
+def test_checkerboard_on_tensorflow(tmp_path):
+    assert_learnt(reference_losses.train("tensorflow", tmp_path))
 
 
 @pytest.mark.nightly

@@ -1,10 +1,12 @@
 import numpy as np
 import pandas as pd
+import pytest
 from PIL import Image
 
 from recsys.data.sources.public import fetch
 
 
+@pytest.mark.nightly
 def test_digits_are_liked_as_said_and_pictures_come_out_one_by_one(home):
     folder = fetch("digits-pictures")
     log = pd.read_csv(folder / "interactions.csv")

@@ -10,6 +10,12 @@ from nbclient import NotebookClient
 REPOSITORY = Path(__file__).parents[1]
 NOTEBOOKS = REPOSITORY / "notebooks"
 TAG = "parameters"
+# Exports start from a process that has imported TensorFlow already.
+PREPARED = """
+from tests.processes import exports_by_fork
+by_fork = exports_by_fork()
+by_fork.__enter__()
+"""
 
 
 def parameters_of(notebook: nbformat.NotebookNode) -> int:
@@ -28,6 +34,7 @@ def execute_notebook(name: str, cwd: Path, **parameters: Any) -> nbformat.Notebo
     given = "\n".join(f"{key} = {value!r}" for key, value in parameters.items())
     injected = nbformat.v4.new_code_cell(given, metadata={"tags": ["injected-parameters"]})
     notebook.cells.insert(parameters_of(notebook) + 1, injected)
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(PREPARED))
     # A kernel is a process of its own: it must find the package, installed or not.
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "TF_CPP_MIN_LOG_LEVEL": "3"}
     client = NotebookClient(notebook, timeout=240, kernel_name="python3")

@@ -32,6 +32,7 @@ from recsys.export.signature import VARIABLE, required_key, signing_key
 from recsys.export.verdict import sentences
 from recsys.models.retriever import Retriever
 from recsys.models.saved import load_retriever, save_retriever
+from recsys.reports.model_card import write_model_card
 from recsys.reports.report import write_report
 from recsys.runs import provenance
 from recsys.runs.at_work import at_work
@@ -303,9 +304,9 @@ class Pipeline:
         }
 
     def publish(self, tracker: tracking.Tracker) -> None:
-        """Writes the report of an evaluated run and sends it and the metrics to MLflow."""
+        """Writes the pages of an evaluated run, and sends them and the metrics to MLflow."""
         metrics = self.folder.read_metrics(["test", "validation", "timing"])
-        report = write_report(self.folder.path)
+        pages = [write_report(self.folder.path), write_model_card(self.folder.path)]
         for note in metrics.get("notes", {}).get("test", ()):
             warn(f"  {note}")
         tracker.log_metrics({name: metrics[name] for name in ("test", "validation", "timing")})
@@ -317,7 +318,7 @@ class Pipeline:
         for section in ("privacy", "continued"):
             if found := metrics.get(section):
                 tracker.log_metrics({section: found})
-        for artefact in (self.folder.metrics, report):
+        for artefact in (self.folder.metrics, *pages):
             tracker.log_artifact(artefact)
 
     def export(self, dataset: Dataset, tracker: tracking.Tracker) -> Path:

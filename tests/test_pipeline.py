@@ -92,6 +92,7 @@ def test_the_run_folder_is_as_contracted(run):
         "model/1/saved_model.pb",
         "model/1/assets.extra/manifest.json",
         "report.html",
+        "model_card.md",
     ):
         assert (run / name).exists(), name
 

@@ -46,6 +46,12 @@ class ExportConfig(StrictConfig):
         "measured, too; 0: neither is measured",
     )
     budget: BudgetConfig = BudgetConfig()
+    license: str = Field(
+        "unknown",
+        min_length=1,
+        description="the model's licence, for its card: an identifier of Hugging Face, such as "
+        "apache-2.0 or other",
+    )
     signing_key: KeyName | None = Field(
         None,
         description="name of the private key that signs the SavedModel, such as release: its PEM "

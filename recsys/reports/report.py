@@ -53,12 +53,7 @@ def write_report(run_folder: Path) -> Path:
         InputError: a document is missing or damaged, or holds no test metrics.
     """
     run_folder = Path(run_folder)
-    metrics = read_metrics(run_folder)
-    if not metrics.get("test"):
-        raise InputError(
-            f"{run_folder / 'metrics.json'} holds no test metrics: evaluate the run first "
-            "(`recsys evaluate`)"
-        )
+    metrics = evaluated(run_folder)
     experiment = run_folder / "experiment.yaml"
     return write_page(
         run_folder / REPORT,
@@ -74,6 +69,24 @@ def write_report(run_folder: Path) -> Path:
     )
 
 
+def evaluated(run_folder: Path) -> dict[str, Any]:
+    """What an evaluated run found.
+
+    Args:
+        run_folder: of one run.
+
+    Raises:
+        InputError: ``metrics.json`` is missing or damaged, or holds no test metrics.
+    """
+    metrics = read_metrics(run_folder)
+    if not metrics.get("test"):
+        raise InputError(
+            f"{run_folder / 'metrics.json'} holds no test metrics: evaluate the run first "
+            "(`recsys evaluate`)"
+        )
+    return metrics
+
+
 def _context(
     metrics: dict[str, Any],
     experiment: dict[str, Any],
@@ -84,7 +97,7 @@ def _context(
 ) -> dict[str, Any]:
     """What the template shows."""
     name = str(experiment.get("name", "model"))
-    headline = _headline_metric(metrics["test"], experiment)
+    headline = headline_metric(metrics["test"], experiment)
     k = parse_metric(headline)[1]
     baselines = metrics.get("baselines", {})
     comparisons = metrics.get("comparisons", [])
@@ -139,7 +152,16 @@ def _context(
     }
 
 
-def _headline_metric(test: Mapping[str, Any], experiment: Mapping[str, Any]) -> str:
+def headline_metric(test: Mapping[str, Any], experiment: Mapping[str, Any]) -> str:
+    """The metric that a run is judged by.
+
+    Args:
+        test: metrics of the test part.
+        experiment: the run's, as plain values.
+
+    Raises:
+        InputError: the test part was not measured by it.
+    """
     metric = experiment.get("evaluation", {}).get("metric", "ndcg@10")
     if metric not in test:
         raise InputError(

@@ -52,6 +52,7 @@ class RunFolder:
         self.examples = path / "examples.json"
         self.rerank = path / "rerank.json"
         self.report = path / "report.html"
+        self.model_card = path / "model_card.md"
         self.model = path / "model"
         self.catalogues = path / "catalogues"
         self.onnx = path / "onnx"

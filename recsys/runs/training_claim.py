@@ -81,6 +81,7 @@ class TrainingClaim(Claim):
     def _forget_the_model(self) -> None:
         """Removes what follows from the last weights; MLflow keeps its run of that model."""
         folder = self.folder
-        for file in (folder.retriever, folder.ranks, folder.examples, folder.report):
+        pages = (folder.report, folder.model_card)
+        for file in (folder.retriever, folder.ranks, folder.examples, *pages):
             file.unlink(missing_ok=True)
         record.forget(folder.path)

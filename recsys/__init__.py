@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from recsys.api.ids import pseudonym
     from recsys.api.loading import load
     from recsys.api.plots import Plots
+    from recsys.api.promoting import promote, rollback
     from recsys.api.run import Run
     from recsys.api.training import run, sweep, train
     from recsys.data.dataset import Dataset
@@ -69,7 +70,9 @@ _HOMES = {
     "list_data": "recsys.api.data",
     "load": "recsys.api.loading",
     "prepare": "recsys.api.data",
+    "promote": "recsys.api.promoting",
     "pseudonym": "recsys.api.ids",
+    "rollback": "recsys.api.promoting",
     "run": "recsys.api.training",
     "sweep": "recsys.api.training",
     "train": "recsys.api.training",
@@ -95,7 +98,9 @@ __all__ = [
     "list_data",
     "load",
     "prepare",
+    "promote",
     "pseudonym",
+    "rollback",
     "run",
     "sweep",
     "train",

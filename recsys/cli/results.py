@@ -9,6 +9,7 @@ import typer
 from recsys.cli.app import RUNS, RunsDir, app
 from recsys.system.backend import start_backend
 from recsys.system.display import show
+from recsys.tracking.config import CHAMPION
 
 
 @app.command()
@@ -39,6 +40,42 @@ def compare(
     table = compare([[Run(seed) for seed in seeds] for seeds in found], metric)
     for sentence in table["sentence"]:
         show(sentence)
+
+
+@app.command()
+def promote(
+    run: Annotated[Path, typer.Argument(help="folder of an exported run")],
+    alias: Annotated[str, typer.Option("--as", metavar="ALIAS", help="in the registry")] = CHAMPION,
+    force: Annotated[
+        str | None,
+        typer.Option(metavar="REASON", help="although it is worse, or cannot be compared"),
+    ] = None,
+    runs_dir: RunsDir = RUNS,
+) -> None:
+    """Put a run's model in use (models:/NAME@champion), unless it is worse than today's."""
+    from recsys.runs.opening import open_exported
+
+    folder = open_exported(run)
+    start_backend()
+    from recsys.api.promoting import promote
+    from recsys.api.run import Run
+
+    done = promote(Run(folder), alias, force=force, runs_dir=runs_dir)
+    show(done.sentence)
+    show(f"models:/{done.model}@{done.alias} is version {done.version}")
+
+
+@app.command()
+def rollback(
+    model: Annotated[str, typer.Argument(help="name of the registered model")],
+    alias: Annotated[str, typer.Option("--as", metavar="ALIAS", help="in the registry")] = CHAMPION,
+    reason: Annotated[str, typer.Option(help="in words")] = "rolled back",
+    runs_dir: RunsDir = RUNS,
+) -> None:
+    """Put the model back in use that `recsys promote` replaced."""
+    from recsys.api.promoting import rollback
+
+    show(rollback(model, alias, reason=reason, runs_dir=runs_dir).sentence)
 
 
 @app.command("list")

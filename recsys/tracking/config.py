@@ -4,6 +4,9 @@ from pydantic import Field
 
 from recsys.config import StrictConfig
 
+# The alias in the registry of the model that is in use.
+CHAMPION = "champion"
+
 
 class TrackingConfig(StrictConfig):
     """Where a run is shown in MLflow and what it registers there.

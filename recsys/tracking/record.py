@@ -46,6 +46,12 @@ def mark(run_folder: Path) -> tuple[str, bool]:
     return made, True
 
 
+def mark_of(run_folder: Path) -> str | None:
+    """What :func:`mark` gave this folder; None: nothing yet."""
+    found = _document(run_folder).get("mark")
+    return None if found is None else str(found)
+
+
 def forget(run_folder: Path) -> None:
     """Has the run begin another one in every store."""
     (run_folder / FILE).unlink(missing_ok=True)

@@ -25,7 +25,7 @@ def fetch_model(address: str, runs_dir: Path) -> Path:
         InputError: there is no such model, alias or version, the server does not answer, or the
             model is not one that recsys logged.
     """
-    with _asking(address, runs_dir) as (client, uri):
+    with asking(address, runs_dir) as (client, uri):
         from mlflow.artifacts import download_artifacts
 
         version = _version(client, address)
@@ -43,13 +43,21 @@ def version_number(address: str, runs_dir: Path) -> str:
     Raises:
         InputError: there is no such model, alias or version, or the server does not answer.
     """
-    with _asking(address, runs_dir) as (client, _):
+    with asking(address, runs_dir) as (client, _):
         return str(_version(client, address).version)
 
 
 @contextlib.contextmanager
-def _asking(address: str, runs_dir: Path) -> "Iterator[tuple[MlflowClient, str]]":
-    """A client of the registry and its address; what is not there is one message."""
+def asking(address: str, runs_dir: Path) -> "Iterator[tuple[MlflowClient, str]]":
+    """A client of the registry and its address; what is not there is one message.
+
+    Args:
+        address: of what is asked for, for the message.
+        runs_dir: see :func:`fetch_model`.
+
+    Raises:
+        InputError: MLflow says that there is no such thing, or the server does not answer.
+    """
     store.prepare_environment()
     uri = _store(runs_dir)
     from mlflow.exceptions import MlflowException

@@ -3,7 +3,7 @@
 Usage: checkerboard_check.py FOLDER PAIRS PRECISION [EPOCHS], where FOLDER has the dataset and PAIRS
 is JSON, of each model the names of its query tower and its loss in the zoo. EPOCHS: stop after so
 many. Prints one JSON line: by model ``losses``, of each of its first steps, and ``hits``, by part
-the share of users whose right recommendation is among the first two.
+the share of users whose right recommendation is among the first two, unless training was stopped.
 """
 
 import json
@@ -46,9 +46,11 @@ def train(dataset: Dataset, query: str, loss: str, training: TrainingConfig, fol
     retriever = build_retriever(config, dataset, "train", 1, training.precision)
     step_losses.clear()
     fitting.fit(retriever, dataset, training, 1, folder / query / loss, epochs=epochs)
+    hits: dict[str, float] = {}
+    if epochs is not None:
+        return {"losses": step_losses[:STEPS], "hits": hits}
     embedder = RetrieverEmbedder(retriever, dataset)
     # Two items of the right colour are left: the validation and the test event.
-    hits = {}
     for part in ("validation", "test"):
         ranked = rank(embedder, dataset, dataset.queries(part), "exclude", 2)
         hits[part] = float(np.mean(ranked.ranks <= 2))

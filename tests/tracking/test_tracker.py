@@ -365,6 +365,7 @@ def test_a_damaged_record_is_bad_input(run_folder, runs_dir):
         begin(run_folder, runs_dir)
 
 
+@pytest.mark.nightly
 def test_the_registered_model_needs_none_of_our_code(run_folder, runs_dir, saved_model, tmp_path):
     with begin(run_folder, runs_dir) as tracker:
         tracker.log_model(saved_model, EXAMPLE)
@@ -519,6 +520,7 @@ def test_upload_sends_everything_once(run_folder, runs_dir, saved_model, monkeyp
     assert len(client.search_model_versions("name = 'tiny-42'")) == 1
 
 
+@pytest.mark.nightly
 def test_a_server_asks_who_it_is(run_folder, runs_dir, monkeypatch, protected, caplog):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", protected)
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", USER)

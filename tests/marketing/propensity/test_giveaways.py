@@ -72,6 +72,7 @@ def test_it_need_not_rise_with_the_answer():
     assert {each.column for each in found} == {"balance_after", "status"}
 
 
+@pytest.mark.nightly
 def test_of_amounts_and_classes_too():
     features, _ = callers()
     generator = np.random.default_rng(1)

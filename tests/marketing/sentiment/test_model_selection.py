@@ -94,6 +94,7 @@ def apart(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(text=[f"{text} nr{row}" for row, text in enumerate(table["text"])])
 
 
+@pytest.mark.nightly
 def test_a_reader_of_order_beats_tfidf_in_two_languages(selected):
     assert selected.chosen.kind == "cnn" and selected.scoring is selected.chosen
     assert selected.metrics["cnn"]["auc"]["low"] > 0.9

@@ -19,7 +19,7 @@ from tests.faults.results import dataset_of
 # Bytes a kill that `--faults` asks for.
 BYTES = 10
 # What a run writes for people and for other programs, and does not read again.
-NOT_READ = {"report.html", "probes.npz"}
+NOT_READ = {"report.html", "model_card.md", "probes.npz"}
 
 
 def readers(work) -> dict[Path, Callable[[], object]]:

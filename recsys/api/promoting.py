@@ -59,9 +59,8 @@ def promote(
             the champion (with by how much), or they cannot be compared.
 
     Example:
-        >>> recsys.promote(run)
-        Traceback (most recent call last):
-        recsys.errors.InputError: runs/average/1/model/1 is no version of a registered model: ...
+        >>> recsys.promote(run, "shadow").sentence
+        'average version 1 is the first shadow'
     """
     from recsys.tracking import promotion
 
@@ -98,7 +97,7 @@ def rollback(
         InputError: there is no such model, nothing has the alias, or nothing had it before.
 
     Example:
-        >>> recsys.rollback("average")
+        >>> recsys.rollback("average", "shadow")
         Traceback (most recent call last):
         recsys.errors.InputError: ...
     """

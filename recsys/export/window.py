@@ -24,19 +24,16 @@ class Window:
     """
 
     def __init__(self, known_BE: tf.Tensor, most: int) -> None:
-        counted_BE = tf.cast(known_BE, tf.int32)
-        # Of each event, itself and the known ones that follow.
-        left_BE = tf.cumsum(counted_BE, axis=1, reverse=True)
-        self.length_B = tf.minimum(tf.reduce_sum(counted_BE, axis=1), most)
+        # Of each event, itself and the known ones before it.
+        counted_BE = tf.cumsum(tf.cast(known_BE, tf.int32), axis=1)
+        known_B = tf.reduce_sum(tf.cast(known_BE, tf.int32), axis=1)
+        self.length_B = tf.minimum(known_B, most)
         # Encoders read the last position of a history, so there is always one.
-        self._width = tf.maximum(tf.reduce_max(self.length_B), 1)
-        places_BE = self.length_B[:, tf.newaxis] - left_BE
-        # All others are written behind the window.
-        places_BE = tf.where(known_BE & (places_BE >= 0), places_BE, self._width)
-        queries_BE = tf.zeros_like(places_BE) + tf.range(tf.shape(places_BE)[0])[:, tf.newaxis]
-        self._places_BE2 = tf.stack([queries_BE, places_BE], axis=2)
+        width = tf.maximum(tf.reduce_max(self.length_B), 1)
+        wanted_BW = (known_B - self.length_B)[:, tf.newaxis] + tf.range(1, width + 1)
+        # Behind a history's end none is found: the place behind all events.
+        self._places_BW = tf.searchsorted(counted_BE, wanted_BW)
 
     def of(self, values_BE: tf.Tensor) -> tf.Tensor:
         """The values of the window's events, [B, W]; 0 behind a history's end."""
-        shape = [tf.shape(values_BE)[0], self._width + 1]
-        return tf.scatter_nd(self._places_BE2, values_BE, shape)[:, :-1]
+        return tf.gather(tf.pad(values_BE, [[0, 0], [0, 1]]), self._places_BW, batch_dims=1)

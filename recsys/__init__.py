@@ -30,10 +30,13 @@ if TYPE_CHECKING:
     )
     from recsys.api.data_check import check_data
     from recsys.api.forgetting import forget
+    from recsys.api.grouping import groups
     from recsys.api.ids import pseudonym
+    from recsys.api.lists import evaluate_lists
     from recsys.api.loading import load
     from recsys.api.plots import Plots
     from recsys.api.promoting import promote, rollback
+    from recsys.api.reproducing import reproduce
     from recsys.api.run import Run
     from recsys.api.training import run, sweep, train
     from recsys.data.dataset import Dataset
@@ -63,15 +66,18 @@ _HOMES = {
     "check_data": "recsys.api.data_check",
     "compare": "recsys.api.comparing",
     "diagnose": "recsys.api.data",
+    "evaluate_lists": "recsys.api.lists",
     "fetch_data": "recsys.api.data",
     "forget": "recsys.api.forgetting",
     "generate_data": "recsys.api.data",
+    "groups": "recsys.api.grouping",
     "init": "recsys.api.data",
     "list_data": "recsys.api.data",
     "load": "recsys.api.loading",
     "prepare": "recsys.api.data",
     "promote": "recsys.api.promoting",
     "pseudonym": "recsys.api.ids",
+    "reproduce": "recsys.api.reproducing",
     "rollback": "recsys.api.promoting",
     "run": "recsys.api.training",
     "sweep": "recsys.api.training",
@@ -91,15 +97,18 @@ __all__ = [
     "check_data",
     "compare",
     "diagnose",
+    "evaluate_lists",
     "fetch_data",
     "forget",
     "generate_data",
+    "groups",
     "init",
     "list_data",
     "load",
     "prepare",
     "promote",
     "pseudonym",
+    "reproduce",
     "rollback",
     "run",
     "sweep",

@@ -44,9 +44,11 @@ from recsys.runs.training_claim import TrainingClaim
 from recsys.system.compilation import programs
 from recsys.system.devices import on_accelerator
 from recsys.system.gpus import naming_full_memory, unused_card
+from recsys.system.memory import peak_memory
 from recsys.system.wording import in_shell, switch
 from recsys.training.build import build_retriever, check_model
 from recsys.training.continuation import Earlier
+from recsys.training.devices import peak_device_memory
 from recsys.training.fit import Callback, TrainingState, fit
 from recsys.training.precision import dtype_policy
 from recsys.training.privacy import check_privacy
@@ -135,8 +137,20 @@ class Pipeline:
         """
         folder = self.folder
         made = (folder.history, folder.timing, folder.retriever)
-        if folder.files.hold(*made):
-            return
+        if not folder.files.hold(*made):
+            self._train(dataset, tracker, callbacks)
+        tracker.set_tags(provenance.tags(folder))
+        if folder.files.hold(folder.uncommitted):
+            tracker.log_artifact(folder.uncommitted)
+        best = folder.files.read(folder.timing)["best_epoch"]
+        # The weights of a second fit are not those that were validated.
+        tracker.log_checkpoint(folder.retriever, best, not self.experiment.training.refit)
+
+    def _train(
+        self, dataset: Dataset, tracker: tracking.Tracker, callbacks: Sequence[Callback]
+    ) -> None:
+        folder = self.folder
+        made = (folder.history, folder.timing, folder.retriever)
         if reason := unused_card(keras.backend.backend(), on_accelerator()):
             warn(f"  {reason}")
         smaller = "lower training.batch_size, model.max_events or model.dim"
@@ -177,6 +191,7 @@ class Pipeline:
                 "events_per_second": progress.events / max(progress.seconds, 1e-9),
                 "input_wait_share": progress.waited / max(progress.seconds, 1e-9),
                 "memory_forecast_gib": progress.memory_bytes / 2**30,
+                **_peaks(),
                 "backend": keras.backend.backend(),
                 "precision": self._precision(),
                 "programs": (programs() - before).as_dict(),
@@ -369,6 +384,13 @@ class Pipeline:
             parent=self._sweep,
             overwrite=self._overwrite,
         )
+
+
+def _peaks() -> dict[str, float]:
+    """The most memory that this process has held so far, in GiB, and that of its accelerator."""
+    device = peak_device_memory()
+    of_device = {} if device is None else {"peak_device_memory_gib": device / 2**30}
+    return {"peak_memory_gib": peak_memory() / 2**30, **of_device}
 
 
 def fitted_part(experiment: Experiment) -> Part:

@@ -15,6 +15,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import jsonschema
@@ -264,7 +265,8 @@ def test_overrides_have_keys_of_the_schema():
         for words in of_recsys(page):
             if words[0] not in ("run", "train", "prepare", "evaluate", "export", "sweep"):
                 continue
-            overrides = [word for word in words[2:] if re.match(r"[a-z_.]+=", word)]
+            given = [word for option, word in pairwise(words) if not option.startswith("--")]
+            overrides = [word for word in given[1:] if re.match(r"[a-z_.]+=", word)]
             document = Document({"data": {"log": {"public": "movielens-100k"}}})
             for key, _, text in (override.partition("=") for override in overrides):
                 set_value(document, key, read_override(key, text))

@@ -1,22 +1,33 @@
 """Whether one run is better than another."""
 
+import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from recsys.api.ranks import ranks_of, ranks_of_lists, seeds_of
 from recsys.api.run import Run
 from recsys.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from recsys.evaluation.ranking import RankedQueries
+    from recsys.evaluation.comparison import Contender
+    from recsys.evaluation.groups import Group
+
+logger = logging.getLogger(__name__)
 
 
 def compare(
-    runs: Sequence[Run | Sequence[Run]], metrics: str | Sequence[str] | None = None
+    runs: Sequence[Run | Sequence[Run]],
+    metrics: str | Sequence[str] | None = None,
+    *,
+    lists: Mapping[str, Any] | None = None,
+    columns: Mapping[str, str] | None = None,
+    by: str | None = None,
+    page: str | Path | None = None,
 ) -> "pd.DataFrame":
     """Compares runs on the same test part, query by query, each with each.
 
@@ -28,14 +39,23 @@ def compare(
 
     Args:
         runs: two or more evaluated runs, on one dataset, with one ``seen``; a list in the place of
-            a run has the seeds of one experiment, such as ``list(run.seeds.values())``.
+            a run has the seeds of one experiment, such as ``list(run.seeds.values())``. One is
+            enough beside lists.
         metrics: such as ``["ndcg@10", "recall@20"]``; the one that the first run is judged by,
             where it is left out.
+        lists: by name, what other systems recommended: a path or a frame of each, as
+            :func:`recsys.evaluate_lists` takes them. They come after the runs.
+        columns: of the lists, by role; likewise.
+        by: an attribute of users or items, as :func:`recsys.groups` takes it: they are compared
+            within each of its groups, and p-values are corrected for all groups together.
+        page: where to write all this as one HTML file, with the metrics of each, groups of users
+            and items, and the settings that differ.
 
     Returns:
-        A row per pair and metric: ``model`` and ``other`` (names), ``metric``, ``difference`` (the
-        model's minus the other's), ``low``, ``high``, ``p_value``, ``p_adjusted``, ``real``
-        (``p_adjusted`` < 0.05), ``queries``, ``users`` and ``sentence``.
+        A row per pair and metric, of each group where there are groups (``group``): ``model`` and
+        ``other`` (names), ``metric``, ``difference`` (the model's minus the other's), ``low``,
+        ``high``, ``p_value``, ``p_adjusted``, ``real`` (``p_adjusted`` < 0.05), ``queries``,
+        ``users`` and ``sentence``.
 
     Raises:
         InputError: fewer than two runs, a run that was not evaluated, another dataset, or queries
@@ -49,47 +69,83 @@ def compare(
     """
     import pandas as pd
 
-    from recsys.evaluation.comparison import Contender
     from recsys.evaluation.comparison import compare as compare_pairs
-    from recsys.evaluation.ranks_file import read_ranks
-    from recsys.runs.folder import RunFolder
 
     if isinstance(runs, Sequence) and any(isinstance(run, str | Path) for run in runs):
         raise InputError("compare: give runs instead of paths, such as recsys.load(path) of each")
-    experiments = [_seeds(run) for run in runs] if isinstance(runs, Sequence) else []
-    if len(experiments) < 2 or not all(experiments):
+    experiments = [seeds_of(run) for run in runs] if isinstance(runs, Sequence) else []
+    if not experiments or len(experiments) + len(lists or {}) < 2 or not all(experiments):
         raise InputError("compare: give a list of at least two runs, such as [run_a, run_b]")
     first = experiments[0][0]
-    dataset = first.dataset
-
-    def ranked(run: Run) -> "RankedQueries":
-        if run.dataset.fingerprint != dataset.fingerprint:
-            raise InputError(
-                f"{first.path} and {run.path} were made with different datasets "
-                f"({dataset.fingerprint[:12]} and {run.dataset.fingerprint[:12]}): only runs on "
-                "one dataset can be compared"
-            )
-        run.document("metrics")  # what was ranked for other metrics is out of date
-        folder = RunFolder(run.path)
-        return read_ranks(folder.files.checked(folder.ranks), dataset)
-
-    contenders = []
-    for seeds, name in zip(experiments, _names([seeds[0] for seeds in experiments]), strict=True):
-        one, *further = map(ranked, seeds)
-        contenders.append(Contender(name, one, further))
+    contenders, notes = _contenders(experiments, lists or {}, columns)
+    for note in notes:
+        logger.warning("%s", note)
     metrics = [metrics] if isinstance(metrics, str) else metrics
     shown = list(metrics) if metrics else [first.experiment.evaluation.metric]
-    found = compare_pairs(combinations(contenders, 2), shown)
-    return pd.DataFrame([each.as_dict() for each in found])
+    pairs = list(combinations(contenders, 2))
+    found = compare_pairs(pairs, shown)
+    if page is not None:
+        from recsys.api.comparison_page import write_page
+
+        of_runs = [seeds[0] for seeds in experiments]
+        write_page(Path(page), of_runs, contenders, found, shown[0], notes)
+    if by is None:
+        return pd.DataFrame([each.as_dict() for each in found])
+    groups = groups_of(by, contenders[0], first)
+    within = compare_pairs([pair for group in groups for pair in cut(pairs, group)], shown)
+    names = [f"{by} {group.name}" for group in groups for _ in pairs for _ in shown]
+    return pd.DataFrame(
+        [
+            {**each.as_dict(), "group": name, "sentence": f"{name}: {each.sentence}"}
+            for name, each in zip(names, within, strict=True)
+        ]
+    )
 
 
-def _seeds(runs: Run | Sequence[Run]) -> list[Run]:
-    """The seeds of an experiment; none, where something else was given."""
-    if isinstance(runs, Run):
-        return [runs]
-    if not isinstance(runs, Sequence) or not all(isinstance(run, Run) for run in runs):
-        return []
-    return list(runs)
+def groups_of(by: str, contender: "Contender", run: Run) -> "list[Group]":
+    """The groups of an attribute, of what a contender was asked.
+
+    Args:
+        by: see :func:`recsys.groups`.
+        contender: any of those that answered the same.
+        run: that has the dataset.
+
+    Raises:
+        InputError: there is no such attribute.
+    """
+    from recsys.evaluation.groups import groups
+    from recsys.pipeline import fitted_part
+
+    return groups(by, contender.ranked, run.dataset, fitted_part(run.experiment))
+
+
+def cut(
+    pairs: "Sequence[tuple[Contender, Contender]]", group: "Group"
+) -> "list[tuple[Contender, Contender]]":
+    """Pairs of contenders, of the held-out items of a group alone."""
+    return [(one.within(group.keep), other.within(group.keep)) for one, other in pairs]
+
+
+def _contenders(
+    experiments: Sequence[Sequence[Run]],
+    lists: Mapping[str, Any],
+    columns: Mapping[str, str] | None,
+) -> "tuple[list[Contender], list[str]]":
+    """All that are compared, and what a person should know of the lists."""
+    from recsys.evaluation.comparison import Contender
+
+    first = experiments[0][0]
+    contenders, notes = [], []
+    for seeds, name in zip(experiments, _names([seeds[0] for seeds in experiments]), strict=True):
+        one, *further = (ranks_of(seed, first) for seed in seeds)
+        contenders.append(Contender(name, one, further))
+    for name, given in lists.items():
+        if name in {contender.name for contender in contenders}:
+            raise InputError(f"compare: {name!r} is the name of a run: give the lists another one")
+        one, said = ranks_of_lists(given, first, columns)
+        contenders.append(Contender(name, one))
+        notes += [f"{name}: {note}" for note in said]
+    return contenders, notes
 
 
 def _names(runs: Sequence[Run]) -> list[str]:

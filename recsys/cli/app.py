@@ -43,4 +43,54 @@ Overrides = Annotated[
 Name = Annotated[str | None, typer.Option(help="of the run; the experiment's by default")]
 RunsDir = Annotated[Path, typer.Option(help="where runs, datasets and the MLflow store lie")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace a run of the same name")]
+Lists = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FILE",
+        help="what another system recommended: a table of user, item, and rank or score; as often "
+        "as there are",
+    ),
+]
+ListColumns = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--column", metavar="ROLE=NAME", help="of the lists, such as user=customer or rank=position"
+    ),
+]
 RUNS = Path("runs")
+
+
+def list_columns(given: list[str] | None) -> dict[str, str]:
+    """Names of columns by role, of ``ROLE=NAME``.
+
+    Raises:
+        InputError: one has no ``=``.
+    """
+    from recsys.errors import InputError
+
+    found = {}
+    for each in given or []:
+        role, equals, name = each.partition("=")
+        if not (equals and role and name):
+            raise InputError(f"--column {each}: write ROLE=NAME, such as user=customer")
+        found[role] = name
+    return found
+
+
+def named_lists(given: list[str] | None) -> dict[str, str]:
+    """Files of lists by the name of their system, which is that of the file.
+
+    Raises:
+        InputError: two have one name.
+    """
+    from recsys.errors import InputError
+
+    found: dict[str, str] = {}
+    for each in given or []:
+        name = Path(each).stem
+        if name in found:
+            raise InputError(
+                f"--lists: {found[name]} and {each} are both called {name}: rename one"
+            )
+        found[name] = each
+    return found

@@ -3,12 +3,25 @@
 import json
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from recsys.cli.app import RUNS, ExperimentFile, Name, Overrides, Overwrite, RunsDir, app
+from recsys.cli.app import (
+    RUNS,
+    ExperimentFile,
+    ListColumns,
+    Lists,
+    Name,
+    Overrides,
+    Overwrite,
+    RunsDir,
+    app,
+    list_columns,
+    named_lists,
+)
 from recsys.cli.checks import check_experiment, check_log, task_of
 from recsys.experiment.precheck import refuse_early
 from recsys.runs.console import say
@@ -99,8 +112,11 @@ def evaluate(
     overrides: Overrides = None,
     name: Name = None,
     runs_dir: RunsDir = RUNS,
+    lists: Lists = None,
+    column: ListColumns = None,
 ) -> None:
-    """Rank the test part with a trained model, beside the baselines."""
+    """Rank the test part with a trained model, beside the baselines and other systems' lists."""
+    systems, columns = named_lists(lists), list_columns(column)
     check_experiment(experiment, overrides, name, runs_dir)
     from recsys.api.training import each_run
 
@@ -109,6 +125,8 @@ def evaluate(
         show(each.summary())
         seeds.append(each)
     _show_seeds(seeds)
+    if systems:
+        _show_lists(seeds, systems, columns)
 
 
 @app.command()
@@ -163,6 +181,17 @@ def _show_seeds(runs: "list[Run]") -> None:
 
     if len(runs) > 1:
         show(seeds_summary([RunFolder(run.path) for run in runs]))
+
+
+def _show_lists(seeds: "list[Run]", systems: Mapping[str, str], columns: Mapping[str, str]) -> None:
+    """What other systems recommended, by the same metrics, and whether the run is better."""
+    from recsys.api.lists import evaluate_lists, lists_summary
+
+    judged = {
+        name: evaluate_lists(path, seeds, columns=columns, name=name)
+        for name, path in systems.items()
+    }
+    show(lists_summary(judged, seeds[0].experiment.evaluation.metric))
 
 
 def _say_page(experiment: "Experiment", runs_dir: Path, run_folder: Path) -> None:

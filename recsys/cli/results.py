@@ -6,7 +6,15 @@ from typing import Annotated
 
 import typer
 
-from recsys.cli.app import RUNS, RunsDir, app
+from recsys.cli.app import (
+    RUNS,
+    ListColumns,
+    Lists,
+    RunsDir,
+    app,
+    list_columns,
+    named_lists,
+)
 from recsys.system.backend import start_backend
 from recsys.system.display import show
 from recsys.tracking.config import CHAMPION
@@ -21,23 +29,44 @@ def compare(
             help="folders of evaluated runs; that of an experiment means all its seeds",
         ),
     ],
+    lists: Lists = None,
+    column: ListColumns = None,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ATTRIBUTE",
+            help="within each group, such as user.country, item.category or item.popularity; of "
+            "one run, the gaps between its groups",
+        ),
+    ] = None,
     metric: Annotated[
         list[str] | None,
         typer.Option(help="as often as there are; the first run's headline by default"),
+    ] = None,
+    page: Annotated[
+        Path | None, typer.Option(metavar="FILE.html", help="write it all as one file, too")
     ] = None,
 ) -> None:
     """Say which run is better on the test part that they share, and how sure that is."""
     from recsys.errors import InputError
     from recsys.runs.opening import open_seeds
 
-    if len(runs) < 2:
+    systems, columns = named_lists(lists), list_columns(column)
+    if len(runs) + len(systems) < 2 and by is None:
         raise InputError("compare: name at least two runs, such as runs/average runs/lstm")
     found = [open_seeds(path) for path in runs]
     start_backend()
     from recsys.api.comparing import compare
+    from recsys.api.grouping import groups
     from recsys.api.run import Run
 
-    table = compare([[Run(seed) for seed in seeds] for seeds in found], metric)
+    experiments = [[Run(seed) for seed in seeds] for seeds in found]
+    if len(runs) + len(systems) < 2 and by is not None:
+        for seed in experiments[0]:
+            for sentence in groups(seed, by, metric)["sentence"]:
+                show(sentence)
+        return
+    table = compare(experiments, metric, lists=systems, columns=columns, by=by, page=page)
     for sentence in table["sentence"]:
         show(sentence)
 
@@ -76,6 +105,29 @@ def rollback(
     from recsys.api.promoting import rollback
 
     show(rollback(model, alias, reason=reason, runs_dir=runs_dir).sentence)
+
+
+@app.command()
+def reproduce(
+    run: Annotated[Path, typer.Argument(help="folder of an evaluated run of one seed")],
+    into: Annotated[
+        Path | None, typer.Option(help="runs folder of the second run; beside the first one's")
+    ] = None,
+) -> None:
+    """Make a run again, from its log on, and say whether its metrics hold."""
+    from recsys.runs.opening import open_run
+
+    folder = open_run(run)
+    start_backend()
+    from recsys.api.reproducing import reproduce
+    from recsys.api.run import Run
+
+    found = reproduce(Run(folder), runs_dir=into)
+    for difference in found.differences:
+        show(f"differs: {difference}")
+    show(f"{found.run.path}: {found.sentence}")
+    if not found.holds:
+        raise typer.Exit(1)
 
 
 @app.command("list")

@@ -11,6 +11,7 @@ from recsys.errors import InputError
 from recsys.evaluation.confidence import FEW_USERS, user_sums
 from recsys.evaluation.metrics import Ratio, parse_metric, ranking_metrics
 from recsys.evaluation.ranking import RankedQueries
+from recsys.evaluation.slices import with_targets
 from recsys.system.display import counted
 
 LEVEL = 0.05
@@ -78,6 +79,11 @@ class Contender:
         cut = [parse_metric(metric)[1]]
         return np.mean([ranking_metrics(each, cut)[metric] for each in self.seeds], axis=0)
 
+    def within(self, keep: np.ndarray) -> "Contender":
+        """The same, of some targets (bool [targets])."""
+        one, *further = (with_targets(each, keep) for each in self.seeds)
+        return Contender(self.name, one, further)
+
 
 def compare(
     pairs: Iterable[tuple[Contender, Contender]], metrics: Sequence[str]
@@ -99,7 +105,7 @@ def compare(
     """
     found = []
     for model, other in pairs:
-        _check_same_queries(model, other)
+        check_same_queries(model, other)
         for metric in metrics:
             paired = model.values(metric) - other.values(metric)
             difference = clustered_mean(paired, model.ranked.queries.users)
@@ -111,7 +117,12 @@ def compare(
     ]
 
 
-def _check_same_queries(model: Contender, other: Contender) -> None:
+def check_same_queries(model: Contender, other: Contender) -> None:
+    """Refuses two scorers that answered different queries.
+
+    Raises:
+        InputError: they did.
+    """
     ours = model.ranked.queries
     for ranked in (*model.further, *other.seeds):
         for name in ("users", "history_ends", "target_offsets", "target_items"):

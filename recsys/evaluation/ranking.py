@@ -302,7 +302,7 @@ class Ranker:
         return _Block(rows, begin + known, seen, asked)
 
     def _seen_items(self, queries: Queries, rows: slice) -> np.ndarray:
-        places, items = _history_pairs(self._dataset, queries, rows)
+        places, items = history_pairs(self._dataset, queries, rows)
         no_item = self._scorer.catalogue_items
         known = np.flatnonzero(items < no_item)
         pairs = np.full((self._room(len(known), SEEN_OF_A_QUERY), 2), (0, no_item), np.int32)
@@ -359,7 +359,7 @@ def _power_of_two(count: int) -> int:
     return 1 << max(count - 1, 0).bit_length()
 
 
-def _history_pairs(
+def history_pairs(
     dataset: Dataset, queries: Queries, block: slice
 ) -> tuple[np.ndarray, np.ndarray]:
     """Row in the block and item of every event in the queries' histories."""
@@ -378,7 +378,7 @@ def without_repeats(dataset: Dataset, queries: Queries) -> tuple[Queries, int]:
     repeated = np.zeros(len(queries.target_items), dtype=bool)
     for begin in range(0, len(queries), 4096):
         block = slice(begin, min(begin + 4096, len(queries)))
-        rows, items = _history_pairs(dataset, queries, block)
+        rows, items = history_pairs(dataset, queries, block)
         targets = slice(*queries.target_offsets[[block.start, block.stop]])
         seen = np.sort(rows.astype(np.int64) * dataset.items + items)
         asked = (queries.target_queries[targets] - begin) * dataset.items

@@ -7,12 +7,12 @@ alone, as their memory is what a server has, too.
 
 import json
 import os
-import resource
 import sys
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
+
+from recsys.system.memory import peak_memory
 
 # Of all timed calls together; a large model is asked less often.
 SECONDS = 3.0
@@ -27,7 +27,7 @@ def main() -> None:
     if not given:
         return
     request = json.loads(given)
-    before = _peak_memory()
+    before = peak_memory()
     began = time.perf_counter()
     model = tf.saved_model.load(request["folder"])
     signature = model.signatures["serving_default"]
@@ -41,7 +41,7 @@ def main() -> None:
     print(
         json.dumps(
             {
-                "peak_memory_bytes": _peak_memory(),
+                "peak_memory_bytes": peak_memory(),
                 "tensorflow_bytes": before,
                 "load_seconds": loaded,
                 "latency_p50_ms": _percentile(taken, 50),
@@ -74,21 +74,6 @@ def _percentile(ordered: list[float], percent: int) -> float:
 
 def _tensor(tf: Any, value: Mapping[str, Any]) -> Any:
     return tf.constant(value["values"], value["dtype"], value["shape"])
-
-
-def _peak_memory() -> int:
-    """Bytes that were resident at most.
-
-    What ``getrusage`` says on Linux may be the peak of the process that started this one: it is
-    handed on by ``exec``.
-    """
-    status = Path("/proc/self/status")
-    if status.is_file():
-        for line in status.read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return 1024 * int(line.split()[1])
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def _cpus() -> int:

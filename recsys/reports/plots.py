@@ -7,13 +7,16 @@ returns a new figure; nothing is shown, saved or registered with pyplot.
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import matplotlib.ticker
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as MatplotlibFigure
+
+if TYPE_CHECKING:
+    from recsys.evaluation.comparison import Comparison
 
 MODEL_COLOUR = "#1d4e89"
 OTHER_COLOUR = "#8a8f98"
@@ -116,6 +119,26 @@ def beside_baselines(
             dots(axes, list(contenders), values, colours)
             axes.set_title(metric)
             axes.set_xlim(left=0)
+    return figure
+
+
+def differences(comparisons: "Sequence[Comparison]", metric: str) -> Figure:
+    """Paired differences as dots with 95 % intervals; those that are real have the accent colour.
+
+    Args:
+        comparisons: of contenders, two by two, of one metric.
+        metric: which.
+    """
+    labels = [f"{each.model} − {each.other}" for each in comparisons]
+    values = [
+        {"value": each.difference, "low": each.low, "high": each.high} for each in comparisons
+    ]
+    colours = [ACCENT_COLOUR if each.real else OTHER_COLOUR for each in comparisons]
+    with styled_figure(1.0 + 0.34 * len(comparisons)) as figure:
+        axes = figure.subplots()
+        axes.axvline(0, color="#b8bcc4", linewidth=1)
+        dots(axes, labels, values, colours)
+        axes.set(title=f"Difference in {metric} (95 % interval; grey: none shown)")
     return figure
 
 

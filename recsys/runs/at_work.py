@@ -17,7 +17,7 @@ from recsys.tracking import record
 # What is written of a run before it makes anything.
 RECORDS = {
     *("experiment.yaml", "dataset.json", "manifest.json", "precision.json"),
-    "provenance.json",
+    *("provenance.json", "environment.json", "uncommitted.diff"),
     *(own_parts.FILE, record.FILE),
 }
 
@@ -72,9 +72,15 @@ def at_work(
             parent,
         )
         if dataset is not None:
-            tracker.log_dataset(name, dataset.fingerprint, dataset.path)
+            tracker.log_dataset(name, dataset.fingerprint, dataset.path, _facts(dataset))
         with tracker:
             yield tracker
+
+
+def _facts(dataset: Dataset) -> dict[str, Any]:
+    """What MLflow shows of a dataset."""
+    sizes = {"users": dataset.users, "items": dataset.items, "events": dataset.events}
+    return {**sizes, "split": dataset.manifest.split}
 
 
 @contextlib.contextmanager

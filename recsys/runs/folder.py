@@ -46,6 +46,8 @@ class RunFolder:
         self.timing = self.checkpoints / "training.json"
         self.precision = path / "precision.json"
         self.provenance = path / "provenance.json"
+        self.environment = path / "environment.json"
+        self.uncommitted = path / "uncommitted.diff"
         self.history = path / "history.json"
         self.metrics = path / "metrics.json"
         self.ranks = path / "ranks.parquet"
@@ -194,8 +196,13 @@ class RunFolder:
 
 def write_document(path: Path, document: Any, private: bool = False) -> None:
     """Writes a YAML or JSON file, by its ending, in whole or not at all."""
+    write_text(path, as_text(path, document), private)
+
+
+def write_text(path: Path, text: str, private: bool = False) -> None:
+    """Writes a text file in whole or not at all; of a private one its owner is the reader."""
     with atomic_path(path, private) as temporary:
-        temporary.write_text(as_text(path, document), encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")
 
 
 def as_text(path: Path, document: Any) -> str:

@@ -11,6 +11,8 @@ free, as they do in the machine's own ``MemAvailable``. Sources: the kernel's *C
 import contextlib
 import ctypes
 import re
+import resource
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -156,3 +158,18 @@ def return_freed() -> None:
     """Gives what was freed back to the system, where glibc would keep it for itself."""
     with contextlib.suppress(OSError, AttributeError):  # another C library
         ctypes.CDLL("libc.so.6").malloc_trim(0)
+
+
+def peak_memory() -> int:
+    """Bytes of this process that were resident at most.
+
+    What ``getrusage`` says on Linux may be the peak of the process that started this one: it is
+    handed on by ``exec``.
+    """
+    status = Path("/proc/self/status")
+    if status.is_file():
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return 1024 * int(line.split()[1])
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak

@@ -31,10 +31,10 @@ def commit_of(package: Path) -> str | None:
         package: the folder.
     """
     # An environment may lie within somebody else's repository, which knows nothing of the package.
-    if _git(package, "ls-files", "--error-unmatch", "__init__.py") is not None:
-        found = _git(package, "rev-parse", "HEAD")
+    if git(package, "ls-files", "--error-unmatch", "__init__.py") is not None:
+        found = git(package, "rev-parse", "HEAD")
         # Where git does not answer, nobody knows that nothing was changed.
-        is_clean = _git(package, "status", "--porcelain", "--", ".") == ""
+        is_clean = git(package, "status", "--porcelain", "--", ".") == ""
         return found and found + ("" if is_clean else CHANGED)
     file = package.parent / COMMIT_FILE
     if file.is_file() and _COMMIT.fullmatch(text := file.read_text(encoding="utf-8").strip()):
@@ -42,8 +42,13 @@ def commit_of(package: Path) -> str | None:
     return None
 
 
-def _git(folder: Path, *arguments: str) -> str | None:
-    """What git says; None: it is not there, or refuses."""
+def git(folder: Path, *arguments: str) -> str | None:
+    """What git says of a folder; None: it is not there, refuses, or takes too long.
+
+    Args:
+        folder: that it works in.
+        arguments: of the command.
+    """
     try:
         done = subprocess.run(
             ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=20

@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from recsys.tracking.run import Run
+from recsys.tracking.run import METRICS_PER_REQUEST, Run
 
 if TYPE_CHECKING:
     from mlflow.entities import LoggedModel
 
 DIGEST_TAG = "saved_model_digest"
+# Of an interval.
+ENDS = ("/low", "/high")
 
 
 def log_model(run: Run, save: Callable[[str, Any], None], kind: str, digest: str) -> str:
@@ -55,6 +57,40 @@ def log_model(run: Run, save: Callable[[str, Any], None], kind: str, digest: str
         run.client.log_model_artifacts(logged.model_id, f"{folder}/model")
     run.client.finalize_logged_model(logged.model_id, "READY")
     return logged.model_id
+
+
+def give_metrics(run: Run, model_id: str, prefix: str, step: int | None = None) -> None:
+    """Makes metrics that a run has logged those of one of its models, by which MLflow ranks it.
+
+    They are the run's own points: logged again with the times that they have, none is doubled.
+    Each names the dataset that the run reads.
+
+    Args:
+        run: that has logged them.
+        model_id: of the logged model.
+        prefix: of their names. Ends of intervals stay with the run.
+        step: of which they are; None: the last one.
+    """
+    from mlflow.entities import Metric
+
+    stored = run.client.get_run(run.id)
+    datasets = [each.dataset for each in stored.inputs.dataset_inputs]
+    of_data = (
+        {"dataset_name": datasets[0].name, "dataset_digest": datasets[0].digest} if datasets else {}
+    )
+    found = []
+    for key in stored.data.metrics:
+        if not key.startswith(prefix) or key.endswith(ENDS):
+            continue
+        points = run.client.get_metric_history(run.id, key)
+        points = [point for point in points if step is None or point.step == step]
+        if points:
+            last = max(points, key=lambda point: (point.step, point.timestamp))
+            found.append(
+                Metric(key, last.value, last.timestamp, last.step, model_id=model_id, **of_data)
+            )
+    for begin in range(0, len(found), METRICS_PER_REQUEST):
+        run.client.log_batch(run.id, metrics=found[begin : begin + METRICS_PER_REQUEST])
 
 
 def environment(packages: Sequence[str]) -> dict[str, Any]:

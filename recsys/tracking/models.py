@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import recsys.tracking.store as store
 from recsys.system.plugins import load_plugin, plugins
 from recsys.tracking import saved_model
-from recsys.tracking.logged_model import DIGEST_TAG
+from recsys.tracking.logged_model import DIGEST_TAG, give_metrics
 from recsys.tracking.run import Run
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 NAME_TAG = "registered_model"
 MOST_METRICS = 12
+# Metrics of the test part begin with it.
+TESTED = "test/"
 
 
 # The entry points of further kinds of models, each a :class:`ModelKind`, such as a module.
@@ -107,6 +109,7 @@ def log(
     if tags.items() <= run.client.get_run(run.id).data.tags.items():
         return
     model_id = kind_of(folder).log(run, folder, model_signature, input_example, found)
+    give_metrics(run, model_id, TESTED)
     if registered_name:
         register(run, model_id, registered_name, found, about)
     run.set_tags(tags)
@@ -160,9 +163,9 @@ def _description(run: Run, stored: "StoredRun") -> str:
     experiment = run.client.get_experiment(stored.info.experiment_id).name
     metrics = stored.data.metrics
     measured = [
-        f"{key.removeprefix('test/')} {metrics[key]:.4g}{_interval(metrics, key)}"
+        f"{key.removeprefix(TESTED)} {metrics[key]:.4g}{_interval(metrics, key)}"
         for key in sorted(metrics)
-        if key.startswith("test/") and key.count("/") == 1
+        if key.startswith(TESTED) and key.count("/") == 1
     ]
     said = [f"Run {stored.info.run_name} of the MLflow experiment {experiment}."]
     if fingerprint := stored.data.tags.get("data_fingerprint"):

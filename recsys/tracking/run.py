@@ -1,5 +1,6 @@
 """One run in one MLflow store: what is written into it, and how."""
 
+import json
 import re
 import shlex
 import time
@@ -21,6 +22,17 @@ PARAMS_PER_REQUEST = 100
 METRICS_PER_REQUEST = 1000
 # MLflow's own: the id of the run that this one is shown under.
 PARENT_TAG = "mlflow.parentRunId"
+# Of a new experiment: MLflow shows the pages of trainings, and not those of chats.
+EXPERIMENT_TAGS = {
+    "mlflow.experimentKind": "custom_model_development",
+    "mlflow.note.content": (
+        "Which run is best: Columns, choose `test/…` of the metric that runs are judged by, and "
+        "sort by it; `…/low` and `…/high` are the ends of its 95 % interval. Whether a difference "
+        "is one: `recsys compare RUN RUN`. What differed: select runs, Compare, and show the "
+        "parameters that differ. Weights of all trainings, trials of sweeps too: Models, sorted "
+        "by `epoch/…`, which is validation."
+    ),
+}
 # What runs of one run folder have in common (recsys.tracking.record.mark).
 MARK_TAG = "run_folder_mark"
 
@@ -88,7 +100,9 @@ class Run:
         client = MlflowClient(uri, registry_uri=uri)
         if (found := client.get_experiment_by_name(experiment)) is None:
             try:
-                experiment_id = client.create_experiment(experiment, artifact_location=artifacts)
+                experiment_id = client.create_experiment(
+                    experiment, artifact_location=artifacts, tags=EXPERIMENT_TAGS
+                )
             except MlflowException:
                 # Another run, started together with this one, was faster.
                 if (found := client.get_experiment_by_name(experiment)) is None:
@@ -166,13 +180,18 @@ class Run:
 
         self.client.log_batch(self.id, tags=[RunTag(key, str(tags[key])) for key in tags])
 
-    def log_dataset(self, name: str, fingerprint: str, source: str) -> None:
-        """Records which prepared dataset the run reads."""
-        from mlflow.entities import Dataset, DatasetInput
+    def log_dataset(
+        self, name: str, fingerprint: str, source: str, facts: Mapping[str, Any]
+    ) -> None:
+        """Records which prepared dataset the run reads, with what a person wants to know of it."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag
 
         # MLflow's digest holds 36 characters; the tag has the whole fingerprint.
-        dataset = Dataset(name, fingerprint[:36], "local", source)
-        self.client.log_inputs(self.id, [DatasetInput(dataset)])
+        dataset = Dataset(
+            name, fingerprint[:36], "local", json.dumps({"uri": source}), None, json.dumps(facts)
+        )
+        context = InputTag("mlflow.data.context", "training")
+        self.client.log_inputs(self.id, [DatasetInput(dataset, [context])])
         self.set_tags({"data_fingerprint": fingerprint})
 
     def log_artifact(self, path: Path) -> None:

@@ -14,7 +14,7 @@ from recsys.errors import InputError
 from recsys.system.display import printable
 from recsys.system.redaction import redact
 from recsys.system.stopping import STATUSES
-from recsys.tracking import models, record
+from recsys.tracking import checkpoint, models, record
 from recsys.tracking.config import TrackingConfig
 from recsys.tracking.run import MARK_TAG, PARENT_TAG, Run, flatten, to_metrics
 
@@ -33,20 +33,40 @@ class Tracker(Protocol):
     def log_metrics(self, metrics: Mapping[str, Any], step: int = 0) -> None:
         """Logs the numbers in flat or nested mappings, at a step (an epoch)."""
 
-    def log_dataset(self, name: str, fingerprint: str, source: Path) -> None:
-        """Records which prepared dataset the run reads."""
+    def log_dataset(
+        self,
+        name: str,
+        fingerprint: str,
+        source: Path,
+        facts: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Records which prepared dataset the run reads, with what a person wants to know of it."""
 
     def log_artifact(self, path: Path) -> None:
         """Keeps a file or a folder with the run."""
 
+    def log_checkpoint(self, file: Path, epoch: int, measured: bool) -> None:
+        """Records the weights that a training kept as a model of MLflow's, which ranks them.
+
+        Args:
+            file: of the weights, which stay where they are.
+            epoch: after which they were kept.
+            measured: whether what the run logged of that epoch are metrics of these weights.
+        """
+
     def log_model(self, folder: Path, input_example: Mapping[str, list]) -> None:
         """Logs and registers a SavedModel, or a model of a kind that a package adds.
+
+        What the run logged of the test part are its metrics.
 
         Args:
             folder: its own.
             input_example: a list per input, with a value per request: of ``serving_default``
                 ``{"history": [["a", "b"]], "user_id": ["u"]}``.
         """
+
+    def set_tags(self, tags: Mapping[str, str]) -> None:
+        """Sets or replaces facts to find the run by."""
 
     def flush(self) -> None:
         """Sends what is waiting. Call it when a checkpoint is written."""
@@ -97,13 +117,25 @@ class NoTracker:
     def log_metrics(self, metrics: Mapping[str, Any], step: int = 0) -> None:
         pass
 
-    def log_dataset(self, name: str, fingerprint: str, source: Path) -> None:
+    def log_dataset(
+        self,
+        name: str,
+        fingerprint: str,
+        source: Path,
+        facts: Mapping[str, Any] | None = None,
+    ) -> None:
         pass
 
     def log_artifact(self, path: Path) -> None:
         pass
 
+    def log_checkpoint(self, file: Path, epoch: int, measured: bool) -> None:
+        pass
+
     def log_model(self, folder: Path, input_example: Mapping[str, list]) -> None:
+        pass
+
+    def set_tags(self, tags: Mapping[str, str]) -> None:
         pass
 
     def flush(self) -> None:
@@ -221,17 +253,34 @@ class MlflowTracker:
             self._do(lambda run: run.log_metrics(waiting))
         self._flushed_at = time.monotonic()
 
-    def log_dataset(self, name: str, fingerprint: str, source: Path) -> None:
+    def log_dataset(
+        self,
+        name: str,
+        fingerprint: str,
+        source: Path,
+        facts: Mapping[str, Any] | None = None,
+    ) -> None:
         """Records which prepared dataset the run reads."""
-        self._do(lambda run: run.log_dataset(name, fingerprint, str(source)))
+        self._do(lambda run: run.log_dataset(name, fingerprint, str(source), facts or {}))
 
     def log_artifact(self, path: Path) -> None:
         """Keeps a file or a folder with the run."""
         self._do(lambda run: run.log_artifact(path))
 
+    def set_tags(self, tags: Mapping[str, str]) -> None:
+        """Sets or replaces facts to find the run by."""
+        if tags:
+            self._do(lambda run: run.set_tags(tags))
+
+    def log_checkpoint(self, file: Path, epoch: int, measured: bool) -> None:
+        """Records the weights that a training kept (see :class:`Tracker`)."""
+        self.flush()
+        self._do(lambda run: checkpoint.log(run, file, epoch, measured))
+
     def log_model(self, folder: Path, input_example: Mapping[str, list]) -> None:
         """Logs and registers a model (see :class:`Tracker`)."""
         name = self._config.model_name or self._name.replace("/", "-").replace(":", "-")
+        self.flush()
         kind = models.kind_of(folder)
         kind.check(folder)  # here, where what is wrong with it is not taken for the server's
         signature = kind.signature(input_example)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import recsys.tracking.store as store
 from recsys.errors import Damaged, InputError
-from recsys.tracking import models, record
-from recsys.tracking.logged_model import DIGEST_TAG
+from recsys.tracking import checkpoint, models, record
+from recsys.tracking.logged_model import DIGEST_TAG, find_model
 from recsys.tracking.models import NAME_TAG
 from recsys.tracking.run import PARENT_TAG, Run
 
@@ -15,7 +15,7 @@ MEND = (
     "new MLflow run, which can be uploaded"
 )
 SOURCE_TAG = "uploaded_from_run"
-MODEL_TAGS = (DIGEST_TAG, NAME_TAG)
+MODEL_TAGS = (DIGEST_TAG, NAME_TAG, checkpoint.DIGEST_TAG)
 
 
 def upload(run_folder: Path, runs_dir: Path) -> str:
@@ -118,10 +118,12 @@ def _copy_model(source: Run, target: Run) -> None:
     stored = source.client.get_run(source.id)
     if DIGEST_TAG not in stored.data.tags:
         return
-    newest = stored.outputs.model_outputs[-1].model_id
+    newest = find_model(source, stored.data.tags[DIGEST_TAG])
+    if newest is None:
+        return
     registered_name = stored.data.tags.get(NAME_TAG) or None
     with tempfile.TemporaryDirectory() as folder:
-        location = source.client.get_logged_model(newest).artifact_location
+        location = newest.artifact_location
         path = download_artifacts(location, dst_path=folder)
         model = models.kind_of(Path(path)).content(Path(path))
         # MLflow writes some kinds anew, whose files are then its own.

@@ -57,6 +57,21 @@ def free_memory() -> int:
     return main_memory().free if free is None else free
 
 
+def peak_device_memory() -> int | None:
+    """Bytes of the first accelerator that were in use at most; None: a CPU, or it does not tell."""
+    if not on_accelerator():
+        return None
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return (jax.local_devices()[0].memory_stats() or {}).get("peak_bytes_in_use")
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.config.experimental.get_memory_info("GPU:0")["peak"]
+    return None
+
+
 def _free_of_jax() -> int | None:
     import jax
 

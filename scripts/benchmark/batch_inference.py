@@ -4,8 +4,10 @@
 
 Both answer the same number of users in blocks of the same size, in turns, in one process: ours
 assembles histories, asks the exported SavedModel and writes a Parquet file; the bare product
-multiplies vectors that are there already with those of the items, and finds the best. Prints a
-line per round, and last one JSON line: users a second of both (medians), and the ratio.
+multiplies vectors that are there already with those of the items, and finds the best. What the
+encoder alone takes, on the same histories, takes turns with both. Prints a line per round, and last
+one JSON line: users a second of each (medians), the ratio of ours to the bare product, and that to
+the product and the encoder.
 """
 
 import argparse
@@ -43,7 +45,9 @@ def main() -> None:
     vectors = np.random.default_rng(0).normal(size=(len(places), items.shape[1]))
     queries = tf.constant(vectors, tf.float32)
     by_length = np.argsort(source.events, kind="stable").tolist()
-    sizes = list(map(len, in_blocks(recommender, by_length, source.events.__getitem__)))
+    blocks = list(in_blocks(recommender, by_length, source.events.__getitem__))
+    sizes = list(map(len, blocks))
+    inputs = [source.inputs(block) for block in blocks]
 
     @tf.function(reduce_retracing=True)
     def best(block: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -56,22 +60,31 @@ def main() -> None:
                 found.numpy()
             begin += size
 
+    def encoder() -> None:
+        for each in inputs:
+            recommender.call("embed_query", each)
+
     with tempfile.TemporaryDirectory() as folder:
 
         def ours() -> None:
             writer.write(Path(folder) / "part.parquet", places, lambda done: None)
 
-        rates: dict[str, list[float]] = {"ours": [], "bare": []}
+        works = {"ours": ours, "bare": bare, "encoder": encoder}
+        rates: dict[str, list[float]] = {name: [] for name in works}
         for number in range(-1, arguments.rounds):  # the first of each warms up
-            for name, work in (("ours", ours), ("bare", bare)):
+            for name, work in works.items():
                 begin = time.perf_counter()
                 work()
                 rate = len(places) / (time.perf_counter() - begin)
                 if number >= 0:
                     rates[name].append(rate)
             if number >= 0:
-                print(f"{number + 1}: ours {rates['ours'][-1]:,.0f} bare {rates['bare'][-1]:,.0f}")
-    ratios = [mine / other for mine, other in zip(rates["ours"], rates["bare"], strict=True)]
+                print(
+                    f"{number + 1}:", *(f"{name} {each[-1]:,.0f}" for name, each in rates.items())
+                )
+    turns = list(zip(rates["ours"], rates["bare"], rates["encoder"], strict=True))
+    ratios = [mine / other for mine, other, _ in turns]
+    floors = [mine * (1 / other + 1 / encoding) for mine, other, encoding in turns]
     found = {
         "users": len(places),
         "items": catalogue,
@@ -80,6 +93,7 @@ def main() -> None:
         "events": round(float(source.events.mean()), 1),
         **{f"{name}_per_second": round(statistics.median(each)) for name, each in rates.items()},
         "ratio": round(statistics.median(ratios), 3),
+        "ratio_with_encoder": round(statistics.median(floors), 3),
     }
     print(json.dumps(found))
 

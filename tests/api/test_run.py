@@ -447,6 +447,53 @@ class TestCompare:
         done = recsys_command("compare", path, "nowhere")
         assert done.returncode == 2 and "nowhere holds no run" in done.stderr
 
+    def test_lists_of_another_system(self, run, tmp_path, caplog):
+        """Our own recommendations, written down: most users ask again, and get the same list."""
+        dataset = run.dataset
+        queries = dataset.queries("test", run.experiment.evaluation.last_only)
+        past: dict[str, list[str]] = {}
+        for user, end in zip(queries.users, queries.history_ends, strict=True):
+            events = dataset.event_items[dataset.user_offsets[user] : end]
+            past.setdefault(dataset.user_ids[user], [dataset.item_ids[item] for item in events])
+        lists = run.recommend(histories=past, k=10)
+        found = recsys.evaluate_lists(lists, run, name="current")
+        both = found["value"].xs("ndcg@10")
+        assert 0 < both["current"] < both["average"]
+        difference = found.attrs["comparison"]["difference"]
+        assert difference == pytest.approx(both["average"] - both["current"])
+        assert any("taken out of the lists" in note for note in found.attrs["notes"])
+        lists.to_csv(tmp_path / "current.csv", index=False)
+        path, table = str(run.path), str(tmp_path / "current.csv")
+        done = recsys_command("compare", path, "--lists", table)
+        assert done.returncode == 0, done.stderr
+        assert "average is better than current by" in done.stdout
+        done = recsys_command("compare", path, "--lists", table, "--column", "user")
+        assert done.returncode == 2 and "write ROLE=NAME" in done.stderr
+        done = recsys_command("compare", path, "--lists", table, "--column", "user=who")
+        assert done.returncode == 2 and "has no column 'who' (user)" in done.stderr
+        with pytest.raises(recsys.InputError, match="is the name of the run"):
+            recsys.evaluate_lists(lists, run, name="average")
+
+    def test_groups_and_the_page(self, run, tmp_path):
+        page = tmp_path / "comparison.html"
+        found = recsys.compare([run, run], by="item.colour", page=page)
+        assert set(found["group"]) == {"item.colour blue", "item.colour red"}
+        assert (found["difference"] == 0).all()
+        shown = page.read_text()
+        for part in (
+            "no difference in ndcg@10",
+            "user.history: ",
+            "item.age",
+            "data:image/svg",
+        ):
+            assert part in shown
+        assert page.stat().st_mode & 0o077 == 0
+        done = recsys_command("compare", str(run.path), "--by", "item.colour")
+        assert done.returncode == 0, done.stderr
+        assert "average, red: ndcg@10" in done.stdout and "others" in done.stdout
+        done = recsys_command("compare", str(run.path), "--by", "item.size")
+        assert done.returncode == 2 and "nothing is called 'item.size' here" in done.stderr
+
     def test_it_takes_two(self, run):
         with pytest.raises(recsys.InputError, match="at least two runs"):
             recsys.compare([run])

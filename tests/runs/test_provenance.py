@@ -37,3 +37,28 @@ def test_a_damaged_file_is_begun_again(folder, caplog):
     assert "damaged" in caplog.text
     provenance.record(folder)
     assert len(provenance.recorded(folder)) == 1
+
+
+def test_what_surrounds_the_training_is_kept(folder, monkeypatch, caplog):
+    surroundings = {"python": "3", "packages": {}, "digest": "abc", "commit": "0123abc+changes"}
+    monkeypatch.setattr(provenance, "environment", lambda folder: surroundings)
+    monkeypatch.setattr(provenance, "uncommitted", lambda folder: "-old\n+new\n")
+    provenance.record(folder)
+    assert folder.files.checked(folder.uncommitted).read_text() == "-old\n+new\n"
+    assert folder.uncommitted.stat().st_mode & 0o077 == 0
+    assert provenance.tags(folder) == {}  # not trained yet
+    folder.checkpoints.mkdir()
+    with folder.files.making(folder.timing):
+        folder.write_json(folder.timing, {"train_seconds": 12.34, "peak_memory_gib": 1.5})
+    assert provenance.tags(folder) == {
+        "mlflow.source.git.commit": "0123abc",
+        "uncommitted_changes": "true",
+        "environment": "abc",
+        "device": processor_name(),
+        "train_seconds": "12.3",
+        "peak_memory_gib": "1.50",
+    }
+    monkeypatch.setattr(provenance, "uncommitted", lambda folder: None)
+    monkeypatch.setattr(provenance, "commit", lambda: "fedcba9")
+    provenance.record(folder)
+    assert not folder.uncommitted.exists() and "more than a MiB" in caplog.text

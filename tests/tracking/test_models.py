@@ -1,3 +1,4 @@
+import json
 import logging
 import sys
 
@@ -61,6 +62,55 @@ def test_another_model_is_another_version(runs_dir, begin, opened, saved_model):
         tracker.log_model(saved_model, EXAMPLE)
     client, _ = opened(runs_dir)
     assert len(client.search_model_versions("name = 'tiny'")) == 2
+
+
+def test_models_carry_the_metrics_of_their_weights(runs_dir, begin, opened, saved_model, tmp_path):
+    """MLflow's own search ranks them; the run's curves have no point twice."""
+    weights = tmp_path / "retriever.keras"
+    weights.write_bytes(b"weights")
+    for _ in range(2):  # the second process finds everything there
+        with begin(runs_dir) as tracker:
+            tracker.log_dataset("log", "f00d", runs_dir, {"users": 3})
+            for epoch, value in enumerate((0.1, 0.4, 0.3), start=1):
+                tracker.log_metrics({"epoch": {"ndcg@10": value}}, step=epoch)
+            tracker.log_checkpoint(weights, 2, measured=True)
+            tracker.log_metrics({"test": {"ndcg@10": {"value": 0.25, "low": 0.2, "high": 0.3}}})
+            tracker.log_model(saved_model, EXAMPLE)
+    client, run = opened(runs_dir)
+    assert [m.value for m in client.get_metric_history(run.info.run_id, "test/ndcg_at_10")] == [
+        0.25
+    ]
+    assert len(client.get_metric_history(run.info.run_id, "epoch/ndcg_at_10")) == 3
+
+    def ranked(metric):
+        found = client.search_logged_models(
+            [run.info.experiment_id], order_by=[{"field_name": f"metrics.{metric}"}]
+        )
+        assert len(found) == 2
+        return found[0]
+
+    kept, exported = ranked("epoch/ndcg_at_10"), ranked("test/ndcg_at_10")
+    assert (kept.name, kept.params["epoch"], exported.name) == ("checkpoint", "2", "model")
+    for model, metric, value, step in (
+        (kept, "epoch/ndcg_at_10", 0.4, 2),
+        (exported, "test/ndcg_at_10", 0.25, 0),
+    ):
+        (found,) = model.metrics
+        assert (found.key, found.value, found.step) == (metric, value, step)
+        assert (found.dataset_name, found.dataset_digest) == ("log", "f00d")
+    (given,) = run.inputs.dataset_inputs
+    assert json.loads(given.dataset.profile) == {"users": 3}
+    assert [(tag.key, tag.value) for tag in given.tags] == [("mlflow.data.context", "training")]
+
+
+def test_a_second_fit_is_not_what_was_measured(runs_dir, begin, opened, tmp_path):
+    (tmp_path / "retriever.keras").write_bytes(b"weights")
+    with begin(runs_dir) as tracker:
+        tracker.log_metrics({"epoch": {"ndcg@10": 0.5}}, step=1)
+        tracker.log_checkpoint(tmp_path / "retriever.keras", 1, measured=False)
+    client, run = opened(runs_dir)
+    (kept,) = client.search_logged_models([run.info.experiment_id])
+    assert not kept.metrics
 
 
 def test_a_version_says_what_it_is(runs_dir, begin, opened, saved_model):

@@ -406,7 +406,7 @@ class TestForReal:
             names = {path.name for path in run.iterdir()}
             assert names - {"checkpoints"} == {
                 "dataset.json", "experiment.yaml", "history.json", "manifest.json", "mlflow.json",
-                "provenance.json",
+                "provenance.json", "environment.json",
             }  # fmt: skip
             assert ("checkpoints" in names) == (number == winner)
 

@@ -31,7 +31,8 @@ class Window:
         # Encoders read the last position of a history, so there is always one.
         width = tf.maximum(tf.reduce_max(self.length_B), 1)
         wanted_BW = (known_B - self.length_B)[:, tf.newaxis] + tf.range(1, width + 1)
-        # Behind a history's end none is found: the place behind all events.
+        # Behind a history's end it is the place behind all events.
+        counted_BE = tf.pad(counted_BE, [[0, 0], [0, 1]], constant_values=tf.int32.max)
         self._places_BW = tf.searchsorted(counted_BE, wanted_BW)
 
     def of(self, values_BE: tf.Tensor) -> tf.Tensor:

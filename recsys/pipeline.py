@@ -44,11 +44,9 @@ from recsys.runs.training_claim import TrainingClaim
 from recsys.system.compilation import programs
 from recsys.system.devices import on_accelerator
 from recsys.system.gpus import naming_full_memory, unused_card
-from recsys.system.memory import peak_memory
 from recsys.system.wording import in_shell, switch
 from recsys.training.build import build_retriever, check_model
 from recsys.training.continuation import Earlier
-from recsys.training.devices import peak_device_memory
 from recsys.training.fit import Callback, TrainingState, fit
 from recsys.training.precision import dtype_policy
 from recsys.training.privacy import check_privacy
@@ -191,7 +189,8 @@ class Pipeline:
                 "events_per_second": progress.events / max(progress.seconds, 1e-9),
                 "input_wait_share": progress.waited / max(progress.seconds, 1e-9),
                 "memory_forecast_gib": progress.memory_bytes / 2**30,
-                **_peaks(),
+                "peak_memory_gib": progress.peak_bytes / 2**30,
+                **_of_device(progress.peak_device_bytes),
                 "backend": keras.backend.backend(),
                 "precision": self._precision(),
                 "programs": (programs() - before).as_dict(),
@@ -386,11 +385,9 @@ class Pipeline:
         )
 
 
-def _peaks() -> dict[str, float]:
-    """The most memory that this process has held so far, in GiB, and that of its accelerator."""
-    device = peak_device_memory()
-    of_device = {} if device is None else {"peak_device_memory_gib": device / 2**30}
-    return {"peak_memory_gib": peak_memory() / 2**30, **of_device}
+def _of_device(peak_bytes: int) -> dict[str, float]:
+    """The most memory of the accelerator that was in use, if one trained."""
+    return {"peak_device_memory_gib": peak_bytes / 2**30} if peak_bytes else {}
 
 
 def fitted_part(experiment: Experiment) -> Part:

@@ -7,7 +7,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recsys.api.ranks import ranks_of, ranks_of_lists, seeds_of
+from recsys.api.ranks import cut, groups_of, ranks_of, ranks_of_lists, seeds_of
 from recsys.api.run import Run
 from recsys.errors import InputError
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from recsys.evaluation.comparison import Contender
-    from recsys.evaluation.groups import Group
 
 logger = logging.getLogger(__name__)
 
@@ -100,30 +99,6 @@ def compare(
             for name, each in zip(names, within, strict=True)
         ]
     )
-
-
-def groups_of(by: str, contender: "Contender", run: Run) -> "list[Group]":
-    """The groups of an attribute, of what a contender was asked.
-
-    Args:
-        by: see :func:`recsys.groups`.
-        contender: any of those that answered the same.
-        run: that has the dataset.
-
-    Raises:
-        InputError: there is no such attribute.
-    """
-    from recsys.evaluation.groups import groups
-    from recsys.pipeline import fitted_part
-
-    return groups(by, contender.ranked, run.dataset, fitted_part(run.experiment))
-
-
-def cut(
-    pairs: "Sequence[tuple[Contender, Contender]]", group: "Group"
-) -> "list[tuple[Contender, Contender]]":
-    """Pairs of contenders, of the held-out items of a group alone."""
-    return [(one.within(group.keep), other.within(group.keep)) for one, other in pairs]
 
 
 def _contenders(

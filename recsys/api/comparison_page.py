@@ -5,7 +5,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recsys.api.comparing import cut, groups_of
+from recsys.api.ranks import cut, groups_of
 from recsys.api.run import Run
 
 if TYPE_CHECKING:

@@ -9,6 +9,8 @@ from recsys.api.run import Run
 from recsys.errors import InputError
 
 if TYPE_CHECKING:
+    from recsys.evaluation.comparison import Contender
+    from recsys.evaluation.groups import Group
     from recsys.evaluation.ranking import RankedQueries
 
 
@@ -65,3 +67,27 @@ def ranks_of_lists(
         table = read_list_table(lists, columns or {}, Path(scratch))
     queries = dataset.queries("test", experiment.evaluation.last_only)
     return rank_lists(table, dataset, queries, experiment.seen, max(experiment.evaluation.k))
+
+
+def groups_of(by: str, contender: "Contender", run: Run) -> "list[Group]":
+    """The groups of an attribute, of what a contender was asked.
+
+    Args:
+        by: see :func:`recsys.groups`.
+        contender: any of those that answered the same.
+        run: that has the dataset.
+
+    Raises:
+        InputError: there is no such attribute.
+    """
+    from recsys.evaluation.groups import groups
+    from recsys.pipeline import fitted_part
+
+    return groups(by, contender.ranked, run.dataset, fitted_part(run.experiment))
+
+
+def cut(
+    pairs: "Sequence[tuple[Contender, Contender]]", group: "Group"
+) -> "list[tuple[Contender, Contender]]":
+    """Pairs of contenders, of the held-out items of a group alone."""
+    return [(one.within(group.keep), other.within(group.keep)) for one, other in pairs]

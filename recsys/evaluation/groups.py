@@ -130,14 +130,15 @@ def gaps(found: Sequence[Group], ranked: RankedQueries, metrics: Sequence[str]) 
     """How each group fares beside all others; p-values are corrected for all of them together.
 
     Args:
-        found: groups.
+        found: groups; one that holds everything has no gap, and is left out.
         ranked: the ranking that they are of.
         metrics: such as ``["ndcg@10"]``.
 
     Raises:
-        InputError: an unknown metric, or fewer than two groups.
+        InputError: an unknown metric, or there is no group but one of everything.
     """
-    if len(found) < 2:
+    found = [group for group in found if not group.keep.all()]
+    if not found:
         raise InputError("all held-out items are in one group: there is nothing to compare it with")
     raw = [_gap(group, ranked, metric) for metric in metrics for group in found]
     adjusted = iter(holm([p_value for _, p_value in raw if p_value is not None]))

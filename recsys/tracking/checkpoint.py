@@ -2,10 +2,10 @@
 
 import hashlib
 import json
-import tempfile
 from pathlib import Path
+from typing import Any
 
-from recsys.tracking.logged_model import give_metrics
+from recsys.tracking.logged_model import give_metrics, log_model
 from recsys.tracking.run import Run
 
 NAME = "checkpoint"
@@ -26,27 +26,17 @@ def log(run: Run, file: Path, epoch: int, measured: bool) -> None:
         epoch: after which they were kept.
         measured: whether what the run logged of that epoch are metrics of these weights.
     """
-    from mlflow.entities import LoggedModelOutput
-
     with file.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     if run.client.get_run(run.id).data.tags.get(DIGEST_TAG) == digest:
         return
-    stored = run.client.get_run(run.id)
-    model = run.client.create_logged_model(
-        stored.info.experiment_id,
-        NAME,
-        run.id,
-        tags={DIGEST_TAG: digest},
-        params={**stored.data.params, "epoch": str(epoch)},
-        model_type="keras",
-    )
-    run.client.log_outputs(run.id, [LoggedModelOutput(model.model_id, step=epoch)])
-    with tempfile.TemporaryDirectory() as folder:
+
+    def save(folder: str, _: Any) -> None:
         facts = {"file": file.name, "sha256": digest, "bytes": file.stat().st_size, "epoch": epoch}
+        Path(folder).mkdir()
         Path(folder, "checkpoint.json").write_text(json.dumps(facts, indent=2), encoding="utf-8")
-        run.client.log_model_artifacts(model.model_id, folder)
-    run.client.finalize_logged_model(model.model_id, "READY")
+
+    model_id = log_model(run, save, "keras", digest, NAME, epoch, {"epoch": str(epoch)})
     if measured:
-        give_metrics(run, model.model_id, EPOCH, epoch)
+        give_metrics(run, model_id, EPOCH, epoch)
     run.set_tags({DIGEST_TAG: digest})

@@ -2,7 +2,7 @@
 
 import platform
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,15 @@ DIGEST_TAG = "saved_model_digest"
 ENDS = ("/low", "/high")
 
 
-def log_model(run: Run, save: Callable[[str, Any], None], kind: str, digest: str) -> str:
+def log_model(
+    run: Run,
+    save: Callable[[str, Any], None],
+    kind: str,
+    digest: str,
+    name: str = "model",
+    step: int = 0,
+    params: Mapping[str, str] | None = None,
+) -> str:
     """Logs a model to a run and returns the logged model's id.
 
     One that a process began and did not end, as it was killed, is completed.
@@ -30,6 +38,9 @@ def log_model(run: Run, save: Callable[[str, Any], None], kind: str, digest: str
         save: writes the model into a folder, given what MLflow says of it.
         kind: of model, for MLflow's page.
         digest: names its content.
+        name: of the model.
+        step: after which it was made.
+        params: beside those of the run.
     """
     from mlflow.entities import LoggedModelOutput
     from mlflow.models import Model
@@ -39,14 +50,14 @@ def log_model(run: Run, save: Callable[[str, Any], None], kind: str, digest: str
     if logged is None:
         logged = run.client.create_logged_model(
             stored.info.experiment_id,
-            "model",
+            name,
             run.id,
             tags={DIGEST_TAG: digest},
-            params=stored.data.params,
+            params={**stored.data.params, **(params or {})},
             model_type=kind,
         )
     if logged.model_id not in [output.model_id for output in stored.outputs.model_outputs]:
-        run.client.log_outputs(run.id, [LoggedModelOutput(logged.model_id, step=0)])
+        run.client.log_outputs(run.id, [LoggedModelOutput(logged.model_id, step=step)])
     if logged.status == "READY":
         return logged.model_id
     described = Model(

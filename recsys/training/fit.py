@@ -19,6 +19,7 @@ from recsys.data.manifest import Part
 from recsys.errors import InputError
 from recsys.models.retriever import Retriever
 from recsys.system import stopping
+from recsys.system.memory import peak_memory
 from recsys.system.wording import switch
 from recsys.training.averaging import WeightAverage
 from recsys.training.batches import training_batches
@@ -26,7 +27,12 @@ from recsys.training.checkpoint import CheckpointWriter, State
 from recsys.training.checkpoint_folder import CheckpointFolder, Place
 from recsys.training.config import TrainingConfig
 from recsys.training.continuation import Earlier, carry_over, said
-from recsys.training.devices import free_memory, gathers_batches, training_devices
+from recsys.training.devices import (
+    free_memory,
+    gathers_batches,
+    peak_device_memory,
+    training_devices,
+)
 from recsys.training.divergence import NotANumber, all_finite, explained
 from recsys.training.loader import Loader
 from recsys.training.memory import MemoryForecast, forecast, held_by, require_memory
@@ -43,8 +49,9 @@ class TrainingState:
 
     ``waited`` are the seconds, of ``seconds``, in which the loop had nothing to give the
     device, which may have been busy still. ``memory_bytes`` is what training was forecast
-    to take of the device's memory. ``rate_drops`` are the epochs after which the learning rate
-    dropped. ``privacy`` is what was done for users (see
+    to take of the device's memory; ``peak_bytes`` is the most main memory that a process held
+    which trained, and ``peak_device_bytes`` the most of its accelerator. ``rate_drops`` are the
+    epochs after which the learning rate dropped. ``privacy`` is what was done for users (see
     :class:`recsys.training.privacy.Mechanism`), where ``training.privacy`` asks for it.
     ``continued`` is what was carried over from an earlier model (see
     :func:`recsys.training.continuation.carry_over`), and the events that an epoch predicts.
@@ -58,6 +65,8 @@ class TrainingState:
     waited: float = 0.0
     events: int = 0
     memory_bytes: int = 0
+    peak_bytes: int = 0
+    peak_device_bytes: int = 0
     best_epoch: int = 0
     best_value: float | None = None
     history: list[dict[str, float]] = field(default_factory=list)
@@ -375,6 +384,8 @@ def _end_epoch(
         progress.best_epoch = progress.epoch
     elif progress.best_value is None or metrics[metric] > progress.best_value:
         progress.best_value, progress.best_epoch = metrics[metric], progress.epoch
+    progress.peak_bytes = max(progress.peak_bytes, peak_memory())
+    progress.peak_device_bytes = max(progress.peak_device_bytes, peak_device_memory() or 0)
     metrics["train_seconds"] = progress.seconds
     metrics["input_wait_share"] = progress.waited / max(progress.seconds, 1e-9)
     progress.history.append({"epoch": progress.epoch, **metrics})

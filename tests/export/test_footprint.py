@@ -26,7 +26,7 @@ def test_what_is_not_measured_is_not_there(exports):
 
 def test_the_memory_of_the_starting_process_does_not_count():
     """This one holds TensorFlow, and `getrusage` would hand its peak on."""
-    program = "from recsys.export.footprint_process import _peak_memory; print(_peak_memory())"
+    program = "from recsys.system.memory import peak_memory; print(peak_memory())"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert int(done.stdout) < psutil.Process(os.getpid()).memory_info().rss / 2
 

@@ -107,8 +107,9 @@ def assert_tracked_once(work: Work) -> None:
     assert sorted(each.step for each in losses) == list(range(1, epochs + 1))
     (version,) = client.search_model_versions("")
     assert version.run_id == run.info.run_id
-    (model,) = client.search_logged_models(experiments)
-    assert model.status == "READY"
+    models = client.search_logged_models(experiments)
+    assert sorted(model.name for model in models) == ["checkpoint", "model"]
+    assert {model.status for model in models} == {"READY"}
     (logged,) = (work.runs / "mlartifacts").rglob("saved_model.pb")
     exported = work.run / "model" / "1"
     for path in files_in(exported):

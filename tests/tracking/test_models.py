@@ -103,6 +103,30 @@ def test_models_carry_the_metrics_of_their_weights(runs_dir, begin, opened, save
     assert [(tag.key, tag.value) for tag in given.tags] == [("mlflow.data.context", "training")]
 
 
+@pytest.mark.parametrize("step", ["create_logged_model", "log_outputs", "finalize_logged_model"])
+def test_a_checkpoint_is_one_model_whenever_the_run_is_killed(
+    step, runs_dir, begin, opened, tmp_path, monkeypatch
+):
+    from mlflow.tracking import MlflowClient
+
+    done = getattr(MlflowClient, step)
+
+    def killed_after(*args, **kwargs):
+        done(*args, **kwargs)
+        raise Killed
+
+    (tmp_path / "retriever.keras").write_bytes(b"weights")
+    with monkeypatch.context() as patch, pytest.raises(Killed), begin(runs_dir) as tracker:
+        patch.setattr(MlflowClient, step, killed_after)
+        tracker.log_checkpoint(tmp_path / "retriever.keras", 1, measured=False)
+    with begin(runs_dir) as tracker:
+        tracker.log_checkpoint(tmp_path / "retriever.keras", 1, measured=False)
+    client, run = opened(runs_dir)
+    (logged,) = client.search_logged_models([run.info.experiment_id])
+    assert logged.status == "READY"
+    assert [output.model_id for output in run.outputs.model_outputs] == [logged.model_id]
+
+
 def test_a_second_fit_is_not_what_was_measured(runs_dir, begin, opened, tmp_path):
     (tmp_path / "retriever.keras").write_bytes(b"weights")
     with begin(runs_dir) as tracker:

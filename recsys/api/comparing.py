@@ -90,7 +90,7 @@ def compare(
         write_page(Path(page), of_runs, contenders, found, shown[0], notes)
     if by is None:
         return pd.DataFrame([each.as_dict() for each in found])
-    groups = groups_of(by, contenders[0], first)
+    groups = groups_of(by, contenders[0].ranked, first)
     within = compare_pairs([pair for group in groups for pair in cut(pairs, group)], shown)
     names = [f"{by} {group.name}" for group in groups for _ in pairs for _ in shown]
     return pd.DataFrame(

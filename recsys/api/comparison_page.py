@@ -83,7 +83,7 @@ def _group_rows(
     from recsys.reports.comparison import GroupRow
 
     pairs = list(combinations(contenders, 2))
-    groups = groups_of(by, contenders[0], run)
+    groups = groups_of(by, contenders[0].ranked, run)
     if len(groups) < 2:  # everything is in one, and stands above
         return []
     within = compare([pair for group in groups for pair in cut(pairs, group)], [metric])

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from recsys.api.ranks import ranks_of
+from recsys.api.ranks import groups_of, ranks_of
 from recsys.api.run import Run
 
 if TYPE_CHECKING:
@@ -44,13 +44,11 @@ def groups(run: Run, by: str, metrics: str | Sequence[str] | None = None) -> "pd
     import pandas as pd
 
     from recsys.evaluation.groups import gaps
-    from recsys.evaluation.groups import groups as groups_of
-    from recsys.pipeline import fitted_part
 
     ranked = ranks_of(run, run)
     asked = [metrics] if isinstance(metrics, str) else metrics
     shown = list(asked) if asked else [run.experiment.evaluation.metric]
-    found = groups_of(by, ranked, run.dataset, fitted_part(run.experiment))
+    found = groups_of(by, ranked, run)
     rows = [
         {**asdict(gap), "sentence": gap.sentence(run.name)} for gap in gaps(found, ranked, shown)
     ]

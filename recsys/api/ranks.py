@@ -69,12 +69,12 @@ def ranks_of_lists(
     return rank_lists(table, dataset, queries, experiment.seen, max(experiment.evaluation.k))
 
 
-def groups_of(by: str, contender: "Contender", run: Run) -> "list[Group]":
-    """The groups of an attribute, of what a contender was asked.
+def groups_of(by: str, ranked: "RankedQueries", run: Run) -> "list[Group]":
+    """The groups of an attribute, of the held-out items of a ranking.
 
     Args:
         by: see :func:`recsys.groups`.
-        contender: any of those that answered the same.
+        ranked: the ranking, or any of several of the same queries.
         run: that has the dataset.
 
     Raises:
@@ -83,7 +83,7 @@ def groups_of(by: str, contender: "Contender", run: Run) -> "list[Group]":
     from recsys.evaluation.groups import groups
     from recsys.pipeline import fitted_part
 
-    return groups(by, contender.ranked, run.dataset, fitted_part(run.experiment))
+    return groups(by, ranked, run.dataset, fitted_part(run.experiment))
 
 
 def cut(

@@ -28,8 +28,8 @@ class Reproduction:
         differences: between what made the first and what made the second one, a line each: commit,
             packages, device; empty where there is none.
         metrics: of the test part, a row per metric: ``before``, ``again`` and ``difference``.
-        holds: whether the metrics are the same: to the bit where nothing differs and a CPU trained,
-            and within 0.003 otherwise.
+        holds: whether the metrics are the same: to the bit where nothing differs and a CPU trained;
+            otherwise those that are shares (novelty is in bits) within 0.003.
         sentence: what was found, in words.
     """
 
@@ -63,6 +63,7 @@ def reproduce(run: Run, *, runs_dir: str | Path | None = None) -> Reproduction:
     from recsys.api.steps import do
     from recsys.runs.folder import RunFolder
     from recsys.runs.preparation import prepare_dataset
+    from recsys.system.devices import on_accelerator
 
     before, seed = run.document("metrics"), int(Path(run.path).name)
     root = Path(runs_dir) if runs_dir is not None else Path(run.path).parents[1] / "reproduce"
@@ -89,7 +90,8 @@ def reproduce(run: Run, *, runs_dir: str | Path | None = None) -> Reproduction:
     again = Run(folder)
     differences = _differences(RunFolder(Path(run.path)), folder)
     table = _metrics(before["test"], again.document("metrics")["test"])
-    holds, sentence = _verdict(table, differences)
+    is_exact = not (differences or on_accelerator())
+    holds, sentence = _verdict(table, is_exact)
     return Reproduction(again, differences, table, holds, sentence)
 
 
@@ -101,20 +103,28 @@ def _metrics(before: Mapping[str, Any], again: Mapping[str, Any]) -> "pd.DataFra
     return found.assign(difference=found["again"] - found["before"]).rename_axis("metric")
 
 
-def _verdict(table: "pd.DataFrame", differences: tuple[str, ...]) -> tuple[bool, str]:
+def _verdict(table: "pd.DataFrame", is_exact: bool) -> tuple[bool, str]:
+    """Whether the metrics hold, and a sentence about it.
+
+    Args:
+        table: of metrics, before and again.
+        is_exact: whether they should be the same to the bit.
+    """
     same = (table["before"] == table["again"]) | (table["before"].isna() & table["again"].isna())
     if same.all():
         return True, f"the same to the bit: {counted(len(table), 'metric')}"
-    # Means of bits or counts, such as novelty, have units of their own.
     shares = table[table[["before", "again"]].abs().max(axis=1) <= 1]
     worst = str(shares["difference"].abs().idxmax() if len(shares) else table.index[0])
     amount = f"{worst} by {table['difference'][worst]:+.6f}"
     of = f"{(~same).sum()} of {len(table)} metrics differ, most of the shares {amount}"
-    if not differences:
+    if is_exact:
         return False, f"{of}, though nothing is known to differ"
     holds = bool((shares["difference"].abs() <= NOISE).all())
     how = "within" if holds else "more than"
-    return holds, f"{of}: {how} {NOISE}, which other machines and versions may change"
+    return (
+        holds,
+        f"{of}: {how} {NOISE}, which other machines, versions and GPUs may change",
+    )
 
 
 def _differences(first: "RunFolder", second: "RunFolder") -> tuple[str, ...]:

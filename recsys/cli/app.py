@@ -81,13 +81,16 @@ def named_lists(given: list[str] | None) -> dict[str, str]:
     """Files of lists by the name of their system, which is that of the file.
 
     Raises:
-        InputError: two have one name.
+        InputError: one is not there, or two have one name.
     """
     from recsys.errors import InputError
 
     found: dict[str, str] = {}
     for each in given or []:
         name = Path(each).stem
+        is_local = "://" not in each and not set(each) & set("*?[")
+        if is_local and not Path(each).exists():  # before anything that takes long
+            raise InputError(f"--lists: {each} is not there")
         if name in found:
             raise InputError(
                 f"--lists: {found[name]} and {each} are both called {name}: rename one"

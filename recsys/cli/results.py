@@ -52,8 +52,11 @@ def compare(
     from recsys.runs.opening import open_seeds
 
     systems, columns = named_lists(lists), list_columns(column)
-    if len(runs) + len(systems) < 2 and by is None:
+    is_alone = len(runs) + len(systems) < 2
+    if is_alone and by is None:
         raise InputError("compare: name at least two runs, such as runs/average runs/lstm")
+    if is_alone and page is not None:
+        raise InputError("compare: --page is of at least two runs, or of a run and --lists")
     found = [open_seeds(path) for path in runs]
     start_backend()
     from recsys.api.comparing import compare
@@ -61,10 +64,10 @@ def compare(
     from recsys.api.run import Run
 
     experiments = [[Run(seed) for seed in seeds] for seeds in found]
-    if len(runs) + len(systems) < 2 and by is not None:
+    if is_alone and by is not None:
         for seed in experiments[0]:
             for sentence in groups(seed, by, metric)["sentence"]:
-                show(sentence)
+                show(f"{seed.path}: {sentence}" if len(experiments[0]) > 1 else sentence)
         return
     table = compare(experiments, metric, lists=systems, columns=columns, by=by, page=page)
     for sentence in table["sentence"]:

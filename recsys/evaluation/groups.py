@@ -250,10 +250,8 @@ def _of_feature(
         yield from _quarters(values[rows].astype(float), "")
         return
     matrix = values.reshape(len(values), -1)
-    empty = matrix == ""
-    yield Group(MISSING, empty.all(axis=1)[rows])
-    for word in np.unique(matrix[~empty].astype(str)):
-        yield Group(str(word), (matrix == word).any(axis=1)[rows])
+    owners, places = np.nonzero(matrix != "")
+    yield from _of_words(owners, matrix[owners, places], len(values), rows)
 
 
 def _of_attribute(column: pa.ChunkedArray, rows: np.ndarray) -> Iterator[Group]:
@@ -263,13 +261,31 @@ def _of_attribute(column: pa.ChunkedArray, rows: np.ndarray) -> Iterator[Group]:
     lists = column.combine_chunks()
     owners = np.repeat(np.arange(len(lists)), lists.value_lengths().fill_null(0).to_numpy())
     words = np.array(lists.flatten().to_pylist(), object)
-    has_one = np.zeros(len(lists), bool)
+    yield from _of_words(owners, words, len(lists), rows)
+
+
+def _of_words(
+    owners: np.ndarray, words: np.ndarray, size: int, rows: np.ndarray
+) -> Iterator[Group]:
+    """Groups by the values of users or items: the most frequent among the held-out items.
+
+    Args:
+        owners: int [values], whose each is.
+        words: object [values].
+        size: how many users or items there are.
+        rows: int [targets], whose each target is.
+    """
+    targets = np.bincount(rows, minlength=size)
+    has_one = np.zeros(size, bool)
     has_one[owners] = True
     yield Group(MISSING, ~has_one[rows])
-    for word in np.unique(words.astype(str)):
-        has = np.zeros(len(lists), bool)
-        has[owners[words == word]] = True
-        yield Group(str(word), has[rows])
+    found, codes = np.unique(words.astype(str), return_inverse=True)
+    asked = np.bincount(codes, weights=targets[owners], minlength=len(found))
+    # The others are one group: an attribute may have a value for each item.
+    for code in np.argsort(-asked, kind="stable")[:MOST]:
+        has = np.zeros(size, bool)
+        has[owners[codes == code]] = True
+        yield Group(str(found[code]), has[rows])
 
 
 def _quarters(values: np.ndarray, unit: str) -> Iterator[Group]:

@@ -55,8 +55,8 @@ def record(folder: RunFolder) -> None:
     found, diff = environment(Path.cwd()), uncommitted(Path.cwd())
     if diff is None and (found["commit"] or "").endswith(CHANGED):
         logger.warning(
-            "what was changed since the last commit here is more than a MiB: it is not kept with "
-            "the run"
+            "what was changed since the last commit here is not kept with the run: it is more than "
+            "a MiB, or git does not show it"
         )
     made = [folder.provenance, folder.environment, *([folder.uncommitted] if diff else [])]
     folder.uncommitted.unlink(missing_ok=True)

@@ -120,7 +120,7 @@ def _copy_model(source: Run, target: Run) -> None:
         return
     newest = find_model(source, stored.data.tags[DIGEST_TAG])
     if newest is None:
-        return
+        raise InputError(f"the model of the run {source.id} is not in its store any more. {MEND}")
     registered_name = stored.data.tags.get(NAME_TAG) or None
     with tempfile.TemporaryDirectory() as folder:
         location = newest.artifact_location

@@ -491,6 +491,10 @@ class TestCompare:
         done = recsys_command("compare", str(run.path), "--by", "item.colour")
         assert done.returncode == 0, done.stderr
         assert "average, red: ndcg@10" in done.stdout and "others" in done.stdout
+        done = recsys_command("compare", str(run.path), "--by", "item.colour", "--page", "x.html")
+        assert done.returncode == 2 and "--page is of at least two runs" in done.stderr
+        done = recsys_command("compare", str(run.path), "--lists", "nowhere.csv")
+        assert done.returncode == 2 and "nowhere.csv is not there" in done.stderr
         done = recsys_command("compare", str(run.path), "--by", "item.size")
         assert done.returncode == 2 and "nothing is called 'item.size' here" in done.stderr
 

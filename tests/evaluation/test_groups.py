@@ -65,6 +65,14 @@ def test_the_largest_come_first_and_the_small_are_one(dataset, ranked, vocabular
     assert set(users[found[-1].keep]) == {0, 1, 2}
 
 
+def test_an_attribute_of_many_values_keeps_the_most_frequent(ranked, dataset, monkeypatch):
+    """One value for each user: all are too small, and none is a mask of its own."""
+    values = np.array([f"v{user}" for user in range(USERS)], object)
+    monkeypatch.setattr("recsys.data.prepare.features.encode.decode_feature", lambda *_: values)
+    (found,) = by("user.country", ranked, dataset)
+    assert found.name == OTHERS and found.keep.all()
+
+
 def test_numbers_are_cut_at_quartiles(dataset, ranked):
     found = by("item.price", ranked, dataset)
     assert len(found) == 4

@@ -128,7 +128,7 @@ def test_a_file_is_read_with_columns_of_other_names(dataset, tmp_path):
         (lambda t: t.drop(columns="rank"), {}, "which item was recommended first"),
         (lambda t: t.drop(columns="item"), {}, r"has no column 'item' \(item\)"),
         (lambda t: t, {"score": "p"}, r"has no column 'p' \(score\)"),
-        (lambda t: t, {"sku": "item"}, "'sku' is no role"),
+        (lambda t: t, {"sku": "item"}, "'sku' is not a role"),
         (lambda t: t.assign(rank=None), {}, "has no row with a user, an item and a rank"),
         (lambda t: t[:0], {}, "no rows"),
         (lambda t: t["user"], {}, "which is one column"),

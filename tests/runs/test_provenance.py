@@ -61,4 +61,4 @@ def test_what_surrounds_the_training_is_kept(folder, monkeypatch, caplog):
     monkeypatch.setattr(provenance, "uncommitted", lambda folder: None)
     monkeypatch.setattr(provenance, "commit", lambda: "fedcba9")
     provenance.record(folder)
-    assert not folder.uncommitted.exists() and "more than a MiB" in caplog.text
+    assert not folder.uncommitted.exists() and "is not kept with the run" in caplog.text

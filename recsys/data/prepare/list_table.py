@@ -17,7 +17,6 @@ from recsys.data.sources.read import column, locate, read_table
 from recsys.data.sources.readers.columns import find_column
 from recsys.errors import InputError
 from recsys.system.display import counted
-from recsys.system.files import given_path
 
 WHAT = "the lists"
 Order = Literal["rank", "score"]
@@ -56,16 +55,16 @@ def read_list_table(given: Any, columns: Mapping[str, str], scratch: Path) -> Li
         scratch: an empty folder, removed by the caller.
 
     Raises:
-        InputError: the table cannot be read, lacks a column, or a rank or score is no number.
+        InputError: the table cannot be read, lacks a column, or a rank or a score is not a number.
     """
     if unknown := set(columns) - {"user", "item", "rank", "score"}:
         raise InputError(
-            f"{WHAT}: {min(unknown)!r} is no role of a column; those are user, item, rank and score"
+            f"{WHAT}: {min(unknown)!r} is not a role; the roles are user, item, rank and score"
         )
     folders = {name: scratch / name for name in ("files", "work")}
     for folder in folders.values():
         folder.mkdir()
-    source = _source(given, scratch)
+    source = _source(given, columns, scratch)
     files = locate(source, "items", folders["files"])
     con = connect(folders["work"], memory_gib=3.0)
     try:
@@ -100,12 +99,14 @@ def read_list_table(given: Any, columns: Mapping[str, str], scratch: Path) -> Li
     )
 
 
-def _source(given: Any, scratch: Path) -> FileConfig:
-    """Where the table lies; a frame is written there first."""
+def _source(given: Any, columns: Mapping[str, str], scratch: Path) -> FileConfig:
+    """Where the table lies; of a frame, what is read of it is written there first."""
     if isinstance(given, str | Path):
-        return FileConfig(path=str(given_path(given, "lists")))
+        return FileConfig(path=str(given))  # may be an address, which is not a path
     frame = open_frame(given, WHAT)
-    written = write_frame(frame.read(frame.names), WHAT, scratch / "given" / "frames")
+    _, roles = _roles(columns, frame.names, WHAT)
+    read = [frame.column(name, role) for role, name in roles.items()]
+    written = write_frame(frame.read(list(dict.fromkeys(read))), WHAT, scratch / "given" / "frames")
     return FileConfig(path=str(written), format="parquet")
 
 

@@ -22,16 +22,14 @@ PARAMS_PER_REQUEST = 100
 METRICS_PER_REQUEST = 1000
 # MLflow's own: the id of the run that this one is shown under.
 PARENT_TAG = "mlflow.parentRunId"
-# Of a new experiment: MLflow shows the pages of trainings, and not those of chats.
+# Of a new experiment: MLflow's table shows no metric until it is told which.
 EXPERIMENT_TAGS = {
-    "mlflow.experimentKind": "custom_model_development",
     "mlflow.note.content": (
-        "Which run is best: Columns, choose `test/…` of the metric that runs are judged by, and "
-        "sort by it; `…/low` and `…/high` are the ends of its 95 % interval. Whether a difference "
-        "is one: `recsys compare RUN RUN`. What differed: select runs, Compare, and show the "
-        "parameters that differ. Weights of all trainings, trials of sweeps too: Models, sorted "
-        "by `epoch/…`, which is validation."
-    ),
+        "Which run is best: under Training runs, choose the column `test/…` of the metric that "
+        "runs are judged by, and sort by it; `…/low` and `…/high` are the ends of its 95 % "
+        "interval. Whether a difference is one, and what differed: "
+        "`recsys compare RUN RUN --page comparison.html`."
+    )
 }
 # What runs of one run folder have in common (recsys.tracking.record.mark).
 MARK_TAG = "run_folder_mark"

@@ -258,8 +258,8 @@ def test_a_run_can_be_read_back(run_folder, runs_dir, tmp_path):
     client, run = client_and_run(store.local_uri(runs_dir), run_folder)
     assert run.info.status == "FINISHED"
     assert run.info.run_name == "tiny-42"
-    kind = client.get_experiment(run.info.experiment_id).tags["mlflow.experimentKind"]
-    assert kind == "custom_model_development"
+    said = client.get_experiment(run.info.experiment_id).tags["mlflow.note.content"]
+    assert "Which run is best" in said
     assert run.data.params["model.query.kind"] == "lstm"
     assert len(run.data.params["note"]) == 500
     assert run.data.tags["seed"] == "42"

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from recsys.api.promoting import promote, rollback
     from recsys.api.reproducing import reproduce
     from recsys.api.run import Run
+    from recsys.api.searching import search_runs
     from recsys.api.training import run, sweep, train
     from recsys.data.dataset import Dataset
     from recsys.errors import (
@@ -80,6 +81,7 @@ _HOMES = {
     "reproduce": "recsys.api.reproducing",
     "rollback": "recsys.api.promoting",
     "run": "recsys.api.training",
+    "search_runs": "recsys.api.searching",
     "sweep": "recsys.api.training",
     "train": "recsys.api.training",
 }
@@ -111,6 +113,7 @@ __all__ = [
     "reproduce",
     "rollback",
     "run",
+    "search_runs",
     "sweep",
     "train",
 ]

@@ -138,7 +138,8 @@ class Pipeline:
         if not folder.files.hold(*made):
             self._train(dataset, tracker, callbacks)
         tracker.set_tags(provenance.tags(folder))
-        if folder.files.hold(folder.uncommitted):
+        sends_changes = self.experiment.tracking.uncommitted_changes
+        if sends_changes and folder.files.hold(folder.uncommitted):
             tracker.log_artifact(folder.uncommitted)
         best = folder.files.read(folder.timing)["best_epoch"]
         # The weights of a second fit are not those that were validated.

@@ -23,12 +23,21 @@ from recsys.tracking.config import CHAMPION
 @app.command()
 def compare(
     runs: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Argument(
-            metavar="RUN RUN...",
-            help="folders of evaluated runs; that of an experiment means all its seeds",
+            metavar="[RUN]...",
+            help="folders of evaluated runs, or names of experiments, which mean all their seeds",
+            show_default=False,
         ),
-    ],
+    ] = None,
+    query: Annotated[
+        str | None,
+        typer.Option(
+            metavar="QUERY",
+            help='and the runs that MLflow finds, such as \'params."model.dim" = "64"\'; those '
+            "of one experiment are its seeds",
+        ),
+    ] = None,
     lists: Lists = None,
     column: ListColumns = None,
     by: Annotated[
@@ -46,18 +55,24 @@ def compare(
     page: Annotated[
         Path | None, typer.Option(metavar="FILE.html", help="write it all as one file, too")
     ] = None,
+    runs_dir: RunsDir = RUNS,
 ) -> None:
     """Say which run is better on the test part that they share, and how sure that is."""
     from recsys.errors import InputError
     from recsys.runs.opening import open_seeds
 
     systems, columns = named_lists(lists), list_columns(column)
-    is_alone = len(runs) + len(systems) < 2
-    if is_alone and by is None:
+    found = [open_seeds(path, runs_dir) for path in runs or []]
+    if query is not None:
+        from recsys.api.searching import search_seeds
+
+        named = {seed.path.resolve() for seeds in found for seed in seeds}
+        found += search_seeds(query, runs_dir, named)
+    is_alone = len(found) + len(systems) < 2
+    if is_alone and (by is None or not found):
         raise InputError("compare: name at least two runs, such as runs/average runs/lstm")
     if is_alone and page is not None:
         raise InputError("compare: --page is of at least two runs, or of a run and --lists")
-    found = [open_seeds(path) for path in runs]
     start_backend()
     from recsys.api.comparing import compare
     from recsys.api.grouping import groups

@@ -24,14 +24,21 @@ def open_run(path: Path) -> RunFolder:
     return RunFolder(runs[0])
 
 
-def open_seeds(path: Path) -> list[RunFolder]:
+def open_seeds(path: Path, runs_dir: Path) -> list[RunFolder]:
     """Opens all seeds of an experiment, ``runs/<name>``, or the one of ``runs/<name>/<seed>``.
+
+    Args:
+        path: of the folder, or within ``runs_dir``: ``<name>``.
+        runs_dir: the folder of all runs.
 
     Raises:
         InputError: there is no run.
     """
-    if not (runs := _runs_in(path)):
-        raise InputError(f"{path} holds no run (experiment.yaml): name the folder of one")
+    if not (runs := _runs_in(path) or _runs_in(runs_dir / path)):
+        raise InputError(
+            f"{path} holds no run (experiment.yaml), and {runs_dir} none of that name: name the "
+            "folder of one; `recsys list` shows them"
+        )
     return [RunFolder(run) for run in runs]
 
 

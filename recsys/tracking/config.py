@@ -27,6 +27,11 @@ class TrackingConfig(StrictConfig):
         pattern=r"^[^/:]+$",
         description="name in the model registry; the name of the run where none is given",
     )
+    uncommitted_changes: bool = Field(
+        True,
+        description="send what was changed since the last commit, `uncommitted.diff`; the run's "
+        "folder has it either way",
+    )
     system_metrics_interval: float = Field(
         10.0, ge=0, description="seconds between samples of CPU, memory and GPU; 0 for none"
     )

@@ -141,17 +141,8 @@ def _moving(version: Version, alias: str, runs_dir: Path) -> "Iterator[MlflowCli
 
 def _version(found: Any, runs_dir: Path) -> Version:
     tags = dict(found.tags)
-    return Version(found.name, str(found.version), _folder(tags.get(MARK_TAG), runs_dir), tags)
-
-
-def _folder(mark: str | None, runs_dir: Path) -> Path | None:
-    """The folder of the run with a mark."""
-    if mark is None:
-        return None
-    for file in sorted(runs_dir.glob(f"*/*/{record.FILE}")):
-        if record.mark_of(file.parent) == mark:
-            return file.parent
-    return None
+    folder = record.folders(runs_dir).get(tags.get(MARK_TAG, ""))
+    return Version(found.name, str(found.version), folder, tags)
 
 
 def _tag(client: "MlflowClient", version: Version, alias: str, **facts: str) -> None:

@@ -52,6 +52,13 @@ def mark_of(run_folder: Path) -> str | None:
     return None if found is None else str(found)
 
 
+def folders(runs_dir: Path) -> dict[str, Path]:
+    """The folders of runs by what :func:`mark` gave them, those of sweeps' trials among them."""
+    files = [*runs_dir.glob(f"*/*/{FILE}"), *runs_dir.glob(f"sweeps/*/*/*/{FILE}")]
+    marks = {mark_of(file.parent): file.parent for file in sorted(files, reverse=True)}
+    return {mark: folder for mark, folder in marks.items() if mark is not None}
+
+
 def forget(run_folder: Path) -> None:
     """Has the run begin another one in every store."""
     (run_folder / FILE).unlink(missing_ok=True)

@@ -59,7 +59,7 @@ def asking(address: str, runs_dir: Path) -> "Iterator[tuple[MlflowClient, str]]"
         InputError: MLflow says that there is no such thing, or the server does not answer.
     """
     store.prepare_environment()
-    uri = _store(runs_dir)
+    uri = store.existing(runs_dir)
     from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient
 
@@ -71,22 +71,6 @@ def asking(address: str, runs_dir: Path) -> "Iterator[tuple[MlflowClient, str]]"
         raise InputError(
             f"{address} cannot be had from {store.public_uri(uri)}: {said}. {_registered(client)}"
         ) from error
-
-
-def _store(runs_dir: Path) -> str:
-    uri = store.configured_uri()
-    if uri is None:
-        if not (runs_dir / "mlflow.db").is_file():
-            raise InputError(
-                f"{runs_dir} holds no MLflow store (mlflow.db): name the runs folder "
-                "(runs_dir=…), or a server by MLFLOW_TRACKING_URI"
-            )
-        return store.open_local(runs_dir)
-    if store.is_server(uri) and not store.answers(uri):
-        raise InputError(
-            f"the MLflow server {store.public_uri(uri)} does not answer: start it, or mend the URI"
-        )
-    return uri
 
 
 def _version(client: "MlflowClient", address: str) -> Any:

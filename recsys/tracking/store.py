@@ -86,6 +86,30 @@ def configured_uri() -> str | None:
     return uri
 
 
+def existing(runs_dir: Path) -> str:
+    """The address of the store that there is, to be read.
+
+    Args:
+        runs_dir: where the local store lies, unless ``MLFLOW_TRACKING_URI`` names another one.
+
+    Raises:
+        InputError: there is no local store, or the server does not answer.
+    """
+    uri = configured_uri()
+    if uri is None:
+        if not (runs_dir / "mlflow.db").is_file():
+            raise InputError(
+                f"{runs_dir} holds no MLflow store (mlflow.db): name the runs folder "
+                "(runs_dir=…), or a server by MLFLOW_TRACKING_URI"
+            )
+        return open_local(runs_dir)
+    if is_server(uri) and not answers(uri):
+        raise InputError(
+            f"the MLflow server {public_uri(uri)} does not answer: start it, or mend the URI"
+        )
+    return uri
+
+
 def recorded_address(key: str, runs_dir: Path) -> tuple[str | None, str]:
     """The address of a store that a run's record names; None and the reason, where it is not here.
 

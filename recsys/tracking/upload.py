@@ -106,6 +106,7 @@ def _copy(source: Run, target: Run) -> None:
     with tempfile.TemporaryDirectory() as folder:
         source.client.download_artifacts(source.id, "", folder)
         target.client.log_artifacts(target.id, folder)
+    checkpoint.copy(source, target)
     _copy_model(source, target)
     target.finish(stored.info.status, stored.info.end_time)
 

@@ -118,6 +118,15 @@ def page_command(runs_dir: Path, run_folder: Path) -> str:
     return shlex.join([program, "ui", "--backend-store-uri", uri or local_uri(runs_dir)])
 
 
+def run_page(run_folder: Path) -> tuple[str, str]:
+    """The MLflow run that holds a run: its id, and the address of its page on a server.
+
+    Either is empty where there is none; runs of a local store are shown by :func:`page_command`.
+    """
+    store, run_id = next(reversed(record.read(run_folder).items()), ("", ""))
+    return run_id, f"{store.rstrip('/')}/#/runs/{run_id}" if is_server(store) else ""
+
+
 def is_server(uri: str) -> bool:
     """Whether runs are sent over the network, where there may be no answer."""
     return uri.startswith(("http://", "https://"))

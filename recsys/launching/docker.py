@@ -136,12 +136,11 @@ def refuse_unmounted(work: Work, config: DockerConfig) -> None:
         InputError: it does; the message names the volume that is missing.
     """
     mounted = [APP / "runs", APP / "data", *map(Path, config.volumes.values())]
-    for key, path in work.files():
-        inside = APP / path
-        if not any(inside.is_relative_to(folder) for folder in mounted):
-            here = Path(path).absolute().parent
-            raise InputError(
-                f"{key}: {path} would not be in the container, which has the folders "
-                f"{', '.join(map(str, mounted))}: move it into data/, or name the volume, such as "
-                f"--volume {here}:{(APP / path).parent}"
-            )
+    if found := work.outside(APP, mounted):
+        key, path = found
+        here = Path(path).absolute().parent
+        raise InputError(
+            f"{key}: {path} would not be in the container, which has the folders "
+            f"{', '.join(map(str, mounted))}: move it into data/, or name the volume, such as "
+            f"--volume {here}:{(APP / path).parent}"
+        )

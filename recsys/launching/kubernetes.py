@@ -76,7 +76,7 @@ def manifest(work: Work, config: KubernetesConfig) -> str:
     They are named by the experiment and by a digest of all that is in them.
 
     Raises:
-        InputError: the image or the claim of runs is not named.
+        InputError: the image or the claim of runs is not named, or a pod would not have the log.
     """
     for key, value in (("image", config.image), ("runs_claim", config.runs_claim)):
         if value is None:
@@ -84,6 +84,13 @@ def manifest(work: Work, config: KubernetesConfig) -> str:
                 f"launch kubernetes: name {key} by --{key.replace('_', '-')}, or as "
                 f"`kubernetes: {{{key}: …}}` in the file of --settings"
             )
+    mounted = [APP / "runs", *([APP / "data"] if config.data_claim else [])]
+    if found := work.outside(APP, mounted):
+        raise InputError(
+            f"{found[0]}: {found[1]} would not be in a pod, which has the folders "
+            f"{', '.join(map(str, mounted))}: put it into the volume that --data-claim names, and "
+            "its path into the experiment, such as data/log.parquet"
+        )
     text = work.experiment.read_text(encoding="utf-8")
     told = json.dumps([text, _script(work, config), config.model_dump(mode="json")])
     digest = hashlib.sha256(told.encode()).hexdigest()[:8]

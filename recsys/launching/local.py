@@ -122,7 +122,7 @@ def launch(
                 running.remove(child)
                 free.append(child.place)
                 outcomes[child.seed] = outcome = _outcome(child)
-                tell(f"seed {child.seed} is {outcome.state}{_why(outcome)}")
+                tell(f"seed {child.seed}: {outcome.state}{_why(outcome)}")
     return [outcomes[seed] for seed in work.seeds]
 
 

@@ -9,8 +9,7 @@ from recsys.runs.folder import RunFolder
 from recsys.runs.listing import ListedRun, figure, listed
 from recsys.system.display import counted
 from recsys.system.text_table import text_table
-from recsys.tracking import page_command
-from recsys.tracking.store import run_page
+from recsys.tracking import page_command, record
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ def report(work: Work, outcomes: Sequence[Outcome]) -> str:
         (
             *(f"seed {each.seed}", each.state),
             figure(run) if not each.status and (run := runs[each.seed]) else "",
-            *(run_page(work.folder(each.seed).path)[0], str(each.log or "")),
+            *(_run_id(work.folder(each.seed).path), str(each.log or "")),
         )
         for each in outcomes
     ]
@@ -63,21 +62,20 @@ def report(work: Work, outcomes: Sequence[Outcome]) -> str:
 
 
 def pages(work: Work, seeds: Iterable[int]) -> str:
-    """Where MLflow shows runs: a page of a server each, one command for a local store.
+    """Where MLflow shows the runs of seeds: a page of a server each, one command for a local store.
 
     Args:
         work: that was launched.
         seeds: of the runs.
     """
-    lines = []
-    for seed in seeds:
-        folder = work.folder(seed).path
-        run, address = run_page(folder)
-        if address:
-            lines.append(f"MLflow page of seed {seed}: {address}")
-        elif run:
-            lines.append(f"MLflow page: {page_command(work.runs_dir, folder)}")
-    return "\n".join(dict.fromkeys(lines))
+    folders = [work.folder(seed).path for seed in seeds]
+    found = [page_command(work.runs_dir, folder) for folder in folders if _run_id(folder)]
+    return "\n".join(f"MLflow page: {page}" for page in dict.fromkeys(found))
+
+
+def _run_id(folder: Path) -> str:
+    """The MLflow run that holds a run; empty where there is none."""
+    return next(reversed(record.read(folder).values()), "")
 
 
 def _found(folder: RunFolder) -> ListedRun | None:

@@ -4,7 +4,7 @@ import contextlib
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -123,14 +123,25 @@ class Work:
         named = not any(each.partition("=")[0] == "name" for each in self.overrides)
         return replace(self, experiment=experiment, runs_dir=runs_dir, is_named=named)
 
-    def files(self) -> Iterator[tuple[str, str]]:
-        """The files of a machine that the experiment reads: dotted key, and path as it is given."""
+    def outside(self, working: Path, mounted: Iterable[Path]) -> tuple[str, str] | None:
+        """A file that the experiment reads and that a container would not have.
+
+        Args:
+            working: the container's working directory, where relative paths begin.
+            mounted: folders that it has.
+
+        Returns:
+            Dotted key, and the path as it is given; None: it has all of them.
+        """
+        folders = list(mounted)
         for section in ("log", "users", "items"):
             table = self.data.get(section) or {}
             given = table.get("path") or []
             for path in [given] if isinstance(given, str) else given:
-                if "://" not in path:
-                    yield f"data.{section}.path", path
+                inside = any((working / path).is_relative_to(folder) for folder in folders)
+                if "://" not in path and not inside:
+                    return f"data.{section}.path", path
+        return None
 
     def folder(self, seed: int) -> RunFolder:
         """The folder of a seed's run."""

@@ -26,6 +26,14 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.fixture
+def mounted(folder):
+    """The working directory, where the log lies as a container has it."""
+    file = folder / "my shop.yaml"
+    file.write_text(file.read_text().replace("path: log.csv", "path: data/log.csv"))
+    return folder
+
+
 def stand_in(folder: Path, program: str, body: str) -> Path:
     """Makes a program of bash; it runs in a folder of its own choice, so paths are absolute."""
     path = folder / "bin" / program

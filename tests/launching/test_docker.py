@@ -12,14 +12,6 @@ from tests.commands import recsys
 from tests.launching.conftest import calls, shop, stand_in
 
 
-@pytest.fixture
-def mounted(folder):
-    """The log of the experiment lies where a container has it."""
-    file = folder / "my shop.yaml"
-    file.write_text(file.read_text().replace("path: log.csv", "path: data/log.csv"))
-    return folder
-
-
 def values(command, option):
     return [after for word, after in pairwise(command) if word == option]
 

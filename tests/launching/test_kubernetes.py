@@ -14,10 +14,11 @@ from tests.commands import recsys
 from tests.launching.conftest import calls, shop, stand_in
 
 # The oldest that has a limit for each seed by default (`backoffLimitPerIndex`), and the newest.
+CLAIMS = ("--runs-claim=runs", "--data-claim=logs")
 VERSIONS = ("1.29", kubernetes_validate.latest_version())
-SMALL = {"image": "shop/recsys:1", "runs_claim": "runs"}
+SMALL = {"image": "shop/recsys:1", "runs_claim": "runs", "data_claim": "logs"}
 LARGE = KubernetesConfig(
-    **SMALL, namespace="research", data_claim="logs", secret="mlflow", env={"KERAS_BACKEND": "jax"},
+    **SMALL, namespace="research", secret="mlflow", env={"KERAS_BACKEND": "jax"},
     gpus=2, hours=1.5, at_once=2, retries=1, service_account="trainer",
     image_pull_secrets=["registry"], labels={"kueue.x-k8s.io/queue-name": "gpus"},
     node_selector={"gpu": "h100"},
@@ -32,7 +33,7 @@ def made(config, *overrides):
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("config", [KubernetesConfig(**SMALL), KubernetesConfig(**SMALL, gpus=0),
                                     LARGE], ids=["small", "cpu", "large"])  # fmt: skip
-def test_the_schemas_of_kubernetes_accept_it(folder, config, version):
+def test_the_schemas_of_kubernetes_accept_it(mounted, config, version):
     documents = made(config, "training.seeds=[1, 2, 3]")
     assert [each["kind"] for each in documents] == ["ConfigMap", "Job"]
     for document in documents:
@@ -43,7 +44,7 @@ def test_the_schemas_of_kubernetes_accept_it(folder, config, version):
         kubernetes_validate.validate(wrong, version, strict=True)
 
 
-def test_a_pod_for_each_seed_which_bad_input_ends_at_once(folder):
+def test_a_pod_for_each_seed_which_bad_input_ends_at_once(mounted):
     _, job = made(LARGE, "training.seeds=[1, 2, 3]")
     spec, pod = job["spec"], job["spec"]["template"]["spec"]
     assert (spec["completionMode"], spec["completions"], spec["parallelism"]) == ("Indexed", 3, 2)
@@ -62,7 +63,7 @@ def test_a_pod_for_each_seed_which_bad_input_ends_at_once(folder):
     assert len(job["metadata"]["name"]) <= kubernetes.LONGEST_NAME
 
 
-def test_nothing_runs_as_root_or_writes_beside_its_volumes(folder):
+def test_nothing_runs_as_root_or_writes_beside_its_volumes(mounted):
     _, job = made(LARGE)
     pod = job["spec"]["template"]["spec"]
     (container,) = pod["containers"]
@@ -77,10 +78,10 @@ def test_nothing_runs_as_root_or_writes_beside_its_volumes(folder):
     assert container["envFrom"] == [{"secretRef": {"name": "mlflow"}}]
 
 
-def test_a_pod_runs_the_seed_of_its_index_with_the_experiment_as_it_is(folder):
-    start = stand_in(folder, "start", 'echo "$*"; exit 2')
+def test_a_pod_runs_the_seed_of_its_index_with_the_experiment_as_it_is(mounted):
+    start = stand_in(mounted, "start", 'echo "$*"; exit 2')
     configuration, job = made(KubernetesConfig(**SMALL), "training.seeds=[4, 9]", "model.dim=8")
-    assert configuration["data"]["experiment.yaml"] == (folder / "my shop.yaml").read_text()
+    assert configuration["data"]["experiment.yaml"] == (mounted / "my shop.yaml").read_text()
     bash, option, script = job["spec"]["template"]["spec"]["containers"][0]["command"]
     done = subprocess.run(
         [bash, option, script.replace(*kubernetes.START, str(start))],
@@ -96,7 +97,7 @@ def test_a_pod_runs_the_seed_of_its_index_with_the_experiment_as_it_is(folder):
     assert "exec recsys run" in script and "start" not in script
 
 
-def test_another_experiment_has_another_name(folder):
+def test_another_experiment_has_another_name(mounted):
     names = {
         made(KubernetesConfig(**SMALL), *overrides)[1]["metadata"]["name"]
         for overrides in ([], [], ["model.dim=8"], ["training.seeds=[2]"], [f"name={'Ab.' * 30}x"])
@@ -106,18 +107,18 @@ def test_another_experiment_has_another_name(folder):
         assert name == name.lower() and not set(name) & set("._")
 
 
-def test_it_is_applied_as_it_is_printed(folder):
+def test_it_is_applied_as_it_is_printed(mounted):
     stand_in(
-        folder,
+        mounted,
         "kubectl",
-        f"cat >'{folder}/applied.yaml'; echo configmap/recsys-shop-1 created; "
+        f"cat >'{mounted}/applied.yaml'; echo configmap/recsys-shop-1 created; "
         "echo job.batch/recsys-shop-1 created",
     )
-    asked = ["launch", "kubernetes", "my shop.yaml", "--image=shop:1", "--runs-claim=runs"]
+    asked = ["launch", "kubernetes", "my shop.yaml", "--image=shop:1", *CLAIMS]
     printed = recsys(*asked, "--dry-run").stdout
-    assert calls(folder) == [] and yaml.safe_load_all(printed)
+    assert calls(mounted) == [] and yaml.safe_load_all(printed)
     status, _, said = recsys(*asked)
-    assert status == 0 and (folder / "applied.yaml").read_text() == printed
+    assert status == 0 and (mounted / "applied.yaml").read_text() == printed
     assert "applied: recsys-shop-1" in said and "kubectl delete job/recsys-shop-1" in said
 
 
@@ -129,14 +130,20 @@ def test_it_is_applied_as_it_is_printed(folder):
         ("", "kubectl does not say"),
     ],
 )
-def test_a_cluster_that_refuses_is_one_message(folder, kubectl, said):
-    stand_in(folder, "kubectl", f"cat >/dev/null; {kubectl}")
-    asked = ["launch", "kubernetes", "my shop.yaml", "--image=shop:1", "--runs-claim=runs"]
+def test_a_cluster_that_refuses_is_one_message(mounted, kubectl, said):
+    stand_in(mounted, "kubectl", f"cat >/dev/null; {kubectl}")
+    asked = ["launch", "kubernetes", "my shop.yaml", "--image=shop:1", *CLAIMS]
     status, printed, error = recsys(*asked)
     assert (status, printed) == (2, "") and error.startswith(f"error: {said}")
 
 
-def test_what_is_not_named_is_asked_for(folder):
+def test_what_is_not_named_is_asked_for(mounted):
     for config in (KubernetesConfig(), KubernetesConfig(image="shop:1")):
         with pytest.raises(InputError, match=r"name (image by --image|runs_claim by --)"):
             made(config)
+
+
+def test_a_log_that_no_pod_would_have_is_refused(mounted):
+    with pytest.raises(InputError, match=r"data.log.path: data/log.csv would not be in a pod"):
+        made(KubernetesConfig(image="shop:1", runs_claim="runs"))
+    made(KubernetesConfig(image="shop:1", runs_claim="runs"), "data.log.path=s3://shop/log.csv")

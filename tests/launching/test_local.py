@@ -12,7 +12,9 @@ import pytest
 from recsys.launching import local
 from recsys.launching.local import LocalConfig, visible_devices
 from recsys.launching.outcome import exit_status, report
+from recsys.tracking import record
 from tests.commands import recsys
+from tests.finished_runs import write_finished_run
 from tests.launching.conftest import calls, shop, stand_in
 from tests.processes import REPOSITORY
 
@@ -55,7 +57,7 @@ def test_devices_share_the_seeds_and_one_that_fails_leaves_the_others_alone(fold
     assert calls(folder)[:2] == [
         *("recsys doctor --require-gpu", "recsys prepare my shop.yaml --runs-dir runs")
     ]
-    assert "seed 2 is failed (status 2): error: there is no log" in said
+    assert "seed 2: failed (status 2): error: there is no log" in said
     logs = sorted((folder / "runs" / "shop").glob("*.log"))
     assert [log.name for log in logs] == ["1.log", "2.log", "3.log", "4.log"]
     assert {logs[0].read_text(), logs[1].read_text().splitlines()[0] + "\n"} == {
@@ -106,9 +108,6 @@ def test_a_signal_ends_the_seeds_in_order(folder, program):
 
 
 def test_the_report_names_the_mlflow_runs(folder, program):
-    from recsys.tracking import record
-    from tests.finished_runs import write_finished_run
-
     work = shop("training.seeds=[1, 2]")
     for seed in work.seeds:
         folder_of_run = write_finished_run(
@@ -116,14 +115,17 @@ def test_the_report_names_the_mlflow_runs(folder, program):
         )
         record.remember(folder_of_run, "https://mlflow.example", f"id{seed}")
     outcomes = local.launch(work, LocalConfig(devices=[]), lambda line: None, program)
-    told = report(work, outcomes)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("MLFLOW_TRACKING_URI", "https://ann:hush@mlflow.example")
+        told = report(work, outcomes)
     assert "runs/shop: 2 seeds" in told and "test ndcg@10" in told
     lines = told.splitlines()
     (first,) = [line for line in lines if line.startswith(" seed 1") or line.startswith("seed 1")]
     assert "0.0500 (0.0450 to 0.0550)" in first and "id1" in first
     (second,) = [line for line in lines if "id2" in line and "failed (status 2)" in line]
     assert "0.1000" not in second  # of an earlier time
-    assert "MLflow page of seed 1: https://mlflow.example/#/runs/id1" in lines
+    assert "MLflow page: https://mlflow.example/#/runs/id1" in lines
+    assert "hush" not in told
 
 
 def test_a_dry_run_prints_commands_and_starts_nothing(folder):

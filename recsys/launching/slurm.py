@@ -19,7 +19,7 @@ from recsys.errors import InputError
 from recsys.launching.outcome import Outcome
 from recsys.launching.programs import ask, require_program
 from recsys.launching.resources import Resources
-from recsys.launching.work import HERE, Work
+from recsys.launching.work import HERE, Work, last_line
 
 # Nothing comes after these (`man squeue`, JOB STATE CODES).
 FINAL = frozenset(
@@ -28,6 +28,7 @@ FINAL = frozenset(
         "PREEMPTED", "TIMEOUT",
     }
 )  # fmt: skip
+DONE = "COMPLETED"
 GONE = "Invalid job id"
 # Looks in vain, one after the other, after which Slurm counts as lost.
 PATIENCE = 20
@@ -170,11 +171,18 @@ def follow(
             now = {}
         for place, state in now.items():
             if known.get(place) != state:
-                tell(f"{names.get(place, PREPARATION)}: {state}")
+                failed = state in FINAL and state != DONE
+                why = last_line(_log_of(work, jobs, place)) if failed else ""
+                tell(f"{names.get(place, PREPARATION)}: {state}" + (f": {why}" if why else ""))
         known |= now
         time.sleep(config.poll_seconds)
     return [
-        _outcome(work, seed, known.get(str(place), "unknown"), jobs, place)
+        Outcome(
+            seed,
+            "done" if (state := known.get(str(place), "unknown")) == DONE else state,
+            int(state != DONE),
+            _log_of(work, jobs, str(place)),
+        )
         for place, seed in enumerate(work.seeds)
     ]
 
@@ -201,10 +209,10 @@ def logs(work: Work, jobs: Jobs) -> str:
     return _log(work, f"{jobs.array}-*")
 
 
-def _outcome(work: Work, seed: int, state: str, jobs: Jobs, place: int) -> Outcome:
-    log = Path(_log(work, f"{jobs.array}-{place}"))
-    done = state == "COMPLETED"
-    return Outcome(seed, "done" if done else state, int(not done), log)
+def _log_of(work: Work, jobs: Jobs, place: str) -> Path:
+    """What a task says, or the preparation."""
+    is_first = place == PREPARATION
+    return Path(_log(work, f"prepare-{jobs.prepare}" if is_first else f"{jobs.array}-{place}"))
 
 
 def _submitted(script: str, *options: str) -> str:

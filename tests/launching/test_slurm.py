@@ -118,6 +118,17 @@ def test_seeds_are_followed_until_the_last_has_ended(cluster):
     assert said[-3:] == ["seed 7: REQUEUED", "seed 8: TIMEOUT", "seed 7: COMPLETED"]
 
 
+def test_a_preparation_that_fails_says_why(cluster):
+    (cluster / "runs" / "shop").mkdir(parents=True)
+    log = cluster / "runs" / "shop" / "slurm-prepare-41.log"
+    log.write_text("reads\nerror: no file log.csv\n\n")
+    looks(cluster, "41|N/A|FAILED\n42|0|CANCELLED\n")
+    said = []
+    (outcome,) = slurm.follow(shop(), Jobs("41", "42"), QUICK, said.append)
+    assert said == ["preparation: FAILED: error: no file log.csv", "seed 1: CANCELLED"]
+    assert (outcome.state, outcome.status) == ("CANCELLED", 1)
+
+
 def test_jobs_that_slurm_has_forgotten_are_not_waited_for(cluster):
     looks(cluster, "42|0|RUNNING\n")
     (outcome,) = slurm.follow(shop(), Jobs("41", "42"), QUICK, lambda line: None)

@@ -4,9 +4,10 @@
 #   scripts/try_slurm.sh [FOLDER]
 #
 # Two seeds are launched as an array and waited for. While they train, a job of a partition that
-# goes first preempts them, and then one is requeued by hand; both must end with the metrics of a
-# seed that nothing disturbed. Needs `apt-get install slurm-wlm munge` and recsys on the path. CI
-# does not run it. The folder (/tmp/slurm-… by default) keeps the runs and Slurm's logs.
+# goes first preempts them, and then one is requeued by hand; both must go on where they stopped,
+# and end with their metrics and with one run in MLflow each. Needs `apt-get install slurm-wlm
+# munge`, and recsys in the environment of `python`. CI does not run it; it takes some minutes. The
+# folder (/tmp/slurm-… by default) keeps the runs and Slurm's logs.
 set -euo pipefail
 
 folder=$(realpath "${1:-$(mktemp -d /tmp/slurm-XXXXXX)}")
@@ -104,3 +105,11 @@ scontrol requeue "${array}_0"
 echo "requeued by hand: $(state)"
 wait $launch || { cat launch.log; exit 1; }
 cat launch.log
+python -m recsys list
+stops=$(cat runs/try/slurm-[0-9]*.log | grep -c "^stopped; the same command continues")
+[[ $stops == 3 ]] || { echo "expected 3 stops, saw $stops" >&2; exit 1; }
+for seed in 11 12; do
+  [[ -f runs/try/$seed/metrics.json ]]
+  again=$(grep -h "^epoch" "runs/try/slurm-"[0-9]*"-$((seed - 11)).log" | cut -d ' ' -f 2 | sort | uniq -d)
+  [[ -z $again ]] || { echo "seed $seed trained twice: $again" >&2; exit 1; }
+done

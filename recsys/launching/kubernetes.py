@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 
 from recsys.errors import InputError
 from recsys.launching.programs import ask, require_program
@@ -35,6 +35,9 @@ DnsName = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$"
 class KubernetesConfig(Resources):
     """What a pod is given, and what it stands on."""
 
+    hours: PositiveFloat | None = Field(
+        None, description="after which a pod is ended; the next try of its seed continues"
+    )
     image: str | None = Field(None, description="of Dockerfile.gpu, in a registry of the cluster")
     namespace: DnsName | None = Field(None, description="that of the context by default")
     runs_claim: DnsName | None = Field(
@@ -65,7 +68,7 @@ class KubernetesConfig(Resources):
         {}, description="of the job, such as kueue.x-k8s.io/queue-name: gpus"
     )
     node_selector: dict[str, str] = Field({}, description="labels of the nodes, such as a GPU's")
-    tolerations: list[dict[str, str]] = Field(
+    tolerations: list[dict[str, str | int]] = Field(
         [], description="taints of nodes that pods may run on, as Kubernetes has them"
     )
 
@@ -141,8 +144,7 @@ def apply(manifest: str) -> str:
 
 
 def _job(work: Work, config: KubernetesConfig, name: str) -> dict[str, Any]:
-    seconds = None if config.hours is None else round(config.hours * 3600)
-    spec: dict[str, Any] = {
+    return {
         # A pod for each seed, that fails and is tried again by itself.
         "completionMode": "Indexed",
         "completions": len(work.seeds),
@@ -169,7 +171,6 @@ def _job(work: Work, config: KubernetesConfig, name: str) -> dict[str, Any]:
             "spec": _pod(work, config, name),
         },
     }  # fmt: skip
-    return spec | ({} if seconds is None else {"activeDeadlineSeconds": seconds})
 
 
 def _pod(work: Work, config: KubernetesConfig, name: str) -> dict[str, Any]:
@@ -218,6 +219,7 @@ def _pod(work: Work, config: KubernetesConfig, name: str) -> dict[str, Any]:
         "volumes": [{"name": key, **volume} for key, (volume, _) in volumes.items()],
     }
     optional = {
+        "activeDeadlineSeconds": config.hours and round(config.hours * 3600),
         "serviceAccountName": config.service_account,
         "imagePullSecrets": [{"name": each} for each in config.image_pull_secrets],
         "nodeSelector": config.node_selector,

@@ -69,7 +69,7 @@ class Work:
             is_named=name is not None,
             runs_dir=runs_dir,
             seeds=tuple(dict.fromkeys(seeds)),
-            data=document.get("data") or {},
+            data=data if isinstance(data := document.get("data"), dict) else {},
         )
 
     def prepare(self, program: Sequence[str] = HERE) -> list[str]:
@@ -135,11 +135,12 @@ class Work:
         """
         folders = list(mounted)
         for section in ("log", "users", "items"):
-            table = self.data.get(section) or {}
-            given = table.get("path") or []
-            for path in [given] if isinstance(given, str) else given:
-                inside = any((working / path).is_relative_to(folder) for folder in folders)
-                if "://" not in path and not inside:
+            table = self.data.get(section)
+            given = table.get("path") if isinstance(table, dict) else None
+            for path in given if isinstance(given, list) else [given]:
+                if not isinstance(path, str) or "://" in path:
+                    continue
+                if not any((working / path).is_relative_to(folder) for folder in folders):
                     return f"data.{section}.path", path
         return None
 

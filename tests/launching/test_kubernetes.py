@@ -22,7 +22,7 @@ LARGE = KubernetesConfig(
     gpus=2, hours=1.5, at_once=2, retries=1, service_account="trainer",
     image_pull_secrets=["registry"], labels={"kueue.x-k8s.io/queue-name": "gpus"},
     node_selector={"gpu": "h100"},
-    tolerations=[{"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}],
+    tolerations=[{"key": "gpu", "effect": "NoExecute", "tolerationSeconds": 60}],
 )  # fmt: skip
 
 
@@ -48,7 +48,7 @@ def test_a_pod_for_each_seed_which_bad_input_ends_at_once(mounted):
     _, job = made(LARGE, "training.seeds=[1, 2, 3]")
     spec, pod = job["spec"], job["spec"]["template"]["spec"]
     assert (spec["completionMode"], spec["completions"], spec["parallelism"]) == ("Indexed", 3, 2)
-    assert (spec["backoffLimitPerIndex"], spec["activeDeadlineSeconds"]) == (1, 5400)
+    assert (spec["backoffLimitPerIndex"], pod["activeDeadlineSeconds"]) == (1, 5400)
     first, second = spec["podFailurePolicy"]["rules"]
     assert (first["action"], first["onExitCodes"]["values"]) == ("FailIndex", [2])
     assert (second["action"], second["onPodConditions"][0]["type"]) == (

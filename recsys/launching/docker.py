@@ -17,6 +17,7 @@ from recsys.errors import InputError
 from recsys.launching.programs import ended_in_order, require_program
 from recsys.launching.resources import Variable
 from recsys.launching.work import SEEDS, Work
+from recsys.system.stopping import check, deferred
 
 # Where Dockerfile.gpu has them.
 APP = Path("/app")
@@ -116,9 +117,14 @@ def launch(work: Work, config: DockerConfig, overwrite: bool = False) -> int:
     for folder in (work.runs_dir, Path("data")):
         folder.mkdir(parents=True, exist_ok=True)  # as this user: Docker would make it as root
     # Of a session of its own: Docker sends signals on, and one is enough.
-    container = subprocess.Popen(command(work, config, os.environ), start_new_session=True)
-    with ended_in_order(lambda: [container]):
-        status = container.wait()
+    running: list[subprocess.Popen[bytes]] = []
+    with ended_in_order(lambda: running):
+        with deferred():
+            running.append(
+                subprocess.Popen(command(work, config, os.environ), start_new_session=True)
+            )
+        check()
+        status = running[0].wait()
     if status in NOT_STARTED:
         raise InputError(
             f"docker did not start a container of {config.image} (what it says is above): see "

@@ -14,8 +14,9 @@ from recsys.config import Distinct, StrictConfig
 from recsys.launching.outcome import Outcome
 from recsys.launching.programs import ended_in_order
 from recsys.launching.work import HERE, Work, last_line
+from recsys.system.display import show_error
 from recsys.system.files import PRIVATE
-from recsys.system.stopping import STATUSES
+from recsys.system.stopping import STATUSES, check, deferred
 
 POLL_SECONDS = 0.2
 GPUS = ("nvidia-smi", "--query-gpu=index", "--format=csv,noheader")
@@ -113,8 +114,10 @@ def launch(
     with ended_in_order(lambda: [child.process for child in running]):
         while waiting or running:
             while waiting and free:
-                child = _start(work, waiting.popleft(), free.popleft(), program)
-                running.append(child)
+                with deferred():  # a seed that has begun is one that a signal ends
+                    child = _start(work, waiting.popleft(), free.popleft(), program)
+                    running.append(child)
+                check()
                 on = f" on GPU {child.place}" if child.place else ""
                 tell(f"seed {child.seed}{on}: {child.log}")
             time.sleep(POLL_SECONDS)
@@ -127,11 +130,17 @@ def launch(
 
 
 def _first(command: Sequence[str]) -> None:
-    """Runs what comes before the seeds, whose errors a person sees."""
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
-    with ended_in_order(lambda: [child]):
-        status = child.wait()
-    if status:
+    """Runs what comes before the seeds; what it printed is shown where it fails."""
+    running: list[subprocess.Popen[str]] = []
+    with ended_in_order(lambda: running):
+        with deferred():
+            running.append(
+                subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+            )
+        check()
+        said, _ = running[0].communicate()
+    if status := running[0].returncode:
+        show_error(said.rstrip())
         raise SystemExit(status if status > 0 else 128 - status)
 
 

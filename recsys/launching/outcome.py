@@ -42,6 +42,8 @@ def exit_status(outcomes: Sequence[Outcome]) -> int:
 def report(work: Work, outcomes: Sequence[Outcome]) -> str:
     """What became of each seed, what it found, and where MLflow shows it.
 
+    Intervals are at 95 %: of a seed over users, of the mean over seeds (Student's t).
+
     Args:
         work: that was launched.
         outcomes: of its seeds.
@@ -56,8 +58,15 @@ def report(work: Work, outcomes: Sequence[Outcome]) -> str:
         )
         for each in outcomes
     ]
+    values = [run.value for each in outcomes if not each.status and (run := runs[each.seed])]
+    found = [value for value in values if value is not None]
+    if len(found) > 1:
+        from recsys.evaluation.seeds import over_seeds  # with SciPy
+
+        over = over_seeds(found)
+        rows.append(("mean", "", f"{over.mean:.4f} ({over.low:.4f} to {over.high:.4f})", "", ""))
     columns = ["state", f"test {metric}", "MLflow run", "log"]
-    title = f"{work.runs_dir / work.name}: {counted(len(rows), 'seed')}"
+    title = f"{work.runs_dir / work.name}: {counted(len(outcomes), 'seed')}"
     return text_table(title, columns, rows) + pages(work, work.seeds)
 
 

@@ -4,6 +4,7 @@ import contextlib
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from recsys.errors import InputError
 from recsys.system.stopping import Stopped
@@ -53,7 +54,7 @@ def ask(command: Sequence[str], said: str | None = None) -> str:
 
 
 @contextlib.contextmanager
-def ended_in_order(processes: Callable[[], Sequence[subprocess.Popen[bytes]]]) -> Iterator[None]:
+def ended_in_order(processes: Callable[[], Sequence[subprocess.Popen[Any]]]) -> Iterator[None]:
     """Has processes end in order with what is done within it: by SIGTERM, and waits for them.
 
     Args:

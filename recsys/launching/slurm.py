@@ -132,7 +132,8 @@ def submit(work: Work, config: SlurmConfig, overwrite: bool = False) -> Jobs:
     try:
         array = _submitted(array_script(work, config), f"--dependency=afterok:{prepare}")
     except BaseException:
-        ask(["scancel", prepare])
+        with contextlib.suppress(InputError):  # what was refused first is told
+            ask(["scancel", prepare])
         raise
     return Jobs(prepare, array)
 

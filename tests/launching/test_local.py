@@ -11,7 +11,7 @@ import pytest
 
 from recsys.launching import local
 from recsys.launching.local import LocalConfig, visible_devices
-from recsys.launching.outcome import exit_status, report
+from recsys.launching.outcome import Outcome, exit_status, report
 from recsys.tracking import record
 from tests.commands import recsys
 from tests.finished_runs import write_finished_run
@@ -80,6 +80,14 @@ def test_no_seed_begins_where_the_dataset_cannot_be_prepared(folder, own_devices
     assert stopped.value.code == 2 and len(calls(folder)) == 1
 
 
+def test_no_seed_begins_where_a_gpu_is_missing(folder, own_devices, capsys):
+    stand_in(folder, "recsys", "echo jax devices: no GPU is visible; exit 1")
+    with pytest.raises(SystemExit) as stopped:
+        local.launch(shop(), LocalConfig(devices=["0"]), lambda line: None, ["recsys"])
+    assert stopped.value.code == 1 and calls(folder) == ["recsys doctor --require-gpu"]
+    assert capsys.readouterr().err == "jax devices: no GPU is visible\n"
+
+
 def test_gpus_are_those_that_are_visible(folder, own_devices, monkeypatch):
     stand_in(folder, "nvidia-smi", "echo 0; echo 1")
     assert visible_devices() == ["0", "1"]
@@ -125,7 +133,11 @@ def test_the_report_names_the_mlflow_runs(folder, program):
     (second,) = [line for line in lines if "id2" in line and "failed (status 2)" in line]
     assert "0.1000" not in second  # of an earlier time
     assert "MLflow page: https://mlflow.example/#/runs/id1" in lines
-    assert "hush" not in told
+    assert "hush" not in told and "mean" not in told
+    done = [Outcome(seed, "done", 0) for seed in work.seeds]
+    # 0.05 and 0.1: 0.075, and to both sides t(0.975, 1) = 12.706 times 0.025.
+    both = report(work, done)
+    assert "0.0750 (-0.2427 to 0.3927)" in both and "runs/shop: 2 seeds" in both
 
 
 def test_a_dry_run_prints_commands_and_starts_nothing(folder):

@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
 	&& echo $$python && break; done)
+# Of `make image`.
+BACKEND ?= jax
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 # Installs in the pinned versions. Modules are compiled as they are imported, not before.
@@ -22,7 +24,7 @@ endef
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart marketing-demo docs test nightly format lint lock audit clean
+.PHONY: help install quickstart marketing-demo docs test nightly format lint lock audit image clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -87,6 +89,10 @@ lock: $(INSTALLED_DEV)  ## resolve pyproject.toml into requirements.lock again
 
 audit: $(BIN)/uv  ## ask for known vulnerabilities of what the lock pins; needs the internet
 	$(BIN)/uv tool run pip-audit --strict --disable-pip --no-deps -r requirements.lock
+
+image:  ## build the Docker image that trains on GPUs (BACKEND=jax or tensorflow)
+	docker build --file Dockerfile.gpu --target $(BACKEND) --tag recsys:$(BACKEND) \
+		--build-arg LOCK_SHA256=$$(sha256sum requirements.lock | cut -d ' ' -f 1) .
 
 clean:  ## remove the environment and what tools leave behind (runs/ stays)
 	rm -rf $(VENV) .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache build dist *.egg-info

@@ -32,6 +32,10 @@ SCHEMAS: dict[str, tuple[Any, ...]] = {
         "recsys experiment",
         ("sweep",),
     ),
+    "recsys/launching/schemas/launch.schema.json": (
+        "recsys.launching.settings.LaunchSettings",
+        "recsys launch settings",
+    ),
     "recsys/marketing/schemas/propensity.schema.json": (
         "recsys.marketing.propensity.experiment.PropensityExperiment",
         "recsys experiment of task propensity",

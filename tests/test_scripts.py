@@ -1,29 +1,29 @@
-"""The launchers, with stand-ins for the programs that they start."""
+"""The start of a container, with a stand-in for recsys, and what its image is made of."""
 
 import os
-import shlex
-import signal
+import re
 import subprocess
 import sys
-import time
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
-SCRIPTS = Path(__file__).parents[1] / "scripts"
-LAUNCHERS = {
-    "train_gpu.sh": ["--gpus", "0,1", "--seeds", "1,2,3"],
-    "train_docker.sh": [],
-    "train_slurm.sbatch": [],
-}
-# Writes down each call; seed 2 fails, seed 9 trains until it is ended.
+REPOSITORY = Path(__file__).parents[1]
+SCRIPTS = REPOSITORY / "scripts"
+SHELL = ("docker_start.sh", "try_slurm.sh", "wheel_example.sh")
+DOCKERFILE = (REPOSITORY / "Dockerfile.gpu").read_text(encoding="utf-8")
+# Writes down each call.
 RECSYS = """#!/usr/bin/env bash
-echo "$KERAS_BACKEND ${CUDA_VISIBLE_DEVICES-} $*" >>calls.txt
-case "$*" in
-  *"[2]"*) exit 1 ;;
-  *"[9]"*) trap 'echo ended >>calls.txt; exit 143' TERM; sleep 60 & wait ;;
-esac
+echo "$KERAS_BACKEND $*" >>calls.txt
 """
+# What tests, builds or installs, which no image is to have.
+OUT_OF_PLACE = {
+    *("pytest", "hypothesis", "moto", "playwright", "pip", "uv"),
+    *("cmake", "ninja", "cython", "pybind11", "scikit-build-core"),
+}
 
 
 @pytest.fixture
@@ -32,7 +32,6 @@ def folder(tmp_path):
     recsys = tmp_path / "bin" / "recsys"
     recsys.write_text(RECSYS)
     recsys.chmod(0o755)
-    (tmp_path / "my lstm.yaml").write_text("name: lstm\n")
     return tmp_path
 
 
@@ -54,74 +53,12 @@ def calls(folder):
     return sorted((folder / "calls.txt").read_text().splitlines())
 
 
-@pytest.mark.parametrize("script", LAUNCHERS)
-def test_a_dry_run_prints_and_does_nothing(folder, script):
-    before = sorted(folder.iterdir())
-    done = launch(folder, script, "--dry-run", *LAUNCHERS[script], "my lstm.yaml", "model.dim=8")
-    assert done.returncode == 0, done.stderr
-    commands = [shlex.split(line) for line in done.stdout.splitlines()]
-    assert any("run" in command and command[-1] == "model.dim=8" for command in commands)
-    assert sorted(folder.iterdir()) == before
-
-
-@pytest.mark.parametrize("script", LAUNCHERS)
-def test_a_missing_experiment_is_refused(folder, script):
-    for arguments in ([], ["none.yaml"]):
-        done = launch(folder, script, *LAUNCHERS[script], *arguments)
-        assert done.returncode == 2
-        assert "experiment" in done.stderr
-    assert not (folder / "calls.txt").exists()
-
-
-def test_gpus_share_the_seeds_and_a_failure_is_reported(folder):
-    done = launch(folder, "train_gpu.sh", *LAUNCHERS["train_gpu.sh"], "my lstm.yaml")
-    assert done.returncode == 1
-    assert "seed 2 failed: logs/my lstm-2.log" in done.stderr
-    assert calls(folder) == [
-        "jax  doctor --require-gpu",
-        "jax  prepare my lstm.yaml",
-        "jax 0 run my lstm.yaml training.seeds=[1]",
-        "jax 0 run my lstm.yaml training.seeds=[3]",
-        "jax 1 run my lstm.yaml training.seeds=[2]",
-    ]
-
-
-def test_ending_the_launcher_ends_the_trainings(folder):
-    launcher = subprocess.Popen(
-        ["bash", SCRIPTS / "train_gpu.sh", "--gpus", "0", "--seeds", "9,1", "my lstm.yaml"],
-        **{"cwd": folder, "env": environment(folder), "stdout": subprocess.DEVNULL},
-    )
-    deadline = time.monotonic() + 20
-    while "[9]" not in "".join(calls(folder) if (folder / "calls.txt").exists() else []):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    launcher.send_signal(signal.SIGTERM)
-    assert launcher.wait(20) == 143
-    assert calls(folder)[0] == "ended"
-    assert not any("[1]" in call for call in calls(folder))
-
-
-def test_a_task_of_a_slurm_array_trains_its_seed(folder):
-    done = launch(folder, "train_slurm.sbatch", "my lstm.yaml", SLURM_ARRAY_TASK_ID="3")
-    assert done.returncode == 0, done.stderr
-    assert "jax  run my lstm.yaml training.seeds=[3]" in calls(folder)
-
-
-def test_docker_mounts_the_experiment_and_the_results(folder):
-    done = launch(folder, "train_docker.sh", "--dry-run", "--backend", "tensorflow", "my lstm.yaml")
-    build, _, run = [shlex.split(line) for line in done.stdout.splitlines()]
-    assert build[build.index("--target") + 1] == "tensorflow"
-    assert f"{folder}/runs:/app/runs" in run
-    assert f"{folder}/my lstm.yaml:/app/experiments/my lstm.yaml:ro" in run
-    assert run[-3:] == ["recsys:tensorflow", "run", "experiments/my lstm.yaml"]
-
-
 def test_a_container_runs_what_it_is_told(folder):
     done = launch(folder, "docker_start.sh", "run", "x.yaml", KERAS_BACKEND="jax")
     assert done.returncode == 0
     assert (folder / "calls.txt").read_text().splitlines() == [
-        "jax  doctor --require-gpu",
-        "jax  run x.yaml",
+        "jax doctor --require-gpu",
+        "jax run x.yaml",
     ]
 
 
@@ -138,8 +75,56 @@ def test_a_container_does_not_start_without_a_gpu(folder):
     assert [file.name for file in folder.glob("*.called")] == ["doctor.called"]
 
 
+def stages() -> dict[str, str]:
+    """The stages of the Dockerfile by name."""
+    found = re.split(r"^FROM (\S+) AS (\S+)$", DOCKERFILE, flags=re.MULTILINE)[1:]
+    return {name: f"{base}\n{body}" for base, name, body in zip(*[iter(found)] * 3, strict=True)}
+
+
+@pytest.mark.parametrize("backend", ["jax", "tensorflow"])
+def test_an_image_has_no_root_and_the_digest_of_the_lock(backend):
+    image = stages()[backend]
+    assert image.startswith("base\n") and "\nUSER 1000:1000\n" in image
+    assert "\nLABEL recsys.requirements-lock.sha256=$LOCK_SHA256\n" in image
+    assert "RUN" not in image  # what installs stays behind
+    assert f"\nCOPY --from=install-{backend} /opt/recsys /opt/recsys\n" in image
+    assert 'echo "$LOCK_SHA256  requirements.lock" | sha256sum --check' in stages()["install"]
+
+
+def test_an_image_holds_no_package_that_tests_or_compiles():
+    extras = set(re.findall(r"--extra (\S+)", DOCKERFILE))
+    assert {"jax-cuda", "cuda", "sweep"} <= extras
+    # CUDA's own packages are not installed here; none of them has Python code of its own.
+    brought = brought_by("recsys", frozenset(extras))
+    assert {"keras", "tensorflow", "mlflow", "optuna", "implicit"} <= brought
+    assert not brought & OUT_OF_PLACE
+
+
+def brought_by(name: str, extras: frozenset[str]) -> set[str]:
+    """All that a package stands on, as far as it is installed here."""
+    found: set[str] = set()
+    open_ = [(name, extras)]
+    seen = set()
+    while open_:
+        each, wanted = open_.pop()
+        if (each, wanted) in seen:
+            continue
+        seen.add((each, wanted))
+        found.add(each)
+        try:
+            lines = distribution(each).requires or []
+        except ModuleNotFoundError:
+            continue
+        for requirement in map(Requirement, lines):
+            marker = requirement.marker
+            if marker is None or any(marker.evaluate({"extra": extra}) for extra in ("", *wanted)):
+                open_.append((canonicalize_name(requirement.name), frozenset(requirement.extras)))
+    return found
+
+
 def test_shellcheck_is_content():
-    scripts = [SCRIPTS / name for name in (*LAUNCHERS, "docker_start.sh")]
     shellcheck = Path(sys.executable).with_name("shellcheck")
-    done = subprocess.run([shellcheck, *scripts], capture_output=True, text=True)
+    done = subprocess.run(
+        [shellcheck, *(SCRIPTS / name for name in SHELL)], capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stdout

@@ -89,6 +89,7 @@ def forget(users: Any, *, runs_dir: str | Path = "runs", purge: bool = False) ->
         forgetting = _Forgetting(root, ids, purge)
         forgetting.forgotten = add_forgotten(root, forgetting.spellings)
         forgetting.datasets()
+        forgetting.logs()
         forgetting.runs()
         forgetting.tables()
         forgetting.recommendations()
@@ -185,6 +186,16 @@ class _Forgetting:
                 self._say(page, "the page of a data check", 0, "removed", "may name them")
                 if self.purge:
                     page.unlink()
+
+    def logs(self) -> None:
+        """What launched seeds said."""
+        for log in sorted(self.root.glob("*/*.log")):
+            text = log.read_text(encoding="utf-8", errors="replace")
+            named = (each for each in self.spellings if each in text)
+            if any(re.search(rf"(?<!\w){re.escape(each)}(?!\w)", text) for each in named):
+                self._say(log, "what a launched seed said", 0, "removed", "may name them")
+                if self.purge:
+                    log.unlink()
 
     def _is_quarantined(self, dataset: Dataset) -> bool:
         path = dataset.path / "quarantine.parquet"

@@ -62,6 +62,7 @@ PERSONAL_FILES = (
     PersonalFiles(f"{RUN}predictions.parquet", "what was predicted and came true", "rows", "user"),
     PersonalFiles(f"{RUN}reviews.parquet", "reviews", "rows", "user"),
     PersonalFiles(f"{RUN}quarantine.parquet", "reviews as they were given", "rows", "user"),
+    PersonalFiles("*/*.log", "what launched seeds said, which may name users", "remove"),
     PersonalFiles("audiences/*/*/members.parquet", "members", "rows", "user"),
     PersonalFiles("campaigns/*/*/assignments.parquet", "what each user was given", "rows", "user"),
     PersonalFiles("campaigns/*/*/messages.parquet", "what each user was sent", "rows", "user"),

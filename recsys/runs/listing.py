@@ -55,7 +55,7 @@ def list_runs(runs_dir: Path) -> list[ListedRun]:
     Raises:
         InputError: there is no such folder, or no run in it.
     """
-    found = [_listed(RunFolder(file.parent)) for file in runs_dir.glob("*/*/experiment.yaml")]
+    found = [listed(RunFolder(file.parent)) for file in runs_dir.glob("*/*/experiment.yaml")]
     if not found:
         there = "holds no run" if runs_dir.is_dir() else "is not a folder"
         raise InputError(f"{runs_dir} {there}: name the folder of your runs by --runs-dir")
@@ -64,7 +64,7 @@ def list_runs(runs_dir: Path) -> list[ListedRun]:
 
 def listing(runs: Iterable[ListedRun]) -> str:
     """Runs as a table, a line each."""
-    rows = [(run.path, run.state, run.metric or "", _figure(run), age(run.seconds)) for run in runs]
+    rows = [(run.path, run.state, run.metric or "", figure(run), age(run.seconds)) for run in runs]
     columns = ["state", "metric", "test", "age"]
     return text_table(counted(len(rows), "run"), columns, rows)
 
@@ -81,7 +81,8 @@ def age(seconds: float) -> str:
     return f"{max(seconds, 0):.0f} s"
 
 
-def _figure(run: ListedRun) -> str:
+def figure(run: ListedRun) -> str:
+    """What a run found, with its interval; empty until it is evaluated."""
     if run.value is None:
         return ""
     if run.low is None or run.high is None:
@@ -89,7 +90,12 @@ def _figure(run: ListedRun) -> str:
     return f"{run.value:.4f} ({run.low:.4f} to {run.high:.4f})"
 
 
-def _listed(folder: RunFolder) -> ListedRun:
+def listed(folder: RunFolder) -> ListedRun:
+    """A run, without its files.
+
+    Args:
+        folder: of it, which holds ``experiment.yaml``.
+    """
     task, metric, found = "", None, {}
     try:
         document = folder.files.read(folder.experiment)

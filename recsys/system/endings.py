@@ -18,7 +18,7 @@ MENDABLE = frozenset(
 # What the name of a file has before it while the file is being written (recsys.system.files).
 DRAFT = re.compile(r"(?<=/)\.[0-9]+-|^\.[0-9]+-")
 # These take up what they find of a run.
-CONTINUE = ("run", "train", "sweep")
+CONTINUE = ("run", "train", "sweep", "launch")
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,8 @@ def _what_is_left(arguments: Sequence[str]) -> str:
     command = arguments[0] if arguments else ""
     if command == "serve":
         return "the requests that had begun were answered"
+    if command == "launch" and arguments[1:2] in (["slurm"], ["kubernetes"]):
+        return "what was submitted goes on"
     fills_a_folder = command == "recommend" and any(
         each.partition("=")[0] == "--out" for each in arguments
     )

@@ -80,9 +80,15 @@ def read_override(key: str, text: str) -> Any:
     return value
 
 
-def dump_yaml(document: Any) -> str:
-    """A document as text that this module and YAML 1.1 read back as it is; keys in their order."""
-    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+def dump_yaml(document: Any, blocks: bool = False) -> str:
+    """A document as text that this module and YAML 1.1 read back as it is; keys in their order.
+
+    Args:
+        document: of plain values.
+        blocks: write text of several lines as such, for people.
+    """
+    dumper = _BlockDumper if blocks else _Dumper
+    return yaml.dump(document, Dumper=dumper, sort_keys=False, allow_unicode=True)
 
 
 def inline_yaml(value: Any) -> str:
@@ -181,6 +187,15 @@ class _Dumper(yaml.SafeDumper):
     """Quotes what :class:`_Loader` would take for something else than text, beside YAML 1.1."""
 
 
+class _BlockDumper(_Dumper):
+    """Writes text of several lines behind ``|``, where YAML can."""
+
+    def represent_str(self, data: str) -> ScalarNode:
+        style = "|" if "\n" in data else None
+        return self.represent_scalar(f"{STANDARD}str", data, style=style)
+
+
+_BlockDumper.add_representer(str, _BlockDumper.represent_str)
 for _name, (_pattern, _begins) in RESOLVED.items():
     _Loader.add_implicit_resolver(STANDARD + _name, re.compile(rf"(?:{_pattern})\Z"), _begins)
 _Dumper.add_implicit_resolver(

@@ -130,11 +130,12 @@ def recorded_address(key: str, runs_dir: Path) -> tuple[str | None, str]:
 
 def page_command(runs_dir: Path, run_folder: Path) -> str:
     """What to type, or to open in a browser, to see a run where it was logged last."""
-    uri = configured_uri()
-    if next(reversed(record.read(run_folder)), None) == record.LOCAL:
+    uri, runs = configured_uri(), record.read(run_folder)
+    if next(reversed(runs), None) == record.LOCAL:
         uri = None  # whatever server is named: it refused the run, or fell silent
     if uri and is_server(uri):
-        return public_uri(uri)
+        address = public_uri(uri)
+        return f"{address.rstrip('/')}/#/runs/{runs[address]}" if address in runs else address
     # The environment need not be activated: then its programs are not on the path.
     program = "mlflow" if shutil.which("mlflow") else str(Path(sys.executable).with_name("mlflow"))
     if uri and redact(uri) != uri:

@@ -201,6 +201,16 @@ def test_a_condition_that_names_a_user_is_found(tmp_path):
         ], user
 
 
+def test_logs_of_launched_seeds_that_name_them_are_removed(tmp_path):
+    (tmp_path / "shop").mkdir()
+    for seed, user in ((1, "ann"), (2, "anna")):
+        (tmp_path / "shop" / f"{seed}.log").write_text(f"note: users such as {user}, too fast\n")
+    found = recsys.forget(["ann"], runs_dir=tmp_path)
+    assert "shop/1.log" in set(found.iloc[:, 0]) and len(list(tmp_path.glob("shop/*"))) == 2
+    recsys.forget(["ann"], runs_dir=tmp_path, purge=True)
+    assert [log.name for log in (tmp_path / "shop").iterdir()] == ["2.log"]
+
+
 def test_pages_of_data_checks_that_name_them_are_removed(tmp_path):
     datasets = tmp_path / "runs" / "datasets"
     datasets.mkdir(parents=True)

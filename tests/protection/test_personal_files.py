@@ -43,6 +43,7 @@ HOLDERS = {
     "campaigns/spring/1/push-hello.csv": "rows",
     "audiences/quiet/2/members.parquet": "rows",
     "replays/today/actions.parquet": "rows",
+    "shop/slurm-12-0.log": "remove",
 }
 
 

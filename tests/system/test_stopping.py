@@ -27,6 +27,8 @@ def send(number: int) -> None:
         ("train a.yaml", "stopped; the same command continues"),
         ("sweep a.yaml", "stopped; the same command continues"),
         ("run a.yaml --overwrite", "stopped; the same command without --overwrite continues"),
+        ("launch local a.yaml", "stopped; the same command continues"),
+        ("launch slurm a.yaml --wait", "stopped; what was submitted goes on"),
         ("prepare a.yaml", "stopped; nothing was left behind"),
         ("campaign build a.yaml", "stopped; nothing was left behind"),
         ("recommend runs/a --history x", "stopped; nothing was left behind"),

@@ -32,9 +32,10 @@ def test_the_probe_gives_up_in_time(silent_port, monkeypatch):
 def test_the_page_is_that_of_the_store_that_holds_the_run(tmp_path, monkeypatch):
     run, server = tmp_path / "run", "http://127.0.0.1:5000"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
-    record.remember(run, server, "begun")
     assert store.page_command(tmp_path, run) == server
+    record.remember(run, server, "begun")
+    assert store.page_command(tmp_path, run) == f"{server}/#/runs/begun"
     record.remember(run, record.LOCAL, "gone on")  # the server fell silent
     assert store.page_command(tmp_path, run).endswith(f"sqlite:///{tmp_path}/mlflow.db")
     record.remember(run, server, "uploaded")
-    assert store.page_command(tmp_path, run) == server
+    assert store.page_command(tmp_path, run) == f"{server}/#/runs/uploaded"

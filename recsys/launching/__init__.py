@@ -1,0 +1,1 @@
+"""Where experiments run: several seeds on this machine, Docker, Slurm, Kubernetes."""

@@ -142,23 +142,23 @@ def pareto_front(
                 (others, OTHER_COLOUR, "beaten by another one"),
                 (front, ACCENT_COLOUR, "Pareto front"),
             ):
-                xs, ys = [each.taken[name] for each in shown], [each.value for each in shown]
+                xs, ys = [_shown(each, name) for each in shown], [each.value for each in shown]
                 axes.plot(xs, ys, "o", color=colour, markersize=5, label=label)
             if len(minimize) == 1:  # of three objectives, the front is no line in one panel
                 ordered = sorted(front, key=lambda trial: trial.taken[name])
-                xs, ys = [t.taken[name] for t in ordered], [t.value for t in ordered]
+                xs, ys = [_shown(each, name) for each in ordered], [each.value for each in ordered]
                 axes.step(xs, ys, where="post", color=ACCENT_COLOUR, linewidth=1)
             for trial in front:
                 axes.annotate(
                     str(trial.number),
-                    (trial.taken[name], trial.value or 0.0),
+                    (_shown(trial, name), trial.value or 0.0),
                     xytext=(5, 4),
                     textcoords="offset points",
                     fontsize=8,
                 )
             if own is not None and own in complete:
                 axes.plot(
-                    own.taken[name],
+                    _shown(own, name),
                     own.value or 0.0,
                     "o",
                     markersize=10,
@@ -168,11 +168,14 @@ def pareto_front(
                 )
             axes.set(xlabel=_with_unit(name))
             axes.margins(0.12)
-            if name.endswith("_bytes"):
-                axes.xaxis.set_major_formatter(lambda value, _: f"{value / 2**20:.3g}")
         panels[0].set(title=f"Validation {metric}, and what the exported model takes")
         panels[0].legend(frameon=False, fontsize=8, loc="lower right")
     return figure
+
+
+def _shown(trial: Tried, name: str) -> float:
+    """What the exported model takes, in the unit of the axis."""
+    return trial.taken[name] / 2**20 if name.endswith("_bytes") else trial.taken[name]
 
 
 def _with_unit(name: str) -> str:

@@ -15,7 +15,6 @@ from recsys.errors import Damaged
 from recsys.runs.at_work import turn
 from recsys.system.extras import require
 from recsys.system.files import Busy, is_locked, locked, remove_lock
-from recsys.training.fit import TrainingState
 from recsys.tuning.search_space import SweepConfig
 from recsys.tuning.storage import lost, open_storage
 from recsys.tuning.sweep_file import STUDY
@@ -23,6 +22,8 @@ from recsys.tuning.sweep_file import STUDY
 if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial, TrialState
+
+    from recsys.training.fit import TrainingState
 else:
     optuna = require("optuna", extra="sweep", what="recsys sweep")
     FrozenTrial, TrialState = optuna.trial.FrozenTrial, optuna.trial.TrialState
@@ -126,7 +127,7 @@ class Trial:
         """Lets another worker take it up, if it has not ended."""
         self._held.close()
 
-    def step_ended(self, progress: TrainingState, steps_per_epoch: int) -> None:
+    def step_ended(self, progress: "TrainingState", steps_per_epoch: int) -> None:
         """Stops when the time of all workers is up."""
         if monotonic() < self._next_account:
             return

@@ -17,6 +17,7 @@ from recsys.system.wording import switch
 
 if TYPE_CHECKING:
     import optuna
+    import optuna.storages.journal
 else:
     optuna = require("optuna", extra="sweep", what="recsys sweep")
 

@@ -176,13 +176,15 @@ class Study:
         self._space = config.space
         self._metric = metric
         self._since = monotonic()
+        directions: list[optuna.study.StudyDirection] = [optuna.study.StudyDirection.MAXIMIZE]
+        directions += [optuna.study.StudyDirection.MINIMIZE] * len(config.minimize)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         with turn(folder):
             self._storage = open_storage(folder / STUDY)
             self._study = optuna.create_study(
                 storage=self._storage,
                 study_name=NAME,
-                directions=["maximize", *(["minimize"] * len(config.minimize))],
+                directions=directions,
                 load_if_exists=True,
                 pruner=_pruner(config),
             )

@@ -339,7 +339,7 @@ class Sweep:
         """What the table says of further objectives."""
         if not self.config.minimize:
             return {}
-        taken = {name: trial.taken.get(name) for name in self.config.minimize}
+        taken: dict[str, Any] = {name: trial.taken.get(name) for name in self.config.minimize}
         return {**taken, "front": trial in front}
 
 

@@ -406,7 +406,8 @@ class TestWorkers:
             epoch=lambda *_: time.sleep(0.4),
         )
         assert one and other
-        assert trials["seconds"].sum() == pytest.approx(hours * 3600, rel=0.15)
+        # An epoch of each, which nothing cuts, is a ninth of the budget.
+        assert trials["seconds"].sum() == pytest.approx(hours * 3600, rel=0.2)
         assert set(trials["outcome"]) == {"complete", "cut"}
 
     def test_a_worker_of_another_space_is_refused(self, work):

@@ -32,6 +32,8 @@ def history(tried: Sequence[Tried], metric: str, own: float | None) -> Figure:
         axes = figure.subplots()
         for name, is_complete in (("complete", True), ("stopped early", False)):
             shown = [each for each in valued if (each.outcome == "complete") == is_complete]
+            if not shown:
+                continue
             axes.plot(
                 [each.number for each in shown],
                 [each.value or 0.0 for each in shown],
@@ -51,7 +53,7 @@ def history(tried: Sequence[Tried], metric: str, own: float | None) -> Figure:
             )
         axes.set(title=f"Validation {metric} by trial", xlabel="trial")
         axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
-        axes.legend(frameon=False, fontsize=8, loc="lower right")
+        axes.legend(frameon=False, fontsize=8)
     return figure
 
 
@@ -142,6 +144,8 @@ def pareto_front(
                 (others, OTHER_COLOUR, "beaten by another one"),
                 (front, ACCENT_COLOUR, "Pareto front"),
             ):
+                if not shown:
+                    continue
                 xs, ys = [_shown(each, name) for each in shown], [each.value for each in shown]
                 axes.plot(xs, ys, "o", color=colour, markersize=5, label=label)
             if len(minimize) == 1:  # of three objectives, the front is no line in one panel

@@ -1,6 +1,7 @@
 """The whole line on one page: prepare → train → evaluate → export."""
 
 import contextlib
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from recsys.evaluation.reranking import check_rerank, rerank_effect
 from recsys.evaluation.validation import Validation
 from recsys.experiment.own_parts import own_parts
 from recsys.experiment.schema import Experiment
+from recsys.export.budget import BudgetConfig
 from recsys.export.export import export_in_subprocess, require_retrieval_layers
 from recsys.export.filters import check_names
 from recsys.export.inputs import InputFeatures
@@ -364,6 +366,24 @@ class Pipeline:
         with working("exporting the SavedModel"):
             write_probes(self._load(), dataset, probes, experiment.export.probes)
             export_in_subprocess(export_request(self.folder, experiment, dataset, probes))
+
+    def measure(self, dataset: Dataset) -> dict[str, Any]:
+        """What the SavedModel of a trained run takes, as the gate measures it; it is not kept.
+
+        Neither the test part nor the budget is asked, and nothing is signed.
+        """
+        config = self.experiment.export.model_copy(
+            update={"budget": BudgetConfig(), "signing_key": None}
+        )
+        scratch, probes = self.folder.path / "measured", self.folder.checkpoints / "probes.npz"
+        try:
+            write_probes(self._load(), dataset, probes, config.probes)
+            request = export_request(self.folder, self.experiment, dataset, probes)
+            asked = request.model_copy(update={"config": config, "model_folder": scratch})
+            return export_in_subprocess(asked)["gate"]["footprint"]
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+            probes.unlink(missing_ok=True)
 
     def _load(self) -> Retriever:
         if not self.folder.retriever.is_file():

@@ -161,3 +161,21 @@ def list_all(
         print(json.dumps([run.as_dict() for run in found], indent=1))
         return
     show(listing(found))
+
+
+@app.command()
+def trials(
+    sweep: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="of a sweep, such as runs/sweeps/NAME")
+    ],
+) -> None:
+    """Show what a sweep has tried so far, and write its page; workers may be at it."""
+    from recsys.tuning.sweep_file import check_sweep_folder
+
+    check_sweep_folder(sweep)
+    start_backend()
+    from recsys.tuning.trials import trials
+
+    table, page = trials(sweep)
+    show(table)
+    print(page)

@@ -10,15 +10,17 @@ from recsys import tracking
 from recsys.data.dataset import Dataset
 from recsys.experiment import own_parts
 from recsys.runs.claim import Claim
-from recsys.system.files import locked, remove_drafts, remove_lock
+from recsys.system.files import Busy, locked, remove_drafts, remove_lock
 from recsys.system.wording import option
 from recsys.tracking import record
 
+# Whose turn it is, of those that joined.
+TURN = "turn"
 # What is written of a run before it makes anything.
 RECORDS = {
     *("experiment.yaml", "dataset.json", "manifest.json", "precision.json"),
     *("provenance.json", "environment.json", "uncommitted.diff"),
-    *(own_parts.FILE, record.FILE),
+    *(own_parts.FILE, record.FILE, f".{TURN}.lock"),
 }
 
 
@@ -34,6 +36,7 @@ def at_work(
     tags: Mapping[str, str] | None = None,
     parent: Path | None = None,
     overwrite: bool = False,
+    joinable: bool = False,
 ) -> Iterator[tracking.Tracker]:
     """Locks and takes the run folder, and opens the run in MLflow.
 
@@ -52,29 +55,65 @@ def at_work(
         tags: by which MLflow finds the run, beside the dataset's fingerprint.
         parent: folder of the run that MLflow shows this one under.
         overwrite: start afresh whatever is there.
+        joinable: whether processes of one claim may be at work in the folder at once. The first
+            takes it, and all are one run in MLflow.
 
     Raises:
         InputError: the folder holds another run, or a process is at work in it.
     """
     path, name = claim.folder.path, claim.document["name"]
+    hold = _joined if joinable else _taken
+    with hold(claim, dataset, overwrite):
+        with turn(path) if joinable else contextlib.nullcontext():
+            tracker = tracking.start(
+                config.model_copy(update={"model_name": config.model_name or name}),
+                path,
+                runs_dir,
+                f"{name}-{label}",
+                {**claim.document, **(params or {})},
+                tags,
+                parent,
+            )
+        if dataset is not None:
+            tracker.log_dataset(name, dataset.fingerprint, dataset.path, _facts(dataset))
+        with tracker:
+            yield tracker
+
+
+def turn(path: Path) -> contextlib.AbstractContextManager[None]:
+    """Waits until none of the others that joined the work in a folder is within it.
+
+    Args:
+        path: the folder.
+    """
+    return locked(path / TURN)
+
+
+@contextlib.contextmanager
+def _taken(claim: Claim, dataset: Dataset | None, overwrite: bool) -> Iterator[None]:
+    """The folder, for this process alone."""
+    path = claim.folder.path
     other = option("name")
     busy = f"another process is at work in {path}: wait for it, or choose another {other}"
     with locked(path, busy), _removed_if_bare(path):
         remove_drafts(path)
         claim.take(dataset, overwrite)
-        tracker = tracking.start(
-            config.model_copy(update={"model_name": config.model_name or name}),
-            path,
-            runs_dir,
-            f"{name}-{label}",
-            {**claim.document, **(params or {})},
-            tags,
-            parent,
-        )
-        if dataset is not None:
-            tracker.log_dataset(name, dataset.fingerprint, dataset.path, _facts(dataset))
-        with tracker:
-            yield tracker
+        yield
+
+
+@contextlib.contextmanager
+def _joined(claim: Claim, dataset: Dataset | None, overwrite: bool) -> Iterator[None]:
+    """The folder, for this process and others of the same claim."""
+    path = claim.folder.path
+    try:
+        with _taken(claim, dataset, overwrite):
+            pass
+    except Busy:
+        if overwrite:
+            raise
+    with locked(path, shared=True), _removed_if_bare(path):
+        claim.check(dataset)  # the one that took it may be another one's
+        yield
 
 
 def _facts(dataset: Dataset) -> dict[str, Any]:

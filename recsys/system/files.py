@@ -22,6 +22,10 @@ PRIVATE = 0o600
 DRAFT = re.compile(r"\.([0-9]{1,9})-.+")
 
 
+class Busy(InputError):
+    """Another process, or thread, holds a lock."""
+
+
 def given_path(value: Any, what: str) -> Path:
     """A path that a caller named; an empty text would be the working directory.
 
@@ -120,7 +124,7 @@ def whole_folder(path: Path, replaces: bool = False) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def locked(path: Path, busy: str | None = None) -> Iterator[None]:
+def locked(path: Path, busy: str | None = None, shared: bool = False) -> Iterator[None]:
     """Keeps other processes, and threads, from what they too lock before they write it.
 
     The lock is a file beside it, ``.<name>.lock``, which stays unless :func:`remove_lock` removes
@@ -129,18 +133,21 @@ def locked(path: Path, busy: str | None = None) -> Iterator[None]:
     Args:
         path: a file or a folder, there or not; the folder around it is made.
         busy: the message if another one holds the lock; None to wait for it.
+        shared: whether others that share the lock may hold it, too.
 
     Raises:
-        InputError: another one holds it, or the file system does not support locks.
+        Busy: another one holds it.
+        InputError: the file system does not support locks.
     """
     path = path.absolute()
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     while True:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _lock_of(path).open("w") as lock:
+        with _lock_of(path).open("w+") as lock:  # a network's file system reads what it shares
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | (0 if busy is None else fcntl.LOCK_NB))
+                fcntl.flock(lock, kind | (0 if busy is None else fcntl.LOCK_NB))
             except BlockingIOError as error:
-                raise InputError(busy or "") from error
+                raise Busy(busy or "") from error
             except OSError as error:
                 raise InputError(
                     f"files in {path.parent} cannot be locked ({error.strerror}): choose a folder "

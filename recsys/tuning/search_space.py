@@ -3,14 +3,16 @@
 import json
 import math
 from collections.abc import Sequence
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
-from recsys.config import StrictConfig
+from recsys.config import Distinct, StrictConfig
 
 # Another seed makes a luckier model, not a better one; trials are never fitted on validation.
 NOT_SWEPT = ("training.seeds", "training.refit")
+# What an export measures of its model, as `export.budget` names it.
+Measured = Literal["size_bytes", "peak_memory_bytes", "latency_p50_ms", "latency_p99_ms"]
 
 
 class Suggester(Protocol):
@@ -152,7 +154,8 @@ class SweepConfig(StrictConfig):
     """A search for the values that do best on validation.
 
     A trial trains with the first of ``training.seeds`` and is compared by its best
-    epoch's ``evaluation.metric`` on the validation part.
+    epoch's ``evaluation.metric`` on the validation part; where ``minimize`` names something, also
+    by what its exported model takes.
     """
 
     space: dict[str, Dimension] = Field(
@@ -160,7 +163,15 @@ class SweepConfig(StrictConfig):
     )
     trials: int | None = Field(None, ge=1, description="trials at most")
     hours: float | None = Field(
-        None, gt=0, description="hours spent in trials at most, over all continuations"
+        None,
+        gt=0,
+        description="hours spent in trials at most, over all workers and continuations; a trial "
+        "that is not done by then is cut",
+    )
+    minimize: Distinct[list[Measured]] = Field(
+        [],
+        description="what the exported model should take little of, besides being good: each "
+        "trial is exported to measure it, and none is pruned",
     )
     seed: int = Field(0, ge=0, description="of the sampler")
     sampler: SamplerConfig = SamplerConfig()

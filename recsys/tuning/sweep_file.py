@@ -9,6 +9,8 @@ from recsys.experiment.schema import Experiment, check_task
 from recsys.tuning.search_space import SweepConfig
 
 SECTION = "sweep"
+# The Optuna study in the folder of a sweep.
+STUDY = "study.log"
 
 
 class SweepFile(Experiment):
@@ -48,3 +50,16 @@ def read_sweep(
 def as_document(experiment: Experiment, sweep: SweepConfig) -> dict[str, Any]:
     """What :func:`read_sweep` reads, every default spelled out, as plain JSON values."""
     return {**experiment.dump(), SECTION: sweep.model_dump(mode="json")}
+
+
+def check_sweep_folder(folder: Path) -> None:
+    """Refuses a folder that a sweep did not make, or has not tried anything in yet.
+
+    Raises:
+        InputError: it is one.
+    """
+    if not (folder / "experiment.yaml").is_file() or not (folder / STUDY).is_file():
+        raise InputError(
+            f"{folder} is not the folder of a sweep: name one that `recsys sweep` made, such as "
+            "runs/sweeps/NAME"
+        )

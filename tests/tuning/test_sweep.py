@@ -2,14 +2,18 @@
 
 import contextlib
 import json
+import multiprocessing
+import os
 import shutil
+import signal
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
 
 from recsys import tracking
 from recsys.errors import InputError, TrainingDiverged
@@ -55,11 +59,9 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def work(folder, monkeypatch):
-    """That directory, and a journal for SQLite, whose tables take longer than a made-up trial."""
+    """That directory, and no page, which takes longer than made-up training."""
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(
-        study_module, "open_storage", lambda path: JournalStorage(JournalFileBackend(str(path)))
-    )
+    monkeypatch.setattr(Sweep, "write_page", lambda sweep, study: sweep.trials)
 
 
 Loaded = tuple[Experiment, SweepConfig]
@@ -82,7 +84,7 @@ class Trainer:
         self.trained: list[str] = []
         self._before_epoch = before_epoch
 
-    def __call__(self, experiment, dataset, callbacks) -> None:
+    def __call__(self, experiment, dataset, callbacks) -> dict[str, float]:
         self.trained.append(experiment.name)
         rate = experiment.training.optimizer.learning_rate
         for epoch in range(1, experiment.training.epochs + 1):
@@ -91,6 +93,7 @@ class Trainer:
                 callback.step_ended(TrainingState(epoch=epoch - 1, step=1), 1)
             for callback in callbacks:
                 callback.epoch_ended(epoch, {"ndcg@10": epoch / 10 - abs(rate - 0.02)})
+        return {"size_bytes": 100.0 * experiment.model.dim}
 
 
 def sweep(loaded: Loaded, trainer: Trainer, overwrite: bool = False) -> pd.DataFrame:
@@ -143,7 +146,7 @@ def test_trials_are_not_fitted_on_validation_and_have_one_seed(work):
 
     def train(experiment, dataset, callbacks):
         seen.append(experiment.training)
-        Trainer()(experiment, dataset, callbacks)
+        return Trainer()(experiment, dataset, callbacks)
 
     loaded = load("alone", ("training.refit=true", "training.seeds=[4, 5]"))
     Sweep(*loaded, Path("runs"), train=train).run()
@@ -222,13 +225,15 @@ def test_hours_are_counted_over_continuations_and_end_a_trial_within(work, monke
 
     # Two epochs of an hour each make a trial; the third is stopped in its second.
     trained, trials = hours(5.5)
-    assert trained == ["trial-0", "trial-1", "trial-2"] and len(trials) == 2
+    assert trained == ["trial-0", "trial-1", "trial-2"]
+    assert list(trials["outcome"]) == ["complete", "complete", "cut"]
     clock[0] += 1e6  # between two calls no time counts
     assert hours(5.5)[0] == []
     # It takes two more, and those of its first attempt count.
     trained, trials = hours(8.5)
     assert trained == ["trial-2", "trial-3"]
-    assert trials["seconds"].tolist() == [7200.0, 7200.0, 14400.0]
+    assert list(trials["outcome"]) == ["complete", "complete", "complete", "cut"]
+    assert trials["seconds"].tolist() == [7200.0, 7200.0, 14400.0, 3600.0]
 
 
 def test_without_a_complete_trial_there_is_no_winner(work, monkeypatch):
@@ -326,6 +331,140 @@ def test_a_whole_section_can_be_the_first_trial(work):
     assert json.loads(trials.loc[0, "model.query.encoder"]) == encoders[1]
 
 
+@pytest.fixture
+def killed(work) -> Path:
+    """The folder of a sweep whose first worker is killed within its second trial."""
+    loaded = load("killed")
+
+    def work_off() -> None:
+        def end(name, epoch):
+            if (name, epoch) == ("trial-1", 2):
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        Sweep(*loaded, Path("runs"), train=Trainer(end)).run()
+
+    shutil.rmtree("runs/sweeps/killed", ignore_errors=True)
+    process = multiprocessing.get_context("fork").Process(target=work_off)
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+    return Path("runs/sweeps/killed")
+
+
+def test_the_trial_of_a_killed_worker_is_taken_up(killed):
+    half = b'{"op_code":8,"half'
+    with (killed / "study.log").open("ab") as journal:
+        journal.write(half)  # as a power cut would leave it
+    again = Trainer()
+    trials = sweep(load("killed"), again)
+    assert again.trained == ["trial-1", "trial-2"]
+    assert list(trials["outcome"]) == ["complete"] * 3
+    assert half not in (killed / "study.log").read_bytes()
+
+
+def test_a_journal_that_lost_trials_is_refused(killed):
+    Path(killed / "trial-7").mkdir()
+    with pytest.raises(InputError, match=r"study\.log does not hold every trial.*overwrite=True"):
+        sweep(load("killed"), Trainer())
+
+
+class TestWorkers:
+    """Two workers, which are two threads here; the second begins within the first's trial."""
+
+    def together(self, name: str, *overrides: str, epoch=lambda name, number: None):
+        """Works a sweep off with both; gives what each trained, and the table."""
+        loaded = load(name, overrides)
+        within, joined = threading.Event(), threading.Event()
+
+        def first_epoch(trial, number):
+            within.set()
+            assert joined.wait(60)
+            epoch(trial, number)
+
+        def second_epoch(trial, number):
+            joined.set()
+            epoch(trial, number)
+
+        one, other = Trainer(first_epoch), Trainer(second_epoch)
+        with ThreadPoolExecutor() as pool:
+            done = pool.submit(sweep, loaded, one)
+            assert within.wait(60)
+            trials = sweep(loaded, other)
+            pd.testing.assert_frame_equal(done.result(), trials)
+        return one.trained, other.trained, trials
+
+    def test_they_share_trials_and_budget(self, work):
+        one, other, trials = self.together("shared", "sweep.trials=5")
+        assert one and other and sorted(one + other) == [f"trial-{n}" for n in range(5)]
+        assert trials[RATE].nunique() == 5 and list(trials["outcome"]) == ["complete"] * 5
+
+    def test_they_share_hours(self, work):
+        hours = 0.002
+        one, other, trials = self.together(
+            "minutes",
+            *("sweep.trials=null", f"sweep.hours={hours}", "training.epochs=4"),
+            epoch=lambda *_: time.sleep(0.4),
+        )
+        assert one and other
+        # An epoch of each, which nothing cuts, is a ninth of the budget.
+        assert trials["seconds"].sum() == pytest.approx(hours * 3600, rel=0.2)
+        assert set(trials["outcome"]) == {"complete", "cut"}
+
+    def test_a_worker_of_another_space_is_refused(self, work):
+        other = load("mixed", ("sweep.space={model.dim: {choices: [8]}}",))
+        refused = []
+
+        def join(name, epoch):
+            if not refused:
+                for overwrite in (False, True):
+                    with pytest.raises(InputError) as caught:
+                        sweep(other, Trainer(), overwrite)
+                    refused.append(str(caught.value))
+
+        sweep(load("mixed"), Trainer(join), overwrite=True)
+        assert "holds another sweep (it differs in sweep.space" in refused[0]
+        assert "another process is at work in runs/sweeps/mixed" in refused[1]
+
+
+class TestSeveralObjectives:
+    """The metric against the model's size, which grows with model.dim in the made-up training."""
+
+    @pytest.fixture(scope="class")
+    def made(self, folder) -> Sweep:
+        with contextlib.chdir(folder):
+            loaded = load("small", ("sweep.minimize=[size_bytes]", "sweep.trials=6"))
+            made = Sweep(*loaded, Path("runs").resolve(), train=Trainer())
+            made.run()
+        return made
+
+    def test_the_front_is_what_nothing_beats(self, made):
+        trials = pd.read_csv(made.trials).set_index("trial")
+        assert list(trials["size_bytes"]) == list(100.0 * trials["model.dim"])
+        for number, row in trials.iterrows():
+            beats = (trials["ndcg@10"] >= row["ndcg@10"]) & (
+                trials["size_bytes"] <= row["size_bytes"]
+            )
+            assert row["front"] == (not beats.drop(number).any())
+        best = load_experiment(made.best)
+        assert best.model.dim == trials.loc[trials["ndcg@10"].idxmax(), "model.dim"]
+        names = {path.stem for path in (made.folder.path / "front").iterdir()}
+        assert names == {f"trial-{number}" for number in trials.index[trials["front"]]}
+
+    def test_the_page_shows_it(self, made):
+        page = made.page.read_text()
+        assert "Pareto front: trials" in page and page.count("data:image/svg+xml") >= 3
+
+    def test_what_is_over_the_budget_of_the_export_is_refused(self, work):
+        loaded = load("limited", ("sweep.minimize=[size_bytes]", "export.budget.size_bytes=1000"))
+        trials = sweep(loaded, Trainer())
+        assert set(trials.loc[trials["model.dim"] == 16, "outcome"]) <= {"refused"}
+
+    def test_what_is_not_measured_is_refused(self, work):
+        loaded = load("blind", ("sweep.minimize=[latency_p50_ms]", "export.timed_queries=0"))
+        with pytest.raises(InputError, match=r"sweep\.minimize.*export\.timed_queries"):
+            sweep(loaded, Trainer())
+
+
 @pytest.mark.parametrize(
     "space, said",
     [
@@ -371,7 +510,7 @@ class TestForReal:
 
     def sweep(self, heard, kill=None) -> Sweep:
         def train(experiment, dataset, callbacks):
-            made.train_trial(experiment, dataset, [*callbacks, Listener(experiment.name)])
+            return made.train_trial(experiment, dataset, [*callbacks, Listener(experiment.name)])
 
         class Listener:
             def __init__(self, name):
@@ -461,7 +600,7 @@ class TestForReal:
 
 def test_no_cell_of_the_table_is_a_formula():
     values = {"model.dim": -1, "training.device": "=cmd|' /C calc'!A0"}
-    trial = Tried(0, values, "failed", "-2+3\n\x1b[31m" + "x" * 50_000, None, 0, 0, 1.0)
-    row = _row(trial, "ndcg@10")
+    trial = Tried(0, values, "failed", "-2+3\n\x1b[31m" + "x" * 50_000, None, 0, 0, 1.0, {})
+    row = _row(trial, "ndcg@10", {})
     assert row["model.dim"] == "-1" and row["training.device"] == "'=cmd|' /C calc'!A0"
     assert row["reason"].startswith("'-2+3 [31mxxx") and len(row["reason"]) == 2001

@@ -9,7 +9,7 @@ import os
 
 from hypothesis import HealthCheck, Phase, settings
 
-OF_EVERY_CHANGE = 60
+OF_EVERY_CHANGE = 100
 # What tests/conftest.py sets for ``--nightly``.
 NIGHTLY = 200
 COUNT = int(os.environ.get("GENERATED", OF_EVERY_CHANGE))

@@ -1,6 +1,7 @@
 """Keeps the libraries quiet, off the network and off the user's settings; slow tests first."""
 
 import atexit
+import gc
 import gzip
 import json
 import os
@@ -48,6 +49,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--nightly", action="store_true", help="the tests that are marked so, too")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Before the tests are imported, whose examples it sets."""
+    if config.getoption("nightly"):
+        from tests.generated import NIGHTLY
+
+        os.environ.setdefault("GENERATED", str(NIGHTLY))
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """A worker gets a whole module, or a whole folder of those that make a lot once for all."""
@@ -70,6 +79,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if not item.get_closest_marker("nightly")]
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected lives to the end: it is not searched for garbage again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -1,15 +1,18 @@
 """How many examples of logs and experiments are generated, and how.
 
+Fewer are drawn for every change than every night, in both cases always the same ones.
 ``GENERATED=5000 pytest tests/data/test_generated_logs.py tests/experiment/test_generated.py`` draws
-many more than the suite does, and other ones each time.
+many more, and other ones each time.
 """
 
 import os
 
 from hypothesis import HealthCheck, Phase, settings
 
-USUAL = 200
-COUNT = int(os.environ.get("GENERATED", USUAL))
+OF_EVERY_CHANGE = 100
+# What tests/conftest.py sets for ``--nightly``.
+NIGHTLY = 200
+COUNT = int(os.environ.get("GENERATED", OF_EVERY_CHANGE))
 
 
 def examples(share: float) -> settings:
@@ -17,7 +20,7 @@ def examples(share: float) -> settings:
     return settings(
         max_examples=round(share * COUNT),
         deadline=None,
-        derandomize=COUNT == USUAL,
+        derandomize=COUNT in (OF_EVERY_CHANGE, NIGHTLY),
         database=None,
         # To make an example smaller takes minutes, as each is prepared.
         phases=[Phase.explicit, Phase.generate],

@@ -8,6 +8,7 @@ Run as a program (``python -m tests.processes KIND``) it is that server.
 """
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -138,6 +139,8 @@ def _serve(kind: str) -> None:
         importlib.import_module("keras")
     for module in KINDS[kind][0]:
         importlib.import_module(module)
+    gc.collect()
+    gc.freeze()  # what forks share is not searched for garbage, and so not copied, in each of them
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(folder / f"{kind}.begun"))
         listener.listen()

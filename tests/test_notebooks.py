@@ -37,6 +37,8 @@ def quickstart(project) -> nbformat.NotebookNode:
     )
 
 
+# Of every change, the README's Python and the script of the quickstart go the same way.
+@pytest.mark.nightly
 def test_quickstart_goes_from_a_frame_to_a_served_model(quickstart, project):
     assert {path.name for path in (project / "runs").glob("*/1")} == {"1"}
     assert sorted(path.parent.name for path in (project / "runs").glob("*/1")) == [
@@ -60,6 +62,7 @@ def test_quickstart_goes_from_a_frame_to_a_served_model(quickstart, project):
     assert "Warning" not in "".join(output(quickstart, "stderr"))
 
 
+@pytest.mark.nightly
 def test_evaluate_shows_a_run(quickstart, project):
     notebook = execute_notebook("evaluate.ipynb", project / "work", run_folder="../runs/average")
     printed = "".join(output(notebook, "stdout"))

@@ -13,6 +13,14 @@ from tests.processes import run_python
 
 REPOSITORY = Path(__file__).parents[1]
 MODELS = ("quickstart-lstm", "quickstart-two-tower")
+# What takes long, and makes no difference to what is shown.
+QUICK = (
+    "training.epochs=1",
+    "training.refit=false",
+    "evaluation.bootstrap_samples=100",
+    "export.timed_queries=0",
+    "tracking.system_metrics_interval=0",
+)
 BASELINES = ("popular", "recent_popular", "item_knn", "ease", "markov")
 
 
@@ -74,7 +82,7 @@ def test_quickstart(tmp_path, empty_store):
     write_public_data(tmp_path / "home")
     (tmp_path / "runs").mkdir()
     shutil.copy(empty_store, tmp_path / "runs" / "mlflow.db")
-    command = (str(REPOSITORY / "scripts" / "quickstart.py"), "training.epochs=2")
+    command = (str(REPOSITORY / "scripts" / "quickstart.py"), *QUICK)
     home = {"RECSYS_DATA_HOME": str(tmp_path / "home"), "PYTHONPATH": str(REPOSITORY)}
     done = run_python("tensorflow", *command, cwd=tmp_path, **home)
     assert done.returncode == 0, done.stderr[-3000:]

@@ -9,6 +9,7 @@ from scipy import stats
 
 from recsys.errors import InputError
 from recsys.evaluation.confidence import FEW_USERS, user_sums
+from recsys.evaluation.holm import holm
 from recsys.evaluation.metrics import Ratio, parse_metric, ranking_metrics
 from recsys.evaluation.ranking import RankedQueries
 from recsys.evaluation.slices import with_targets
@@ -168,20 +169,6 @@ def clustered_mean(values: np.ndarray, users: np.ndarray) -> ClusteredMean:
     reach = error * float(stats.t.ppf(1 - LEVEL / 2, clusters - 1))
     p_value = 2 * float(stats.t.sf(abs(mean) / error, clusters - 1))
     return ClusteredMean(mean, mean - reach, mean + reach, p_value, queries, clusters)
-
-
-def holm(p_values: Sequence[float]) -> np.ndarray:
-    """Holm's (1979) step-down correction, float64 [tests] in the order given.
-
-    >>> holm([0.01, 0.04, 0.03]).tolist()
-    [0.03, 0.06, 0.06]
-    """
-    values = np.asarray(p_values, dtype=np.float64)
-    order = np.argsort(values, kind="stable")
-    steps = values[order] * np.arange(len(values), 0, -1)
-    adjusted = np.empty_like(values)
-    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(steps))
-    return adjusted
 
 
 def _compared(

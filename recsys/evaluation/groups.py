@@ -19,8 +19,9 @@ from recsys.data.dataset import ATTRIBUTES, Dataset
 from recsys.data.feature import Feature, Side
 from recsys.data.manifest import Part
 from recsys.errors import InputError
-from recsys.evaluation.comparison import LEVEL, holm
+from recsys.evaluation.comparison import LEVEL
 from recsys.evaluation.confidence import FEW_USERS
+from recsys.evaluation.holm import holm
 from recsys.evaluation.metrics import parse_metric, ranking_metrics
 from recsys.evaluation.ranking import RankedQueries
 from recsys.evaluation.slices import (

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from recsys.errors import InputError
-from recsys.evaluation.comparison import Contender, clustered_mean, compare, holm
+from recsys.evaluation.comparison import Contender, clustered_mean, compare
+from recsys.evaluation.holm import holm
 from tests.evaluation.test_metrics import ranking
 
 

@@ -68,7 +68,7 @@ def request(name: str, dataset: Dataset, folder) -> str:
 
 EVERY = [*zoo.QUERIES, "text-cnn", "text-rnn", "image"]
 # Others of these are exported by day for the other modules, or differ little from one of them.
-BY_DAY = ["gru", "cnn", "attention", "ligr", "hstu", "frequency", "time-varying", "image"]
+BY_DAY = ["cnn", "hstu", "frequency", "time-varying", "image"]
 
 
 @pytest.mark.parametrize("names", [BY_DAY, pytest.param(EVERY, marks=pytest.mark.nightly)])

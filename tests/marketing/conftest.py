@@ -12,6 +12,7 @@ from recsys.marketing.propensity.experiment import PropensityExperiment
 from recsys.marketing.propensity.run import run_propensity
 from recsys.pipeline import Pipeline
 from tests.marketing.logs import START, shoppers
+from tests.processes import exports_by_fork
 
 OFF = {"enabled": False}
 
@@ -78,4 +79,5 @@ def recommender(folder, data) -> Path:
             "tracking": OFF,
         }
     )
-    return Pipeline(experiment, 0, folder / "runs").run().path
+    with exports_by_fork():
+        return Pipeline(experiment, 0, folder / "runs").run().path

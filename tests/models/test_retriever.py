@@ -1,5 +1,7 @@
 """What every retriever promises, by collection over the zoo."""
 
+from functools import cache
+
 import keras
 import numpy as np
 import pytest
@@ -17,6 +19,12 @@ def build(query: str, features: bool = False, **others) -> Retriever:
         return build_with("features", query, **others)
     keras.utils.set_random_seed(1)
     return Retriever(zoo.model(query, **others), KNOWN, KNOWN, USERS)
+
+
+@cache
+def built(query: str) -> Retriever:
+    """One that no test changes: to build it takes longer than what most do with it."""
+    return build(query)
 
 
 def build_with(item: str, query: str = "average", dtype: str = "float32", **others) -> Retriever:
@@ -50,7 +58,7 @@ def item_vectors(retriever: Retriever, items: np.ndarray | None = None) -> np.nd
 @pytest.mark.parametrize("query", zoo.QUERIES)
 class TestContract:
     def test_positions(self, query):
-        retriever = build(query)
+        retriever = built(query)
         outputs = retriever(inputs())
         positions = 1 if retriever.query_tower.encoder is None else 6
         assert tuple(outputs["queries"].shape) == (4, positions, 16)
@@ -58,7 +66,7 @@ class TestContract:
 
     def test_is_causal(self, query):
         """A later event changes no earlier position."""
-        retriever, given = build(query), inputs()
+        retriever, given = built(query), inputs()
         before = keras.ops.convert_to_numpy(retriever(given)["queries"])
         given["history"][:, 3:] = (given["history"][:, 3:] + 1) % KNOWN
         after = keras.ops.convert_to_numpy(retriever(given)["queries"])
@@ -67,13 +75,13 @@ class TestContract:
             assert np.abs(before[:, 4:] - after[:, 4:]).max() > 1e-6
 
     def test_padding_does_not_matter(self, query):
-        retriever, given = build(query), inputs()
+        retriever, given = built(query), inputs()
         events = ("history", "history_times")
         longer = given | {name: np.pad(given[name], ((0, 0), (0, 1))) for name in events}
         np.testing.assert_allclose(embed(retriever, given), embed(retriever, longer), atol=1e-6)
 
     def test_a_timestamp_group_costs_as_much_as_its_events_one_by_one(self, query):
-        retriever, losses = build(query), []
+        retriever, losses = built(query), []
         query_ids = np.array([0, 1, 1, 1, 2], dtype=np.int32)
         positions = np.array([0, 8, 17], dtype=np.int32)
         for places in (
@@ -91,7 +99,7 @@ class TestContract:
 
     def test_an_empty_history_has_an_answer(self, query):
         given = {name: values[:1] for name, values in inputs().items()}
-        assert np.isfinite(embed(build(query), given)).all()
+        assert np.isfinite(embed(built(query), given)).all()
 
     def test_saves_and_loads_to_equal_predictions(self, query, tmp_path):
         retriever = build(query, features=True)
@@ -104,13 +112,13 @@ class TestContract:
         )
 
     def test_survives_a_config_round_trip(self, query):
-        retriever = build(query)
+        retriever = built(query)
         copy = Retriever.from_config(retriever.get_config())
         assert copy.config == retriever.config
         assert [w.shape for w in copy.weights] == [w.shape for w in retriever.weights]
 
     def test_query_model_answers_alike(self, query):
-        retriever = build(query)
+        retriever = built(query)
         given = inputs()
         predicted = QueryModel(retriever).predict_on_batch(given)
         np.testing.assert_allclose(predicted, embed(retriever, given), rtol=1e-5, atol=1e-6)
@@ -128,7 +136,10 @@ class TestContract:
 
 @pytest.mark.parametrize("query", zoo.ENCODED)
 class TestEventContract:
-    def build(self, query: str) -> Retriever:
+    @staticmethod
+    @cache
+    def built(query: str) -> Retriever:
+        """One that no test changes."""
         keras.utils.set_random_seed(1)
         config = {**zoo.model(query), "query": zoo.with_event_features(query)}
         return Retriever(config, KNOWN, KNOWN, USERS, event_features=zoo.EVENT_FEATURES)
@@ -144,7 +155,7 @@ class TestEventContract:
     @pytest.mark.parametrize("feature", ["event_feature.what", "event_feature.price"])
     def test_what_is_predicted_is_not_read(self, query, feature):
         """What an event was changes no bit of what it, or an earlier one, is predicted from."""
-        retriever, given = self.build(query), self.inputs()
+        retriever, given = self.built(query), self.inputs()
         before = keras.ops.convert_to_numpy(retriever(given)["queries"])
         changed = given[feature].copy()
         changed[:, 3:] = (changed[:, 3:] + 1) % 4
@@ -153,7 +164,7 @@ class TestEventContract:
         assert (np.abs(before[:, 4:] - after[:, 4:]).max(axis=(0, 2)) > 1e-6).all()
 
     def test_missing_values_say_nothing(self, query):
-        retriever, given = self.build(query), self.inputs()
+        retriever, given = self.built(query), self.inputs()
         names = ("event_feature.what", "event_feature.price")
         nothing = given | {name: np.zeros_like(given[name]) for name in names}
         keras.utils.set_random_seed(1)
@@ -165,7 +176,7 @@ class TestEventContract:
         assert np.abs(embed(retriever, given) - embed(plain, given)).max() > 1e-4
 
     def test_saves_and_loads_to_equal_predictions(self, query, tmp_path):
-        retriever = self.build(query)
+        retriever = self.built(query)
         retriever.save(tmp_path / "retriever.keras")
         loaded = keras.saving.load_model(tmp_path / "retriever.keras")
         assert loaded.batch_spec == retriever.batch_spec

@@ -56,8 +56,19 @@ def mechanism(row_noise: float | None = 3.0) -> Mechanism:
     )
 
 
-def clipped_by_hand(retriever, tables, dense, batch, user, lanes):
-    """One user's gradient of the loss over the whole table, cut down, as numbers."""
+def gradient_of(retriever, variables):
+    """The gradient of the loss over whole tables, of one user's batch."""
+
+    def loss(values, one):
+        with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
+            return retriever.loss_of(retriever(one, training=True), one)
+
+    compiled = jax.jit(jax.grad(loss))  # users' batches are of one shape
+    return lambda one: compiled([variable.value for variable in variables], one)
+
+
+def clipped_by_hand(gradient, batch, user, lanes):
+    """One user's gradient, cut down, as numbers."""
     width = batch["history"].shape[1] + ("segment_ids" not in batch)
     one = {}
     for name, array in batch.items():
@@ -71,12 +82,7 @@ def clipped_by_hand(retriever, tables, dense, batch, user, lanes):
         one["query_ids"] = one["query_ids"] % width
     if "segment_ids" in one:
         one["segment_ids"] = np.minimum(one["segment_ids"], 0)
-
-    def loss(values):
-        with keras.StatelessScope(state_mapping=list(zip([*dense, *tables], values, strict=True))):
-            return retriever.loss_of(retriever(one, training=True), one)
-
-    gradients = [np.asarray(g) for g in jax.grad(loss)([v.value for v in [*dense, *tables]])]
+    gradients = [np.asarray(each) for each in gradient(one)]
     length = np.sqrt(sum(np.square(g).sum() for g in gradients))
     return [g * min(1.0, CLIP / length) for g in gradients], length
 
@@ -101,10 +107,8 @@ def sums(dataset, model) -> dict[str, float]:
         return step.clipped_sums(step._state, step._feature_values(), batch, jnp.zeros(2, "uint32"))
 
     together = found(batch)
-    dense = step._dense
-    alone = [
-        clipped_by_hand(retriever, [table], dense, batch, user, lanes) for user in range(users)
-    ]
+    gradient = gradient_of(retriever, [*step._dense, table])
+    alone = [clipped_by_hand(gradient, batch, user, lanes) for user in range(users)]
     expected = [np.sum(each, axis=0) for each in zip(*(one for one, _ in alone), strict=True)]
     off = [
         float(np.abs(np.asarray(new) - old).max())

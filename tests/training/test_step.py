@@ -16,7 +16,7 @@ def checked(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("step") / "dataset"
     checkerboard(folder, users=10, items=16)
     command = ("-m", "tests.training.step_check", str(folder))
-    done = run_python(request.param, *command, XLA_FLAGS="")
+    done = run_python(request.param, *command)
     assert done.returncode == 0, done.stderr[-3000:]
     return request.param, json.loads(done.stdout.splitlines()[-1])
 

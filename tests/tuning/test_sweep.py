@@ -499,7 +499,9 @@ class TestForReal:
         return []
 
     @pytest.fixture(scope="class")
-    def made(self, folder, heard) -> Sweep:
+    def made(self, folder, heard, empty_store) -> Sweep:
+        (folder / "runs").mkdir(exist_ok=True)
+        shutil.copy(empty_store, folder / "runs" / "mlflow.db")
         with contextlib.chdir(folder):
             killed = self.sweep([], ("trial-1", 2))
             with pytest.raises(KeyboardInterrupt):

@@ -64,6 +64,8 @@ EXAMPLES = 5
 # Values that are not numbers, from which the way they are written is guessed.
 HINT_SAMPLE = 200
 LONGEST_SHOWN = 200
+# The view of the columns by role, while the log is written.
+BY_ROLE = "log_by_role"
 # What is known of a line that is not a row.
 UNREAD = {"file": "string", "line": "int64", "raw": "string"}
 
@@ -119,6 +121,9 @@ def clean_log(
         }
     with explaining(config.where, origin(where)):
         clean = _by_role(given, config, where)
+        wanted = {} if unwanted is None else {"unwanted": unwanted}
+        given, clean, further, wanted = _view_of(con, raw, given, clean, further, wanted)
+        unwanted = wanted.get("unwanted")
         reason = _reason(given, clean, config)
         if unwanted is not None:
             reason = ibis.coalesce(unwanted, reason)
@@ -135,11 +140,25 @@ def clean_log(
         kept = ibis.ifelse(reason.notnull(), text, ibis.null(text.type()))
         unread = {name: ibis.null(kind) for name, kind in UNREAD.items()}
         more = {"given": kept, **spelled, **unread, **further}
-        con.create_table("log", raw.select(**clean, reason=reason, **more))
+        con.create_table("log", con.table(BY_ROLE).select(**clean, reason=reason, **more))
+    con.drop_view(BY_ROLE)
     con.raw_sql(f"INSERT INTO log BY NAME {con.compile(rejected)}")
     log = con.table("log")
     log = log.mutate(row=ibis.ifelse(log.line.isnull(), log.rowid(), ibis.null("int64")))
     return _with_exact_order(log) if "order" in given else log
+
+
+def _view_of(con: Backend, raw: ir.Table, *sets: dict[str, Any]) -> list[dict[str, ir.Column]]:
+    """Sets of columns by name, as those of a view.
+
+    Whatever is made of them names them. Written out, as Ibis merges one selection into another,
+    each would be repeated in the SQL for every use, and worked out as often.
+    """
+    named = {f"{place}.{name}": each for place, found in enumerate(sets)
+             for name, each in found.items()}  # fmt: skip
+    con.create_view(BY_ROLE, raw.select(**named), overwrite=True)
+    view = con.table(BY_ROLE)
+    return [{name: view[f"{place}.{name}"] for name in found} for place, found in enumerate(sets)]
 
 
 def _by_role(given: dict[str, ir.Column], config: LogConfig, where: object) -> dict[str, ir.Value]:

@@ -4,10 +4,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import confint_proportions_2indep, test_proportions_2indep
 
 from recsys.errors import InputError
+from recsys.evaluation.holm import holm
 from recsys.marketing.measurement.enough import (
     not_measured,
     too_few_for_money,
@@ -138,7 +138,7 @@ def uplift_by_segment(
         else:
             not_estimated[name] = reason
     if found:
-        adjusted = multipletests([each.p_value for each in found.values()], method="holm")[1]
+        adjusted = holm([each.p_value for each in found.values()])
         found = {
             name: replace(each, p_value=float(p_value))
             for (name, each), p_value in zip(found.items(), adjusted, strict=True)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import sys
 
 import mlflow
@@ -60,7 +61,11 @@ def log_experiment(tmp_path):
     return experiment
 
 
-def test_from_a_log_to_predictions_page_and_registry(tmp_path, monkeypatch, capsys, log_experiment):
+def test_from_a_log_to_predictions_page_and_registry(
+    tmp_path, monkeypatch, capsys, log_experiment, empty_store
+):
+    (tmp_path / "runs").mkdir()
+    shutil.copy(empty_store, tmp_path / "runs" / "mlflow.db")
     status, said = run(monkeypatch, capsys, tmp_path)
     assert status == 0, said
     assert "the baseline 'recency'" in said and "report:" in said

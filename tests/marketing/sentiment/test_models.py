@@ -29,7 +29,10 @@ def auc(scorer) -> float:
     return float(roc_auc_score(TEST.positive, scorer.score(TEST.texts)[0]))
 
 
-@pytest.mark.parametrize("kind, epochs", [("rnn", 15), ("lstm", 15), ("cnn", 7)])
+@pytest.mark.parametrize(
+    "kind, epochs",
+    [pytest.param("rnn", 15, marks=pytest.mark.nightly), ("lstm", 15), ("cnn", 7)],
+)
 def test_networks_understand_a_negation_before_its_word(kind, epochs):
     config = QUICK.model_copy(update={"epochs": epochs})
     scorer, best = fit_network(kind, TRAIN, VALIDATION, VOCABULARY, 32, config, seed=1)

@@ -75,14 +75,21 @@ def test_numbers_by_hand(tmp_path):
     assert ben["trend_30d"] == -1
 
 
-@pytest.mark.parametrize("day", [40, 150, 299])
-def test_nothing_later_leaks_in(tmp_path, day):
-    """Whatever follows the cutoff, the numbers are those of a log that ends there."""
+@pytest.fixture(scope="module")
+def whole_log(tmp_path_factory):
+    """Rows with channels and campaigns, and their dataset."""
     rows = random_log()
     rows["channel"] = np.where(rows.index % 3, "web", "shop")
     rows["campaign"] = np.where(rows.index % 4, None, "spring")
+    return rows, prepared(tmp_path_factory.mktemp("whole"), rows, CATEGORIES)
+
+
+@pytest.mark.parametrize("day", [40, 150, 299])
+def test_nothing_later_leaks_in(tmp_path, whole_log, day):
+    """Whatever follows the cutoff, the numbers are those of a log that ends there."""
+    rows, dataset = whole_log
     settings = {"windows_days": [20, 70], "category": "kind"}
-    whole = described(prepared(tmp_path / "whole", rows, CATEGORIES), day, **settings)
+    whole = described(dataset, day, **settings)
     before = prepared(tmp_path / "before", rows[rows["day"] < day], CATEGORIES)
     after = rows["day"] >= day
     other = rows.assign(

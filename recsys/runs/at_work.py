@@ -9,6 +9,7 @@ from typing import Any
 from recsys import tracking
 from recsys.data.dataset import Dataset
 from recsys.experiment import own_parts
+from recsys.runs import work_marker
 from recsys.runs.claim import Claim
 from recsys.system.files import locked, remove_drafts, remove_lock
 from recsys.system.wording import option
@@ -18,7 +19,7 @@ from recsys.tracking import record
 RECORDS = {
     *("experiment.yaml", "dataset.json", "manifest.json", "precision.json"),
     *("provenance.json", "environment.json", "uncommitted.diff"),
-    *(own_parts.FILE, record.FILE),
+    *(own_parts.FILE, record.FILE, work_marker.FILE),
 }
 
 
@@ -62,19 +63,20 @@ def at_work(
     with locked(path, busy), _removed_if_bare(path):
         remove_drafts(path)
         claim.take(dataset, overwrite)
-        tracker = tracking.start(
-            config.model_copy(update={"model_name": config.model_name or name}),
-            path,
-            runs_dir,
-            f"{name}-{label}",
-            {**claim.document, **(params or {})},
-            tags,
-            parent,
-        )
-        if dataset is not None:
-            tracker.log_dataset(name, dataset.fingerprint, dataset.path, _facts(dataset))
-        with tracker:
-            yield tracker
+        with work_marker.marked(path):
+            tracker = tracking.start(
+                config.model_copy(update={"model_name": config.model_name or name}),
+                path,
+                runs_dir,
+                f"{name}-{label}",
+                {**claim.document, **(params or {})},
+                tags,
+                parent,
+            )
+            if dataset is not None:
+                tracker.log_dataset(name, dataset.fingerprint, dataset.path, _facts(dataset))
+            with tracker:
+                yield tracker
 
 
 def _facts(dataset: Dataset) -> dict[str, Any]:

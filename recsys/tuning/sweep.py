@@ -33,6 +33,7 @@ from recsys.pipeline import Pipeline, check_experiment
 from recsys.runs.at_work import at_work
 from recsys.runs.claim import Claim
 from recsys.runs.console import say, working
+from recsys.runs.events import TrialEnded, emit
 from recsys.runs.folder import RunFolder
 from recsys.runs.preparation import prepare_dataset
 from recsys.system.display import LONGEST_LINE, printable, spreadsheet_cell
@@ -119,7 +120,9 @@ class Sweep:
         while (trial := study.next()) is not None and self._try(trial, study, dataset):
             tried = study.tried()
             self._conclude(tried, tracker)
-            say(_line(tried[-1], self._metric, tried[-1] is best_of(tried)))
+            last, is_best = tried[-1], tried[-1] is best_of(tried)
+            say(_line(last, self._metric, is_best))
+            emit(_event(last, self._metric, is_best))
         return study.tried()
 
     def train_trial(
@@ -244,6 +247,19 @@ def _row(trial: Tried, metric: str) -> dict[str, Any]:
         **{key: spreadsheet_cell(_text(value)) for key, value in trial.values.items()},
         "reason": spreadsheet_cell(printable(trial.reason, LONGEST_LINE)),
     }
+
+
+def _event(trial: Tried, metric: str, is_best: bool) -> TrialEnded:
+    return TrialEnded(
+        trial=trial.number,
+        outcome=trial.outcome,
+        metric=metric,
+        value=trial.value,
+        is_best=is_best,
+        epochs=trial.epochs,
+        seconds=trial.seconds,
+        settings=trial.values,
+    )
 
 
 def _line(trial: Tried, metric: str, is_best: bool) -> str:

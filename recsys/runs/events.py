@@ -28,7 +28,7 @@ class StageBegan(Event):
 
     event: Literal["stage_began"] = "stage_began"
     run: str = Field(description="folder of the run")
-    seed: int
+    seed: int = Field(description="of the run")
     stage: str = Field(description="prepare, train, evaluate or export")
 
 
@@ -37,9 +37,9 @@ class StageEnded(Event):
 
     event: Literal["stage_ended"] = "stage_ended"
     run: str = Field(description="folder of the run")
-    seed: int
+    seed: int = Field(description="of the run")
     stage: str = Field(description="prepare, train, evaluate or export")
-    seconds: float
+    seconds: float = Field(description="that it took this process")
     peak_memory_gib: float = Field(
         description="GiB of main memory that the process held at most until now"
     )
@@ -51,11 +51,11 @@ class EpochEnded(Event):
     event: Literal["epoch"] = "epoch"
     epoch: int = Field(description="from 1 on")
     epochs: int = Field(description="at most")
-    loss: float
+    loss: float = Field(description="mean over the epoch's events")
     metric: str | None = Field(None, description="that decides; none while a model is refitted")
     value: float | None = Field(None, description="of the metric, on the validation part")
     best: float | None = Field(None, description="value of the metric so far")
-    best_epoch: int | None = None
+    best_epoch: int | None = Field(None, description="that had it")
     train_seconds: float = Field(description="in training so far, of all processes")
     events_per_second: float | None = Field(
         None, description="of this process in this epoch, without the first dispatch"
@@ -69,8 +69,8 @@ class Message(Event):
     """A line that people are told."""
 
     event: Literal["message"] = "message"
-    level: Literal["info", "warning"]
-    text: str
+    level: Literal["info", "warning"] = Field(description="whether a person must read it")
+    text: str = Field(description="as it is on stderr")
 
 
 class TrialEnded(Event):
@@ -79,11 +79,11 @@ class TrialEnded(Event):
     event: Literal["trial"] = "trial"
     trial: int = Field(description="from 0 on")
     outcome: str = Field(description="such as complete, pruned or refused")
-    metric: str
+    metric: str = Field(description="that trials are chosen by")
     value: float | None = Field(description="of the metric, on the validation part")
     is_best: bool = Field(description="whether it is the best so far")
-    epochs: int
-    seconds: float
+    epochs: int = Field(description="that were trained")
+    seconds: float = Field(description="of all its continuations")
     settings: dict[str, Any] = Field(description="that were tried, by dotted key")
 
 
@@ -91,9 +91,9 @@ class Compared(Event):
     """One comparison of two contenders."""
 
     event: Literal["comparison"] = "comparison"
-    model: str
-    other: str
-    metric: str
+    model: str = Field(description="name of a run, or of lists")
+    other: str = Field(description="of what it is compared with")
+    metric: str = Field(description="such as ndcg@10")
     group: str | None = Field(None, description="of users or items, with --by")
     difference: float = Field(description="the model's value minus the other's")
     low: float | None = Field(description="lower end of its 95 % interval")
@@ -101,9 +101,9 @@ class Compared(Event):
     p_value: float | None = Field(description="of no difference, two-sided, on its own")
     p_adjusted: float | None = Field(description="corrected for all comparisons made at once")
     real: bool = Field(description="whether a difference was found")
-    queries: int
-    users: int
-    sentence: str
+    queries: int = Field(description="that were compared")
+    users: int = Field(description="who asked them")
+    sentence: str = Field(description="what was found, in words")
 
 
 class GroupCompared(Event):
@@ -113,8 +113,8 @@ class GroupCompared(Event):
     run: str = Field(description="folder of the run")
     by: str = Field(description="the attribute, such as user.country")
     group: str = Field(description="its value")
-    metric: str
-    value: float
+    metric: str = Field(description="such as ndcg@10")
+    value: float = Field(description="of the metric, of the group's queries")
     low: float | None = Field(description="lower end of its 95 % interval")
     high: float | None = Field(description="upper end, likewise")
     gap: float = Field(description="the group's metric minus that of all others")
@@ -122,9 +122,9 @@ class GroupCompared(Event):
     gap_high: float | None = Field(description="upper end, likewise")
     p_adjusted: float | None = Field(description="corrected for all gaps found at once")
     real: bool = Field(description="whether a gap was found")
-    queries: int
-    users: int
-    sentence: str
+    queries: int = Field(description="that were compared")
+    users: int = Field(description="who asked them")
+    sentence: str = Field(description="what was found, in words")
 
 
 class ListedRun(Event):
@@ -132,10 +132,12 @@ class ListedRun(Event):
 
     event: Literal["run"] = "run"
     path: str = Field(description="its folder")
-    name: str
+    name: str = Field(description="of the experiment")
     seed: int | None = Field(description="none of a sweep")
     task: str = Field(description="such as recommendation")
-    state: Literal["running", "finished", "interrupted", "failed", "damaged"]
+    state: Literal["running", "finished", "interrupted", "failed", "damaged"] = Field(
+        description="interrupted: by Ctrl-C, a kill or a power cut; the same command continues"
+    )
     done: str | None = Field(
         description="how far it has come: trained, evaluated, exported; of a sweep, searched"
     )
@@ -156,7 +158,7 @@ class Done(Event):
 
     event: Literal["done"] = "done"
     path: str = Field(description="of the run's folder; of a sweep, the winner's experiment file")
-    seed: int | None = None
+    seed: int | None = Field(None, description="of a run")
     metrics: dict[str, Any] | None = Field(
         None, description="of the test part: value, low and high by metric"
     )
@@ -168,7 +170,7 @@ class Failed(Event):
 
     event: Literal["error"] = "error"
     status: int = Field(description="exit status: 2 bad input, 1 a failure of ours, 128 + signal")
-    message: str
+    message: str = Field(description="what was wrong, where, and how to mend it")
 
 
 AnyEvent = Annotated[

@@ -124,10 +124,9 @@ class TrainingProgress:
         if left := self._left(pace, progress, steps_per_epoch):
             what += f", {left}"
         memory = memory_in_use()
-        told = [
-            f"{memory.bytes / GIB:.1f} GiB of {memory.of}",
-            f"loss {progress.loss_sum / max(progress.weight_sum, 1e-9):.4f}",
-        ]
+        told = [f"{memory.bytes / GIB:.1f} GiB of {memory.of}"]
+        if progress.weight_sum > 0:  # the first losses of an epoch may still be computed
+            told.append(f"loss {progress.loss_sum / progress.weight_sum:.4f}")
         if speed := pace.events_per_second:
             told.insert(0, f"{speed:,.0f} events/s")
         if self._value is not None:
@@ -148,8 +147,8 @@ class TrainingProgress:
             for epoch in progress.history
             if "validation_seconds" in epoch
         ]
-        if self._metric and not validated and epochs > 1:
-            return f"{clock(in_epoch)} left of the epoch"
+        if self._metric and not validated:  # how long that takes is not known yet
+            return f"{clock(in_epoch)} left of the epoch" if in_epoch > 0 else ""
         validation = sum(validated) / len(validated) if validated and self._metric else 0.0
         left = in_epoch + (epochs - 1) * each * steps_per_epoch + epochs * validation
         return f"{'up to ' if self._metric else ''}{clock(left)} left"

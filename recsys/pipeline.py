@@ -113,8 +113,6 @@ class Pipeline:
             self.measure_rerank(dataset)
             self.publish(tracker)
             self.export(dataset, tracker)
-            # A model that the gate refuses has its page, too, so that this is the second one.
-            tracker.log_artifact(write_report(folder.path))
         return self.folder
 
     @property
@@ -170,6 +168,7 @@ class Pipeline:
             naming_full_memory(smaller),
         ):
             self._fit(dataset, tracker, callbacks)
+        self._stages.write()
 
     def _fit(
         self, dataset: Dataset, tracker: tracking.Tracker, callbacks: Sequence[Callback]
@@ -369,6 +368,9 @@ class Pipeline:
             with self._stages.measured("export"):
                 self._write_model(dataset)
             self._stages.write()
+            if self.folder.has_metrics():
+                # The page tells of the model, too. One that the gate refuses has the page before.
+                tracker.log_artifact(write_report(self.folder.path))
         gate = read_manifest(destination)["gate"]
         for sentence in sentences(gate):
             say(sentence)

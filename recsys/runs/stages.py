@@ -49,11 +49,12 @@ class Stages:
 
         A log that this process found prepared takes nothing from what its preparation took.
         """
-        folder, known = self._folder, {}
-        if folder.files.hold(folder.stages):
-            known = folder.files.read(folder.stages)
+        folder = self._folder
+        is_whole = folder.files.hold(folder.stages)
+        known = folder.files.read(folder.stages) if is_whole else {}
         new = {name: each for name, each in self._measured.items() if name != "train"}
         if "prepare" in known:
             new.pop("prepare", None)
-        with folder.files.making(folder.stages):
-            folder.write_json(folder.stages, known | new)
+        if new or (folder.stages.is_file() and not is_whole):
+            with folder.files.making(folder.stages):
+                folder.write_json(folder.stages, known | new)

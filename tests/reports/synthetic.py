@@ -112,8 +112,9 @@ def document() -> dict[str, Any]:
             "kind": "time",
             "latest_training_event": "1998-03-01T12:00:00Z",
             "earliest_test_event": "1998-03-29T08:00:00Z",
-            "test_users_never_seen_in_training": 0.46,
-            "training_events_after_the_cut": 0,
+            "share_of_test_users_unseen_in_training": 0.46,
+            "training_events_after_cut": 0,
+            "training_events_after_earliest_test_event": 0,
         },
         "quality": {
             "rows_read": 100000,

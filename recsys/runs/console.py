@@ -118,13 +118,13 @@ class TerminalBar:
 
 
 class _WithDetail(Progress):
-    """Bars with a line of text below each, cut where the terminal ends."""
+    """Bars with a line of text below each; in a narrow terminal, with as many as it needs."""
 
     def get_renderables(self) -> Iterable[RenderableType]:
         yield self.make_tasks_table(self.tasks)
         for task in self.tasks:
             if detail := task.fields["detail"]:
-                yield Text(f"  {detail}", style="dim", no_wrap=True, overflow="ellipsis")
+                yield Text(f"  {detail}", style="dim")
 
 
 class NotebookBar:

@@ -16,6 +16,7 @@ from recsys.errors import Damaged, InputError
 from recsys.evaluation.baselines.kinds import check_baselines
 from recsys.evaluation.examples import examples
 from recsys.evaluation.final import evaluate_finally
+from recsys.evaluation.item_map import item_map
 from recsys.evaluation.ranking import RetrieverEmbedder
 from recsys.evaluation.ranks_file import write_ranks
 from recsys.evaluation.reranking import check_rerank, rerank_effect
@@ -38,11 +39,13 @@ from recsys.reports.model_card import write_model_card
 from recsys.reports.report import write_report
 from recsys.runs import provenance
 from recsys.runs.at_work import at_work
-from recsys.runs.console import TrainingProgress, say, warn, working
+from recsys.runs.console import say, warn, working
 from recsys.runs.earlier import check_earlier, open_earlier
 from recsys.runs.folder import RunFolder
 from recsys.runs.preparation import prepare_dataset
+from recsys.runs.stages import Stages
 from recsys.runs.training_claim import TrainingClaim
+from recsys.runs.training_progress import TrainingProgress
 from recsys.system.compilation import programs
 from recsys.system.devices import on_accelerator
 from recsys.system.gpus import naming_full_memory, unused_card
@@ -89,6 +92,7 @@ class Pipeline:
         self._told = told
         self._training = experiment.training.continued()
         self._claim = TrainingClaim(self.folder, experiment, seed)
+        self._stages = Stages(self.folder, seed)
         if not overwrite:
             self._claim.check()
         if overwrite or not self.folder.retriever.is_file():
@@ -106,13 +110,18 @@ class Pipeline:
         with self.at_work(dataset) as tracker:
             self.train(dataset, tracker)
             folder = self.folder
-            made = (folder.ranks, folder.examples, folder.metrics)
-            if not (folder.files.hold(*made) and folder.has_metrics()):
+            if not (folder.files.hold(*self._results) and folder.has_metrics()):
                 self.evaluate(dataset)
             self.measure_rerank(dataset)
             self.publish(tracker)
             self.export(dataset, tracker)
         return self.folder
+
+    @property
+    def _results(self) -> tuple[Path, ...]:
+        """What an evaluation makes."""
+        folder = self.folder
+        return folder.ranks, folder.examples, folder.item_map, folder.metrics
 
     def prepare(self) -> Dataset:
         """Log in, dataset out, reused when nothing changed.
@@ -120,7 +129,8 @@ class Pipeline:
         What could not be trained, compared or exported is refused now.
         """
         brief = self.seed != self.experiment.training.seeds[0]
-        dataset = prepare_dataset(self.experiment.data, self.runs_dir, brief, self._told)
+        with self._stages.measured("prepare"):
+            dataset = prepare_dataset(self.experiment.data, self.runs_dir, brief, self._told)
         check_experiment(self.experiment, dataset)
         check_baselines(self.experiment.evaluation.baselines, dataset, "validation")
         return dataset
@@ -155,8 +165,13 @@ class Pipeline:
         if reason := unused_card(keras.backend.backend(), on_accelerator()):
             warn(f"  {reason}")
         smaller = "lower training.batch_size, model.max_events or model.dim"
-        with folder.files.making(*made), naming_full_memory(smaller):
+        with (
+            self._stages.measured("train"),
+            folder.files.making(*made),
+            naming_full_memory(smaller),
+        ):
             self._fit(dataset, tracker, callbacks)
+        self._stages.write()
 
     def _fit(
         self, dataset: Dataset, tracker: tracking.Tracker, callbacks: Sequence[Callback]
@@ -249,9 +264,11 @@ class Pipeline:
 
     def evaluate(self, dataset: Dataset) -> None:
         """Ranks the test part once, beside the baselines; writes ranks, examples and metrics."""
-        folder = self.folder
-        made = (folder.ranks, folder.examples, folder.metrics)
-        with folder.files.making(*made), naming_full_memory("lower evaluation.block_size"):
+        with (
+            self._stages.measured("evaluate"),
+            self.folder.files.making(*self._results),
+            naming_full_memory("lower evaluation.block_size"),
+        ):
             self._evaluate(dataset)
 
     def _evaluate(self, dataset: Dataset) -> None:
@@ -274,6 +291,8 @@ class Pipeline:
         sections["notes"] = {"data": findings(dataset.manifest), **sections["notes"]}
         write_ranks(ranked, dataset, folder.ranks)
         folder.write_json(folder.examples, examples(ranked, dataset), private=True)
+        vectors = scorer.item_vectors[: dataset.manifest.known_items[self.fitted_part]]
+        folder.write_json(folder.item_map, item_map(vectors, dataset))
         folder.write_metrics(
             {
                 **sections,
@@ -323,6 +342,7 @@ class Pipeline:
     def publish(self, tracker: tracking.Tracker) -> None:
         """Writes the pages of an evaluated run, and sends them and the metrics to MLflow."""
         metrics = self.folder.read_metrics(["test", "validation", "timing"])
+        self._stages.write()
         pages = [write_report(self.folder.path), write_model_card(self.folder.path)]
         for note in metrics.get("notes", {}).get("test", ()):
             warn(f"  {note}")
@@ -348,7 +368,12 @@ class Pipeline:
         check_signing(experiment.export)
         destination = self.folder.model / experiment.export.version
         if not _is_whole(destination):
-            self._write_model(dataset)
+            with self._stages.measured("export"):
+                self._write_model(dataset)
+            self._stages.write()
+            if self.folder.has_metrics():
+                # The page tells of the model, too. One that the gate refuses has the page before.
+                tracker.log_artifact(write_report(self.folder.path))
         gate = read_manifest(destination)["gate"]
         for sentence in sentences(gate):
             say(sentence)

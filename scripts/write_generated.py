@@ -2,7 +2,8 @@
 
     python scripts/write_generated.py
 
-The JSON Schemas of the files that people write, which the package ships, the picture of the
+The JSON Schemas of the files that people write and of the events that `--json` writes, which the
+package ships, the picture of the
 architecture, and the bill of materials beside the lock. `tests/test_docs.py` fails where one of
 them is not what this writes.
 """
@@ -35,6 +36,10 @@ SCHEMAS: dict[str, tuple[Any, ...]] = {
     "recsys/launching/schemas/launch.schema.json": (
         "recsys.launching.settings.LaunchSettings",
         "recsys launch settings",
+    ),
+    "recsys/runs/schemas/event.schema.json": (
+        "recsys.runs.events.EventLine",
+        "event of recsys, a line of --json",
     ),
     "recsys/marketing/schemas/propensity.schema.json": (
         "recsys.marketing.propensity.experiment.PropensityExperiment",

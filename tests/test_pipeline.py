@@ -92,6 +92,8 @@ def test_the_run_folder_is_as_contracted(run):
         "model/1/saved_model.pb",
         "model/1/assets.extra/manifest.json",
         "report.html",
+        "item_map.json",
+        "stages.json",
         "model_card.md",
     ):
         assert (run / name).exists(), name
@@ -158,9 +160,15 @@ def test_run_again_it_has_nothing_to_do(folder, run):
 
 
 def test_without_tracking_no_page_is_named(folder):
-    done = recsys("run", "circle.yaml", "tracking.enabled=false", cwd=folder)
+    done = recsys("run", "circle.yaml", "tracking.enabled=false", "--json", cwd=folder)
     assert done.returncode == 0, done.stderr[-3000:]
     assert "report:" in done.stderr and "mlflow ui" not in done.stderr
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    stages = [(each["event"], each["stage"]) for each in events if "stage" in each]
+    assert stages == [("stage_began", "prepare"), ("stage_ended", "prepare")]  # the rest was done
+    (ended,) = (each for each in events if each["event"] == "done")
+    found = json.loads((folder / "runs/circle/1/metrics.json").read_text())["test"]
+    assert ended["metrics"] == found and ended["seed"] == 1
 
 
 def test_another_experiment_of_the_name_is_refused(folder):

@@ -1,7 +1,8 @@
 """Pages of the reference that are made from the code when the site is built.
 
 A page asks for them by a comment: ``<!-- settings: SCHEMA -->`` is replaced by every key of a
-file, from the JSON Schema of its pydantic model, and ``<!-- commands -->`` by the command line.
+file, from the JSON Schema of its pydantic model, ``<!-- events: SCHEMA -->`` by every event that
+``--json`` writes, and ``<!-- commands -->`` by the command line.
 """
 
 import json
@@ -25,6 +26,21 @@ def settings(schema: dict[str, Any], prefix: str) -> str:
     return _Settings(schema, prefix).markdown()
 
 
+def events(schema: dict[str, Any]) -> str:
+    """Every event as Markdown, a table for each.
+
+    Args:
+        schema: the JSON Schema of a line.
+    """
+    made = _Settings({"properties": {}, "$defs": schema["$defs"]}, "event")
+    parts = []
+    for name, model in schema["discriminator"]["mapping"].items():
+        model = schema["$defs"][model.rpartition("/")[2]]
+        keys = {key: value for key, value in model["properties"].items() if key != "event"}
+        parts += [f"## `{name}`", model["description"], made.table({**model, "properties": keys})]
+    return "\n\n".join(parts)
+
+
 class _Settings:
     def __init__(self, schema: dict[str, Any], prefix: str) -> None:
         self.schema, self.prefix = schema, prefix
@@ -32,19 +48,19 @@ class _Settings:
         self.places = _places(schema)
 
     def markdown(self) -> str:
-        parts = [self._table(self.schema)]
+        parts = [self.table(self.schema)]
         for name, place in self.places.items():
             model = self.models[name]
             kinds = _kinds(model)
             title = f"`{place}`" + (f": `kind: {', '.join(kinds)}`" if kinds else "")
             parts += [f"({self._anchor(name)})=", f"## {title}", model.get("description", "")]
-            parts.append(self._table(model))
+            parts.append(self.table(model))
         return "\n\n".join(parts)
 
     def _anchor(self, name: str) -> str:
         return f"{self.prefix}-{name.lower()}"
 
-    def _table(self, model: dict[str, Any]) -> str:
+    def table(self, model: dict[str, Any]) -> str:
         required = model.get("required", [])
         unless_public = [key for each in model.get("anyOf", []) for key in each["required"][1:]]
         rows = ["{.settings}", "| key | type | default | meaning |", "| --- | --- | --- | --- |"]
@@ -173,11 +189,12 @@ def _expand(app: Sphinx, page: str, source: list[str]) -> None:
     prefix = page.rpartition("/")[2]
 
     def made(match: re.Match[str]) -> str:
-        if match["path"]:
-            return settings(_schema(match["path"]), prefix)
-        return commands()
+        if match["path"] is None:
+            return commands()
+        schema = _schema(match["path"])
+        return settings(schema, prefix) if match["kind"] == "settings" else events(schema)
 
-    comment = r"<!-- (?:settings: (?P<path>\S+)|commands) -->"
+    comment = r"<!-- (?:(?P<kind>settings|events): (?P<path>\S+)|commands) -->"
     source[0] = re.sub(comment, made, source[0])
 
 

@@ -7,6 +7,7 @@ from typing import Literal, get_args
 from recsys.errors import InputError
 from recsys.experiment.schema import Experiment
 from recsys.pipeline import Pipeline
+from recsys.reports.report import write_report
 from recsys.runs.folder import RunFolder
 from recsys.system.keywords import nearest
 
@@ -39,12 +40,18 @@ def do(
         near = nearest(str(only), STEPS, most=1)
         mend = f"did you mean {near[0]!r}? " if near else ""
         raise InputError(f"only={only!r}: {mend}The steps are {', '.join(STEPS)}")
+    done: list[RunFolder] = []
     for pipeline in pipelines(experiment, runs_dir, overwrite, seeds, told):
         if only is None:
             pipeline.run()
         else:
             _one(pipeline, only)
+        done.append(pipeline.folder)
         yield pipeline.folder
+    if only in (None, "evaluate"):
+        # The last seed's page shows all seeds; those before it were written without it.
+        for folder in done[:-1]:
+            write_report(folder.path)
 
 
 def pipelines(

@@ -93,6 +93,12 @@ def history_frame(history: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     return frame.astype({"epoch": int}).set_index("epoch") if len(frame) else frame
 
 
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a frame as JSON has them: what is missing is None."""
+    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return [{str(key): value for key, value in row.items()} for row in rows]
+
+
 def _headed(metrics: Mapping[str, Any], headline: str) -> list[str]:
     """The names of metrics, the one that decides first."""
     return sorted(metrics, key=lambda metric: metric != headline)

@@ -57,6 +57,10 @@ ListColumns = Annotated[
         "--column", metavar="ROLE=NAME", help="of the lists, such as user=customer or rank=position"
     ),
 ]
+AsJson = Annotated[
+    bool,
+    typer.Option("--json", help="write events for programs to stdout, a JSON object a line"),
+]
 RUNS = Path("runs")
 
 

@@ -11,6 +11,7 @@ import typer
 
 from recsys.cli.app import (
     RUNS,
+    AsJson,
     ExperimentFile,
     ListColumns,
     Lists,
@@ -25,6 +26,7 @@ from recsys.cli.app import (
 from recsys.cli.checks import check_experiment, check_log, task_of
 from recsys.experiment.precheck import refuse_early
 from recsys.runs.console import say
+from recsys.runs.events import Compared, Done, emit
 from recsys.system.backend import start_backend
 from recsys.system.display import show
 from recsys.system.redaction import redact
@@ -50,19 +52,23 @@ def run(
     runs_dir: RunsDir = RUNS,
     overwrite: Overwrite = False,
     continue_from: ContinueFrom = None,
+    as_json: AsJson = False,
 ) -> None:
     """Prepare, train, evaluate and export; continues a run that was stopped."""
     overrides = _continued(overrides, continue_from)
     if (task := task_of(experiment, overrides)) is not None:
         task.check(experiment, overrides, name)
         start_backend()
-        show(task.run(experiment, overrides, name, runs_dir, overwrite).summary())
+        finished = task.run(experiment, overrides, name, runs_dir, overwrite)
+        emit(Done(path=str(finished.path)))
+        show(finished.summary())
         return
     check_experiment(experiment, overrides, name, runs_dir, overwrite)
     from recsys.api.training import each_run
 
     seeds = []
     for each in each_run(experiment, overrides, name, runs_dir, overwrite):
+        _emit_done(each)
         show(each.summary())
         say(f"report: {each.report}")
         _say_page(each.experiment, runs_dir, each.path)
@@ -96,6 +102,7 @@ def train(
     runs_dir: RunsDir = RUNS,
     overwrite: Overwrite = False,
     continue_from: ContinueFrom = None,
+    as_json: AsJson = False,
 ) -> None:
     """Fit the model, or continue a fit that was stopped."""
     overrides = _continued(overrides, continue_from)
@@ -103,6 +110,7 @@ def train(
     from recsys.api.training import each_run
 
     for each in each_run(experiment, overrides, name, runs_dir, overwrite, "train"):
+        emit(Done(path=str(each.path), seed=int(each.path.name)))
         print(each.path)
 
 
@@ -114,6 +122,7 @@ def evaluate(
     runs_dir: RunsDir = RUNS,
     lists: Lists = None,
     column: ListColumns = None,
+    as_json: AsJson = False,
 ) -> None:
     """Rank the test part with a trained model, beside the baselines and other systems' lists."""
     systems, columns = named_lists(lists), list_columns(column)
@@ -122,6 +131,7 @@ def evaluate(
 
     seeds = []
     for each in each_run(experiment, overrides, name, runs_dir, only="evaluate"):
+        _emit_done(each)
         show(each.summary())
         seeds.append(each)
     _show_seeds(seeds)
@@ -135,12 +145,14 @@ def export(
     overrides: Overrides = None,
     name: Name = None,
     runs_dir: RunsDir = RUNS,
+    as_json: AsJson = False,
 ) -> None:
     """Write the SavedModel of a trained model."""
     check_experiment(experiment, overrides, name, runs_dir)
     from recsys.api.training import each_run
 
     for each in each_run(experiment, overrides, name, runs_dir, only="export"):
+        emit(Done(path=str(each.path), seed=int(each.path.name)))
         print(each.path / "model" / each.experiment.export.version)
 
 
@@ -151,6 +163,7 @@ def sweep(
     name: Name = None,
     runs_dir: RunsDir = RUNS,
     overwrite: Overwrite = False,
+    as_json: AsJson = False,
 ) -> None:
     """Search the values that `sweep` in the experiment names; continues where it was stopped."""
 
@@ -167,11 +180,24 @@ def sweep(
     best = sweep(
         experiment, overrides, name=name, runs_dir=runs_dir, overwrite=overwrite, command=command
     )
+    emit(Done(path=str(best)))
     print(best)
     say(f"run the winner: recsys run {shlex.quote(str(best))}")
     from recsys.tuning.sweep_file import read_sweep
 
     _say_page(read_sweep(experiment, overrides, name)[0], runs_dir, best.parent)
+
+
+def _emit_done(run: "Run") -> None:
+    """What a run came to, for programs."""
+    emit(
+        Done(
+            path=str(run.path),
+            seed=int(run.path.name),
+            metrics=run.document("metrics")["test"],
+            report=str(run.report),
+        )
+    )
 
 
 def _show_seeds(runs: "list[Run]") -> None:
@@ -191,6 +217,8 @@ def _show_lists(seeds: "list[Run]", systems: Mapping[str, str], columns: Mapping
         name: evaluate_lists(path, seeds, columns=columns, name=name)
         for name, path in systems.items()
     }
+    for found in judged.values():
+        emit(Compared.model_validate(found.attrs["comparison"]))
     show(lists_summary(judged, seeds[0].experiment.evaluation.metric))
 
 

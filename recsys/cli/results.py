@@ -1,6 +1,5 @@
 """Commands about what runs have found."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +7,7 @@ import typer
 
 from recsys.cli.app import (
     RUNS,
+    AsJson,
     ListColumns,
     Lists,
     RunsDir,
@@ -15,6 +15,7 @@ from recsys.cli.app import (
     list_columns,
     named_lists,
 )
+from recsys.runs.events import Compared, GroupCompared, emit
 from recsys.system.backend import start_backend
 from recsys.system.display import show
 from recsys.tracking.config import CHAMPION
@@ -56,6 +57,7 @@ def compare(
         Path | None, typer.Option(metavar="FILE.html", help="write it all as one file, too")
     ] = None,
     runs_dir: RunsDir = RUNS,
+    as_json: AsJson = False,
 ) -> None:
     """Say which run is better on the test part that they share, and how sure that is."""
     from recsys.errors import InputError
@@ -77,16 +79,20 @@ def compare(
     from recsys.api.comparing import compare
     from recsys.api.grouping import groups
     from recsys.api.run import Run
+    from recsys.api.tables import records
 
     experiments = [[Run(seed) for seed in seeds] for seeds in found]
     if is_alone and by is not None:
         for seed in experiments[0]:
-            for sentence in groups(seed, by, metric)["sentence"]:
+            for row in records(groups(seed, by, metric)):
+                emit(GroupCompared.model_validate({"run": str(seed.path), "by": by, **row}))
+                sentence = row["sentence"]
                 show(f"{seed.path}: {sentence}" if len(experiments[0]) > 1 else sentence)
         return
     table = compare(experiments, metric, lists=systems, columns=columns, by=by, page=page)
-    for sentence in table["sentence"]:
-        show(sentence)
+    for row in records(table):
+        emit(Compared.model_validate(row))
+        show(row["sentence"])
 
 
 @app.command()
@@ -149,18 +155,15 @@ def reproduce(
 
 
 @app.command("list")
-def list_all(
-    runs_dir: RunsDir = RUNS,
-    as_json: Annotated[bool, typer.Option("--json", help="a JSON array instead")] = False,
-) -> None:
-    """Show every run: how far it has come, what it found, and how long ago."""
+def list_all(runs_dir: RunsDir = RUNS, as_json: AsJson = False) -> None:
+    """Show every run: how far it has come, what it found, how long it took, how long ago."""
     from recsys.runs.listing import list_runs, listing
 
     found = list_runs(runs_dir)
-    if as_json:
-        print(json.dumps([run.as_dict() for run in found], indent=1))
-        return
-    show(listing(found))
+    for run in found:
+        emit(run)
+    if not as_json:
+        show(listing(found))
 
 
 @app.command()

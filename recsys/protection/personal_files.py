@@ -52,6 +52,7 @@ PERSONAL_FILES = (
     PersonalFiles(f"{RUN}ranks.parquet", "held-out events", "rows", "user_id"),
     PersonalFiles(f"{RUN}examples.json", "histories of a few users", "document"),
     PersonalFiles(f"{RUN}metrics.json", "notes that may name users", "document"),
+    PersonalFiles(f"{RUN}at_work.json", "an error that may name a user", "document"),
     PersonalFiles(f"{RUN}uncommitted.diff", "outputs of changed notebooks", "remove"),
     PersonalFiles(f"{RUN}report.html", "examples, and users of high predictions", "page"),
     PersonalFiles(f"{RUN}checkpoints/probes.npz", "histories of a few users", "remove"),

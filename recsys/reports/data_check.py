@@ -12,7 +12,7 @@ from recsys.data.checks.finding import SEVERITIES, Finding
 from recsys.data.dataset import Dataset
 from recsys.data.prepare.findings import Quality
 from recsys.reports.dataset_plots import DatasetPlots
-from recsys.reports.page import inline, write_page
+from recsys.reports.page import Picture, inline, write_page
 from recsys.system.display import LONGEST_LINE, counted, printable
 
 
@@ -79,7 +79,7 @@ def _accounts(quality: Quality) -> dict[str, Any]:
     return found | ({"side tables": quality.tables} if quality.tables else {})
 
 
-def _images(dataset: Dataset) -> dict[str, str]:
+def _images(dataset: Dataset) -> dict[str, Picture]:
     plots = DatasetPlots(dataset)
     drawn = {"events_per_user": plots.events_per_user}
     if dataset.manifest.has_items:

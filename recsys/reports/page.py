@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -106,9 +107,27 @@ def write_page(
     return path
 
 
-def inline(figure: Figure) -> str:
-    """A figure as a ``data:`` address."""
-    return "data:image/svg+xml;base64," + base64.b64encode(plots.to_svg(figure)).decode("ascii")
+@dataclass(frozen=True)
+class Picture:
+    """A figure of a page, as ``data:`` addresses.
+
+    Attributes:
+        light: on a white page, and on paper.
+        dark: on a dark one.
+    """
+
+    light: str
+    dark: str
+
+
+def inline(figure: Figure) -> Picture:
+    """A figure as part of a page."""
+    drawing = plots.to_svg(figure, transparent=True)
+    return Picture(_address(drawing), _address(plots.in_the_dark(drawing)))
+
+
+def _address(svg: bytes) -> str:
+    return "data:image/svg+xml;base64," + base64.b64encode(svg).decode("ascii")
 
 
 def _number(value: float | None) -> str:

@@ -5,15 +5,19 @@ returns a new figure; nothing is shown, saved or registered with pyplot.
 """
 
 import io
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
+import matplotlib.colors
 import matplotlib.ticker
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as MatplotlibFigure
+
+from recsys.system.display import printable
 
 if TYPE_CHECKING:
     from recsys.evaluation.comparison import Comparison
@@ -21,6 +25,20 @@ if TYPE_CHECKING:
 MODEL_COLOUR = "#1d4e89"
 OTHER_COLOUR = "#8a8f98"
 ACCENT_COLOUR = "#d1495b"
+# Text on a coloured field, which stays as it is on a dark page.
+INK_ON_COLOUR = "#101114"
+# Told apart by people who do not see all colours (Okabe and Ito, Color Universal Design, 2008).
+CATEGORY_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
+# What is drawn for white paper, and what stands for it on a dark page.
+DARK = {
+    "#1b1d22": "#e8eaee",
+    "#33363d": "#c6cad2",
+    "#b8bcc4": "#565b66",
+    "#eceef1": "#2b2f37",
+    "#1d4e89": "#7fb2ee",
+    "#8a8f98": "#9a9fa9",
+    "#d1495b": "#f2808f",
+}
 WIDTH = 7.2  # inches
 STYLE = {
     "axes.edgecolor": "#b8bcc4",
@@ -40,6 +58,7 @@ STYLE = {
     "xtick.color": "#33363d",
     "ytick.color": "#33363d",
 }
+MOST_NAMED = 9  # items of a map
 POPULARITY_LABELS = (
     "most popular\ntenth",
     *(str(tenth) for tenth in range(2, 10)),
@@ -180,6 +199,73 @@ def popularity(groups: Mapping[str, Sequence[float]]) -> Figure:
     return figure
 
 
+def item_map(found: Mapping[str, Any], colour: str = "events") -> Figure:
+    """Items on the plane of their vectors' first two principal components.
+
+    Args:
+        found: ``item_map.json`` (see :func:`recsys.evaluation.item_map.item_map`), with points.
+        colour: what colours them: ``events`` of each in training, or its ``category``.
+    """
+    x, y = np.asarray(found["x"]), np.asarray(found["y"])
+    with styled_figure(4.6) as figure:
+        axes = figure.subplots()
+        # As pixels: thousands of shapes make a page heavy.
+        style: dict[str, Any] = {"s": 14, "alpha": 0.8, "linewidths": 0, "rasterized": True}
+        if colour == "events":
+            events = np.asarray(found["events"])
+            order = np.argsort(events, kind="stable")  # the frequent ones on top
+            shade = mpl.colors.LogNorm(max(events.min(), 1), max(events.max(), 2))
+            drawn = axes.scatter(
+                x[order], y[order], c=np.maximum(events[order], 1), norm=shade, cmap="viridis",
+                **style,
+            )  # fmt: skip
+            bar = figure.colorbar(drawn, ax=axes, label="training events", shrink=0.7)
+            bar.outline.set_visible(False)
+            bar.ax.yaxis.set_major_formatter(matplotlib.ticker.StrMethodFormatter("{x:,.0f}"))
+            bar.ax.yaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
+            _name_some(axes, x, y, found["titles"])
+        else:
+            category = found["category"]
+            numbers = np.asarray(category["numbers"])
+            axes.scatter(*(each[numbers < 0] for each in (x, y)), color=OTHER_COLOUR,
+                         label="others" if (numbers < 0).any() else None, **style)  # fmt: skip
+            for number, value in enumerate(category["values"]):
+                places = numbers == number
+                axes.scatter(x[places], y[places], color=CATEGORY_COLOURS[number],
+                             label=_short(value), **style)  # fmt: skip
+            figure.legend(frameon=False, loc="outside right upper", title=category["name"],
+                          markerscale=1.6)  # fmt: skip
+        first, second = (f"{share:.0%}" for share in found["explained"])
+        axes.set(xlabel=f"first component ({first} of the variance)",
+                 ylabel=f"second component ({second})", xticks=[], yticks=[])  # fmt: skip
+        axes.set_title("Items by their vectors, coloured by " + (
+            "how often they occur" if colour == "events" else found["category"]["name"]
+        ))  # fmt: skip
+    return figure
+
+
+def _name_some(axes: Axes, x: np.ndarray, y: np.ndarray, titles: Sequence[str]) -> None:
+    """Writes titles beside the most frequent items, as long as they have room."""
+    taken: list[tuple[float, float]] = []
+    wide, high = 0.24 * max(np.ptp(x), 1e-9), 0.07 * max(np.ptp(y), 1e-9)
+    for title, left, low in zip(titles, x, y, strict=False):
+        if all(abs(left - a) > wide or abs(low - b) > high for a, b in taken):
+            taken.append((left, low))
+            on_left = left > x.min() + 0.72 * np.ptp(x)
+            axes.plot(left, low, "o", color=ACCENT_COLOUR, markersize=3.5)
+            axes.annotate(
+                _short(title), (left, low), xytext=(-5 if on_left else 5, 0),
+                textcoords="offset points", ha="right" if on_left else "left", va="center",
+                fontsize=8,
+            )  # fmt: skip
+        if len(taken) == MOST_NAMED:
+            break
+
+
+def _short(text: str) -> str:
+    return printable(text, 26)
+
+
 def dots(
     axes: Axes,
     labels: Sequence[str],
@@ -206,9 +292,22 @@ def dots(
     axes.grid(visible=False, axis="y")
 
 
-def to_svg(figure: MatplotlibFigure) -> bytes:
-    """The figure as an SVG document; equal figures give equal bytes."""
+def to_svg(figure: MatplotlibFigure, transparent: bool = False) -> bytes:
+    """The figure as an SVG document; equal figures give equal bytes.
+
+    Args:
+        figure: what to draw.
+        transparent: leave the paper out, for a page that has its own.
+    """
     buffer = io.BytesIO()
     with mpl.rc_context(STYLE):
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
+        figure.savefig(
+            buffer, format="svg", metadata={"Date": None}, dpi=150, transparent=transparent
+        )
     return buffer.getvalue()
+
+
+def in_the_dark(svg: bytes) -> bytes:
+    """A drawing for a white page as a dark page needs it: its colours replaced (:data:`DARK`)."""
+    text = svg.decode("utf-8")
+    return re.sub("#[0-9a-f]{6}", lambda found: DARK.get(found[0], found[0]), text).encode("utf-8")

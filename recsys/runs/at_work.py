@@ -9,6 +9,7 @@ from typing import Any
 from recsys import tracking
 from recsys.data.dataset import Dataset
 from recsys.experiment import own_parts
+from recsys.runs import work_marker
 from recsys.runs.claim import Claim
 from recsys.system.files import Busy, locked, remove_drafts, remove_lock
 from recsys.system.wording import option
@@ -20,7 +21,7 @@ TURN = "turn"
 RECORDS = {
     *("experiment.yaml", "dataset.json", "manifest.json", "precision.json"),
     *("provenance.json", "environment.json", "uncommitted.diff"),
-    *(own_parts.FILE, record.FILE, f".{TURN}.lock"),
+    *(own_parts.FILE, record.FILE, work_marker.FILE, f".{TURN}.lock"),
 }
 
 
@@ -63,7 +64,7 @@ def at_work(
     """
     path, name = claim.folder.path, claim.document["name"]
     hold = _joined if joinable else _taken
-    with hold(claim, dataset, overwrite):
+    with hold(claim, dataset, overwrite), work_marker.marked(path):
         with turn(path) if joinable else contextlib.nullcontext():
             tracker = tracking.start(
                 config.model_copy(update={"model_name": config.model_name or name}),

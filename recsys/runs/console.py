@@ -9,16 +9,15 @@ import contextlib
 import html
 import logging
 import sys
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Protocol
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
+from recsys.runs.events import are_heard
 from recsys.system.display import printable_lines
-
-if TYPE_CHECKING:
-    from recsys.training.fit import TrainingState
 
 console = Console(stderr=True, highlight=False)
 logger = logging.getLogger("recsys")
@@ -60,7 +59,7 @@ def lines_shown() -> Iterator[None]:
 @contextlib.contextmanager
 def working(what: str) -> Iterator[Callable[[str, float], None]]:
     """Shows that something takes its time; yields a function (stage, share done)."""
-    bar = _bar()
+    bar = new_bar()
     bar.show(what)
     try:
         yield lambda stage, share: bar.show(f"{what}: {stage}", share)
@@ -68,59 +67,22 @@ def working(what: str) -> Iterator[Callable[[str, float], None]]:
         bar.stop()
 
 
-class TrainingProgress:
-    """A bar within each epoch, a line after it. A context manager, as the bar hides the cursor.
-
-    Args:
-        epochs: at most.
-        metric: the validation metric that decides.
-    """
-
-    def __init__(self, epochs: int, metric: str = "") -> None:
-        self._epochs = epochs
-        self._metric = metric
-        self._best = -1.0
-        self._bar: Bar | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop()
-
-    def _stop(self) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
-
-    def step_ended(self, progress: "TrainingState", steps_per_epoch: int) -> None:
-        """Moves the bar."""
-        if self._bar is None:
-            if progress.best_value is not None:  # of a training that goes on, too
-                self._best = max(self._best, progress.best_value)
-            self._bar = _bar()
-        loss = progress.loss_sum / max(progress.weight_sum, 1e-9)
-        self._bar.show(
-            f"epoch {progress.epoch + 1}/{self._epochs} loss {loss:.4f}",
-            progress.step / max(steps_per_epoch, 1),
-        )
-
-    def epoch_ended(self, epoch: int, metrics: dict[str, float]) -> None:
-        """Replaces the bar by a line."""
-        self._stop()
-        line = f"epoch {epoch}/{self._epochs}  loss {metrics['loss']:.4f}"
-        if self._metric:
-            value = metrics[self._metric]
-            line += f"  {self._metric} {value:.4f}" + (" *" if value > self._best else "")
-            self._best = max(self._best, value)
-        say(f"{line}  {metrics['train_seconds']:.1f} s in training so far")
-
-
 class Bar(Protocol):
     """What a bar can do, wherever it is shown."""
 
-    def show(self, description: str, share: float | None = None) -> None:
-        """Says what is going on, and how much of it is done, from 0 to 1, if that is known."""
+    @property
+    def is_seen(self) -> bool:
+        """Whether there is anywhere to show it."""
+        ...
+
+    def show(self, description: str, share: float | None = None, detail: str = "") -> None:
+        """Says what is going on, and how much of it is done, from 0 to 1, if that is known.
+
+        Args:
+            description: beside the bar.
+            share: that is done.
+            detail: a line below it.
+        """
         ...
 
     def stop(self) -> None:
@@ -129,27 +91,40 @@ class Bar(Protocol):
 
 
 class TerminalBar:
-    """A bar of rich on stderr; nothing, where stderr is not a terminal."""
+    """A bar of rich on stderr; nothing, where stderr is not a terminal or a program listens."""
 
     def __init__(self) -> None:
-        self._progress = Progress(
+        self.is_seen = sys.stderr.isatty() and not are_heard()
+        self._progress = _WithDetail(
             SpinnerColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TimeElapsedColumn(),
             console=console,
             transient=True,
-            disable=not sys.stderr.isatty(),
+            disable=not self.is_seen,
         )
-        self._task = self._progress.add_task("", total=None)
+        self._task = self._progress.add_task("", total=None, detail="")
 
-    def show(self, description: str, share: float | None = None) -> None:
+    def show(self, description: str, share: float | None = None, detail: str = "") -> None:
         self._progress.start()
         total = None if share is None else 1.0
-        self._progress.update(self._task, description=description, total=total, completed=share)
+        self._progress.update(
+            self._task, description=description, total=total, completed=share, detail=detail
+        )
 
     def stop(self) -> None:
         self._progress.stop()
+
+
+class _WithDetail(Progress):
+    """Bars with a line of text below each; in a narrow terminal, with as many as it needs."""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        yield self.make_tasks_table(self.tasks)
+        for task in self.tasks:
+            if detail := task.fields["detail"]:
+                yield Text(f"  {detail}", style="dim")
 
 
 class NotebookBar:
@@ -159,15 +134,19 @@ class NotebookBar:
     many notebooks lack.
     """
 
+    is_seen = True
+
     def __init__(self) -> None:
         self._handle: Any = None
         self._shown = ""
 
-    def show(self, description: str, share: float | None = None) -> None:
+    def show(self, description: str, share: float | None = None, detail: str = "") -> None:
         from IPython.display import HTML, display
 
         value = "" if share is None else f' value="{share:.2f}"'
         text = f"<progress{value}></progress> {html.escape(printable_lines(description))}"
+        if detail:
+            text += f"<br>{html.escape(printable_lines(detail))}"
         if text == self._shown:  # nothing that can be seen has changed
             return
         self._shown = text
@@ -194,5 +173,6 @@ def in_notebook() -> bool:
     return shell is not None and hasattr(shell, "kernel")
 
 
-def _bar() -> Bar:
+def new_bar() -> Bar:
+    """A bar where this runs: in a cell's output, or in a terminal."""
     return NotebookBar() if in_notebook() else TerminalBar()

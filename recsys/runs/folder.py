@@ -52,6 +52,8 @@ class RunFolder:
         self.metrics = path / "metrics.json"
         self.ranks = path / "ranks.parquet"
         self.examples = path / "examples.json"
+        self.item_map = path / "item_map.json"
+        self.stages = path / "stages.json"
         self.rerank = path / "rerank.json"
         self.report = path / "report.html"
         self.model_card = path / "model_card.md"

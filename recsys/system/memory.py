@@ -160,6 +160,13 @@ def return_freed() -> None:
         ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
+def resident_memory() -> int:
+    """Bytes of this process that are resident now."""
+    import psutil
+
+    return psutil.Process().memory_info().rss
+
+
 def peak_memory() -> int:
     """Bytes of this process that were resident at most.
 

@@ -38,6 +38,7 @@ from recsys.pipeline import Pipeline, check_experiment
 from recsys.runs.at_work import at_work, turn
 from recsys.runs.claim import Claim
 from recsys.runs.console import say, working
+from recsys.runs.events import TrialEnded, emit
 from recsys.runs.folder import RunFolder
 from recsys.runs.preparation import prepare_dataset
 from recsys.system import display
@@ -139,7 +140,9 @@ class Sweep:
                 self._try(trial, study, dataset)
             tried = self._conclude(study, tracker)
             (ended,) = (each for each in tried if each.number == trial.number)
-            say(_line(ended, self._metric, ended is best_of(tried)))
+            is_best = ended is best_of(tried)
+            say(_line(ended, self._metric, is_best))
+            emit(_event(ended, self._metric, is_best))
         tried = self._conclude(study, tracker)  # what other workers have tried since, too
         with turn(self.folder.path):
             self.write_page(study)
@@ -359,6 +362,20 @@ def _row(trial: Tried, metric: str, objectives: Mapping[str, Any]) -> dict[str, 
 
 def _say_waiting(trials: int) -> None:
     say(f"waiting for {display.counted(trials, 'trial')} that other workers are at")
+
+
+def _event(trial: Tried, metric: str, is_best: bool) -> TrialEnded:
+    return TrialEnded(
+        trial=trial.number,
+        outcome=trial.outcome,
+        metric=metric,
+        value=trial.value,
+        is_best=is_best,
+        epochs=trial.epochs,
+        seconds=trial.seconds,
+        settings=trial.values,
+        taken=trial.taken,
+    )
 
 
 def _line(trial: Tried, metric: str, is_best: bool) -> str:

@@ -442,6 +442,9 @@ class TestCompare:
         path = str(run.path)
         done = recsys_command("compare", path, str(run.path.parent), "--metric", "recall@10")
         assert done.returncode == 0 and "no difference in recall@10" in done.stdout, done.stderr
+        done = recsys_command("compare", path, str(run.path.parent), "--json")
+        (found,) = map(json.loads, done.stdout.splitlines())
+        assert (found["event"], found["difference"], found["real"]) == ("comparison", 0.0, False)
         done = recsys_command("compare", path)
         assert done.returncode == 2 and "at least two runs" in done.stderr
         done = recsys_command("compare", path, "nowhere")
@@ -488,9 +491,14 @@ class TestCompare:
         ):
             assert part in shown
         assert page.stat().st_mode & 0o077 == 0
-        done = recsys_command("compare", str(run.path), "--by", "item.colour")
+        done = recsys_command("compare", str(run.path), "--by", "item.colour", "--json")
         assert done.returncode == 0, done.stderr
-        assert "average, red: ndcg@10" in done.stdout and "others" in done.stdout
+        assert "average, red: ndcg@10" in done.stderr and "others" in done.stderr
+        groups = [json.loads(line) for line in done.stdout.splitlines()]
+        assert {(each["event"], each["by"], each["group"]) for each in groups} == {
+            ("group", "item.colour", "blue"),
+            ("group", "item.colour", "red"),
+        }
         done = recsys_command("compare", str(run.path), "--by", "item.colour", "--page", "x.html")
         assert done.returncode == 2 and "--page is of at least two runs" in done.stderr
         done = recsys_command("compare", str(run.path), "--lists", "nowhere.csv")

@@ -102,13 +102,19 @@ def document() -> dict[str, Any]:
             comparison("recent_popular", 0.034, True),
             comparison("item_knn", 0.004, False),
         ],
-        "timing": {"train_seconds": 41.2, "events_per_second": 51234.0},
+        "timing": {
+            "best_epoch": 6,
+            "train_seconds": 41.2,
+            "events_per_second": 51234.0,
+            "peak_memory_gib": 1.125,
+        },
         "split": {
             "kind": "time",
             "latest_training_event": "1998-03-01T12:00:00Z",
             "earliest_test_event": "1998-03-29T08:00:00Z",
-            "test_users_never_seen_in_training": 0.46,
-            "training_events_after_the_cut": 0,
+            "share_of_test_users_unseen_in_training": 0.46,
+            "training_events_after_cut": 0,
+            "training_events_after_earliest_test_event": 0,
         },
         "quality": {
             "rows_read": 100000,
@@ -142,6 +148,27 @@ def history() -> list[dict[str, float]]:
     ]
 
 
+def item_map() -> dict[str, Any]:
+    """A whole ``item_map.json``."""
+    return {
+        "of": 40,
+        "x": [1.0, -1.0, 0.2, 0.0],
+        "y": [0.0, 0.1, 1.0, -1.0],
+        "events": [90, 40, 5, 1],
+        "titles": ["Fargo (1996)", "<b>Heat</b>", "Casino"],
+        "explained": [0.5, 0.25],
+        "category": {"name": "genre", "values": ["crime", "drama"], "numbers": [0, 0, 1, -1]},
+    }
+
+
+def stages() -> dict[str, Any]:
+    """A whole ``stages.json``."""
+    return {
+        "prepare": {"seconds": 3.25, "peak_memory_gib": 0.5},
+        "evaluate": {"seconds": 12.5, "peak_memory_gib": 1.25},
+    }
+
+
 def write_run(folder: Path) -> Path:
     """Writes the run folder's documents."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -160,4 +187,6 @@ def write_run(folder: Path) -> Path:
         }
     ]
     (folder / "examples.json").write_text(json.dumps(examples))
+    (folder / "item_map.json").write_text(json.dumps(item_map()))
+    (folder / "stages.json").write_text(json.dumps(stages()))
     return folder

@@ -1,17 +1,20 @@
 """The report of a made-up run: what it says, escapes and refuses."""
 
+import base64
 import errno
 import json
 import os
 import re
+import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
 from recsys.errors import InputError
+from recsys.reports import plots
 from recsys.reports.report import write_report
-from tests.reports.synthetic import document, write_run
+from tests.reports.synthetic import EXPERIMENT, document, metrics_of, write_run
 
 
 @pytest.fixture
@@ -34,7 +37,7 @@ def changed(folder: Path, **changes: object) -> Path:
 class Tags(HTMLParser):
     """Checks that tags nest, and collects what the page would load."""
 
-    VOID = ("meta", "img", "link", "br")
+    VOID = ("meta", "img", "link", "br", "source")
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,7 +45,10 @@ class Tags(HTMLParser):
         self.addresses: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.addresses += [value or "" for name, value in attrs if name in ("src", "href")]
+        loaded = ("src", "srcset", "href")
+        self.addresses += [value or "" for name, value in attrs if name in loaded]
+        if tag == "img":
+            assert dict(attrs)["alt"]
         if tag not in self.VOID:
             self.open.append(tag)
 
@@ -73,7 +79,7 @@ def test_is_one_well_formed_file_that_loads_nothing(run_folder: Path) -> None:
     tags = Tags()
     tags.feed(rendered(run_folder))
     assert tags.open == []
-    assert len(tags.addresses) == 4
+    assert len(tags.addresses) == 2 * 6  # on a white page and on a dark one
     assert all(address.startswith("data:image/svg+xml;base64,") for address in tags.addresses)
 
 
@@ -86,6 +92,50 @@ def test_escapes_what_came_from_the_log(run_folder: Path) -> None:
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
 
 
+def test_says_how_it_was_made_and_chosen(run_folder: Path) -> None:
+    page = rendered(run_folder)
+    assert "Of 8 epochs, number 6 was kept: it had the best ndcg@10 on the validation part" in page
+    assert "no leak was found: no training event lies behind the cut" in page
+    assert "46.0 % were never seen" in page
+    assert f"recsys reproduce {run_folder}" in page
+    rows = re.findall(r'<tr><th scope="row">([^<]*)</th><td>([\d.]+)</td>\s*<td>([^<]*)</td>', page)
+    assert rows == [
+        ("prepare the log, or find it prepared", "3.2", "0.50"),
+        ("train", "41.2", "1.12"),
+        ("rank the test part, baselines too", "12.5", "1.25"),
+    ]
+    assert "The 4 most frequent of the" in page and "75.0 %" in page
+
+
+def test_seeds_stand_side_by_side_once_there_are_several(tmp_path: Path) -> None:
+    first, second, other = (write_run(tmp_path / "shop" / seed) for seed in "123")
+    changed(second, test=metrics_of(1.2))
+    (other / "experiment.yaml").write_text(EXPERIMENT.replace("dim: 16", "dim: 32"))
+    page = rendered(first)
+    seeds = page[page.index("<h2>Seeds</h2>") : page.index("What was left out, and")]
+    # ndcg@10 is 0.085 and 0.102, and Student's t of two seeds is 12.7062.
+    assert "0.0935" in seeds and "-0.0145 to 0.2015" in seeds and "0.0120" in seeds
+    assert "seed 1" in seeds and "seed 2" in seeds and "seed 3" not in seeds
+    assert "or are damaged: 3." in seeds
+    assert "<h2>Seeds</h2>" not in rendered(other)
+
+
+def test_a_dark_page_has_pictures_of_its_own(run_folder: Path) -> None:
+    page = rendered(run_folder)
+    dark, light = (
+        [
+            base64.b64decode(each).decode()
+            for each in re.findall(rf'{name}="data:[^,]*,([^"]*)"', page)
+        ]
+        for name in ("srcset", "src")
+    )
+    assert len(dark) == len(light) == 6
+    for one, other in zip(dark, light, strict=True):
+        assert plots.DARK["#1b1d22"] in one and "#1b1d22" not in one
+        assert "#1b1d22" in other
+        assert ET.fromstring(one).tag == ET.fromstring(other).tag
+
+
 def test_leaves_out_what_the_run_does_not_hold(run_folder: Path) -> None:
     (run_folder / "history.json").unlink()
     (run_folder / "examples.json").unlink()
@@ -96,7 +146,7 @@ def test_leaves_out_what_the_run_does_not_hold(run_folder: Path) -> None:
     )
     tags = Tags()
     tags.feed(rendered(run_folder))
-    assert tags.open == [] and len(tags.addresses) == 1
+    assert tags.open == [] and len(tags.addresses) == 2 * 3
 
 
 def test_no_interval_and_no_value(run_folder: Path) -> None:

@@ -1,6 +1,7 @@
 """Sweeps: what is tried, within which budget, and what is left of it."""
 
 import contextlib
+import io
 import json
 import multiprocessing
 import os
@@ -18,6 +19,7 @@ import yaml
 from recsys import tracking
 from recsys.errors import InputError, TrainingDiverged
 from recsys.experiment.schema import Experiment, load_experiment
+from recsys.runs.events import events_written
 from recsys.training.fit import TrainingState
 from recsys.tuning import study as study_module
 from recsys.tuning.search_space import SweepConfig
@@ -101,6 +103,17 @@ def sweep(loaded: Loaded, trainer: Trainer, overwrite: bool = False) -> pd.DataF
     made = Sweep(*loaded, Path("runs"), overwrite, "recsys sweep it", trainer)
     made.run()
     return pd.read_csv(made.trials)
+
+
+def test_programs_hear_of_each_trial(work):
+    stream = io.StringIO()
+    with events_written(stream):
+        frame = sweep(load("heard"), Trainer())
+    events = [json.loads(line) for line in stream.getvalue().splitlines()]
+    trials = [each for each in events if each["event"] == "trial"]
+    assert [each["value"] for each in trials] == frame["ndcg@10"].tolist()
+    best = [each["trial"] for each in trials if each["is_best"]]
+    assert best[-1] == frame["ndcg@10"].idxmax() and trials[0]["settings"]
 
 
 def test_the_first_trial_is_the_experiment_itself(work):
@@ -589,9 +602,12 @@ class TestForReal:
         assert MlflowClient(there).get_run(trial).data.tags["mlflow.parentRunId"] == sweep
 
     def test_the_command_line(self, made, folder):
-        done = recsys("sweep", "real.yaml", "sweep.trials=2", cwd=folder)
+        done = recsys("sweep", "real.yaml", "sweep.trials=2", "--json", cwd=folder)
         assert done.returncode == 0, done.stderr
-        assert done.stdout == "runs/sweeps/real/best.yaml\n" and "2 complete" in done.stderr
+        assert done.stderr.count("runs/sweeps/real/best.yaml") and "2 complete" in done.stderr
+        events = [json.loads(line) for line in done.stdout.splitlines()]
+        (done,) = (each for each in events if each["event"] == "done")
+        assert done["path"] == "runs/sweeps/real/best.yaml"
         done = recsys("train", "runs/sweeps/real/best.yaml", "training.epochs=1", cwd=folder)
         assert done.returncode == 0 and done.stdout == "runs/real-best/1\n", done.stderr
         done = recsys("sweep", "real.yaml", "sweep=null", cwd=folder)

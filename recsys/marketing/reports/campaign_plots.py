@@ -10,6 +10,7 @@ import numpy as np
 
 from recsys.reports.plots import (
     ACCENT_COLOUR,
+    INK_ON_COLOUR,
     MODEL_COLOUR,
     OTHER_COLOUR,
     STYLE,
@@ -53,7 +54,7 @@ def where_audiences_go(parts: Mapping[str, Mapping[str, int]]) -> Figure:
             if not users.any():
                 continue
             axes.barh(places, users, 0.68, left=left, color=colour, label=name)
-            ink = "white" if name in COLOURS and name != HELD_OUT else "#1b1d22"
+            ink = "white" if name in COLOURS and name != HELD_OUT else INK_ON_COLOUR
             for place, begin, count in zip(places, left, users, strict=True):
                 if count > ROOM * longest:
                     middle = begin + count / 2

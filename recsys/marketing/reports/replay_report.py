@@ -9,7 +9,7 @@ import pyarrow.dataset
 
 from recsys.marketing.reports.documents import checked, read_result
 from recsys.marketing.reports.replay_plots import actions_over_time
-from recsys.reports.page import inline
+from recsys.reports.page import Picture, inline
 from recsys.system.reading import reading
 from recsys.system.yaml_text import dump_yaml
 
@@ -29,7 +29,7 @@ def replay_section(folder: Path) -> dict[str, Any]:
         InputError: a document is missing or damaged.
     """
     document = read_result(folder / "replay.json", keys=("stream", "actions", "settings"))
-    images: dict[str, str] = {}
+    images: dict[str, Picture] = {}
     examples: list[dict[str, Any]] = []
     actions = folder / "actions.parquet"
     if actions.is_file():
@@ -43,7 +43,9 @@ def replay_section(folder: Path) -> dict[str, Any]:
     }
 
 
-def _actions(path: Path, document: dict[str, Any]) -> tuple[dict[str, str], list[dict[str, Any]]]:
+def _actions(
+    path: Path, document: dict[str, Any]
+) -> tuple[dict[str, Picture], list[dict[str, Any]]]:
     """A picture of when they were, and some of them; nothing of none."""
     found = pyarrow.dataset.dataset(path)
     rows = found.to_table(["trigger", "time"]).to_pandas()

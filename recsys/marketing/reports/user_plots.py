@@ -5,7 +5,14 @@ from collections.abc import Mapping, Sequence
 import matplotlib.ticker
 import numpy as np
 
-from recsys.reports.plots import ACCENT_COLOUR, MODEL_COLOUR, OTHER_COLOUR, Figure, styled_figure
+from recsys.reports.plots import (
+    ACCENT_COLOUR,
+    INK_ON_COLOUR,
+    MODEL_COLOUR,
+    OTHER_COLOUR,
+    Figure,
+    styled_figure,
+)
 
 SEGMENT_COLOURS = {
     "loyal": "#1d4e89",
@@ -60,7 +67,7 @@ def transitions(moved: Mapping[str, Sequence[int]], names: Sequence[str]) -> Fig
         axes.set_xticks(range(len(names)), names)
         axes.grid(visible=False)
         for row, column in np.ndindex(shares.shape):
-            colour = "white" if shares[row, column] > 0.5 else "#33363d"
+            colour = "white" if shares[row, column] > 0.5 else INK_ON_COLOUR
             axes.text(
                 column, row, f"{shares[row, column]:.0%}", ha="center", va="center", color=colour
             )

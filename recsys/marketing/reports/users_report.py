@@ -14,7 +14,7 @@ from recsys.marketing.reports.documents import FILTERS, checked, read_document
 from recsys.marketing.reports.plain_findings import plain_finding
 from recsys.marketing.reports.replay_report import replay_section
 from recsys.protection.encryption import is_encrypted, read_frame
-from recsys.reports.page import MEND, inline, read_metrics, write_page
+from recsys.reports.page import MEND, Picture, inline, read_metrics, write_page
 from recsys.system.reading import reading
 
 TITLES = {
@@ -186,7 +186,7 @@ def _highest(users: pd.DataFrame, named: bool) -> list[dict[str, Any]]:
     return found
 
 
-def _images(metrics: Mapping[str, Any], users: pd.DataFrame | None) -> dict[str, str]:
+def _images(metrics: Mapping[str, Any], users: pd.DataFrame | None) -> dict[str, Picture]:
     decides = metrics["comparison"]["metric"]
     figures = {
         "importance": user_plots.bars(

@@ -11,12 +11,13 @@ from recsys.experiment.file import overridden, validated
 from recsys.experiment.schema import Experiment
 from recsys.export.ann.build import publish_index
 from recsys.export.ann.config import IndexConfig
-from recsys.export.ann.index import ApproximateIndex, library
+from recsys.export.ann.index import INDEX, ApproximateIndex, library
 from recsys.export.blocks import embed_many, embed_many_items
 from recsys.export.recommend import Recommender
 from recsys.pipeline import fitted_part
 from recsys.runs.console import say, working
 from recsys.runs.folder import RunFolder
+from recsys.system.files import refuse_other
 
 
 def index(
@@ -35,6 +36,7 @@ def index(
     library()
     dataset = run.dataset_of(model.manifest)
     folder = run.path / "index" / model.manifest["version"] if folder is None else folder
+    refuse_other(folder, INDEX, "an approximate index")
     with working("building the index"):
         catalogue = model.manifest["model"]["catalogue_items"]
         recommended = np.flatnonzero(dataset.recommendable(fitted_part(experiment))[:catalogue])

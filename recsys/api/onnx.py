@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from recsys.errors import InputError
 from recsys.evaluation.rerank_config import RerankConfig
 from recsys.experiment.schema import Experiment
 from recsys.export.export import in_subprocess, require_retrieval_layers
@@ -12,6 +11,7 @@ from recsys.pipeline import fitted_part
 from recsys.runs.console import say, working
 from recsys.runs.folder import RunFolder
 from recsys.system.extras import require
+from recsys.system.files import refuse_other
 
 PROGRAM = "recsys.export.onnx.process"
 
@@ -32,15 +32,7 @@ def export_onnx(
     require_retrieval_layers()
     version, described = model.manifest["version"], model.manifest["model"]
     folder = run.onnx / version if folder is None else folder
-    if (
-        folder.exists()
-        and not (folder / MARK).is_file()
-        and (not folder.is_dir() or any(folder.iterdir()))
-    ):
-        raise InputError(
-            f"{folder} is there already, and is not an export to ONNX: choose another folder, or "
-            "remove it"
-        )
+    refuse_other(folder, MARK, "an export to ONNX")
     refreshed, rerank = model.manifest["refresh"] is not None, model.manifest["rerank"]
     request = OnnxRequest(
         retriever=run.files.checked(run.retriever),

@@ -27,6 +27,7 @@ from recsys.serving.settings import ServingSettings
 from recsys.serving.versions import Version, Versions
 
 JSON = "application/json"
+OTHER_METHOD = "this address takes another method"
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -96,6 +97,7 @@ class _Server:
         for which in ("", "/versions/{version}", "/labels/{label}"):
             routes += [
                 post(f"{model}{which}:predict", self._predict, "predict"),
+                get(f"{model}{which}:predict", _takes_a_post, "predict"),
                 get(f"{model}{which}/metadata", self._metadata, "metadata"),
             ]
         # Last: a name may hold anything but a slash.
@@ -206,9 +208,13 @@ async def _is_alive(request: Request) -> Response:
     return JSONResponse({"status": "ok"})
 
 
+async def _takes_a_post(request: Request) -> Response:
+    raise RequestError(OTHER_METHOD, 405, {"Allow": "POST"})
+
+
 async def _no_route(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    said = {404: "there is nothing at this address", 405: "this address takes another method"}
+    said = {404: "there is nothing at this address", 405: OTHER_METHOD}
     return _error(said.get(error.status_code, error.detail), error.status_code, error.headers)
 
 

@@ -123,6 +123,25 @@ def whole_folder(path: Path, replaces: bool = False) -> Iterator[Path]:
             raise
 
 
+def refuse_other(folder: Path, mark: str, what: str) -> None:
+    """Keeps what somebody else put at a path from being replaced.
+
+    Args:
+        folder: that a user named, to be written as a whole.
+        mark: a file that such a folder holds.
+        what: it is, in messages, such as ``an index``.
+
+    Raises:
+        InputError: a file is there, or a folder that holds something else.
+    """
+    if not folder.exists() or (folder / mark).is_file():
+        return
+    if not folder.is_dir() or any(folder.iterdir()):
+        raise InputError(
+            f"{folder} is there already, and is not {what}: choose another folder, or remove it"
+        )
+
+
 @contextlib.contextmanager
 def locked(path: Path, busy: str | None = None, shared: bool = False) -> Iterator[None]:
     """Keeps other processes, and threads, from what they too lock before they write it.

@@ -34,6 +34,16 @@ def test_a_setting_that_is_none_is_one_message(run):
         run.index(min_recall=2)
 
 
+def test_what_is_not_an_index_stays(run, tmp_path):
+    """A file, a folder of somebody's, and the model itself."""
+    (tmp_path / "notes.txt").write_text("mine")
+    model = run.model.folder
+    for path in (tmp_path / "notes.txt", tmp_path, model):
+        with pytest.raises(InputError, match="is there already, and is not an approximate index"):
+            run.index(path, k=5)
+    assert (tmp_path / "notes.txt").read_text() == "mine" and (model / "saved_model.pb").is_file()
+
+
 def test_another_folder_is_written_where_it_is_named(run, tmp_path):
     index = run.index(tmp_path / "here", k=5)
     assert index.folder == tmp_path / "here" and len(index) == 24

@@ -126,6 +126,7 @@ def test_what_is_not_served_is_not_found(client, address, said):
 
 def test_another_method(client):
     assert "another method" in error_of(client.put("/healthz"), 405)
+    assert "another method" in error_of(client.get(f"{MODEL}:predict"), 405)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ Legend of shapes: B queries, N items, D dimensions, K answers, C candidates.
 """
 
 import math
-from collections.abc import Sequence
+import numbers
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -203,9 +204,13 @@ class ApproximateIndex:
             in ``""`` and −∞.
 
         Raises:
-            InputError: the shape of the queries is another one, or ``exclude`` is not one for each.
+            InputError: the shape of the queries is another one, ``k`` is no whole number from 1, or
+                ``exclude`` is not a list of ids for each.
         """
-        queries_BD = np.ascontiguousarray(queries, np.float32)
+        try:
+            queries_BD = np.ascontiguousarray(queries, np.float32)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"expected query vectors of numbers: {error}") from error
         if queries_BD.ndim != 2 or queries_BD.shape[1] != self._vectors_ND.shape[1]:
             raise InputError(
                 f"expected query vectors of the shape [queries, {self._vectors_ND.shape[1]}], "
@@ -213,8 +218,8 @@ class ApproximateIndex:
             )
         if not np.isfinite(queries_BD).all():
             raise InputError("a query vector holds a value that is not a finite number")
-        if k < 1:
-            raise InputError(f"k is {k}: expected a whole number from 1")
+        if not isinstance(k, numbers.Integral) or k < 1:
+            raise InputError(f"k is {k!r}: expected a whole number from 1")
         left_out = self._numbers(exclude, len(queries_BD))
         items_BK, scores_BK = self.find(queries_BD, k, left_out)
         return self._item_ids[items_BK], scores_BK
@@ -233,8 +238,16 @@ class ApproximateIndex:
         places = self._places
         found = []
         for ids in exclude:
-            numbers = {places.get(normal_id(item), -1) for item in ids} - {-1}
-            found.append(np.array(sorted(numbers), np.int64))
+            if isinstance(ids, str) or not isinstance(ids, Iterable):
+                raise InputError(
+                    f"`exclude` has {ids!r:.80} where a list of ids is expected: give a list for "
+                    'each query, such as [["i5", "i18"]]'
+                )
+            listed = list(ids)
+            if other := [item for item in listed if not isinstance(item, str)]:
+                raise InputError(f"`exclude` has {other[0]!r:.80}, which is not an id: give text")
+            left_out = {places.get(normal_id(item), -1) for item in listed} - {-1}
+            found.append(np.array(sorted(left_out), np.int64))
         return found
 
     def find(

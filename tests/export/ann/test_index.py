@@ -160,6 +160,9 @@ def test_another_model_and_a_changed_byte_are_refused(vectors, queries, ids, mod
     [
         (np.zeros((2, 3)), None, r"\[queries, 12\], received \[2, 3\]"),
         (np.full((1, DIM), np.nan), None, "not a finite number"),
+        ("abc", None, "query vectors of numbers"),
+        (np.zeros((2, DIM)), ["17", "18"], "'17' where a list of ids is expected"),
+        (np.zeros((1, DIM)), [[17.0]], "17.0, which is not an id: give text"),
         (np.zeros((2, DIM)), [["a"]], "1 lists of ids, and there are 2 queries"),
     ],
 )
@@ -168,6 +171,8 @@ def test_queries_of_another_shape_are_refused(vectors, ids, queries, exclude, me
     index, _ = build_index(vectors[:50], ids[:50], asked, IndexConfig(kind="hnsw", k=5))
     with pytest.raises(InputError, match=message):
         index.search(queries, 2, exclude)
+    with pytest.raises(InputError, match=r"k is 2\.5: expected a whole number"):
+        index.search(asked, 2.5)
 
 
 def test_a_graph_of_product_codes_is_refused():

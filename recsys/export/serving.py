@@ -187,8 +187,16 @@ class ServingGraph:
         """Signature ``embed_items``; an unknown item has a vector of zeros."""
         items = look_up(self._items, inputs[ITEM_ID])
         known = tf.cast(items != UNKNOWN, tf.float32)
-        vectors = tf.gather(self._item_vectors, tf.maximum(items, 0))
+        vectors = tf.gather(self._vectors(), tf.maximum(items, 0))
         return {"embedding": vectors * known[:, tf.newaxis]}
+
+    def _vectors(self) -> tf.Tensor:
+        """The item vectors as a value, whose rows are gathered.
+
+        Rows that are gathered of a variable have TensorFlow copy it whole whenever it is read
+        afterwards (``EnsureSparseVariableAccess``), as each search does: 300 ms of a million items.
+        """
+        return tf.convert_to_tensor(self._item_vectors)
 
     def _embed(self, history_BE: tf.Tensor, inputs: Inputs) -> tf.Tensor:
         known_BE = history_BE != UNKNOWN
@@ -205,7 +213,7 @@ class ServingGraph:
             given_BE = inputs[input_name(feature)]
             codes_BE = tf.reshape(served.encode(tf.reshape(given_BE, [-1])), tf.shape(given_BE))
             encoded[EVENT_FEATURE + feature.name] = window.of(codes_BE)
-        embedding = self._retriever.embed_query(encoded, item_vectors=self._item_vectors)
+        embedding = self._retriever.embed_query(encoded, item_vectors=self._vectors())
         return tf.ensure_shape(embedding, [None, self._retriever.config.dim])
 
     def _rows_of(self, items_BX: tf.Tensor) -> tf.Tensor:
@@ -222,7 +230,7 @@ class ServingGraph:
         score_BC = tf.pad(score_BC, [[0, 0], [0, shortage]], constant_values=-float("inf"))
         items_BC = tf.pad(items_BC, [[0, 0], [0, shortage]])
         if self._reranker is not None:
-            score_BC, columns_BK = self._reranker(score_BC, items_BC, self._item_vectors)
+            score_BC, columns_BK = self._reranker(score_BC, items_BC, self._vectors())
             items_BC = tf.gather(items_BC, columns_BK, batch_dims=1)
         ids_BK = tf.gather(self._item_ids, items_BC)
         ids_BK = tf.where(tf.math.is_inf(score_BC), "", ids_BK)

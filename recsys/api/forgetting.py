@@ -21,7 +21,7 @@ from recsys.protection.forgotten import NOBODY, ForgottenUsers, add_forgotten
 from recsys.protection.personal_files import is_personal, run_folders
 from recsys.protection.pseudonyms import pseudonyms_of
 from recsys.protection.tables import columns_of, keep_rows, move_events, users_in
-from recsys.runs.folder import RunFolder
+from recsys.runs.folder import RunFolder, write_text
 from recsys.system.files import atomic_path, given_path, locked, remove_drafts
 from recsys.system.manifests import as_document, describe, read_manifest, write_manifest
 from recsys.system.reading import read_json
@@ -38,6 +38,7 @@ PAGE = (
     "<!doctype html><title>Removed</title><p>This page named a user who was forgotten. It is made "
     "again when the experiment is run again.</p>\n"
 )
+REMOVED = "This text may have named a user who was forgotten.\n"
 
 
 def forget(users: Any, *, runs_dir: str | Path = "runs", purge: bool = False) -> "pd.DataFrame":
@@ -190,9 +191,7 @@ class _Forgetting:
     def logs(self) -> None:
         """What launched seeds said."""
         for log in sorted(self.root.glob("*/*.log")):
-            text = log.read_text(encoding="utf-8", errors="replace")
-            named = (each for each in self.spellings if each in text)
-            if any(re.search(rf"(?<!\w){re.escape(each)}(?!\w)", text) for each in named):
+            if self._may_name_them(log):
                 self._say(log, "what a launched seed said", 0, "removed", "may name them")
                 if self.purge:
                     log.unlink()
@@ -223,10 +222,12 @@ class _Forgetting:
         changed = []
         for path in sorted(run.path.iterdir()):
             kind = is_personal(path, self.root) if path.is_file() else None
-            if kind is None or kind.purge not in ("rows", "document"):
+            if kind is None or kind.purge not in ("rows", "document", "text"):
                 continue
             if kind.purge == "document":
                 found = self._document(path)
+            elif kind.purge == "text":
+                found = self._text(path, kind.holds)
             else:
                 found = bool(self._rows_of(path, str(kind.column), kind.holds))
                 if (
@@ -253,6 +254,7 @@ class _Forgetting:
                     shutil.rmtree(folder, ignore_errors=True)
             _seal_again(run.path, changed)
             pages = [file for file in (run.metrics, run.report) if file.is_file()]
+            pages += [run.uncommitted] * (run.uncommitted in changed)
             if run.report.is_file():
                 self._page(run, is_recommender)
         for line in tag_forgotten(run.path, self.root, users, pages, self.purge and reads_ids):
@@ -365,6 +367,20 @@ class _Forgetting:
         if self.purge:
             RunFolder.write_json(path, left, private=True)
         return True
+
+    def _text(self, path: Path, holds: str) -> bool:
+        if not self._may_name_them(path):
+            return False
+        self._say(path, holds, 0, "removed", "may name them")
+        if self.purge:
+            write_text(path, REMOVED, private=True)
+        return True
+
+    def _may_name_them(self, path: Path) -> bool:
+        """Whether a text has an id as a word; a number may be one by chance."""
+        text = path.read_text(encoding="utf-8", errors="replace")
+        named = (each for each in self.spellings if each in text)
+        return any(re.search(rf"(?<!\w){re.escape(each)}(?!\w)", text) for each in named)
 
     def _say(self, path: Path, holds: str, users: int, purged: str, found: str) -> None:
         done = purged if self.purge else found

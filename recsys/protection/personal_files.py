@@ -18,9 +18,10 @@ RUN = "RUN/"
 NO_RUNS = ("datasets", "mlartifacts", "audiences", "campaigns", "replays")
 
 # How a file is rid of a user: its rows are written again without those of the user; the dataset is;
-# what names the user is taken out of the document; the page is made again; the file is removed; or
-# not at all, as what was learned of a user stands in no place of its own.
-Purge = Literal["rows", "dataset", "document", "page", "remove", "retrain"]
+# what names the user is taken out of the document; a sentence takes the place of the text; the page
+# is made again; the file is removed; or not at all, as what was learned of a user stands in no
+# place of its own.
+Purge = Literal["rows", "dataset", "document", "text", "page", "remove", "retrain"]
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ PERSONAL_FILES = (
     PersonalFiles(f"{RUN}examples.json", "histories of a few users", "document"),
     PersonalFiles(f"{RUN}metrics.json", "notes that may name users", "document"),
     PersonalFiles(f"{RUN}at_work.json", "an error that may name a user", "document"),
-    PersonalFiles(f"{RUN}uncommitted.diff", "outputs of changed notebooks", "remove"),
+    PersonalFiles(f"{RUN}uncommitted.diff", "outputs of changed notebooks", "text"),
     PersonalFiles(f"{RUN}report.html", "examples, and users of high predictions", "page"),
     PersonalFiles(f"{RUN}checkpoints/probes.npz", "histories of a few users", "remove"),
     PersonalFiles(f"{RUN}checkpoints/**", "weights", "retrain"),

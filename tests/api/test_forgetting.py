@@ -20,6 +20,8 @@ from recsys.errors import Damaged, InputError
 from recsys.evaluation.ranks_file import read_ranks
 from recsys.protection.encryption import is_encrypted, read_table
 from recsys.protection.forgotten import FILE, forgotten_users
+from recsys.runs import provenance
+from recsys.runs.folder import RunFolder
 from recsys.system.files import locked
 from tests.marketing.campaigns.plain import build, write_prediction
 from tests.marketing.campaigns.plain import users as addressed
@@ -325,10 +327,13 @@ def test_no_file_of_a_run_has_the_id_or_its_pseudonym(tmp_path, monkeypatch, emp
         "evaluation": {"baselines": ["popular"]},
     }
     Path("shop.yaml").write_text(yaml.safe_dump(experiment))
-    run = recsys.run("shop.yaml")
     gone, other = "customer-00-x", "customer-01-x"
     hashed = recsys.pseudonym(gone, KEY)
+    # As of a notebook that shows a table.
+    monkeypatch.setattr(provenance, "uncommitted", lambda folder: f"+<td>{hashed}</td>\n")
+    run = recsys.run("shop.yaml")
     runs = Path("runs")
+    assert {name for name in naming(runs, hashed) if name.endswith("uncommitted.diff")}
     # Never there in clear; known by the pseudonym in dataset, ranks, page and models.
     assert not naming(runs, gone, KEY)
     holders = naming(runs, hashed)
@@ -352,5 +357,8 @@ def test_no_file_of_a_run_has_the_id_or_its_pseudonym(tmp_path, monkeypatch, emp
     assert not naming(runs, gone, hashed) and not naming(part.parent, hashed)
     assert recsys.pseudonym(other, KEY) in recsys.Dataset(run.dataset.path).user_places
     assert not Path("runs/shop/1/model").exists()
+    folder = RunFolder(run.path)
+    assert "was forgotten" in folder.files.checked(folder.uncommitted).read_text()
+    monkeypatch.setattr(provenance, "uncommitted", lambda folder: None)
     again = recsys.run("shop.yaml", overwrite=True)
     assert again.dataset.users == 11 and not naming(Path("runs/shop"), gone, hashed)

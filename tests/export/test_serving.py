@@ -75,6 +75,18 @@ def test_answers_are_the_retrievers_ranking_without_the_history(lstm):
     np.testing.assert_allclose(answer["score"][0, : KNOWN_ITEMS - 2], expected[order], rtol=1e-5)
 
 
+def test_a_search_copies_no_vectors(lstm):
+    """Rows gathered of a variable have TensorFlow copy it whole whenever it is read afterwards."""
+    for signature in lstm.model.signatures.values():
+        graph = signature.graph.as_graph_def()
+        for nodes in (graph.node, *(function.node_def for function in graph.library.function)):
+            read, gathered = (
+                {node.input[0] for node in nodes if node.op == operation}
+                for operation in ("ReadVariableOp", "ResourceGather")
+            )
+            assert not read & gathered
+
+
 def test_rows_with_fewer_than_k_answers_end_in_nothing(lstm):
     answer = lstm.call("serving_default", history=[["apple", "日本茶"], ["fig", "fig"]])
     assert answer["item_id"].shape == answer["score"].shape == (2, 20)

@@ -12,6 +12,7 @@ file                     holds
 
 import csv
 import logging
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -25,7 +26,7 @@ from recsys.api.forgetting import ids_in
 from recsys.api.ids import id_of, ids_of
 from recsys.data.dataset import Dataset
 from recsys.errors import InputError
-from recsys.export.batch_inference import LogUsers, PartWriter, QuerySource, parts
+from recsys.export.batch_inference import LogUsers, PartWriter, QuerySource, Shard, parts
 from recsys.export.manifest import FILE
 from recsys.export.recommend import Recommender
 from recsys.protection.encryption import encryption_of
@@ -121,6 +122,58 @@ def read_users(path: Path, column: str) -> list[str]:
     if missing := sum(not (user or "").strip() for user in found):
         raise InputError(f"{path}: {counted(missing, 'row')} without {name}")
     return [id_of(user, str(path)) for user in found]
+
+
+def shard_of(given: str) -> Shard:
+    """The share of users that is written ``2/8``.
+
+    Raises:
+        InputError: it is not written so.
+
+    Example:
+        >>> str(shard_of("2/8"))
+        'shard-2-of-8'
+    """
+    found = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", given)
+    if found is not None:
+        number, shards = map(int, found.groups())
+        if 1 <= number <= shards:
+            return Shard(number, shards)
+    raise InputError(
+        f"{option('shard')} is {given!r}: write the number of the shard, from 1, and how many "
+        "there are, as 2/8"
+    )
+
+
+def shard_folder(out: Path, shard: Shard) -> Path:
+    """Where the answers of a shard lie, beside those of the others.
+
+    Raises:
+        InputError: the folder holds something else, as all users or shards of another number.
+    """
+    folder = out / str(shard)
+    others = [path.name for path in out.glob("[!.]*")] if out.is_dir() else []
+    fellows = {str(Shard(number, shard.shards)) for number in range(1, shard.shards + 1)}
+    if strange := [name for name in others if name not in fellows]:
+        raise InputError(
+            f"{out} holds {named(sorted(strange))}, which are no shards of {shard.shards}: name "
+            f"another folder ({option('out')}), or remove this one"
+        )
+    return folder
+
+
+def share_of(source: QuerySource, shard: Shard) -> QuerySource:
+    """The users of a shard.
+
+    Raises:
+        InputError: there are more shards than users, and it has none.
+    """
+    share = shard.of(source)
+    if not share.users:
+        raise InputError(
+            f"{shard} has none of {counted(len(source.users), 'user')}: ask for fewer shards"
+        )
+    return share
 
 
 def recommend_all(

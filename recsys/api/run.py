@@ -304,6 +304,7 @@ class Run:
         histories: Any = None,
         k: int | None = None,
         titles: bool = False,
+        shard: str | None = None,
     ) -> Path:
         """Writes what the exported model recommends to all users, as Parquet files in a folder.
 
@@ -322,14 +323,17 @@ class Run:
                 :meth:`recommend` takes it. It is held in memory.
             k: how many items for each, as :meth:`recommend` takes it.
             titles: with a column ``title``.
+            shard: for several processes, on one machine or many: ``2/8`` answers the second of
+                eight equal shares of the users, into the folder ``shard-2-of-8`` within ``out``.
+                The rows of all shards are those of one call without.
 
         Returns:
-            The folder.
+            The folder that was written.
 
         Raises:
             InputError: the folder holds something else, or recommendations of another model, other
-                users or another ``k``; none of the users is known; or what was given cannot be
-                read.
+                users or another ``k``; none of the users is known; what was given cannot be
+                read; or the shard is none, or has no user.
 
         Example:
             >>> import pandas as pd
@@ -341,6 +345,7 @@ class Run:
         from recsys.api.history_table import table_users
 
         folder = given_path(out, "out")
+        share = None if shard is None else batch_inference.shard_of(shard)
         log = self.experiment.data.log
         dataset = None if self._folder is None else self.dataset
         if histories is not None and users is not None:
@@ -351,6 +356,9 @@ class Run:
         else:
             forgotten = batch_inference.forgotten_of(dataset)
             source = table_users(self.model, histories, log, forgotten)
+        if share is not None:
+            source = batch_inference.share_of(source, share)
+            folder = batch_inference.shard_folder(folder, share)
         batch_inference.recommend_all(self.model, source, folder, k, titles, dataset)
         return folder
 

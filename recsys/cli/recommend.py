@@ -57,6 +57,14 @@ def recommend(
         typer.Option(help="folder of Parquet files to write, or to continue, for many users"),
     ] = None,
     titles: Annotated[bool, typer.Option("--titles", help="write titles, too")] = False,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NUMBER/SHARDS",
+            help="for several processes or machines: 2/8 answers the second of eight equal shares "
+            "of the users",
+        ),
+    ] = None,
 ) -> None:
     """Ask the exported SavedModel, for one user or, with --out, for many."""
     asked = [
@@ -81,6 +89,8 @@ def recommend(
         raise InputError(
             "--titles is for --users and --histories: other answers have titles anyway"
         )
+    if shard is not None and not is_batch:
+        raise InputError("--shard is for --users and --histories: leave it out")
 
     def check() -> None:
         from recsys.runs.opening import open_exported
@@ -96,7 +106,8 @@ def recommend(
     opened = load(run)
     if out is not None:
         given = None if users is None or users == "all" else Path(users)
-        show(opened.recommend_all(out, users=given, histories=histories, k=k, titles=titles))
+        asked_for = {"users": given, "histories": histories, "k": k, "titles": titles}
+        show(opened.recommend_all(out, **asked_for, shard=shard))
         return
     from rich.console import Console
     from rich.table import Table

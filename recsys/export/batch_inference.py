@@ -85,6 +85,46 @@ class LogUsers:
 
 
 @dataclass(frozen=True)
+class Shard:
+    """An equal share of users, in their order: one of several processes answers each.
+
+    Attributes:
+        number: which, from 1.
+        shards: how many there are.
+    """
+
+    number: int
+    shards: int
+
+    def __str__(self) -> str:
+        return f"shard-{self.number}-of-{self.shards}"
+
+    def of(self, source: QuerySource) -> QuerySource:
+        """Those of the users; the shards together are all of them, none twice."""
+        begin, end = (
+            len(source.users) * number // self.shards for number in (self.number - 1, self.number)
+        )
+        return _Slice(source, range(begin, end))
+
+
+class _Slice:
+    """Consecutive users of a source."""
+
+    def __init__(self, source: QuerySource, places: range) -> None:
+        self.users = source.users[places.start : places.stop]
+        self.events = source.events[places.start : places.stop]
+        self._source = source
+        self._places = places
+
+    def inputs(self, places: Sequence[int]) -> dict[str, np.ndarray]:
+        return self._source.inputs([self._places[place] for place in places])
+
+    def digest(self) -> str:
+        whole = f"{self._source.digest()} {self._places.start} {self._places.stop}"
+        return hashlib.sha256(whole.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
 class PartCounts:
     """What a part holds.
 

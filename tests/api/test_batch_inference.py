@@ -95,6 +95,26 @@ def test_a_stopped_call_is_continued(run, stops_after):
     assert begun == []
 
 
+def test_shards_together_are_the_whole(run):
+    whole = pd.read_parquet(run.recommend_all("whole", k=2))
+    for number in (3, 1, 2):
+        folder = run.recommend_all("shards", k=2, shard=f"{number}/3")
+        assert folder == Path(f"shards/shard-{number}-of-3")
+        assert manifest_of(folder)["finished"]
+    assert pd.read_parquet("shards").equals(whole)
+    for given, said in (
+        ("0/3", "shard.* is '0/3'"),
+        ("4/3", "shard.* is '4/3'"),
+        ("2 of 3", "as 2/8"),
+        ("1/61", "none of 60 users"),
+        ("1/2", "no shards of 2"),
+    ):
+        with pytest.raises(InputError, match=said):
+            run.recommend_all("shards", k=2, shard=given)
+    with pytest.raises(InputError, match="whole holds '_manifest"):
+        run.recommend_all("whole", k=2, shard="1/3")
+
+
 def test_a_damaged_part_is_made_again(run, stops_after, caplog):
     run.recommend_all("out", k=2)
     part = Path("out/part-00001.parquet")

@@ -86,8 +86,7 @@ def compare(
     if page is not None:
         from recsys.api.comparison_page import write_page
 
-        of_runs = [seeds[0] for seeds in experiments]
-        write_page(Path(page), of_runs, contenders, found, shown[0], notes)
+        write_page(Path(page), experiments, contenders, found, shown[0], notes, by)
     if by is None:
         return pd.DataFrame([each.as_dict() for each in found])
     groups = groups_of(by, contenders[0].ranked, first)
@@ -111,7 +110,7 @@ def _contenders(
 
     first = experiments[0][0]
     contenders, notes = [], []
-    for seeds, name in zip(experiments, _names([seeds[0] for seeds in experiments]), strict=True):
+    for seeds, name in zip(experiments, _names(experiments), strict=True):
         one, *further = (ranks_of(seed, first) for seed in seeds)
         contenders.append(Contender(name, one, further))
     for name, given in lists.items():
@@ -123,14 +122,23 @@ def _contenders(
     return contenders, notes
 
 
-def _names(runs: Sequence[Run]) -> list[str]:
-    """Names that tell the runs apart: the experiment's, its seed, the whole path."""
+def _names(experiments: Sequence[Sequence[Run]]) -> list[str]:
+    """Names that tell them apart: the experiment's, with its seed or seeds, the whole path."""
     choices = (
-        [run.name for run in runs],
-        ["/".join(run.path.parts[-2:]) for run in runs],
-        [str(run.path) for run in runs],
+        [seeds[0].name for seeds in experiments],
+        [_with_seeds("/".join(seeds[0].path.parts[-2:]), seeds) for seeds in experiments],
+        [_with_seeds(str(seeds[0].path), seeds) for seeds in experiments],
     )
     for names in choices:
         if max(Counter(names).values()) == 1:
             return names
-    return [f"{name} ({number})" for number, name in enumerate(choices[0], start=1)]
+    for name, times in Counter(choices[-1]).items():
+        if times > 1:
+            logger.warning("%s is given %d times, and compared with itself", name, times)
+    return [f"{name}, given as number {place}" for place, name in enumerate(choices[0], start=1)]
+
+
+def _with_seeds(one: str, seeds: Sequence[Run]) -> str:
+    if len(seeds) == 1:
+        return one
+    return f"{one.rpartition('/')[0]} ({len(seeds)} seeds)"

@@ -5,6 +5,8 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from recsys.api.ranks import cut, groups_of
 from recsys.api.run import Run
 
@@ -18,27 +20,31 @@ ABSENT = "not there"
 
 def write_page(
     path: Path,
-    runs: Sequence[Run],
+    experiments: Sequence[Sequence[Run]],
     contenders: "Sequence[Contender]",
     comparisons: "Sequence[Comparison]",
     metric: str,
     notes: Sequence[str],
+    asked: str | None,
 ) -> None:
     """Writes the page of a comparison.
 
     Args:
         path: of the page.
-        runs: the first seed of each experiment; their contenders come first.
-        contenders: the runs, and after them the lists of other systems.
+        experiments: the seeds of each; their contenders come first.
+        contenders: the experiments, and after them the lists of other systems.
         comparisons: of all of them, two by two.
         metric: that they are judged by.
         notes: what a person should know of the lists.
+        asked: an attribute to group by, beside those that every page has.
     """
     from recsys.reports.comparison import write_comparison
 
+    runs = [seeds[0] for seeds in experiments]
     first = runs[0]
     dataset = first.dataset
-    by = [*ALWAYS, *(["item.age"] if dataset.manifest.has_time else [])]
+    always = [*ALWAYS, *(["item.age"] if dataset.manifest.has_time else [])]
+    by = dict.fromkeys([*([asked] if asked else []), *always])
     data = {
         "dataset": dataset.fingerprint[:16],
         "events": dataset.events,
@@ -50,7 +56,7 @@ def write_page(
     write_comparison(
         path,
         metric,
-        _tests(runs, contenders),
+        _tests(experiments, contenders),
         comparisons,
         [row for each in by for row in _group_rows(each, first, contenders, metric)],
         _settings(runs, len(contenders)),
@@ -59,21 +65,35 @@ def write_page(
     )
 
 
-def _tests(runs: Sequence[Run], contenders: "Sequence[Contender]") -> dict[str, Mapping[str, Any]]:
+def _tests(
+    experiments: Sequence[Sequence[Run]], contenders: "Sequence[Contender]"
+) -> dict[str, Mapping[str, Any]]:
     """The metrics of each contender on the test part."""
     from recsys.evaluation.evaluate import all_metrics
     from recsys.pipeline import fitted_part
 
-    first, of_runs = runs[0], len(runs)
+    first, of_runs = experiments[0][0], len(experiments)
     found = {
-        contender.name: run.document("metrics")["test"]
-        for run, contender in zip(runs, contenders[:of_runs], strict=True)
+        contender.name: _over([seed.document("metrics")["test"] for seed in seeds])
+        for seeds, contender in zip(experiments, contenders[:of_runs], strict=True)
     }
     part = fitted_part(first.experiment)
     for contender in contenders[of_runs:]:
         config = first.experiment.evaluation
         found[contender.name] = all_metrics(contender.ranked, first.dataset, config, part)
     return found
+
+
+def _over(tests: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The metrics of one seed as they are, of several their means, which have no interval here."""
+    one, *others = tests
+    if not others:
+        return one
+    return {
+        name: {"value": float(np.mean([test[name]["value"] for test in tests]))}
+        for name in one
+        if all(name in other for other in others)
+    }
 
 
 def _group_rows(

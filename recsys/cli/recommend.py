@@ -106,8 +106,8 @@ def recommend(
     opened = load(run)
     if out is not None:
         given = None if users is None or users == "all" else Path(users)
-        asked_for = {"users": given, "histories": histories, "k": k, "titles": titles}
-        show(opened.recommend_all(out, **asked_for, shard=shard))
+        many = opened.recommend_all
+        show(many(out, users=given, histories=histories, k=k, titles=titles, shard=shard))
         return
     from rich.console import Console
     from rich.table import Table

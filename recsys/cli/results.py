@@ -173,10 +173,7 @@ def trials(
     ],
 ) -> None:
     """Show what a sweep has tried so far, and write its page; workers may be at it."""
-    from recsys.tuning.sweep_file import check_sweep_folder
-
-    check_sweep_folder(sweep)
-    start_backend()
+    start_backend()  # first: what comes with the sweep imports Keras, which is loud
     from recsys.tuning.trials import trials
 
     table, page = trials(sweep)

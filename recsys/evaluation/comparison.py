@@ -200,7 +200,7 @@ def _compared(
 
 def _sentence(model: str, other: str, metric: str, difference: ClusteredMean, real: bool) -> str:
     """The verdict in words, such as "lstm is better than popular by 0.031 ndcg@10 …"."""
-    if difference.low is None:
+    if difference.low is None or difference.high is None:
         return f"{model} and {other}: one user cannot show a difference in {metric}."
     interval = f"95 % interval {difference.low:.4f} to {difference.high:.4f}"
     if real:
@@ -215,6 +215,8 @@ def _sentence(model: str, other: str, metric: str, difference: ClusteredMean, re
             f"{model} and {other}: no difference in {metric} that {users} can show "
             f"({difference.mean:+.4f}, {interval})."
         )
+        if not difference.low <= 0 <= difference.high:
+            sentence += " By itself it would be one; not among all that are compared here (Holm)."
     if difference.users < FEW_USERS:
         sentence += f" {difference.users} users are too few to rely on this."
     return sentence

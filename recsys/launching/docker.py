@@ -142,11 +142,19 @@ def refuse_unmounted(work: Work, config: DockerConfig) -> None:
         InputError: it does; the message names the volume that is missing.
     """
     mounted = [APP / "runs", APP / "data", *map(Path, config.volumes.values())]
+    for mount in config.volumes.values():
+        if APP.is_relative_to(os.path.normpath(mount)):
+            raise InputError(
+                f"volumes: {mount} would hide {APP}, where the image has its program: mount the "
+                f"folder below it, such as {APP / 'data'}, or elsewhere, such as /logs"
+            )
     if found := work.outside(APP, mounted):
         key, path = found
-        here = Path(path).absolute().parent
+        here, there = Path(path).absolute().parent, (APP / path).parent
+        mend = "move it into data/"
+        if not APP.is_relative_to(there):
+            mend += f", or name the volume, such as --volume {here}:{there}"
         raise InputError(
             f"{key}: {path} would not be in the container, which has the folders "
-            f"{', '.join(map(str, mounted))}: move it into data/, or name the volume, such as "
-            f"--volume {here}:{(APP / path).parent}"
+            f"{', '.join(map(str, mounted))}: {mend}"
         )

@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import Field, PositiveInt
 
 from recsys.config import Distinct, StrictConfig
+from recsys.errors import InputError
 from recsys.launching.outcome import Outcome
 from recsys.launching.programs import ended_in_order
 from recsys.launching.work import HERE, Work, last_line
@@ -45,11 +46,33 @@ def visible_devices() -> list[str]:
     asked = os.environ.get(VISIBLE)
     if asked is not None:
         return [] if asked in ("", "-1") else asked.split(",")
+    return _there()
+
+
+def _there() -> list[str]:
+    """The numbers of this machine's NVIDIA GPUs."""
     try:
         done = subprocess.run(GPUS, capture_output=True, text=True, timeout=30)
     except (OSError, subprocess.TimeoutExpired):
         return []
     return done.stdout.split() if done.returncode == 0 else []
+
+
+def refuse_missing(config: LocalConfig) -> None:
+    """Refuses GPUs that are named by number and are not here.
+
+    Raises:
+        InputError: one is not.
+    """
+    if not config.devices:
+        return
+    there = _there()
+    if missing := [each for each in config.devices if each.isdigit() and each not in there]:
+        has = f"the GPUs {', '.join(there)}" if there else "no NVIDIA GPU (nvidia-smi lists none)"
+        raise InputError(
+            f"devices: {', '.join(missing)} is not here; this machine has {has}. Name those that "
+            "it has, or `none` for the CPU"
+        )
 
 
 def commands(work: Work, config: LocalConfig, program: Sequence[str] = HERE) -> list[list[str]]:
@@ -101,9 +124,11 @@ def launch(
         How each seed ended.
 
     Raises:
-        SystemExit: there is no GPU where one was asked for, or the dataset cannot be prepared;
+        InputError: see :func:`refuse_missing`.
+        SystemExit: TensorFlow or JAX cannot use the GPU, or the dataset cannot be prepared;
             what failed has said why.
     """
+    refuse_missing(config)
     places = config.places()
     if any(places):
         _first([*program, "doctor", "--require-gpu"])

@@ -101,7 +101,9 @@ def array_script(work: Work, config: SlurmConfig) -> str:
 def shown(work: Work, config: SlurmConfig) -> str:
     """What :func:`submit` gives to Slurm, as commands of a shell."""
     first, second = prepare_script(work, config), array_script(work, config)
+    folder = shlex.quote(str(work.runs_dir.absolute() / work.name))
     return (
+        f"mkdir -p {folder}  # of the logs, which Slurm does not make\n"
         f"prepare=$({' '.join(SBATCH)} <<'EOF'\n{first}EOF\n)\n"
         f"{' '.join(SBATCH)} --dependency=afterok:$prepare <<'EOF'\n{second}EOF\n"
     )

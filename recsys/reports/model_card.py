@@ -6,10 +6,13 @@ from typing import Any
 import yaml
 
 from recsys.evaluation.metrics import LIST_METRICS, RANKING_METRICS, parse_metric
-from recsys.reports.page import read_document, write_page
+from recsys.reports.page import MEND, read_document, write_page
 from recsys.reports.report import NAMES, evaluated, headline_metric
+from recsys.system.reading import read_json
 
 MODEL_CARD = "model_card.md"
+# Of a version of the SavedModel.
+EXPORTED = "assets.extra/manifest.json"
 TASK = {"type": "recommendation", "name": "Recommendation"}
 
 
@@ -45,6 +48,9 @@ def write_model_card(run_folder: Path) -> Path:
         if f"{kind}@{k}" in metrics["test"]
     ]
     export = experiment.get("export", {})
+    version = export.get("version", "1")
+    file = run_folder / "model" / version / EXPORTED
+    exported = read_json(file, MEND) if file.is_file() else {}
     return write_page(
         run_folder / MODEL_CARD,
         "model_card.md",
@@ -56,7 +62,8 @@ def write_model_card(run_folder: Path) -> Path:
         experiment=experiment,
         encoder=_encoder(experiment),
         license=export.get("license", "unknown"),
-        version=export.get("version", "1"),
+        version=version,
+        inputs=_inputs(exported.get("signatures", {}).get("serving_default", {})),
         metrics=metrics,
         headline=headline,
         shown=shown,
@@ -91,6 +98,21 @@ def _metadata(
         "tags": ["recommender-system", "two-tower", *filter(None, [_encoder(experiment)])],
         "model-index": [{"name": name, "results": [result]}],
     }
+
+
+def _inputs(signature: dict[str, Any]) -> dict[str, str]:
+    """A value of each input that the signature has, as Python writes it; ``history`` comes first.
+
+    Before the export it is not known what the model reads beside the history.
+    """
+    inputs = {"history": {"dtype": "string", "shape": [None, None]}, **signature.get("inputs", {})}
+    found = {}
+    for name, each in inputs.items():
+        value = '"…"' if each["dtype"] == "string" else "0.0" if "float" in each["dtype"] else "0"
+        for size in reversed(each["shape"]):
+            value = f"[{', '.join([value] * (size or 1))}]"
+        found[name] = value
+    return found
 
 
 def _encoder(experiment: dict[str, Any]) -> str:

@@ -29,8 +29,11 @@ ACCENT_COLOUR = "#d1495b"
 INK_ON_COLOUR = "#101114"
 # Told apart by people who do not see all colours (Okabe and Ito, Color Universal Design, 2008).
 CATEGORY_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
+# Of the page, around what is written over lines; not quite white, which may be a colour itself.
+PAPER = "#fefefe"
 # What is drawn for white paper, and what stands for it on a dark page.
 DARK = {
+    PAPER: "#15171b",
     "#1b1d22": "#e8eaee",
     "#33363d": "#c6cad2",
     "#b8bcc4": "#565b66",

@@ -10,6 +10,9 @@ from recsys.runs.folder import RunFolder
 
 logger = logging.getLogger(__name__)
 
+# Of the folder of a sweep.
+SWEPT, BEST = "trials.csv", "best.yaml"
+
 
 def open_run(path: Path) -> RunFolder:
     """Opens a run: ``runs/<name>/<seed>``, or ``runs/<name>`` with one seed.
@@ -34,6 +37,12 @@ def open_seeds(path: Path, runs_dir: Path) -> list[RunFolder]:
     Raises:
         InputError: there is no run.
     """
+    for folder in (path, runs_dir / path):
+        if (folder / SWEPT).is_file():
+            raise InputError(
+                f"{folder} is a sweep, whose trials were not judged on the test part: run its "
+                f"winner (recsys run {folder / BEST}), and name that run"
+            )
     if not (runs := _runs_in(path) or _runs_in(runs_dir / path)):
         raise InputError(
             f"{path} holds no run (experiment.yaml), and {runs_dir} none of that name: name the "

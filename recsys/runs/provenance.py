@@ -77,7 +77,7 @@ def tags(folder: RunFolder) -> dict[str, str]:
     if not (processes and folder.files.hold(folder.environment, folder.timing)):
         return {}
     around, timing = folder.files.read(folder.environment), folder.files.read(folder.timing)
-    commit = around["commit"] or processes[-1]["commit"]
+    commit = around["commit"]
     return {
         **({"mlflow.source.git.commit": commit.removesuffix(CHANGED)} if commit else {}),
         **({"uncommitted_changes": str(commit.endswith(CHANGED)).lower()} if commit else {}),

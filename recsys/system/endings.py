@@ -19,6 +19,8 @@ MENDABLE = frozenset(
 DRAFT = re.compile(r"(?<=/)\.[0-9]+-|^\.[0-9]+-")
 # These take up what they find of a run.
 CONTINUE = ("run", "train", "sweep", "launch")
+# These begin anew, and what they had begun is marked as interrupted until then.
+REPEAT = ("evaluate", "export", "upload")
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,8 @@ def _what_is_left(arguments: Sequence[str]) -> str:
         return "the requests that had begun were answered"
     if command == "launch" and arguments[1:2] in (["slurm"], ["kubernetes"]):
         return "what was submitted goes on"
+    if command in REPEAT:
+        return "the same command does it again, from the beginning"
     fills_a_folder = command == "recommend" and any(
         each.partition("=")[0] == "--out" for each in arguments
     )

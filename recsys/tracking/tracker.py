@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+GIT_TAGS = "mlflow.source.git."
 # Metrics wait this long for others to share a request with.
 FLUSH_SECONDS = 1.0
 
@@ -223,6 +224,8 @@ class MlflowTracker:
                 run.reopen()
             else:
                 tags = resolve_tags(self._tags | self._parent_tag(key) | {MARK_TAG: mark})
+                # MLflow looks beside the program that runs, which is recsys.
+                tags = {name: tags[name] for name in tags if not name.startswith(GIT_TAGS)}
                 run = Run.create(uri, self._config.experiment, artifacts, self._name, tags)
         except Exception as error:
             if store.is_server(uri) or isinstance(error, InputError):

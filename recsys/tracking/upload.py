@@ -1,6 +1,8 @@
 """Sends a run that was logged locally to a server, as often as one likes."""
 
+import contextlib
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import recsys.tracking.store as store
@@ -51,7 +53,8 @@ def upload(run_folder: Path, runs_dir: Path) -> str:
     try:
         target = _target(source, uri, runs.get(address))
         record.remember(run_folder, address, target.id)
-        _copy(source, target)
+        with _killed_if_stopped(target):
+            _copy(source, target)
     except Exception as error:
         if (reason := store.asks_who_it_is(error)) is not None:
             raise InputError(f"the MLflow server {address} {reason}") from error
@@ -95,6 +98,17 @@ def _target(source: Run, uri: str, known_id: str | None) -> Run:
 
 def _uploaded_before(source_id: str, uri: str, experiment: str) -> Run | None:
     return Run.find_tagged(uri, experiment, SOURCE_TAG, source_id)
+
+
+@contextlib.contextmanager
+def _killed_if_stopped(target: Run) -> Iterator[None]:
+    """A run whose sending is stopped does not stand there as one that goes on."""
+    try:
+        yield
+    except BaseException as error:
+        with contextlib.suppress(Exception):
+            target.finish("FAILED" if isinstance(error, Exception) else "KILLED")
+        raise
 
 
 def _copy(source: Run, target: Run) -> None:

@@ -8,8 +8,16 @@ from typing import Any
 import matplotlib.ticker
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.patheffects import withStroke
 
-from recsys.reports.plots import ACCENT_COLOUR, MODEL_COLOUR, OTHER_COLOUR, Figure, styled_figure
+from recsys.reports.plots import (
+    ACCENT_COLOUR,
+    MODEL_COLOUR,
+    OTHER_COLOUR,
+    PAPER,
+    Figure,
+    styled_figure,
+)
 from recsys.system.display import printable
 from recsys.tuning.search_space import Choices, Dimension, Range
 from recsys.tuning.study import Tried, best_of
@@ -218,12 +226,8 @@ def _axis(axes: Axes, place: int, marks: Sequence[tuple[float, str]]) -> None:
             text,
             fontsize=7,
             va="center",
-            bbox={
-                "boxstyle": "round,pad=0.15",
-                "facecolor": "white",
-                "alpha": 0.75,
-                "linewidth": 0,
-            },
+            # Apart from the lines; pages are dark or light, so the paper shows through.
+            path_effects=[withStroke(linewidth=2.5, foreground=PAPER)],
         )
 
 

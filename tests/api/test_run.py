@@ -435,6 +435,7 @@ class TestCompare:
     def test_seeds_are_compared_by_their_mean(self, run):
         found = recsys.compare([[run, run], run])
         assert found["sentence"][0].endswith("Means over 2 seeds and 1 seed.")
+        assert found["model"][0] == "average (2 seeds)" and found["other"][0] == "average/1"
         with pytest.raises(recsys.InputError, match="at least two runs"):
             recsys.compare([run, []])
 
@@ -485,6 +486,7 @@ class TestCompare:
         shown = page.read_text()
         for part in (
             "no difference in ndcg@10",
+            "item.colour: blue",
             "user.history: ",
             "item.age",
             "data:image/svg",

@@ -89,6 +89,19 @@ def test_many_comparisons_are_corrected_together() -> None:
         assert each.p_adjusted >= alone.p_adjusted
 
 
+def test_a_difference_that_is_none_among_many_is_told() -> None:
+    """Its interval leaves 0 out, and the sentence must not contradict it."""
+    ranks = np.arange(200) % 20 + 1
+    model = contender("model", ranks)
+    near = contender("near", np.where(np.arange(200) < 5, 30, ranks))
+    alike = [contender(f"other{i}", np.roll(ranks, i)) for i in range(20)]
+    (alone,) = compare([(model, near)], ["hit_rate@20"])
+    assert alone.real and "By itself" not in alone.sentence
+    among = compare([(model, each) for each in (near, *alike)], ["hit_rate@20"])[0]
+    assert not among.real and among.low > 0
+    assert "By itself it would be one; not among all that are compared" in among.sentence
+
+
 def test_one_user_shows_nothing() -> None:
     one = ranking([[1], [2]])
     one.queries.users[:] = 0

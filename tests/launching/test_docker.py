@@ -53,13 +53,16 @@ def test_without_a_gpu_none_is_asserted(mounted):
 
 
 def test_a_log_that_would_not_be_in_the_container_is_refused(folder):
-    said = r"data.log.path: log.csv would not be in .* --volume \S+:/app$"
+    said = r"data.log.path: log.csv would not be in .*: move it into data/$"
     with pytest.raises(InputError, match=said):
         docker.refuse_unmounted(shop(), DockerConfig())
     outside = shop("data.log.path=[s3://shop/log.csv, /srv/logs/a.csv]")
     with pytest.raises(InputError, match="--volume /srv/logs:/srv/logs"):
         docker.refuse_unmounted(outside, DockerConfig())
     docker.refuse_unmounted(outside, DockerConfig(volumes={"/mnt/logs": "/srv"}))
+    for hides in ("/app", "/", "/app/data/.."):
+        with pytest.raises(InputError, match=f"volumes: {hides} would hide /app"):
+            docker.refuse_unmounted(outside, DockerConfig(volumes={"/mnt/logs": hides}))
 
 
 @pytest.mark.parametrize(("status", "ends"), [(0, 0), (1, 1), (125, 2)])

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from recsys.errors import InputError
 from recsys.launching import local
 from recsys.launching.local import LocalConfig, visible_devices
 from recsys.launching.outcome import Outcome, exit_status, report
@@ -47,6 +48,7 @@ def program(folder, own_devices):
 
 def test_devices_share_the_seeds_and_one_that_fails_leaves_the_others_alone(folder, program):
     said = []
+    stand_in(folder, "nvidia-smi", "echo 0; echo 1")
     config = LocalConfig(devices=["0", "1"])
     work = shop("training.seeds=[1, 2, 3, 4]")
     outcomes = local.launch(work, config, said.append, program)
@@ -54,7 +56,7 @@ def test_devices_share_the_seeds_and_one_that_fails_leaves_the_others_alone(fold
         *((1, "done"), (2, "failed (status 2)"), (3, "failed (status 137)"), (4, "done"))
     ]
     assert exit_status(outcomes) == 1 and exit_status(outcomes[:2]) == 2
-    assert calls(folder)[:2] == [
+    assert calls(folder)[1:3] == [
         *("recsys doctor --require-gpu", "recsys prepare my shop.yaml --runs-dir runs")
     ]
     assert "seed 2: failed (status 2): error: there is no log" in said
@@ -82,9 +84,13 @@ def test_no_seed_begins_where_the_dataset_cannot_be_prepared(folder, own_devices
 
 def test_no_seed_begins_where_a_gpu_is_missing(folder, own_devices, capsys):
     stand_in(folder, "recsys", "echo jax devices: no GPU is visible; exit 1")
+    config = LocalConfig(devices=["0", "GPU-5"])
+    with pytest.raises(InputError, match=r"devices: 0 is not here; .* no NVIDIA GPU"):
+        local.launch(shop(), config, lambda line: None, ["recsys"])
+    stand_in(folder, "nvidia-smi", "echo 0")
     with pytest.raises(SystemExit) as stopped:
-        local.launch(shop(), LocalConfig(devices=["0"]), lambda line: None, ["recsys"])
-    assert stopped.value.code == 1 and calls(folder) == ["recsys doctor --require-gpu"]
+        local.launch(shop(), config, lambda line: None, ["recsys"])
+    assert stopped.value.code == 1 and calls(folder)[-1] == "recsys doctor --require-gpu"
     assert capsys.readouterr().err == "jax devices: no GPU is visible\n"
 
 

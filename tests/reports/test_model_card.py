@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from recsys.errors import InputError
-from recsys.reports.model_card import write_model_card
+from recsys.reports.model_card import EXPORTED, write_model_card
 from tests.reports.synthetic import document, write_run
 
 
@@ -55,6 +55,27 @@ def test_people_read_intervals_baselines_slices_and_how_to_load_it(run_folder: P
     assert 'recsys.load("runs/tiny-lstm/3")' in text
     assert 'tf.saved_model.load("runs/tiny-lstm/3/model/1")' in text
     assert "- Evaluated on 49 test events &lt;only&gt;." in text
+
+
+def test_every_input_of_the_model_is_in_the_example(run_folder: Path) -> None:
+    assert '"history": tf.constant([["…"]]),\n    }' in parts(run_folder)[1]
+    file = run_folder / "model" / "1" / EXPORTED
+    file.parent.mkdir(parents=True)
+    kinds = {
+        "age": {"dtype": "float32", "shape": [None]},
+        "Land <1>": {"dtype": "string", "shape": [None]},
+        "history": {"dtype": "string", "shape": [None, None]},
+        "photo": {"dtype": "float32", "shape": [None, 2]},
+    }
+    file.write_text(json.dumps({"signatures": {"serving_default": {"inputs": kinds}}}))
+    text = parts(run_folder)[1]
+    inside = text[text.index("    **{") + 7 : text.index("    }\n)")]
+    assert inside.split(",\n")[:4] == [
+        '\n        "history": tf.constant([["…"]])',
+        '        "age": tf.constant([0.0])',
+        '        "Land <1>": tf.constant(["…"])',
+        '        "photo": tf.constant([[0.0, 0.0]])',
+    ]
 
 
 def test_a_licence_and_privacy_are_told(run_folder: Path) -> None:

@@ -1,10 +1,12 @@
 """Which run a path means."""
 
+from pathlib import Path
+
 import pytest
 
 from recsys.errors import InputError
 from recsys.runs.folder import RunFolder
-from recsys.runs.opening import open_exported, open_run
+from recsys.runs.opening import open_exported, open_run, open_seeds
 from recsys.runs.training_claim import TrainingClaim
 
 
@@ -25,6 +27,16 @@ def test_a_folder_of_several_seeds_is_none_of_one_run(runs):
 
 def test_a_folder_of_one_seed_is_that_run(begun):
     assert open_run(begun.path.parent).path == begun.path
+
+
+def test_a_sweep_is_no_run(tmp_path):
+    sweep = tmp_path / "sweeps" / "tea"
+    (sweep / "trial-0").mkdir(parents=True)
+    (sweep / "trial-0" / "experiment.yaml").touch()
+    (sweep / "trials.csv").touch()
+    for path in (sweep, Path("sweeps/tea")):
+        with pytest.raises(InputError, match=r"tea is a sweep, .*recsys run \S+/tea/best.yaml"):
+            open_seeds(path, tmp_path)
 
 
 def test_of_several_seeds_the_lowest_that_was_exported_answers(runs, caplog):

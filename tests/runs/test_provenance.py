@@ -58,6 +58,11 @@ def test_what_surrounds_the_training_is_kept(folder, monkeypatch, caplog):
         "train_seconds": "12.3",
         "peak_memory_gib": "1.50",
     }
+    surroundings["commit"] = None  # of no checkout, though recsys may come from one
+    with folder.files.making(folder.environment):
+        folder.write_json(folder.environment, surroundings)
+    assert not {"mlflow.source.git.commit", "uncommitted_changes"} & provenance.tags(folder).keys()
+    surroundings["commit"] = "0123abc+changes"
     monkeypatch.setattr(provenance, "uncommitted", lambda folder: None)
     monkeypatch.setattr(provenance, "commit", lambda: "fedcba9")
     provenance.record(folder)

@@ -33,6 +33,8 @@ def send(number: int) -> None:
         ("campaign build a.yaml", "stopped; nothing was left behind"),
         ("recommend runs/a --history x", "stopped; nothing was left behind"),
         ("recommend runs/a --users all --out b", "stopped; the same command continues"),
+        ("evaluate a.yaml", "stopped; the same command does it again, from the beginning"),
+        ("upload runs/a/1", "stopped; the same command does it again, from the beginning"),
         ("serve runs/a", "stopped; the requests that had begun were answered"),
     ],
 )

@@ -13,7 +13,7 @@ from recsys.system.display import show_error
 from recsys.system.endings import ending
 from recsys.system.processes import current
 from recsys.system.redaction import redact
-from recsys.system.stopping import stopped_by_signals
+from recsys.system.stopping import Stopped, stopped_by_signals
 from recsys.system.wording import as_typed
 
 # Of a command line that cannot be read, which is told by then.
@@ -29,7 +29,10 @@ def main() -> None:
     with stopped_by_signals(), lines_shown(), as_typed(), _events(sys.argv[1:]):
         try:
             app()
-        except BaseException as error:
+        except BaseException as raised:
+            error = raised
+            if isinstance(raised, Stopped) and (verdict := current.verdict()) is not None:
+                error = verdict
             if (end := ending(error, sys.argv[1:])) is not None:
                 message = redact(end.message.removeprefix("error: "))
                 show_error(f"{current.prefix()}{redact(end.message)}")

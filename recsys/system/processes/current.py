@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from recsys.errors import InputError
 from recsys.system.processes.asked import Asked, asked_for
+from recsys.system.processes.ended import GroupEnded
 from recsys.system.processes.group import Group
 from recsys.system.processes.roll_call import meet
 
@@ -151,6 +152,11 @@ def together() -> Iterator[None]:
         _group.begin()
         yield
         _group.finish()
+
+
+def verdict() -> GroupEnded | None:
+    """See :attr:`Group.verdict`."""
+    return None if _group is None else _group.verdict
 
 
 def leave(status: int, message: str = "") -> None:

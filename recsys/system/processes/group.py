@@ -30,6 +30,8 @@ GRACE_SECONDS = 10.0
 VERDICT_SECONDS = 5.0
 # Behind the others by a dispatch: told after the first, and ended after the second.
 SLOW_SECONDS, STALLED_SECONDS = 60.0, 600.0
+# What the first process tells the others when all is done.
+END = "the end"
 # Differences that a message names.
 SHOWN = 5
 CONTINUES = "The same command continues, with as many processes as there are"
@@ -69,6 +71,7 @@ class Group:
         self._deciding = threading.Lock()
         self._is_over = False
         self._is_noticed = False
+        self._has_passed_on = False
         for peer, connection in self._connections.items():
             self._start(self._listen, peer, connection)
         self._start(self._beat)
@@ -87,6 +90,11 @@ class Group:
     def name(self) -> str:
         """Of this process."""
         return self.names[self.number]
+
+    @property
+    def verdict(self) -> GroupEnded | None:
+        """Why the group cannot go on; None while it can."""
+        return self._verdict
 
     def from_first(self, label: str, make: Callable[[], Any]) -> Any:
         """What the first process makes, in each.
@@ -140,8 +148,9 @@ class Group:
 
     def pass_on(self, number: int) -> None:
         """Tells the first process of a signal that this one was given: it saves, and ends all."""
-        with contextlib.suppress(OSError):
-            self._tell(0, {"stop": number})
+        if not self._has_passed_on:  # a second one would leave it no time to save
+            self._has_passed_on = True
+            self._tell_all({"stop": number})
 
     def begin(self) -> None:
         """From now on each process is needed.
@@ -157,8 +166,7 @@ class Group:
         """All is done, and each process may end."""
         if self.is_first:
             self._is_over = True
-        self.from_first("the end", lambda: None)
-        self._is_over = True
+        self.from_first(END, lambda: None)
 
     @contextlib.contextmanager
     def explained(self) -> Iterator[None]:
@@ -172,7 +180,8 @@ class Group:
         except (Exception, SystemExit, KeyboardInterrupt) as error:
             # Of what else goes wrong another process may be the cause, which is heard of soon.
             is_told = isinstance(error, InputError | GroupEnded | SystemExit | KeyboardInterrupt)
-            self._decided.wait(0 if is_told else VERDICT_SECONDS)
+            with contextlib.suppress(SystemExit, KeyboardInterrupt):  # the verdict sends a signal
+                self._decided.wait(0 if is_told else VERDICT_SECONDS)
             if self._verdict is None:
                 raise
             self._is_noticed = True
@@ -247,7 +256,7 @@ class Group:
 
     def _beat(self) -> None:
         behind = _Behind(self.names, self._warn)
-        while True:
+        while len(self._gone) < len(self._connections):
             self._tell_all({"beat": self._steps[self.number]})
             if self.is_first and (late := behind.look(self._steps, time.monotonic())) is not None:
                 self._decide(
@@ -286,6 +295,8 @@ class Group:
             case {"beat": step}:
                 self._steps[peer] = step
             case {"value": [label, value]}:
+                if label == END:  # what the first says next may be that it leaves
+                    self._is_over = True
                 self._values[peer].put((label, value))
             case {"stop": number}:
                 _signal(number)
@@ -311,8 +322,9 @@ class Group:
             self._verdict = verdict
         if self.is_first:
             self._tell_all({"lost": [verdict.status, str(verdict)]})
-        self._decided.set()
+        # Before anyone reads the verdict: who has it is not to be interrupted any more.
         _signal(signal.SIGTERM)
+        self._decided.set()
         self._start(self._end_at_last, verdict)
 
     def _end_at_last(self, verdict: GroupEnded) -> None:

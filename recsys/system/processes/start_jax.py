@@ -46,6 +46,8 @@ def start_jax(asked: Asked, group: Group, seconds: float) -> None:
     # Through a proxy of the web it would not be found.
     os.environ[DIRECT] = ",".join(filter(None, [os.environ.get(DIRECT), LOOPBACK]))
     jax.config.update("jax_check_proxy_envs", False)
+    # It would take the SIGTERM by which a training saves what it has.
+    jax.config.update("jax_enable_preemption_service", False)
     with group.limited("finding the other processes' devices", 5 * seconds):
         jax.distributed.initialize(
             coordinator_address=address,

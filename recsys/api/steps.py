@@ -52,6 +52,8 @@ def do(
                 pipeline.run()
             else:
                 _one(pipeline, only)
+            # The others wait for what the first one makes of the trained model.
+            current.from_first(f"seed {pipeline.seed}", lambda: None)
             done.append(pipeline.folder)
             yield pipeline.folder
         if only in (None, "evaluate") and current.is_first():

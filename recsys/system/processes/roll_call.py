@@ -110,17 +110,20 @@ def _greeting(accepted: socket.socket, asked: Asked) -> tuple[int, str, Connecti
     """Who has come; None for whoever is not one of us."""
     accepted.setblocking(True)
     connection = Connection(accepted.detach())
-    with contextlib.suppress(OSError, EOFError, ValueError, KeyError, TypeError):
+    said = {}
+    with contextlib.suppress(OSError, EOFError, ValueError):
         if connection.poll(GREETING_SECONDS):
             said = json.loads(connection.recv_bytes(GREETING_BYTES))
-            if said["mark"] == MARK:
-                if said["count"] != asked.count:
-                    raise InputError(
-                        f"{said['name']} was told of {said['count']} processes, and process 0 of "
-                        f"{asked.count}: set the same number in each"
-                    )
-                if 0 < said["number"] < asked.count:
-                    return said["number"], str(said["name"]), connection
+    match said:
+        case {"mark": mark, "count": int(count), "number": int(number), "name": str(name)} if (
+            mark == MARK and 0 < number < count
+        ):
+            if count != asked.count:
+                raise InputError(
+                    f"{name} was told of {count} processes, and process 0 of {asked.count}: set "
+                    "the same number in each"
+                )
+            return number, name, connection
     connection.close()
     return None
 

@@ -203,11 +203,12 @@ def fit(
             validated = None
             try:
                 with average.applied(retriever):
-                    validated = current.from_first(
-                        f"metrics of epoch {progress.epoch + 1}",
-                        partial(_validated, validate, retriever),
-                    )
+                    if current.is_first():
+                        validated = _validated(validate, retriever)
                     with stopping.deferred():
+                        # The others go on from here, and may pass a signal on at once.
+                        told = f"metrics of epoch {progress.epoch + 1}"
+                        validated = current.from_first(told, partial(dict, validated or {}))
                         metrics = _end_epoch(progress, validated, None if private else metric)
                         _drop_rate(progress, config.optimizer, metric)
                         if progress.best_epoch == progress.epoch:

@@ -201,11 +201,13 @@ def fit(
             before = average.state()
             average.update(retriever)
             validated = None
-            try:
-                with average.applied(retriever):
-                    if current.is_first():
-                        validated = _validated(validate, retriever)
-                    with stopping.deferred():
+            # From the metrics on until they are kept.
+            with contextlib.ExitStack() as undisturbed:
+                try:
+                    with average.applied(retriever):
+                        if current.is_first():
+                            validated = _validated(validate, retriever)
+                        undisturbed.enter_context(stopping.deferred())
                         # The others go on from here, and may pass a signal on at once.
                         told = f"metrics of epoch {progress.epoch + 1}"
                         validated = current.from_first(told, partial(dict, validated or {}))
@@ -213,12 +215,11 @@ def fit(
                         _drop_rate(progress, config.optimizer, metric)
                         if progress.best_epoch == progress.epoch:
                             checkpoint.save_best(progress, _weights(retriever))
-            except (SystemExit, KeyboardInterrupt):  # a signal
-                if validated is None:  # the steps are done, and need not be done again
-                    average.restore(before)
-                    checkpoint.save(progress)
-                raise
-            with stopping.deferred():
+                except (SystemExit, KeyboardInterrupt):  # a signal
+                    if validated is None:  # the steps are done, and need not be done again
+                        average.restore(before)
+                        checkpoint.save(progress)
+                    raise
                 # Before the checkpoint: a run killed in between calls them for the epoch again.
                 for callback in callbacks:
                     callback.epoch_ended(progress.epoch, metrics)

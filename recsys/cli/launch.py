@@ -34,6 +34,12 @@ Cpus = Annotated[int | None, typer.Option(help="cores of a seed", show_default="
 Memory = Annotated[int | None, typer.Option("--memory-gib", help="of a seed", show_default="32")]
 Hours = Annotated[float | None, typer.Option(help="after which a seed is ended")]
 AtOnce = Annotated[int | None, typer.Option(help="seeds at a time; all by default")]
+Processes = Annotated[
+    int | None,
+    typer.Option(
+        help="that train a seed together, on JAX, a share of its GPUs each", show_default="1"
+    ),
+]
 Image = Annotated[str | None, typer.Option(help="built from Dockerfile.gpu")]
 
 
@@ -54,6 +60,7 @@ def local(
     at_once: Annotated[
         int | None, typer.Option(help="seeds at a time on the CPU", show_default="1")
     ] = None,
+    processes: Processes = None,
     settings: Settings = None,
     dry_run: DryRun = False,
 ) -> None:
@@ -63,7 +70,9 @@ def local(
     from recsys.launching.settings import read_settings
 
     listed = None if devices is None else [] if devices == "none" else devices.split(",")
-    config = read_settings(settings, "local", {"devices": listed, "at_once": at_once}).local
+    given = {"devices": listed, "at_once": at_once, "processes": processes}
+    config = read_settings(settings, "local", given).local
+    _refuse_processes(config.processes)
     work = _work(experiment, overrides, name, runs_dir, overwrite)
     if dry_run:
         _print_commands(work, overwrite, place.commands(work, config))
@@ -126,6 +135,7 @@ def slurm(
     memory_gib: Memory = None,
     hours: Hours = None,
     at_once: AtOnce = None,
+    processes: Processes = None,
     wait: Annotated[bool, typer.Option("--wait", help="until the seeds have ended")] = False,
     settings: Settings = None,
     dry_run: DryRun = False,
@@ -137,9 +147,10 @@ def slurm(
 
     given = {
         "partition": partition, "gpus": gpus, "cpus": cpus, "memory_gib": memory_gib,
-        "hours": hours, "at_once": at_once,
+        "hours": hours, "at_once": at_once, "processes": processes,
     }  # fmt: skip
     config = read_settings(settings, "slurm", given).slurm
+    _refuse_processes(config.processes)
     work = _work(experiment, overrides, name, runs_dir, overwrite)
     if dry_run:
         _print_commands(work, overwrite, [])
@@ -217,6 +228,15 @@ def _work(
     work = Work.of(experiment, overrides, name, runs_dir)
     check_experiment(experiment, overrides, name, runs_dir, overwrite)
     return work
+
+
+def _refuse_processes(processes: int) -> None:
+    """Refuses several processes a seed where what runs them would."""
+    if processes > 1 and os.environ.get("KERAS_BACKEND") != "jax":
+        raise InputError(
+            f"{processes} processes a seed train on JAX alone: set KERAS_BACKEND=jax before the "
+            "command"
+        )
 
 
 def _print_commands(work: "Work", overwrite: bool, commands: list[list[str]]) -> None:

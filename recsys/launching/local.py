@@ -1,6 +1,7 @@
 """Several seeds on this machine, one on each GPU, or so many at a time on the CPU."""
 
 import os
+import socket
 import subprocess
 import time
 from collections import deque
@@ -17,11 +18,17 @@ from recsys.launching.programs import ended_in_order
 from recsys.launching.work import HERE, Work, last_line
 from recsys.system.display import show_error
 from recsys.system.files import PRIVATE
+from recsys.system.processes.asked import ADDRESSES, COUNT, NUMBER
 from recsys.system.stopping import STATUSES, check, deferred
 
 POLL_SECONDS = 0.2
 GPUS = ("nvidia-smi", "--query-gpu=index", "--format=csv,noheader")
 VISIBLE = "CUDA_VISIBLE_DEVICES"
+LOOPBACK = "127.0.0.1"
+
+
+# What each process of a seed is shown of the GPUs; None: what this process is shown.
+Place = tuple[str | None, ...]
 
 
 class LocalConfig(StrictConfig):
@@ -33,12 +40,30 @@ class LocalConfig(StrictConfig):
         "CPU; by default those that are visible",
     )
     at_once: PositiveInt = Field(1, description="seeds at a time where there is no GPU")
+    processes: PositiveInt = Field(
+        1, description="that train a seed together, a GPU each (KERAS_BACKEND=jax)"
+    )
 
-    def places(self) -> list[str | None]:
-        """What each seed of a time is shown of the GPUs; None: what this process is shown."""
-        if self.devices is not None:
-            return list(self.devices) or [""] * self.at_once
-        return list(visible_devices()) or [None] * self.at_once
+    def places(self) -> list[Place]:
+        """Where the seeds of a time run.
+
+        Raises:
+            InputError: there are fewer GPUs than a seed has processes.
+        """
+        devices = visible_devices() if self.devices is None else self.devices
+        if not devices:
+            shown = None if self.devices is None else ""
+            return [(shown,) * self.processes] * self.at_once
+        if len(devices) < self.processes:
+            raise InputError(
+                f"{self.processes} processes need a GPU each, and there are {len(devices)}: ask "
+                "for fewer, or for the CPU with --devices none"
+            )
+        last = len(devices) - self.processes + 1
+        return [
+            tuple(devices[first : first + self.processes])
+            for first in range(0, last, self.processes)
+        ]
 
 
 def visible_devices() -> list[str]:
@@ -84,13 +109,30 @@ def commands(work: Work, config: LocalConfig, program: Sequence[str] = HERE) -> 
         program: that starts recsys.
     """
     places = config.places()
-    first = [[*program, "doctor", "--require-gpu"]] if any(places) else []
+    first = [[*program, "doctor", "--require-gpu"]] if _has_gpus(places) else []
     seeds = []
     for number, seed in enumerate(work.seeds):
-        place = places[number % len(places)]
-        shown = [] if place is None else ["env", f"{VISIBLE}={place}"]
-        seeds.append([*shown, *work.run(seed, program)])
+        # Ports are found when they are needed; here each seed has one that is rarely taken.
+        for variables in _environments(places[number % len(places)], 55_000 + number):
+            shown = ["env", *(f"{name}={value}" for name, value in variables.items())]
+            seeds.append([*(shown if variables else []), *work.run(seed, program)])
     return [*first, work.prepare(program), *seeds]
+
+
+def _has_gpus(places: Sequence[Place]) -> bool:
+    return any(shown for place in places for shown in place)
+
+
+def _environments(place: Place, port: int) -> list[dict[str, str]]:
+    """By process of a seed, the variables that it is given beside those of this process."""
+    found = []
+    for number, shown in enumerate(place):
+        variables = {} if shown is None else {VISIBLE: shown}
+        if len(place) > 1:
+            variables |= {ADDRESSES: f"{LOOPBACK}:{port}", COUNT: str(len(place))}
+            variables[NUMBER] = str(number)
+        found.append(variables)
+    return found
 
 
 @dataclass
@@ -98,9 +140,14 @@ class _Child:
     """A seed at work."""
 
     seed: int
-    place: str | None
-    process: subprocess.Popen[bytes]
+    place: Place
+    processes: list[subprocess.Popen[bytes]]
     log: Path
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether all its processes have; where one fails, the others end by themselves."""
+        return all([process.poll() is not None for process in self.processes])
 
 
 def launch(
@@ -130,23 +177,24 @@ def launch(
     """
     refuse_missing(config)
     places = config.places()
-    if any(places):
+    if _has_gpus(places):
         _first([*program, "doctor", "--require-gpu"])
     _first(work.prepare(program))
     free, waiting = deque(places), deque(work.seeds)
     running: list[_Child] = []
     outcomes = {}
-    with ended_in_order(lambda: [child.process for child in running]):
+    with ended_in_order(lambda: [process for child in running for process in child.processes]):
         while waiting or running:
             while waiting and free:
                 with deferred():  # a seed that has begun is one that a signal ends
                     child = _start(work, waiting.popleft(), free.popleft(), program)
                     running.append(child)
                 check()
-                on = f" on GPU {child.place}" if child.place else ""
+                gpus = ",".join(filter(None, child.place))
+                on = f" on GPU {gpus}" if gpus else ""
                 tell(f"seed {child.seed}{on}: {child.log}")
             time.sleep(POLL_SECONDS)
-            for child in [each for each in running if each.process.poll() is not None]:
+            for child in [each for each in running if each.has_ended]:
                 running.remove(child)
                 free.append(child.place)
                 outcomes[child.seed] = outcome = _outcome(child)
@@ -169,27 +217,37 @@ def _first(command: Sequence[str]) -> None:
         raise SystemExit(status if status > 0 else 128 - status)
 
 
-def _start(work: Work, seed: int, place: str | None, program: Sequence[str]) -> _Child:
+def _start(work: Work, seed: int, place: Place, program: Sequence[str]) -> _Child:
     log = work.runs_dir / work.name / f"{seed}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    environment = os.environ if place is None else os.environ | {VISIBLE: place}
+    port = _free_port() if len(place) > 1 else 0
     # Notes on the log may name users.
     with open(os.open(log, os.O_CREAT | os.O_APPEND | os.O_WRONLY, PRIVATE), "ab") as output:
-        process = subprocess.Popen(
-            work.run(seed, program),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            # Ctrl-C in a terminal reaches this process alone, which tells the seeds once: a second
-            # signal would end them before they have saved what they trained.
-            start_new_session=True,
-        )
-    return _Child(seed, place, process, log)
+        processes = [
+            subprocess.Popen(
+                work.run(seed, program),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=os.environ | variables,
+                # Ctrl-C in a terminal reaches this process alone, which tells the seeds once: a
+                # second signal would end them before they have saved what they trained.
+                start_new_session=True,
+            )
+            for variables in _environments(place, port)
+        ]
+    return _Child(seed, place, processes, log)
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind((LOOPBACK, 0))
+        return free.getsockname()[1]
 
 
 def _outcome(child: _Child) -> Outcome:
-    status = child.process.returncode
+    # The first process knows best; the others end with it.
+    status = next((each for process in child.processes if (each := process.returncode)), 0)
     status = status if status >= 0 else 128 - status  # as shells have it
     state = "done" if status == 0 else "stopped" if status in STATUSES else "failed"
     return Outcome(child.seed, f"{state} (status {status})" if status else state, status, child.log)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import Field, PositiveFloat
+from pydantic import Field, PositiveFloat, PositiveInt
 
 from recsys.errors import InputError
 from recsys.launching.outcome import Outcome
@@ -45,6 +45,11 @@ class SlurmConfig(Resources):
     )
     account: str | None = Field(None, description="that is charged")
     qos: str | None = Field(None, description="quality of service")
+    processes: PositiveInt = Field(
+        1,
+        description="that train a seed together, on one node or several, with `gpus` and `cpus` "
+        "each (KERAS_BACKEND=jax)",
+    )
     setup: list[str] = Field(
         [], description="lines of bash before a seed, such as `module load cuda`"
     )
@@ -89,13 +94,27 @@ def array_script(work: Work, config: SlurmConfig) -> str:
         **_common(work, config),
         "--partition": config.partition,
         "--array": f"0-{len(work.seeds) - 1}{limit}",
-        "--gres": f"gpu:{config.gpus}" if config.gpus else None,
+        **_shares(config),
         "--output": _log(work, "%A-%a"),
         "--requeue": "",
         "--kill-on-invalid-dep": "yes",
     }
     first = f"{shlex.join([*HERE, 'doctor', '--require-gpu'])}\n" if config.gpus else ""
-    return _script(options, config, first + work.run_by_index("SLURM_ARRAY_TASK_ID", HERE))
+    # The steps of a job do not have its cores by themselves.
+    step = ["srun", "--kill-on-bad-exit=1", f"--cpus-per-task={config.cpus}"]
+    within = step if config.processes > 1 else []
+    run = work.run_by_index("SLURM_ARRAY_TASK_ID", [*within, *HERE])
+    return _script(options, config, first + run)
+
+
+def _shares(config: SlurmConfig) -> dict[str, str | None]:
+    """What is asked for the processes of a seed."""
+    if config.processes == 1:
+        return {"--gres": f"gpu:{config.gpus}" if config.gpus else None}
+    return {
+        "--ntasks": str(config.processes),
+        "--gpus-per-task": str(config.gpus) if config.gpus else None,
+    }
 
 
 def shown(work: Work, config: SlurmConfig) -> str:

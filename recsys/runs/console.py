@@ -18,6 +18,7 @@ from rich.text import Text
 
 from recsys.runs.events import are_heard
 from recsys.system.display import printable_lines
+from recsys.system.processes import current
 
 console = Console(stderr=True, highlight=False)
 logger = logging.getLogger("recsys")
@@ -37,8 +38,10 @@ class _Lines(logging.Handler):
     """Shows what is logged as lines for a person, without time and level."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Prints the message alone."""
-        console.print(printable_lines(record.getMessage()), markup=False, soft_wrap=True)
+        """Prints the message alone; of several processes all but the first keep to warnings."""
+        if current.is_first() or record.levelno >= logging.WARNING:
+            line = f"{current.prefix()}{record.getMessage()}"
+            console.print(printable_lines(line), markup=False, soft_wrap=True)
 
 
 @contextlib.contextmanager
@@ -94,7 +97,7 @@ class TerminalBar:
     """A bar of rich on stderr; nothing, where stderr is not a terminal or a program listens."""
 
     def __init__(self) -> None:
-        self.is_seen = sys.stderr.isatty() and not are_heard()
+        self.is_seen = sys.stderr.isatty() and not are_heard() and current.is_first()
         self._progress = _WithDetail(
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),

@@ -11,26 +11,37 @@ from recsys.system.compilation import start_compilation
 from recsys.system.extras import require
 from recsys.system.gpus import find_devices_of_jax
 from recsys.system.lean_keras import lean_keras
+from recsys.system.processes import current
+from recsys.system.processes.asked import Asked, asked_for
 from recsys.system.processor import has_instructions
 from recsys.system.wording import in_shell
+
+logger = logging.getLogger(__name__)
 
 BACKENDS = ("tensorflow", "jax")
 # Of the training step, and of the model's prediction in evaluation.
 OUR_GRAPHS = ("TensorFlowStep.", "TensorFlowTrainer.make_predict_function.")
 
 
-def start_backend() -> None:
+def start_backend(together: bool = False) -> None:
     """Imports Keras and its backend, and lets the backend look for devices.
 
     TensorFlow logs to the terminal before it reads its own log level, on every
     machine without a GPU. What it prints then is kept from the user; an exception
     is not. A process that has imported the libraries keeps them as they are.
 
+    Args:
+        together: what follows can be done by several processes, where the environment asks for
+            them (:func:`recsys.system.processes.asked.asked_for`): wait for the others.
+
     Raises:
         InputError: ``KERAS_BACKEND`` names a backend that cannot train, is not installed, or
-            comes too late; TensorFlow does not run eagerly; or JAX has no device of the kind
-            that ``JAX_PLATFORMS`` asks for.
+            comes too late; TensorFlow does not run eagerly; JAX has no device of the kind
+            that ``JAX_PLATFORMS`` asks for; or several processes are asked for, and not as they
+            should be.
+        GroupEnded: the other processes do not come.
     """
+    asked = asked_for() if together else None
     chosen = os.environ.get("KERAS_BACKEND")
     if chosen is not None and chosen not in BACKENDS:
         raise InputError(f"KERAS_BACKEND is {chosen!r}: training runs on {' or '.join(BACKENDS)}")
@@ -49,7 +60,14 @@ def start_backend() -> None:
             f"KERAS_BACKEND is {chosen!r}, but Keras was imported before with {runs!r}: set it "
             "before Keras is first imported (in a notebook, restart the kernel)"
         )
+    if asked is not None and runs != "jax":
+        raise InputError(
+            f"{asked.said_by} asks for {asked.count} processes, and training on TensorFlow is done "
+            "by one: set KERAS_BACKEND=jax, or start it once"
+        )
     if runs == "jax":
+        if asked is not None:
+            _start_together(asked)
         start_compilation()
         find_devices_of_jax()
     if runs == "tensorflow":
@@ -61,6 +79,36 @@ def start_backend() -> None:
                 "called, or a graph is open), and training needs that: restart without it"
             )
         tf.get_logger().addFilter(_is_not_about_our_graphs)  # once, however often it is called
+
+
+def _start_together(asked: Asked) -> None:
+    """Joins the other processes; once is enough."""
+    if current.count() > 1:
+        return
+    import jax
+    import keras
+
+    import recsys
+
+    group = current.join(asked)
+    if not group.is_first and in_shell():
+        # The first one speaks. Libraries write there, too.
+        sys.stdout.flush()
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.close(nowhere)
+    from recsys.system.processes.start_jax import start_jax
+
+    versions = {"recsys": recsys.__version__, "jax": jax.__version__, "keras": keras.__version__}
+    with group.explained():
+        group.agree("versions", versions)
+        start_jax(asked, group, current.timeout())
+        devices = jax.local_devices()
+        group.agree("devices", {"devices": f"{len(devices)} x {devices[0].device_kind}"})
+    logger.info(
+        "%d processes train together (%s), on %d devices: %s",
+        *(group.count, asked.said_by, len(jax.devices()), ", ".join(group.names)),
+    )
 
 
 def _is_not_about_our_graphs(record: logging.LogRecord) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from recsys.errors import InputError
+from recsys.system.processes.ended import GroupEnded
 from recsys.system.stopping import asked
 
 # What of the system's refusals a user can mend: another path, other rights.
@@ -38,6 +39,8 @@ def ending(error: BaseException, arguments: Sequence[str]) -> Ending | None:
         error: what ended the command.
         arguments: of the command line, without the program.
     """
+    if isinstance(error, GroupEnded):  # which has asked this process to end, too
+        return Ending(f"error: {error}", error.status)
     if (number := asked()) is not None:  # what the signal interrupted may report it in its own way
         return Ending(f"stopped; {_what_is_left(arguments)}", 128 + number)
     if isinstance(error, InputError):

@@ -20,6 +20,7 @@ from recsys.errors import InputError
 from recsys.models.retriever import Retriever
 from recsys.system import stopping
 from recsys.system.memory import peak_memory
+from recsys.system.processes import current
 from recsys.system.wording import switch
 from recsys.training.averaging import WeightAverage
 from recsys.training.batches import training_batches
@@ -110,6 +111,9 @@ def fit(
     A damaged checkpoint is not used: training goes on from the one before, or starts again, with a
     warning. Ctrl-C and SIGTERM keep the steps taken so far, in a notebook as on the command line.
 
+    Of several processes (:mod:`recsys.system.processes`) all call it alike. They take the same
+    steps, each with its share of every batch; the first validates, writes and decides.
+
     Args:
         retriever: fresh from :func:`recsys.training.build.build_retriever`; on
             return it has the best epoch's weights.
@@ -187,7 +191,7 @@ def fit(
         explained(retriever, dataset, batches, config),
     ):
         while not progress.is_over(last_epoch, config.patience):
-            stopping.check()
+            _heed_signals()
             step.scale_rate(config.optimizer.rate_scale(progress.epoch, progress.rate_drops))
             with stopping.deferred():
                 _run_epoch(
@@ -197,31 +201,44 @@ def fit(
             before = average.state()
             average.update(retriever)
             validated = None
-            try:
-                with average.applied(retriever):
-                    validated = _validated(validate, retriever)
-                    with stopping.deferred():
+            # From the metrics on until they are kept.
+            with contextlib.ExitStack() as undisturbed:
+                try:
+                    with average.applied(retriever):
+                        if current.is_first():
+                            validated = _validated(validate, retriever)
+                        undisturbed.enter_context(stopping.deferred())
+                        # The others go on from here, and may pass a signal on at once.
+                        told = f"metrics of epoch {progress.epoch + 1}"
+                        validated = current.from_first(told, partial(dict, validated or {}))
                         metrics = _end_epoch(progress, validated, None if private else metric)
                         _drop_rate(progress, config.optimizer, metric)
                         if progress.best_epoch == progress.epoch:
                             checkpoint.save_best(progress, _weights(retriever))
-            except (SystemExit, KeyboardInterrupt):  # a signal
-                if validated is None:  # the steps are done, and need not be done again
-                    average.restore(before)
-                    checkpoint.save(progress)
-                raise
-            with stopping.deferred():
+                except (SystemExit, KeyboardInterrupt):  # a signal
+                    if validated is None:  # the steps are done, and need not be done again
+                        average.restore(before)
+                        checkpoint.save(progress)
+                    raise
                 # Before the checkpoint: a run killed in between calls them for the epoch again.
                 for callback in callbacks:
                     callback.epoch_ended(progress.epoch, metrics)
                 checkpoint.save(progress)
-        stopping.check()
-    weights = files.load_best(progress.best_epoch)
+        _heed_signals()
+    weights = current.after_first("weights", partial(files.load_best, progress.best_epoch))
     for variable, name in zip(retriever.changing_variables, sorted(weights), strict=True):
         variable.assign(weights[name])
     if private:
         private.forget_secret()
     return progress
+
+
+def _heed_signals() -> None:
+    """Ends the training where a signal asked for it; of several processes, by the first."""
+    if current.is_first():
+        stopping.check()
+    elif (number := stopping.asked()) is not None:
+        current.pass_on(number)
 
 
 def _build_on(slots: OptimizerState | None, build: Callable[[int], Step], total_steps: int) -> Step:
@@ -279,7 +296,9 @@ class _Checkpoint:
 
     def resume(self, fresh: TrainingState) -> TrainingState:
         """Restores the step; starts afresh where no checkpoint is whole."""
-        found = self._files.load()
+        # The first one removes what is damaged.
+        found = current.after_first("checkpoint", self._files.load)
+        current.agree("checkpoint", {"checkpoint": None if found is None else _place_of(found[1])})
         if found is None:
             return fresh
         state, metadata = found
@@ -295,6 +314,8 @@ class _Checkpoint:
 
     def save_best(self, progress: TrainingState, weights: State) -> None:
         """Keeps the weights of the epoch that has ended."""
+        if not current.is_first():
+            return
         self._refuse_unless_finite(progress, weights)
         self._files.save_best(progress.epoch, weights)
 
@@ -304,6 +325,8 @@ class _Checkpoint:
         Raises:
             NotANumber: it would be worth nothing.
         """
+        if not current.is_first():
+            return
         metadata = {"origin": self._origin, "progress": asdict(progress)}
         arrays = {**self._step.state(), **self._average.state()}
         self._refuse_unless_finite(progress, arrays)
@@ -316,6 +339,11 @@ class _Checkpoint:
             at_end = progress.step == 0
             epoch, steps = progress.epoch - at_end, progress.step or self._steps_per_epoch
             raise NotANumber("the weights are not numbers any more", epoch, steps - 1)
+
+
+def _place_of(metadata: dict[str, Any]) -> dict[str, int]:
+    """Where a checkpoint's training stands."""
+    return {key: metadata["progress"][key] for key in ("epoch", "step", "best_epoch")}
 
 
 def _run_epoch(
@@ -343,12 +371,16 @@ def _run_epoch(
         if element is None:
             break
         steps = len(element.weights)
+        current.advance()
         pending.append((progress.step, step.run(element.batches, steps), element.weights))
         progress.step += steps
         progress.events += element.events
         settle(left=1)  # the last one may still be running on the device
         for callback in callbacks:
             callback.step_ended(progress, steps_per_epoch)
+        if not current.is_first():
+            _heed_signals()
+            continue
         is_due = checkpoint.age >= config.checkpoint_seconds and progress.step < steps_per_epoch
         if is_due or stopping.asked():
             settle(left=0)

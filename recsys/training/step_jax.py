@@ -45,9 +45,9 @@ class JaxStep:
         self._rate_index = places[id(self._optimizer.learning_rate)]
         self._count_index = places[id(self._optimizer.iterations)]
         # Copies: the state is donated to the step, the model's own buffers must survive it.
-        self._mesh = jax.sharding.Mesh(np.array(jax.local_devices()), ("batch",))
+        self._mesh = jax.sharding.Mesh(np.array(jax.devices()), ("batch",))
         self._copied = jax.jit(partial(jax.tree.map, jnp.copy))
-        self._state: dict[str, Any] = jax.device_put(
+        self._state: dict[str, Any] = _put(
             jax.jit(self._first_state)(
                 [v.value for v in self._dense],
                 [v.value for v in self._fixed],
@@ -59,7 +59,7 @@ class JaxStep:
         self._replicated = None
         if self._mesh.size > 1:
             copies = self._copied([v.value for v in self._features])
-            self._replicated = jax.device_put(copies, self._placed())
+            self._replicated = _put(copies, self._placed())
         self._scan = jax.jit(
             self._training_steps,
             static_argnames="shape",
@@ -89,17 +89,15 @@ class JaxStep:
         }
 
     def scale_rate(self, scale: float) -> None:
-        self._state["rate_scale"] = jax.device_put(np.float32(scale), self._placed())
+        self._state["rate_scale"] = _put(np.float32(scale), self._placed())
 
     def run(self, batches: Batches, steps: int | None = None) -> jax.Array:
         stacked = _stacked(batches)
         room = _room(stacked)
         taken = np.arange(room) < (room if steps is None else steps)
-        placed = {
-            name: jax.device_put(array, self._placed(array)) for name, array in stacked.items()
-        }
+        placed = {name: _put(array, self._placed(array)) for name, array in stacked.items()}
         executable = self.executable(batches)
-        taken = jax.device_put(taken, self._placed())
+        taken = _put(taken, self._placed())
         data = self._held(batches)
         self._state, losses = executable(self._state, self._feature_values(), data, placed, taken)
         return losses
@@ -280,7 +278,7 @@ class JaxStep:
     def restore(self, state: State) -> None:
         leaves, structure = jax.tree.flatten(self._state)
         restored = [jnp.array(state[f"leaf_{index:04d}"]) for index in range(len(leaves))]
-        self._state = jax.device_put(jax.tree.unflatten(structure, restored), self._placed())
+        self._state = _put(jax.tree.unflatten(structure, restored), self._placed())
 
     def optimizer_state(self) -> OptimizerState:
         places = slot_places(self._optimizer, len(self._dense))
@@ -310,18 +308,30 @@ class JaxStep:
             for name, table in self._state["tables"].items()
         }
         taken = {"optimizer": optimizer, "tables": tables, "step": jnp.int32(state.steps)}
-        self._state = jax.device_put({**self._state, **taken}, self._placed())
+        self._state = _put({**self._state, **taken}, self._placed())
 
     def synchronise(self) -> None:
         variables = [*self._dense, *self._fixed, *self._tables.values()]
         tables = [self._state["tables"][name].values for name in self._tables]
         values = [*self._state["dense"], *self._state["fixed"], *tables]
-        if self._mesh.size > 1:
-            values = jax.device_put(values, jax.local_devices()[0])
+        if self._mesh.size > 1:  # each device of this process holds the whole
+            values = [value.addressable_data(0) for value in values]
         # Copies: the state is donated to the next step.
         values = self._copied(values)
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
+
+
+def _put(tree: Any, sharding: jax.sharding.NamedSharding | None) -> Any:
+    """Arrays where they are to lie; of several processes, each has them and sends its share."""
+    if jax.process_count() == 1:
+        return jax.device_put(tree, sharding)
+
+    def spread(array: Any) -> jax.Array:
+        host = np.asarray(array)
+        return jax.make_array_from_callback(host.shape, sharding, lambda share: host[share])
+
+    return jax.tree.map(spread, tree)
 
 
 def _stacked(batches: Batches) -> Mapping[str, np.ndarray]:

@@ -32,6 +32,7 @@ esac
 LAUNCH = """
 import sys
 from recsys.cli import entry
+from recsys.errors import InputError
 from recsys.launching import local
 
 sys.argv = ["recsys", "launch", "local", "my shop.yaml", "training.seeds=[9, 8]", "--devices=none"]
@@ -159,3 +160,43 @@ def test_a_dry_run_prints_commands_and_starts_nothing(folder):
     assert recsys("launch", "local", "none.yaml")[::2] == (
         *(2, "error: there is no experiment file none.yaml\n"),
     )
+
+
+def test_processes_train_a_seed_together(folder, own_devices):
+    """Each is told which it is, and shown a GPU of its own."""
+    stand_in(
+        folder,
+        "recsys",
+        """
+case "$*" in *doctor*|*prepare*) exit ;; esac
+echo "$KERAS_DISTRIBUTION_PROCESS_ID of $KERAS_DISTRIBUTION_NUM_PROCESSES" \
+  "on $CUDA_VISIBLE_DEVICES at ${KERAS_DISTRIBUTION_JOB_ADDRESSES%:*}"
+case "$KERAS_DISTRIBUTION_PROCESS_ID$*" in 1*"[2]"*) kill -KILL $$ ;; 0*"[2]"*) exit 1 ;; esac
+""",
+    )
+    config = LocalConfig(devices=["0", "1", "2", "3", "4"], processes=2)
+    said = []
+    outcomes = local.launch(shop("training.seeds=[1, 2]"), config, said.append, ["recsys"])
+    assert [each.state for each in outcomes] == ["done", "failed (status 1)"]
+    assert said[0] == "seed 1 on GPU 0,1: runs/shop/1.log"
+    logs = [(folder / "runs" / "shop" / f"{seed}.log").read_text() for seed in (1, 2)]
+    assert [sorted(log.splitlines()) for log in logs] == [
+        ["0 of 2 on 0 at 127.0.0.1", "1 of 2 on 1 at 127.0.0.1"],
+        ["0 of 2 on 2 at 127.0.0.1", "1 of 2 on 3 at 127.0.0.1"],
+    ]
+
+
+def test_processes_need_a_gpu_each_and_jax(folder, own_devices, monkeypatch):
+    with pytest.raises(InputError, match="2 processes need a GPU each, and there are 1"):
+        LocalConfig(devices=["0"], processes=2).places()
+    assert LocalConfig(devices=[], processes=2).places() == [("", "")]
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    asked = ["launch", "local", "my shop.yaml", "--processes=2", "--devices=none", "--dry-run"]
+    status, _, said = recsys(*asked)
+    assert status == 2 and said.endswith("set KERAS_BACKEND=jax before the command\n")
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    commands = recsys(*asked).stdout.splitlines()
+    assert [line.partition(" KERAS")[0] for line in commands[-2:]] == [
+        "env CUDA_VISIBLE_DEVICES="
+    ] * 2
+    monkeypatch.undo()

@@ -59,6 +59,15 @@ def test_the_array_waits_for_the_preparation(cluster):
     assert (cluster / "runs" / "shop").is_dir()
 
 
+def test_processes_are_tasks_of_srun(cluster):
+    array = slurm.array_script(shop("training.seeds=[4]"), SlurmConfig(gpus=2, cpus=6, processes=4))
+    asked = options(array)
+    assert (asked["--ntasks"], asked["--gpus-per-task"], asked["--cpus-per-task"]) == tuple("426")
+    assert "--gres" not in asked
+    assert "exec srun --kill-on-bad-exit=1 --cpus-per-task=6 " in array
+    assert "srun" not in slurm.array_script(shop(), SlurmConfig())
+
+
 def test_a_task_trains_the_seed_of_its_place_and_keeps_its_log_private(folder, monkeypatch):
     program = stand_in(folder, "recsys", 'echo "$*"; exit 2')
     monkeypatch.setattr(slurm, "HERE", (str(program),))

@@ -1,9 +1,10 @@
 """Trains in a process of its own: on a chosen backend, or to be killed.
 
 Usage: worker.py FOLDER JSON, where JSON lists runs: each holds ``query``, ``loss``,
-``training`` and optionally ``checkpoints`` (a folder's name), ``kill_at`` (epoch, step)
-and ``keras_fit`` (train a second model through Keras' own loop). Prints one JSON line,
-what each came to.
+``training`` and optionally ``checkpoints`` (a folder's name), ``kill_at`` (epoch, step;
+with ``signal`` and ``process``, where it is not SIGKILL and the only one) and
+``keras_fit`` (train a second model through Keras' own loop). Prints one JSON line,
+what each came to. It is one of several processes where the environment says so.
 """
 
 import json
@@ -19,6 +20,11 @@ from recsys.data.dataset import Dataset
 from recsys.evaluation.metrics import ranking_metrics
 from recsys.evaluation.ranking import RetrieverEmbedder, rank
 from recsys.models.retriever import ModelConfig
+from recsys.system.backend import start_backend
+from recsys.system.processes import current
+from recsys.system.processes.asked import asked_for
+from recsys.system.processes.ended import GroupEnded
+from recsys.system.stopping import Stopped, stopped_by_signals
 from recsys.training.batches import training_batches
 from recsys.training.build import build_retriever
 from recsys.training.config import TrainingConfig
@@ -28,14 +34,16 @@ from tests.models import zoo
 
 
 class Killer:
-    """Ends the process at a step, as a power cut would."""
+    """Ends the process at a step, as a power cut would; or sends it another signal, once."""
 
-    def __init__(self, epoch: int, step: int) -> None:
-        self.last = (epoch, step)
+    def __init__(self, epoch: int, step: int, number: int = signal.SIGKILL) -> None:
+        self.last: tuple[int, int] | None = (epoch, step)
+        self._number = number
 
     def step_ended(self, progress, steps_per_epoch) -> None:
-        if (progress.epoch, progress.step) >= self.last:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if self.last is not None and (progress.epoch, progress.step) >= self.last:
+            self.last = None
+            os.kill(os.getpid(), self._number)
 
     def epoch_ended(self, epoch, metrics) -> None:
         pass
@@ -96,7 +104,9 @@ def run(folder: Path, settings: dict, placements: Placements) -> dict:
         return {"mrr@5": float(ranking_metrics(ranked, [5])["mrr@5"].mean())}
 
     placements.parts.clear()
-    callbacks = [Killer(*settings["kill_at"])] if "kill_at" in settings else []
+    callbacks = []
+    if "kill_at" in settings and settings.get("process", 0) == process_number():
+        callbacks = [Killer(*settings["kill_at"], settings.get("signal", signal.SIGKILL))]
     progress = fit(
         retriever,
         dataset,
@@ -119,15 +129,32 @@ def run(folder: Path, settings: dict, placements: Placements) -> dict:
         "hits": float(np.mean(ranked.ranks == 1)),
         "vectors": item_sums(retriever),
         "devices": training_devices(),
+        "processes": current.count(),
         "parts": sorted(placements.parts),
         "backend": keras.backend.backend(),
         "imported_tensorflow": "tensorflow" in sys.modules,
     }
 
 
+def process_number() -> int:
+    """Of this process among several."""
+    asked = asked_for()
+    return 0 if asked is None else asked.number
+
+
 def main() -> None:
+    start_backend(together=True)
     folder, placements = Path(sys.argv[1]), Placements()
-    print(json.dumps([run(folder, settings, placements) for settings in json.loads(sys.argv[2])]))
+    try:
+        with stopped_by_signals(), current.together():
+            found = [run(folder, settings, placements) for settings in json.loads(sys.argv[2])]
+    except (GroupEnded, Stopped) as error:
+        status = error.status if isinstance(error, GroupEnded) else int(str(error.code))
+        print(error, file=sys.stderr)
+        current.leave(status, str(error))
+        sys.exit(status)
+    print(json.dumps(found))
+    current.leave(0)
 
 
 if __name__ == "__main__":

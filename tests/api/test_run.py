@@ -444,7 +444,8 @@ class TestCompare:
         done = recsys_command("compare", path, str(run.path.parent), "--metric", "recall@10")
         assert done.returncode == 0 and "no difference in recall@10" in done.stdout, done.stderr
         done = recsys_command("compare", path, str(run.path.parent), "--json")
-        (found,) = map(json.loads, done.stdout.splitlines())
+        said, found = map(json.loads, done.stdout.splitlines())
+        assert said["event"] == "message" and "is given 2 times" in said["text"]
         assert (found["event"], found["difference"], found["real"]) == ("comparison", 0.0, False)
         done = recsys_command("compare", path)
         assert done.returncode == 2 and "at least two runs" in done.stderr

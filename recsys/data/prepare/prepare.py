@@ -189,8 +189,11 @@ def _fingerprint(
     file_marks: list[str],
     keys: Mapping[str, Pseudonyms | Encryption | None],
 ) -> str:
-    """Content of the sources, settings and keys; where files lie and limits make no difference."""
-    place = {"path", "public"}
+    """Content of the sources, settings and keys; where files lie and limits make no difference.
+
+    Nor does how the version of a table was named: its content is that version.
+    """
+    place = {"path", "public", "version", "as_of"}
     settings = config.model_dump(
         mode="json", exclude={"log": place, "users": place, "items": place, "limits": True}
     )

@@ -1,5 +1,7 @@
 """Opens the table of a lake that an experiment names."""
 
+import os
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -7,9 +9,15 @@ from recsys.data.sources.addresses import expand_environment, refuse_hidden
 from recsys.data.sources.files import SourceFiles
 from recsys.data.sources.formats import Lake
 from recsys.data.sources.lakes.delta import open_delta
+from recsys.data.sources.lakes.iceberg import open_iceberg
 from recsys.data.sources.lakes.snapshot import Snapshot
 from recsys.errors import InputError
 from recsys.system.redaction import redact
+
+OPEN: dict[Lake, Callable[[str, str, int | str | None, datetime | None], Snapshot]] = {
+    "delta": open_delta,
+    "iceberg": open_iceberg,
+}
 
 
 def open_table(
@@ -36,8 +44,9 @@ def open_table(
             f"the address {where} of a table holds credentials: take them out. They are found in "
             "the environment, a profile or the machine's role, as by the store's own tools"
         )
-    snapshot: Snapshot = open_delta(place, where, version, as_of)
-    folder = Path(place) if "://" not in place else None
+    opened = OPEN[lake]
+    snapshot = opened(place, where, version, as_of)
+    folder = Path(place) if os.path.isdir(place) else None
     return SourceFiles(
         paths=(place,),
         format=lake,

@@ -32,6 +32,14 @@ def events(begin: int = 0, end: int | None = None) -> pa.Table:
     return pa.table([list(column) for column in columns], schema=SCHEMA)[begin:end]
 
 
+def expected(table: pa.Table) -> dict[str, list[str]]:
+    """The histories of rows in the order of their times."""
+    found: dict[str, list[str]] = {}
+    for user, item in zip(table["user"].to_pylist(), table["item"].to_pylist(), strict=True):
+        found.setdefault(user, []).append(item)
+    return found
+
+
 @pytest.fixture
 def credentials(monkeypatch):
     """What the providers of an object store find in the environment."""

@@ -15,7 +15,7 @@ import pytest
 from recsys.data.prepare.config import DataConfig
 from recsys.errors import InputError
 from tests.data.conftest import COLUMNS
-from tests.data.sources.lakes.conftest import events
+from tests.data.sources.lakes.conftest import events, expected
 from tests.data.sources.small_log import histories
 
 deltalake = pytest.importorskip("deltalake")
@@ -40,14 +40,13 @@ def without(table: pa.Table, *rows: int) -> pa.Table:
     ("settings", "rows", "version"),
     [
         ({}, events(2), 3),
-        ({"version": 3}, events(2), 3),
         ({"version": 2, "format": "delta"}, without(events(), 1), 2),
         ({"version": 1}, events(), 1),
     ],
 )
-def test_a_version_has_the_rows_that_it_had(table, prepared, plain, settings, rows, version):
+def test_a_version_has_the_rows_that_it_had(table, prepared, settings, rows, version):
     dataset = prepared(table, log=settings)
-    assert histories(dataset) == histories(plain(rows))
+    assert histories(dataset) == expected(rows)
     (read,) = dataset.manifest.versions.values()
     delta = deltalake.DeltaTable(table)
     assert (read["format"], read["table"], read["version"]) == (
@@ -80,24 +79,20 @@ def test_as_of_is_the_newest_version_of_that_time(table, prepared):
 
 
 @pytest.mark.parametrize("kind", [pa.timestamp("us", "UTC"), pa.timestamp("us"), pa.date32()])
-def test_files_of_other_times_are_not_opened_and_their_rows_are_counted(
-    tmp_path, prepared, plain, kind
-):
+def test_files_of_other_times_are_not_opened_and_their_rows_are_counted(tmp_path, prepared, kind):
     folder, rows = tmp_path / "log", events()
     rows = rows.set_column(2, "time", rows["time"].cast(kind))
     deltalake.write_deltalake(folder, rows, partition_by=["month"])
     untimed = rows.slice(0, 1).set_column(2, "time", pa.nulls(1, kind))
     deltalake.write_deltalake(folder, untimed, mode="append")
     span = {"since": "2024-03-04", "until": "2024-09-30T00:00:00Z"}
-    expected = plain(pa.concat_tables([rows, untimed]), log=span)
     for gone in ("2024-01", "2024-02", "2024-10"):
         for file in (folder / f"month={gone}").glob("*.parquet"):
             if pq.read_table(file)["time"].null_count == 0:
                 file.unlink()
     read = prepared(folder, log=span)
-    assert histories(read) == histories(expected)
+    assert histories(read) == expected(events(3, 9))
     counts = read.manifest.quality["quarantined"]
-    assert counts == expected.manifest.quality["quarantined"]
     assert counts == {"outside since and until": 4, "missing time": 1}
     assert read.manifest.quality["rows_read"] == 11
 
@@ -154,6 +149,14 @@ def test_what_is_not_a_table_is_told(table, prepared, tmp_path, plain):
     (tmp_path / "log/_delta_log/00000000000000000001.json").write_text('{"add": {"path"')
     with pytest.raises(InputError, match="the log of the Delta table is broken"):
         prepared(table)
+
+
+def test_since_and_until_of_files(plain):
+    dataset = plain(events(), log={"since": "2024-03-04", "until": "2024-09-30"})
+    assert histories(dataset) == expected(events(3, 9))
+    assert dataset.manifest.quality["quarantined"] == {"outside since and until": 4}
+    with pytest.raises(InputError, match="none of 10 rows is left, 10 for: outside since"):
+        plain(events(), log={"since": "2024-12-24"})
 
 
 def test_times_need_a_time_column_and_an_order():
@@ -213,11 +216,11 @@ def by_hand(folder, features, file: pa.Table, mapped: bool = False, vector: dict
 
 
 @pytest.mark.parametrize("mapped", [False, True])
-def test_deleted_rows_and_mapped_columns(tmp_path, prepared, plain, mapped):
+def test_deleted_rows_and_mapped_columns(tmp_path, prepared, mapped):
     features = ["deletionVectors", *(["columnMapping"] if mapped else [])]
     by_hand(tmp_path / "log", features, events(), mapped, deletion_vector(1, 7))
     dataset = prepared(tmp_path / "log", log={"since": "2024-01-15"})
-    assert histories(dataset) == histories(plain(without(events(), 0, 1, 7)))
+    assert histories(dataset) == expected(without(events(), 0, 1, 7))
     assert dataset.manifest.versions["log"]["time"] is None
 
 
@@ -262,11 +265,11 @@ def test_credentials_are_not_taken_from_an_address(prepared):
         assert "hunter2" not in str(refused.value)
 
 
-def test_an_object_store(s3, prepared, plain):
+def test_an_object_store(s3, prepared):
     deltalake.write_deltalake("s3://lake/log", events(0, 5), partition_by=["month"])
     deltalake.write_deltalake("s3://lake/log", events(5), mode="append")
     dataset = prepared("s3://lake/log")  # recognised
-    assert histories(dataset) == histories(plain(events()))
+    assert histories(dataset) == expected(events())
     with pytest.raises(InputError, match="is a file of the Delta table s3://lake/log"):
         prepared("s3://lake/log/*/*.parquet")
     kept = b"".join(file.read_bytes() for file in dataset.path.rglob("*") if file.is_file())

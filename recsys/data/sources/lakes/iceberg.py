@@ -4,6 +4,7 @@ Credentials come from pyiceberg's own configuration, or from where the store's o
 (environment, profile, role).
 """
 
+import importlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -99,15 +100,14 @@ class IcebergSnapshot:
         bounds = span.widened(kind)
         if bounds is None:
             return None
-        from pyiceberg.expressions import And, GreaterThanOrEqual, IsNull, LessThan, Or
-
-        terms: list[Any] = [
-            compare(span.column, _literal(bound, kind))
-            for compare, bound in zip((GreaterThanOrEqual, LessThan), bounds, strict=True)
-            if bound is not None
-        ]
-        within = terms[0] if len(terms) == 1 else And(*terms)
-        found = self._scan(columns, row_filter=Or(IsNull(span.column), within))
+        # By its full name, as its types do not know how its own constructors are called.
+        made: Any = importlib.import_module("pyiceberg.expressions")
+        signs = (made.GreaterThanOrEqual, made.LessThan)
+        within = made.AlwaysTrue()
+        for compare, bound in zip(signs, bounds, strict=True):
+            if bound is not None:
+                within = made.And(within, compare(span.column, _literal(bound, kind)))
+        found = self._scan(columns, row_filter=made.Or(made.IsNull(span.column), within))
         return {task.file.file_path for task in found.plan_files()}
 
 

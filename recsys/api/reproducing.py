@@ -43,7 +43,8 @@ class Reproduction:
 def reproduce(run: Run, *, runs_dir: str | Path | None = None) -> Reproduction:
     """Makes a run again from its experiment, seed and log, and compares the metrics.
 
-    The log is prepared anew, and must give the dataset that the run read. Paths in the experiment
+    The log is prepared anew, and must give the dataset that the run read; of a Delta or Iceberg
+    table that is the version that was read then. Paths in the experiment
     are relative to the working directory, so this is called from where the run was made. The first
     run stays as it is; nothing is logged to MLflow, and nothing is exported. Stopped, the same call
     goes on.
@@ -68,6 +69,9 @@ def reproduce(run: Run, *, runs_dir: str | Path | None = None) -> Reproduction:
     before, seed = run.document("metrics"), int(Path(run.path).name)
     root = Path(runs_dir) if runs_dir is not None else Path(run.path).parents[1] / "reproduce"
     changes = {"tracking.enabled": False, "training.seeds": [seed]}
+    # A table of a lake is read as it was then.
+    for side, read in run.dataset.manifest.versions.items():
+        changes |= {f"data.{side}.version": read["version"], f"data.{side}.as_of": None}
     experiment = run.experiment.with_values(changes)
     try:
         dataset = prepare_dataset(experiment.data, root)

@@ -36,6 +36,11 @@ class Manifest(StrictConfig):
     item_features: tuple[Feature, ...] = ()
     event_features: tuple[Feature, ...] = ()
     settings: dict[str, Any] = Field(description="the experiment's `data` section, resolved")
+    versions: dict[str, dict[str, Any]] = Field(
+        {},
+        description="of log, users and items, those that are tables of a lake: format, id of the "
+        "table, version and when it was written",
+    )
     quality: dict[str, Any] = Field(description="rows read, kept, quarantined by reason, notes")
     split: dict[str, Any] = Field(description="leakage audit, as in metrics.json")
     pseudonyms: dict[str, str] | None = Field(

@@ -23,6 +23,7 @@ PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 BEHIND_A_MESSAGE = {
     *("dp_accounting", "implicit", "jax", "model_signing", "optuna"),
     *("onnx", "onnxruntime", "tf2onnx"),  # `recsys onnx`
+    *("deltalake", "pyiceberg"),  # tables of a lake
     *("limits", "prometheus_client", "starlette", "uvicorn"),  # `recsys serve`
 }
 # What needs no name in `dependencies`: it comes with pydantic, with TensorFlow, and IPython with
@@ -32,7 +33,7 @@ BROUGHT = {"pydantic_core", "google", "IPython"}
 OPTIONAL = (
     "implicit faiss optuna jieba stopwordsiso babel email_validator phonenumbers shap statsmodels "
     "s3fs gcsfs ipykernel jupyterlab tensorflow_recommenders dp_accounting model_signing limits "
-    "starlette onnx onnxruntime tf2onnx"
+    "starlette onnx onnxruntime tf2onnx deltalake pyiceberg"
 )
 # Runs commands and calls where packages cannot be found, as if they were not installed.
 PROGRAM = """
@@ -77,6 +78,8 @@ hidden.remove("jax")
 from pathlib import Path
 from recsys.data.sources.files import find_files
 call("remote", find_files, "s3://shop/log.csv", Path("."))
+from recsys.data.sources.lakes.open_table import open_table
+call("delta", open_table, "delta", "log", Path("."), None, None)
 call("other store", find_files, "abfs://shop/log.csv", Path("."))
 
 from recsys.evaluation.baselines.als import ALS
@@ -211,6 +214,7 @@ def said() -> dict[str, str]:
         ("early", "True"),  # before anything heavy is imported
         ("jax", r"MissingExtra: KERAS_BACKEND=jax needs jax, .*'recsys\[jax\]'"),
         ("remote", r"MissingExtra: reading s3://shop/log.csv needs s3fs, .*'recsys\[remote\]'"),
+        ("delta", r"MissingExtra: reading the Delta table log needs deltalake, .*'recsys\[lake\]'"),
         ("other store", r"InputError: reading abfs://.* needs adlfs, .*pip install adlfs"),
         ("als", r"MissingExtra: the baseline als needs implicit, .*'recsys\[baselines\]'"),
         ("onnx", r"MissingExtra: recsys onnx needs onnx, .*'recsys\[onnx\]'"),

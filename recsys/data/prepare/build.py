@@ -133,6 +133,11 @@ class Builder:
             user_features=user_features,
             item_features=item_features,
             event_features=event_features,
+            versions={
+                side: source.snapshot.version.as_document()
+                for side, source in self.files.items()
+                if source.snapshot is not None
+            },
             settings=self.config.model_dump(mode="json"),
             quality=quality.as_document(report),
             split=split,
@@ -145,18 +150,31 @@ class Builder:
         config, where = self.config.log, self.files["log"]
         with blaming_input(str(where)):
             source = read_table(
-                self.con, where, config, "raw_log", config.roles, config.where is not None
+                self.con,
+                where,
+                config,
+                "raw_log",
+                config.roles,
+                config.where is not None,
+                config.span,
             )
             columns = {name: each.column or name for name, each in config.features.items()}
             log = quality.clean_log(
-                self.con, source, config, where, columns, self.pseudonyms, self.forgotten
+                self.con,
+                source,
+                config,
+                where,
+                columns,
+                self.pseudonyms,
+                self.forgotten,
+                config.span,
             )
             zones = []
             if config.columns.time is not None:
                 given = column(source.table, config.columns.time, "time", where)
                 zones = zone_notes(given, config)
             source.drop(self.con)
-            report = quality.inspect_log(log, source.places, config, where)
+            report = quality.inspect_log(log, source.places, config, where, source.skipped)
             report.notes += [*source.notes, *zones]
             if self.pseudonyms is not None:
                 report.notes.append(
@@ -187,7 +205,7 @@ class Builder:
                         self.con, raw.table, side, config, where, replaced, left_out
                     )
                     unread = raw.note(where, quotes=side != "user")
-                report.notes += [*tables[side].notes, *([unread] if unread else [])]
+                report.notes += [*raw.notes, *tables[side].notes, *([unread] if unread else [])]
         return tables
 
     def _filter_and_split(

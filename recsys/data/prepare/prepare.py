@@ -189,11 +189,15 @@ def _fingerprint(
     file_marks: list[str],
     keys: Mapping[str, Pseudonyms | Encryption | None],
 ) -> str:
-    """Content of the sources, settings and keys; where files lie and limits make no difference."""
-    place = {"path", "public"}
-    settings = config.model_dump(
-        mode="json", exclude={"log": place, "users": place, "items": place, "limits": True}
-    )
+    """Content of the sources, settings and keys; where files lie and limits make no difference.
+
+    Nor does how a table of a lake and its version were named: its content is that version.
+    """
+    left_out: dict[str, Any] = {"limits": True}
+    for side in ("log", "users", "items"):
+        is_of_lake = side in files and files[side].snapshot is not None
+        left_out[side] = {"path", "public", "version", "as_of", *(["format"] if is_of_lake else [])}
+    settings = config.model_dump(mode="json", exclude=left_out)
     contents: dict[str, Any] = {side: source.fingerprint for side, source in files.items()}
     if file_marks:
         contents["images"] = file_marks

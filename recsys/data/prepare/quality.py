@@ -25,10 +25,11 @@ from recsys.data.prepare.ids import (
     pseudonymous,
     unusable_ids,
 )
-from recsys.data.prepare.wanted import DROPPED, LEFT_OUT, left_out, origin
+from recsys.data.prepare.wanted import DROPPED, LEFT_OUT, OUTSIDE, left_out, origin, outside
 from recsys.data.sources.cells import present, trimmed
 from recsys.data.sources.config import Columns, LogConfig
 from recsys.data.sources.engine import stream
+from recsys.data.sources.lakes.snapshot import Span
 from recsys.data.sources.numbers import LARGEST, as_number, as_whole_number, format_hint
 from recsys.data.sources.read import column
 from recsys.data.sources.readers.places import placed
@@ -50,6 +51,7 @@ ID_ROLES = ("user", "item", "session", "channel", "campaign")
 WANTED = (
     LEFT_OUT,
     DROPPED,
+    OUTSIDE,
     FORGOTTEN,
     "value below minimum",
     "missing value",
@@ -78,6 +80,7 @@ def clean_log(
     features: Mapping[str, str] | None = None,
     pseudonyms: Pseudonyms | None = None,
     forgotten: ForgottenUsers = NOBODY,
+    span: Span | None = None,
 ) -> ir.Table:
     """Writes the log by role into the engine, each row with the reason it is unusable, if any.
 
@@ -90,6 +93,7 @@ def clean_log(
         pseudonyms: what user ids are replaced by, here and in ``given``; lines that are not rows
             are left without ``raw`` then, and users without ``spelled``. None: ids stay.
         forgotten: users whose rows are left out, and kept nowhere.
+        span: the times that are wanted; None: all.
 
     Returns:
         Columns ``row`` (position among the rows, from 0), ``user`` and ``item``
@@ -125,6 +129,8 @@ def clean_log(
         given, clean, further, wanted = _view_of(con, raw, given, clean, further, wanted)
         unwanted = wanted.get("unwanted")
         reason = _reason(given, clean, config)
+        if span is not None:
+            reason = ibis.coalesce(outside(clean["time"], span, config), reason)
         if unwanted is not None:
             reason = ibis.coalesce(unwanted, reason)
         spelled = _spelled(given, clean)
@@ -268,19 +274,23 @@ def _number_rules(
     ]
 
 
-def inspect_log(log: ir.Table, places: ir.Table, config: LogConfig, where: object) -> Quality:
+def inspect_log(
+    log: ir.Table, places: ir.Table, config: LogConfig, where: object, skipped: int = 0
+) -> Quality:
     """Counts the unusable rows by reason; see :func:`count_rows`.
 
     Raises:
         InputError: likewise, or event types have no weight.
     """
-    quality = count_rows(log, places, config, where)
+    quality = count_rows(log, places, config, where, skipped)
     if config.columns.event is not None:
         _check_event_types(log, config, where)
     return quality
 
 
-def count_rows(log: ir.Table, places: ir.Table, config: LogConfig, where: object) -> Quality:
+def count_rows(
+    log: ir.Table, places: ir.Table, config: LogConfig, where: object, skipped: int = 0
+) -> Quality:
     """Counts the unusable rows by reason, whatever their event types are worth.
 
     Args:
@@ -288,12 +298,15 @@ def count_rows(log: ir.Table, places: ir.Table, config: LogConfig, where: object
         places: of its source.
         config: the roles of its columns.
         where: its files, for messages.
+        skipped: rows of files that were not read, none of which is of a time that is wanted.
 
     Raises:
         InputError: the log is empty, or too many rows are unusable (with an example).
     """
     by_reason = log.group_by("reason").aggregate(rows=log.count()).to_pyarrow().to_pylist()
     counts = {entry["reason"]: entry["rows"] for entry in by_reason}
+    if skipped:
+        counts[OUTSIDE] = counts.get(OUTSIDE, 0) + skipped
     quality = Quality(rows_read=sum(counts.values()), rows_kept=counts.pop(None, 0))
     quality.quarantined = dict(sorted(counts.items(), key=lambda entry: -entry[1]))
     if quality.rows_read == 0:
@@ -347,7 +360,7 @@ def _refusal(
         said = ", ".join(f"{rows:,} for: {reason}" for reason, rows in counts.items())
         return (
             f"{where}: none of {counted(quality.rows_read, 'row')} is left, {said}. Check `where`, "
-            "`event_weights`, `minimum_value` and `minimum_order`."
+            "`since`, `until`, `event_weights`, `minimum_value` and `minimum_order`."
         )
     reason, rows = next(each for each in counts.items() if each[0] not in WANTED)
     found = log.filter(log.reason == reason).order_by("row", "file", "line").limit(1)
@@ -403,11 +416,11 @@ def write_quarantine(
 
     Columns ``row`` (of its file, from 1), ``reason``, the mapped columns as given, ``file``, and
     in text files ``line`` (from 1), where the row begins; a line that is not a row has no ``row``
-    but ``raw``, the line as it stands there. Not the rows that ``where`` or the weights of event
-    types leave out: there may be many of them, and nothing is wrong with them; nor those of users
-    who are to be forgotten, nor lines that name one.
+    but ``raw``, the line as it stands there. Not the rows that ``where``,
+    ``since``, ``until`` or the weights of event types leave out: there may be many of them, and
+    nothing is wrong with them; nor those of users who are to be forgotten, nor lines that name one.
     """
-    unwanted = [LEFT_OUT, DROPPED, FORGOTTEN]
+    unwanted = [LEFT_OUT, DROPPED, OUTSIDE, FORGOTTEN]
     bad = log.filter(log.reason.notnull() & ~log.reason.isin(unwanted))
     bad = placed(bad.mutate(read=bad.row), places).order_by("read", "file", "line")
     roles = {role: bad.given[role] for role in ROLES if getattr(config.columns, role)}

@@ -5,13 +5,13 @@ audit that goes with it is computed from the events as they were written.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 import ibis
 import ibis.expr.types as ir
 import numpy as np
-from pydantic import AwareDatetime, BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from recsys.config import StrictConfig
 from recsys.data.manifest import PARTS
@@ -19,26 +19,8 @@ from recsys.data.prepare import holdout
 from recsys.data.prepare.filters import group_keys
 from recsys.data.prepare.holdout import TEST, TRAIN, VALIDATION
 from recsys.data.sources.config import Columns
+from recsys.data.sources.times import EPOCH, DateOrTime, since_epoch
 from recsys.errors import InputError
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def _time(given: Any) -> Any:
-    """ISO 8601 text as a time; a date stands for its beginning, in UTC."""
-    if not isinstance(given, str):
-        return given
-    try:
-        time = datetime.fromisoformat(given.strip())
-    except ValueError as error:
-        raise ValueError("neither a date nor a time in ISO 8601") from error
-    is_date = len(given.strip()) <= len("2025-01-25")
-    return time.replace(tzinfo=UTC) if is_date else time
-
-
-DateOrTime = Annotated[
-    AwareDatetime, BeforeValidator(_time, json_schema_input_type=date | AwareDatetime)
-]
 
 
 class TimeSplit(StrictConfig):
@@ -370,11 +352,6 @@ def _by_part(counts: np.ndarray) -> dict[str, int]:
 def _unseen(parts: np.ndarray) -> float:
     tested = parts[:, TEST] > 0
     return float((parts[tested, TRAIN] == 0).mean()) if tested.any() else 0.0
-
-
-def since_epoch(time: datetime) -> int:
-    """A time in microseconds since 1970 UTC."""
-    return (time - EPOCH) // timedelta(microseconds=1)
 
 
 def iso(microseconds: int) -> str:

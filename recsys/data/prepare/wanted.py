@@ -1,5 +1,8 @@
 """Rows of a log that the user asked to leave out: counted, and not checked."""
 
+import functools
+import operator
+
 import duckdb
 import ibis
 import ibis.expr.types as ir
@@ -8,9 +11,12 @@ from ibis.backends.duckdb import Backend
 from recsys.data.prepare.conditions import check_condition, check_yes_or_no
 from recsys.data.prepare.ids import identifier
 from recsys.data.sources.config import LogConfig
+from recsys.data.sources.lakes.snapshot import Span
 from recsys.data.sources.read import column
+from recsys.data.sources.times import plausible, since_epoch
 
 LEFT_OUT, DROPPED = "left out by where", "event type dropped"
+OUTSIDE = "outside since and until"
 HOLDS = "recsys_where"
 
 
@@ -40,6 +46,23 @@ def left_out(
         event = identifier(column(raw, config.columns.event, "event", where))
         rules.append((event.isin(dropped).fill_null(False), DROPPED))
     return raw, ibis.cases(*rules, else_=ibis.null("string")) if rules else None
+
+
+def outside(time: ir.IntegerValue, span: Span, config: LogConfig) -> ir.StringValue:
+    """For each row whether its time is not wanted: why it is left out, else null.
+
+    Args:
+        time: microseconds since 1970 UTC.
+        span: the times that are wanted.
+        config: which times are possible; any other is a fault, and not left out here.
+    """
+    limits = []
+    if span.since is not None:
+        limits.append(time < since_epoch(span.since))
+    if span.until is not None:
+        limits.append(time >= since_epoch(span.until))
+    is_out = plausible(time, config) & functools.reduce(operator.or_, limits)
+    return ibis.cases((is_out, OUTSIDE), else_=ibis.null("string"))
 
 
 def origin(where: object) -> str:

@@ -17,7 +17,7 @@ from recsys.data.sources import public
 from recsys.data.sources.cells import NULL_WORDS
 from recsys.data.sources.formats import Format
 from recsys.data.sources.numbers import Decimal, NumberFormat, Thousands
-from recsys.data.sources.times import TimeConfig
+from recsys.data.sources.times import DateOrTime, TimeConfig
 from recsys.system.redaction import shown_address
 
 
@@ -33,7 +33,18 @@ class FileConfig(StrictConfig):
         None, description="name of a public data set instead of `path` (`recsys data list`)"
     )
     format: Format | None = Field(
-        None, description="csv, json (one object a line) or parquet; guessed by default"
+        None,
+        description="csv, json (one object a line), parquet, delta or iceberg; guessed by default",
+    )
+    version: int | str | None = Field(
+        None,
+        description="of a Delta or Iceberg table (`VERSION AS OF` in SQL): Delta's version number, "
+        "or Iceberg's snapshot id, branch or tag; the newest by default",
+    )
+    as_of: DateOrTime | None = Field(
+        None,
+        description="the version of a Delta or Iceberg table that was current then (`TIMESTAMP AS "
+        "OF` in SQL): a time with its zone or a date (in UTC)",
     )
     delimiter: str | None = Field(
         None,
@@ -92,6 +103,12 @@ class FileConfig(StrictConfig):
     def _one_place(self) -> "FileConfig":
         if (self.path is None) == (self.public is None):
             raise ValueError("give either `path` or `public`")
+        return self
+
+    @model_validator(mode="after")
+    def _one_version(self) -> "FileConfig":
+        if self.version is not None and self.as_of is not None:
+            raise ValueError("give `version` or `as_of`, not both")
         return self
 
     @model_validator(mode="after")

@@ -25,6 +25,8 @@ from recsys.data.sources.formats import (
     open_plain,
     refuse_mixed,
 )
+from recsys.data.sources.lakes.recognise import refuse_files_of_tables
+from recsys.data.sources.lakes.snapshot import Snapshot
 from recsys.errors import InputError
 from recsys.system.redaction import redact
 
@@ -43,6 +45,7 @@ class SourceFiles:
             it is remote.
         names: how messages name each file: as it was given, without secrets.
         scratch: a folder for what is made of them.
+        snapshot: the version of the table, where it is one of a lake.
     """
 
     paths: tuple[str, ...]
@@ -53,6 +56,7 @@ class SourceFiles:
     folder: Path | None
     names: tuple[str, ...]
     scratch: Path
+    snapshot: Snapshot | None = None
 
     def __str__(self) -> str:
         more = f" and {len(self.names) - 1} more" if len(self.names) > 1 else ""
@@ -90,6 +94,7 @@ def find_files(
         raise InputError("`path` is an empty list: name at least one file")
     refuse_hidden(patterns)
     found = [file for pattern in patterns for file in expand(expand_environment(pattern), format)]
+    refuse_files_of_tables(found)
     names = tuple(redact(file) for file in found)
     remote = [file for file in found if "://" in file]
     if remote and len(remote) < len(found):

@@ -16,7 +16,8 @@ import pyarrow as pa
 from recsys.errors import InputError
 from recsys.system.redaction import redact
 
-Format = Literal["csv", "json", "parquet"]
+Lake = Literal["delta", "iceberg"]
+Format = Literal["csv", "json", "parquet", "delta", "iceberg"]
 Compression = Literal["none", "gzip", "zstd"]
 
 ENDINGS: dict[str, Format] = {
@@ -30,6 +31,7 @@ ENDINGS: dict[str, Format] = {
     ".parquet": "parquet",
     ".pq": "parquet",
 }
+LAKES: tuple[Lake, ...] = ("delta", "iceberg")
 COMPRESSIONS: dict[str, Compression] = {".gz": "gzip", ".zst": "zstd"}
 JSON_OBJECTS = re.compile(rb'(\[\s*)?\{\s*["}]')
 FOREIGN = {
@@ -194,4 +196,4 @@ def refuse_mixed(kinds: dict[str, tuple[Format, Compression]]) -> None:
 
 
 def _spoken(format: Format) -> str:
-    return {"csv": "CSV text", "json": "JSON", "parquet": "Parquet"}[format]
+    return {"csv": "CSV text", "json": "JSON", "parquet": "Parquet"}.get(format, format)

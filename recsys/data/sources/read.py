@@ -17,10 +17,14 @@ from recsys.data.sources.cells import NULL_WORDS, readable
 from recsys.data.sources.config import FileConfig
 from recsys.data.sources.engine import blaming_input
 from recsys.data.sources.files import SourceFiles, find_files
+from recsys.data.sources.lakes.open_table import open_table
+from recsys.data.sources.lakes.recognise import lake_of
+from recsys.data.sources.lakes.snapshot import Span
 from recsys.data.sources.nested import with_paths
 from recsys.data.sources.readers.columns import Roles, find_column
 from recsys.data.sources.readers.csv_files import read_csv
 from recsys.data.sources.readers.json_files import read_json
+from recsys.data.sources.readers.lake_tables import read_lake
 from recsys.data.sources.readers.parquet_files import read_parquet
 from recsys.data.sources.readers.source import Source
 from recsys.errors import InputError
@@ -34,6 +38,14 @@ def locate(config: FileConfig, side: public.Table, scratch: Path) -> SourceFiles
         assert config.path is not None  # the model's validator requires one of the two
         path = config.path
     with blaming_input(str(path)):
+        lake = None if config.public else lake_of(path, config.format)
+        if lake is not None:
+            assert isinstance(path, str)  # a list names no table
+            return open_table(lake, path, scratch, config.version, config.as_of)
+        if config.version is not None or config.as_of is not None:
+            raise InputError(
+                f"{path} is not a Delta or Iceberg table: `version` and `as_of` are for those"
+            )
         return find_files(path, scratch, config.format, config.encoding)
 
 
@@ -44,6 +56,7 @@ def read_table(
     name: str,
     roles: Roles | None = None,
     whole: bool = False,
+    span: Span | None = None,
 ) -> Source:
     """Reads files as one table; CSV and scalar JSON columns are text, as are bytes.
 
@@ -56,6 +69,7 @@ def read_table(
         name: a name for the table, unique in the engine.
         roles: by role the columns that are needed; only these are read, all by default.
         whole: read the other columns, too.
+        span: times that are wanted, for tables that can skip the files of others.
 
     Returns:
         The table, and the lines of text files that are not rows of it.
@@ -67,7 +81,9 @@ def read_table(
         _register(con, files.filesystem)
     needed = None if whole else roles
     with blaming_input(str(files)):
-        if files.format == "parquet":
+        if files.snapshot is not None:
+            source = read_lake(con, files, name, needed, span)
+        elif files.format == "parquet":
             source = read_parquet(con, files, name, needed)
         elif files.format == "json":
             source = read_json(con, files, name, needed)

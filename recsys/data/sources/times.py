@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 import ibis
 import ibis.expr.types as ir
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AwareDatetime, BeforeValidator, Field, model_validator
 
 from recsys.config import StrictConfig
 from recsys.data.sources.engine import epoch_us, in_timezone, parse_naive, parse_zoned
@@ -26,6 +26,7 @@ MICROSECONDS: dict[TimeUnit, float] = {
     "microseconds": 1.0,
     "nanoseconds": 1e-3,
 }
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # The years 1 to 9999, which a calendar date can express.
 EARLIEST = -62_135_596_800_000_000
 LATEST = 253_402_300_799_999_999
@@ -52,6 +53,23 @@ def _day(given: Any) -> Any:
 
 
 Day = Annotated[date, BeforeValidator(_day)]
+
+
+def _time(given: Any) -> Any:
+    """ISO 8601 text as a time; a date stands for its beginning, in UTC."""
+    if not isinstance(given, str):
+        return given
+    try:
+        time = datetime.fromisoformat(given.strip())
+    except ValueError as error:
+        raise ValueError("neither a date nor a time in ISO 8601") from error
+    is_date = len(given.strip()) <= len("2025-01-25")
+    return time.replace(tzinfo=UTC) if is_date else time
+
+
+DateOrTime = Annotated[
+    AwareDatetime, BeforeValidator(_time, json_schema_input_type=date | AwareDatetime)
+]
 
 
 class TimeConfig(StrictConfig):
@@ -130,18 +148,19 @@ def _span(config: TimeConfig) -> tuple[int, int]:
     """The first possible microsecond, and the first after the last possible one."""
     if config.latest_time is None:
         # A day after now, for clocks in zones ahead of UTC.
-        end = _since_epoch(datetime.now(UTC) + timedelta(days=1))
+        end = since_epoch(datetime.now(UTC) + timedelta(days=1))
     else:
         end = _midnight(config.latest_time) + int(MICROSECONDS["days"])
     return _midnight(config.earliest_time), end
 
 
 def _midnight(day: date) -> int:
-    return _since_epoch(datetime(day.year, day.month, day.day, tzinfo=UTC))
+    return since_epoch(datetime(day.year, day.month, day.day, tzinfo=UTC))
 
 
-def _since_epoch(time: datetime) -> int:
-    return (time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+def since_epoch(time: datetime) -> int:
+    """A time in microseconds since 1970 UTC."""
+    return (time - EPOCH) // timedelta(microseconds=1)
 
 
 def microseconds(

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PositiveInt, model_validator
 
 from recsys.config import NAME, Distinct, StrictConfig
-from recsys.data.prepare.splits import DateOrTime, since_epoch
 from recsys.data.sources.config import LogConfig
 from recsys.data.sources.shared_columns import refuse_shared
+from recsys.data.sources.times import DateOrTime, since_epoch
 from recsys.marketing.audiences.suppression import SuppressionConfig, check_suppression
 from recsys.marketing.contacts.contacts import ContactsConfig
 from recsys.marketing.users.segments import Segment

@@ -37,6 +37,7 @@ class Source:
         name: of what the engine holds.
         kind: what that is.
         notes: what to know of how it was read.
+        skipped: rows of files that were not read, as none of them is wanted.
     """
 
     table: ir.Table
@@ -45,6 +46,7 @@ class Source:
     name: str
     kind: Literal["TABLE", "VIEW"] = "TABLE"
     notes: tuple[str, ...] = ()
+    skipped: int = 0
 
     def drop(self, con: Backend) -> None:
         """Frees the space of the rows once they are no longer needed."""

@@ -1,0 +1,1 @@
+"""Tables of a lake: Delta and Iceberg, whose files are told apart by a log of versions."""

@@ -56,7 +56,7 @@ def load(
             )
         remember(part)
     folder = find_folder(path, Path(runs_dir), "load")
-    return _model(folder) if (folder / SAVED_MODEL).is_file() else _run(folder)
+    return _model(folder, str(path)) if (folder / SAVED_MODEL).is_file() else _run(folder)
 
 
 def find_model(path: str | Path, runs_dir: Path, what: str) -> Path:
@@ -116,7 +116,7 @@ def _run(folder: Path) -> Run:
     return _checked(Run(open_exported(folder)))
 
 
-def _model(folder: Path) -> Run:
+def _model(folder: Path, named: str) -> Run:
     start_backend()
     from recsys.export.manifest import read_manifest
     from recsys.runs.folder import RunFolder
@@ -126,7 +126,7 @@ def _model(folder: Path) -> Run:
     # An experiment.yaml alone may be what someone wrote, in a folder that a copy was put into.
     model = folder.resolve()
     within = (run.model / model.name).resolve() == model and run.dataset_record.is_file()
-    return _checked(Run(run if within else None, folder))
+    return _checked(Run(run if within else None, folder, named))
 
 
 def _checked(run: Run) -> Run:

@@ -33,6 +33,7 @@ class Run:
     Args:
         folder: of the run; None: there is only a model.
         model: the folder of the SavedModel; None: the newest of the run.
+        named: how the user named the model, for messages; by default its folder.
 
     Attributes:
         path: the folder of the run, or that of the model where there is no run.
@@ -45,11 +46,14 @@ class Run:
         [1, 2, 3]
     """
 
-    def __init__(self, folder: "RunFolder | None", model: Path | None = None) -> None:
+    def __init__(
+        self, folder: "RunFolder | None", model: Path | None = None, named: str | None = None
+    ) -> None:
         if folder is None and model is None:
             raise InputError("a run has a folder or a model; use recsys.load to open either")
         self._folder = folder
         self._model_folder = model
+        self._named = named or str(model)
         self.path: Path = folder.path if folder is not None else Path(str(model))
         self.plot = Plots(self)
 
@@ -649,8 +653,8 @@ class Run:
     def _of_the_run(self, what: str) -> "RunFolder":
         if self._folder is None:
             raise InputError(
-                f"{self.path} is a model without its run, which has the {what}: load the run "
-                "(recsys.load('runs/NAME/SEED')), or ask for histories or items that you name"
+                f"{self._named} is a model without its run, which has the {what}: name the run's "
+                "folder instead (runs/NAME/SEED), or ask for histories or items that you name"
             )
         return self._folder
 

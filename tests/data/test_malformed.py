@@ -645,11 +645,11 @@ MESSAGES = {
     ),
     "values below": (
         "~/log.csv: none of 20 rows is left, 20 for: value below minimum. Check `where`, "
-        "`event_weights`, `minimum_value` and `minimum_order`."
+        "`since`, `until`, `event_weights`, `minimum_value` and `minimum_order`."
     ),
     "values missing": (
         "~/log.csv: none of 20 rows is left, 20 for: missing value. Check `where`, "
-        "`event_weights`, `minimum_value` and `minimum_order`."
+        "`since`, `until`, `event_weights`, `minimum_value` and `minimum_order`."
     ),
     "decimal equals thousands": (
         "shop.yaml:\n  data.log: `decimal` and `thousands` are both ',': change one"
@@ -664,7 +664,7 @@ MESSAGES = {
     ),
     "events all dropped": (
         "~/log.csv: none of 20 rows is left, 20 for: event type dropped. Check `where`, "
-        "`event_weights`, `minimum_value` and `minimum_order`."
+        "`since`, `until`, `event_weights`, `minimum_value` and `minimum_order`."
     ),
     "events weigh nothing": (
         "shop.yaml:\n  data.log: `event_weights` are all 0 or null: what may be recommended "
@@ -728,7 +728,7 @@ MESSAGES = {
     ),
     "where nothing": (
         "~/log.csv: none of 20 rows is left, 20 for: left out by where. Check `where`, "
-        "`event_weights`, `minimum_value` and `minimum_order`."
+        "`since`, `until`, `event_weights`, `minimum_value` and `minimum_order`."
     ),
     "where no column": (
         "~/log.csv: data.log.where: \"country = 'DE'\" is not a condition on the columns user, "
@@ -817,7 +817,8 @@ MESSAGES = {
         "shop.yaml:\n  data.log.quote: String should have at most 1 character, received \"''\""
     ),
     "format unknown": (
-        "shop.yaml:\n  data.log.format: Input should be 'csv', 'json' or 'parquet', received 'xlsx'"
+        "shop.yaml:\n  data.log.format: Input should be 'csv', 'json', 'parquet', "
+        "'delta' or 'iceberg', received 'xlsx'"
     ),
     "public unknown": (
         "no public data set 'movielens-9': there are movielens-100k, cdnow, complete-journey,"

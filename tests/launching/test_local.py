@@ -164,6 +164,7 @@ def test_a_dry_run_prints_commands_and_starts_nothing(folder):
 
 def test_processes_train_a_seed_together(folder, own_devices):
     """Each is told which it is, and shown a GPU of its own."""
+    stand_in(folder, "nvidia-smi", "seq 0 4")
     stand_in(
         folder,
         "recsys",

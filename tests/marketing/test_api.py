@@ -37,7 +37,7 @@ def shop(folder, data, prediction, recommender, tmp_path_factory):
     shutil.copy(prediction / "experiment.yaml", here / "buys.yaml")
     runs = {"buys": "runs/buys/1"}
     december = {
-        "stream": data.log.model_dump(mode="json", exclude={"features"}),
+        "stream": data.log.model_dump(mode="json", exclude={"features", "since", "until"}),
         "sorted": True,
         "from": (START + pd.Timedelta(days=600)).isoformat(),
         "until": (START + pd.Timedelta(days=602)).isoformat(),

@@ -151,7 +151,7 @@ def test_a_log_is_replayed_through_what_was_exported(folder, data, prediction, r
     config = ReplayConfig.model_validate(
         {
             "name": "weeks",
-            "stream": data.log.model_dump(exclude={"features"}),
+            "stream": data.log.model_dump(exclude={"features", "since", "until"}),
             "sorted": True,
             "from": (START + pd.Timedelta(days=600)).isoformat(),
             "until": (START + pd.Timedelta(days=610)).isoformat(),

@@ -4,7 +4,6 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import Iterator
 
 from recsys.errors import InputError
 from recsys.system.compilation import start_compilation
@@ -14,6 +13,7 @@ from recsys.system.lean_keras import lean_keras
 from recsys.system.processes import current
 from recsys.system.processes.asked import Asked, asked_for
 from recsys.system.processor import has_instructions
+from recsys.system.silence import STDERR, silent
 from recsys.system.wording import in_shell
 
 logger = logging.getLogger(__name__)
@@ -133,7 +133,7 @@ def _import_quietly() -> None:
         # thousand events/s (scripts/benchmark/run.py on two such cores, 2026-11-27).
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     # On the command line nobody but an encoder of one's own uses Keras beside us.
-    with _silent_stderr(), lean_keras() if in_shell() else contextlib.nullcontext():
+    with silent(STDERR), lean_keras() if in_shell() else contextlib.nullcontext():
         brought = "tensorflow" not in sys.modules
         if _runs() == "tensorflow":
             import tensorflow as tf
@@ -142,17 +142,3 @@ def _import_quietly() -> None:
                 tf.get_logger().setLevel("ERROR")
             tf.config.list_physical_devices("GPU")
             tf.constant(0) + 1
-
-
-@contextlib.contextmanager
-def _silent_stderr() -> Iterator[None]:
-    sys.stderr.flush()
-    saved = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(nowhere)

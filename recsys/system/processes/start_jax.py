@@ -3,10 +3,8 @@
 import contextlib
 import os
 import socket
-import sys
 import threading
 import time
-from collections.abc import Iterator
 
 import jax
 import numpy as np
@@ -15,6 +13,7 @@ from recsys.system.gpus import find_devices_of_jax
 from recsys.system.processes.asked import Asked
 from recsys.system.processes.group import Group
 from recsys.system.processes.roll_call import LOCAL
+from recsys.system.silence import STDOUT, silent
 
 # JAX ends a process without a word of ours when it misses another one: we are to notice first.
 LATER = 3
@@ -60,7 +59,7 @@ def start_jax(asked: Asked, group: Group, seconds: float) -> None:
             coordinator_bind_address=address if local else None,
         )
         find_devices_of_jax()
-        with _silent_stdout():  # Gloo greets there
+        with silent(STDOUT):  # Gloo greets there
             _reach_all()
 
 
@@ -131,17 +130,3 @@ def _hand_on(source: socket.socket, target: socket.socket, tells_the_end: bool) 
             target.sendall(block)
         if tells_the_end:
             target.shutdown(socket.SHUT_WR)
-
-
-@contextlib.contextmanager
-def _silent_stdout() -> Iterator[None]:
-    sys.stdout.flush()
-    saved = os.dup(1)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 1)
-        yield
-    finally:
-        os.dup2(saved, 1)
-        os.close(saved)
-        os.close(nowhere)

@@ -86,17 +86,17 @@ def _there() -> list[str]:
 def refuse_missing(config: LocalConfig) -> None:
     """Refuses GPUs that are named by number and are not here.
 
+    Where ``nvidia-smi`` lists none, as in containers that lack it, the doctor decides.
+
     Raises:
         InputError: one is not.
     """
-    if not config.devices:
-        return
-    there = _there()
-    if missing := [each for each in config.devices if each.isdigit() and each not in there]:
-        has = f"the GPUs {', '.join(there)}" if there else "no NVIDIA GPU (nvidia-smi lists none)"
+    there = _there() if config.devices else []
+    numbers = [each for each in config.devices or [] if each.isdigit()]
+    if there and (missing := [each for each in numbers if each not in there]):
         raise InputError(
-            f"devices: {', '.join(missing)} is not here; this machine has {has}. Name those that "
-            "it has, or `none` for the CPU"
+            f"devices: this machine has the GPUs {', '.join(there)}, and not "
+            f"{', '.join(missing)}. Name those that it has, or `none` for the CPU"
         )
 
 
@@ -171,14 +171,22 @@ def launch(
         How each seed ended.
 
     Raises:
-        InputError: see :func:`refuse_missing`.
-        SystemExit: TensorFlow or JAX cannot use the GPU, or the dataset cannot be prepared;
-            what failed has said why.
+        InputError: GPUs that are named are not here, or cannot be used.
+        SystemExit: those that are visible cannot be used, or the dataset cannot be prepared; what
+            failed has said why.
     """
     refuse_missing(config)
     places = config.places()
     if _has_gpus(places):
-        _first([*program, "doctor", "--require-gpu"])
+        try:
+            _first([*program, "doctor", "--require-gpu"])
+        except SystemExit as error:
+            if config.devices is None or error.code in STATUSES:
+                raise
+            raise InputError(
+                f"devices: of {', '.join(config.devices)} none can be used here; above stands what "
+                "`recsys doctor` found. `none` is the CPU"
+            ) from None
     _first(work.prepare(program))
     free, waiting = deque(places), deque(work.seeds)
     running: list[_Child] = []

@@ -85,12 +85,15 @@ def test_no_seed_begins_where_the_dataset_cannot_be_prepared(folder, own_devices
 
 def test_no_seed_begins_where_a_gpu_is_missing(folder, own_devices, capsys):
     stand_in(folder, "recsys", "echo jax devices: no GPU is visible; exit 1")
-    config = LocalConfig(devices=["0", "GPU-5"])
-    with pytest.raises(InputError, match=r"devices: 0 is not here; .* no NVIDIA GPU"):
-        local.launch(shop(), config, lambda line: None, ["recsys"])
-    stand_in(folder, "nvidia-smi", "echo 0")
+    named, ours = LocalConfig(devices=["0", "GPU-5"]), LocalConfig()
+    with pytest.raises(InputError, match="devices: of 0, GPU-5 none can be used here"):
+        local.launch(shop(), named, lambda line: None, ["recsys"])
+    assert capsys.readouterr().err == "jax devices: no GPU is visible\n"
+    stand_in(folder, "nvidia-smi", "echo 1; echo 2")
+    with pytest.raises(InputError, match="has the GPUs 1, 2, and not 0"):
+        local.launch(shop(), named, lambda line: None, ["recsys"])
     with pytest.raises(SystemExit) as stopped:
-        local.launch(shop(), config, lambda line: None, ["recsys"])
+        local.launch(shop(), ours, lambda line: None, ["recsys"])
     assert stopped.value.code == 1 and calls(folder)[-1] == "recsys doctor --require-gpu"
     assert capsys.readouterr().err == "jax devices: no GPU is visible\n"
 

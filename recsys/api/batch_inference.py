@@ -183,6 +183,7 @@ def recommend_all(
     k: int | None,
     titles: bool,
     dataset: Dataset | None,
+    shard: Shard | None = None,
 ) -> None:
     """Writes the folder, or what it lacks; see :meth:`recsys.Run.recommend_all`.
 
@@ -193,6 +194,7 @@ def recommend_all(
         k: how many items for each; None: 10, or as many as the model returns.
         titles: with a column ``title``.
         dataset: whose users they are; None: of no log.
+        shard: of the users, that ``source`` has; None: it has all.
 
     Raises:
         InputError: the folder holds something else, or ``k`` is more than was exported.
@@ -210,7 +212,10 @@ def recommend_all(
         "users": source.digest(),
         "k": k,
         "titles": titles,
+        **({} if shard is None else {"shard": str(shard)}),
     }
+    if shard is not None:
+        _refuse_other_shards(out, asked)
     out.mkdir(mode=0o700, parents=True, exist_ok=True)
     with locked(out / MANIFEST, f"another process is writing {out}: wait until it has ended"):
         document = _opened(out, asked, len(source.users))
@@ -262,21 +267,34 @@ def _opened(out: Path, asked: dict[str, Any], users: int) -> dict[str, Any]:
         return {"format": FORMAT, "asked": asked, "finished": False, "parts": {}, "files": {}}
     remove_drafts(out)
     document = read_manifest(path, another)
-    there = document.get("asked", {})
-    if other := [name for name in asked if there.get(name) != asked[name]]:
-        told = [
-            f"another {name}" if name in ("model", "dataset")
-            else "other users (or some were forgotten)" if name == "users"
-            else f"{name} {there.get(name)} instead of {asked[name]}"
-            for name in other
-        ]  # fmt: skip
-        raise InputError(f"{out} holds recommendations of {', '.join(told)}: {another}")
+    if told := _differences(document.get("asked", {}), asked):
+        raise InputError(f"{out} holds recommendations of {told}: {another}")
     files = as_files(document["files"], path, another)
     for name in damaged(out, files):
         logger.warning("%s is damaged or missing, and made again", out / name)
         del document["files"][name], document["parts"][name]
         document["finished"] = False
     return document
+
+
+def _refuse_other_shards(out: Path, asked: dict[str, Any]) -> None:
+    """Refuses a shard beside others that are of something else: they are read together."""
+    another = f"Name another folder ({option('out')}), or remove those shards"
+    shared = {name: asked[name] for name in asked if name != "shard"}
+    for path in sorted(out.parent.glob(f"shard-*/{MANIFEST}")):
+        there = read_manifest(path, another).get("asked", {})
+        if path.parent != out and (told := _differences(there, shared)):
+            raise InputError(f"{path.parent} holds recommendations of {told}: {another}")
+
+
+def _differences(there: dict[str, Any], asked: dict[str, Any]) -> str:
+    """In what recommendations that are there differ from those that are asked for, in words."""
+    return ", ".join(
+        f"another {name}" if name in ("model", "dataset")
+        else "other users (or some were forgotten)" if name == "users"
+        else f"{name} {there.get(name)} instead of {asked[name]}"
+        for name in asked if there.get(name) != asked[name]
+    )  # fmt: skip
 
 
 def _say_counts(out: Path, of_parts: Collection[dict[str, int]], k: int) -> None:

@@ -363,7 +363,7 @@ class Run:
         if share is not None:
             source = batch_inference.share_of(source, share)
             folder = batch_inference.shard_folder(folder, share)
-        batch_inference.recommend_all(self.model, source, folder, k, titles, dataset)
+        batch_inference.recommend_all(self.model, source, folder, k, titles, dataset, share)
         return folder
 
     def embed_users(self, users: Any = None, *, histories: Any = None) -> "pd.DataFrame":

@@ -111,6 +111,11 @@ def test_shards_together_are_the_whole(run):
     ):
         with pytest.raises(InputError, match=said):
             run.recommend_all("shards", k=2, shard=given)
+    shutil.rmtree("shards/shard-2-of-3")
+    with pytest.raises(InputError, match="shard-1-of-3 holds recommendations of k 2 instead"):
+        run.recommend_all("shards", k=3, shard="2/3")
+    with pytest.raises(InputError, match="shard-1-of-3 holds recommendations of other users"):
+        run.recommend_all("shards", users=["u1", "u2", "u3"], k=2, shard="2/3")
     with pytest.raises(InputError, match="whole holds '_manifest"):
         run.recommend_all("whole", k=2, shard="1/3")
 

@@ -1,6 +1,6 @@
 """What tracking costs a training.
 
-    python scripts/benchmark/tracking.py experiments/movielens-100k.yaml [KEY=VALUE …]
+    python scripts/benchmark/tracking.py experiments/default-movielens-100k.yaml [KEY=VALUE …]
 
 Trains the experiment's first seed for ``--epochs`` epochs, in turns without tracking, into the
 local store, and with a server that does not answer (then it is the local store again), each in a

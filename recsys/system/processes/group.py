@@ -322,7 +322,7 @@ class Group:
             self._verdict = verdict
         if self.is_first:
             self._tell_all({"lost": [verdict.status, str(verdict)]})
-        # Before anyone reads the verdict: who has it is not to be interrupted any more.
+        # Sent before the verdict can be read, so that it interrupts nobody who is telling it.
         _signal(signal.SIGTERM)
         self._decided.set()
         self._start(self._end_at_last, verdict)

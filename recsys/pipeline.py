@@ -45,6 +45,7 @@ from recsys.runs.earlier import check_earlier, open_earlier
 from recsys.runs.folder import RunFolder
 from recsys.runs.preparation import prepare_dataset
 from recsys.runs.stages import Stages
+from recsys.runs.training_callbacks import Recording, Tracking
 from recsys.runs.training_claim import TrainingClaim
 from recsys.runs.training_progress import TrainingProgress
 from recsys.system.compilation import programs
@@ -218,7 +219,7 @@ class Pipeline:
                 folder.checkpoints / "train",
                 validate=validation,
                 metric=metric,
-                callbacks=[_Recording(folder), _Tracking(tracker), *(callbacks or [shown])],
+                callbacks=[Recording(folder), Tracking(tracker), *(callbacks or [shown])],
                 earlier=earlier,
             )
         folder.write_json(folder.history, progress.history)
@@ -288,7 +289,7 @@ class Pipeline:
                 last_part="validation",
                 epochs=chosen.best_epoch,
                 rate_drops=chosen.rate_drops,
-                callbacks=[_Recording(self.folder), shown],
+                callbacks=[Recording(self.folder), shown],
                 earlier=earlier,
             )
         progress.seconds += chosen.seconds
@@ -575,40 +576,3 @@ def _is_whole(model: Path) -> bool:
         warn(f"{error.what}: it is exported again")
         return False
     return True
-
-
-class _Recording(Callback):
-    """Writes down what trains a run, once it has taken a step."""
-
-    def __init__(self, folder: RunFolder) -> None:
-        self._folder = folder
-        self._recorded = False
-
-    def step_ended(self, progress: TrainingState, steps_per_epoch: int) -> None:
-        """The first step; a training that was over takes none."""
-        if not self._recorded:
-            provenance.record(self._folder)
-            self._recorded = True
-
-    def epoch_ended(self, epoch: int, metrics: dict[str, float]) -> None:
-        """Nothing has changed."""
-
-
-class _Tracking(Callback):
-    """Sends every epoch to the tracker."""
-
-    def __init__(self, tracker: tracking.Tracker) -> None:
-        self._tracker = tracker
-        self._sent_earlier = False
-
-    def step_ended(self, progress: TrainingState, steps_per_epoch: int) -> None:
-        """Steps are too many to send; earlier epochs may be new to this run of MLflow."""
-        if not self._sent_earlier:
-            for row in progress.history:
-                metrics = {name: value for name, value in row.items() if name != "epoch"}
-                self._tracker.log_metrics({"epoch": metrics}, step=int(row["epoch"]))
-            self._sent_earlier = True
-
-    def epoch_ended(self, epoch: int, metrics: dict[str, float]) -> None:
-        self._tracker.log_metrics({"epoch": metrics}, step=epoch)
-        self._tracker.flush()
